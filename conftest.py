@@ -1,0 +1,69 @@
+"""Options and wiring only: what is judged, against what, and where the report goes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+try:
+    from fixtures.gates import Gate
+    from fixtures.gates.plugin import SESSION, Arrange, Collect
+    from fixtures.target import Target, TargetError, resolve
+except ModuleNotFoundError as missing:
+    pytest.exit(
+        f"mxgate is not set up for this Python ({sys.executable}): {missing.name} is missing.\n"
+        "Run scripts/rehearse once (it sets up what is missing and says first what that is),\n"
+        "then use .venv/bin/pytest features/",
+        returncode=2,
+    )
+
+STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*_steps.py"))
+pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.plugin", *(f"steps.{name}" for name in STEPS)]
+TARGET = pytest.StashKey[Target]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mxgate", "gates of the migration")
+    group.addoption("--gate", choices=[g.value for g in Gate], help="judge this gate alone, and change nothing")
+    group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
+    group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
+    group.addoption("--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask")
+    group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
+    group.addoption("--report", metavar="FILE", help="the report (default: reports/<gate>-<time>.html)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide on the target before anything else: a lab is entered before this process has a second thread."""
+    if config.option.collectonly is None or config.option.help or _only_tests(config):
+        return
+    try:
+        target = resolve(config)
+    except TargetError as error:
+        pytest.exit(str(error), returncode=2)
+    config.stash[TARGET], config.stash[SESSION] = target, target.session
+    config.pluginmanager.register(Arrange(), "mxgate-arrange")
+    config.pluginmanager.register(Collect(target.session), "mxgate-collect")
+
+
+def _only_tests(config: pytest.Config) -> bool:
+    """Whether no feature was asked for: the project's own tests need no target."""
+    root = Path(__file__).parent
+    asked = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
+    return bool(asked) and all((root / "tests") in (path, *path.parents) for path in asked)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return config.stash[TARGET].header if TARGET in config.stash else []
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if TARGET in session.config.stash and not hasattr(session.config, "workerinput"):
+        session.exitstatus = session.config.stash[TARGET].finish(session.config, exitstatus)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if TARGET in config.stash:
+        config.stash[TARGET].leave()

@@ -1,0 +1,68 @@
+# Sets up what is missing, and says first what that is. To be sourced, with one argument:
+#   lab   what a rehearsal needs: root, Debian's packages, the Python environment
+#   live  the Python environment alone
+# Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-certificates"
+
+refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else refuse "the lab needs root, and there is no sudo here. Run this as root."
+    fi
+}
+
+# A Python of 3.11 or newer that can make an environment, best first: its path, or nothing.
+find_python() {
+    for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+missing_packages() {
+    command -v podman >/dev/null || echo podman
+    command -v runc >/dev/null || [ -x /usr/sbin/runc ] || echo runc
+    command -v mmdebstrap >/dev/null || echo mmdebstrap
+    command -v nft >/dev/null || [ -x /usr/sbin/nft ] || echo nftables
+    command -v ip >/dev/null || [ -x /usr/sbin/ip ] || echo iproute2
+    command -v nsenter >/dev/null || echo util-linux
+    [ -n "$(find_python)" ] || echo python3-venv
+}
+
+set_up_packages() {
+    local missing
+    missing=$(missing_packages | tr '\n' ' ')
+    [ -n "${missing// /}" ] || return 0
+    command -v apt-get >/dev/null ||
+        refuse "a rehearsal needs Debian 13 or newer (or a machine that has: $packages). Missing here: $missing"
+    printf 'mxgate: will install with apt-get, once: %s\n' "$missing"
+    as_root env DEBIAN_FRONTEND=noninteractive sh -c "
+        apt-get update -q >/dev/null &&
+        apt-get install -q -y --no-install-recommends $missing >/dev/null" ||
+        refuse "apt-get could not install: $missing. Its own message stands above."
+}
+
+set_up_python() {
+    local wanted python
+    wanted=$(sha256sum "$root/requirements.lock" | cut -c1-16)
+    [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" = "$wanted" ] && return 0
+    python=$(find_python)
+    [ -n "$python" ] || refuse "Python 3.11 or newer with its venv module is needed (Debian: apt install python3-venv)."
+    printf 'mxgate: will install the locked Python packages (requirements.lock) into .venv, once\n'
+    rm -rf "$venv"
+    { "$python" -m venv "$venv" &&
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/requirements.lock" &&
+        printf '%s\n' "$wanted" >"$venv/mxgate-lock"; } ||
+        refuse "the Python packages could not be installed; run this again once the package index can be reached."
+}
+
+export PATH=$PATH:/usr/sbin:/sbin
+if [ "${1:-lab}" = lab ]; then set_up_packages; fi
+set_up_python

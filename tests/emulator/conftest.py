@@ -1,0 +1,152 @@
+"""An emulator per test, in a thread of its own, on loopback, over TLS: the official SDK talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+from cloudflare import AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, DefaultHttpxClient
+
+from fixtures.clock import Clock
+from fixtures.lab.emulator.api import app, management
+from fixtures.lab.emulator.api.calls import Context
+from fixtures.lab.emulator.api.publisher import Publisher
+from fixtures.lab.emulator.api.serving import HttpServer, listen
+from fixtures.lab.emulator.keys import SigningKey
+from fixtures.lab.emulator.state import Knobs, Record, Token, World, Zone
+from fixtures.lab.nameserver import ZoneDatabase
+
+ACCOUNT = "a" * 32
+APEX = "webmakeprofit.org"
+OLD_MX = "mail.webmakeprofit.org"
+OLD_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"
+ALL = frozenset({"zone:read", "dns:edit", "zone_settings:edit", "rules:edit", "addresses:edit"})
+DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An emulator that runs: its ``world`` to look at, and the ways to it."""
+
+    world: World
+    zone: Zone
+    key: SigningKey
+    databases: tuple[ZoneDatabase, ...]
+    url: str
+    management: httpx.Client
+    tls: ssl.SSLContext
+    closing: ExitStack
+
+    def client(self, token: str = "all", retries: int = 0) -> Cloudflare:
+        """The official SDK."""
+        http = self.closing.enter_context(DefaultHttpxClient(verify=self.tls))
+        return Cloudflare(api_token=token, base_url=f"{self.url}/client/v4", max_retries=retries, http_client=http)
+
+    def async_client(self) -> AsyncCloudflare:
+        http = DefaultAsyncHttpxClient(verify=self.tls)
+        return AsyncCloudflare(api_token="all", base_url=f"{self.url}/client/v4", max_retries=0, http_client=http)
+
+    def contents(self, kind: str, name: str = APEX) -> list[str]:
+        """What the account holds of that type at that name."""
+        return sorted(r.content for r in self.zone.records.values() if (r.type, r.name) == (kind, name))
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("tls") / "api.pem"
+    authority.issue_cert("127.0.0.1", "api.cloudflare.com").private_key_and_cert_chain_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> SigningKey:
+    return SigningKey.generate()
+
+
+def new_world(clock: Clock) -> World:
+    """One zone as it stands before the move."""
+    world = World(ACCOUNT, clock, seed=7, knobs=Knobs(settle_s=30))
+    records = [
+        Record("MX", APEX, OLD_MX, ttl=3600, priority=10),
+        Record("TXT", APEX, OLD_SPF, ttl=3600),
+        Record("A", OLD_MX, "203.0.113.20", ttl=3600),
+    ]
+    zone = Zone(APEX, "1" * 32, ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"], {r.id: r for r in records})
+    world.zones[zone.id] = zone
+    world.tokens.append(Token("all", ALL))
+    return world
+
+
+@pytest.fixture
+def emulator(authority: trustme.CA, certificate: Path, signing_key: SigningKey, tmp_path: Path) -> Iterator[Running]:
+    world = new_world(Clock(tmp_path / "clock"))
+    zone = world.zones["1" * 32]
+    databases = tuple(ZoneDatabase(tmp_path / f"ns{number}.sqlite") for number in (1, 2))
+    context = Context(world, signing_key, Publisher(databases))
+    context.publisher.publish(zone)
+    with _served(context, certificate) as (api, side):
+        tls = ssl.create_default_context()
+        authority.configure_trust(tls)
+        with ExitStack() as closing:
+            manager = closing.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{side}"))
+            yield Running(world, zone, signing_key, databases, f"https://127.0.0.1:{api}", manager, tls, closing)
+    context.publisher.close()
+
+
+class _served:  # noqa: N801 - used as a context manager
+    """The two servers in a loop of their own thread; gives their ports."""
+
+    def __init__(self, context: Context, certificate: Path) -> None:
+        self._servers = [
+            HttpServer(app.application(context), listen("127.0.0.1", 0), certificate),
+            HttpServer(management.application(context), listen("127.0.0.1", 0)),
+        ]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> list[int]:
+        self._thread.start()
+        self._each(lambda server: server.start())
+        return [server.port for server in self._servers]
+
+    def __exit__(self, *_: object) -> None:
+        self._each(lambda server: server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE_S)
+        self._loop.close()
+
+    def _each(self, do: Callable[[HttpServer], Any]) -> None:
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(do, self._servers))
+
+        asyncio.run_coroutine_threadsafe(all_of_them(), self._loop).result(DEADLINE_S)
+
+
+@pytest.fixture
+def client(emulator: Running) -> Cloudflare:
+    return emulator.client()
+
+
+@pytest.fixture
+def destination(emulator: Running, client: Cloudflare) -> str:
+    """A destination that was verified by following its link."""
+    email = "alice@dell.webmakeprofit.org"
+    client.email_routing.addresses.create(account_id=ACCOUNT, email=email)
+    (created,) = emulator.world.destinations.values()
+    link = f"{emulator.url}/email-routing/verify?token={created.token}"
+    assert httpx.get(link, verify=emulator.tls).status_code == 200
+    return email

@@ -1,0 +1,211 @@
+"""What the hop's tests stand on: names served over UDP, a destination's mail server, and the hop between them."""
+
+# ruff: noqa: ARG002  aiosmtpd passes all its hooks the server, the session and the envelope
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import trustme
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from fixtures.clock import Clock
+from fixtures.lab.emulator.hop import Hop
+from fixtures.lab.emulator.hop.sign import Content, Key, dkim_signature
+from fixtures.lab.emulator.keys import SigningKey
+from fixtures.lab.emulator.state import Destination, Knobs, Rule, World, Zone
+from fixtures.lab.endpoint import Endpoint
+
+ROUTED, DELIVERY, SENDER = "routed.example.net", "dell.routed.example.net", "sender.example.net"
+_TTL = 300
+
+
+class Names(asyncio.DatagramProtocol):
+    """Answers from a table of (name, type) to contents; CNAMEs are for the resolver in front, so there are none."""
+
+    def __init__(self, records: dict[tuple[str, str], list[str]]) -> None:
+        self.records = records
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        query = dns.message.from_wire(data)
+        question = query.question[0]
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.RA
+        name = question.name.to_text(omit_final_dot=True).lower()
+        contents = self.records.get((name, dns.rdatatype.to_text(question.rdtype)))
+        if contents:
+            response.answer = [dns.rrset.from_text_list(question.name, _TTL, "IN", question.rdtype, contents)]
+        elif not any(known == name or known.endswith(f".{name}") for known, _ in self.records):
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        self._transport.sendto(response.to_wire(), addr)
+
+
+@dataclass(slots=True)
+class Destination25:
+    """The destination's server: keeps what it takes, and answers what it is told to."""
+
+    replies: dict[str, str] = field(default_factory=dict)
+    """Reply to RCPT or DATA instead of acceptance."""
+    taken: list[tuple[str, str, bytes, str]] = field(default_factory=list)
+    """Sender, recipient, message, the client's HELO."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
+    ) -> str:
+        if "RCPT" in self.replies:
+            return self.replies["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if "DATA" in self.replies:
+            return self.replies["DATA"]
+        message = envelope.content if isinstance(envelope.content, bytes) else b""
+        self.taken.append((envelope.mail_from or "", envelope.rcpt_tos[0], message, session.host_name or ""))
+        self.arrived.set()
+        return "250 2.0.0 Ok: queued as 4Zx"
+
+
+@dataclass(slots=True)
+class Scene:
+    """A hop with one routed zone, ``alice`` forwarded, and a well-behaved sender's key."""
+
+    world: World
+    zone: Zone
+    names: dict[tuple[str, str], list[str]]
+    names_port: int
+    destination: Destination25
+    mx_port: int
+    sender_key: Key
+    signing: SigningKey
+    hop: Hop
+
+    async def send(self, message: bytes, *, sender: str = f"bob@{SENDER}", to: tuple[str, ...] = ()) -> str:
+        """Hand MESSAGE over as ``client.sender.example.net`` and return the last reply, whatever it is."""
+        client = aiosmtplib.SMTP(
+            hostname="127.0.0.1", port=self.mx_port, local_hostname=f"client.{SENDER}", validate_certs=False, timeout=20
+        )
+        async with client:
+            try:
+                await client.mail(sender, options=["SIZE=100"])
+                for recipient in to or (f"alice@{ROUTED}",):
+                    await client.rcpt(recipient)
+                reply = await client.data(message)
+            except aiosmtplib.SMTPResponseException as error:
+                return f"{error.code} {error.message}"
+        return f"{reply.code} {reply.message}"
+
+    def signed(self, message: bytes) -> bytes:
+        """MESSAGE with the sender's own DKIM signature."""
+        return dkim_signature(Content.of(message), self.sender_key) + message
+
+    @property
+    def last(self) -> tuple[str, str, bytes, str]:
+        return self.destination.taken[-1]
+
+
+def message(subject: str = "Hello", body: str = "A line.\r\n..dots\r\n\r\n\r\n") -> bytes:
+    """A message from bob to alice."""
+    header = f"From: Bob <bob@{SENDER}>\r\nTo: alice@{ROUTED}\r\nSubject: {subject}\r\n"
+    header += f"Message-ID: <{time.time_ns()}@{SENDER}>\r\nDate: Sat, 21 Nov 2026 09:25:54 +0000\r\n"
+    return f"{header}\r\n{body}".encode()
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate with its key in one PEM, signed by the CA in ``ca.pem``."""
+    file = folder / "mx.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("mx.cloudflare.net").private_key_and_cert_chain_pem.write_to_path(file)
+    return file
+
+
+def free_port() -> int:
+    """A TCP port that nobody has on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _world(knobs: Knobs) -> tuple[World, Zone]:
+    world = World(account_id="0" * 32, clock=Clock(), seed=7, knobs=knobs)
+    zone = Zone(name=ROUTED, id="1" * 32, name_servers=[])
+    zone.routing.enabled = True
+    world.zones[zone.id] = zone
+    for local in ("alice", "bob"):
+        destination = Destination(email=f"{local}@{DELIVERY}", created="", modified="", verified="2026-11-20T00:00:00Z")
+        world.destinations[destination.id] = destination
+        zone.routing.rules.append(rule(local, {"type": "forward", "value": [destination.email]}))
+    return world, zone
+
+
+def rule(local: str, action: dict[str, Any]) -> Rule:
+    """A literal rule for LOCAL at the routed domain."""
+    return Rule(matchers=[{"type": "literal", "field": "to", "value": f"{local}@{ROUTED}"}], actions=[action])
+
+
+def _txt(text: str) -> str:
+    return " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250))
+
+
+@asynccontextmanager
+async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -> AsyncIterator[Scene]:
+    """Everything up on loopback; down again at the end."""
+    loop = asyncio.get_running_loop()
+    signing, sender = SigningKey.generate(), SigningKey.generate("s1")
+    names = {
+        (SENDER, "TXT"): ['"v=spf1 ip4:127.0.0.1 -all"'],
+        (f"s1._domainkey.{SENDER}", "TXT"): [_txt(sender.dns_txt)],
+        ("cf2024-1._domainkey.cloudflare-email.net", "TXT"): [_txt(signing.dns_txt)],
+        (f"cf2024-1._domainkey.{ROUTED}", "TXT"): [_txt(signing.dns_txt)],
+        (DELIVERY, "MX"): ["20 six.example.net.", "10 mail.example.net."],
+        ("mail.example.net", "A"): ["127.0.0.1"],
+        ("six.example.net", "AAAA"): ["::1"],
+    }
+    transport, _ = await loop.create_datagram_endpoint(lambda: Names(names), ("127.0.0.1", 0))
+    names_port = transport.get_extra_info("sockname")[1]
+    pem = certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    destination = Destination25()
+    server = await loop.create_server(
+        lambda: SMTP(destination, hostname=DELIVERY, tls_context=context if tls else None, loop=loop), "127.0.0.1", 0
+    )
+    world, zone = _world(knobs or Knobs())
+    mx_port = free_port()
+    hop = Hop(
+        world, signing, ["127.0.0.1"], pem, mx_port, bind_sources=False,
+        upstream_port=server.sockets[0].getsockname()[1], nameserver=Endpoint("127.0.0.1", names_port),
+    )  # fmt: skip
+    await hop.start()
+    key = Key(SENDER, "s1", sender.private_key)
+    try:
+        yield Scene(world, zone, names, names_port, destination, mx_port, key, signing, hop)
+    finally:
+        await hop.stop()
+        server.close()
+        transport.close()
+
+
+def rsa_key() -> rsa.RSAPrivateKey:
+    """A key that is published nowhere."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)

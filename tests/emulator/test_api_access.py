@@ -1,0 +1,145 @@
+"""Tokens, paths that lead nowhere, and faults that are planted."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import cloudflare
+import httpx
+import pytest
+from cloudflare import Cloudflare
+
+from fixtures.lab.emulator.state import Token
+from tests.emulator.conftest import ACCOUNT, APEX, Running
+from tests.emulator.test_api_records import refusal
+
+READ_ONLY = frozenset({"zone:read", "dns:read", "zone_settings:read", "rules:read", "addresses:read"})
+
+
+def test_tokens_verify(emulator: Running, client: Cloudflare) -> None:
+    verified = client.user.tokens.verify()
+    assert verified is not None
+    assert verified.status == "active"
+    owned = client.accounts.tokens.verify(account_id=ACCOUNT)
+    assert owned is not None
+    assert owned.id == verified.id
+    with pytest.raises(cloudflare.AuthenticationError) as error:
+        emulator.client("wrong").user.tokens.verify()
+    assert refusal(error) == 1000
+
+
+def test_zones_and_addresses_of_the_web_proxy(emulator: Running, client: Cloudflare) -> None:
+    (zone,) = client.zones.list(name=APEX)
+    assert (zone.id, zone.account.id, zone.name_servers) == (emulator.zone.id, ACCOUNT, emulator.zone.name_servers)
+    assert list(client.zones.list(name="elsewhere.example")) == []
+    got = client.zones.get(zone_id=zone.id)
+    assert got is not None
+    assert got.name == APEX
+    addresses = client.ips.list()
+    assert addresses is not None
+    assert len(getattr(addresses, "ipv4_cidrs", None) or ()) == 15
+
+
+def test_a_reading_token_reads_and_does_not_write(emulator: Running) -> None:
+    """Every kind of write is refused with 403."""
+    emulator.world.tokens.append(Token("reader", READ_ONLY))
+    client, zone_id = emulator.client("reader"), emulator.zone.id
+    drop: Any = {"matchers": [{"type": "all"}], "actions": [{"type": "drop"}]}
+    assert len(list(client.dns.records.list(zone_id=zone_id))) == 3
+    client.email_routing.get(zone_id=zone_id)
+    list(client.email_routing.rules.list(zone_id=zone_id))
+    list(client.email_routing.addresses.list(account_id=ACCOUNT))
+    for write in (
+        lambda: client.dns.records.create(zone_id=zone_id, type="A", name="x", content="192.0.2.1", ttl=1),
+        lambda: client.dns.records.batch(zone_id=zone_id, deletes=[{"id": each} for each in emulator.zone.records]),
+        lambda: client.email_routing.dns.create(zone_id=zone_id),
+        lambda: client.email_routing.rules.catch_alls.update(zone_id=zone_id, **drop),
+        lambda: client.email_routing.addresses.create(account_id=ACCOUNT, email="a@b.example"),
+    ):
+        with pytest.raises(cloudflare.PermissionDeniedError) as error:
+            write()
+        assert refusal(error) == 10000
+    assert len(emulator.zone.records) == 3
+
+
+def test_a_disabled_token_opens_nothing(emulator: Running) -> None:
+    emulator.world.tokens.append(Token("old", READ_ONLY, status="disabled"))
+    with pytest.raises(cloudflare.AuthenticationError) as error:
+        emulator.client("old").zones.list()
+    assert refusal(error) == 9109
+    verified = emulator.client("old").user.tokens.verify()
+    assert verified is not None
+    assert verified.status == "disabled"
+
+
+def test_other_peoples_zones_and_accounts(client: Cloudflare) -> None:
+    with pytest.raises(cloudflare.PermissionDeniedError):
+        client.dns.records.list(zone_id="2" * 32)
+    with pytest.raises(cloudflare.PermissionDeniedError):
+        client.email_routing.addresses.list(account_id="2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        pytest.param(("GET", "/zones/nonsense", {}), (404, 7003), id="malformed identifier"),
+        pytest.param(("GET", "/nothing/here", {}), (404, 7003), id="no such path"),
+        pytest.param(("DELETE", "/zones", {}), (405, 7001), id="no such method"),
+        pytest.param(("GET", "/zones", {"authorization": ""}), (400, 6003), id="malformed token"),
+        pytest.param(("GET", "/zones?page=0", {}), (400, 6003), id="page 0"),
+    ],
+)
+def test_requests_that_lead_nowhere(
+    emulator: Running, request_: tuple[str, str, dict[str, str]], answer: tuple[int, int]
+) -> None:
+    method, path, headers = request_
+    headers = {"authorization": "Bearer all", **headers}
+    got = httpx.request(method, f"{emulator.url}/client/v4{path}", headers=headers, verify=emulator.tls)
+    assert (got.status_code, got.json()["errors"][0]["code"]) == answer
+    assert got.json()["result"] is None
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"x" * 1_100_000])
+def test_bodies_that_can_not_be_read(emulator: Running, body: bytes) -> None:
+    url = f"{emulator.url}/client/v4/zones/{emulator.zone.id}/dns_records"
+    answer = httpx.post(url, content=body, headers={"authorization": "Bearer all"}, verify=emulator.tls)
+    assert answer.status_code in (400, 413)
+    assert answer.json()["success"] is False
+
+
+def test_throttled_then_served(emulator: Running, client: Cloudflare) -> None:
+    """429 with its headers, as often as planted; the SDK's own retry gets past it."""
+    plant = {"path": "/dns_records", "status": 429, "retry_after_s": 0, "times": 2}
+    emulator.management.post("/faults", json=plant)
+    with pytest.raises(cloudflare.RateLimitError) as error:
+        client.dns.records.list(zone_id=emulator.zone.id)
+    assert error.value.response.headers["retry-after"] == "0"
+    assert len(list(emulator.client(retries=2).dns.records.list(zone_id=emulator.zone.id))) == 3
+    assert emulator.management.get("/faults").json() == []
+
+
+def test_done_but_the_answer_is_lost(emulator: Running, client: Cloudflare) -> None:
+    """The client sees a broken connection; the record is there."""
+    emulator.management.post("/faults", json={"path": "/dns_records$", "method": "POST", "kind": "lost"})
+    with pytest.raises(cloudflare.APIConnectionError):
+        client.dns.records.create(zone_id=emulator.zone.id, type="A", name="x", content="192.0.2.1", ttl=1)
+    assert emulator.contents("A", f"x.{APEX}") == ["192.0.2.1"]
+
+
+def test_never_answered(emulator: Running, client: Cloudflare) -> None:
+    emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
+    began = time.monotonic()
+    with pytest.raises(cloudflare.APITimeoutError):
+        client.with_options(timeout=0.2).zones.list()
+    assert time.monotonic() - began < 1
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(emulator: Running) -> None:
+    """Nagle's algorithm would hold each one back for 44 ms, and a rehearsal asks some thousand times."""
+    with httpx.Client(verify=emulator.tls) as client:
+        client.get(f"{emulator.url}/client/v4/ips")
+        began = time.monotonic()
+        for _ in range(20):
+            client.get(f"{emulator.url}/client/v4/ips")
+        assert time.monotonic() - began < 0.6

@@ -1,0 +1,133 @@
+"""DNS records through the official SDK: what is accepted, refused, and served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cloudflare
+import pytest
+
+from fixtures.lab.nameserver import ZoneDatabase
+from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
+
+
+def rows(database: ZoneDatabase, name: str, kind: str) -> list[tuple[str, int, int]]:
+    """What a name server has: content, TTL, priority."""
+    query = "SELECT content, ttl, prio FROM records WHERE name = ? AND type = ? ORDER BY content"
+    return list(database._connection.execute(query, (name, kind)))
+
+
+def refusal(error: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> int | None:
+    """The first error code of an answer."""
+    return error.value.errors[0].code
+
+
+def test_create_get_update_edit_and_delete(emulator: Running, client: Any) -> None:
+    """A record's life, and that both name servers follow each step."""
+    made = client.dns.records.create(zone_id=emulator.zone.id, type="A", name="Dell", content="198.51.100.10", ttl=1)
+    assert (made.name, made.content, made.ttl) == (f"dell.{APEX}", "198.51.100.10", 1)
+    for database in emulator.databases:
+        assert rows(database, f"dell.{APEX}", "A") == [("198.51.100.10", 300, 0)]
+    change = {"type": "A", "name": "dell", "content": "198.51.100.11", "ttl": 600}
+    edited = client.dns.records.edit(made.id, zone_id=emulator.zone.id, **change)
+    assert (edited.id, edited.ttl) == (made.id, 600)
+    client.dns.records.update(made.id, zone_id=emulator.zone.id, type="A", name="dell", content="198.51.100.12", ttl=60)
+    got = client.dns.records.get(made.id, zone_id=emulator.zone.id)
+    assert (got.content, got.ttl) == ("198.51.100.12", 60)
+    assert rows(emulator.databases[1], f"dell.{APEX}", "A") == [("198.51.100.12", 60, 0)]
+    assert client.dns.records.delete(made.id, zone_id=emulator.zone.id).id == made.id
+    assert rows(emulator.databases[0], f"dell.{APEX}", "A") == []
+    with pytest.raises(cloudflare.NotFoundError) as error:
+        client.dns.records.get(made.id, zone_id=emulator.zone.id)
+    assert refusal(error) == 81044
+
+
+def test_every_write_raises_the_serial(emulator: Running, client: Any) -> None:
+    before = emulator.databases[0].serial(APEX)
+    client.dns.records.create(zone_id=emulator.zone.id, type="TXT", name="@", content="hello", ttl=1)
+    assert (emulator.databases[0].serial(APEX), before) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param({"type": "A", "name": "x", "content": "300.1.1.1"}, 9005, id="not an IPv4 address"),
+        pytest.param({"type": "AAAA", "name": "x", "content": "192.0.2.1"}, 9006, id="not an IPv6 address"),
+        pytest.param({"type": "MX", "name": "x", "content": "a b", "priority": 1}, 9009, id="MX at no host name"),
+        pytest.param({"type": "MX", "name": "x", "content": OLD_MX}, 9102, id="MX without priority"),
+        pytest.param({"type": "TXT", "name": "x", "content": ""}, 9101, id="empty TXT"),
+        pytest.param({"type": "A", "name": "x", "content": "192.0.2.1", "ttl": 59}, 9021, id="TTL of 59 s"),
+        pytest.param({"type": "TXT", "name": "x", "content": "a", "proxied": True}, 9004, id="proxied TXT"),
+        pytest.param({"type": "A", "name": "-x", "content": "192.0.2.1"}, 9000, id="bad label"),
+        pytest.param({"type": "BOGUS", "name": "x", "content": "a"}, 1004, id="unknown type"),
+        pytest.param({"type": "MX", "name": "@", "content": OLD_MX, "priority": 10}, 81058, id="identical"),
+        pytest.param({"type": "MX", "name": "@", "content": OLD_MX, "priority": 20}, 81057, id="other priority"),
+        pytest.param({"type": "TXT", "name": "@", "content": f'"{OLD_SPF}"'}, 81058, id="identical but for quotes"),
+        pytest.param({"type": "CNAME", "name": "mail", "content": "a.example"}, 81053, id="CNAME beside an address"),
+    ],
+)
+def test_refused(emulator: Running, client: Any, fields: dict[str, Any], code: int) -> None:
+    """Each refusal has Cloudflare's code, and changes nothing."""
+    before = dict(emulator.zone.records)
+    with pytest.raises(cloudflare.BadRequestError) as error:
+        client.dns.records.create(zone_id=emulator.zone.id, **{"ttl": 1, **fields})
+    assert refusal(error) == code
+    assert emulator.zone.records == before
+
+
+def test_batch_is_one_transaction_in_its_own_order(emulator: Running, client: Any) -> None:
+    """Deletes come first: a post may take the place of what the same batch deletes."""
+    (old,) = client.dns.records.list(zone_id=emulator.zone.id, type="MX")
+    before = emulator.databases[0].serial(APEX)
+    posts = [{"type": "MX", "name": APEX, "content": OLD_MX, "priority": 10, "ttl": 300}]
+    done = client.dns.records.batch(zone_id=emulator.zone.id, posts=posts, deletes=[{"id": old.id}])
+    assert [r.id for r in done.deletes or ()] == [old.id]
+    assert rows(emulator.databases[0], APEX, "MX") == [(OLD_MX, 300, 10)]
+    assert emulator.databases[0].serial(APEX) == (before or 0) + 1, "more than one change was published"
+
+
+def test_batch_that_fails_changes_nothing(emulator: Running, client: Any) -> None:
+    before = dict(emulator.zone.records)
+    deletes = [{"id": each} for each in before]
+    posts = [{"type": "A", "name": name, "content": content} for name, content in (("ok", "192.0.2.1"), ("bad", "?"))]
+    with pytest.raises(cloudflare.BadRequestError) as error:
+        client.dns.records.batch(zone_id=emulator.zone.id, deletes=deletes, posts=posts)
+    assert refusal(error) == 9005
+    assert emulator.zone.records == before
+    assert rows(emulator.databases[0], APEX, "MX") == [(OLD_MX, 3600, 10)]
+
+
+def test_list_filters_and_pages(emulator: Running, client: Any) -> None:
+    """The SDK asks until a page is empty."""
+    for number in range(25):
+        client.dns.records.create(zone_id=emulator.zone.id, type="A", name=f"h{number}", content="192.0.2.1", ttl=1)
+    assert len(list(client.dns.records.list(zone_id=emulator.zone.id, per_page=10))) == 28
+    assert len(list(client.dns.records.list(zone_id=emulator.zone.id, name={"exact": APEX}))) == 2
+    assert len(list(client.dns.records.list(zone_id=emulator.zone.id, name={"startswith": "h1"}, type="A"))) == 11
+    page = client.dns.records.list(zone_id=emulator.zone.id, page=4, per_page=10)
+    assert page.result == []
+
+
+def test_long_text_comes_back_in_strings_of_255(emulator: Running, client: Any) -> None:
+    text = "v=DKIM1; p=" + "A" * 400
+    made = client.dns.records.create(zone_id=emulator.zone.id, type="TXT", name="s1._domainkey", content=text, ttl=1)
+    assert made.content == f'"{text[:255]}" "{text[255:]}"'
+    assert rows(emulator.databases[0], f"s1._domainkey.{APEX}", "TXT")[0][0] == made.content
+
+
+def test_structured_content(emulator: Running, client: Any) -> None:
+    data = {"usage": 3, "selector": 1, "matching_type": 1, "certificate": "ab" * 32}
+    made = client.dns.records.create(zone_id=emulator.zone.id, type="TLSA", name="_25._tcp.dell", data=data, ttl=1)
+    assert made.content == "3 1 1 " + "ab" * 32
+
+
+def test_a_proxied_address_is_not_served(emulator: Running, client: Any) -> None:
+    fields = {"type": "A", "name": "web", "content": "203.0.113.80", "proxied": True, "ttl": 1}
+    client.dns.records.create(zone_id=emulator.zone.id, **fields)
+    assert rows(emulator.databases[0], f"web.{APEX}", "A") == [("104.21.0.1", 300, 0)]
+
+
+def test_export(emulator: Running, client: Any) -> None:
+    text = client.dns.records.export(zone_id=emulator.zone.id)
+    assert f"{APEX}.\t3600\tIN\tMX\t10 {OLD_MX}." in text
+    assert f'{APEX}.\t3600\tIN\tTXT\t"{OLD_SPF}"' in text

@@ -1,0 +1,183 @@
+"""Email Routing's settings and records: enabling by each of its possible behaviours, lock, unlock, disable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cloudflare
+import pytest
+from cloudflare import Cloudflare
+from cloudflare.types.email_routing import Settings
+
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS, SPF
+from fixtures.lab.nameserver import character_strings
+from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
+from tests.emulator.test_api_records import refusal, rows
+
+MERGED_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"
+DKIM = f"cf2024-1._domainkey.{APEX}"
+
+
+def enable(emulator: Running) -> Settings:
+    settings = emulator.client().email_routing.dns.create(zone_id=emulator.zone.id, name=APEX)
+    assert settings is not None
+    return settings
+
+
+def status(emulator: Running) -> str | None:
+    settings = emulator.client().email_routing.get(zone_id=emulator.zone.id)
+    return settings.status if settings else None
+
+
+def unlock(emulator: Running) -> None:
+    emulator.client().email_routing.dns.edit(zone_id=emulator.zone.id, name=APEX)
+
+
+def switch(emulator: Running) -> None:
+    """One batch: every foreign MX away, the routing's in."""
+    client = emulator.client()
+    needed = client.email_routing.dns.get(zone_id=emulator.zone.id) or []
+    posts: Any = [
+        {"type": "MX", "name": r.name, "content": r.content, "priority": r.priority, "ttl": 300}
+        for r in needed
+        if r.type == "MX"
+    ]
+    deletes: Any = [{"id": r.id} for r in client.dns.records.list(zone_id=emulator.zone.id, type="MX")]
+    client.dns.records.batch(zone_id=emulator.zone.id, deletes=deletes, posts=posts)
+
+
+def text(emulator: Running, name: str = APEX) -> list[str]:
+    return ["".join(character_strings(content)) for content in emulator.contents("TXT", name)]
+
+
+def merge_spf(emulator: Running) -> None:
+    client = emulator.client()
+    (old,) = client.dns.records.list(zone_id=emulator.zone.id, type="TXT", name={"exact": APEX})
+    client.dns.records.update(old.id, zone_id=emulator.zone.id, type="TXT", name=APEX, content=MERGED_SPF, ttl=300)
+
+
+def test_needed_records_are_known_before(emulator: Running, client: Cloudflare) -> None:
+    """Priorities differ by zone but not by call."""
+    needed = client.email_routing.dns.get(zone_id=emulator.zone.id) or []
+    assert [r.content for r in needed if r.type == "MX"] == list(MX_HOSTS)
+    assert needed == client.email_routing.dns.get(zone_id=emulator.zone.id)
+    assert len({r.priority for r in needed if r.type == "MX"}) == 3
+
+
+def test_coexists_by_the_way_of_the_migration(emulator: Running) -> None:
+    """Enabled with the old MX standing; ready only after unlock, one batch, and lock."""
+    merge_spf(emulator)
+    assert status(emulator) == "unconfigured"
+    assert enable(emulator).status == "misconfigured/locked"
+    assert (emulator.contents("MX"), text(emulator)) == ([OLD_MX], [MERGED_SPF])
+    assert text(emulator, DKIM) == [emulator.key.dns_txt]
+    unlock(emulator)
+    assert status(emulator) == "misconfigured"
+    switch(emulator)
+    assert status(emulator) == "unlocked"
+    assert enable(emulator).status == "ready"
+    assert emulator.contents("MX") == list(MX_HOSTS)
+    assert text(emulator) == [MERGED_SPF]
+    assert [row[0] for row in rows(emulator.databases[1], APEX, "MX")] == list(MX_HOSTS)
+
+
+def test_an_unmerged_spf_record_is_replaced(emulator: Running) -> None:
+    """X10: SendGrid's mechanism is gone afterwards."""
+    assert text(emulator) == [OLD_SPF]
+    enable(emulator)
+    assert text(emulator) == [SPF]
+
+
+def test_refuses_while_foreign_mx_stand(emulator: Running) -> None:
+    emulator.management.post("/knobs", json={"enabling": "refuses"})
+    with pytest.raises(cloudflare.BadRequestError) as error:
+        enable(emulator)
+    assert refusal(error) == 2013
+    assert (status(emulator), emulator.contents("MX"), text(emulator)) == ("unconfigured", [OLD_MX], [OLD_SPF])
+    switch(emulator)
+    assert enable(emulator).status == "ready"
+
+
+def test_replaces_foreign_mx_and_any_spf(emulator: Running) -> None:
+    """Even the merged record; it can be merged again afterwards, for SPF isn't locked, and stays when locked again."""
+    emulator.management.post("/knobs", json={"enabling": "replaces"})
+    merge_spf(emulator)
+    assert enable(emulator).status == "ready"
+    assert (emulator.contents("MX"), text(emulator)) == (list(MX_HOSTS), [SPF])
+    merge_spf(emulator)
+    unlock(emulator)
+    assert enable(emulator).status == "ready"
+    assert text(emulator) == [MERGED_SPF]
+
+
+def test_locked_records_stand_still(emulator: Running, client: Any) -> None:
+    """MX of the apex and DKIM by any method; other names' MX are free."""
+    enable(emulator)
+    zone_id = emulator.zone.id
+    (old,) = client.dns.records.list(zone_id=zone_id, type="MX")
+    (dkim,) = client.dns.records.list(zone_id=zone_id, name={"exact": DKIM})
+    fields: Any = {"type": "MX", "name": APEX, "content": MX_HOSTS[0], "priority": 5, "ttl": 1}
+    attempts: list[Callable[[], Any]] = [
+        lambda: client.dns.records.create(zone_id=zone_id, **fields),
+        lambda: client.dns.records.update(old.id, zone_id=zone_id, **fields),
+        lambda: client.dns.records.edit(old.id, zone_id=zone_id, **fields),
+        lambda: client.dns.records.delete(old.id, zone_id=zone_id),
+        lambda: client.dns.records.delete(dkim.id, zone_id=zone_id),
+        lambda: client.dns.records.batch(zone_id=zone_id, posts=[fields]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(cloudflare.BadRequestError) as error:
+            attempt()
+        assert refusal(error) == 890190
+    client.dns.records.create(zone_id=zone_id, type="MX", name="dell", content="mx.example.net", priority=10, ttl=1)
+    unlock(emulator)
+    client.dns.records.create(zone_id=zone_id, **fields)
+
+
+def test_disabling_takes_the_merged_spf_along(emulator: Running, client: Cloudflare) -> None:
+    """X10: a rollback has to bring SPF back."""
+    merge_spf(emulator)
+    enable(emulator)
+    unlock(emulator)
+    switch(emulator)
+    settings = client.email_routing.dns.delete(zone_id=emulator.zone.id)
+    assert settings is not None
+    assert (settings.enabled, settings.status) == (False, "unconfigured")
+    assert (emulator.contents("MX"), text(emulator), text(emulator, DKIM)) == ([], [], [])
+
+
+def test_disabling_leaves_what_is_not_the_routings(emulator: Running, client: Cloudflare) -> None:
+    """The old MX stayed under ``coexists``, and so it does here."""
+    enable(emulator)
+    client.email_routing.dns.delete(zone_id=emulator.zone.id)
+    assert emulator.contents("MX") == [OLD_MX]
+
+
+def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) -> None:
+    enable(emulator)
+    ready_at = emulator.zone.routing.ready_at
+    assert 0 < ready_at - emulator.world.clock.now() <= 30
+    unlock(emulator)
+    enable(emulator)
+    assert emulator.zone.routing.ready_at == ready_at
+
+
+def test_the_deprecated_ways_do_the_same(emulator: Running, client: Cloudflare) -> None:
+    ways = {"enable": "misconfigured/locked", "unlock": "misconfigured", "disable": "unconfigured"}
+    for way, state in ways.items():
+        with pytest.warns(DeprecationWarning, match="deprecated"):
+            assert getattr(client.email_routing, way)(zone_id=emulator.zone.id).status == state
+
+
+def test_edit_sets_flags_and_ignores_enabled(emulator: Running, client: Cloudflare) -> None:
+    edited = client.email_routing.edit(zone_id=emulator.zone.id, support_subaddress=True, enabled=True)
+    assert edited is not None
+    assert (edited.support_subaddress, edited.enabled) == (True, False)
+
+
+def test_what_is_missing_is_named(emulator: Running, client: Cloudflare) -> None:
+    """The other documented shape of ``dns.get``, by the deprecated parameter."""
+    answer: Any = client.email_routing.dns.get(zone_id=emulator.zone.id, subdomain=APEX)
+    codes = [error["code"] for error in answer["errors"]]
+    assert codes == ["mx.missing"] * 3 + ["txt.missing"] * 2 + ["mx.conflict"]

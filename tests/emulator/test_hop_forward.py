@@ -1,0 +1,175 @@
+"""What the destination gets, and what the sender hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.emulator.hop import forward, verification
+from fixtures.lab.emulator.state import Destination, Knobs
+from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, scene
+
+Act = Callable[[Scene], Awaitable[None]]
+
+
+def run(folder: Path, act: Act, knobs: Knobs | None = None, *, tls: bool = True) -> None:
+    async def inside() -> None:
+        async with scene(folder, knobs, tls=tls) as stage:
+            await asyncio.wait_for(act(stage), 30)
+
+    asyncio.run(inside())
+
+
+def test_the_envelope_sender_is_in_the_routed_domain_in_both_forms(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        await stage.send(message())
+        assert re.fullmatch(rf"SRS0=[^=]{{4}}=[^=]{{2}}={re.escape(SENDER)}=bob@{re.escape(ROUTED)}", stage.last[0])
+        await stage.send(stage.signed(message()))
+        assert stage.last[0] == f"cfbounces+ndrdrop@{ROUTED}"
+
+    run(tmp_path, act)
+
+
+def test_added_fields_stand_on_top_in_the_order_seen_in_real_mail(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        original = stage.signed(message())
+        await stage.send(original)
+        received = stage.last[2]
+        assert received.endswith(original)
+        added = received.removesuffix(original).decode()
+        assert re.findall(r"^([\w-]+):", added, re.MULTILINE) == [
+            "DKIM-Signature", "DKIM-Signature", "X-Forwarded-To", "X-Forwarded-For", "Feedback-ID", "Received",
+            "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Received-SPF",
+            "Authentication-Results", "X-CF-SpamH-Score",
+        ]  # fmt: skip
+        assert f"X-Forwarded-For: alice@{ROUTED} alice@{DELIVERY}\r\n" in added
+        assert f"for <alice@{ROUTED}>;" in added
+        assert f"dkim=pass header.d={SENDER}" in added
+        assert f"smtp.mailfrom=bob@{SENDER}" in added
+
+    run(tmp_path, act)
+
+
+def test_what_a_sender_chooses_cannot_add_fields_or_results(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        sender = f'"a) dmarc=pass (;x"@{SENDER}'
+        assert (await stage.send(stage.signed(message()), sender=sender)).startswith("250")
+        results = re.search(rb"\r\nAuthentication-Results:(.*?)\r\n(?=\S)", stage.last[2], re.DOTALL)
+        assert results is not None
+        assert re.findall(rb"[\s;]dmarc=(\w+)", results[1]) == [b"none"]
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_the_destinations_refusal_is_passed_on_in_session(tmp_path: Path, step: str) -> None:
+    async def act(stage: Scene) -> None:
+        stage.destination.replies[step] = "552 5.2.2 mailbox over quota"
+        reply = await stage.send(message())
+        assert reply.startswith("550 ")
+        assert "552 5.2.2 mailbox over quota" in reply
+        row = stage.world.events[-1]
+        assert (row["status"], row["errorDetail"]) == (
+            "deliveryFailed", "permanent error (552): 5.2.2 mailbox over quota",
+        )  # fmt: skip
+
+    run(tmp_path, act)
+
+
+def test_a_deferral_is_passed_on_as_421(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.destination.replies["RCPT"] = "451 4.7.1 Greylisted"
+        assert (await stage.send(message())).startswith("421 4.3.0 Upstream error, please check https://")
+        assert stage.world.events[-1]["errorDetail"] == "transient error (451): 4.7.1 Greylisted"
+        stage.hop._forwarder.delivery.port = 1  # nobody listens there
+        assert (await stage.send(message())).startswith("421 4.3.0")
+
+    run(tmp_path, act)
+
+
+def test_a_deferral_is_retried_where_the_knob_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "RETRY_S", 0.1)
+
+    async def act(stage: Scene) -> None:
+        stage.destination.replies["RCPT"] = "451 4.7.1 Greylisted"
+        assert (await stage.send(message())).startswith("250")
+        assert not stage.destination.taken
+        del stage.destination.replies["RCPT"]
+        await stage.destination.arrived.wait()
+        await asyncio.sleep(0.1)
+        assert [row["status"] for row in stage.world.events][-1] == "delivered"
+
+    run(tmp_path, act, Knobs(upstream_4xx="retried"))
+
+
+def test_a_share_is_answered_421_although_it_was_delivered(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        assert (await stage.send(message())).startswith("421 4.3.0")
+        assert len(stage.destination.taken) == 1
+        assert stage.world.events[-1]["status"] == "delivered"
+
+    run(tmp_path, act, Knobs(duplicate_421=1.0))
+
+
+def test_a_destination_without_mx_is_refused_though_it_has_an_address(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        del stage.names[DELIVERY, "MX"]
+        stage.names[DELIVERY, "A"] = ["127.0.0.1"]
+        assert "has no MX record" in await stage.send(message())
+
+    run(tmp_path, act)
+
+
+def test_a_dead_exchanger_is_passed_over_for_the_next(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.names[DELIVERY, "MX"] = ["5 six.example.net.", "10 mail.example.net."]
+        assert (await stage.send(message())).startswith("250")
+        assert stage.world.events[-1]["upstream"] == "mail.example.net[127.0.0.1]"
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_starttls_is_used_where_it_is_offered(tmp_path: Path, tls: bool) -> None:
+    async def act(stage: Scene) -> None:
+        assert (await stage.send(message())).startswith("250")
+        assert stage.world.events[-1]["tls"] is tls
+
+    run(tmp_path, act, tls=tls)
+
+
+def test_verification_mail_is_tried_until_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "RETRY_S", 0.1)
+
+    async def act(stage: Scene) -> None:
+        added = Destination(email=f"erin@{DELIVERY}", created="", modified="", token="t0k-en_")
+        stage.destination.replies["RCPT"] = "450 4.7.1 not yet"
+        assert stage.world.verifier is not None
+        await stage.world.verifier(added)
+        await asyncio.sleep(0.25)
+        assert not stage.destination.taken
+        del stage.destination.replies["RCPT"]
+        await stage.destination.arrived.wait()
+        sender, recipient, mail, helo = stage.last
+        assert (sender, recipient, helo) == (
+            "noreply@notify.cloudflare.com", added.email, "mta.notify.cloudflare.com",
+        )  # fmt: skip
+        assert b"\r\nhttps://dash.cloudflare.com/email-routing/verify?token=t0k-en_\r\n" in mail
+
+    run(tmp_path, act)
+
+
+def test_verification_mail_that_is_refused_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "RETRY_S", 0.05)
+
+    async def act(stage: Scene) -> None:
+        stage.destination.replies["RCPT"] = "554 5.7.1 Client host rejected: Access denied"
+        await stage.hop.send_verification(Destination(email=f"erin@{DELIVERY}", created="", modified=""))
+        await asyncio.sleep(0.4)
+        assert [row["status"] for row in stage.world.events] == ["deliveryFailed"]
+
+    run(tmp_path, act)

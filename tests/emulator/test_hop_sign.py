@@ -1,0 +1,133 @@
+"""Signatures and seals, verified by another implementation than the signer: Perl's Mail::DKIM."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import dkim
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.lab import image
+from fixtures.lab.emulator.hop import helo_name
+from tests.emulator.hop_support import ROUTED, SENDER, Scene, message, scene
+
+SCRIPT = Path(__file__).with_name("verify.pl")
+
+
+def _perl() -> list[str]:
+    """Perl with Mail::DKIM: this machine's, else the lab's."""
+    probe = ["-MMail::DKIM::ARC::Verifier", "-MNet::DNS", "-e", "1"]
+    ways = [["perl"], ["chroot", str(image.path()), "perl"]]
+    for way in ways:
+        if shutil.which(way[0]):
+            tried = subprocess.run([*way, *probe], capture_output=True, timeout=20, check=False)
+            if tried.returncode == 0:
+                return way
+    pytest.skip("needs Perl's Mail::DKIM (libmail-dkim-perl), here or in the lab's image")
+
+
+async def _verify(perl: list[str], stage: Scene, mail: bytes) -> list[str]:
+    process = await asyncio.create_subprocess_exec(
+        *perl, "-e", SCRIPT.read_text(), str(stage.names_port),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    said, errors = await asyncio.wait_for(process.communicate(mail), 30)
+    assert not errors, errors.decode()
+    return said.decode().splitlines()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Callable[[Scene, list[str]], Awaitable[None]]], None]:
+    perl = _perl()
+
+    def inside(act: Callable[[Scene, list[str]], Awaitable[None]]) -> None:
+        async def staged() -> None:
+            async with scene(tmp_path) as stage:
+                await asyncio.wait_for(act(stage, perl), 60)
+
+        asyncio.run(staged())
+
+    return inside
+
+
+Run = Callable[[Callable[[Scene, list[str]], Awaitable[None]]], None]
+OWN = "dkim cloudflare-email.net cf2024-1 pass"
+OF_DOMAIN = f"dkim {ROUTED} cf2024-1 pass"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("plain", "A line.\r\n"),
+        ("a" * 70 + "\r\n folded \t twice", "trailing \t\r\n\r\n.\r\ndouble  space\r\n\r\n\r\n"),
+        ("empty", ""),
+        ("=?utf-8?q?caf=C3=A9?=", "\u6771\u4eac 8bit\r\n"),
+        ("repeated\r\nList-Post: <mailto:a@b.example.net>\r\nList-Post: NO", "A line.\r\n"),
+    ],
+    ids=["plain", "white space", "no body", "8bit", "repeated field"],
+)
+def test_both_signatures_and_the_arc_set_verify(run: Run, subject: str, body: str) -> None:
+    async def act(stage: Scene, perl: list[str]) -> None:
+        assert (await stage.send(message(subject, body))).startswith("250")
+        assert await _verify(perl, stage, stage.last[2]) == [
+            OWN, OF_DOMAIN, "arc pass (as.1.cloudflare-email.net=pass, ams.1.cloudflare-email.net=pass)",
+        ]  # fmt: skip
+
+    run(act)
+
+
+def test_a_change_on_the_way_is_seen(run: Run) -> None:
+    async def act(stage: Scene, perl: list[str]) -> None:
+        await stage.send(message())
+        said = await _verify(perl, stage, stage.last[2].replace(b"A line.", b"A lie."))
+        assert said[0] == "dkim cloudflare-email.net cf2024-1 fail (body has been altered)"
+        assert said[-1].startswith("arc fail")
+        said = await _verify(perl, stage, stage.last[2].replace(b"From: Bob", b"From: Rob"))
+        assert said[0] == "dkim cloudflare-email.net cf2024-1 fail (message has been altered)"
+
+    run(act)
+
+
+def test_a_chain_that_was_there_is_carried_on_or_sealed_as_failed(run: Run) -> None:
+    async def act(stage: Scene, perl: list[str]) -> None:
+        await stage.send(stage.signed(message()))
+        first = stage.last[2]
+        await stage.send(first)
+        second = stage.last[2]
+        assert b"ARC-Seal: i=2; a=rsa-sha256; s=cf2024-1; d=cloudflare-email.net; cv=pass;" in second
+        said = await _verify(perl, stage, second)
+        assert f"dkim {SENDER} s1 pass" in said
+        assert said[-1].startswith("arc pass (as.2.cloudflare-email.net=pass")
+        await stage.send(second.replace(b"A line.", b"A lie."))
+        broken = stage.last[2]
+        assert b"ARC-Seal: i=3; a=rsa-sha256; s=cf2024-1; d=cloudflare-email.net; cv=fail;" in broken
+        assert b"arc=fail" in broken
+        _, sets, _ = dkim.ARC(broken).verify(dnsfunc=lambda *_args, **_more: stage.signing.dns_txt.encode())
+        assert sets[0]["as-valid"], "RFC 8617, 5.1.2: such a seal covers its own set alone"
+        await stage.send(broken)
+        assert b"ARC-Seal: i=4" not in stage.last[2], "RFC 8617, 5.1: nothing is added to a chain sealed as failed"
+
+    run(act)
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [("104.30.0.7", "a-h"), ("104.30.8.99", "i-jj"), ("104.30.10.202", "ba-cac"), ("104.30.8.175", "i-bhf")],
+)
+def test_helo_names_are_those_seen_in_real_mail(address: str, label: str) -> None:
+    assert helo_name(address) == f"{label}.cloudflare-email.net"
+
+
+@given(st.sets(st.integers(0, 2**90 - 1), min_size=2, max_size=2))
+def test_no_two_ipv6_sources_share_a_name(hosts: set[int]) -> None:
+    base = int(ipaddress.IPv6Address("2405:8100:c000::"))
+    names = {helo_name(str(ipaddress.IPv6Address(base + host))) for host in hosts}
+    assert len(names) == 2
+    assert all(len(name.partition(".")[0]) <= 63 for name in names)

@@ -1,0 +1,196 @@
+"""The lab itself: it comes up as the present is, its hosts are where the plan says, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import settings
+from fixtures.lab import containers, files, plan, world
+from fixtures.lab.errors import LabError
+from fixtures.lab.world import Lab
+
+NAME = "test-lab"
+PROJECT = Path(__file__).parents[2]
+EVENT_S_MAX = 20.0
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+
+
+def machine() -> str:
+    """What the lab must never change: the machine's links, routes, packet filter, resolver, mounts."""
+    commands = ("ip -br link", "ip -br address", "ip route", "ip -6 route", "ip rule", "nft list ruleset")
+    shown = [subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout for command in commands]
+    kept = [Path(name).read_text(encoding="utf-8") for name in ("/etc/resolv.conf", "/etc/hosts")]
+    # Other labs may come and go meanwhile; their mounts are Podman's.
+    mounts = [
+        line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if "containers/" not in line
+    ]
+    return "\n".join([*shown, *kept, *mounts])
+
+
+def until(wanted: Callable[[], bool], what: str) -> None:
+    """Wait for an event."""
+    deadline = time.monotonic() + EVENT_S_MAX
+    while not wanted():
+        assert time.monotonic() < deadline, f"not within {EVENT_S_MAX} s: {what}"
+        time.sleep(0.05)
+
+
+def as_operator(code: str) -> str:
+    """What CODE prints when it runs where the operator is."""
+    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
+    done = subprocess.run([*shell, code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that the tests of this file share; the last of them take its gateway down."""
+    before = machine()
+    standing = Lab.up(NAME, seed=7, owner_pid=os.getpid())
+    yield standing
+    assert standing.died("dell") == ()
+    standing.down()
+    assert not standing.folder.exists()
+    assert containers.names(NAME) == {}
+    assert machine() == before
+
+
+def test_settings_are_ordinary(lab: Lab) -> None:
+    """The lab's migration.toml passes the same checks as an operator's."""
+    loaded = settings.load(lab.folder / "operator/migration.toml")
+    assert loaded.target == "lab"
+    assert len({address.mailbox for address in loaded.addresses()}) == 10
+    assert loaded.pilot == "pilot.example.net"
+
+
+@pytest.mark.parametrize(("sender", "seen"), [("four.example", plan.WORLD4), ("six.example", plan.WORLD6)])
+def test_todays_path(lab: Lab, sender: str, seen: str) -> None:
+    """Outside mail comes through EC2, over either family, into Dell's mailbox."""
+    send = ["swaks", "--server", "127.0.0.1", "--from", f"friend@{sender}", "--to", "alice@webmakeprofit.org"]
+    assert lab.exec("world", [*send, "--silent", "2"]).returncode == 0
+    box = ["grep", "-rl", f"friend@{sender}", "/srv/vmail/alice@webmakeprofit.org/Maildir/new"]
+    until(lambda: lab.exec("dell", box).returncode == 0, f"mail from {sender} in alice's mailbox")
+    assert f"[{seen}]" in lab.exec("ec2", ["grep", "client=", "/var/log/mail.log"]).stdout
+    assert f"[{plan.EC2_TAILNET}]" in lab.exec("dell", ["grep", "client=", "/var/log/mail.log"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "source", "target"),
+    [
+        ("cloudflare", "104.30.31.254", plan.EC2_4),
+        ("cloudflare", "2405:8100:c3ff::9", plan.EC2_6),
+        ("world", "104.16.0.7", plan.EC2_4),
+        ("world", "2405:8100:bfff::9", plan.EC2_6),
+        ("world", "192.0.2.77", plan.EC2_4),
+        ("dell", "172.20.0.5", plan.DELL_TAILNET),
+        ("dell", "192.168.77.5", plan.DELL_TAILNET),
+    ],
+)
+def test_true_client_addresses(lab: Lab, host: str, source: str, target: str) -> None:
+    """A host may connect from each address of its ranges, and the server sees that address."""
+    knock = f"import socket; socket.create_connection(('{target}', 25), 5, ('{source}', 0)).recv(99)"
+    assert lab.exec(host, ["python3", "-c", knock]).returncode == 0
+    server = "dell" if target == plan.DELL_TAILNET else "ec2"
+    log = ["grep", "-F", f"connect from unknown[{source}]", "/var/log/mail.log"]
+    until(lambda: lab.exec(server, log).returncode == 0, f"{server} has seen {source}")
+
+
+def test_tailnet_is_closed_to_others(lab: Lab) -> None:
+    """Only hosts with a tailnet address reach another's."""
+    knock = f"import socket; socket.create_connection(('{plan.DELL_TAILNET}', 25), 2)"
+    assert "No route to host" in lab.exec("world", ["python3", "-c", knock]).stderr
+
+
+def test_port_25_of_dell_is_not_public_yet(lab: Lab) -> None:
+    knock = f"import socket; socket.create_connection(('{plan.DELL4}', 25), 2)"
+    assert "refused" in lab.exec("world", ["python3", "-c", knock]).stderr
+
+
+def test_resolvers_follow_the_clock(lab: Lab) -> None:
+    """A kept answer ages by the lab's clock."""
+    ask = ["dig", "+noall", "+answer", f"@{plan.RESOLVERS['plain']}", "fx-trader-life.com", "MX"]
+
+    def ttl() -> int:
+        return int(lab.exec("world", ask).stdout.split()[1])
+
+    until(lambda: "mail.webmakeprofit.org" in lab.exec("world", ask).stdout, "the MX is published")
+    first = ttl()
+    lab.clock.advance(1000)
+    assert first - 1003 <= ttl() <= first - 1000
+
+
+def test_a_name_that_is_taken(lab: Lab) -> None:
+    with pytest.raises(LabError, match="stands already"):
+        Lab.up(lab.name)
+
+
+def test_terraform_is_real(lab: Lab) -> None:
+    folder = lab.folder / "operator/services/mailserver/terraform"
+    code = f"import subprocess; subprocess.run(['terraform', '-chdir={folder}', 'state', 'list'], check=True)"
+    assert as_operator(code).split() == [
+        "aws_eip.mail",
+        "aws_instance.mail",
+        "aws_security_group.mail",
+        "terraform_data.keep",
+    ]
+
+
+def test_power_follows_the_api(lab: Lab) -> None:
+    """Stopping the instance through the API makes the host dead; starting it brings back it and its disk."""
+    call = "import boto3; c = boto3.client('ec2'); i = c.describe_instances()['Reservations'][0]['Instances'][0]; "
+    knock = ["python3", "-c", f"import socket; socket.create_connection(('{plan.EC2_4}', 25), 1).recv(9)"]
+    lab.exec("ec2", ["touch", "/var/spool/kept"])
+    as_operator(call + "c.stop_instances(InstanceIds=[i['InstanceId']])")
+    until(lambda: lab.power("ec2") == "off", "the power is off")
+    assert "timed out" in lab.exec("world", knock).stderr
+    as_operator(call + "c.start_instances(InstanceIds=[i['InstanceId']])")
+    until(lambda: lab.exec("world", knock).returncode == 0, "port 25 answers again")
+    assert lab.exec("ec2", ["test", "-e", "/var/spool/kept"]).returncode == 0
+    assert lab.died("ec2") == ()
+
+
+def test_killed_owner_leaves_nothing() -> None:
+    """SIGKILL of the process that owns a lab: the warden takes all of it down."""
+    before = machine()
+    code = (
+        "import os, time\nfrom fixtures.lab.world import Lab\n"
+        "lab = Lab.up('test-killed', owner_pid=os.getpid()); lab.enter(); print('up', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "up\n"
+        os.kill(owner.pid, signal.SIGKILL)
+    until(lambda: "test-killed" not in world.standing(), "the lab is gone")
+    assert not Path("/run/mxgate/test-killed").exists()
+    until(lambda: machine() == before, "the machine is as it was")
+
+
+def test_a_dead_daemon_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that can't start fails ``up`` with its own words, and nothing is left."""
+    render = files.render
+
+    def spoilt(folder: Path, host: str, **values: object) -> None:
+        render(folder, host, **values)
+        if host == "resolvers":
+            (folder / host / "stale.conf").write_text("server:\n  no-such-option: 1\n", encoding="ascii")
+
+    monkeypatch.setattr(files, "render", spoilt)
+    with pytest.raises(LabError, match=r"(?s)resolvers: stale died with status 1.*stale.conf:2"):
+        Lab.up("test-broken")
+    assert "test-broken" not in world.standing()
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "a/b", "x" * 40])
+def test_a_bad_name(name: str) -> None:
+    with pytest.raises(LabError, match="--name"):
+        Lab.up(name)
