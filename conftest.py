@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mxgate", "gates of the migration")
     group.addoption("--gate", choices=[g.value for g in Gate], help="judge this gate alone, and change nothing")
     group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
+    group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
     group.addoption("--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask")
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")

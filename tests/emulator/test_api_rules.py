@@ -30,6 +30,7 @@ def test_a_rules_life(emulator: Running, client: Cloudflare, destination: str) -
     made = rules.create(zone_id=zone_id, matchers=to(f"alice@{APEX}"), actions=actions, name="a", priority=3)
     assert made is not None
     assert made.id is not None
+    assert made.enabled is True, "a rule is enabled unless it says otherwise"
     got = rules.get(made.id, zone_id=zone_id)
     assert got == made
     put = rules.update(made.id, zone_id=zone_id, matchers=to(f"a@{APEX}"), actions=[{"type": "drop"}], enabled=False)

@@ -109,8 +109,12 @@ def test_a_chain_that_was_there_is_carried_on_or_sealed_as_failed(run: Run) -> N
         broken = stage.last[2]
         assert b"ARC-Seal: i=3; a=rsa-sha256; s=cf2024-1; d=cloudflare-email.net; cv=fail;" in broken
         assert b"arc=fail" in broken
-        _, sets, _ = dkim.ARC(broken).verify(dnsfunc=lambda *_args, **_more: stage.signing.dns_txt.encode())
-        assert sets[0]["as-valid"], "RFC 8617, 5.1.2: such a seal covers its own set alone"
+        fields, body = dkim.rfc822_parse(broken)
+        kept = [field for field in fields if not field[0].startswith(b"ARC-") or b"i=3;" in field[1]]
+        verifier = dkim.ARC(b"".join(b"%s:%s" % tuple(field) for field in kept) + b"\r\n" + body)
+        _, alone = verifier.sorted_arc_headers()
+        found = verifier.verify_instance(alone, 3, dnsfunc=lambda *_args, **_more: stage.signing.dns_txt.encode())
+        assert found["as-valid"], "RFC 8617, 5.1.2: such a seal covers its own set alone"
         await stage.send(broken)
         assert b"ARC-Seal: i=4" not in stage.last[2], "RFC 8617, 5.1: nothing is added to a chain sealed as failed"
 

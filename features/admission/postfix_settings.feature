@@ -1,0 +1,11 @@
+Feature: Dell's Postfix runs as planned
+  The plan's parameters, corrected where they would lose mail, are not only written down: the running server uses them.
+  A file edited after the last reload, or a service that overrides a parameter, is found here.
+
+  @A-1 @T @X1 @X3 @X11 @X13 @X14 @X15 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Every parameter of the plan is in force
+    Given the plan's parameters, as corrected
+    When Postfix is asked for those in force
+    Then each has its planned value
+    And the files are no newer than what the running server read
+    And Postfix finds nothing wrong with its configuration

@@ -1,0 +1,18 @@
+Feature: Nobody relays through Dell who isn't ours
+  Dell sends through the operator's SendGrid account. Who may connect is one question, who may relay is another: the
+  ranges that were to be trusted would have let anyone behind them send mail at the operator's expense.
+
+  @A-6 @X3 @X14 @drill @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @after_rollback
+  Scenario Outline: <who> can't relay
+    Given <who> and the classic forms of a relay attempt
+    When each form is offered to Dell for a mailbox elsewhere
+    Then Dell accepts none of them
+    And none arrives elsewhere, though direct mail to the same mailbox does
+
+    Examples:
+      | who                     |
+      | Email Routing           |
+      | EC2                     |
+      | a neighbour at home     |
+      | a stranger              |

@@ -1,0 +1,15 @@
+Feature: Email Routing is ready when it has to be, and not before
+  Before the switch nothing may lead mail to Cloudflare. Afterwards Email Routing says of itself that it is enabled and
+  ready, and that no record is missing.
+
+  @C-4 @P3.1 @observe @before_phase3
+  Scenario: Before the switch no resolver is led to Cloudflare
+    Given the domains that are about to be switched
+    When every name server and every resolver is asked where their mail goes
+    Then no answer leads to Cloudflare
+
+  @C-4 @P1.1 @observe @soak @before_phase4 @before_deletion @at_signoff
+  Scenario: After the switch Email Routing is enabled and ready
+    Given the domains judged here
+    When Cloudflare is asked for the state of Email Routing
+    Then it is enabled and ready, and no record is missing

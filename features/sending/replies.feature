@@ -1,0 +1,11 @@
+Feature: Users can still send
+  A rule meant for strangers on port 25 can lock out the operator's own users on every other port. So a reply is sent by
+  each way that the settings name, and read where it should arrive.
+
+  @E-6 @T @X14 @observe @soak @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @after_rollback
+  Scenario: A reply leaves by every way that users have
+    Given every way by which users send
+    When a reply is sent by each of them
+    Then each reply is in the outside mailbox, sent through SendGrid
+    And it is signed for the sender's own domain
