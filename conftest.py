@@ -65,6 +65,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = session.config.stash[TARGET].finish(session.config, exitstatus)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if TARGET in config.stash and not config.option.collectonly:
+        config.stash[TARGET].summarise(terminalreporter)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if TARGET in config.stash:
         config.stash[TARGET].leave()

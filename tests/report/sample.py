@@ -1,0 +1,163 @@
+"""A run as it might have been, with hostile text and planted secrets in every place that foreign text can reach."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
+from fixtures.gates import TABLE, Gate
+from fixtures.ledger.accounting import Balance, Entry, _add_up
+from fixtures.report.model import (
+    Decision, GateRun, Mark, Night, Override, Propagation, ResolverSeen, RunReport, ScenarioRun, ScriptRun, StepRun,
+    TraceRow,
+)  # fmt: skip
+from fixtures.settings import Waiver
+
+NOW = 1_764_030_000.0
+PILOT, FIRST, SECOND = "pilot.example.net", "webmakeprofit.org", "fx-trader-life.com"
+HOSTILE = '<script>alert("x")</script>\'"><img src=x onerror=alert(1)> {{ 7*7 }} \u202egnp.exe \x1b[31m\udce9'
+"""Markup, a template, a bidirectional override, a terminal escape and a lone surrogate, as a TXT record may hold them."""
+SECRET = 'hunter2<&"correct horse'  # noqa: S105 - planted, to be found nowhere
+
+
+def mx(domain: str, resolver: str, found: str) -> Evidence:
+    return Evidence(
+        asked=f"MX {domain} at {resolver} (UDP) from here",
+        answer=found,
+        transcript=f";; opcode: QUERY, status: NOERROR\n;; QUESTION SECTION:\n;{domain}. IN MX\n;; ANSWER SECTION:\n"
+        + "\n".join(f"{domain}. 300 IN MX {line}" for line in found.split(", ")),
+        again=f"dig +norecurse @{resolver} {domain} MX",
+        at=NOW,
+        took_ms=1.4,
+    )
+
+
+def smtp(client: str, reply: str) -> Evidence:
+    return Evidence(
+        asked=f"RCPT TO:<alice@dell.webmakeprofit.org> at dell.webmakeprofit.org:25 from {client}",
+        answer=reply,
+        transcript="S: 220 dell.webmakeprofit.org ESMTP Postfix\nC: EHLO probe.invalid\nS: 250-PIPELINING\nS: 250 SIZE\n"
+        f"C: AUTH PLAIN {SECRET}\nC: MAIL FROM:<>\nS: 250 2.1.0 Ok\nC: RCPT TO:<alice@dell.webmakeprofit.org>\nS: {reply}\n",
+        again="swaks --to alice@dell.webmakeprofit.org --server dell.webmakeprofit.org --quit-after RCPT",
+        at=NOW,
+        took_ms=5.2,
+    )
+
+
+def scenario(name: str, ids: str, verdict: Verdict, *findings: Finding, error: str = "", stage: str = "gate") -> ScenarioRun:
+    steps = (
+        StepRun("Given", "the settings of this migration", Verdict.PASS, 0.001),
+        StepRun("When", "every member is asked", Verdict.PASS, 0.21),
+        StepRun("Then", name, verdict, 0.02),
+    )
+    tags = ("before_phase3", *ids.split(), "observe")
+    return ScenarioRun(
+        name, "features/dns/mx.feature", tags, tuple(ids.split()), stage, verdict, 0.24, steps, findings, error
+    )
+
+
+NEW = "10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net, 30 route3.mx.cloudflare.net"
+OLD = "10 mail.webmakeprofit.org"
+
+
+def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: ScenarioRun) -> GateRun:
+    return GateRun(which.value, TABLE[which].question, domain, verdict, NOW, scenarios)
+
+
+def good(domain: str) -> ScenarioRun:
+    findings = [passed(f"{domain} at {name}", OLD, mx(domain, at, OLD)) for name, at in (("fresh", "1.1.1.1"), ("stale", "8.8.8.8"))]
+    return scenario("Before its switch the MX is EC2 everywhere", "N-1 P2.1", Verdict.PASS, *findings)
+
+
+def bad(domain: str) -> ScenarioRun:
+    findings = (
+        passed("104.30.0.1", "250 2.1.5 Ok", smtp("104.30.0.1", "250 2.1.5 Ok")),
+        failed(
+            "104.30.31.254",
+            "250 to RCPT",
+            "554 5.7.1 Client host rejected: Access denied",
+            smtp("104.30.31.254", "554 5.7.1 <unknown[104.30.31.254]>: Client host rejected: Access denied"),
+            domain=domain,
+            hypothesis="the table holds Cloudflare's web-proxy ranges instead of Email Routing's (X2)",
+            hint="Compare /etc/postfix/admit.cidr with what _spf.mx.cloudflare.net publishes",
+        ),
+    )
+    return scenario("Email Routing's addresses are admitted", "A-2 X2 P1.2", Verdict.FAIL, *findings, error=f"Judged: {SECRET}")
+
+
+def hostile(domain: str) -> ScenarioRun:
+    evidence = Evidence(f"TXT {HOSTILE}", HOSTILE, f"{HOSTILE}\n{SECRET}", HOSTILE, NOW, 3.0)
+    finding = unknown(HOSTILE, "one SPF record", f"{HOSTILE} {SECRET}", evidence, domain=domain, hint=HOSTILE)
+    return scenario(f"There is one SPF record {HOSTILE}", "N-4", Verdict.INCONCLUSIVE, finding, error=f"{HOSTILE} {SECRET}")
+
+
+def drill(domain: str) -> ScenarioRun:
+    return scenario("Dell refuses to relay", "A-6 X3", Verdict.PASS, passed("route-addr", "554", domain=domain), stage="drill")
+
+
+def traffic(lost: int = 3) -> Balance:
+    """Five messages a second for four minutes, the MX switched in the middle."""
+    dice, entries = random.Random(7), []
+    for number in range(1, 1201):
+        at = NOW - 240 + number / 5
+        sender = ("over IPv4", "over IPv6", "with a stale cache")[number % 3]
+        stale = sender == "with a stale cache" and number < 1000
+        path = "cloudflare" if number > 600 and not stale else "ec2"
+        latency = dice.lognormvariate(-0.6, 0.5) + (40 * dice.random() ** 6 if 590 < number < 660 else 0)
+        latency += 75 if number in (611, 617) else 0
+        gone = number in (604, 607, 610)[:lost]
+        entries.append(
+            Entry(
+                number, f"<mxgate.{number:032x}@four.example>", sender, "ipv6" if "6" in sender else "ipv4",
+                f"alice@{FIRST}", FIRST, at, at, at + 0.1, "mail.webmakeprofit.org[203.0.113.20]:25",
+                None if gone else at + latency, 0 if gone else 2 if number == 640 else 1, "" if gone else path,
+                1 if number == 640 else 0, "550 5.1.1 Address does not exist" + HOSTILE if gone else "",
+            )
+        )  # fmt: skip
+    return _add_up(entries, [f"{HOSTILE} in bob@{FIRST}"] if lost else [], 60, 900)
+
+
+def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
+    clean = decision is Decision.GO
+    verdicts = [good(PILOT)] if clean else [bad(PILOT), hostile(PILOT), good(PILOT), drill(PILOT)]
+    gates = [
+        gate(Gate.PHASE1, "", Verdict.PASS, *(good(name) for name in (PILOT, FIRST, SECOND))),
+        *(gate(Gate.PHASE2, name, Verdict.PASS, good(name), drill(name)) for name in (PILOT, FIRST, SECOND)),
+        gate(Gate.PHASE3, PILOT, Verdict.PASS if clean else Verdict.FAIL, *verdicts),
+        gate(Gate.PHASE3, FIRST, Verdict.PASS if clean else Verdict.NOT_RUN, *([good(FIRST)] if clean else [])),
+        gate(Gate.PHASE3, SECOND, Verdict.PASS if clean else Verdict.NOT_RUN, *([good(SECOND)] if clean else [])),
+    ]
+    text = "" if clean else f" {HOSTILE} {SECRET}"
+    typed = text.replace("\udce9", "")  # a file in UTF-8 can't hold the surrogate
+    seen = (
+        ResolverSeen("fresh", 1.0, 0.5), ResolverSeen("plain", 284.0, 283.0), ResolverSeen("stale", 2900.0, 2890.0),
+        ResolverSeen("forgetful" + text, None, 4000.0),
+    )  # fmt: skip
+    return RunReport(
+        title="Rehearsal of the migration to Cloudflare Email Routing" + text,
+        decision=decision,
+        reasons=("Every gate is open and nothing was lost.",) if clean else (
+            "phase3 of pilot.example.net is closed: 1 expectation fails, 1 is inconclusive.",
+            "3 numbered messages bounced while the MX moved." + text,
+        ),
+        run="20261125T001500" + text, seed="424242" + text, version="0.1.0", target="lab",
+        started_real=NOW - 260, ended_real=NOW, started_at=NOW - 260, ended_at=NOW + 21 * 86400, compressed=True,
+        gates=tuple(gates),
+        waivers=() if clean else (Waiver(id="A-9", owner="the operator" + typed, reason="no lists are used here" + typed, expires=date(2027, 1, 31)),),
+        overrides=() if clean else (Override("stop_ec2", "", "the lab is stood at a later gate" + text, NOW),),
+        scripts=(ScriptRun("prepare_dell" + text, "", "9f2c41d0ab34", 0, 14, 3.1, NOW - 200),
+                 ScriptRun("switch_mx", PILOT, "77aa01c2de99", 0, 3, 1.2, NOW - 120)),
+        ledger=traffic(0 if clean else 3),
+        marks=(Mark("MX of pilot switched" + text, NOW - 120), Mark("MX of webmakeprofit.org switched", NOW - 117), Mark("EC2 stopped", NOW - 20)),
+        propagation=(Propagation(PILOT + text, 3600, 7200, seen[: 3 if clean else 4]),),
+        nights=tuple(Night(NOW + day * 86400, Verdict.PASS if day != 3 or clean else Verdict.FAIL) for day in range(10)),
+        drill_only=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),
+        trace=(
+            TraceRow("P1.2", "Dell's Postfix can receive without passing through EC2", ("A-2", "I-6"), (("Email Routing's addresses are admitted" + text, Verdict.PASS if clean else Verdict.FAIL),)),
+            TraceRow("P2.1", "The present MX records and TTLs are inventoried", ("N-1",), (("Before its switch the MX is EC2 everywhere", Verdict.PASS),)),
+            TraceRow("P3.2", "MX is switched to Cloudflare's values" + text, ("N-7",), ()),
+        ),
+    )  # fmt: skip
+
+

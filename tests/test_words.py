@@ -1,0 +1,227 @@
+"""The features say what README.md and features/README.md promise, in words that are all defined and all used."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_bdd.gherkin_parser import Step
+from pytest_bdd.scenario import make_python_name
+from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
+
+from fixtures.gates import KINDS, TABLE
+from fixtures.gates.catalogue import corrections, expectations, plan_lines
+from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
+from fixtures.settings import Settings
+from tests.reading import ROOT, report, under
+
+JUDGED = set(KINDS) - {"soak"}
+REGISTERED = {*KINDS, *(spec.tag for spec in TABLE.values()), *expectations(), *plan_lines()}
+Words = list[tuple[str, str]]
+
+
+def words(scenario: Scenario) -> Words:
+    """Its steps, the background's before its own, as (given | when | then, text), once for each row of examples."""
+    return [
+        (kind, text)
+        for row in _rows(scenario)
+        for kind, text in [*_kinds(scenario.background, row), *_kinds(scenario.steps, row)]
+    ]
+
+
+def _rows(scenario: Scenario) -> list[dict[str, str]]:
+    tables = [table for table in scenario.examples if table.table_header]
+    rows = [
+        dict(zip((c.value for c in table.table_header.cells), (c.value for c in row.cells), strict=True))
+        for table in tables
+        if table.table_header
+        for row in table.table_body or []
+    ]
+    return rows or [{}]
+
+
+def _kinds(steps: tuple[Step, ...], row: dict[str, str]) -> Iterator[tuple[str, str]]:
+    kind = "given"
+    for step in steps:
+        kind = {"Context": "given", "Action": "when", "Outcome": "then"}.get(step.keyword_type, kind)
+        text = step.text
+        for key, value in row.items():
+            text = text.replace(f"<{key}>", value)
+        yield kind, text
+
+
+def definitions() -> list[StepFunctionContext]:
+    """Every step definition of steps/."""
+    modules = {f"steps.{path.stem}" for path in under("steps") if path.stem != "__init__"}
+    for module in sorted(modules):
+        importlib.import_module(module)
+    return [each for each in list(step_function_context_registry.values()) if each.step_func.__module__ in modules]
+
+
+def matching(kind: str, text: str, among: list[StepFunctionContext]) -> list[StepFunctionContext]:
+    return [each for each in among if each.type in {None, kind} and each.parser.is_matching(text)]
+
+
+def _at(scenario: Scenario) -> str:
+    top = ROOT if ROOT in scenario.path.parents else scenario.path.parent
+    return f"{scenario.path.relative_to(top)}:{scenario.line}"
+
+
+def _names_once(found: list[Scenario]) -> Iterator[str]:
+    count = Counter((s.path, make_python_name(s.name)) for s in found)
+    for s in found:
+        if not make_python_name(s.name):
+            yield f"{_at(s)}: has no name in ASCII letters, which its test is named after"
+        elif count[s.path, make_python_name(s.name)] > 1:
+            yield f"{_at(s)}: {s.name!r} is there twice; pytest-bdd collects the last one only"
+
+
+def _well_formed(found: list[Scenario]) -> Iterator[str]:
+    for s in found:
+        kinds = [kind for kind, _ in _kinds(s.steps, {})]
+        if "then" not in kinds:
+            yield f"{_at(s)}: has no Then, so it could never fail"
+        if kinds.count("when") > 1:
+            yield f"{_at(s)}: {kinds.count('when')} Whens; one scenario has one, split it"
+        if sorted(kinds, key=["given", "when", "then"].index) != kinds:
+            yield f"{_at(s)}: expected Given, When, Then in this order, found {' '.join(kinds)}"
+        if s.examples and _rows(s) == [{}]:
+            yield f"{_at(s)}: an outline without a row of examples"
+
+
+def _tags(found: list[Scenario]) -> Iterator[str]:
+    for s in found:
+        if unknown := sorted(s.tags - REGISTERED):
+            yield f"{_at(s)}: @{' @'.join(unknown)}: no gate, kind, expectation or line of the plan is named so"
+        if not s.gates:
+            yield f"{_at(s)}: no gate; expected some of @{' @'.join(spec.tag for spec in TABLE.values())}"
+        if len(s.tags & JUDGED) != 1:
+            yield f"{_at(s)}: expected one of @{' @'.join(sorted(JUDGED))}, found {sorted(s.tags & JUDGED)}"
+        if not s.ids:
+            yield f"{_at(s)}: judges no expectation; name it, such as @N-7"
+
+
+def _as_the_catalogue_says(found: list[Scenario]) -> Iterator[str]:
+    for s in found:
+        rows = [expectations()[key] for key in s.ids if key in expectations()]
+        gates = {gate for row in rows for gate in row.gates}
+        kinds = {kind for row in rows for kind in row.kinds}
+        if rows and (more := s.gates - gates):
+            yield f"{_at(s)}: {' '.join(s.ids)} need not hold at {' '.join(sorted(more))}"
+        if rows and (more_kinds := (s.tags & set(KINDS)) - kinds):
+            yield f"{_at(s)}: {' '.join(s.ids)} is not judged by @{' @'.join(sorted(more_kinds))}, but by {sorted(kinds)}"
+
+
+CHECKS: list[Callable[[list[Scenario]], Iterator[str]]] = [_names_once, _well_formed, _tags, _as_the_catalogue_says]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.strip("_"))
+def test_every_scenario(check: Callable[[list[Scenario]], Iterator[str]]) -> None:
+    report(check(scenarios()))
+
+
+def test_there_are_features_to_judge() -> None:
+    assert scenarios(), f"{FEATURES} holds no scenario: every other test here would pass for want of one"
+    for spec in TABLE.values():
+        assert any(spec.gate in s.gates for s in scenarios()), f"@{spec.tag} selects nothing"
+
+
+def test_every_step_has_one_definition() -> None:
+    known = definitions()
+    report(
+        f"{_at(s)}: {kind} {text}: {len(found)} definitions"
+        + "".join(f"\n    {each.step_func.__module__}: {each.parser.name}" for each in found)
+        for s in scenarios()
+        for kind, text in dict.fromkeys(words(s))
+        if len(found := matching(kind, text, known)) != 1
+    )
+
+
+def test_every_definition_is_used() -> None:
+    said = {pair for s in scenarios() for pair in words(s)}
+    report(
+        f"{each.step_func.__module__}: {each.type} {each.parser.name!r}: no feature says so"
+        for each in definitions()
+        if not any(matching(kind, text, [each]) for kind, text in said)
+    )
+
+
+def test_the_plan_is_covered() -> None:
+    covered = {line for row in expectations().values() for line in row.covers}
+    assert covered == set(plan_lines()), f"differ: {sorted(covered ^ set(plan_lines()))}"
+    assert list(corrections()) == [f"X{number}" for number in range(1, 19)]
+    assert {kind for row in expectations().values() for kind in row.kinds} == set(KINDS)
+
+
+def test_readme_is_current() -> None:
+    now = README.read_text(encoding="utf-8")
+    assert fill(now) == now, "run python -m fixtures.gates.traceability --write"
+
+
+def test_readmes_settings_are_the_settings(tmp_path: Path) -> None:
+    """The README's example loads, and leaves no key unexplained."""
+    import tomllib
+
+    body = README.read_text(encoding="utf-8").split("```toml\n", 1)[1].split("```", 1)[0]
+    given = tomllib.loads(body)
+    Settings.model_validate(given)
+    report(_unexplained(Settings.model_json_schema(), given))
+
+
+def _unexplained(schema: dict[str, object], given: dict[str, object]) -> Iterator[str]:
+    defs = schema["$defs"]
+    assert isinstance(defs, dict)
+    said = set(_keys(given))
+    lab_only = {"clock", "file"}  # how the lab keeps time; target's other value is the lab's too
+    for model in [schema, *defs.values()]:
+        yield from (f"{model['title']}.{key}" for key in model.get("properties", {}) if key not in said | lab_only)
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys(inner)
+
+
+BAD = """\
+Feature: What these tests must see
+  @before_phase1 @observe @I-1
+  Scenario: no outcome
+    Given a thing
+
+  @before_phase1 @observe @I-1
+  Scenario: twice
+    When one
+    And another
+    Then well
+  Rule: apart
+    @observe @drill @I-1 @X99
+    Scenario: Twice
+      Then well
+      Given late
+  @at_signoff @recorded @S-1
+  Scenario Outline: where it need not hold
+    Then <it>
+    Examples:
+      | it |
+"""
+
+
+def test_these_tests_see_what_they_are_for(tmp_path: Path) -> None:
+    (tmp_path / "bad.feature").write_text(BAD, encoding="utf-8")
+    found = scenarios(tmp_path)
+    seen = [fault for check in CHECKS for fault in check(found)]
+    for expected in (
+        "3: has no Then", "7: 'twice' is there twice", "7: 2 Whens", "13: 'Twice' is there twice", "13: expected Given",
+        "13: @X99: no gate", "13: no gate; expected", "13: expected one of", "13: I-1 is not judged by @drill",
+        "17: an outline without", "17: S-1 need not hold at signoff", "17: S-1 is not judged by @recorded",
+    ):  # fmt: skip
+        assert [f for f in seen if expected in f], (expected, seen)
+    assert len(seen) == 12, seen
