@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_bdd import parsers
 from pytest_bdd.gherkin_parser import Step
 from pytest_bdd.scenario import make_python_name
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
@@ -74,7 +76,7 @@ def _names_once(found: list[Scenario]) -> Iterator[str]:
     count = Counter((s.path, make_python_name(s.name)) for s in found)
     for s in found:
         if not make_python_name(s.name):
-            yield f"{_at(s)}: has no name in ASCII letters, which its test is named after"
+            yield f"{_at(s)}: has no name"
         elif count[s.path, make_python_name(s.name)] > 1:
             yield f"{_at(s)}: {s.name!r} is there twice; pytest-bdd collects the last one only"
 
@@ -112,7 +114,8 @@ def _as_the_catalogue_says(found: list[Scenario]) -> Iterator[str]:
         if rows and (more := s.gates - gates):
             yield f"{_at(s)}: {' '.join(s.ids)} need not hold at {' '.join(sorted(more))}"
         if rows and (more_kinds := (s.tags & set(KINDS)) - kinds):
-            yield f"{_at(s)}: {' '.join(s.ids)} is not judged by @{' @'.join(sorted(more_kinds))}, but by {sorted(kinds)}"
+            by = " @".join(sorted(kinds))
+            yield f"{_at(s)}: {' '.join(s.ids)} is not judged by @{' @'.join(sorted(more_kinds))}, but by @{by}"
 
 
 CHECKS: list[Callable[[list[Scenario]], Iterator[str]]] = [_names_once, _well_formed, _tags, _as_the_catalogue_says]
@@ -130,23 +133,26 @@ def test_there_are_features_to_judge() -> None:
 
 
 def test_every_step_has_one_definition() -> None:
-    known = definitions()
-    report(
-        f"{_at(s)}: {kind} {text}: {len(found)} definitions"
-        + "".join(f"\n    {each.step_func.__module__}: {each.parser.name}" for each in found)
-        for s in scenarios()
-        for kind, text in dict.fromkeys(words(s))
-        if len(found := matching(kind, text, known)) != 1
-    )
+    report(_not_one(scenarios(), definitions()))
 
 
 def test_every_definition_is_used() -> None:
-    said = {pair for s in scenarios() for pair in words(s)}
-    report(
-        f"{each.step_func.__module__}: {each.type} {each.parser.name!r}: no feature says so"
-        for each in definitions()
-        if not any(matching(kind, text, [each]) for kind, text in said)
-    )
+    report(_unused(scenarios(), definitions()))
+
+
+def _not_one(found: list[Scenario], known: list[StepFunctionContext]) -> Iterator[str]:
+    for s in found:
+        for kind, text in dict.fromkeys(words(s)):
+            if len(these := matching(kind, text, known)) != 1:
+                which = "".join(f"\n    {each.step_func.__module__}: {each.parser.name}" for each in these)
+                yield f"{_at(s)}: {kind} {text}: {len(these)} definitions{which}"
+
+
+def _unused(found: list[Scenario], known: list[StepFunctionContext]) -> Iterator[str]:
+    said = {pair for s in found for pair in words(s)}
+    for each in known:
+        if not any(matching(kind, text, [each]) for kind, text in said):
+            yield f"{each.step_func.__module__}: {each.type} {each.parser.name!r}: no feature says so"
 
 
 def test_the_plan_is_covered() -> None:
@@ -161,11 +167,9 @@ def test_readme_is_current() -> None:
     assert fill(now) == now, "run python -m fixtures.gates.traceability --write"
 
 
-def test_readmes_settings_are_the_settings(tmp_path: Path) -> None:
+def test_readmes_settings_are_the_settings() -> None:
     """The README's example loads, and leaves no key unexplained."""
-    import tomllib
-
-    body = README.read_text(encoding="utf-8").split("```toml\n", 1)[1].split("```", 1)[0]
+    body = "\n".join(block.split("```")[0] for block in README.read_text(encoding="utf-8").split("```toml\n")[1:])
     given = tomllib.loads(body)
     Settings.model_validate(given)
     report(_unexplained(Settings.model_json_schema(), given))
@@ -225,3 +229,37 @@ def test_these_tests_see_what_they_are_for(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert [f for f in seen if expected in f], (expected, seen)
     assert len(seen) == 12, seen
+
+
+WORDS = """\
+Feature: Steps
+  Background:
+    Given a world
+  Scenario Outline: one of each
+    When <who> knocks
+    Then the door opens
+    And nobody is <who>
+    Examples:
+      | who   |
+      | alice |
+      | bob   |
+"""
+
+
+def test_steps_are_matched_as_pytest_bdd_does(tmp_path: Path) -> None:
+    """``And`` is of its forerunner's kind, outlines are filled in, and the background counts."""
+    (tmp_path / "words.feature").write_text(WORDS, encoding="utf-8")
+    found = scenarios(tmp_path)
+    known = [
+        StepFunctionContext("given", len, parsers.parse("a world")),
+        StepFunctionContext("when", len, parsers.parse("{who} knocks")),
+        StepFunctionContext("when", len, parsers.parse("bob knocks")),
+        StepFunctionContext("given", len, parsers.parse("the door opens")),
+        StepFunctionContext("then", len, parsers.parse("nobody is {who}")),
+        StepFunctionContext("then", len, parsers.parse("a world")),
+    ]
+    assert [fault.split(": ", 1)[1].splitlines()[0] for fault in _not_one(found, known)] == [
+        "then the door opens: 0 definitions",
+        "when bob knocks: 2 definitions",
+    ]
+    assert len(list(_unused(found, known))) == 2

@@ -1,5 +1,7 @@
 """A run as it might have been, with hostile text and planted secrets in every place that foreign text can reach."""
 
+# ruff: noqa: E501 - a table of samples reads better unbroken
+
 from __future__ import annotations
 
 import random
@@ -9,7 +11,17 @@ from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknow
 from fixtures.gates import TABLE, Gate
 from fixtures.ledger.accounting import Balance, Entry, _add_up
 from fixtures.report.model import (
-    Decision, GateRun, Mark, Night, Override, Propagation, ResolverSeen, RunReport, ScenarioRun, ScriptRun, StepRun,
+    Decision,
+    GateRun,
+    Mark,
+    Night,
+    Override,
+    Propagation,
+    ResolverSeen,
+    RunReport,
+    ScenarioRun,
+    ScriptRun,
+    StepRun,
     TraceRow,
 )  # fmt: skip
 from fixtures.settings import Waiver
@@ -18,7 +30,7 @@ NOW = 1_764_030_000.0
 PILOT, FIRST, SECOND = "pilot.example.net", "webmakeprofit.org", "fx-trader-life.com"
 HOSTILE = '<script>alert("x")</script>\'"><img src=x onerror=alert(1)> {{ 7*7 }} \u202egnp.exe \x1b[31m\udce9'
 """Markup, a template, a bidirectional override, a terminal escape and a lone surrogate, as a TXT record may hold them."""
-SECRET = 'hunter2<&"correct horse'  # noqa: S105 - planted, to be found nowhere
+SECRET = 'hunter2<&"correct horse'
 
 
 def mx(domain: str, resolver: str, found: str) -> Evidence:

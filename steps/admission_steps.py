@@ -1,0 +1,115 @@
+"""Who may deliver to Dell's port 25, and who may not."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then, when
+
+from fixtures.evidence import Finding, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.gates.progress import Stage
+from fixtures.migration import Migration
+from fixtures.probes import clients
+from fixtures.probes.clients import Client
+from fixtures.probes.session import Conversation
+
+Knocks = tuple[tuple[Client, Conversation], ...]
+
+
+@given("the addresses that Email Routing sends from", target_fixture="clients_at_door")
+def email_routing(migration: Migration) -> tuple[Client, ...]:
+    return clients.email_routing(migration)
+
+
+@given(parsers.parse("{who} on the Internet"), target_fixture="clients_at_door")
+def others(migration: Migration, who: str) -> tuple[Client, ...]:
+    return clients.outsiders(migration, who)
+
+
+@given("the address by which Dell sees EC2", target_fixture="clients_at_door")
+def ec2_as_seen(migration: Migration) -> tuple[Client, ...]:
+    return clients.ec2_as_seen(migration)
+
+
+@given("the addresses that were EC2's", target_fixture="clients_at_door")
+def ec2_addresses(migration: Migration) -> tuple[Client, ...]:
+    return clients.ec2_addresses(migration)
+
+
+@when("each of them offers Dell a message for a mailbox", target_fixture="knocks")
+@when("they offer Dell a message for a mailbox", target_fixture="knocks")
+@when("EC2 offers Dell a message for a mailbox", target_fixture="knocks")
+def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...], stage: Stage) -> Knocks:
+    address = next(migration.settings.addresses(stage.domains))
+    return clients.offer(migration, clients_at_door, (address.destination,))
+
+
+@then("Dell accepts the recipient from every one")
+@then("Dell accepts the recipient")
+def all_accepted(expect: Expect, knocks: Knocks) -> None:
+    expect("An admitted client is served", (_admitted(client, told) for client, told in knocks))
+
+
+@then("Dell refuses every one of them for good")
+def all_refused(expect: Expect, knocks: Knocks) -> None:
+    expect("Everyone else is refused", (_refused(client, told) for client, told in knocks))
+
+
+@then("an admitted address is served in the same minute")
+def control_served(migration: Migration, expect: Expect) -> None:
+    address = next(migration.settings.addresses())
+    told = clients.offer(migration, clients.email_routing(migration)[:1], (address.destination,))
+    expect("The control: Dell is there, and serves whom it should", (_admitted(c, k) for c, k in told))
+
+
+@given("an address that nobody has, in every delivery domain", target_fixture="nobodies")
+def nobody(migration: Migration, stage: Stage) -> dict[str, str]:
+    return {d: f"nobody-has-this@{migration.settings.domain(d).delivery}" for d in stage.domains}
+
+
+@when("Email Routing offers Dell a message for it", target_fixture="answers_for_nobody")
+def offer_for_nobody(migration: Migration, nobodies: dict[str, str]) -> dict[str, Conversation]:
+    client = clients.email_routing(migration)[:1]
+    real = {d: next(migration.settings.addresses((d,))).destination for d in nobodies}
+    return {d: clients.offer(migration, client, (nobodies[d], real[d]))[0][1] for d in nobodies}
+
+
+@then("Dell refuses the recipient as unknown")
+def nobody_refused(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
+    def judge(domain: str, told: Conversation) -> Finding:
+        outcome = told.outcome
+        if outcome.code == 550 and "5.1.1" in outcome.text:
+            return passed(outcome.recipient, str(outcome), told.evidence, domain=domain)
+        make = failed if outcome.code else unknown
+        return make(outcome.recipient, "550 5.1.1 in session", str(outcome), told.evidence, domain=domain)
+
+    expect("An unknown recipient is refused in session", (judge(d, t) for d, t in answers_for_nobody.items()))
+
+
+@then("a real mailbox of the same domain is accepted")
+def somebody_accepted(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
+    def judge(domain: str, told: Conversation) -> Finding:
+        found = next((r for r in told.recipients[1:] if r.accepted), None)
+        if found:
+            return passed(found.recipient, str(found), told.evidence, domain=domain)
+        said = told.recipients[1] if len(told.recipients) > 1 else told.outcome
+        return failed(said.recipient, "250 for a real mailbox", str(said), told.evidence, domain=domain)
+
+    expect("A real mailbox is accepted", (judge(d, t) for d, t in answers_for_nobody.items()))
+
+
+def _admitted(client: Client, told: Conversation) -> Finding:
+    outcome, evidence = told.outcome, told.evidence
+    if outcome.accepted:
+        return passed(str(client), str(outcome), evidence, expected="250")
+    make = unknown if told.connection in {"silent", "unreachable"} else failed
+    return make(str(client), "the recipient accepted (250)", str(outcome), evidence)
+
+
+def _refused(client: Client, told: Conversation) -> Finding:
+    outcome, evidence = told.outcome, told.evidence
+    expected = "refused with 5xx by RCPT, or dropped by a firewall"
+    if outcome.rejected or told.connection in {"silent", "refused", "dropped"}:
+        return passed(str(client), str(outcome), evidence, expected=expected)
+    hint = "Whoever comes from there can deliver here, and perhaps relay: see A-6" if outcome.accepted else ""
+    return failed(str(client), expected, str(outcome), evidence, hint=hint)
+
