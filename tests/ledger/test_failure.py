@@ -1,0 +1,55 @@
+"""Only a DSN that says *failed* is a bounce (RFC 3464, 2.3.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.ledger.mailboxes import Report, failure
+from fixtures.probes.imap import Arrived, Kept
+
+DSN = """\
+From: MAILER-DAEMON@mx.outside.example
+Message-ID: <the-report@mx.outside.example>
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+
+I'm sorry.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.outside.example
+
+Final-Recipient: rfc822; alice@webmakeprofit.org
+Action: {action}
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 Address
+ does not exist
+
+--b
+Content-Type: {kind}
+
+Message-ID: <mxgate.1@four.example>
+Subject: [mxgate test 1]
+
+--b--
+"""
+
+
+def arrived(text: str) -> Arrived:
+    return Arrived(Kept(1, "", 0, "", 0.0, ()), "INBOX", text.encode(), "", (), 0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers"])
+def test_a_failure_names_its_message(kind: str) -> None:
+    expected = Report("<mxgate.1@four.example>", "smtp; 550 5.1.1 Address does not exist")
+    assert failure(arrived(DSN.format(action="failed", kind=kind))) == expected
+
+
+@pytest.mark.parametrize("action", ["delayed", "relayed", "delivered"])
+def test_other_reports_are_no_bounce(action: str) -> None:
+    assert failure(arrived(DSN.format(action=action, kind="message/rfc822"))) is None
+
+
+def test_ordinary_mail_is_no_bounce() -> None:
+    assert failure(arrived("Message-ID: <x@y>\n\nAction: failed\n")) is None

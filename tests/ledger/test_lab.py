@@ -1,0 +1,174 @@
+"""Numbered mail through a real lab: exact on the old path, and told when something is down or bounces."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab.world import Lab
+
+NAME = "test-ledger"
+PROJECT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+
+BEGIN = """
+import json, time
+from fixtures.ledger import Traffic, balance, collect, settle
+from fixtures.migration import open_migration
+from fixtures.transport import dell
+
+def tell(found):
+    print(json.dumps({
+        "injected": found.injected, "acknowledged": found.acknowledged, "arrived": found.arrived,
+        "outstanding": found.outstanding, "lost": [entry.bounced for entry in found.lost],
+        "copies": len(found.explained_copies) + len(found.unexplained_copies), "unexpected": found.unexpected,
+        "paths": list(found.paths), "families": list(found.families), "whole": found.whole,
+        "p99_s": found.latency_p99_s,
+    }))
+
+migration = open_migration()
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that the tests of this file share."""
+    standing = Lab.up(NAME, seed=7, owner_pid=os.getpid())
+    yield standing
+    standing.down()
+
+
+def as_operator(code: str) -> dict[str, Any]:
+    """What CODE tells when it runs where the operator is."""
+    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
+    done = subprocess.run([*shell, BEGIN + code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.usefixtures("lab")
+def test_every_message_by_the_old_path_is_accounted_for() -> None:
+    told = as_operator("""
+with Traffic(migration, "old-path", 5) as traffic:
+    time.sleep(3)
+    traffic.rate = 20
+    time.sleep(2)
+tell(settle(migration, "old-path", 20))
+""")
+    assert told["whole"]
+    assert 50 <= told["injected"] == told["acknowledged"] == told["arrived"] <= 60
+    assert told["paths"] == ["ec2"]
+    assert told["families"] == ["ipv4", "ipv6"]
+    assert 0 < told["p99_s"] < 10
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_second_reader_learns_the_same() -> None:
+    """Counts are whole counts: reading all anew adds no copy."""
+    told = as_operator("""
+collect(migration, "old-path")
+tell(balance(migration, "old-path"))
+""")
+    assert told["whole"]
+    assert told["copies"] == 0
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_bounce_is_a_loss_and_says_why() -> None:
+    """Dell takes mail for a mailbox that is no more, and finds out too late (X6): its DSN is the only trace."""
+    told = as_operator("""
+moved = "echo dave@pilot.example.net gone@pilot.example.net >> /etc/postfix/virtual && postmap /etc/postfix/virtual"
+dell(migration.settings).run("sh", "-c", moved)
+with Traffic(migration, "bounce", 10, domains=("pilot.example.net",)):
+    time.sleep(2)
+tell(settle(migration, "bounce", 20))
+""")
+    assert not told["whole"]
+    assert told["lost"]
+    assert told["arrived"] + len(told["lost"]) == told["injected"]
+    assert all("User doesn't exist: gone@pilot.example.net" in said for said in told["lost"])
+
+
+@pytest.mark.usefixtures("lab")
+def test_watch_sees_the_switch_each_cache_and_the_refusals() -> None:
+    """The MX moves although Email Routing isn't ready: every resolver is timed, and the 5xx window is measured."""
+    told = as_operator("""
+import cloudflare
+from fixtures.probes import dns
+from fixtures.watching import Watch
+
+domain = migration.settings.pilot
+dns.ask_everywhere(migration, domain, "MX")
+client = cloudflare.Cloudflare(api_token=migration.secrets.cloudflare_token.get_secret_value())
+zone = next(zone for zone in client.zones.list() if zone.name == domain)
+record = next(iter(client.dns.records.list(zone_id=zone.id, type="MX", name={"exact": domain})))
+with Traffic(migration, "watched", 1, domains=(domain,)) as traffic:
+    watch = Watch(migration, domain, traffic).start()
+    raised = traffic.rate
+    time.sleep(3)
+    client.dns.records.edit(
+        record.id, zone_id=zone.id, type="MX", name=domain, content="route1.mx.cloudflare.net", priority=10, ttl=60
+    )
+    time.sleep(3)
+    migration.clock.advance(3700)
+    time.sleep(3)
+    told = watch.stop()
+    told["rates"] = [raised, traffic.rate]
+store = migration.store
+for kind in ("watch", "authority", "authority change", "propagation", "stale", "abort rule", "watched"):
+    told[kind] = store.recorded(kind, domain)
+print(json.dumps(told))
+""")
+    assert told["asked"] >= 300
+    assert told["without_mx"] == told["errors"] == 0
+    assert sum(second["answers"] for second in told["authority"]) == told["asked"]
+    assert [change["after"] for change in told["authority change"]] == [["10 route1.mx.cloudflare.net"]]
+    assert {seen["resolver"] for seen in told["propagation"]} == {"fresh", "stale", "plain"}
+    assert told["resolvers"]["fresh"]["first_new_s"] < 5
+    assert told["resolvers"]["stale"]["first_new_s"] > 3600
+    assert told["stale"] == []
+    assert told["rates"] == [5, 1]
+    assert told["refused"] > 0
+    assert told["refused_first"] < told["refused_last"]
+    assert [met["rule"] for met in told["abort rule"]] == ["lost"]
+    assert told["ledger"]["lost"] > 0
+    assert [beat["running"] for beat in told["watch"]][-1] is False
+    assert len(told["watched"]) == 1
+
+
+@pytest.mark.usefixtures("lab")
+def test_watch_explains_bad_input() -> None:
+    told = as_operator("""
+import contextlib, io
+from scripts import watch
+
+said = io.StringIO()
+with contextlib.redirect_stderr(said):
+    status = watch.main(["--domain", "nobody.example.net", "--seconds", "1"])
+print(json.dumps({"status": status, "said": said.getvalue()}))
+""")
+    assert told["status"] == 2
+    assert told["said"].startswith("watch: --domain nobody.example.net: not in migration.toml, which has ")
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_waits_in_a_queue_is_outstanding_not_lost() -> None:
+    told = as_operator("""
+dell(migration.settings).run("doveadm", "stop")
+with Traffic(migration, "waiting", 5, domains=("fx-trader-life.com",)):
+    time.sleep(2)
+collect(migration, "waiting")
+tell(balance(migration, "waiting"))
+""")
+    assert not told["whole"]
+    assert told["outstanding"] == told["injected"] > 0
+    assert told["lost"] == []

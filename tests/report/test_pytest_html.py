@@ -1,0 +1,59 @@
+"""pytest-html's page bears our verdict, and neither markup nor a secret of a failing test."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+CONFTEST = """
+from pathlib import Path
+
+from fixtures.evidence import keep_secret
+from fixtures.report.model import Decision
+from fixtures.report.plugin import REPORT
+from tests.report import sample
+
+pytest_plugins = ["fixtures.report.plugin"]
+
+
+def pytest_sessionfinish(session):
+    keep_secret(sample.SECRET)
+    session.config.stash[REPORT] = (sample.report(), Path("signed.html"))
+"""
+TEST = """
+import pytest
+
+from tests.report import sample
+
+
+@pytest.mark.parametrize("case", [1], ids=["<img src=x onerror=alert(1)>"])
+def test_fails(case):
+    raise AssertionError("<script>alert(2)</script>" + " AUTH PLAIN AGFsaWNlAGh1bnRlcjI=")
+"""
+
+
+def test_our_verdict_is_on_top_and_nothing_is_markup(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (tmp_path / "test_it.py").write_text(TEST, encoding="utf-8")
+    options = ["-q", "--html=page.html", "--self-contained-html", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_it.py"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h2>NO-GO: " in page
+    assert "signed.html" in page
+    blob = json.loads(unescape(re.findall(r'data-jsonblob="([^"]*)"', page)[0]))
+    (row,) = (test for tests in blob["tests"].values() for test in tests)
+    rows = "".join(row["resultsTableRow"]) + row["log"]  # what its script takes for HTML
+    assert "<img src=x" not in page
+    assert "<img src=x" not in rows
+    assert "<script>alert(2)" not in page + rows
+    assert "AGFsaWNl" not in page + rows

@@ -1,0 +1,159 @@
+"""The report says what happened, asks nothing of anyone, and lets neither markup nor a secret through (Z-2, Z-3)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from fixtures import evidence
+from fixtures.report import render, render_markdown_checklist, write
+from fixtures.report.model import Decision, RunReport
+from fixtures.report.text import plain, span
+from tests.report import sample
+
+ALLOWED = set(
+    ["html", "head", "meta", "title", "style", "body", "div", "header", "strong", "h1", "h2", "h3", "nav", "ul", "ol", "li", "a", "p", "b", "main", "section", "table", "caption", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "details", "summary", "pre", "code", "br", "footer", "svg", "path", "text", "rect"]
+)
+VOID = {"meta", "br"}
+
+
+@pytest.fixture(autouse=True)
+def _secret() -> Iterator[None]:
+    known = set(evidence._SECRETS)
+    evidence.keep_secret(sample.SECRET)
+    yield
+    evidence._SECRETS.clear()
+    evidence._SECRETS.update(known)
+
+
+class Reading(HTMLParser):
+    """What a browser would make of it: elements, attributes, balance."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> at {self.getpos()}")
+
+
+@pytest.fixture(params=[Decision.NO_GO, Decision.GO])
+def report(request: pytest.FixtureRequest) -> RunReport:
+    return sample.report(decision=request.param)
+
+
+def test_every_element_is_ours_and_closed(report: RunReport) -> None:
+    page = Reading(render(report))
+    assert not page.faults
+    assert not page.open
+    assert {tag for tag, _ in page.elements} <= ALLOWED
+    for tag, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on") or name in {"style", "src", "srcset"}], tag
+        assert all((value or "").startswith("#") for name, value in attributes.items() if name == "href")
+
+
+def test_foreign_text_stays_text() -> None:
+    page = render(sample.report())
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "{{ 7*7 }}" in page
+    assert not re.search("[\u202e\x1b\ud800-\udfff]", page)
+    assert plain(sample.HOSTILE) in unescape(page)
+
+
+def test_no_secret_survives_in_any_encoding(tmp_path: Path) -> None:
+    raw = sample.SECRET.encode()
+    forms = [sample.SECRET, quote(sample.SECRET, safe=""), raw.hex(), base64.b64encode(raw).decode().rstrip("=")]
+    assert sample.SECRET in repr(sample.report()), "nothing was planted"
+    page = write(sample.report(), tmp_path / "report.html")
+    for file in tmp_path.iterdir():
+        text = file.read_text(encoding="utf-8")
+        for form in forms:
+            assert form not in text, file.name
+            assert form not in unescape(text), file.name
+            assert form not in text.replace('\\"', '"'), file.name
+    assert "[redacted]" in page.read_text(encoding="utf-8")
+
+
+def test_the_policy_admits_our_style_alone(report: RunReport) -> None:
+    page = render(report)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert style is not None
+    assert policy is not None
+    digest = base64.b64encode(sha256(style[1].encode()).digest()).decode()
+    assert policy[1].startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
+    assert "url(" not in style[1]
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+
+
+def test_the_first_page_decides() -> None:
+    page = unescape(render(sample.report()))
+    first = page[: page.index('id="gates"')]
+    for wanted in ("NO-GO", "554 5.7.1 Client host rejected", "1197", "A-9", "stop_ec2", "A-6", "Time was compressed"):
+        assert wanted in first
+    assert "GO</strong>" in render(sample.report(decision=Decision.GO))
+
+
+def test_what_fails_is_open_and_what_holds_is_folded() -> None:
+    page = render(sample.report())
+    assert re.search(r"<details open><summary><span class=\"v v-fail\">", page)
+    assert not re.search(r"<details open><summary><span class=\"v v-pass\">", page)
+
+
+def test_the_charts_show_every_message_that_is_missing() -> None:
+    page = render(sample.report())
+    assert page.count('class="cross lost"') == 3
+    assert page.count('class="cross late"') == 2
+    assert "3 not arrived" in page
+    assert 'class="bar stale"' in page
+    assert 'class="bar stale"' not in render(sample.report(decision=Decision.GO))
+
+
+def test_no_mail_is_no_good_news() -> None:
+    empty = RunReport("t", Decision.NOT_JUDGED, (), "r", "s", "0", "lab", 0, 1, 0, 1, compressed=False)
+    page = render(empty)
+    assert "nothing is known about loss" in page
+    assert "NOT JUDGED" in page
+    assert not Reading(page).faults
+
+
+def test_the_evidence_file_is_what_the_report_names(tmp_path: Path) -> None:
+    page = write(sample.report(), tmp_path / "report.html")
+    digest = sha256(page.with_suffix(".evidence.json").read_bytes()).hexdigest()
+    assert digest in page.read_text(encoding="utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report.md", "report.evidence.json"}
+
+
+def test_the_checklist_ticks_only_what_holds() -> None:
+    text = render_markdown_checklist(sample.report())
+    assert "- [ ] **P1.2**" in text
+    assert "- [x] **P2.1**" in text
+    assert "- [ ] **P3.2**" in text, "a line without a scenario is not done"
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "-"), (0.35, "0.35 s"), (41, "41 s"), (725, "12 min 5 s"), (3600, "1 h"), (183600, "2 d 3 h")],
+)
+def test_durations_are_for_people(seconds: float | None, said: str) -> None:
+    assert span(seconds) == said
