@@ -30,7 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
     group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
-    group.addoption("--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask")
+    group.addoption(
+        "--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask"
+    )
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
     group.addoption("--report", metavar="FILE", help="the report (default: reports/<gate>-<time>.html)")
 

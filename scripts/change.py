@@ -21,7 +21,7 @@ from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates import TABLE, gate_of_script
-from fixtures.gates.check import GateClosed, note_writes, require_open
+from fixtures.gates.check import GateClosed, require_open
 from fixtures.gates.present import present_digest
 from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
@@ -130,13 +130,14 @@ def _apply(script: Script, job: Job) -> int:
         if options.override:
             migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
         else:
-            require_open(migration, script.name, job.domain)
+            require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)
         before, number = present_digest(migration), secrets.token_hex(6)
         gate = gate_of_script(script.name)
         name = gate.value if gate else ""
-        migration.store.record("began", job.domain, script=script.name, gate=name, run=number, plan=options.apply)
+        about = {"script": script.name, "gate": name, "run": number, "plan": options.apply, "before": before}
+        migration.store.record("run", job.domain, **about)
         try:
             for write in writes:
                 _write(script, job, write, number)
@@ -144,8 +145,7 @@ def _apply(script: Script, job: Job) -> int:
         finally:
             if script.cleanup:
                 script.cleanup(job)
-        note_writes(migration, script.name, before)
-        migration.store.record("ended", job.domain, script=script.name, gate=name, run=number)
+        migration.store.record("run", job.domain, **about, after=present_digest(migration))
     print(f"{script.name}: done, {len(writes)} writes")
     return DONE
 
@@ -169,7 +169,9 @@ def _write(script: Script, job: Job, write: Write, number: str) -> None:
     until = time.monotonic() + READ_BACK_S
     while (found := write.read()) != write.after:
         if time.monotonic() > until:
-            raise Refused(f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}")
+            raise Refused(
+                f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}"
+            )
         time.sleep(0.2)
     store.log(script.name, job.domain, number, write.subject, "after", found=found)
 

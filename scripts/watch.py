@@ -48,9 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         rate = options.rate or migration.settings.traffic.switch_rate_per_s
         with Traffic(migration, run, rate, domains=(options.domain,), time_max_s=seconds) as traffic:
             return _look_on(migration, Watch(migration, options.domain, traffic), seconds)
-    except (SettingsError, StoreError, CouldNotAsk, ValueError) as error:
-        print(f"watch: {error}", file=sys.stderr)
-        return BAD_INPUT
+    except (SettingsError, StoreError, CouldNotAsk, ValueError, TimeoutError) as error:
+        print(f"watch: {error or type(error).__name__}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("watch: ended before it had begun; nothing was recorded", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:

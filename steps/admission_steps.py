@@ -112,4 +112,3 @@ def _refused(client: Client, told: Conversation) -> Finding:
         return passed(str(client), str(outcome), evidence, expected=expected)
     hint = "Whoever comes from there can deliver here, and perhaps relay: see A-6" if outcome.accepted else ""
     return failed(str(client), expected, str(outcome), evidence, hint=hint)
-

@@ -53,7 +53,9 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
             said = f"the first server did not take it: {sent.conversation.outcome}"
             yield judge(member, expected, said, *evidence, domain=domain)
         elif not each.copies:
-            found = f"not there after {each.search.waited_s:.0f} s ({sent.message.message_id}; {sent.conversation.queued})"
+            found = (
+                f"not there after {each.search.waited_s:.0f} s ({sent.message.message_id}; {sent.conversation.queued})"
+            )
             hint = "Look for its Message-ID in the logs of Dell and of what stands before it"
             yield failed(member, expected, found, *evidence, domain=domain, hint=hint)
         elif not each.whole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_bdd import given, then, when
+from pytest_bdd import then, when
 
 from fixtures.evidence import Finding, Verdict, failed, passed, unknown
 from fixtures.gates.plugin import Expect
@@ -27,7 +27,7 @@ def ask_mx_at_authority(subjects: tuple[str, ...]) -> Answers:
 
 @then("each answer is the EC2 gateway, and it alone")
 def answers_are_ec2(migration: Migration, expect: Expect, answers: Answers) -> None:
-    wanted = {domain: (migration.settings.ec2.name,) for domain in answers}
+    wanted: dict[str, tuple[str, ...]] = dict.fromkeys(answers, (migration.settings.ec2.name,))
     expect("The MX is the EC2 gateway, and it alone", _compare(answers, wanted))
 
 

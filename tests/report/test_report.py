@@ -19,9 +19,11 @@ from fixtures.report.model import Decision, RunReport
 from fixtures.report.text import plain, span
 from tests.report import sample
 
-ALLOWED = set(
-    ["html", "head", "meta", "title", "style", "body", "div", "header", "strong", "h1", "h2", "h3", "nav", "ul", "ol", "li", "a", "p", "b", "main", "section", "table", "caption", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "details", "summary", "pre", "code", "br", "footer", "svg", "path", "text", "rect"]
-)
+ALLOWED = {
+    "html", "head", "meta", "title", "style", "body", "div", "header", "strong", "h1", "h2", "h3", "nav", "ul", "ol",
+    "li", "a", "p", "b", "main", "section", "table", "caption", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd",
+    "span", "details", "summary", "pre", "code", "br", "footer", "svg", "path", "text", "rect",
+}  # fmt: skip
 VOID = {"meta", "br"}
 
 

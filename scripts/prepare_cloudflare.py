@@ -1,0 +1,78 @@
+"""Register and verify a destination for each address of a domain, and give each its rule. No mail moves by this.
+
+Cloudflare forwards to verified addresses alone, and a rule takes a destination only once that is verified
+(developers.cloudflare.com/email-service/configuration/email-routing-addresses). While mails with the links are on
+their way, Dell lets Cloudflare's notification hosts in by their forward-confirmed names; that is withdrawn in any case.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from fixtures.probes import cloudflare
+from fixtures.settings import Address
+from scripts.change import Job, Script, Write, run
+from scripts.rules import address_rules, catch_all
+from scripts.verification import NOBODY, admission, guests, require_lookup, state, verify, write_guests
+
+
+def plan(job: Job) -> Iterator[Write]:
+    migration, addresses = job.migration, job.migration.settings.domain(job.domain).addresses
+    known = cloudflare.destinations(migration)
+    absent = [each for each in addresses if known.find(each.destination) is None]
+    unverified = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+    if unverified:
+        yield admission(job, admitted=True)
+    yield from (_destination(job, each) for each in absent)
+    yield from (_verification(job, each) for each in unverified)
+    yield from address_rules(job)
+    yield from catch_all(job)
+    if unverified or guests(migration) != NOBODY:  # the second: a run was killed between the two
+        yield admission(job, admitted=False)
+
+
+def _destination(job: Job, address: Address) -> Write:
+    account_id = job.migration.settings.cloudflare.account_id
+
+    def do() -> None:
+        with cloudflare.asking(f"destination {address.destination}", "Email Routing Addresses: Edit"):
+            addresses = cloudflare.client(job.migration).email_routing.addresses
+            addresses.create(account_id=account_id, email=address.destination)
+
+    def read() -> str:
+        return "absent" if state(job.migration, address.destination) == "absent" else "registered"
+
+    return Write("destinations", address.destination, "absent", "registered", do, read)
+
+
+def _verification(job: Job, address: Address) -> Write:
+    def read() -> str:
+        return "verified" if state(job.migration, address.destination) == "verified" else "not verified"
+
+    subject = f"{address.destination}, by the link in {address.mailbox}"
+    return Write("verification", subject, "not verified", "verified", partial(verify, job, address), read)
+
+
+def _withdraw(job: Job) -> None:
+    if guests(job.migration) != NOBODY:
+        write_guests(job.migration, NOBODY)
+
+
+SCRIPT = Script(
+    "prepare_cloudflare",
+    "Register and verify a destination for each address of a domain, and give each its rule. No mail moves by this.",
+    plan,
+    per_domain=True,
+    check=lambda job: require_lookup(job.migration),
+    cleanup=_withdraw,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(SCRIPT, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Routing rules as writes: one enabled rule for each address, the catch-all as the settings say, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from fixtures.migration import Migration
+from fixtures.probes import account, cloudflare
+from fixtures.settings import Address
+from scripts.change import Job, Write
+
+PER_PAGE = 50
+EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
+
+
+def address_rules(job: Job) -> Iterator[Write]:
+    """One enabled rule for each address; wrong ones are put right, and what else matches is taken away (C-2)."""
+    kept: set[str] = set()
+    found = _found(job.migration, job.domain)
+    for address in job.migration.settings.domain(job.domain).addresses:
+        present = next((each for each in found if each.address == address.address), None)
+        wanted = f"enabled: {address.address} -> forward {address.destination}"
+        if present is not None:
+            kept.add(present.id)
+        now = _text(present)
+        if now != wanted:
+            yield Write("rules", address.address, now, wanted, *_rule(job, address, present))
+    for stray in found:
+        if stray.address and stray.id not in kept:
+            subject = f"rule {stray.id}, double or of no address in the settings"
+            delete, read = partial(_delete, job, stray.id), partial(_read, job, stray.id, "")
+            yield Write("rules", subject, _text(stray), "absent", delete, read, danger="deletes")
+
+
+def _rule(job: Job, address: Address, present: account.Rule | None) -> tuple[Callable[[], None], Callable[[], str]]:
+    def do() -> None:
+        fields: dict[str, Any] = {
+            "actions": [{"type": "forward", "value": [address.destination]}],
+            "matchers": [{"type": "literal", "field": "to", "value": address.address}],
+            "enabled": True, "name": f"mxgate {address.address}", "priority": present.priority if present else 0,
+        }  # fmt: skip
+        zone = cloudflare.zone(job.migration, job.domain)
+        with cloudflare.asking(f"rule of {address.address}", EDIT):
+            rules = cloudflare.client(job.migration).email_routing.rules
+            if present:
+                rules.update(present.id, zone_id=zone.id, **fields)
+            else:
+                rules.create(zone_id=zone.id, **fields)
+
+    return do, partial(_read, job, present.id if present else "", address.address)
+
+
+def _delete(job: Job, rule_id: str) -> None:
+    zone = cloudflare.zone(job.migration, job.domain)
+    with cloudflare.asking(f"rule {rule_id}", EDIT):
+        cloudflare.client(job.migration).email_routing.rules.delete(rule_id, zone_id=zone.id)
+
+
+def _read(job: Job, rule_id: str, address: str) -> str:
+    found = _found(job.migration, job.domain)
+    return _text(next((each for each in found if (each.id == rule_id if rule_id else each.address == address)), None))
+
+
+def _found(migration: Migration, domain: str) -> tuple[account.Rule, ...]:
+    zone = cloudflare.zone(migration, domain)
+    with cloudflare.asking(f"rules of {domain}", READ):
+        rules = cloudflare.client(migration).email_routing.rules.list(zone_id=zone.id, per_page=PER_PAGE)
+        return tuple(account.rule(each) for each in rules)
+
+
+def catch_all(job: Job) -> Iterator[Write]:
+    zone = cloudflare.zone(job.migration, job.domain)
+    enabled = job.migration.settings.domain(job.domain).catch_all == "drop"
+    catch_alls = cloudflare.client(job.migration).email_routing.rules.catch_alls
+
+    def do() -> None:
+        with cloudflare.asking(f"catch-all of {job.domain}", EDIT):
+            catch_alls.update(
+                zone_id=zone.id, actions=[{"type": "drop"}], matchers=[{"type": "all"}], enabled=enabled, name="mxgate"
+            )
+
+    def read() -> str:
+        with cloudflare.asking(f"catch-all of {job.domain}", READ):
+            return _text(account.rule(catch_alls.get(zone_id=zone.id)))
+
+    now, wanted = read(), f"{'enabled' if enabled else 'disabled'}: anything else -> drop"
+    if now != wanted:
+        yield Write("catch-all", f"anything else at {job.domain}", now, wanted, do, read)
+
+
+def _text(rule: account.Rule | None) -> str:
+    if rule is None:
+        return "absent"
+    action = " ".join((rule.action, *rule.destinations))
+    return f"{'enabled' if rule.enabled else 'disabled'}: {rule.address or 'anything else'} -> {action}"

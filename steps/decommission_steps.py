@@ -1,0 +1,132 @@
+"""EC2 stopped, and gone."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Evidence, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.gates.progress import Progress
+from fixtures.ledger.switches import settled
+from fixtures.migration import Migration
+from fixtures.probes import clients, ec2, terraform
+from fixtures.probes.session import Conversation
+
+IMAGE_PREFIX = "mxgate-final-"
+
+
+@given("the EC2 gateway", target_fixture="gateway")
+@given("everything that belonged to the EC2 gateway", target_fixture="gateway")
+def the_gateway(migration: Migration) -> str:
+    return migration.settings.ec2.instance_id
+
+
+@when("its state is read and its port 25 is tried from outside", target_fixture="gateway_state")
+def read_state(migration: Migration) -> tuple[ec2.Instance, tuple[Conversation, ...]]:
+    return ec2.instance(migration), clients.knock_at_ec2(migration)
+
+
+@then("it is stopped, and its port 25 is dead")
+def stopped_and_dead(expect: Expect, gateway_state: tuple[ec2.Instance, tuple[Conversation, ...]]) -> None:
+    instance, knocks = gateway_state
+    state = (
+        passed(instance.id, instance.state, instance.evidence)
+        if instance.state in {"stopped", "terminated"}
+        else failed(instance.id, "stopped", instance.state, instance.evidence)
+    )
+    ports = [
+        failed(str(told.knock), "no answer", told.banner or "it connects", told.evidence)
+        if told.connected
+        else passed(str(told.knock), f"dead ({told.connection})", told.evidence)
+        for told in knocks
+    ]
+    expect("EC2 is off", [state, *ports])
+
+
+@then("numbered mail sent since then has arrived")
+def mail_since_stop(migration: Migration, expect: Expect, domains: tuple[str, ...]) -> None:
+    since = Progress.read(migration.store, migration.settings).done_at("stop_ec2")
+    if since is None:
+        expect("Mail flows without EC2", [unknown("EC2", "a record of when it was stopped", "none")])
+        return
+    found = [settled(migration, domain, since) for domain in domains]
+    expect(
+        "Mail flows without EC2",
+        [
+            failed(each.domain, "every one arrived", f"{len(each.missing)} missing", each.evidence)
+            if each.missing
+            else passed(each.domain, f"{each.injected} arrived", each.evidence)
+            if each.injected
+            else unknown(each.domain, "numbered mail since the stop", "none was sent", each.evidence)
+            for each in found
+        ],
+    )
+
+
+@when("Amazon is asked for each kind of it", target_fixture="left")
+def ask_inventory(migration: Migration) -> ec2.Inventory:
+    start = migration.store.snapshot("start") or {}
+    return ec2.inventory(migration, start.get("ec2", {}).get("ids", ()))
+
+
+@then("nothing is left but an image that the operator kept by name")
+def nothing_left(expect: Expect, left: ec2.Inventory) -> None:
+    kept = [item for item in left.items if item.kind in {"image", "snapshot"} and item.name.startswith(IMAGE_PREFIX)]
+    gone = left.instance.gone
+    said = f"{left.instance.state}; {len(left.items)} things left, {len(kept)} of them a final image"
+    findings = [
+        passed(left.instance.id, said, left.evidence)
+        if gone
+        else failed(left.instance.id, "terminated", said, left.evidence)
+    ]
+    findings += [
+        failed(
+            f"{item.kind} {item.id} {item.name}", "gone", f"still there: {item.reason}; {item.detail}", left.evidence
+        )
+        for item in left.items
+        if item not in kept
+    ]
+    findings += [unknown("EC2", "every kind read", reason) for reason in left.unread]
+    expect("Nothing of EC2 is left", findings)
+
+
+@given("Terraform's state and configuration", target_fixture="gateway")
+def terraform_folder(migration: Migration) -> str:
+    return str(migration.settings.ec2.terraform or "")
+
+
+@when("they are read and a plan is made", target_fixture="terraformed")
+def read_terraform(migration: Migration) -> tuple[terraform.State, terraform.Mentions, terraform.Plan]:
+    folder, names = migration.settings.ec2.terraform, migration.settings.ec2.terraform_addresses
+    assert folder is not None, "ec2.terraform is not set"
+    return terraform.state_resources(folder), terraform.mentions(folder, names), terraform.plan_is_empty(folder)
+
+
+Terraformed = tuple[terraform.State, terraform.Mentions, terraform.Plan]
+
+
+@then("no resource of the gateway is in them")
+def terraform_forgot(migration: Migration, expect: Expect, terraformed: Terraformed) -> None:
+    state, mentions, _ = terraformed
+    ours = [name for name in state.resources if name in migration.settings.ec2.terraform_addresses]
+    told: tuple[Evidence, ...] = (state.evidence, mentions.evidence)
+    findings = [failed(name, "not in the state", "there", *told) for name in ours]
+    findings += [failed(f"{m.file}:{m.line}", "not in the configuration", m.text, *told) for m in mentions.mentions]
+    expect("Terraform has forgotten EC2", findings or [passed("state and configuration", "nothing of EC2's", *told)])
+
+
+@then("the other resources are still there")
+def others_survive(expect: Expect, terraformed: Terraformed) -> None:
+    state = terraformed[0]
+    found = ", ".join(state.resources)
+    make = (
+        passed("state", found, state.evidence) if found else failed("state", "other resources", "none", state.evidence)
+    )
+    expect("What isn't EC2's survives", [make])
+
+
+@then("the plan changes nothing")
+def plan_is_empty(expect: Expect, terraformed: Terraformed) -> None:
+    plan = terraformed[2]
+    good = passed("plan", plan.summary, plan.evidence)
+    expect("A plan changes nothing", [good if plan.empty else failed("plan", "no change", plan.summary, plan.evidence)])

@@ -1,0 +1,99 @@
+"""Dell's public name and its port 25."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Finding, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import clients, dns
+from fixtures.probes.session import Conversation
+
+Knocks = tuple[tuple[clients.Client, Conversation], ...]
+
+
+@given("Dell's public name", target_fixture="dell_name")
+@given("Dell's public address as in the settings", target_fixture="dell_name")
+def dell_name(migration: Migration) -> str:
+    return migration.settings.dell.name
+
+
+@when("its addresses are looked up and port 25 is tried from an admitted place outside", target_fixture="door")
+@when("its kind and port 25 are looked at", target_fixture="door")
+def try_port_25(migration: Migration) -> Knocks:
+    return clients.offer(migration, clients.at_dells_door(migration), ())
+
+
+@then("every address is Dell's own, public and not proxied")
+def name_leads_to_dell(migration: Migration, expect: Expect, dell_name: str) -> None:
+    found, dell = dns.addresses(dell_name), migration.settings.dell
+    own = {str(dell.ipv4), *([str(dell.ipv6)] if dell.ipv6 else [])}
+    evidence = tuple(answer.evidence for answer in found.answers)
+    hint = "A proxied record, or one of the tailnet, leads Email Routing nowhere (X4)"
+
+    def judge(address: str) -> Finding:
+        if address in own and not _shared(address):
+            return passed(f"{dell_name} {address}", "Dell's own, public", *evidence)
+        return failed(f"{dell_name} {address}", f"one of {', '.join(sorted(own))}", address, *evidence, hint=hint)
+
+    missing = [failed(dell_name, address, "not in DNS", *evidence) for address in own - set(found.addresses)]
+    expect("Dell's name leads to Dell", [*map(judge, found.addresses), *missing])
+
+
+@then("port 25 opens at each of them")
+def port_25_opens(expect: Expect, door: Knocks) -> None:
+    expect("Port 25 opens at Dell", (_opened(client, told) for client, told in door))
+
+
+@then("the address is public, and neither private nor shared")
+def address_is_public(migration: Migration, expect: Expect) -> None:
+    expect("Dell's address is public", _addresses(migration))
+
+
+@then("port 25 opens there, or the settings name who confirmed that it can be opened")
+def port_25_or_word(migration: Migration, expect: Expect, door: Knocks) -> None:
+    word = migration.settings.dell.port_25_confirmed_by
+
+    def judge(client: clients.Client, told: Conversation) -> Finding:
+        if told.connected or not word:
+            return _opened(client, told)
+        return passed(f"port 25 from {client}", f"not open yet; {word} confirmed that it can be", told.evidence)
+
+    expect("Port 25 opens, or somebody vouches for it", (judge(client, told) for client, told in door))
+
+
+def _addresses(migration: Migration) -> Iterator[Finding]:
+    for address in (migration.settings.dell.ipv4, migration.settings.dell.ipv6):
+        if address and _shared(str(address)):
+            hint = "Without a public address of its own Dell can't receive: a fixed address, a relay, or keep EC2"
+            yield failed(f"Dell {address}", "a public address", "private or shared (CGNAT)", hint=hint)
+        elif address:
+            yield passed(f"Dell {address}", "public")
+
+
+def _shared(address: str) -> bool:
+    """Private, or shared behind a carrier's NAT (RFC 6598). The documentation's ranges stand for public ones."""
+    kinds = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "fc00::/7",
+    )
+    it = ipaddress.ip_address(address)
+    return any(it.version == net.version and it in net for net in map(ipaddress.ip_network, kinds))
+
+
+def _opened(client: clients.Client, told: Conversation) -> Finding:
+    member = f"port 25 of {told.knock.host} from {client}"
+    if told.banner:
+        return passed(member, told.banner, told.evidence)
+    make = failed if told.connection in {"refused", "dropped", "silent"} else unknown
+    hint = "Open it on the router, in the firewall, in inet_interfaces and in the container's ports"
+    return make(member, "a greeting", str(told.outcome), told.evidence, hint=hint)

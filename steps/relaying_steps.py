@@ -1,0 +1,67 @@
+"""Attempts to relay through Dell."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from pytest_bdd import given, parsers, then, when
+
+from fixtures.evidence import Finding, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import clients, relay
+from fixtures.probes.clients import Client
+
+Attempts = tuple[relay.Attempt, ...]
+
+
+@given(parsers.parse("{who} and the classic forms of a relay attempt"), target_fixture="relayers")
+def relayers(migration: Migration, who: str) -> tuple[Client, ...]:
+    return clients.identities(migration, who)
+
+
+@pytest.fixture
+def mark() -> str:
+    """Tells this scenario's attempts from any other's."""
+    return f"relay-{secrets.token_hex(6)}"
+
+
+@when("each form is offered to Dell for a mailbox elsewhere", target_fixture="attempts")
+def offer_forms(migration: Migration, relayers: tuple[Client, ...], mark: str) -> Attempts:
+    return relay.battery(migration, relayers, mark)
+
+
+@then("Dell accepts none of them")
+def none_accepted(expect: Expect, attempts: Attempts) -> None:
+    def judge(attempt: relay.Attempt) -> Finding:
+        outcome, member = attempt.outcome, f"{attempt.form.name} from {attempt.client}"
+        if outcome.accepted:
+            why = attempt.form.why
+            return failed(member, "refused with 5xx at RCPT", str(outcome), attempt.evidence, hypothesis=f"it {why}")
+        # A client that isn't even let in can't relay: refused, or dropped before RCPT.
+        if outcome.rejected or not outcome.connected or 400 <= outcome.code < 500:
+            return passed(member, str(outcome), attempt.evidence, expected="refused")
+        return unknown(member, "refused with 5xx at RCPT", str(outcome), attempt.evidence)
+
+    expect("Nobody who isn't ours relays through Dell", map(judge, attempts))
+
+
+@then("none arrives elsewhere, though direct mail to the same mailbox does")
+def none_arrived(migration: Migration, expect: Expect, attempts: Attempts, mark: str) -> None:
+    control = relay.control(migration, mark)
+    found = relay.at_sink(migration, mark)
+    ours = {attempt.message_id for attempt in attempts if attempt.message_id}
+    through = [kept.message_id for kept in found.messages if kept.message_id in ours]
+    direct = bool(control.search.arrived)
+    expect(
+        "Nothing came through, and it would have been seen",
+        (
+            failed("the mailbox elsewhere", "no relayed message", f"{len(through)} came through", found.evidence)
+            if through
+            else passed("the mailbox elsewhere", f"none of {len(attempts)} attempts is there", found.evidence),
+            passed("the control", "direct mail arrived", control.sent.evidence, control.search.evidence)
+            if direct
+            else unknown("the control", "direct mail arrives", "it did not", control.sent.evidence),
+        ),
+    )

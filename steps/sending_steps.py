@@ -1,0 +1,62 @@
+"""What the operator's users send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Finding, failed, passed
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import submission
+from fixtures.settings import Address
+
+
+@given("every way by which users send", target_fixture="writers")
+def ways_to_send(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
+    return tuple(next(migration.settings.addresses((domain,))) for domain in domains)
+
+
+@when("a reply is sent by each of them", target_fixture="receipts")
+def send_replies(migration: Migration, writers: tuple[Address, ...]) -> tuple[submission.Receipt, ...]:
+    return submission.receipts(migration, submission.send_replies(migration, writers))
+
+
+@then("each reply is in the outside mailbox, sent through SendGrid")
+def replies_arrived(migration: Migration, expect: Expect, receipts: tuple[submission.Receipt, ...]) -> None:
+    expect("A reply leaves by every way, through SendGrid", _arrived(migration, receipts))
+
+
+@then("it is signed for the sender's own domain")
+def replies_aligned(expect: Expect, receipts: tuple[submission.Receipt, ...]) -> None:
+    def judge(receipt: submission.Receipt) -> Finding:
+        told, member = receipt.authentication, _member(receipt)
+        if told and told.dmarc_passes and told.dkim_passes:
+            return passed(member, "DKIM passes and is aligned", told.evidence)
+        found = told.evidence.answer if told else "no reply arrived"
+        return failed(member, "DKIM passes for the sender's domain", found, *([told.evidence] if told else []))
+
+    expect("Replies are signed for the sender's domain", map(judge, receipts))
+
+
+def _arrived(migration: Migration, receipts: tuple[submission.Receipt, ...]) -> Iterator[Finding]:
+    relay = migration.settings.dell.relayhost
+    for receipt in receipts:
+        told, member = receipt.reply.conversation, _member(receipt)
+        expected = f"taken, and in the outside mailbox through {relay}"
+        if not receipt.reply.taken:
+            said = f"not taken: {told.code} {told.text}"
+            hint = "Restrictions for port 25 may reach this port too (X14)"
+            yield failed(member, expected, said, told.evidence, hint=hint)
+        elif receipt.arrived is None:
+            yield failed(member, expected, "not in the outside mailbox", told.evidence, receipt.search.evidence)
+        elif not any("sendgrid" in hop.text.lower() for hop in receipt.hops):
+            found = "arrived, but not through SendGrid"
+            yield failed(member, expected, found, told.evidence, receipt.search.evidence)
+        else:
+            yield passed(member, "arrived through SendGrid", told.evidence, receipt.search.evidence, expected=expected)
+
+
+def _member(receipt: submission.Receipt) -> str:
+    return f"{receipt.reply.address.address} by {receipt.reply.submission.name}"

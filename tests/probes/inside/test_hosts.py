@@ -1,0 +1,157 @@
+"""Postfix's configuration and log, EC2's API, Terraform: what the probes say of the real ones."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.migration import Migration
+from fixtures.probes import ec2, maillog, postfix, smtp, terraform
+from fixtures.probes.message import Letter
+from fixtures.probes.smtp import Knock
+from fixtures.transport import Shell, dell
+from fixtures.transport import ec2 as gateway
+
+
+@pytest.fixture
+def shell(migration: Migration) -> Shell:
+    return dell(migration.settings)
+
+
+def reloads(migration: Migration, shell: Shell) -> tuple[float, ...]:
+    return maillog.read(shell, migration.settings.dell.log).reloads
+
+
+def test_the_whole_configuration(migration: Migration, shell: Shell) -> None:
+    found = postfix.configuration(shell)
+    assert found.written["myorigin"] == "$mydomain"
+    assert found.values["myorigin"] == "webmakeprofit.org"
+    assert found.effective("smtpd_sasl_auth_enable") == "no"
+    assert found.effective("smtpd_sasl_auth_enable", "587/inet") == "yes"
+    assert found.effective("no_such_parameter") is None
+    assert found.master_pid > 0
+    assert found.check == ""
+    assert found.file("main.cf").mode == 0o644
+    assert found.newer_files(reloads(migration, shell)) == ()
+
+
+def test_a_change_without_a_reload_shows(migration: Migration, shell: Shell) -> None:
+    """Also when the file's time of modification was set back."""
+    time.sleep(1.1)
+    shell.run("sh", "-c", "postconf -e 'smtpd_banner = $myhostname' && touch -d '-1 hour' /etc/postfix/main.cf")
+    newer = postfix.configuration(shell).newer_files(reloads(migration, shell))
+    assert [file.path for file in newer] == ["/etc/postfix/main.cf"]
+    shell.run("postfix", "reload")
+    deadline = time.monotonic() + 10
+    while postfix.configuration(shell).newer_files(reloads(migration, shell)):
+        assert time.monotonic() < deadline
+
+
+def test_check_tells_what_is_wrong(shell: Shell) -> None:
+    shell.run("chmod", "0666", "/etc/postfix/virtual")
+    try:
+        shell.run("chown", "nobody", "/etc/postfix/main.cf")
+        assert "not owned by root" in postfix.configuration(shell).check
+    finally:
+        shell.run("chown", "root", "/etc/postfix/main.cf")
+        shell.run("chmod", "0644", "/etc/postfix/virtual")
+
+
+def test_tables_and_files(shell: Shell) -> None:
+    table = "hash:/etc/postfix/virtual"
+    assert postfix.lookup(shell, table, "info@webmakeprofit.org").value == "alice@webmakeprofit.org"
+    assert postfix.lookup(shell, table, "nobody@webmakeprofit.org").value is None
+    with pytest.raises(CouldNotAsk, match="can't be asked"):
+        postfix.lookup(shell, "hash:/etc/postfix/nosuch", "x")
+    secret = postfix.lookup(shell, "hash:/etc/postfix/sasl_passwd", "[smtp.sendgrid.net]:587", secret=True)
+    assert secret.value
+    assert secret.value not in repr(secret)
+    passwd, absent = postfix.files(shell, ["/etc/postfix/sasl_passwd", "/etc/postfix/nosuch"]).files
+    assert (passwd.exists, passwd.mode, absent.exists) == (True, 0o600, False)
+
+
+def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -> None:
+    assert postfix.queue(shell).messages == ()
+    shell.run("postconf", "-e", "defer_transports = lmtp")
+    shell.run("touch", "-d", "-1 minute", "/etc/postfix/main.cf")
+    shell.run("postfix", "reload")
+    via = next(each for each in migration.settings.vantages if each.name == "ec2")
+    letter = Letter("friend@four.example", ("alice@webmakeprofit.org",), mark).write()
+    try:
+        assert smtp.send(Knock("100.64.10.2", via=via), letter).queued
+        deadline = time.monotonic() + 10
+        while not (waiting := [m for m in postfix.queue(shell).messages if m.queue == "deferred"]):
+            assert time.monotonic() < deadline
+        assert waiting[0].inbound(("webmakeprofit.org",))
+        assert not waiting[0].inbound(("elsewhere.example",))
+        assert "deferred transport" in waiting[0].recipients[0][1]
+        assert 0 <= waiting[0].age_s < 30
+    finally:
+        shell.run("postconf", "-X", "defer_transports")
+        shell.run("touch", "-d", "-1 minute", "/etc/postfix/main.cf")
+        shell.run("postfix", "reload")
+        shell.run("postqueue", "-f")
+
+
+def test_a_log_is_read_from_where_it_was_left(migration: Migration) -> None:
+    shell, path = gateway(migration.settings), migration.settings.ec2.log
+    before = maillog.read(shell, path)
+    smtp.probe(Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",)))
+    deadline = time.monotonic() + 10
+    while not (after := maillog.read(shell, path, before.position)).rejects:
+        assert time.monotonic() < deadline
+    reject = after.rejects[0]
+    assert (reject.stage, reject.code, reject.client_address) == ("RCPT", 554, "203.0.113.200")
+    assert (reject.sender, reject.recipient) == ("a@four.example", "x@elsewhere.example")
+    assert abs(reject.at - time.time()) < 30
+    assert after.lines < before.lines + after.lines
+    assert maillog.read(shell, path, maillog.Position(inode=1, offset=10**9)).lines >= before.lines
+    with pytest.raises(CouldNotAsk, match="can't be read"):
+        maillog.read(shell, Path("/var/log/nosuch.log"))
+
+
+def test_what_belongs_to_the_instance(migration: Migration) -> None:
+    found = ec2.inventory(migration)
+    assert (found.instance.state, found.instance.address) == ("running", "203.0.113.20")
+    assert {item.kind for item in found.items} == {
+        "volume", "address", "interface", "security group", "key pair", "role", "instance profile", "alarm",
+    }  # fmt: skip
+    assert found.unread == ()
+
+
+def test_what_is_left_of_an_instance_that_is_gone(migration: Migration) -> None:
+    """By ids that are known from before; without any, by the settings alone."""
+    volume = ec2.instance(migration).volumes[0]
+    fields = {"instance_id": "i-0123456789abcdef0", "key_name": "", "role_name": ""}
+    settings = migration.settings.model_copy(update={"ec2": migration.settings.ec2.model_copy(update=fields)})
+    other = Migration(settings, migration.secrets)
+    assert ec2.instance(other).gone
+    assert [item.kind for item in ec2.inventory(other).items] == ["address"]
+    assert [item.id for item in ec2.inventory(other, [volume]).of("volume")] == [volume]
+
+
+def test_terraform_tells_state_plan_and_mentions(migration: Migration, tmp_path: Path) -> None:
+    folder, ours = migration.settings.ec2.terraform, migration.settings.ec2.terraform_addresses
+    assert folder is not None
+    assert set(ours) < set(terraform.state_resources(folder).resources)
+    assert {each.word for each in terraform.mentions(folder, ours).mentions} == set(ours)
+    with pytest.raises(CouldNotAsk, match="can't plan"):
+        terraform.plan_is_empty(folder)
+    shutil.copy(folder / "terraform.tfstate", tmp_path)
+    keep = '# aws_eip.mail\nresource "terraform_data" "keep" {\n  input = "mail archive"\n}\n'
+    (tmp_path / "main.tf").write_text(keep)
+    argv = ["terraform", f"-chdir={tmp_path}", "state", "rm", *ours]
+    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    assert terraform.state_resources(tmp_path).resources == ("terraform_data.keep",)
+    assert terraform.plan_is_empty(tmp_path).empty
+    assert terraform.mentions(tmp_path, ours).mentions == ()
+    (tmp_path / "main.tf").write_text(keep.replace("mail archive", "other"))
+    changed = terraform.plan_is_empty(tmp_path)
+    assert (changed.empty, "1 to change" in changed.summary) == (False, True)
+    with pytest.raises(CouldNotAsk, match="is no folder"):
+        terraform.state_resources(tmp_path / "nosuch")

@@ -1,0 +1,183 @@
+"""SMTP, relaying, IMAP, submission: what the probes say of real Postfix and Dovecot."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.migration import Migration
+from fixtures.probes import clients, imap, maillog, relay, smtp, submission
+from fixtures.probes.message import Letter
+from fixtures.probes.smtp import Knock
+from fixtures.transport import dell, vantage
+
+DELL, EC2_4, EC2_6 = "100.64.10.2", "203.0.113.20", "2001:db8:e::20"
+ALICE = "alice@webmakeprofit.org"
+
+
+def from_ec2(migration: Migration, **fields: object) -> Knock:
+    knock = Knock(DELL, via=vantage(migration.settings, "ec2"), mail_from="friend@four.example", rcpt=(ALICE,))
+    return replace(knock, **fields)  # type: ignore[arg-type]
+
+
+def test_a_dialogue_up_to_rcpt(migration: Migration) -> None:
+    told = smtp.probe(from_ec2(migration))
+    assert told.outcome.accepted
+    assert (told.connection, told.stage, told.outcome.code) == ("open", "", 250)
+    assert "PIPELINING" in told.extensions
+    assert told.evidence.transcript.splitlines()[0] == f"S: {told.banner and '220'} {told.banner}"
+    assert told.evidence.transcript.splitlines()[-2] == "C: QUIT"
+    assert told.queued == ""
+
+
+def test_forty_sources_side_by_side(migration: Migration) -> None:
+    via = vantage(migration.settings, "cloudflare")
+    sources = [a for p in migration.settings.cloudflare.prefixes for a in smtp.sample_addresses(p, 7, 18)]
+    knocks = [
+        Knock(EC2_6 if ":" in source else EC2_4, via=via, source=source, mail_from="friend@four.example", rcpt=(ALICE,))
+        for source in sources
+    ]
+    begun = time.monotonic()
+    told = smtp.probe_all(knocks)
+    assert time.monotonic() - begun < 1.5
+    assert len(told) == 40
+    assert all(each.outcome.accepted for each in told)
+
+
+def test_each_way_to_fail_has_its_type(migration: Migration) -> None:
+    world = vantage(migration.settings, "world")
+    closed = smtp.probe(Knock("198.51.100.10", port=26, via=world, source="203.0.113.9", rcpt=(ALICE,)))
+    assert (closed.connection, closed.outcome.refused_at, closed.connected) == ("refused", "connect", False)
+    foreign = smtp.probe(from_ec2(migration, rcpt=("a@elsewhere.example",)))
+    assert (foreign.connection, foreign.outcome.refused_at, foreign.outcome.code // 100) == ("open", "rcpt", 4)
+    liar = smtp.probe(Knock(EC2_4, starttls=True, tls_name="wrong.example", rcpt=(ALICE,)))
+    assert (liar.connection, liar.stage) == ("dropped", "starttls")
+    assert "certificate verify failed" in liar.outcome.text
+    unusable = smtp.probe(Knock(EC2_4, via=vantage(migration.settings, "ec2"), source="2001:db8:ffff::1"))
+    assert unusable.connection == "unreachable"
+
+
+def test_starttls_and_login(migration: Migration) -> None:
+    password = migration.secrets.mailbox_password.get_secret_value()
+    right = Knock(DELL, 587, starttls=True, tls_name=DELL, login=(ALICE, password))
+    told = smtp.probe(right)
+    assert told.tls.startswith("TLSv1")
+    assert told.stage == ""
+    assert password not in repr(told)
+
+
+def test_a_message_arrives_as_it_was_sent(migration: Migration, mark: str) -> None:
+    body = "日本語の本文\n.\n.. two dots\n" + "x" * 900 + "\n"
+    letter = Letter("friend@four.example", (ALICE,), mark, number=4711, subject="件名", body=body).write()
+    sent = smtp.send(from_ec2(migration), letter)
+    assert sent.queued.startswith("250")
+    found = imap.find(imap.mailbox(migration, ALICE), [letter.message_id], 10)
+    assert found.missing == ()
+    copy = found.arrived[0]
+    assert (copy.digest, copy.kept.number, copy.kept.run) == (letter.digest, 4711, mark)
+    assert [hop.protocol for hop in copy.kept.received] == ["LMTP", "ESMTP"]
+    assert copy.kept.received[1].from_address == "100.64.10.1"
+    assert 0 <= copy.kept.saved_at - sent.evidence.at < 5
+    assert copy.seen_at - copy.kept.saved_at < 1
+    log = maillog.read(dell(migration.settings), migration.settings.dell.log)
+    assert log.clients_of([letter.message_id]) == {letter.message_id: ("100.64.10.1",)}
+
+
+def test_what_does_not_arrive_is_missing(migration: Migration) -> None:
+    begun = time.monotonic()
+    found = imap.find(imap.mailbox(migration, ALICE), ["<never@sent.example>"], 0.4)
+    assert found.missing == ("<never@sent.example>",)
+    assert 0.4 <= time.monotonic() - begun < 2
+
+
+def test_a_mailbox_is_collected_in_steps(migration: Migration, mark: str) -> None:
+    box = imap.mailbox(migration, "bob@webmakeprofit.org")
+    first = imap.collect(box)
+    letters = [Letter("friend@four.example", (box.user,), mark, number=n).write() for n in (1, 2, 3)]
+    for letter in letters:
+        assert smtp.send(from_ec2(migration), letter).queued
+    imap.find(box, [letter.message_id for letter in letters], 10)
+    second = imap.collect(box, first.uid_next)
+    assert [kept.number for kept in second.messages] == [1, 2, 3]
+    assert second.uid_validity == first.uid_validity
+    assert imap.collect(box, second.uid_next).messages == ()
+    assert len(imap.collect(box, run=mark).messages) == 3
+
+
+def test_nothing_is_marked_as_seen(migration: Migration) -> None:
+    with imap.opened(imap.mailbox(migration, "bob@webmakeprofit.org"), "INBOX") as (client, _):
+        assert client.search(["UNSEEN"]) == client.search(["ALL"])
+
+
+def test_relaying_is_refused_and_seen_where_it_is_not(migration: Migration, mark: str) -> None:
+    """EC2 may not relay through Dell. An own network may, which shows that the sink would tell."""
+    gateway = clients.Client("EC2", "100.64.10.1", vantage(migration.settings, "ec2"))  # type: ignore[arg-type]
+    ours = clients.Client("webmail", "172.20.0.9", vantage(migration.settings, "dell"))  # type: ignore[arg-type]
+    refused = relay.battery(migration, [gateway], mark, target=DELL)
+    assert len(refused) == len(relay.forms()) >= 24
+    assert not any(attempt.outcome.accepted for attempt in refused)
+    assert {attempt.outcome.refused_at for attempt in refused} == {"rcpt"}
+    assert relay.control(migration, mark).arrived
+    assert [kept.number for kept in relay.at_sink(migration, mark).messages] == [0]
+    taken = relay.battery(migration, [ours], f"{mark}-ours", target=DELL)
+    through = [attempt.message_id for attempt in taken if attempt.message_id]
+    assert len(through) > 10
+    assert imap.find(imap.relay_sink(migration), through[:1], 20).missing == ()
+
+
+def test_users_can_send(migration: Migration) -> None:
+    addresses = tuple(migration.settings.addresses(("pilot.example.net",)))
+    receipts = submission.receipts(migration, submission.send_replies(migration, addresses))
+    assert len(receipts) == 3
+    for receipt in receipts:
+        judged = receipt.authentication
+        assert judged is not None, receipt.search.evidence
+        assert judged.dkim_passes, judged.evidence
+        assert (judged.spf, judged.spf_aligned, judged.dmarc_passes) == ("pass", True, True)
+        assert any(hop.by == "smtp.sendgrid.net" and hop.tls for hop in receipt.hops)
+
+
+def test_a_spoilt_signature_is_told(migration: Migration) -> None:
+    addresses = tuple(migration.settings.addresses(("pilot.example.net",)))
+    reply = submission.send_replies(migration, addresses)[:1]
+    arrived = submission.receipts(migration, reply)[0].arrived
+    assert arrived is not None
+    spoilt = replace(arrived, content=arrived.content + b"PS: I never wrote this.\r\n")
+    judged = submission.authenticate(migration, spoilt)
+    assert not judged.dkim_passes
+    assert judged.signatures[0].fault
+
+
+def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> None:
+    inside = ["nsenter", f"--net={vantage(migration.settings, 'dell').path}", "nft"]  # type: ignore[union-attr]
+    table = "add table inet shut; add chain inet shut in { type filter hook input priority 0; }"
+    rules = f"{table}; add rule inet shut in tcp dport 25 drop"
+    subprocess.run([*inside, rules], check=True, timeout=10)
+    try:
+        told = smtp.probe(from_ec2(migration))
+    finally:
+        subprocess.run([*inside, "delete table inet shut"], check=True, timeout=10)
+    assert (told.connection, told.outcome.refused_at, told.outcome.connected) == ("silent", "connect", False)
+    assert smtp.probe(from_ec2(migration)).outcome.accepted
+
+
+# After a wrong password Dovecot makes its client wait, by seconds (auth_failure_delay, and a penalty for the address).
+
+
+def test_a_wrong_login_is_typed() -> None:
+    told = smtp.probe(Knock(DELL, 587, starttls=True, login=(ALICE, "certainly-wrong")))
+    assert (told.stage, told.code) == ("auth", 535)
+
+
+def test_a_wrong_password_says_which_variable(migration: Migration) -> None:
+    box = replace(imap.mailbox(migration, ALICE), password=SecretStr("certainly-wrong"))
+    with pytest.raises(CouldNotAsk, match="MXGATE_MAILBOX_PASSWORD") as told:
+        imap.collect(box)
+    assert "certainly" not in str(told.value)
+    with pytest.raises(CouldNotAsk, match="is not set"):
+        imap.collect(replace(box, password=SecretStr("")))

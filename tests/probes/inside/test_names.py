@@ -1,0 +1,152 @@
+"""DNS and SPF, asked of the lab's PowerDNS and Unbound; records are written through the emulated API."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.migration import Migration
+from fixtures.probes import cloudflare, dns, spf
+
+DOMAIN = "webmakeprofit.org"
+PILOT = "pilot.example.net"
+
+
+def publish(migration: Migration, kind: str, name: str, content: str, priority: int | None = None) -> None:
+    """Write a record and wait until every name server of the zone has it."""
+    zone = cloudflare.zone(migration, PILOT)
+    body = {"type": kind, "name": name, "content": content, "ttl": 60} | ({"priority": priority} if priority else {})
+    cloudflare.client(migration).dns.records.batch(zone_id=zone.id, posts=[body])  # type: ignore[list-item]
+    deadline = time.monotonic() + 10
+    while not all(answer.rrset for answer in dns.ask(dns.authorities(PILOT), name, kind)):
+        assert time.monotonic() < deadline, f"{kind} {name} was not published"
+        time.sleep(0.02)
+
+
+def test_every_server_is_asked(migration: Migration) -> None:
+    answers = dns.ask_everywhere(migration, DOMAIN, "MX")
+    assert [answer.server.name for answer in answers] == [
+        "ada.ns.cloudflare.com", "bob.ns.cloudflare.com", "fresh", "stale", "plain",
+    ]  # fmt: skip
+    assert {answer.rrset for answer in answers} == {("10 mail.webmakeprofit.org",)}
+    assert {answer.hosts for answer in answers} == {("mail.webmakeprofit.org",)}
+    assert [answer.ttl for answer in answers[:2]] == [3600, 3600]
+    assert not any(answer.error for answer in answers)
+    assert "+norecurse" in answers[0].evidence.again
+
+
+def test_no_such_name_is_an_answer(migration: Migration) -> None:
+    gone, empty = (dns.ask_everywhere(migration, *it) for it in ((f"nope.{DOMAIN}", "A"), (DOMAIN, "SRV")))
+    assert {(a.rcode, a.rrset, a.error) for a in gone} == {("NXDOMAIN", (), "")}
+    assert {(a.rcode, a.rrset, a.error) for a in empty} == {("NOERROR", (), "")}
+
+
+def test_aliases_are_told(migration: Migration) -> None:
+    answer = dns.ask_everywhere(migration, f"s1._domainkey.{DOMAIN}", "TXT")[-1]
+    assert answer.aliases == ("s1.domainkey.u1234.wl.sendgrid.net",)
+    assert answer.rrset[0].startswith("v=DKIM1; k=rsa; p=MII")
+
+
+def test_a_dead_server_is_no_answer() -> None:
+    """Time-out and refusal leave nothing to judge, and never an exception."""
+    begun = time.monotonic()
+    servers = [dns.Server("dead", "198.18.0.250"), dns.Server("closed", "203.0.113.80", transport="tcp")]
+    answers = dns.ask(servers, DOMAIN, "MX")
+    assert all(answer.error and not answer.rrset for answer in answers)
+    assert time.monotonic() - begun < 6
+
+
+def test_a_refusal_is_no_answer() -> None:
+    answer = dns.ask(dns.authorities(DOMAIN), "version.bind", "TXT")[0]
+    assert answer.rcode in {"REFUSED", "NXDOMAIN"}
+    assert bool(answer.error) == (answer.rcode == "REFUSED")
+
+
+def test_tcp_and_long_answers(migration: Migration) -> None:
+    """An answer that UDP can't hold is asked for again over TCP."""
+    name = f"long.{PILOT}"
+    for number in range(12):
+        publish(migration, "TXT", name, f'"{number:03} {"x" * 200}"')
+    udp, tcp = (
+        dns.ask(dns.authorities(PILOT), name, "TXT")[0],
+        dns.ask([dns.Server("a", "173.245.58.10", "tcp")], name, "TXT")[0],
+    )
+    assert len(udp.rrset) == 12
+    assert udp.rrset == tcp.rrset
+
+
+def test_a_foreign_name_has_no_authority(migration: Migration) -> None:
+    with pytest.raises(CouldNotAsk, match="none of the zones"):
+        dns.ask_everywhere(migration, "elsewhere.example", "MX")
+
+
+def test_mx_hosts_have_their_addresses() -> None:
+    host = dns.mx_hosts(DOMAIN).hosts[0]
+    assert (host.name, host.preference, host.addresses) == (
+        "mail.webmakeprofit.org", 10, ("2001:db8:e::20", "203.0.113.20"),
+    )  # fmt: skip
+
+
+def test_spf_today(migration: Migration) -> None:
+    found = spf.evaluate(migration, DOMAIN)
+    assert (len(found.records), found.lookups, found.default, found.faults) == (1, 1, "softfail", ())
+    assert found.has_include("sendgrid.net")
+    assert not found.has_include("_spf.mx.cloudflare.net")
+    assert found.permit("203.0.113.20").mechanism == "ip4:203.0.113.20"  # type: ignore[union-attr]
+    assert found.permit("167.89.123.50").by == "sendgrid.net"  # type: ignore[union-attr]
+    assert found.permit("203.0.113.21") is None
+
+
+def test_no_spf_is_a_fault(migration: Migration) -> None:
+    assert "0 SPF records" in spf.evaluate(migration, f"empty.{PILOT}").faults[0]
+
+
+def test_two_spf_records_are_a_fault(migration: Migration) -> None:
+    name = f"two.{PILOT}"
+    publish(migration, "TXT", name, '"v=spf1 -all"')
+    publish(migration, "TXT", name, '"v=spf1 include:sendgrid.net ~all"')
+    deadline = time.monotonic() + 10
+    while len((found := spf.evaluate(migration, name)).records) != 2:
+        assert time.monotonic() < deadline
+    assert "2 SPF records" in found.faults[0]
+
+
+def test_a_circle_of_includes_ends(migration: Migration) -> None:
+    publish(migration, "TXT", f"circle.{PILOT}", f'"v=spf1 include:circle.{PILOT} -all"')
+    found = spf.evaluate(migration, f"circle.{PILOT}")
+    assert any("too deeply" in fault for fault in found.faults)
+
+
+def test_lookups_are_counted(migration: Migration) -> None:
+    """Eleven are one too many; mx, a and redirect count, and a name without addresses is void."""
+    terms = " ".join(f"exists:{n}.nothing.example" for n in range(7))
+    text = f'"v=spf1 ip6:2001:db8::/32 a:mail.{DOMAIN} mx:{DOMAIN} a:nope.{DOMAIN} {terms} redirect=elsewhere.example"'
+    publish(migration, "TXT", f"many.{PILOT}", text)
+    found = spf.evaluate(migration, f"many.{PILOT}")
+    assert (found.lookups, found.voids, found.default) == (11, 1, "fail")
+    assert "11 lookups, at most 10" in found.faults[0]
+    assert {each.mechanism for each in found.permits} == {
+        "ip6:2001:db8::/32", f"a:mail.{DOMAIN}", f"mx:{DOMAIN}", "ip4:203.0.113.150",
+    }  # fmt: skip
+
+
+def test_zone_and_routing_at_the_api(migration: Migration) -> None:
+    routing, held = cloudflare.routing(migration, DOMAIN), cloudflare.records(migration, DOMAIN)
+    assert (routing.enabled, routing.status, routing.rules) == (False, "unconfigured", ())
+    assert len(routing.required) == len(routing.missing) == 5
+    assert set(routing.mx) == {f"route{n}.mx.cloudflare.net" for n in (1, 2, 3)}
+    assert cloudflare.assigned_mx(migration, DOMAIN) == routing.mx
+    assert [record.text for record in held.of(DOMAIN, "MX")] == ["mail.webmakeprofit.org"]
+    assert cloudflare.destinations(migration).destinations == ()
+
+
+def test_the_api_refuses_with_a_way_out(migration: Migration) -> None:
+    secrets = migration.secrets.model_copy(
+        update={"cloudflare_token": type(migration.secrets.cloudflare_token)("no" * 20)}
+    )
+    with pytest.raises(CouldNotAsk, match=r"HTTP 401, code \d+.*MXGATE_CLOUDFLARE_TOKEN"):
+        cloudflare.destinations(Migration(migration.settings, secrets))
+    with pytest.raises(CouldNotAsk, match="has no zone of that name"):
+        cloudflare.zone(migration, "nosuch.example")
