@@ -9,7 +9,6 @@ import pytest
 
 try:
     from fixtures.gates import Gate
-    from fixtures.gates.plugin import SESSION, Arrange, Collect
     from fixtures.target import Target, TargetError, resolve
 except ModuleNotFoundError as missing:
     pytest.exit(
@@ -40,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
-    if config.option.collectonly is None or config.option.help or _only_tests(config):
+    from fixtures.gates.plugin import SESSION, Arrange, Collect  # registered as a plugin first, for its assertions
+
+    if config.option.help or _only_tests(config):
         return
     try:
         target = resolve(config)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fixtures.migration import Migration
-from fixtures.probes.aws import asking, client
+from fixtures.probes.aws import Item, asking, client
 from scripts.change import Refused
 
 PRESENT, ABSENT = "present", "absent"
 _NOT_THERE = re.compile(r"NotFound$|NoSuchEntity$|^InvalidAMIID\.Unavailable$")
+_IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$")
+"""Holds as long as something stands that an earlier call of the plan deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,20 @@ class Call:
                 getattr(self.client, self.name)(**self.arguments, DryRun=True)
             except ClientError as error:
                 told = error.response["Error"]
-                return "" if told["Code"] == "DryRunOperation" else f"{self.command}: {told['Code']}: {told['Message']}"
+                if told["Code"] == "DryRunOperation" or _IN_THE_WAY.search(told["Code"]):
+                    return ""
+                return f"{self.command}: {told['Code']}: {told['Message']}"
         return f"{self.command}: DryRun was not honoured"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One thing to delete, or one tie to cut. ``read``: ``present`` or ``absent``."""
+
+    kind: str
+    subject: str
+    call: Call
+    read: Callable[[], str]
 
 
 def require_permission(calls: Iterable[Call]) -> None:
@@ -65,9 +79,7 @@ def require_permission(calls: Iterable[Call]) -> None:
 def require_unprotected(migration: Migration, attribute: str, switch: str) -> None:
     """``Refused`` while the instance's ATTRIBUTE, such as ``disableApiStop``, protects it. SWITCH: what lifts it."""
     wanted = migration.settings.ec2.instance_id
-    told = Call(
-        client(migration), "describe_instance_attribute", {"InstanceId": wanted, "Attribute": attribute}
-    )()
+    told = Call(client(migration), "describe_instance_attribute", {"InstanceId": wanted, "Attribute": attribute})()
     if told.get(attribute[0].upper() + attribute[1:], {}).get("Value"):
         raise Refused(
             f"{wanted} is protected by {attribute}, which somebody set by intent. If it is to go none the less, lift "
@@ -75,17 +87,25 @@ def require_unprotected(migration: Migration, attribute: str, switch: str) -> No
         )
 
 
-def standing(read: Callable[[], object]) -> str:
-    """``present`` if READ finds anything, ``absent`` if nothing, or if AWS says that there is no such thing."""
+def subject(item: Item) -> str:
+    """A thing of the gateway's as a plan names it: what, which, and why it is taken to be the gateway's."""
+    return f"{item.kind} {item.id}" + (f" {item.name}" if item.name not in {"", item.id} else "") + f": {item.reason}"
+
+
+def watched(look: Callable[[], object]) -> Callable[[], str]:
+    """Tells ``present`` when LOOK finds anything, ``absent`` when it doesn't or AWS says that there is no such thing."""
     from botocore.exceptions import ClientError
 
-    with asking("what stands"):
-        try:
-            return PRESENT if read() else ABSENT
-        except ClientError as error:
-            if _NOT_THERE.search(error.response["Error"]["Code"]):
-                return ABSENT
-            raise
+    def read() -> str:
+        with asking("what stands"):
+            try:
+                return PRESENT if look() else ABSENT
+            except ClientError as error:
+                if _NOT_THERE.search(error.response["Error"]["Code"]):
+                    return ABSENT
+                raise
+
+    return read
 
 
 def _dashed(name: str) -> str:

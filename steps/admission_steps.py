@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
+from fixtures import dellplan
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Stage
 from fixtures.migration import Migration
-from fixtures.probes import clients
+from fixtures.probes import clients, postfix
 from fixtures.probes.clients import Client
 from fixtures.probes.session import Conversation
+from fixtures.transport import dell
 
 Knocks = tuple[tuple[Client, Conversation], ...]
 
@@ -41,6 +43,22 @@ def ec2_addresses(migration: Migration) -> tuple[Client, ...]:
 def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...], stage: Stage) -> Knocks:
     address = next(migration.settings.addresses(stage.domains))
     return clients.offer(migration, clients_at_door, (address.destination,))
+
+
+@when("Dell is asked whether it would admit that address", target_fixture="lookups")
+def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...]) -> tuple[postfix.Lookup, ...]:
+    table = f"cidr:{dellplan.ADMITTED}"
+    return tuple(postfix.lookup(dell(migration.settings), table, client.source) for client in clients_at_door)
+
+
+@then("Dell would admit it")
+def would_admit(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
+    def judge(found: postfix.Lookup) -> Finding:
+        if found.value == "OK":
+            return passed(found.key, f"admitted by {found.table}", found.evidence)
+        return failed(found.key, f"OK in {found.table}", str(found.value or "no entry"), found.evidence)
+
+    expect("EC2 could come back", map(judge, lookups))
 
 
 @then("Dell accepts the recipient from every one")

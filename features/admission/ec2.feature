@@ -2,11 +2,17 @@ Feature: EC2 may deliver to Dell as long as it could still receive
   While EC2 is the MX, while a stale cache may still lead to it and while a rollback could need it, Dell admits it, by
   the address that Dell really sees. When all is over it is a stranger like any other.
 
-  @A-4 @X8 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion
+  @A-4 @X8 @observe @soak @before_phase2 @before_phase3 @before_phase4
   Scenario: EC2 is admitted
     Given the address by which Dell sees EC2
     When EC2 offers Dell a message for a mailbox
     Then Dell accepts the recipient
+
+  @A-4 @X8 @observe @before_deletion
+  Scenario: While EC2 is only stopped, its place is kept
+    Given the address by which Dell sees EC2
+    When Dell is asked whether it would admit that address
+    Then Dell would admit it
 
   @A-4 @D-5 @X8 @observe @soak @at_signoff
   Scenario: EC2's address is a stranger's

@@ -1,0 +1,67 @@
+"""Publish where Dell takes mail: an MX for each domain's delivery name, and Dell's own addresses.
+
+Email Routing forwards to the MX of the destination's domain, and to nothing else (X4). The world doesn't use these
+names, so nothing of today's mail changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes import cloudflare, dns
+from fixtures.probes.cloudflare import Records
+from scripts.change import Job, Refused, Script, Write, run
+from scripts.zone import set_rrset
+
+PREFERENCE = 10
+
+
+def plan(job: Job) -> Iterator[Write]:
+    """Addresses before the MX that names them, so that no MX ever leads nowhere. Raises ``Refused``."""
+    settings = job.migration.settings
+    dell, ttl = settings.dell, settings.bounds.ttl_s
+    here = _zone(job, dell.name, "dell.name")
+    present = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
+    _no_alias(present[here], dell.name)
+    yield from set_rrset(job, here, dell.name, "A", [str(dell.ipv4)], ttl, present=present[here])
+    if dell.ipv6:
+        yield from set_rrset(job, here, dell.name, "AAAA", [str(dell.ipv6)], ttl, present=present[here])
+    elif present[here].of(dell.name, "AAAA"):
+        raise Refused(
+            f"{dell.name} has an AAAA record, and the settings give Dell no ipv6: Email Routing would try IPv6 first. "
+            "Set dell.ipv6, or delete the record"
+        )
+    for delivery in dict.fromkeys(domain.delivery for domain in settings.domains):
+        there = _zone(job, delivery, "a delivery name")
+        _no_alias(present[there], delivery)
+        target = f"{PREFERENCE} {dell.name}"
+        yield from set_rrset(job, there, delivery, "MX", [target], ttl, "MX", present=present[there])
+
+
+def _zone(job: Job, name: str, what: str) -> str:
+    try:
+        return dns.zone_of(job.migration, name)
+    except CouldNotAsk as error:
+        raise Refused(f"{error}. Set {what} to a name in one of them: only these zones are known to be yours") from None
+
+
+def _no_alias(present: Records, name: str) -> None:
+    for each in present.of(name, "CNAME"):
+        raise Refused(
+            f"{name} is an alias of {each.text}; no other record may stand beside it (RFC 1034, 3.6.2). "
+            "Delete it, or set another name"
+        )
+
+
+SCRIPT = Script("publish_delivery", "Publish MX and addresses of the names at which Dell takes forwarded mail.", plan)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what ARGUMENTS say; returns the exit status."""
+    return run(SCRIPT, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

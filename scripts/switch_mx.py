@@ -1,0 +1,121 @@
+"""Move a domain's MX to Cloudflare: enable Email Routing, wait until its MX hosts know the domain, then one batch.
+
+The order is ``cloudflare.enabling``'s, as the pilot showed. ``coexists``: EC2 stays the MX until every MX host of
+Cloudflare's accepts every address. ``refuses``: the batch goes first, and ``replaces``: enabling itself moves the MX;
+then Cloudflare may answer 5xx for as long as the plan says. ``watch`` has to run, and the pilot goes first.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from fixtures.gates.progress import Progress
+from fixtures.probes import cloudflare
+from fixtures.probes.account import Routing
+from scripts.change import Job, Refused, Script, Write, run
+from scripts.routing import enable, lock, settle, unlock
+from scripts.spf import keep_spf
+from scripts.zone import seconds, set_rrset, value
+
+HEARTBEAT_S = 15.0
+AUTOMATIC = 1
+
+
+def plan(job: Job) -> Iterator[Write]:
+    routing = cloudflare.routing(job.migration, job.domain)
+    batch = tuple(_batch(job, routing))
+    if routing.enabled:
+        yield from _spf(job)
+        yield from _move(job, routing, batch)
+        return
+    match job.migration.settings.cloudflare.enabling:
+        case "coexists":
+            yield enable(job)
+            yield from _spf(job)
+            yield from _move(job, routing, batch)
+        case "refuses":
+            yield from batch
+            yield enable(job)
+            yield from _spf(job)
+            yield settle(job, moved=True)
+        case "replaces":
+            yield _noted(job, enable(job, danger="MX"))
+            yield from _spf(job)
+            yield settle(job, moved=True)
+
+
+def _move(job: Job, routing: Routing, batch: tuple[Write, ...]) -> Iterator[Write]:
+    """With Email Routing enabled: unlocked, the MX and what else is missing are written, and it is locked again."""
+    missing = [each for each in routing.missing if each.type == "TXT" and each.name != job.domain]
+    records = list(batch)
+    for each in missing if routing.enabled else ():  # enabling adds them by itself
+        records += set_rrset(job, job.domain, each.name, each.type, [each.text], AUTOMATIC, "DKIM")
+    if batch:
+        yield settle(job, moved=False)
+    if records and (not routing.enabled or routing.status not in {"unlocked", "misconfigured"}):
+        yield unlock(job)
+    yield from records
+    if records or routing.status != "ready":
+        yield lock(job)
+
+
+def _batch(job: Job, routing: Routing) -> Iterator[Write]:
+    """The MX RRset with the preferences that Cloudflare gave this zone; nothing where it stands already."""
+    wanted = [value(each) for each in routing.required if each.type == "MX"]
+    if not wanted:
+        raise Refused(f"Cloudflare names no MX for {job.domain}: is Email Routing available for this zone?")
+    present = cloudflare.records(job.migration, job.domain)
+    stands, ttl_s = present.of(job.domain, "MX"), job.migration.settings.bounds.ttl_s
+    if set(map(value, stands)) == set(wanted) and all(seconds(each) <= ttl_s for each in stands):
+        return  # also where Cloudflare wrote it, with an automatic TTL
+    for write in set_rrset(job, job.domain, job.domain, "MX", wanted, ttl_s, "MX", present=present):
+        yield _noted(job, replace(write, group="the switch"))
+
+
+def _spf(job: Job) -> Iterator[Write]:
+    yield from keep_spf(job)
+
+
+def _noted(job: Job, write: Write) -> Write:
+    """The write that moves the MX, with its times recorded."""
+    store, clock = job.migration.store, job.migration.clock
+
+    def do() -> None:
+        began, real_began = clock.now(), time.time()
+        write.do()
+        settled = store.last("settling", job.domain) or {}
+        times = {"began": began, "ended": clock.now(), "real_began": real_began, "real_ended": time.time()}
+        store.record("switch", job.domain, **times, settle_s=settled.get("seconds", 0.0))
+
+    return replace(write, do=do)
+
+
+def _check(job: Job) -> None:
+    migration, domain = job.migration, job.domain
+    beat = migration.store.last("watch", domain)
+    if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
+        seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"
+        raise Refused(f"watch {seen} for {domain}: start it first: python -m scripts.watch --domain {domain}")
+    pilot = migration.settings.pilot
+    if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
+        raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
+
+
+SCRIPT = Script(
+    "switch_mx",
+    "Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run.",
+    plan,
+    per_domain=True,
+    check=_check,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(SCRIPT, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Dell's Postfix as it is configured and as it runs."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then, when
+
+from fixtures import dellplan
+from fixtures.evidence import Finding, failed, passed
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import maillog, postfix
+from fixtures.transport import dell
+
+Planned = dict[str, str]
+
+
+@given("the plan's parameters, as corrected", target_fixture="planned")
+def planned_parameters(migration: Migration) -> Planned:
+    return dellplan.parameters(migration.settings)
+
+
+@when("Postfix is asked for those in force", target_fixture="configuration")
+def ask_postfix(migration: Migration) -> postfix.Configuration:
+    return postfix.configuration(dell(migration.settings))
+
+
+@then("each has its planned value")
+def values_as_planned(
+    migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
+) -> None:
+    def judge(name: str, wanted: str, found: str | None) -> Finding:
+        if found is not None and _same(wanted, found):
+            return passed(name, found, configuration.evidence, expected=wanted)
+        hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
+        return failed(name, wanted or "(empty)", str(found), configuration.evidence, hint=hint)
+
+    findings = [judge(name, wanted, configuration.written.get(name)) for name, wanted in planned.items()]
+    for service, overrides in dellplan.services(migration.settings).items():
+        found = configuration.overrides.get(service, {})
+        findings += [judge(f"{service}: {name}", wanted, found.get(name)) for name, wanted in overrides.items()]
+    expect("Every parameter of the plan is in force", findings)
+
+
+@then("the files are no newer than what the running server read")
+def files_were_read(migration: Migration, expect: Expect, configuration: postfix.Configuration) -> None:
+    log = maillog.read(dell(migration.settings), migration.settings.dell.log)
+    newer = {file.path for file in configuration.newer_files(log.reloads)}
+
+    def judge(file: postfix.File) -> Finding:
+        if file.path not in newer:
+            return passed(file.path, "read since its last change", configuration.evidence)
+        hint = "postfix reload (restart, if inet_interfaces changed)"
+        return failed(file.path, "read since its last change", "changed since", configuration.evidence, hint=hint)
+
+    expect("The running server uses these files", [judge(f) for f in configuration.files if f.path.endswith(".cf")])
+
+
+@then("Postfix finds nothing wrong with its configuration")
+def check_is_clean(expect: Expect, configuration: postfix.Configuration) -> None:
+    good = passed("postfix check", "nothing to say", configuration.evidence)
+    bad = failed("postfix check", "nothing to say", configuration.check, configuration.evidence)
+    expect("postfix check is clean", [bad if configuration.check else good])
+
+
+def _same(wanted: str, found: str) -> bool:
+    """Postfix takes commas and blanks alike between the items of a list."""
+    return wanted.replace(",", " ").split() == found.replace(",", " ").split()
