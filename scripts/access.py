@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from fixtures.migration import Migration
@@ -32,12 +33,12 @@ def access(migration: Migration, has: Inventory) -> Iterator[Deletion]:
             yield _untie(iam, profile, role)
         for item in profiles:
             named = {"InstanceProfileName": item.name}
-            read = watched(lambda n=named: iam.get_instance_profile(**n))
+            read = watched(partial(iam.get_instance_profile, **named))
             yield Deletion(item.kind, subject(item), Call(iam, "delete_instance_profile", named), read)
         for item in roles:
             yield from _policies(iam, item.name)
             named = {"RoleName": item.name}
-            read = watched(lambda n=named: iam.get_role(**n))
+            read = watched(partial(iam.get_role, **named))
             yield Deletion(item.kind, subject(item), Call(iam, "delete_role", named), read)
 
 
@@ -65,19 +66,17 @@ def _untie(iam: Any, profile: str, role: str) -> Deletion:
 def _policies(iam: Any, role: str) -> Iterator[Deletion]:
     """A role can't be deleted while it has any, its own (inline) or attached ones."""
 
-    def attached() -> dict[str, str]:
-        pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role)
-        return {each["PolicyArn"]: each["PolicyName"] for page in pages for each in page["AttachedPolicies"]}
+    attached: list[dict[str, Any]] = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    for each in attached:
+        arn = each["PolicyArn"]
 
-    def inline() -> set[str]:
-        pages = iam.get_paginator("list_role_policies").paginate(RoleName=role)
-        return {name for page in pages for name in page["PolicyNames"]}
+        def holds(arn: str = arn) -> bool:
+            found = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+            return any(each["PolicyArn"] == arn for each in found)
 
-    for arn, name in sorted(attached().items()):
         call = Call(iam, "detach_role_policy", {"RoleName": role, "PolicyArn": arn})
-        yield Deletion(
-            "role", f"policy {name} attached to the role {role}", call, watched(lambda a=arn: a in attached())
-        )
-    for name in sorted(inline()):
+        yield Deletion("role", f"policy {each['PolicyName']} attached to the role {role}", call, watched(holds))
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         call = Call(iam, "delete_role_policy", {"RoleName": role, "PolicyName": name})
-        yield Deletion("role", f"policy {name} of the role {role}", call, watched(lambda n=name: n in inline()))
+        read = watched(partial(iam.get_role_policy, RoleName=role, PolicyName=name))
+        yield Deletion("role", f"policy {name} of the role {role}", call, read)

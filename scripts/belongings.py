@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from fixtures.migration import Migration
@@ -65,31 +66,29 @@ def deletions(migration: Migration, has: Inventory) -> Iterator[Deletion]:
         for item in has.of(kind):
             if item.id not in kept:
                 key = item.name if one == "KeyName" else item.id
-                read = watched(lambda d=describe, m=many, k=key, a=answer: getattr(ec2, d)(**{m: [k]})[a])
+                read = watched(partial(getattr(ec2, describe), **{many: [key]}), answer)
                 yield Deletion(kind, subject(item), Call(ec2, delete, {one: key}), read)
     yield from access(migration, has)
     watch = client(migration, "cloudwatch")
     for item in has.of("alarm"):
         names = {"AlarmNames": [item.name]}
-        read = watched(lambda n=names: watch.describe_alarms(**n)["MetricAlarms"])
+        read = watched(partial(watch.describe_alarms, **names), "MetricAlarms")
         yield Deletion("alarm", subject(item), Call(watch, "delete_alarms", names), read)
 
 
 def _addresses(ec2: Any, has: Inventory) -> Iterator[Deletion]:
     for item in has.of("address"):
-
-        def read(key: str = item.id) -> list[Any]:
-            return list(ec2.describe_addresses(AllocationIds=[key])["Addresses"])
-
-        tie = next(iter(read()), {})
+        look = partial(ec2.describe_addresses, AllocationIds=[item.id])
+        tie: dict[str, Any] = look()["Addresses"][0]
         if tie.get("InstanceId") not in {None, "", has.instance.id}:
             raise Refused(f"address {item.detail} serves {tie['InstanceId']} now: it is not the gateway's any more")
         if number := tie.get("AssociationId"):
-            tied = watched(lambda r=read: [each for each in r() if each.get("AssociationId")])
+            tied = partial(ec2.describe_addresses, Filters=[{"Name": "association-id", "Values": [number]}])
             call = Call(ec2, "disassociate_address", {"AssociationId": number})
-            yield Deletion("address", f"address {item.detail} of {has.instance.id}: its tie {number}", call, tied)
+            told = f"address {item.detail}: its association {number} with {has.instance.id}"
+            yield Deletion("address", told, call, watched(tied, "Addresses"))
         call = Call(ec2, "release_address", {"AllocationId": item.id})
-        yield Deletion("address", f"{subject(item)}, {item.detail}", call, watched(read))
+        yield Deletion("address", f"{subject(item)}, {item.detail}", call, watched(look, "Addresses"))
 
 
 def _kept(ec2: Any, has: Inventory) -> set[str]:

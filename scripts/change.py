@@ -210,7 +210,7 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         console.print(Text(f"  {write.subject}") + danger)
         for mark, text, style in (("-", write.before, "red"), ("+", write.after, "green")):
             for line in redact(text).splitlines():
-                console.print(Text(f"    {mark} {line}", style=style))
+                console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
     if writes:
         domain = f" --domain {job.domain}" if job.domain else ""
         gate = gate_of_script(script.name)

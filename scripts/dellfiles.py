@@ -1,35 +1,36 @@
-"""Dell's Postfix: its files as text, and the writes that change them, keep backups of them and put them into effect.
+"""Dell's Postfix: the writes that change its files, keep backups of them, and put them into effect.
 
-A file is replaced whole, in one rename; what is not ours stays in it byte for byte. A file that can't be understood is
-refused, not guessed at.
+A file is replaced whole, in one rename. Putting into effect is a write of its own, which can be told from outside: is
+port 25 open where it should be, and has the running server read what stands in the files? So a run that was killed
+between the two is finished by the next.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 
 from fixtures import dellplan
-from fixtures.dellplan import MAIN, MASTER, SMTP, XCLIENT, XCLIENT_PORT
+from fixtures.dellplan import ADMITTED, ALIASES, MAILBOXES, MAIN, MASTER
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes import postfix
 from fixtures.settings import Settings
-from fixtures.transport import Shell
+from fixtures.transport import CommandFailed, Shell
 from scripts.change import Refused, Write
 
-LOAD_S_MAX = 60.0
-LISTEN_S_MAX = 10.0
-_READ = (MAIN, MASTER, dellplan.ADMITTED, dellplan.MAILBOXES, dellplan.ALIASES)
-_PID, _SEEN = "/var/spool/postfix/pid/master.pid", "/var/lib/postfix/mxgate.read"
-"""The second is touched when Postfix has read its files by our doing, and serves as it should."""
+LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
+NO_FILE, _NO_FILE = "no such file", 44
+_OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
+_PID = "/var/spool/postfix/pid/master.pid"
+_SEEN = "/var/lib/postfix/mxgate.read"
+"""Touched once Postfix has read its files by our doing, and serves as it should."""
+_EFFECT = "port 25 open at every address; files read"
 
-# The sum first: a connection that breaks would otherwise leave half a file in place.
+# The sum first: a connection that breaks would otherwise put half a file in place.
 _REPLACE = """\
 set -e
 target=$(readlink -f -- "$1"); new="$target.mxgate.new"
@@ -41,13 +42,15 @@ chmod 644 -- "$new"
 sync -- "$new"
 mv -fT -- "$new" "$target"
 """
-_DAY_AND_TIME = "[0-9]" * 12
-_NEWEST = f'set -- "$1".bak-{_DAY_AND_TIME}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
+_NEWEST = f'set -- "$1".bak-{"[0-9]" * 12}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
 _BACK_UP = """\
 set -e
 name() { echo "$1.bak-$(date +%Y%m%d%H%M)"; }
 while [ -e "$(name "$1")" ]; do sleep 1; done
-new=$(name "$1"); cp -p -- "$1" "$new.mxgate.new"; sync -- "$new.mxgate.new"; mv -nT -- "$new.mxgate.new" "$new"
+new=$(name "$1")
+cp -p -- "$1" "$new.mxgate.new"
+sync -- "$new.mxgate.new"
+mv -nT -- "$new.mxgate.new" "$new"
 """
 # By its unit where there is one, or systemd would take Postfix for stopped.
 _RESTART = """\
@@ -55,143 +58,190 @@ if systemctl -q is-active postfix 2>/dev/null; then exec systemctl restart postf
 postfix stop >/dev/null 2>&1
 exec postfix start
 """
-# What a client of that address hears when it offers mail for that recipient; smtpd may take two seconds to begin.
+# What a client of that address hears for that recipient. After a change smtpd may take two seconds to begin.
 _DIALOGUE = """\
-for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/PORT; } 2>/dev/null && break; sleep .2; done
-hear() { while read -r -t 15 line <&3; do [[ $line == ???-* ]] || break; done; }
+for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/$3; } 2>/dev/null && break; sleep .2; done
+hear() { line=; while read -r -t 15 line <&3; do [[ $line == ???-* ]] || break; done; }
 hear
 for said in "EHLO mxgate.invalid" "XCLIENT ADDR=$1" "EHLO mxgate.invalid" "MAIL FROM:<>" "RCPT TO:<$2>"; do
-    line=; printf '%s\\r\\n' "$said" >&3 || exit; hear
+    printf '%s\\r\\n' "$said" >&3 || exit
+    hear
 done
-echo "$line"; printf 'QUIT\\r\\n' >&3
-""".replace("PORT", str(XCLIENT_PORT))
+echo "$line"
+printf 'QUIT\\r\\n' >&3
+"""
 
 
-# Text ---------------------------------------------------------------------------------------------------------
+def contents(shell: Shell, path: str) -> str | None:
+    """A file's text; None if there is none. Raises ``CouldNotAsk``."""
+    done = shell.run("sh", "-c", f'[ -e "$1" ] || exit {_NO_FILE}; cat -- "$1"', "sh", path, check=False)
+    if done.status == _NO_FILE:
+        return None
+    if not done.ok:
+        raise CommandFailed(shell.name, done)
+    return done.stdout
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A logical line: the numbers of its physical lines, and its text in one (postconf(5), master(5))."""
+def replacement(  # noqa: PLR0913 - the file, from and to, and how a person is told
+    shell: Shell,
+    path: str,
+    present: str | None,
+    wanted: str,
+    *,
+    shown: Callable[[str], str] = str,
+    command: str = "",
+) -> Iterator[Write]:
+    """At most one write, which replaces the file. SHOWN: what of its text is told; any change must show in it."""
 
-    lines: tuple[int, ...]
-    text: str
+    def tell(text: str | None) -> str:
+        return NO_FILE if text is None else shown(text)
 
-    @property
-    def service(self) -> str:
-        """``name/type``, for a line of master.cf."""
-        return "/".join(self.text.split()[:2])
-
-
-def entries(text: str, path: str) -> Iterator[Entry]:
-    """The logical lines of main.cf or master.cf. Raises ``Refused`` where a line continues nothing."""
-    lines, found = text.split("\n"), list[list[int]]()
-    for number, line in enumerate(lines):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if not line[0].isspace():
-            found.append([number])
-        elif found:
-            found[-1].append(number)
-        else:
-            raise Refused(f"{path} line {number + 1}: continues a line that is not there. Mend it by hand first")
-    for numbers in found:
-        yield Entry(tuple(numbers), " ".join(lines[each].strip() for each in numbers))
+    if present != wanted:
+        again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
+        yield Write(
+            "Dell's files", path, tell(present), tell(wanted), partial(_replace, shell, path, wanted),
+            lambda: tell(contents(shell, path)), again,
+        )  # fmt: skip
 
 
-def with_parameters(text: str, wanted: Mapping[str, str]) -> str:
-    """The text of main.cf with these parameters, each on one line (X1). What already says the same stays as it is."""
-    lines: list[str | None] = list(text.split("\n"))
-    missing = dict(wanted)
-    for entry in entries(text, MAIN):
-        name, mark, value = (part.strip() for part in entry.text.partition("="))
-        if not mark:
-            raise Refused(f"{MAIN} line {entry.lines[0] + 1}: no `name = value`. Mend it by hand first")
-        if name in wanted and name not in missing:
-            raise Refused(f"{MAIN} line {entry.lines[0] + 1}: {name} stands twice. Take one of them out first")
-        if name not in missing:
-            continue
-        planned = missing.pop(name)
-        if dellplan.normal(value) != dellplan.normal(planned):
-            lines[entry.lines[0]] = _parameter(name, planned)
-            for number in entry.lines[1:]:
-                lines[number] = None
-    text = "\n".join(line for line in lines if line is not None)
-    return _ended(text) + "".join(f"{_parameter(name, value)}\n" for name, value in missing.items())
+def tables(shell: Shell, settings: Settings, *, with_ec2: bool) -> Iterator[Write]:
+    """A write for each lookup table that is not as planned."""
+    for path, wanted in dellplan.tables(settings, with_ec2=with_ec2).items():
+        yield from replacement(shell, path, contents(shell, path), wanted)
 
 
-def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_auth: bool) -> str:
-    """The text of master.cf with these overrides; the XCLIENT listener is made as a copy of port 25's service.
+def backup(shell: Shell, path: str) -> Iterator[Write]:
+    """A copy beside the file, named as in the operator's plan, unless the newest one equals it already."""
+    present = contents(shell, path) or ""
+    newest = _newest_backup(shell, path)
+    if newest != present:
+        yield Write(
+            "backups",
+            f"{path}.bak-YYYYmmddHHMM",
+            fingerprint(newest) if newest else NO_FILE,
+            fingerprint(present),
+            lambda: _run(shell, _BACK_UP, path, timeout_s=90),
+            lambda: fingerprint(found) if (found := _newest_backup(shell, path)) else NO_FILE,
+            shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)",
+        )
 
-    OFFERS_AUTH: whether main.cf offers AUTH to all today. Raises ``Refused`` where another service would lose what
-    main.cf gave it.
+
+def effect(shell: Shell, settings: Settings, *, planned: bool) -> Iterator[Write]:
+    """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
+
+    PLANNED: whether files are to be changed before it.
     """
-    _require_apart(text, offers_auth=offers_auth)
-    for service, overrides in wanted.items():
-        if not _found(text, service):
-            (like,) = _found(text, SMTP)
-            fields = like.text.split()
-            name = service.rpartition("/")[0]
-            text = f"{_ended(text)}{' '.join([name, *fields[1:8]])}\n" + "".join(
-                f"  -o {each}\n" for each in _options(like)
-            )
-        for parameter, value in overrides.items():
-            text = _with_override(text, service, parameter, value)
-    return text
+    unopened = _unopened(shell, settings)
+    now = _state(shell, settings)
+    if not planned and now == _EFFECT:
+        return
+    if unopened and shell.run("cat", "--", _PID, check=False).stdout.strip() == "1":
+        raise Refused(
+            "Dell: Postfix is the first process of its container; a restart for inet_interfaces would end it. Write "
+            "inet_interfaces = all into main.cf, restart the container, and run this again"
+        )
+    yield Write(
+        "Postfix as it runs",
+        "Postfix on Dell",
+        f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
+        _EFFECT,
+        partial(_take_effect, shell, settings, restart=bool(unopened)),
+        partial(_state, shell, settings),
+        f"postfix check && postfix {'stop && postfix start' if unopened else 'reload'}",
+    )
 
 
-def _require_apart(text: str, *, offers_auth: bool) -> None:
-    smtp = _found(text, SMTP)
-    if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
-        raise Refused(f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {len(smtp)} such lines")
-    for entry in entries(text, MASTER):
-        name, kind, *rest = entry.text.split()
-        options = " ".join(_options(entry))
-        if entry.service == XCLIENT and "smtpd_authorized_xclient_hosts=" in options:
-            continue
-        if kind == "inet" and name.rpartition(":")[2] == str(XCLIENT_PORT):
-            raise Refused(f"{MASTER}: port {XCLIENT_PORT} is taken by `{entry.text}`; the XCLIENT listener needs it")
-        if kind != "inet" or rest[5:6] != ["smtpd"] or entry.service == SMTP:
-            continue
-        if offers_auth and "smtpd_sasl_auth_enable=" not in options:
-            raise Refused(
-                f"{MASTER}: `{name} inet` offers AUTH by main.cf alone, where it will be off. Give it its own first: "
-                f"postconf -P {name}/inet/smtpd_sasl_auth_enable=yes"
-            )
-        if not re.search(r"smtpd_(client|relay|recipient)_restrictions=", options):
-            raise Refused(
-                f"{MASTER}: `{name} inet` has no restrictions of its own, and main.cf's on clients will be empty. Give "
-                f"it its own first, such as -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
-            )
+def fingerprint(text: str) -> str:
+    """Names a text; 16 hex characters."""
+    return f"sha256 {sha256(_bytes(text)).hexdigest()[:16]}"
 
 
-def _with_override(text: str, service: str, parameter: str, value: str) -> str:
-    found = _found(text, service)
-    if len(found) != 1 or "{" in found[0].text:
-        raise Refused(f"{MASTER}: `{service.replace('/', ' ')}` stands twice or has options in braces: edit it by hand")
-    lines, entry = text.split("\n"), found[0]
-    pattern = re.compile(rf"(-o\s*{re.escape(parameter)}=)(\S*)")
-    stands = [number for number in entry.lines if pattern.search(lines[number])]
-    if len(pattern.findall(entry.text)) != len(stands) or len(stands) > 1:
-        raise Refused(f"{MASTER}: `{service.replace('/', ' ')}` sets {parameter} in a way that can't be edited safely")
-    if stands:
-        lines[stands[0]] = pattern.sub(lambda match: match[1] + value, lines[stands[0]])
+def _state(shell: Shell, settings: Settings) -> str:
+    changed = bool(_unread(shell, *_OURS))
+    door = _unopened(shell, settings) or "port 25 open at every address"
+    return f"{door}; {'changed files not read yet' if changed else 'files read'}"
+
+
+def _unread(shell: Shell, *paths: str) -> list[str]:
+    """Files that were changed after Postfix was started, and after we last saw it read them."""
+    found = {each.path: each for each in postfix.files(shell, (*paths, _PID, _SEEN)).files}
+    read = max(found[_PID].modified_at, found[_SEEN].modified_at)
+    return [path for path in paths if not found[path].exists or found[path].changed_at > read]
+
+
+def _unopened(shell: Shell, settings: Settings) -> str:
+    """Where port 25 listens, if that is not at every address of each family that Dell has; else empty."""
+    lines = shell.run("cat", "/proc/net/tcp", "/proc/net/tcp6", check=False).stdout.splitlines()
+    rows = (line.split()[1:4:2] for line in lines)
+    found = {
+        _address(local) for local, state in (r for r in rows if len(r) == 2) if (state, local[-5:]) == ("0A", ":0019")
+    }
+    wanted = {"0.0.0.0", *(["::"] if settings.dell.ipv6 else [])}  # noqa: S104 - as the kernel says it
+    if wanted <= found:
+        return ""
+    return f"port 25 open at {', '.join(sorted(found)) or 'no address'} alone"
+
+
+def _address(local: str) -> str:
+    """From the kernel's way of writing, in words of the machine's own (little-endian) order."""
+    raw = bytes.fromhex(local.partition(":")[0])
+    return str(ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))))
+
+
+def _take_effect(shell: Shell, settings: Settings, *, restart: bool) -> None:
+    changed = _unread(shell, MAIN, MASTER)
+    try:
+        shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
+        _load(shell, restart=restart)
+        _require_service(shell, settings)
+    except (CouldNotAsk, Refused) as error:
+        for path in changed:
+            original = _newest_backup(shell, path)
+            if original:
+                _replace(shell, path, original)
+        _load(shell, restart=restart)
+        names = " and ".join(changed)
+        what = (
+            f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
+        )
+        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
+    shell.run("touch", "--", _SEEN)
+
+
+def _load(shell: Shell, *, restart: bool) -> None:
+    if restart:
+        _run(shell, _RESTART, timeout_s=LOAD_S_MAX)
     else:
-        lines.insert(entry.lines[-1] + 1, f"  -o {parameter}={value}")
-    return "\n".join(lines)
+        shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
 
 
-def _found(text: str, service: str) -> list[Entry]:
-    return [entry for entry in entries(text, MASTER) if entry.service == service]
+def _require_service(shell: Shell, settings: Settings) -> None:
+    """Port 25 open everywhere, and a mailbox accepted from Email Routing's address."""
+    until = time.monotonic() + OPEN_S_MAX
+    while unopened := _unopened(shell, settings):
+        if time.monotonic() > until:
+            raise Refused(f"after {OPEN_S_MAX:.0f} s, {unopened}")
+        time.sleep(0.1)
+    client, recipient = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses()).destination
+    said = (client, recipient, str(dellplan.XCLIENT_PORT))
+    done = shell.run("bash", "-c", _DIALOGUE, "bash", *said, timeout_s=DIALOGUE_S_MAX, check=False)
+    if not done.stdout.startswith("250 "):
+        heard = done.stdout.strip() or done.stderr.strip() or "nothing"
+        raise Refused(f"{client} offers a message for {recipient}: expected 250, heard {heard}")
 
 
-def _options(entry: Entry) -> list[str]:
-    return re.findall(r"-o\s*(\S+)", entry.text)
+def _newest_backup(shell: Shell, path: str) -> str:
+    return shell.run("sh", "-c", _NEWEST, "sh", path).stdout
 
 
-def _parameter(name: str, value: str) -> str:
-    return f"{name} = {value}".rstrip()
+def _replace(shell: Shell, path: str, text: str) -> None:
+    data = _bytes(text)
+    shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), stdin=data)
 
 
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"
+def _run(shell: Shell, script: str, *arguments: str, timeout_s: float) -> None:
+    shell.run("sh", "-c", script, "sh", *arguments, timeout_s=timeout_s)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -92,18 +92,19 @@ def subject(item: Item) -> str:
     return f"{item.kind} {item.id}" + (f" {item.name}" if item.name not in {"", item.id} else "") + f": {item.reason}"
 
 
-def watched(look: Callable[[], object]) -> Callable[[], str]:
-    """Tells ``present`` when LOOK finds anything, ``absent`` when it doesn't or AWS says that there is no such thing."""
+def watched(look: Callable[[], Any], key: str = "") -> Callable[[], str]:
+    """Tells ``present`` when LOOK finds anything (below KEY of its answer), else, or if AWS knows none, ``absent``."""
     from botocore.exceptions import ClientError
 
     def read() -> str:
         with asking("what stands"):
             try:
-                return PRESENT if look() else ABSENT
+                found = look()
             except ClientError as error:
                 if _NOT_THERE.search(error.response["Error"]["Code"]):
                     return ABSENT
                 raise
+        return PRESENT if (found[key] if key else found) else ABSENT
 
     return read
 

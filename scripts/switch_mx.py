@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
+from scripts import merge_spf
 from scripts.change import Job, Refused, Script, Write, run
-from scripts.routing import enable, lock, settle, unlock
-from scripts.spf import keep_spf
+from scripts.routing import UNLOCKED, enable, keep_spf, lock, settle, unlock
 from scripts.zone import seconds, set_rrset, value
 
 HEARTBEAT_S = 15.0
@@ -28,22 +28,22 @@ def plan(job: Job) -> Iterator[Write]:
     routing = cloudflare.routing(job.migration, job.domain)
     batch = tuple(_batch(job, routing))
     if routing.enabled:
-        yield from _spf(job)
+        yield from merge_spf.plan(job)
         yield from _move(job, routing, batch)
         return
     match job.migration.settings.cloudflare.enabling:
         case "coexists":
             yield enable(job)
-            yield from _spf(job)
+            yield keep_spf(job)
             yield from _move(job, routing, batch)
         case "refuses":
             yield from batch
             yield enable(job)
-            yield from _spf(job)
+            yield keep_spf(job)
             yield settle(job, moved=True)
         case "replaces":
             yield _noted(job, enable(job, danger="MX"))
-            yield from _spf(job)
+            yield keep_spf(job)
             yield settle(job, moved=True)
 
 
@@ -55,11 +55,12 @@ def _move(job: Job, routing: Routing, batch: tuple[Write, ...]) -> Iterator[Writ
         records += set_rrset(job, job.domain, each.name, each.type, [each.text], AUTOMATIC, "DKIM")
     if batch:
         yield settle(job, moved=False)
-    if records and (not routing.enabled or routing.status not in {"unlocked", "misconfigured"}):
+    if not records and routing.status == "ready":
+        return
+    if not routing.enabled or routing.status not in UNLOCKED:
         yield unlock(job)
     yield from records
-    if records or routing.status != "ready":
-        yield lock(job)
+    yield lock(job)
 
 
 def _batch(job: Job, routing: Routing) -> Iterator[Write]:
@@ -73,10 +74,6 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
         return  # also where Cloudflare wrote it, with an automatic TTL
     for write in set_rrset(job, job.domain, job.domain, "MX", wanted, ttl_s, "MX", present=present):
         yield _noted(job, replace(write, group="the switch"))
-
-
-def _spf(job: Job) -> Iterator[Write]:
-    yield from keep_spf(job)
 
 
 def _noted(job: Job, write: Write) -> Write:

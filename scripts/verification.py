@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from fixtures.dellplan import GUESTS, SMTP
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, imap
@@ -18,8 +19,6 @@ from fixtures.settings import Address
 from fixtures.transport import dell
 from scripts.change import Job, Refused, Write
 
-GUESTS = "/etc/postfix/mxgate-guests"
-"""Dell's table of clients by name: empty but while destinations are being verified."""
 LOOKUP = f"check_client_access texthash:{GUESTS}"
 NOBODY = "nobody"
 MAIL_S, LOOK_S = 120.0, 0.1
@@ -31,7 +30,7 @@ LINKS_MAX = 5
 def require_lookup(migration: Migration) -> None:
     """Refuse where Dell's port 25 does not ask the table: then nobody could be let in."""
     shell = dell(migration.settings)
-    asked = shell.run("postconf", "-P", "smtp/inet/smtpd_client_restrictions", check=False).stdout
+    asked = shell.run("postconf", "-P", f"{SMTP}/smtpd_client_restrictions", check=False).stdout
     if LOOKUP not in " ".join(asked.replace(",", " ").split()):
         raise Refused(f"Dell's port 25 does not ask {LOOKUP}: Cloudflare's mails can't come in. Run prepare_dell again")
 
@@ -83,8 +82,8 @@ def verify(job: Job, address: Address) -> None:
         time.sleep(LOOK_S)
     what = "its link was followed, and it is still not verified: open it in a browser" if followed else "no mail came"
     raise Refused(
-        f"{address.destination}: {what} (looked into {where} for {MAIL_S:.0f} s). If Cloudflare's mail was refused, see "
-        "Dell's log; then delete the destination in Cloudflare's dashboard, and run this again: it registers it anew"
+        f"{address.destination}: {what} (looked into {where} for {MAIL_S:.0f} s). If Dell refused the mail, its "
+        "log says so; then delete the destination in Cloudflare's dashboard, and run this again: it registers it anew"
     )
 
 
@@ -126,4 +125,6 @@ def _follow(address: Address, link: str) -> None:
         httpx.get(link, follow_redirects=True, timeout=30)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Its text may hold the link, which is as good as a password.
-        raise CouldNotAsk(f"{address.destination}: Cloudflare's link can't be followed: {type(error).__name__}") from None
+        raise CouldNotAsk(
+            f"{address.destination}: Cloudflare's link can't be followed: {type(error).__name__}"
+        ) from None

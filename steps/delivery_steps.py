@@ -53,11 +53,10 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
             said = f"the first server did not take it: {sent.conversation.outcome}"
             yield judge(member, expected, said, *evidence, domain=domain)
         elif not each.copies:
-            found = (
-                f"not there after {each.search.waited_s:.0f} s ({sent.message.message_id}; {sent.conversation.queued})"
-            )
-            hint = "Look for its Message-ID in the logs of Dell and of what stands before it"
-            yield failed(member, expected, found, *evidence, domain=domain, hint=hint)
+            found = f"not there after {each.search.waited_s:.0f} s"
+            said, trail = (each.fate.says, each.fate.evidence) if each.fate else ("", ())
+            hint = f"Last seen: {said or 'in no log that can be read'}"
+            yield failed(member, expected, found, *trail, *evidence, domain=domain, hint=hint)
         elif not each.whole:
             yield failed(member, expected, "the body or its parts were changed on the way", *evidence, domain=domain)
         elif each.latency_s > bound:

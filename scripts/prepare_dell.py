@@ -1,0 +1,98 @@
+"""Prepare Dell's Postfix to receive from Cloudflare, while EC2 goes on delivering.
+
+The operator's plan, corrected (``fixtures/dellplan.py``): backups, lookup tables, master.cf, main.cf, then a check and
+one reload or restart. If Postfix then does not serve, both files go back to what they were.
+
+    python -m scripts.prepare_dell [--apply DIGEST]
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+
+from fixtures import dellplan
+from fixtures.dellplan import MAIN, MASTER, XCLIENT
+from fixtures.settings import Settings
+from fixtures.transport import Shell, dell
+from scripts import dellfiles, postfixtext
+from scripts.change import Job, Refused, Script, Write, run
+
+
+def plan(job: Job) -> Iterator[Write]:
+    """What is not as planned yet, in the order in which a run may be killed at any point."""
+    settings = job.migration.settings
+    shell = dell(settings)
+    # Once EC2's access was withdrawn, preparing again must not give it back.
+    with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
+    tables = list(dellfiles.tables(shell, settings, with_ec2=with_ec2))
+    files = list(_configuration(shell, settings))
+    for write in files:
+        yield from dellfiles.backup(shell, write.subject)
+    yield from tables
+    yield from files
+    yield from dellfiles.effect(shell, settings, planned=bool(tables or files))
+
+
+def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
+    main, master = dellfiles.contents(shell, MAIN), dellfiles.contents(shell, MASTER)
+    if main is None or master is None:
+        raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
+    parameters, services = dellplan.parameters(settings), dellplan.services(settings)
+    before = postfixtext.parameters(main)
+    _require_certificate(shell, settings, before)
+    offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
+    # master.cf first: it is read at a reload alone, but main.cf by every process that starts, and without master.cf's
+    # part port 25 would admit everybody.
+    wanted = postfixtext.with_services(master, services, offers_auth=offers_auth)
+    yield from dellfiles.replacement(
+        shell, MASTER, master, wanted, shown=lambda text: _shown_services(text), command=_postconf_services(wanted)
+    )
+    changed = [
+        name for name, value in parameters.items() if dellplan.normal(before.get(name, "?")) != dellplan.normal(value)
+    ]
+    command = shlex.join(["postconf", "-e", *(f"{name} = {parameters[name]}" for name in changed)])
+
+    def shown(text: str) -> str:
+        stands = postfixtext.parameters(text)
+        return "\n".join([*(f"{n} = {stands[n]}" for n in changed if n in stands), dellfiles.fingerprint(text)])
+
+    wanted = postfixtext.with_parameters(main, parameters)
+    yield from dellfiles.replacement(shell, MAIN, main, wanted, shown=shown, command=command)
+
+
+def _shown_services(text: str) -> str:
+    found = [entry.text for name in (dellplan.SMTP, XCLIENT) for entry in postfixtext.services(text, name)]
+    return "\n".join([*found, dellfiles.fingerprint(text)])
+
+
+def _postconf_services(text: str) -> str:
+    listener = next(entry.text for entry in postfixtext.services(text, XCLIENT))
+    admission = dellplan.ADMISSION
+    return (
+        shlex.join(["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={admission}"])
+        + "\n"
+        + shlex.join(["postconf", "-M", f"{XCLIENT}={listener}"])
+    )
+
+
+def _require_certificate(shell: Shell, settings: Settings, before: dict[str, str]) -> None:
+    """STARTTLS that is offered without a certificate is refused with 454 (X12)."""
+    file = settings.dell.tls_chain_file
+    if file is None:
+        if not any(before.get(name) for name in ("smtpd_tls_chain_files", "smtpd_tls_cert_file")):
+            raise Refused("Dell has no certificate for port 25: name key and chain as dell.tls_chain_file")
+    elif not shell.run("test", "-s", str(file), check=False).ok:
+        raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
+
+
+SCRIPT = Script("prepare_dell", "Prepare Dell's Postfix to receive from Cloudflare, beside EC2.", plan)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(SCRIPT, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Email Routing's own switches as writes: enable, unlock, lock, wait until its MX hosts know the domain, keep the SPF.
+
+Enabling, and locking again, is the API's "add and lock"; unlocking lets the MX be written (890190 while locked).
+developers.cloudflare.com/api/resources/email_routing/subresources/dns
+"""
+
+from __future__ import annotations
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.migration import Migration
+from fixtures.probes import cloudflare, mxhosts
+from scripts.change import Job, Refused, Write
+from scripts.spf_text import SENDGRID, merged
+from scripts.zone import is_spf, set_rrset
+
+SETTLE_S = 900.0
+"""The longest wait for Cloudflare's MX hosts, on the migration's clock."""
+POLLS_MAX = 2000
+EDIT = "Zone Settings: Edit"
+GROUP = "Email Routing"
+UNLOCKED = {"unlocked", "misconfigured"}
+TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
+LEFT = "as enabling leaves it"
+
+
+def status(migration: Migration, domain: str) -> str:
+    """``off``, or the API's word."""
+    zone = cloudflare.zone(migration, domain)
+    with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
+        told = cloudflare.client(migration).email_routing.get(zone_id=zone.id)
+    return str(told.status or "unknown") if told and told.enabled else "off"
+
+
+def enable(job: Job, danger: str = "") -> Write:
+    """Switch Email Routing on. Refused with the way out where foreign MX records are in its way."""
+
+    def do() -> None:
+        try:
+            _add_and_lock(job)
+        except CouldNotAsk as error:
+            if "MX" in str(error) and job.migration.settings.cloudflare.enabling != "refuses":
+                raise Refused(
+                    f'{error}. Nothing was changed. In migration.toml set cloudflare.enabling = "refuses", judge the '
+                    "gate again, and plan again: then the MX goes first"
+                ) from None
+            raise
+
+    def read() -> str:
+        return "off" if status(job.migration, job.domain) == "off" else "enabled"
+
+    return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger)
+
+
+def unlock(job: Job) -> Write:
+    """Let its records be written."""
+
+    def do() -> None:
+        zone = cloudflare.zone(job.migration, job.domain)
+        with cloudflare.asking(f"unlocking the records of {job.domain}", EDIT):
+            cloudflare.client(job.migration).email_routing.dns.edit(zone_id=zone.id, name=job.domain)
+
+    def read() -> str:
+        return "unlocked" if status(job.migration, job.domain) in UNLOCKED else "locked"
+
+    return Write(GROUP, f"lock of the records of {job.domain}", "locked", "unlocked", do, read)
+
+
+def lock(job: Job) -> Write:
+    """Lock the records again, whatever lacks added; Email Routing then says that it is ready."""
+
+    def read() -> str:
+        found = status(job.migration, job.domain)
+        return "unlocked" if found in UNLOCKED else found
+
+    return Write(
+        GROUP, f"records of {job.domain}, complete and locked", "unlocked", "ready", lambda: _add_and_lock(job), read
+    )
+
+
+def settle(job: Job, *, moved: bool) -> Write:
+    """Wait until each of Cloudflare's MX hosts takes each address. MOVED: mail comes to them already meanwhile."""
+    migration, addresses = job.migration, job.migration.settings.domain(job.domain).addresses
+
+    def refusals(how_many: int | None = None) -> list[str]:
+        asked = mxhosts.ask(migration, addresses[:how_many])
+        return [
+            f"{each.host} ({each.at}), {each.address.address}: {each.told.outcome}"
+            for each in asked
+            if not each.told.outcome.accepted
+        ]
+
+    def do() -> None:
+        began = migration.clock.now()
+        for _ in range(POLLS_MAX):
+            # One address first: only when the domain is known is it worth asking for all of them.
+            open_ones = refusals(1) or refusals()
+            waited = migration.clock.now() - began
+            if not open_ones:
+                migration.store.record("settling", job.domain, seconds=waited, moved=moved)
+                job.say(f"Cloudflare's MX hosts take every address, {waited:.0f} s after enabling")
+                return
+            if waited > SETTLE_S:
+                break
+            migration.clock.sleep(1)
+        left = "\n  ".join(open_ones[:10])
+        where = f"The MX has moved: consider scripts.rollback --domain {job.domain}" if moved else "The MX did not move"
+        raise Refused(
+            f"after {SETTLE_S / 60:.0f} min Cloudflare's MX hosts don't take every address. {where}\n  {left}"
+        )
+
+    note = _window(migration) if moved else "asked while EC2 is still the MX"
+    subject = f"MX hosts of Cloudflare for {job.domain}, {note}"
+    return Write("before mail moves" if not moved else GROUP, subject, NOT_TAKEN, TAKEN, do, lambda: _taken(refusals()))
+
+
+def keep_spf(job: Job) -> Write:
+    """The merged SPF record after enabling, which may have put Cloudflare's own in its place (X10)."""
+    migration, domain = job.migration, job.domain
+
+    def stands() -> list[str]:
+        return [each.text for each in cloudflare.records(migration, domain).of(domain, "TXT") if is_spf(each)]
+
+    wanted = merged(stands(), (migration.settings.cloudflare.spf_include, SENDGRID))
+
+    def do() -> None:
+        for write in set_rrset(
+            job, domain, domain, "TXT", [wanted], migration.settings.bounds.ttl_s, "SPF", only=is_spf
+        ):
+            job.say(f"enabling left {write.before!r}")
+            write.do()
+
+    def read() -> str:
+        return wanted if stands() == [wanted] else LEFT
+
+    return Write(f"DNS of {domain}", f"{domain} TXT", LEFT, wanted, do, read, danger="SPF")
+
+
+def _add_and_lock(job: Job) -> None:
+    zone = cloudflare.zone(job.migration, job.domain)
+    with cloudflare.asking(f"enabling Email Routing of {job.domain}", EDIT):
+        cloudflare.client(job.migration).email_routing.dns.create(zone_id=zone.id, name=job.domain)
+
+
+def _taken(refused: list[str]) -> str:
+    return NOT_TAKEN if refused else TAKEN
+
+
+def _window(migration: Migration) -> str:
+    pilot = migration.settings.pilot
+    measured = migration.store.last("settling", pilot)
+    told = "an unknown time" if measured is None else f"{measured['seconds']:.0f} s at the pilot"
+    return f"which may answer 5xx to mail meanwhile ({told})"

@@ -1,0 +1,144 @@
+"""Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
+
+    python -m scripts.snapshot [--config FILE] [--name start]
+
+The first snapshot of a name is the one that counts; a later one is kept beside it. It holds:
+
+| key | what |
+|---|---|
+| ``zones`` | domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all`` |
+| ``destinations`` | every destination address of the account |
+| ``dell``, ``ec2`` | ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf`` |
+| ``ec2`` | beside those ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's |
+
+Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from fixtures import transport
+from fixtures.evidence import CouldNotAsk, redact
+from fixtures.gates.store import StoreError, canonical
+from fixtures.migration import Migration, open_migration
+from fixtures.probes import cloudflare, ec2
+from fixtures.settings import SettingsError
+from fixtures.transport import Shell
+
+START = "start"
+RECORDED, COULD_NOT_ASK, BAD_INPUT = 0, 1, 2
+_FILES = """\
+cd "$(postconf -h config_directory)" || exit
+for file in *; do
+  [ -f "$file" ] || continue
+  case "$file" in *.db | *.lmdb | *.bak-*) continue ;; esac
+  if [ -n "$(find "$file" -perm -004)" ]
+  then echo "file $(base64 -w 0 <"$file") $file"
+  else echo "digest $(sha256sum <"$file" | cut -d ' ' -f 1) $file"
+  fi
+done
+"""
+"""What not everybody may read (passwords, keys) must not get into the store: of that, only the digest."""
+
+
+def take(migration: Migration, name: str = START) -> str:
+    """Record all of it under NAME; returns its digest (16 hex). Raises ``CouldNotAsk``, and then records nothing."""
+    return _keep(migration, name, _look(migration))
+
+
+def _look(migration: Migration) -> dict[str, Any]:
+    settings = migration.settings
+    with ThreadPoolExecutor(len(settings.domains) + 4, "mxgate-snapshot") as pool:
+        zones = {domain: pool.submit(partial(_zone, migration, domain)) for domain in settings.domain_names}
+        destinations = pool.submit(partial(cloudflare.destinations, migration))
+        dell = pool.submit(partial(_postfix, transport.dell(settings)))
+        gateway = pool.submit(partial(_postfix, transport.ec2(settings)))
+        inventory = pool.submit(partial(_inventory, migration))
+        return {
+            "zones": {domain: told.result() for domain, told in zones.items()},
+            "destinations": [asdict(each) for each in destinations.result().destinations],
+            "dell": dell.result(),
+            "ec2": {**gateway.result(), **inventory.result()},
+        }
+
+
+def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
+    digest = sha256(canonical(body).encode()).hexdigest()[:16]
+    migration.store.put_snapshot(name, digest, body)
+    return digest
+
+
+def _zone(migration: Migration, domain: str) -> dict[str, Any]:
+    routing = cloudflare.routing(migration, domain)
+    return {
+        "id": routing.zone.id,
+        "records": [asdict(each) for each in cloudflare.records(migration, domain).records],
+        "routing": {
+            "enabled": routing.enabled,
+            "status": routing.status,
+            "subaddressing": routing.subaddressing,
+            "required": [asdict(each) for each in routing.required],
+        },
+        "rules": [asdict(each) for each in routing.rules],
+        "catch_all": asdict(routing.catch_all),
+    }
+
+
+def _postfix(host: Shell) -> dict[str, Any]:
+    told: dict[str, dict[str, str]] = {"file": {}, "digest": {}}
+    for line in host.run("sh", "-c", _FILES).stdout.splitlines():
+        kind, content, name = line.split(" ", 2)
+        told[kind][name] = content
+    return {"files": told["file"], "digests": told["digest"], "postconf": host.run("postconf", "-n").stdout}
+
+
+def _inventory(migration: Migration) -> dict[str, Any]:
+    found = ec2.inventory(migration)
+    it = found.instance
+    described = {key: told for key, told in asdict(it).items() if key != "evidence"}
+    ids = {it.id, *it.volumes, *it.security_groups, *it.interfaces, *(item.id for item in found.items)}
+    return {
+        "instance": described,
+        "items": [asdict(item) for item in found.items],
+        "unread": list(found.unread),
+        "ids": sorted(ids),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what ARGUMENTS say; returns the exit status."""
+    made = argparse.ArgumentParser(prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0])
+    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    made.add_argument("--name", default=START, help="default: %(default)s, to which a rollback goes back")
+    options = made.parse_args(arguments)
+    try:
+        migration = open_migration(options.config)
+        earlier = migration.store.snapshot(options.name)
+        body = _look(migration)
+        print(f"snapshot {options.name!r} {_keep(migration, options.name, body)}")
+    except (SettingsError, StoreError) as error:
+        print(f"snapshot: {redact(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except CouldNotAsk as error:
+        print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
+        return COULD_NOT_ASK
+    for domain, zone in body["zones"].items():
+        print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
+    for host in ("dell", "ec2"):
+        print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more by their digest alone")
+    print(f"  {len(body['destinations'])} destinations; in AWS: {len(body['ec2']['items'])} things beside the instance")
+    print(*(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), sep="", end="")
+    if earlier is not None:
+        print(f"  An earlier {options.name!r} stands, and stays the one that counts")
+    return RECORDED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
