@@ -65,7 +65,6 @@ def _untie(iam: Any, profile: str, role: str) -> Deletion:
 
 def _policies(iam: Any, role: str) -> Iterator[Deletion]:
     """A role can't be deleted while it has any, its own (inline) or attached ones."""
-
     attached: list[dict[str, Any]] = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
     for each in attached:
         arn = each["PolicyArn"]

@@ -30,7 +30,7 @@ def plan(job: Job) -> Iterator[Write]:
         yield image_write(image)
     for each in deletions(job.migration, has):
         yield Write(
-            group=f"{each.kind}s",
+            group=each.kind,
             subject=each.subject,
             before=PRESENT,
             after=ABSENT,

@@ -205,7 +205,8 @@ def _take_effect(shell: Shell, settings: Settings, *, restart: bool) -> None:
             f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
-    shell.run("touch", "--", _SEEN)
+    # ``postfix check`` wants everything in there to be Postfix's own.
+    _run(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', _SEEN, timeout_s=LOAD_S_MAX)
 
 
 def _load(shell: Shell, *, restart: bool) -> None:

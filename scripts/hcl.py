@@ -1,6 +1,6 @@
 """Blocks of a Terraform file, found by their braces, so that some can be cut and the rest stays byte for byte.
 
-Strings with their interpolations, heredocs and comments are passed over (Terraform's native syntax, HCL 2).
+Strings with their interpolations, heredocs and comments are passed over (HCL 2, native syntax).
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_COMMENT = r"#[^\n]*|//[^\n]*|/\*.*?\*/"
-_HEREDOC = r"<<-?(?P<tag>[A-Za-z_][\w-]*)[ \t]*\r?\n(?:[^\n]*\n)*?[ \t]*(?P=tag)(?=[ \t]*(?:\r?\n|\Z))"
-_TOKEN = re.compile(rf"(?P<comment>{_COMMENT})|{_HEREDOC}|[^\"{{}}#/<]+|.", re.DOTALL)
-_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w-]*)(?P<labels>(?:[ \t]+(?:\"[^\"\n]*\"|[A-Za-z_][\w-]*))*)[ \t]*\{")
-_PREFIXES = {"data": "data.", "module": "module.", "output": "output.", "variable": "var.", "provider": "provider."}
+_TOKEN = re.compile(
+    r"(?P<comment>#[^\n]*|//[^\n]*|/\*.*?\*/)"
+    r"|(?P<heredoc><<-?(?P<tag>[A-Za-z_][\w-]*)[ \t]*\r?\n(?:[^\n]*\n)*?[ \t]*(?P=tag)(?=[ \t]*(?:\r?\n|\Z)))"
+    r"|(?P<word>[A-Za-z_][\w-]*)|(?P<space>\s+)|(?P<other>.)",
+    re.DOTALL,
+)
+_HEAD = re.compile(r'(?P<type>[A-Za-z_][\w-]*)(?P<labels>(?:[ \t]+(?:"[^"\n]*"|[A-Za-z_][\w-]*))*)[ \t]*\{')
+_REST_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+_ADDRESS = {"resource": "", "data": "data.", "module": "module.", "output": "output.", "variable": "var."}
 
 
 class HclError(ValueError):
@@ -22,57 +26,50 @@ class HclError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block. ``start`` to ``end``: its lines, with the line feed after it."""
+    """A block or a map in braces. START to END: its lines with the line feed, or itself if more stands in them."""
 
     type: str
     labels: tuple[str, ...]
     start: int
     end: int
-    body: int
-    """Where the text between its braces starts."""
+    inside: tuple[int, int]
+    """Where the text between its braces starts and ends."""
 
     @property
     def address(self) -> str:
-        """As Terraform names it: ``aws_instance.mail``, ``data.aws_ami.debian``, ``module.mail``, ``output.ip``."""
-        return _PREFIXES.get(self.type, "") + ".".join(self.labels) if self.labels else self.type
+        """As Terraform names it: ``aws_instance.mail``, ``data.aws_ami.debian``, ``output.ip``; else its type."""
+        return _ADDRESS[self.type] + ".".join(self.labels) if self.type in _ADDRESS else self.type
 
 
 def blocks(text: str, start: int = 0, end: int | None = None) -> tuple[Block, ...]:
-    """The outermost blocks between START and END. Raises ``HclError``."""
-    found, at, stop = [], start, len(text) if end is None else end
+    """The outermost blocks between START and END (default: of all of TEXT). Raises ``HclError``."""
+    found: list[Block] = []
+    at, stop = start, len(text) if end is None else end
     while at < stop:
-        if head := _HEAD.match(text, at):
-            close = _closed(text, head.end())
-            labels = tuple(re.findall(r'[^\s"]+', head["labels"]))
-            found.append(Block(head["type"], labels, *_lines(text, at, close), head.end()))
-            at = close
-        elif text[at] == '"':
-            at = _quoted(text, at + 1)
-        elif text[at] == "{":
-            at = _closed(text, at + 1)
-        else:
-            at = _next(text, at) if not text[at].isidentifier() else re.compile(r"[\w-]+").match(text, at).end()
+        head = _HEAD.match(text, at)
+        if head is None:
+            at = _after(text, at)
+            continue
+        close = _closed(text, head.end())
+        labels = tuple(re.findall(r'[^\s"]+', head["labels"]))
+        found.append(Block(head["type"], labels, *lines(text, at, close), (head.end(), close - 1)))
+        at = close
     return tuple(found)
 
 
 def code(text: str) -> str:
-    """TEXT with its comments blanked; every other byte where it was."""
+    """TEXT with its comments blanked; every line where it was."""
     made, at = [], 0
     while at < len(text):
-        if text[at] == '"':
-            after = _quoted(text, at + 1)
-            made.append(text[at:after])
-        else:
-            token = _TOKEN.match(text, at)
-            assert token
-            after = token.end()
-            made.append(re.sub(r"[^\n]", " ", token[0]) if token["comment"] else token[0])
+        after = at + 1 if text[at] in "{[(" else _after(text, at)
+        part = text[at:after]
+        made.append(re.sub(r"[^\n]", " ", part) if part.startswith(("#", "//", "/*")) else part)
         at = after
     return "".join(made)
 
 
 def cut(text: str, doomed: Iterable[tuple[int, int]]) -> str:
-    """TEXT without these parts, each with one of the blank lines that stood around it."""
+    """TEXT without these parts, and without the blank line after each where one stands before it too."""
     for start, end in sorted(doomed, reverse=True):
         before, after = text[:start], text[end:]
         blank = re.match(r"[ \t]*\r?\n", after)
@@ -82,8 +79,47 @@ def cut(text: str, doomed: Iterable[tuple[int, int]]) -> str:
     return text
 
 
-def _lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """START to END as whole lines, where nothing else stands in them."""
-    first = text.rfind("\n", 0, start) + 1
-    rest = re.compile(r"[ \t]*(?:\r?\n|\Z)").match(text, end)
+def lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """START to END as whole lines with their line feed, if nothing else stands in them."""
+    first, rest = text.rfind("\n", 0, start) + 1, _REST_OF_LINE.match(text, end)
     return (first, rest.end()) if rest and not text[first:start].strip() else (start, end)
+
+
+def _after(text: str, at: int) -> int:
+    """Where the token at AT ends: a string, a heredoc, a comment, a word, a brace with all that it holds."""
+    if text[at] == '"':
+        return _quoted(text, at)
+    if text[at] in "{[(":
+        return _closed(text, at + 1)
+    token = _TOKEN.match(text, at)
+    return token.end() if token else at + 1
+
+
+def _closed(text: str, at: int) -> int:
+    """Just past the bracket that closes what was opened before AT."""
+    opened = at - 1
+    while at < len(text):
+        if text[at] in "}])":
+            return at + 1
+        at = _after(text, at)
+    raise HclError(f"line {text.count(chr(10), 0, opened) + 1}: {text[opened]} is never closed")
+
+
+def _quoted(text: str, opened: int) -> int:
+    """Just past the string that begins at OPENED; ``${`` and ``%{`` hold expressions, with strings of their own."""
+    at = opened + 1
+    while at < len(text) and text[at] != "\n":
+        if text[at] == '"':
+            return at + 1
+        if text.startswith(("$${", "%%{"), at):
+            at += 3
+        elif text.startswith(("${", "%{"), at):
+            at = _closed(text, at + 2)
+        else:
+            at += 2 if text[at] == "\\" else 1
+    raise HclError(f'line {text.count(chr(10), 0, opened) + 1}: " is never closed')
+
+
+def value_end(text: str, at: int) -> int:
+    """Where the value that begins at AT ends: a map, a list or a string."""
+    return _after(text, at)

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes import cloudflare, spf
 from scripts.change import Job, Refused, Script, Write, run
-from scripts.spf_text import merged
+from scripts.spf_text import SENDGRID, merged
 from scripts.zone import is_spf, set_rrset
 
-SENDGRID = "sendgrid.net"
 _COSTLY = re.compile(r"[+?~-]?(?:a|mx|ptr|exists)(?:[:/].*)?", re.IGNORECASE)
 """Mechanisms that cost one lookup and no more of their own (RFC 7208, 4.6.4)."""
 

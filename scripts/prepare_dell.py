@@ -47,7 +47,7 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
     # part port 25 would admit everybody.
     wanted = postfixtext.with_services(master, services, offers_auth=offers_auth)
     yield from dellfiles.replacement(
-        shell, MASTER, master, wanted, shown=lambda text: _shown_services(text), command=_postconf_services(wanted)
+        shell, MASTER, master, wanted, shown=_shown_services, command=_postconf_services(wanted)
     )
     changed = [
         name for name, value in parameters.items() if dellplan.normal(before.get(name, "?")) != dellplan.normal(value)
@@ -56,7 +56,7 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
 
     def shown(text: str) -> str:
         stands = postfixtext.parameters(text)
-        return "\n".join([*(f"{n} = {stands[n]}" for n in changed if n in stands), dellfiles.fingerprint(text)])
+        return "\n".join([*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), dellfiles.fingerprint(text)])
 
     wanted = postfixtext.with_parameters(main, parameters)
     yield from dellfiles.replacement(shell, MAIN, main, wanted, shown=shown, command=command)

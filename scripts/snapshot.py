@@ -1,15 +1,10 @@
 """Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
 
-    python -m scripts.snapshot [--config FILE] [--name start]
-
 The first snapshot of a name is the one that counts; a later one is kept beside it. It holds:
-
-| key | what |
-|---|---|
-| ``zones`` | domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all`` |
-| ``destinations`` | every destination address of the account |
-| ``dell``, ``ec2`` | ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf`` |
-| ``ec2`` | beside those ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's |
+``zones``: domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all``;
+``destinations``: every destination address of the account;
+``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf``;
+``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
 
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
@@ -20,7 +15,6 @@ import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -30,19 +24,16 @@ from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare, ec2
 from fixtures.settings import SettingsError
-from fixtures.transport import Shell
+from scripts.change import BAD_INPUT, DONE, REFUSED
 
 START = "start"
-RECORDED, COULD_NOT_ASK, BAD_INPUT = 0, 1, 2
 _FILES = """\
 cd "$(postconf -h config_directory)" || exit
 for file in *; do
   [ -f "$file" ] || continue
   case "$file" in *.db | *.lmdb | *.bak-*) continue ;; esac
-  if [ -n "$(find "$file" -perm -004)" ]
-  then echo "file $(base64 -w 0 <"$file") $file"
-  else echo "digest $(sha256sum <"$file" | cut -d ' ' -f 1) $file"
-  fi
+  [ -z "$(find "$file" -perm -004)" ] && echo "digest $(sha256sum <"$file" | cut -d ' ' -f 1) $file" && continue
+  echo "file $(base64 -w 0 <"$file") $file"
 done
 """
 """What not everybody may read (passwords, keys) must not get into the store: of that, only the digest."""
@@ -53,14 +44,20 @@ def take(migration: Migration, name: str = START) -> str:
     return _keep(migration, name, _look(migration))
 
 
+def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
+    digest = sha256(canonical(body).encode()).hexdigest()[:16]
+    migration.store.put_snapshot(name, digest, body)
+    return digest
+
+
 def _look(migration: Migration) -> dict[str, Any]:
     settings = migration.settings
     with ThreadPoolExecutor(len(settings.domains) + 4, "mxgate-snapshot") as pool:
-        zones = {domain: pool.submit(partial(_zone, migration, domain)) for domain in settings.domain_names}
-        destinations = pool.submit(partial(cloudflare.destinations, migration))
-        dell = pool.submit(partial(_postfix, transport.dell(settings)))
-        gateway = pool.submit(partial(_postfix, transport.ec2(settings)))
-        inventory = pool.submit(partial(_inventory, migration))
+        zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
+        destinations = pool.submit(cloudflare.destinations, migration)
+        dell = pool.submit(_postfix, transport.dell(settings))
+        gateway = pool.submit(_postfix, transport.ec2(settings))
+        inventory = pool.submit(_inventory, migration)
         return {
             "zones": {domain: told.result() for domain, told in zones.items()},
             "destinations": [asdict(each) for each in destinations.result().destinations],
@@ -69,29 +66,17 @@ def _look(migration: Migration) -> dict[str, Any]:
         }
 
 
-def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
-    digest = sha256(canonical(body).encode()).hexdigest()[:16]
-    migration.store.put_snapshot(name, digest, body)
-    return digest
-
-
 def _zone(migration: Migration, domain: str) -> dict[str, Any]:
-    routing = cloudflare.routing(migration, domain)
+    whole = asdict(cloudflare.routing(migration, domain))
     return {
-        "id": routing.zone.id,
         "records": [asdict(each) for each in cloudflare.records(migration, domain).records],
-        "routing": {
-            "enabled": routing.enabled,
-            "status": routing.status,
-            "subaddressing": routing.subaddressing,
-            "required": [asdict(each) for each in routing.required],
-        },
-        "rules": [asdict(each) for each in routing.rules],
-        "catch_all": asdict(routing.catch_all),
+        "routing": {key: whole[key] for key in ("enabled", "status", "subaddressing", "required")},
+        "rules": whole["rules"],
+        "catch_all": whole["catch_all"],
     }
 
 
-def _postfix(host: Shell) -> dict[str, Any]:
+def _postfix(host: transport.Shell) -> dict[str, Any]:
     told: dict[str, dict[str, str]] = {"file": {}, "digest": {}}
     for line in host.run("sh", "-c", _FILES).stdout.splitlines():
         kind, content, name = line.split(" ", 2)
@@ -101,15 +86,10 @@ def _postfix(host: Shell) -> dict[str, Any]:
 
 def _inventory(migration: Migration) -> dict[str, Any]:
     found = ec2.inventory(migration)
-    it = found.instance
-    described = {key: told for key, told in asdict(it).items() if key != "evidence"}
-    ids = {it.id, *it.volumes, *it.security_groups, *it.interfaces, *(item.id for item in found.items)}
-    return {
-        "instance": described,
-        "items": [asdict(item) for item in found.items],
-        "unread": list(found.unread),
-        "ids": sorted(ids),
-    }
+    it, items = asdict(found.instance), [asdict(each) for each in found.items]
+    del it["evidence"]  # its words, and when it was asked
+    ids = {it["id"], *it["volumes"], *it["security_groups"], *it["interfaces"], *(each["id"] for each in items)}
+    return {"instance": it, "items": items, "unread": list(found.unread), "ids": sorted(ids)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,21 +103,17 @@ def main(arguments: list[str] | None = None) -> int:
         earlier = migration.store.snapshot(options.name)
         body = _look(migration)
         print(f"snapshot {options.name!r} {_keep(migration, options.name, body)}")
-    except (SettingsError, StoreError) as error:
-        print(f"snapshot: {redact(str(error))}", file=sys.stderr)
-        return BAD_INPUT
-    except CouldNotAsk as error:
+    except (SettingsError, StoreError, CouldNotAsk) as error:
         print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
-        return COULD_NOT_ASK
+        return REFUSED if isinstance(error, CouldNotAsk) else BAD_INPUT
     for domain, zone in body["zones"].items():
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
     for host in ("dell", "ec2"):
         print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more by their digest alone")
-    print(f"  {len(body['destinations'])} destinations; in AWS: {len(body['ec2']['items'])} things beside the instance")
-    print(*(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), sep="", end="")
-    if earlier is not None:
-        print(f"  An earlier {options.name!r} stands, and stays the one that counts")
-    return RECORDED
+    print(f"  {len(body['destinations'])} destinations; in AWS {len(body['ec2']['items'])} things beside the instance")
+    print("".join(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), end="")
+    print(f"  An earlier {options.name!r} stands, and stays the one that counts\n" if earlier else "", end="")
+    return DONE
 
 
 if __name__ == "__main__":

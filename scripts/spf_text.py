@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from scripts.change import Refused
 
+SENDGRID = "sendgrid.net"
+"""What Dell's own mail is let in by (SendGrid, SPF)."""
 _TERM = re.compile(
     r"[+?~-]?(?:(?P<all>all)|(?:include|exists):\S+|(?:a|mx)(?::[^/\s]+)?(?:/\d+)?(?://\d+)?|ptr(?::\S+)?"
     r"|ip(?P<version>[46]):(?P<network>\S+))|(?P<modifier>[a-z][a-z0-9_.-]*)=\S*",

@@ -33,7 +33,7 @@ def plan(job: Job) -> Iterator[Write]:
         return
     match job.migration.settings.cloudflare.enabling:
         case "coexists":
-            yield enable(job)
+            yield _noted(job, enable(job))
             yield keep_spf(job)
             yield from _move(job, routing, batch)
         case "refuses":
@@ -77,15 +77,18 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
 
 
 def _noted(job: Job, write: Write) -> Write:
-    """The write that moves the MX, with its times recorded."""
+    """A write by which the MX moves, or may move, with its times recorded if it did."""
     store, clock = job.migration.store, job.migration.clock
 
     def do() -> None:
         began, real_began = clock.now(), time.time()
         write.do()
-        settled = store.last("settling", job.domain) or {}
         times = {"began": began, "ended": clock.now(), "real_began": real_began, "real_ended": time.time()}
-        store.record("switch", job.domain, **times, settle_s=settled.get("seconds", 0.0))
+        stands = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+        if stands and {each.text for each in stands} <= set(job.migration.settings.cloudflare.mx):
+            this = store.last("run", job.domain, script=SCRIPT.name) or {}
+            settled = store.recorded("settling", job.domain, since=this.get("at", began))
+            store.record("switch", job.domain, **times, settle_s=settled[-1]["seconds"] if settled else 0.0)
 
     return replace(write, do=do)
 

@@ -44,7 +44,7 @@ def none_accepted(expect: Expect, attempts: Attempts) -> None:
             why = attempt.form.why
             return failed(member, "refused with 5xx at RCPT", str(outcome), attempt.evidence, hypothesis=f"it {why}")
         # Today's Dell may defer (X14), and port 25 may not be open yet: then nobody can even try.
-        if outcome.code >= 400 or outcome.refused_at == "connect" and "refused" in outcome.text:
+        if outcome.code >= 400 or (outcome.refused_at == "connect" and "refused" in outcome.text):
             return passed(member, str(outcome), attempt.evidence, expected="refused")
         return unknown(member, "refused with 5xx at RCPT", str(outcome), attempt.evidence)
 
