@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 
@@ -126,10 +126,11 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
         )
 
 
-def effect(shell: Shell, settings: Settings, *, planned: bool) -> Iterator[Write]:
+def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[str] = ()) -> Iterator[Write]:
     """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
 
-    PLANNED: whether files are to be changed before it.
+    PLANNED: whether files are to be changed before it. UNDO: files that go back to their newest backup if Postfix then
+    does not serve, and it hadn't read them before.
     """
     unopened = _unopened(shell, settings)
     now = _state(shell, settings)
@@ -145,7 +146,7 @@ def effect(shell: Shell, settings: Settings, *, planned: bool) -> Iterator[Write
         "Postfix on Dell",
         f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
         _EFFECT,
-        partial(_take_effect, shell, settings, restart=bool(unopened)),
+        partial(_take_effect, shell, settings, undo, restart=bool(unopened)),
         partial(_state, shell, settings),
         f"postfix check && postfix {'stop && postfix start' if unopened else 'reload'}",
     )
@@ -188,8 +189,8 @@ def _address(local: str) -> str:
     return str(ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))))
 
 
-def _take_effect(shell: Shell, settings: Settings, *, restart: bool) -> None:
-    changed = _unread(shell, MAIN, MASTER)
+def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, restart: bool) -> None:
+    changed = _unread(shell, *undo)
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
         _load(shell, restart=restart)

@@ -48,7 +48,7 @@ def blocks(text: str, start: int = 0, end: int | None = None) -> tuple[Block, ..
     while at < stop:
         head = _HEAD.match(text, at)
         if head is None:
-            at = _after(text, at)
+            at = token_end(text, at)
             continue
         close = _closed(text, head.end())
         labels = tuple(re.findall(r'[^\s"]+', head["labels"]))
@@ -61,7 +61,7 @@ def code(text: str) -> str:
     """TEXT with its comments blanked; every line where it was."""
     made, at = [], 0
     while at < len(text):
-        after = at + 1 if text[at] in "{[(" else _after(text, at)
+        after = at + 1 if text[at] in "{[(" else token_end(text, at)
         part = text[at:after]
         made.append(re.sub(r"[^\n]", " ", part) if part.startswith(("#", "//", "/*")) else part)
         at = after
@@ -85,7 +85,7 @@ def lines(text: str, start: int, end: int) -> tuple[int, int]:
     return (first, rest.end()) if rest and not text[first:start].strip() else (start, end)
 
 
-def _after(text: str, at: int) -> int:
+def token_end(text: str, at: int) -> int:
     """Where the token at AT ends: a string, a heredoc, a comment, a word, a brace with all that it holds."""
     if text[at] == '"':
         return _quoted(text, at)
@@ -101,7 +101,7 @@ def _closed(text: str, at: int) -> int:
     while at < len(text):
         if text[at] in "}])":
             return at + 1
-        at = _after(text, at)
+        at = token_end(text, at)
     raise HclError(f"line {text.count(chr(10), 0, opened) + 1}: {text[opened]} is never closed")
 
 
@@ -118,8 +118,3 @@ def _quoted(text: str, opened: int) -> int:
         else:
             at += 2 if text[at] == "\\" else 1
     raise HclError(f'line {text.count(chr(10), 0, opened) + 1}: " is never closed')
-
-
-def value_end(text: str, at: int) -> int:
-    """Where the value that begins at AT ends: a map, a list or a string."""
-    return _after(text, at)

@@ -81,7 +81,7 @@ def _up(options: argparse.Namespace) -> int:
     lab = Lab.up(options.name, seed, options.knobs)
     print(f"lab {lab.name!r} is up after {time.monotonic() - begun:.1f} s, seed {lab.seed}, {lab.folder}")
     if options.at:
-        from fixtures.lab.stand import stand_at  # noqa: PLC0415 - the scripts it runs are needed for --at alone
+        from fixtures.lab.stand import stand_at
 
         stand_at(lab, options.at)
     return DONE

@@ -32,7 +32,7 @@ def plan(job: Job) -> Iterator[Write]:
         yield from dellfiles.backup(shell, write.subject)
     yield from tables
     yield from files
-    yield from dellfiles.effect(shell, settings, planned=bool(tables or files))
+    yield from dellfiles.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
 
 
 def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
@@ -56,7 +56,9 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
 
     def shown(text: str) -> str:
         stands = postfixtext.parameters(text)
-        return "\n".join([*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), dellfiles.fingerprint(text)])
+        return "\n".join(
+            [*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), dellfiles.fingerprint(text)]
+        )
 
     wanted = postfixtext.with_parameters(main, parameters)
     yield from dellfiles.replacement(shell, MAIN, main, wanted, shown=shown, command=command)

@@ -9,28 +9,23 @@ file is kept beside itself as ``FILE.bak-YYYYmmddHHMM``, by the time of what it 
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes import terraform
 from fixtures.settings import SettingsError
 from scripts.change import Job, Refused, Script, Write, run
-from scripts.hcl import cut
-from scripts.tfconfig import doomed
+from scripts.tffiles import NOTHING, Configuration, copy
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120
 HELD, FORGOTTEN = "in the state", "not in the state"
-ABSENT, NOTHING = "absent", "nothing of the gateway"
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -40,16 +35,18 @@ def plan(job: Job) -> Iterator[Write]:
         return
     held = terraform.state_resources(folder).resources
     going = tuple(each for each in held if _belongs(each, addresses))
-    cuts = _cuts(folder, addresses)
-    for name in [*cuts, *([STATE] if going else [])]:
-        yield from _copy(folder, name)
-    for name in cuts:
-        read = partial(_to_cut, folder, addresses, name)
-        yield Write("configuration", str(folder / name), read(), NOTHING, partial(_cut, folder, addresses, name), read)
+    configuration = Configuration(folder, addresses, tuple(each for each in held if each not in going))
+    for name in configuration.cuts():
+        yield from copy(folder / name)
+    if going:
+        yield from copy(folder / STATE, lambda: _terraform(folder, "state", "pull").encode())
+    for name in configuration.cuts():
+        read, do = partial(configuration.doomed, name), partial(configuration.cut, name)
+        yield Write(f"configuration in {folder}", name, read(), NOTHING, do, read, danger="deletes")
     for each in going:
-        do, read = partial(_terraform, folder, "state", "rm", each), partial(_held, folder, each)
         command = shlex.join(["terraform", f"-chdir={folder}", "state", "rm", each])
-        yield Write("state", each, HELD, FORGOTTEN, do, read, command, "deletes")
+        do, read = partial(_forget, folder, each), partial(_held, folder, each)
+        yield Write(f"state of {folder}", each, HELD, FORGOTTEN, do, read, command, "deletes")
 
 
 def check(job: Job) -> None:
@@ -88,53 +85,8 @@ def _belongs(resource: str, addresses: tuple[str, ...]) -> bool:
     return any(resource == each or resource.startswith((f"{each}[", f"{each}.")) for each in addresses)
 
 
-def _cuts(folder: Path, addresses: tuple[str, ...]) -> dict[str, list[tuple[int, int]]]:
-    files = {file.name: file.read_bytes().decode("utf-8", "surrogateescape") for file in sorted(folder.glob("*.tf"))}
-    held = terraform.state_resources(folder).resources
-    return doomed(files, addresses, [each for each in held if not _belongs(each, addresses)])
-
-
-def _to_cut(folder: Path, addresses: tuple[str, ...], name: str) -> str:
-    text = (folder / name).read_bytes().decode("utf-8", "surrogateescape")
-    return "".join(text[start:end] for start, end in _cuts(folder, addresses).get(name, [])) or NOTHING
-
-
-def _cut(folder: Path, addresses: tuple[str, ...], name: str) -> None:
-    file = (folder / name).resolve()
-    text = cut(file.read_bytes().decode("utf-8", "surrogateescape"), _cuts(folder, addresses)[name])
-    _put(file, text.encode("utf-8", "surrogateescape"), file.stat().st_mode & 0o777)
-
-
-def _copy(folder: Path, name: str) -> Iterator[Write]:
-    """A copy beside it, unless there is one of the same minute. A state that lies elsewhere is pulled."""
-    file = folder / name
-    if file.exists():
-        content, mode = file.read_bytes(), file.stat().st_mode & 0o777
-        stamp = time.strftime("%Y%m%d%H%M", time.localtime(file.stat().st_mtime))
-    else:
-        content, mode = _terraform(folder, "state", "pull").encode(), 0o600
-        stamp = f"serial-{json.loads(content)['serial']}"
-    target = folder / f"{name}.bak-{stamp}"
-    if not target.exists():
-        read = partial(_fingerprint, target)
-        yield Write("copy", str(target), ABSENT, _told(content), partial(_put, target, content, mode), read)
-
-
-def _fingerprint(file: Path) -> str:
-    return _told(file.read_bytes()) if file.exists() else ABSENT
-
-
-def _told(content: bytes) -> str:
-    return f"{len(content)} bytes, SHA-256 {sha256(content).hexdigest()[:16]}"
-
-
-def _put(file: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all."""
-    partial_file = file.with_name(f".{file.name}.partial")
-    partial_file.touch(mode=0o600)
-    partial_file.write_bytes(content)
-    partial_file.chmod(mode)
-    partial_file.replace(file)
+def _forget(folder: Path, resource: str) -> None:
+    _terraform(folder, "state", "rm", resource)
 
 
 def _held(folder: Path, resource: str) -> str:

@@ -15,7 +15,7 @@ from scripts.zone import is_spf, set_rrset
 
 SETTLE_S = 900.0
 """The longest wait for Cloudflare's MX hosts, on the migration's clock."""
-POLLS_MAX = 2000
+PAUSE_S, PAUSE_S_MAX = 1.0, 5.0
 EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
@@ -90,8 +90,8 @@ def settle(job: Job, *, moved: bool) -> Write:
         ]
 
     def do() -> None:
-        began = migration.clock.now()
-        for _ in range(POLLS_MAX):
+        began, pause = migration.clock.now(), PAUSE_S
+        while True:
             # One address first: only when the domain is known is it worth asking for all of them.
             open_ones = refusals(1) or refusals()
             waited = migration.clock.now() - began
@@ -101,7 +101,8 @@ def settle(job: Job, *, moved: bool) -> Write:
                 return
             if waited > SETTLE_S:
                 break
-            migration.clock.sleep(1)
+            migration.clock.sleep(pause)
+            pause = min(pause * 1.3, PAUSE_S_MAX)
         left = "\n  ".join(open_ones[:10])
         where = f"The MX has moved: consider scripts.rollback --domain {job.domain}" if moved else "The MX did not move"
         raise Refused(

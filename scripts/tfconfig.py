@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from scripts.change import Refused
-from scripts.hcl import Block, HclError, blocks, code, lines
+from scripts.hcl import Block, HclError, blocks, code, lines, token_end
 
 PROVIDER = "aws"
 Span: TypeAlias = tuple[int, int]
@@ -78,4 +78,4 @@ def _provider(text: str, staying: Iterable[Block]) -> Iterable[Span]:
             if inner.type == "required_providers":
                 blanked = code(text)
                 if entry := _ENTRY.search(blanked, *inner.inside):
-                    yield lines(text, entry.start(), value_end(text, entry.end()))
+                    yield lines(text, entry.start(), token_end(text, entry.end()))

@@ -68,8 +68,8 @@ def set_rrset(  # noqa: PLR0913, PLR0917 - an RRset is that much, and the danger
                 raise
 
     command = (
-        'curl --fail-with-body -H "Authorization: Bearer $MXGATE_CLOUDFLARE_TOKEN" -H "Content-Type: application/json" '
-        f"--data {shlex.quote(json.dumps(body))} {_BATCH.format(zone_id)}"
+        "printf 'oauth2-bearer = %s' \"$MXGATE_CLOUDFLARE_TOKEN\" | curl --config - --fail-with-body "
+        f"--json {shlex.quote(json.dumps(body))} {_BATCH.format(zone_id)}"
     )
     yield Write(f"DNS of {domain}", f"{name} {kind}", before, after, do, lambda: told(select()), command, touched)
 

@@ -1,0 +1,114 @@
+"""How fast the lab, a gate and the probes are, each beside its peer in the same run: ratios matter, not seconds.
+
+    scripts/bench
+
+Makes a lab of its own, named bench, and takes it down in any case. Some two minutes; needs root, like every lab.
+Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from fixtures.lab.errors import LabError
+from fixtures.lab.world import Lab, down
+
+NAME, SEED = "bench", 1
+DONE, SLOW, BAD_INPUT = 0, 1, 2
+LAB_UP_S_MAX, GATE_S_MAX, ARRIVAL_S_MAX = 10.0, 15.0, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measure. All in seconds. ``why``: the reason when there is none."""
+
+    what: str
+    ours_s: float | None = None
+    peer: str = ""
+    peer_s: float | None = None
+    bound_s: float | None = None
+    why: str = ""
+
+    @property
+    def slow(self) -> bool:
+        return self.bound_s is not None and self.ours_s is not None and self.ours_s > self.bound_s
+
+    def row(self) -> tuple[str, ...]:
+        """As the table has it. The ratio is the peer's time over ours: above 1 we are faster."""
+        if self.ours_s is None:
+            return self.what, "-", self.peer, "-", "-", self.why
+        ratio = f"{self.peer_s / self.ours_s:.2f}" if self.peer_s else "-"
+        peer = "-" if self.peer_s is None else f"{self.peer_s:.3f} s"
+        bound = "-" if self.bound_s is None else f"{self.bound_s:g} s" + (": OVER" if self.slow else "")
+        return self.what, f"{self.ours_s:.3f} s", self.peer, peer, ratio, bound
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How long WORK takes, in seconds."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def measure() -> Iterator[Figure]:
+    """Every figure in turn; the lab is up in between."""
+    from scripts import benchmarks
+
+    up_s = timed(lambda: Lab.up(NAME, seed=SEED))
+    yield Figure("a lab is up", up_s, bound_s=LAB_UP_S_MAX)
+    lab = Lab.find(NAME)
+    try:
+        yield tried("a gate, against a standing lab", lambda: benchmarks.gate(lab, GATE_S_MAX))
+        # From here on this process is the operator; the gate had to come first, for it enters the lab by itself.
+        yield Figure("the lab is entered", timed(lab.enter))
+        yield tried("300 questions for an MX", lambda: benchmarks.questions(lab))
+        yield tried("40 clients up to RCPT", lambda: benchmarks.clients(lab))
+        yield tried("a log of 200,000 lines", lambda: benchmarks.log(lab))
+        yield tried("an arrival is seen after it was saved", lambda: benchmarks.arrival(ARRIVAL_S_MAX))
+    finally:
+        down_s = timed(lambda: down(NAME))
+    yield Figure("it is gone", down_s, bound_s=LAB_UP_S_MAX)
+
+
+def tried(what: str, work: Callable[[], tuple[float, str, float | None, float | None]]) -> Figure:
+    """A figure, or why it can't be had: one that fails is no reason to lose the others."""
+    print(f"  {what} ...", file=sys.stderr, flush=True)
+    try:
+        ours_s, peer, peer_s, bound_s = work()
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is told in the table
+        return Figure(what, why=f"{type(fault).__name__}: {str(fault)[:200]}")
+    return Figure(what, ours_s, peer, peer_s, bound_s)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args(arguments)
+    table = Table(title="one run on this machine")
+    for column in ("what", "ours", "peer", "its time", "peer / ours", "bound"):
+        table.add_column(column, overflow="fold")
+    try:
+        figures = list(measure())
+    except LabError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("bench: interrupted; the lab was taken down", file=sys.stderr)
+        return SLOW
+    for figure in figures:
+        table.add_row(*figure.row())
+    Console(width=150).print(table)
+    return SLOW if any(figure.slow or figure.why for figure in figures) else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

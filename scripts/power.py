@@ -1,0 +1,80 @@
+"""The way back to the gateway, as writes: the instance is started, and takes mail at the address that the MX names."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.loop import run as run_on_loop
+from fixtures.migration import Migration
+from fixtures.probes import ec2
+from fixtures.transport import connect
+from scripts.change import Job, Refused, Write
+from scripts.gateway import Call
+
+START_S_MAX, POLL_S = 300, 2
+PORT_S_MAX, KNOCK_S = 120.0, 2.0
+COMING = {"running", "pending"}
+SILENT, ACCEPTS = "silent", "accepts mail"
+
+
+def start(job: Job, state: str) -> Write:
+    """Start the instance, which is STATE now, and wait until AWS says that it runs."""
+    settings, client = job.migration.settings.ec2, ec2.client(job.migration)
+    call = Call(client, "start_instances", {"InstanceIds": [settings.instance_id]})
+
+    def do() -> None:
+        call()
+        with ec2.asking(f"{call.command}: not running within {START_S_MAX} s"):
+            waiting = {"Delay": POLL_S, "MaxAttempts": START_S_MAX // POLL_S}
+            client.get_waiter("instance_running").wait(**call.arguments, WaiterConfig=waiting)
+
+    def read() -> str:
+        return ec2.instance(job.migration).state
+
+    return Write("EC2 first", f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
+
+
+def open_port(job: Job) -> Write:
+    """Wait until port 25 of the gateway's address takes connections. Refused if the address is no longer its own."""
+    settings = job.migration.settings.ec2
+
+    def do() -> None:
+        if not owns_address(job.migration):
+            raise Refused(f"{settings.ipv4} is not {settings.instance_id}'s any more: the MX would lead to a stranger")
+        deadline = time.monotonic() + PORT_S_MAX
+        while reach(job.migration) != ACCEPTS:
+            if time.monotonic() > deadline:
+                raise Refused(
+                    f"{settings.ipv4}: port 25 took no connection in {PORT_S_MAX:.0f} s. Look at Postfix there, and "
+                    "whether port 25 can be reached from here at all"
+                )
+            time.sleep(0.2)
+
+    subject = f"port 25 of {settings.name} ({settings.ipv4})"
+    return Write("EC2 first", subject, SILENT, ACCEPTS, do, partial(reach, job.migration))
+
+
+def reach(migration: Migration) -> str:
+    """Whether the gateway takes connections at its own address just now."""
+    if not owns_address(migration):
+        return SILENT
+    return ACCEPTS if run_on_loop(_accepts(str(migration.settings.ec2.ipv4))) else SILENT
+
+
+def owns_address(migration: Migration) -> bool:
+    """Whether the settings' address is the instance's: an elastic one, or the one that it has while it runs."""
+    wanted = str(migration.settings.ec2.ipv4)
+    only = [{"Name": "public-ip", "Values": [wanted]}]
+    elastic = Call(ec2.client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
+    holders = {each.get("InstanceId") for each in elastic}
+    return migration.settings.ec2.instance_id in holders or ec2.instance(migration).address == wanted
+
+
+async def _accepts(address: str) -> bool:
+    try:
+        (await connect(address, 25, timeout_s=KNOCK_S)).close()
+    except (ConnectionRefusedError, CouldNotAsk):
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""Take away what EC2 may still do: deliver to Dell, and send in the domains' names; then the names that lead to it.
+
+Runs after EC2 was stopped and before it is deleted: from then on its address may be anybody's. A name stays as long as
+another record leads to it.
+
+    python -m scripts.retire_ec2_access [--apply DIGEST]
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Iterator
+
+from fixtures.probes import cloudflare
+from fixtures.probes.cloudflare import Record, Records
+from fixtures.settings import Settings
+from fixtures.transport import dell
+from scripts import dellfiles
+from scripts.change import Job, Refused, Script, Write, run
+from scripts.zone import is_spf, set_rrset
+
+_QUALIFIERS = "+?~-"
+_LEADS = {"MX", "CNAME", "SRV", "NS", "HTTPS", "SVCB"}
+"""Types whose data is, or ends in, the name of a host."""
+
+
+def plan(job: Job) -> Iterator[Write]:
+    """Dell's table, each SPF record, then the names. Raises ``Refused`` while something else leads to them."""
+    settings = job.migration.settings
+    shell = dell(settings)
+    zones = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
+    _require_unused(job, zones)
+    tables = list(dellfiles.tables(shell, settings, with_ec2=False))
+    yield from tables
+    yield from dellfiles.effect(shell, settings, planned=bool(tables))
+    for domain, present in zones.items():
+        for each in filter(is_spf, present.records):
+            yield from _spf(job, domain, each, present)
+    for domain, present in zones.items():
+        # What says how to greet it before what says where it is.
+        for name, kind in ((f"_25._tcp.{settings.ec2.name}", "TLSA"), *((settings.ec2.name, k) for k in ("A", "AAAA"))):
+            yield from set_rrset(job, domain, name, kind, [], settings.bounds.ttl_s, "deletes", present=present)
+
+
+def without_ec2(text: str, settings: Settings) -> str:
+    """An SPF record without the terms that name EC2 alone (RFC 7208, 5.3 and 5.6); a wider network stays."""
+    return " ".join(term for term in text.split() if not _names_ec2(term, settings))
+
+
+def _names_ec2(term: str, settings: Settings) -> bool:
+    name, _, value = term.lstrip(_QUALIFIERS).lower().partition(":")
+    if name == "a":
+        return value.partition("/")[0].rstrip(".") == settings.ec2.name
+    if name not in {"ip4", "ip6"}:
+        return False
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return network.num_addresses == 1 and network.network_address in _addresses(settings)
+
+
+def _spf(job: Job, domain: str, record: Record, present: Records) -> Iterator[Write]:
+    text = without_ec2(record.text, job.migration.settings)
+    if text != record.text:
+        if len([each for each in present.of(record.name, "TXT") if is_spf(each)]) > 1:
+            raise Refused(f"{record.name} has several SPF records, an error to receivers: run merge_spf first")
+        yield from set_rrset(job, domain, record.name, "TXT", [text], record.ttl, "SPF", only=is_spf, present=present)
+
+
+def _require_unused(job: Job, zones: dict[str, Records]) -> None:
+    settings = job.migration.settings
+    name, ours = settings.ec2.name, _addresses(settings)
+    for each in (record for present in zones.values() for record in present.records):
+        if each.type in _LEADS and name in (word.rstrip(".") for word in each.text.split()):
+            raise Refused(f"{each.name} {each.type} still leads to {name}: whoever follows it would find nothing")
+        if each.type in {"A", "AAAA"}:
+            known = ipaddress.ip_address(each.text) in ours
+            if each.name == name and not known:
+                raise Refused(f"{name} is {each.text} too, which is not EC2's: ec2.ipv4 and ec2.ipv6 say what is")
+            if known and each.name != name:
+                job.say(f"{each.name} {each.type} is EC2's address too; whose name that is, you have to say")
+
+
+def _addresses(settings: Settings) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    return {each for each in (settings.ec2.ipv4, settings.ec2.ipv6) if each}
+
+
+SCRIPT = Script("retire_ec2_access", "Take away EC2's admission at Dell, its place in SPF, and its names.", plan)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(SCRIPT, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""main.cf and master.cf as text: what is ours is set, what is not stays, and what can't be understood is refused."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from fixtures import dellplan
+from fixtures.dellplan import SMTP, XCLIENT
+from fixtures.lab.files import settings_without_a_lab
+from scripts.change import Refused
+from scripts.postfixtext import parameters, services, with_parameters, with_services
+from scripts.retire_ec2_access import without_ec2
+
+MAIN = """\
+# The operator's words.
+mynetworks = 127.0.0.0/8,
+  172.20.0.0/24,
+# in between
+  103.21.244.0/22
+biff=no
+\tmessage_size_limit_of_none = 1
+
+relayhost = [smtp.sendgrid.net]:587"""
+MASTER = """\
+# service type
+smtp      inet  n       -       y       -       -       smtpd
+  -o content_filter=scan:127.0.0.1:10024
+submission inet n - y - - smtpd
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+pickup    unix  n       -       y       60      1       pickup"""
+SETTINGS = settings_without_a_lab()
+WANTED = dellplan.services(SETTINGS)
+
+
+def test_a_value_over_several_lines_becomes_one_and_the_rest_stays() -> None:
+    text = with_parameters(
+        MAIN.replace("\tmessage_size_limit_of_none = 1\n", ""), {"mynetworks": "127.0.0.0/8", "a": ""}
+    )
+    assert text == (
+        "# The operator's words.\nmynetworks = 127.0.0.0/8\n# in between\nbiff=no\n\n"
+        "relayhost = [smtp.sendgrid.net]:587\na =\n"
+    )
+
+
+def test_what_says_the_same_stays_byte_for_byte() -> None:
+    same = {"mynetworks": "127.0.0.0/8 172.20.0.0/24 103.21.244.0/22", "biff": "no\tmessage_size_limit_of_none = 1"}
+    assert with_parameters(MAIN + "\n", same) == MAIN + "\n"
+
+
+def test_the_whole_plan_is_in_force_and_a_second_time_changes_nothing() -> None:
+    planned = dellplan.parameters(SETTINGS)
+    once = with_parameters(MAIN, planned)
+    assert {name: parameters(once)[name] for name in planned} == planned
+    assert with_parameters(once, planned) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("  127.0.0.0/8\nbiff = no\n", "line 1: continues"),
+        ("biff = no\nmynetworks\n", "line 2: no `name = value`"),
+        ("mynetworks = a\nmynetworks = b\n", "line 2: mynetworks stands twice"),
+    ],
+)
+def test_main_cf_that_is_unclear_is_refused(text: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        with_parameters(text, {"mynetworks": "127.0.0.0/8"})
+
+
+def test_port_25_alone_is_restricted_and_the_listener_is_its_copy() -> None:
+    text = with_services(MASTER, WANTED, offers_auth=True)
+    assert text.startswith(MASTER[: MASTER.index("submission")].rstrip("\n") + "\n  -o smtpd_client_restrictions=")
+    assert MASTER[MASTER.index("submission") :] in text
+    (listener,) = services(text, XCLIENT)
+    (smtp,) = services(text, SMTP)
+    assert listener.text.split()[1:8] == smtp.text.split()[1:8]
+    assert listener.text.endswith(f"{smtp.text.split('smtpd', 1)[1]} -o smtpd_authorized_xclient_hosts=127.0.0.1")
+    assert with_services(text, WANTED, offers_auth=False) == text
+
+
+def test_an_older_restriction_is_replaced_where_it_stands() -> None:
+    text = with_services(
+        MASTER.replace("content_filter=scan", "smtpd_client_restrictions=x"), WANTED, offers_auth=False
+    )
+    assert services(text, SMTP)[0].text.count("smtpd_client_restrictions=") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("  -o smtpd_sasl_auth_enable=yes\n", "", "offers AUTH by main.cf alone"),
+        ("  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n", "", "no restrictions of its own"),
+        ("       smtpd\n", "       postscreen\n", "expected one service"),
+        ("pickup ", "localhost:10025 inet n - n - - smtpd\npickup ", "port 10025 is taken"),
+        ("-o content_filter=scan:127.0.0.1:10024", "-o { content_filter = scan:x }", "options in braces"),
+    ],
+)
+def test_master_cf_that_would_lose_something_is_refused(old: str, new: str, why: str) -> None:
+    assert old in MASTER
+    with pytest.raises(Refused, match=why):
+        with_services(MASTER.replace(old, new), WANTED, offers_auth=True)
+
+
+def test_tables_hold_every_address_and_ec2_only_if_asked() -> None:
+    with_it, without = (dellplan.tables(SETTINGS, with_ec2=each) for each in (True, False))
+    ec2 = f"{ip_address(str(SETTINGS.ec2.seen_by_dell_as))}/32 OK\n"
+    assert with_it[dellplan.ADMITTED] == without[dellplan.ADMITTED] + ec2
+    for address in SETTINGS.addresses():
+        assert f"{address.destination} {address.mailbox}\n" in without[dellplan.ALIASES]
+        assert f"{address.mailbox} mailbox\n" in without[dellplan.MAILBOXES]
+
+
+def test_nothing_of_ours_has_two_lines_or_a_blank_in_an_option() -> None:
+    assert not any("\n" in value for value in dellplan.parameters(SETTINGS).values())
+    assert not any(" " in value for each in WANTED.values() for value in each.values())
+
+
+def test_spf_loses_the_terms_that_name_ec2_alone() -> None:
+    ec2 = SETTINGS.ec2
+    theirs = f"ip4:{ec2.ipv4} +ip4:{ec2.ipv4}/32 ip6:{ec2.ipv6} a:{ec2.name}"
+    kept = f"ip4:{ec2.ipv4}0 ip4:203.0.113.0/24 a ~all"
+    assert without_ec2(f"v=spf1 {theirs} {kept}", SETTINGS) == f"v=spf1 {kept}"

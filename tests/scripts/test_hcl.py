@@ -1,0 +1,78 @@
+"""A Terraform file is cut by its braces, and what stays is byte for byte what it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.change import Refused
+from scripts.hcl import HclError, blocks, code, cut
+from scripts.tfconfig import doomed
+
+TRICKY = """\
+# resource "aws_instance" "mail" { in a comment
+terraform {
+  required_providers {
+    aws   = { source = "hashicorp/aws", version = "~> 5.0" }
+    local = { source = "hashicorp/local" }
+  }
+}
+provider "aws" { region = "x" }
+provider "aws" {
+  alias = "other" // }
+}
+
+resource "aws_instance" "mail" {
+  user_data = <<-EOT
+    echo "}} never closed { " ${jsonencode({ a = "}" })}
+    EOT
+  tags = { Name = "a } ${lookup({ "k" = "}" }, "k")} $${not} \\" }" } /* } */
+}
+
+resource "local_file" "keep" {
+  content  = "aws is a word"\t
+  filename = "/x" # }
+}\r
+"""
+
+
+def cuts(text: str, *addresses: str, stays: tuple[str, ...] = ()) -> str:
+    return cut(text, doomed({"main.tf": text}, addresses, stays).get("main.tf", []))
+
+
+def test_the_block_goes_and_the_rest_stays() -> None:
+    left = cuts(TRICKY, "aws_instance.mail")
+    assert [block.address for block in blocks(left)] == ["terraform", "local_file.keep"]
+    keep = TRICKY[TRICKY.index('resource "local_file"') :]
+    assert left.endswith(keep)
+    assert left.startswith(TRICKY[: TRICKY.index("    aws   =")])
+    assert '    local = { source = "hashicorp/local" }\n' in left
+    assert "aws" not in code(left).replace("aws is a word", "")
+
+
+def test_the_provider_stays_while_it_is_needed() -> None:
+    assert 'provider "aws"' in cuts(TRICKY, "aws_instance.mail", stays=("aws_s3_bucket.logs",))
+    more = TRICKY + 'data "aws_ami" "debian" {}\n'
+    assert 'provider "aws"' in cuts(more, "aws_instance.mail")
+    assert 'provider "aws"' not in cuts(more, "aws_instance.mail", "data.aws_ami.debian")
+    assert 'provider "aws"' in cuts(TRICKY + 'module "web" {\n}\n', "aws_instance.mail")
+
+
+def test_what_stays_may_not_refer_to_what_goes() -> None:
+    more = TRICKY + 'output "ip" {\n  value = "${aws_instance.mail.public_ip}"\n}\n# aws_instance.mail\n'
+    with pytest.raises(Refused, match=r"main.tf:25: output ip refers to aws_instance.mail"):
+        cuts(more, "aws_instance.mail")
+    assert "output" not in cuts(more, "aws_instance.mail", "output.ip")
+    for other in ("aws_instance.mailer.id", "data.aws_instance.mail.id", "x_aws_instance.mail"):
+        cuts(TRICKY + f"locals {{ a = {other} }}\n", "aws_instance.mail")
+
+
+@pytest.mark.parametrize("text", ['a "b" {', 'a { b = "c }\n', 'a { b = "${c }'])
+def test_what_is_never_closed_is_refused(text: str) -> None:
+    with pytest.raises(HclError, match="line 1"):
+        blocks(text)
+
+
+def test_nothing_to_cut() -> None:
+    without = 'resource "local_file" "keep" {\n}\n'
+    assert cuts(without, "aws_instance.mail") == without
+    assert cuts("", "aws_instance.mail") == ""
