@@ -21,6 +21,12 @@ from scripts.change import Job, Refused, Write
 
 LOOKUP = f"check_client_access texthash:{GUESTS}"
 NOBODY = "nobody"
+_REPLACE = """\
+new="$1.mxgate.new"
+cat >"$new" && chmod 644 "$new" && touch -d "@$(($(date +%s) - 3))" "$new" && mv -f "$new" "$1"
+"""
+"""Dated back: each daemon would wait two seconds for a file so new to be whole (Postfix, dict_thash.c), and this one
+comes whole, in one rename."""
 _RELOAD = """\
 old=$(pgrep -x smtpd) || old=
 postfix reload || exit
@@ -35,9 +41,6 @@ done
 is busy ends with its client, so it isn't waited for longer."""
 MAIL_S, LOOK_S = 120.0, 0.1
 LINK = re.compile(r"https://[^\s\"'<>]*verif[^\s\"'<>]*")
-_REPLACE = 'cat >"$1.new" && chmod 644 "$1.new" && touch -d "@$(($(date +%s) - 3))" "$1.new" && mv "$1.new" "$1"'
-"""Dated back, since each daemon would wait two seconds for a file so new to be whole (Postfix, dict_thash.c); this one
-comes whole, in one rename."""
 LINKS_MAX = 5
 """The newest mails that are looked into; older ones hold links that were replaced."""
 
