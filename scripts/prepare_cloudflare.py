@@ -14,8 +14,9 @@ from functools import partial
 from fixtures.probes import cloudflare
 from fixtures.settings import Address
 from scripts.change import Job, Script, Write, run
+from scripts.guests import NOBODY, admission, guests, require_lookup, write_guests
 from scripts.rules import address_rules, catch_all
-from scripts.verification import NOBODY, admission, guests, require_lookup, state, verify, write_guests
+from scripts.verification import state, verify
 
 
 def plan(job: Job) -> Iterator[Write]:

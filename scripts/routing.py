@@ -1,4 +1,4 @@
-"""Email Routing's own switches as writes: enable, unlock, lock, wait until its MX hosts know the domain, keep the SPF.
+"""Email Routing's own switches as writes: enable, unlock, lock, and keep the SPF record.
 
 Enabling, and locking again, is the API's "add and lock"; unlocking lets the MX be written (890190 while locked).
 developers.cloudflare.com/api/resources/email_routing/subresources/dns
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare, mxhosts
+from fixtures.probes import cloudflare
 from scripts.change import Job, Refused, Write
 from scripts.spf_text import SENDGRID, merged
 from scripts.zone import is_spf, set_rrset
 
-SETTLE_S = 900.0
-"""The longest wait for Cloudflare's MX hosts, on the migration's clock."""
-PAUSE_S, PAUSE_S_MAX = 1.0, 5.0
 EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
-TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
 LEFT = "as enabling leaves it"
 
 
@@ -77,43 +73,6 @@ def lock(job: Job) -> Write:
     )
 
 
-def settle(job: Job, *, moved: bool) -> Write:
-    """Wait until each of Cloudflare's MX hosts takes each address. MOVED: mail comes to them already meanwhile."""
-    migration, addresses = job.migration, job.migration.settings.domain(job.domain).addresses
-
-    def refusals(how_many: int | None = None) -> list[str]:
-        asked = mxhosts.ask(migration, addresses[:how_many])
-        return [
-            f"{each.host} ({each.at}), {each.address.address}: {each.told.outcome}"
-            for each in asked
-            if not each.told.outcome.accepted
-        ]
-
-    def do() -> None:
-        began, pause = migration.clock.now(), PAUSE_S
-        while True:
-            # One address first: only when the domain is known is it worth asking for all of them.
-            open_ones = refusals(1) or refusals()
-            waited = migration.clock.now() - began
-            if not open_ones:
-                migration.store.record("settling", job.domain, seconds=waited, moved=moved)
-                job.say(f"Cloudflare's MX hosts take every address, {waited:.0f} s after enabling")
-                return
-            if waited > SETTLE_S:
-                break
-            migration.clock.sleep(pause)
-            pause = min(pause * 1.3, PAUSE_S_MAX)
-        left = "\n  ".join(open_ones[:10])
-        where = f"The MX has moved: consider scripts.rollback --domain {job.domain}" if moved else "The MX did not move"
-        raise Refused(
-            f"after {SETTLE_S / 60:.0f} min Cloudflare's MX hosts don't take every address. {where}\n  {left}"
-        )
-
-    note = _window(migration) if moved else "asked while EC2 is still the MX"
-    subject = f"MX hosts of Cloudflare for {job.domain}, {note}"
-    return Write("before mail moves" if not moved else GROUP, subject, NOT_TAKEN, TAKEN, do, lambda: _taken(refusals()))
-
-
 def keep_spf(job: Job) -> Write:
     """The merged SPF record after enabling, which may have put Cloudflare's own in its place (X10)."""
     migration, domain = job.migration, job.domain
@@ -140,14 +99,3 @@ def _add_and_lock(job: Job) -> None:
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"enabling Email Routing of {job.domain}", EDIT):
         cloudflare.client(job.migration).email_routing.dns.create(zone_id=zone.id, name=job.domain)
-
-
-def _taken(refused: list[str]) -> str:
-    return NOT_TAKEN if refused else TAKEN
-
-
-def _window(migration: Migration) -> str:
-    pilot = migration.settings.pilot
-    measured = migration.store.last("settling", pilot)
-    told = "an unknown time" if measured is None else f"{measured['seconds']:.0f} s at the pilot"
-    return f"which may answer 5xx to mail meanwhile ({told})"

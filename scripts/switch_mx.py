@@ -17,7 +17,8 @@ from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
 from scripts import merge_spf
 from scripts.change import Job, Refused, Script, Write, run
-from scripts.routing import UNLOCKED, enable, keep_spf, lock, settle, unlock
+from scripts.routing import UNLOCKED, enable, keep_spf, lock, unlock
+from scripts.settling import settle
 from scripts.zone import seconds, set_rrset, value
 
 HEARTBEAT_S = 15.0
@@ -104,13 +105,8 @@ def _check(job: Job) -> None:
         raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
 
 
-SCRIPT = Script(
-    "switch_mx",
-    "Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run.",
-    plan,
-    per_domain=True,
-    check=_check,
-)
+SUMMARY = "Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run."
+SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=_check)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,208 @@
+"""A domain goes to Cloudflare and back in a lab, by the scripts alone, under each thing that enabling may do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab.world import Lab
+
+NAME = "test-switch"
+PROJECT = Path(__file__).parents[2]
+CONFIG = Path("/run/mxgate") / NAME / "operator/migration.toml"
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+
+BEGIN = """
+import contextlib, importlib, io, json, time
+from fixtures.ledger import Traffic
+from fixtures.migration import open_migration
+from fixtures.probes import cloudflare, delivery
+from fixtures.watching import Watch
+import scripts.snapshot
+
+migration = open_migration()
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
+
+def call(script, argv):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        status = importlib.import_module("scripts." + script).main(argv)
+    return status, said.getvalue()
+
+def do(script, domain=""):
+    options = ["--domain", domain] if domain else []
+    status, plan = call(script, [*options, "--json"])
+    if status != 3:
+        return {"status": status, "writes": 0, "said": plan}
+    told = json.loads(plan)
+    status, said = call(script, [*options, "--override", "a test in the lab", "--apply", told["digest"]])
+    subjects = [each["subject"].split(",")[0] for each in told["writes"]]
+    return {"status": status, "writes": len(told["writes"]), "said": said, "subjects": subjects}
+
+def switch(domain):
+    with Traffic(migration, "switch", 1.0, domains=(domain,)) as traffic:
+        watch = Watch(migration, domain, traffic).start()
+        time.sleep(0.3)
+        try:
+            return do("switch_mx", domain)
+        finally:
+            watch.stop()
+
+def paths(domain):
+    migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+    sent = delivery.from_outside(migration, migration.settings.domain(domain).addresses)
+    return sorted({each.path for each in delivery.arrivals(migration, sent)})
+
+def spf(domain):
+    found = cloudflare.records(migration, domain).of(domain, "TXT")
+    return [each.text for each in found if each.text.startswith("v=spf1")]
+"""
+PREPARE = """
+assert call("snapshot", [])[0] == 0
+for script in ("publish_delivery", "prepare_dell"):
+    assert do(script)["status"] == 0
+for domain in (PILOT, OTHER):
+    for script in ("merge_spf", "lower_ttl", "prepare_cloudflare"):
+        done = do(script, domain)
+        assert done["status"] == 0, done["said"]
+"""
+
+
+@contextmanager
+def standing(*knobs: str) -> Iterator[Lab]:
+    lab = Lab.up(NAME, seed=7, knobs=knobs, owner_pid=os.getpid())
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that the tests of this file share, in the order in which they stand here."""
+    with standing() as made:
+        yield made
+
+
+def as_operator(code: str) -> Any:
+    """What CODE tells when it runs where the operator is."""
+    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
+    done = subprocess.run([*shell, BEGIN + code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_destinations_are_verified_and_nobody_stays_admitted(lab: Lab) -> None:
+    told = as_operator(
+        PREPARE
+        + """
+again = do("prepare_cloudflare", PILOT)
+found = cloudflare.destinations(migration).destinations
+from fixtures.transport import dell
+guests = dell(migration.settings).run("grep", "-c", "^[^#]", "/etc/postfix/mxgate-guests", check=False).stdout.strip()
+print(json.dumps([again, [each.email for each in found if not each.verified], len(found), guests]))
+"""
+    )
+    again, unverified, number, guests = told
+    assert (again["status"], again["writes"]) == (0, 0)
+    assert (unverified, number, guests) == ([], 14, "0")
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_rule_that_was_bent_is_put_right_and_a_stray_one_goes() -> None:
+    told = as_operator("""
+zone, rules = cloudflare.zone(migration, PILOT), cloudflare.client(migration).email_routing.rules
+first, second = cloudflare.routing(migration, PILOT).rules[:2]
+fields = {"actions": [{"type": "forward", "value": list(second.destinations)}], "zone_id": zone.id}
+rules.update(first.id, matchers=[{"type": "literal", "field": "to", "value": first.address}], enabled=False, **fields)
+rules.create(matchers=[{"type": "literal", "field": "to", "value": "nobody@" + PILOT}], **fields)
+done = do("prepare_cloudflare", PILOT)
+found = cloudflare.routing(migration, PILOT).rules
+print(json.dumps([done, sorted([each.address, each.enabled, *each.destinations] for each in found)]))
+""")
+    done, rules = told
+    assert (done["status"], done["writes"]) == (0, 2), done["said"]
+    assert all(enabled and at == address.replace("@", "@dell.") for address, enabled, at in rules)
+    assert len(rules) == 6
+
+
+@pytest.mark.usefixtures("lab")
+def test_no_switch_without_watch_nor_before_the_pilot() -> None:
+    alone, early, mx = as_operator("""
+mx = [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]
+print(json.dumps([do("switch_mx", PILOT), switch(OTHER), mx]))
+""")
+    assert alone["status"] == early["status"] == 1
+    assert "start it first" in alone["said"]
+    assert "the pilot goes first" in early["said"]
+    assert mx == ["mail.webmakeprofit.org"]
+
+
+@pytest.mark.usefixtures("lab")
+def test_there_and_back_and_there_again() -> None:
+    """The second time nothing was merged beforehand, and Email Routing was still enabled."""
+    told = as_operator("""
+was = spf(PILOT)
+there, paths_there = switch(PILOT), paths(PILOT)
+twice = do("switch_mx", PILOT)
+back, paths_back, spf_back = do("rollback", PILOT), paths(PILOT), spf(PILOT)
+back_twice, again, paths_again = do("rollback", PILOT), switch(PILOT), paths(PILOT)
+runs = [there, twice, back, back_twice, again]
+print(json.dumps([runs, paths_there, paths_back, paths_again, was, spf_back, spf(PILOT)]))
+""")
+    runs, there, back, again, was, spf_back, spf_again = told
+    assert [each["status"] for each in runs] == [0] * 5, runs
+    assert [each["writes"] for each in runs] == [6, 0, 3, 0, 5] or runs[4]["writes"] == 4
+    assert (there, back, again) == (["cloudflare"], ["ec2"], ["cloudflare"])
+    assert spf_back == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"]
+    assert was == spf_again != spf_back
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_rollback_starts_the_stopped_gateway_before_it_touches_dns() -> None:
+    back, paths_back = as_operator("""
+stopped = do("stop_ec2")
+assert stopped["status"] == 0, stopped["said"]
+back = do("rollback", PILOT)
+print(json.dumps([back, paths(PILOT)]))
+""")
+    assert back["status"] == 0, back["said"]
+    assert ["i-" in each or each.startswith("port 25") for each in back["subjects"]] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert paths_back == ["ec2"]
+
+
+@pytest.mark.parametrize("enabling", ["refuses", "replaces"])
+def test_the_other_ways_of_enabling(enabling: str) -> None:
+    """Under ``refuses`` the script says so first, while the settings still have it otherwise."""
+    with standing("--enabling", enabling):
+        refused = as_operator(PREPARE + "print(json.dumps(switch(PILOT)))") if enabling == "refuses" else None
+        text = CONFIG.read_text(encoding="utf-8")
+        CONFIG.write_text(text.replace("[cloudflare]\n", f'[cloudflare]\nenabling = "{enabling}"\n'), encoding="utf-8")
+        done, paths, spf, switches = as_operator(
+            ("" if refused else PREPARE)
+            + """
+done, way = switch(PILOT), paths(PILOT)
+print(json.dumps([done, way, spf(PILOT), len(migration.store.recorded("switch", PILOT))]))
+"""
+        )
+    if refused:
+        assert refused["status"] == 1
+        assert 'cloudflare.enabling = "refuses"' in refused["said"]
+    assert done["status"] == 0, done["said"]
+    assert (paths, switches) == (["cloudflare"], 1)
+    assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
