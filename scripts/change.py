@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -38,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One single write. ``before`` and ``after``: what stands at ``subject``, as text, for people and for comparison."""
+    """One single write. ``before`` and ``after``: what stands at ``subject``, as text to read and to compare."""
 
     group: str
     subject: str
@@ -90,6 +91,7 @@ class Script:
 def run(script: Script, arguments: list[str] | None = None) -> int:
     """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
     options = _parser(script).parse_args(arguments)
+    options.given = [each for each in (sys.argv[1:] if arguments is None else arguments) if each != "--json"]
     try:
         migration = open_migration(options.config)
         domain = migration.settings.domain(options.domain).name if options.domain else ""
@@ -212,10 +214,10 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
             for line in redact(text).splitlines():
                 console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
     if writes:
-        domain = f" --domain {job.domain}" if job.domain else ""
+        given = "".join(f" {shlex.quote(each)}" for each in job.options.given)
         gate = gate_of_script(script.name)
         console.print(Text(f"{len(writes)} writes planned, digest {plan}. To make exactly these:"))
-        console.print(Text(f"  python -m scripts.{script.name}{domain} --apply {plan}"), soft_wrap=True)
+        console.print(Text(f"  python -m scripts.{script.name}{given} --apply {plan}"), soft_wrap=True)
         if gate:
             console.print(Text(f"  (opens with the gate {gate}: {TABLE[gate].question})"))
 

@@ -17,8 +17,6 @@ from fixtures.lab.world import Lab
 
 NAME = "test-switch"
 PROJECT = Path(__file__).parents[2]
-CONFIG = Path("/run/mxgate") / NAME / "operator/migration.toml"
-PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 
 BEGIN = """
@@ -78,8 +76,8 @@ for domain in (PILOT, OTHER):
 
 
 @contextmanager
-def standing(*knobs: str) -> Iterator[Lab]:
-    lab = Lab.up(NAME, seed=7, knobs=knobs, owner_pid=os.getpid())
+def standing(name: str, *knobs: str) -> Iterator[Lab]:
+    lab = Lab.up(name, seed=7, knobs=knobs, owner_pid=os.getpid())
     try:
         yield lab
     finally:
@@ -89,19 +87,20 @@ def standing(*knobs: str) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing() as made:
+    with standing(NAME) as made:
         yield made
 
 
-def as_operator(code: str) -> Any:
+def as_operator(code: str, lab: str = NAME) -> Any:
     """What CODE tells when it runs where the operator is."""
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
+    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab, "operator", "--", sys.executable, "-c"]
     done = subprocess.run([*shell, BEGIN + code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_destinations_are_verified_and_nobody_stays_admitted(lab: Lab) -> None:
+@pytest.mark.usefixtures("lab")
+def test_destinations_are_verified_and_nobody_stays_admitted() -> None:
     told = as_operator(
         PREPARE
         + """
@@ -161,7 +160,7 @@ print(json.dumps([runs, paths_there, paths_back, paths_again, was, spf_back, spf
 """)
     runs, there, back, again, was, spf_back, spf_again = told
     assert [each["status"] for each in runs] == [0] * 5, runs
-    assert [each["writes"] for each in runs] == [6, 0, 3, 0, 5] or runs[4]["writes"] == 4
+    assert [each["writes"] for each in runs] == [6, 0, 3, 0, 4]
     assert (there, back, again) == (["cloudflare"], ["ec2"], ["cloudflare"])
     assert spf_back == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"]
     assert was == spf_again != spf_back
@@ -189,20 +188,20 @@ print(json.dumps([back, paths(PILOT)]))
 @pytest.mark.parametrize("enabling", ["refuses", "replaces"])
 def test_the_other_ways_of_enabling(enabling: str) -> None:
     """Under ``refuses`` the script says so first, while the settings still have it otherwise."""
-    with standing("--enabling", enabling):
-        refused = as_operator(PREPARE + "print(json.dumps(switch(PILOT)))") if enabling == "refuses" else None
-        text = CONFIG.read_text(encoding="utf-8")
-        CONFIG.write_text(text.replace("[cloudflare]\n", f'[cloudflare]\nenabling = "{enabling}"\n'), encoding="utf-8")
-        done, paths, spf, switches = as_operator(
-            ("" if refused else PREPARE)
-            + """
+    name = f"{NAME}-{enabling}"
+    with standing(name, "--enabling", enabling) as lab:
+        unaware = as_operator(PREPARE + "print(json.dumps(switch(PILOT)))", name) if enabling == "refuses" else None
+        config = lab.folder / "operator/migration.toml"
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("[cloudflare]\n", f'[cloudflare]\nenabling = "{enabling}"\n'), encoding="utf-8")
+        aware = """
 done, way = switch(PILOT), paths(PILOT)
 print(json.dumps([done, way, spf(PILOT), len(migration.store.recorded("switch", PILOT))]))
 """
-        )
-    if refused:
-        assert refused["status"] == 1
-        assert 'cloudflare.enabling = "refuses"' in refused["said"]
+        done, way, spf, switches = as_operator(aware if unaware else PREPARE + aware, name)
+    if unaware:
+        assert unaware["status"] == 1
+        assert 'cloudflare.enabling = "refuses"' in unaware["said"]
     assert done["status"] == 0, done["said"]
-    assert (paths, switches) == (["cloudflare"], 1)
+    assert (way, switches) == (["cloudflare"], 1)
     assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
