@@ -61,6 +61,17 @@ def would_admit(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
     expect("EC2 could come back", map(judge, lookups))
 
 
+@then("Dell would admit none of them")
+def would_admit_none(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
+    def judge(found: postfix.Lookup) -> Finding:
+        if found.value is None:
+            return passed(found.key, f"not in {found.table}", found.evidence)
+        hint = "Run retire_ec2_access: whoever gets this address next could deliver here"
+        return failed(found.key, f"no entry in {found.table}", found.value, found.evidence, hint=hint)
+
+    expect("EC2's addresses are strangers'", map(judge, lookups))
+
+
 @then("Dell accepts the recipient from every one")
 @then("Dell accepts the recipient")
 def all_accepted(expect: Expect, knocks: Knocks) -> None:

@@ -17,5 +17,5 @@ Feature: EC2 may deliver to Dell as long as it could still receive
   @A-4 @D-5 @X8 @observe @soak @at_signoff
   Scenario: EC2's address is a stranger's
     Given the addresses that were EC2's
-    When they offer Dell a message for a mailbox
-    Then Dell refuses every one of them for good
+    When Dell is asked whether it would admit that address
+    Then Dell would admit none of them
