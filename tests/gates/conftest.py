@@ -1,0 +1,66 @@
+"""A migration with a real store and no systems: what stands is told by the test, in ``World``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.gates.check import require_open
+from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.progress import Stage
+from fixtures.gates.session import Session, StageResult
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
+
+
+@dataclass
+class World:
+    """What stands, whose it is, and runs of gates over it."""
+
+    migration: Migration
+    present: dict[str, str] = field(default_factory=lambda: {"MX pilot.example.net": "300 10 mail.webmakeprofit.org"})
+    identity: str = "lab:one"
+
+    def look(self, _migration: Migration) -> dict[str, str]:
+        return dict(self.present)
+
+    def who(self, _migration: Migration) -> str:
+        return self.identity
+
+    def session(self, *stages: Stage, after: Callable[[Stage], None] | None = None) -> Session:
+        self.migration.store.put_snapshot("start", "0", {})
+        return Session(self.migration, list(stages), after=after, look=self.look, who=self.who)
+
+    def judge(self, stage: Stage, *outcomes: Outcome) -> StageResult:
+        """A whole run of one gate that came out like this."""
+        run = self.session(stage)
+        run.selected[stage.label] = len(outcomes)
+        run.open_stage(stage.label)
+        for outcome in outcomes:
+            run.add(outcome)
+        return run.conclude(stage)
+
+    def require(self, script: str, *domains: str, migration: Migration | None = None) -> None:
+        require_open(migration or self.migration, script, domains, look=self.look, who=self.who)
+
+
+def came_out(stage: Stage, verdict: Verdict, *tags: str) -> Outcome:
+    """One scenario that came out like this."""
+    outcome = describe(tags or ("N-1",), stage.label, "A claim", "Claims", "features/claims.feature")
+    outcome.verdict = verdict
+    return outcome
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n", encoding="ascii")
+    changes = {"store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"), "clock": ClockSettings(file=clock)}
+    return World(Migration(settings_without_a_lab().model_copy(update=changes), Secrets()))

@@ -1,0 +1,146 @@
+"""What a verdict binds: a script writes only where what was judged is what stands, and its judgement still counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.gates import Gate
+from fixtures.gates import check as checking
+from fixtures.gates.check import GateClosed
+from fixtures.gates.present import digest_of
+from fixtures.gates.progress import Stage
+from tests.gates.conftest import OTHER, PILOT, World, came_out
+
+PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
+PHASE3 = Stage(Gate.PHASE3, (PILOT,), "phase3")
+
+
+@pytest.fixture
+def judged(world: World) -> World:
+    """Phase 3 is open for the pilot."""
+    assert world.judge(PHASE3, came_out(PHASE3, Verdict.PASS)).open
+    return world
+
+
+def refused(world: World, why: str, script: str = "switch_mx", *domains: str) -> None:
+    with pytest.raises(GateClosed, match=why) as told:
+        world.require(script, *(domains or (PILOT,)))
+    assert "Judge it: pytest features/ --gate" in str(told.value)
+
+
+def test_an_open_gate_lets_its_script_write(judged: World) -> None:
+    judged.require("switch_mx", PILOT)
+
+
+def test_a_verdict_is_one_domains_alone(judged: World) -> None:
+    refused(judged, rf"phase3.*{re.escape(OTHER)}.*was not judged.*--domain {re.escape(OTHER)}", "switch_mx", OTHER)
+    refused(judged, OTHER, "switch_mx", PILOT, OTHER)
+
+
+def test_a_verdict_on_the_whole_needs_no_domain(world: World) -> None:
+    assert world.judge(PHASE1, came_out(PHASE1, Verdict.PASS)).open
+    world.require("prepare_dell")
+    world.require("publish_delivery", OTHER)
+
+
+def test_a_gate_opens_its_own_scripts_alone(judged: World) -> None:
+    refused(judged, r"gate phase4 .*the whole migration.*not judged", "stop_ec2")
+
+
+@pytest.mark.parametrize("script", ["snapshot", "watch", "rollback"])
+def test_some_scripts_need_no_gate(world: World, script: str) -> None:
+    world.require(script, PILOT)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN])
+def test_a_closed_gate_refuses(world: World, verdict: Verdict) -> None:
+    world.judge(PHASE3, came_out(PHASE3, verdict))
+    refused(world, f"it is closed: the verdict of run .* is {verdict}")
+
+
+def test_a_verdict_grows_stale(judged: World) -> None:
+    judged.migration.clock.advance(judged.migration.settings.bounds.verdict_age_s - 30)
+    judged.require("switch_mx", PILOT)
+    judged.migration.clock.advance(60)
+    refused(judged, "stale: 6[01] min old, at most 60 min")
+
+
+def test_other_settings(judged: World) -> None:
+    bounds = judged.migration.settings.bounds.model_copy(update={"arrival_s": 61.0})
+    judged.migration = replace(
+        judged.migration, settings=judged.migration.settings.model_copy(update={"bounds": bounds})
+    )
+    refused(judged, "migration.toml has changed since it was judged")
+
+
+def test_another_version_of_the_suite(judged: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "VERSION", "9.9.9")
+    refused(judged, "judged by mxgate .*, this is 9.9.9")
+
+
+def test_other_systems(judged: World) -> None:
+    judged.identity = "live:two"
+    refused(judged, "judged of other systems .lab:one, these are live:two.")
+
+
+def test_another_hand(judged: World) -> None:
+    """The difference is told, and once it is put back the verdict counts again."""
+    was = judged.present["MX pilot.example.net"]
+    judged.present["MX pilot.example.net"] = "300 10 elsewhere.example.net"
+    refused(judged, "another hand: MX pilot.example.net: was 300 10 mail.* is 300 10 elsewhere")
+    judged.present["MX pilot.example.net"] = was
+    judged.require("switch_mx", PILOT)
+
+
+def test_a_new_run_voids_the_old_verdict(judged: World) -> None:
+    """Also one that is killed before it has judged anything."""
+    judged.session(PHASE3).open_stage("phase3")
+    refused(judged, "not judged, or is being judged anew")
+
+
+# What the gate's own scripts change -------------------------------------------------------------------------------
+
+
+def ran(world: World, script: str, after: str | None, *, gate: Gate = Gate.PHASE3, domain: str = PILOT) -> None:
+    """A script begins to write, and the present becomes AFTER; without AFTER it is killed half-way."""
+    about = {"script": script, "gate": gate.value, "run": script + str(after), "plan": "p"}
+    about["before"] = digest_of(world.present)
+    world.migration.store.record("run", domain, **about)
+    world.present["MX pilot.example.net"] = after or "half-way"
+    if after:
+        world.migration.store.record("run", domain, **about, after=digest_of(world.present))
+
+
+def test_what_its_own_scripts_changed_is_allowed(judged: World) -> None:
+    ran(judged, "switch_mx", "300 10 route1.mx.cloudflare.net")
+    judged.require("switch_mx", PILOT)
+    judged.present["EC2's instance"] = "stopped"
+    refused(judged, "another hand: EC2's instance: was nothing; is stopped")
+
+
+def test_what_another_gates_script_changed_is_not(judged: World) -> None:
+    ran(judged, "stop_ec2", "300 10 route1.mx.cloudflare.net", gate=Gate.PHASE4, domain="")
+    refused(judged, "another hand")
+
+
+def test_a_change_before_its_own_scripts_ran_stays_one(judged: World) -> None:
+    """Somebody wrote, and then the script (by override): what stands was never judged."""
+    judged.present["EC2's instance"] = "stopped"
+    ran(judged, "switch_mx", "300 10 route1.mx.cloudflare.net")
+    refused(judged, "another hand")
+
+
+def test_a_killed_run_may_be_finished_by_the_same_script(world: World) -> None:
+    phase2 = Stage(Gate.PHASE2, (PILOT,), "phase2")
+    world.judge(phase2, came_out(phase2, Verdict.PASS))
+    ran(world, "merge_spf", None, gate=Gate.PHASE2)
+    world.require("merge_spf", PILOT)
+    refused(world, "another hand", "lower_ttl", PILOT)
+    ran(world, "merge_spf", "finished", gate=Gate.PHASE2)
+    world.require("lower_ttl", PILOT)
+    world.present["MX pilot.example.net"] = "elsewhere"
+    refused(world, "another hand", "merge_spf", PILOT)

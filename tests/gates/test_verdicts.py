@@ -1,0 +1,156 @@
+"""What a gate makes of its scenarios, what it stores, and the exit status."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
+from fixtures.gates import Gate
+from fixtures.gates.outcome import Outcome
+from fixtures.gates.progress import Stage
+from fixtures.gates.session import GateClosed
+from fixtures.settings import Waiver
+from tests.gates.conftest import OTHER, PILOT, World, came_out
+
+PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
+PHASE2 = Stage(Gate.PHASE2, (PILOT, OTHER), "phase2")
+ABSENT = Finding("TLSA", Verdict.ABSENT, "a record", "none, by the settings' word")
+
+
+def ended(stage: Stage, error: BaseException | None, *tags: str, waivers: tuple[Waiver, ...] = ()) -> Outcome:
+    outcome = came_out(stage, Verdict.NOT_RUN, *tags)
+    outcome.conclude(error, waivers)
+    return outcome
+
+
+def waiver(expectation: str, days: int) -> Waiver:
+    expires = date.today() + timedelta(days=days)  # noqa: DTZ011 - as the operator's calendar has it
+    return Waiver(id=expectation, owner="postmaster", reason="known, and accepted until then", expires=expires)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "opens"),
+    [
+        (None, Verdict.PASS, True),
+        (Absent("claim", (ABSENT,)), Verdict.ABSENT, True),
+        (Judged("claim", (failed("a", "b", "c"),)), Verdict.FAIL, False),
+        (Inconclusive("claim", (unknown("a", "b", "time-out"),)), Verdict.INCONCLUSIVE, False),
+        (OSError("our own fault"), Verdict.INCONCLUSIVE, False),
+    ],
+    ids=["pass", "absent", "fail", "inconclusive", "our own fault"],
+)
+def test_how_a_scenario_ends(world: World, error: BaseException | None, verdict: Verdict, *, opens: bool) -> None:
+    outcome = ended(PHASE1, error)
+    assert outcome.verdict is verdict
+    result = world.judge(PHASE1, ended(PHASE1, None), outcome)
+    assert result.open is opens
+    stored = world.migration.store.verdict("phase1", "")
+    assert stored is not None
+    assert stored.verdict == ("pass" if opens else verdict)
+    assert stored.body == {"judged": {"N-1": verdict.value}}
+
+
+def test_one_domain_of_two(world: World) -> None:
+    """The pilot may go on although the other domain may not; what speaks of no domain counts against both."""
+    members = (passed("MX", "as it should be", domain=PILOT), failed("MX", "that", "this", domain=OTHER))
+    result = world.judge(PHASE2, ended(PHASE2, None), ended(PHASE2, Judged("claim", members)))
+    assert result.verdicts == {PILOT: Verdict.PASS, OTHER: Verdict.FAIL}
+    both = (*members, failed("Dell", "that", "this"))
+    result = world.judge(PHASE2, ended(PHASE2, Judged("claim", both)))
+    assert result.verdicts == {PILOT: Verdict.FAIL, OTHER: Verdict.FAIL}
+
+
+def test_no_domain_passes_by_another_ones_failure(world: World) -> None:
+    """A scenario that ended before it came to the other domain has not judged that."""
+    result = world.judge(PHASE2, ended(PHASE2, Judged("claim", (failed("MX", "that", "this", domain=OTHER),))))
+    assert result.verdicts == {PILOT: Verdict.FAIL, OTHER: Verdict.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("waivers", "tags", "opens"),
+    [
+        ((waiver("N-1", 0),), ("N-1",), True),
+        ((waiver("N-1", -1),), ("N-1",), False),
+        ((waiver("N-2", 9),), ("N-1",), False),
+        ((waiver("N-1", 9),), ("N-1", "N-2"), False),
+        ((waiver("N-1", 9), waiver("N-2", 9)), ("N-1", "N-2"), True),
+        ((waiver("N-1", 9),), ("P2.1",), False),
+    ],
+    ids=["until today", "expired", "another id", "one of two ids", "both ids", "no id"],
+)
+def test_waivers(world: World, waivers: tuple[Waiver, ...], tags: tuple[str, ...], *, opens: bool) -> None:
+    outcome = ended(PHASE1, Judged("claim", (failed("a", "b", "c"),)), *tags, waivers=waivers)
+    assert (outcome.verdict is Verdict.WAIVED) is opens
+    assert ("postmaster: known" in outcome.waiver) is opens
+    assert world.judge(PHASE1, outcome).open is opens
+
+
+def test_nothing_judged_opens_nothing(world: World) -> None:
+    result = world.judge(PHASE1)
+    assert not result.open
+    assert "no scenario was judged" in result.reasons
+
+
+@pytest.mark.parametrize("why", ["-k", "a crash"])
+def test_a_partial_run_stores_no_verdict(world: World, why: str) -> None:
+    world.judge(PHASE1, came_out(PHASE1, Verdict.PASS))
+    run = world.session(PHASE1)
+    run.selected["phase1"] = 1 if why == "-k" else 2
+    run.partial["phase1"] = why == "-k"
+    run.open_stage("phase1")
+    run.add(came_out(PHASE1, Verdict.PASS))
+    assert "a partial run: no verdict is stored" in run.conclude(PHASE1).reasons
+    assert world.migration.store.verdict("phase1", "") is None
+    assert run.exit_code == 2
+
+
+def test_what_changes_while_it_is_judged(world: World) -> None:
+    run = world.session(PHASE1)
+    run.selected["phase1"] = 1
+    run.open_stage("phase1")
+    world.present["EC2's instance"] = "stopped"
+    run.add(came_out(PHASE1, Verdict.PASS))
+    result = run.conclude(PHASE1)
+    assert result.verdicts == {"": Verdict.INCONCLUSIVE}
+    assert "changed meanwhile" in result.reasons[0]
+
+
+@pytest.mark.parametrize(("verdict", "status"), [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.INCONCLUSIVE, 1)])
+def test_exit_status(world: World, verdict: Verdict, status: int) -> None:
+    run = world.session(PHASE1)
+    run.selected["phase1"] = 1
+    assert run.exit_code == 2
+    run.open_stage("phase1")
+    run.add(came_out(PHASE1, verdict))
+    run.conclude(PHASE1)
+    assert run.exit_code == status
+
+
+def test_after_a_closed_gate_nothing_is_done(world: World) -> None:
+    done: list[str] = []
+    run = world.session(PHASE1, PHASE2, after=lambda stage: done.append(stage.label))
+    for stage, verdict in ((PHASE1, Verdict.PASS), (PHASE2, Verdict.FAIL)):
+        run.selected[stage.label] = 1
+        run.open_stage(stage.label)
+        run.add(came_out(stage, verdict))
+    run.close_stage("phase1")
+    with pytest.raises(GateClosed, match=r"(?s)CLOSED: phase2.*No, for .*against it: A claim .N-1.: fail"):
+        run.close_stage("phase2")
+    assert (done, run.closed_by, run.exit_code) == (["phase1"], "gate phase2", 1)
+
+
+def test_a_script_that_fails_behind_an_open_gate_ends_the_run(world: World) -> None:
+    def broken(_stage: Stage) -> None:
+        raise RuntimeError("the script ended with 1")
+
+    run = world.session(PHASE1, PHASE2, after=broken)
+    run.selected["phase1"] = 1
+    run.open_stage("phase1")
+    run.add(came_out(PHASE1, Verdict.PASS))
+    with pytest.raises(RuntimeError):
+        run.close_stage("phase1")
+    assert run.closed_by == "what follows gate phase1"
+    assert run.trouble == ["the script ended with 1"]
+    assert run.exit_code == 1
