@@ -91,7 +91,7 @@ class Script:
 def run(script: Script, arguments: list[str] | None = None) -> int:
     """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
     options = _parser(script).parse_args(arguments)
-    options.given = [each for each in (sys.argv[1:] if arguments is None else arguments) if each != "--json"]
+    options.given = _without_digest(sys.argv[1:] if arguments is None else arguments)
     try:
         migration = open_migration(options.config)
         domain = migration.settings.domain(options.domain).name if options.domain else ""
@@ -110,6 +110,12 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
         return _fail(script, error, REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
+
+
+def _without_digest(arguments: list[str]) -> list[str]:
+    """The arguments that a plan's command repeats: not --json, and no digest that was asked for before."""
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
 
 
 def digest(writes: Iterable[Write]) -> str:

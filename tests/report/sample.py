@@ -74,7 +74,7 @@ OLD = "10 mail.webmakeprofit.org"
 
 
 def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: ScenarioRun) -> GateRun:
-    return GateRun(which.value, TABLE[which].question, domain, verdict, NOW, scenarios)
+    return GateRun(which.value, TABLE[which].question, NOW, {domain: verdict}, scenarios)
 
 
 def good(domain: str) -> ScenarioRun:

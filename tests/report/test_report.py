@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -14,8 +15,11 @@ from urllib.parse import quote
 import pytest
 
 from fixtures import evidence
+from fixtures.evidence import Verdict, failed, passed
+from fixtures.gates import Gate
 from fixtures.report import render, render_markdown_checklist, write
-from fixtures.report.model import Decision, RunReport
+from fixtures.report.exhibits import Exhibits
+from fixtures.report.model import Decision, Override, RunReport
 from fixtures.report.text import plain, span
 from tests.report import sample
 
@@ -119,6 +123,41 @@ def test_what_fails_is_open_and_what_holds_is_folded() -> None:
     page = render(sample.report())
     assert re.search(r"<details open><summary><span class=\"v v-fail\">", page)
     assert not re.search(r"<details open><summary><span class=\"v v-pass\">", page)
+
+
+def test_evidence_is_printed_once_and_referred_to() -> None:
+    look = sample.mx(sample.PILOT, "1.1.1.1", sample.OLD)
+    later = replace(look, at=look.at + 3600, took_ms=9.0)
+    broken = replace(look, answer=sample.NEW, transcript="x" * 5000)
+    exhibits = Exhibits()
+    first = exhibits.sheet([passed(name, "as expected", look) for name in ("a", "b", "c")])
+    assert [each.number for each in first.exhibits] == [1]
+    assert [row.members for row in first.rows] == [[("a", (1,)), ("b", (1,)), ("c", (1,))]]
+    again = exhibits.sheet([passed("a", "as expected", later), failed("d", "old", "new", broken)])
+    assert [row.members for row in again.rows] == [[("d", (2,))], [("a", (1,))]], "the worst comes first"
+    assert [(each.number, each.transcript) for each in again.exhibits] == [(2, broken.transcript)]
+    same = exhibits.sheet([failed("a", "new", "old", look), failed("d", "old", "new", broken)])
+    assert [each.number for each in same.exhibits] == [3, 4], "what fails is printed where it fails"
+
+
+def test_a_report_of_many_like_looks_stays_small() -> None:
+    looks = [sample.smtp(f"192.0.2.{n}", "554 5.7.1 Access denied") for n in range(60)]
+    findings = [passed(f"form {n}", "554", look, domain=sample.PILOT) for n, look in enumerate(looks)]
+    gates = tuple(
+        sample.gate(Gate.PHASE2, sample.PILOT, Verdict.PASS, sample.scenario("s", "A-6", Verdict.PASS, *findings))
+        for _ in range(13)
+    )
+    report = replace(sample.report(decision=Decision.GO), gates=gates)
+    assert len(render(report)) < 400_000
+    assert report.evidence_json().count("Access denied") == 2 * 60
+
+
+def test_many_overrides_are_folded() -> None:
+    some = tuple(Override("lower_ttl", f"d{n}.example", "the lab is stood at a later gate", 0) for n in range(9))
+    page = render(replace(sample.report(), overrides=some))
+    assert "9 overrides" in page
+    assert "<summary>and 4 more</summary>" in page
+    assert not Reading(page).faults
 
 
 def test_the_charts_show_every_message_that_is_missing() -> None:

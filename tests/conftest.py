@@ -1,0 +1,42 @@
+"""What several of the project's own tests use: commands as an operator types them, and what a bad one must come to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+COMMAND_S_MAX = 120
+
+
+def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m ARGV`` at the project's top, without the settings of whoever runs the tests."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
+    return subprocess.run(
+        [*before, sys.executable, "-m", *argv],
+        cwd=PROJECT,
+        env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_S_MAX,
+    )
+
+
+def features(*options: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``pytest features/`` with OPTIONS."""
+    return python("pytest", "features/", "-q", *options, before=before, **environment)
+
+
+def told(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+    """It ended with STATUS and one clear message that has WORDS: no traceback, and nothing was judged."""
+    said = done.stdout + done.stderr
+    assert done.returncode == status, said[-3000:]
+    assert "Traceback" not in said and "INTERNALERROR" not in said and "Error:" not in said, said[-3000:]
+    assert len(said.strip().splitlines()) <= 40, said[-3000:]
+    for word in words:
+        assert word in said, f"no word of {word!r} in:\n{said[-3000:]}"

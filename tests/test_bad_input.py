@@ -1,0 +1,138 @@
+"""Bad input where nothing stands: exit status 2, one clear message with the way out, and nothing written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.lab.world import standing
+from tests.conftest import NOBODY, PROJECT, features, python, told
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
+MINIMAL = """\
+target = "live"
+pilot = "pilot.example.net"
+[[domains]]
+name = "pilot.example.net"
+delivery = "dell.pilot.example.net"
+mailboxes = ["alice"]
+[dell]
+name = "dell.example.net"
+ipv4 = "198.51.100.10"
+transport = { host = "198.51.100.10" }
+networks = ["127.0.0.0/8"]
+imap_host = "198.51.100.10"
+[ec2]
+region = "ap-northeast-1"
+instance_id = "i-0123456789abcdef0"
+name = "mail.example.net"
+ipv4 = "203.0.113.20"
+seen_by_dell_as = "100.64.10.1"
+transport = { host = "203.0.113.20" }
+[cloudflare]
+account_id = "00000000000000000000000000000000"
+[[resolvers]]
+name = "quad9"
+address = "9.9.9.9"
+[store]
+url = "sqlite:///STORE"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    """A good file to spoil. Whatever the bad input was, no store comes of it, no lab, and no report."""
+    labs, reports = standing(), sorted((PROJECT / "reports").iterdir())
+    file = tmp_path / "migration.toml"
+    file.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    yield file
+    assert sorted(tmp_path.iterdir()) == [file]
+    assert standing() == labs
+    assert sorted((PROJECT / "reports").iterdir()) == reports
+
+
+@pytest.mark.parametrize(
+    ("was", "is_", "words"),
+    [
+        ('imap_host = "198', 'imap_host "198', ["not valid TOML (half written?)", "line 12"]),
+        (MINIMAL[MINIMAL.index("[cloudflare]") :], "", ["cloudflare: Field required", "resolvers: Field required"]),
+        ('region = "ap-northeast-1"\n', "", ["ec2.region: Field required"]),
+        ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
+        ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
+        ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
+        ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "X3"]),
+        ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
+        ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
+    ],
+    ids=["broken", "half written", "key left out", "placeholder", "pilot", "unknown key", "X3", "store", "no folder"],
+)
+def test_settings(config: Path, was: str, is_: str, words: list[str]) -> None:
+    config.write_text(config.read_text(encoding="utf-8").replace(was, is_), encoding="utf-8")
+    told(features("--config", str(config)), 2, *words)
+    told(python("scripts.lower_ttl", "--config", str(config), "--domain", "pilot.example.net"), 2, *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "README.md"]),
+        (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
+        (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
+        (["--rehearse", "--gate", "phase1"], ["leave out --gate and --config"]),
+        (["--gate", "phase1", "--lab", "none-of-these"], ["no lab named", "scripts/lab up --name none-of-these"]),
+    ],
+)
+@pytest.mark.usefixtures("config")
+def test_options(options: list[str], words: list[str]) -> None:
+    told(features(*options), 2, *words)
+
+
+@pytest.mark.usefixtures("config")
+def test_a_gate_that_there_is_not() -> None:
+    """In pytest's own words, with its own status for them."""
+    told(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "'phase1', 'phase2'")
+
+
+@pytest.mark.usefixtures("config")
+def test_no_podman() -> None:
+    told(features("--rehearse", PATH="/nowhere"), 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
+
+
+@ROOT
+@pytest.mark.usefixtures("config")
+def test_no_root(tmp_path: Path) -> None:
+    """Of a rehearsal, and of a lab by hand; live use asks for none."""
+    readable = python("pytest", "--version", before=NOBODY)
+    if readable.returncode != 0:
+        pytest.skip("nobody may not read this checkout")
+    told(features("--rehearse", before=NOBODY), 2, "the lab needs root", "sudo")
+    told(python("scripts.lab_cli", "up", "--name", "rootless", before=NOBODY), 2, "the lab needs root")
+
+
+def test_scripts(config: Path) -> None:
+    ours, theirs = "pilot.example.net", "nobody.example.net"
+    given = ["--config", str(config)]
+    told(python("scripts.switch_mx", *given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
+    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in migration.toml", ours)
+    done = python("scripts.switch_mx", *given, "--domain", ours, "--apply", "0" * 12, "--override", "short")
+    told(done, 2, "--override: expected a reason of at least ten characters")
+
+
+def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
+    """Without a token nothing can be read, so nothing is judged, planned or written."""
+    store = config.with_name("store.sqlite")
+    told(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
+    done = python("scripts.lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
+    told(done, 1, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN")
+    for file in config.parent.glob("store.sqlite*"):  # opened, as it must be to know how far the migration is
+        assert file.name.startswith(store.name)
+        file.unlink()
+
+
+def test_the_labs_settings_are_good() -> None:
+    """What is spoilt above is good before."""
+    assert settings_without_a_lab().target == "lab"
