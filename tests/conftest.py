@@ -36,7 +36,8 @@ def told(done: subprocess.CompletedProcess[str], status: int, *words: str) -> No
     """It ended with STATUS and one clear message that has WORDS: no traceback, and nothing was judged."""
     said = done.stdout + done.stderr
     assert done.returncode == status, said[-3000:]
-    assert "Traceback" not in said and "INTERNALERROR" not in said and "Error:" not in said, said[-3000:]
+    for noise in ("Traceback", "INTERNALERROR", "Error:"):
+        assert noise not in said, said[-3000:]
     assert len(said.strip().splitlines()) <= 40, said[-3000:]
     for word in words:
         assert word in said, f"no word of {word!r} in:\n{said[-3000:]}"

@@ -49,7 +49,7 @@ def test_how_a_scenario_ends(world: World, error: BaseException | None, verdict:
     stored = world.migration.store.verdict("phase1", "")
     assert stored is not None
     assert stored.verdict == ("pass" if opens else verdict)
-    assert stored.body == {"judged": {"N-1": verdict.value}}
+    assert stored.body == {"judged": {"N-1": stored.verdict}}
 
 
 def test_one_domain_of_two(world: World) -> None:

@@ -1,0 +1,82 @@
+"""One gate against a standing lab: bad input judges nothing, and a gate says the same however it is asked."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests.conftest import features, python, told
+
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
+
+
+def stored(lab: Lab, columns: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(lab.folder / "operator/store.sqlite") as db:
+        return db.execute(f"select {columns} from verdicts order by id").fetchall()
+
+
+def test_domains_that_do_not_fit(phase3: Lab) -> None:
+    given = ["--lab", phase3.name]
+    told(features(*given, "--gate", "phase1", "--domain", PILOT), 2, "the whole migration: leave out --domain")
+    done = features(*given, "--gate", "phase3", "--domain", "nobody.example.net")
+    told(done, 2, "--domain nobody.example.net: not in migration.toml", PILOT)
+    assert stored(phase3, "id") == []
+
+
+def test_a_domain_that_is_not_on_the_account(phase3: Lab, tmp_path: Path) -> None:
+    text = (phase3.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    text = text.replace("fx-trader-life.com", "not-ours.net")
+    config = tmp_path / "migration.toml"
+    config.write_text(
+        text.replace(f"{phase3.folder}/operator/store.sqlite", f"{tmp_path}/store.sqlite"), encoding="utf-8"
+    )
+    done = inside(phase3, "-m", "pytest", "features/", "-q", "--gate", "phase2", "--config", str(config))
+    told(done, 2, "nothing was judged: not-ours.net: the account", PILOT)
+    with sqlite3.connect(tmp_path / "store.sqlite") as db:
+        assert not db.execute("select * from verdicts").fetchall()
+
+
+def inside(lab: Lab, *argv: str) -> subprocess.CompletedProcess[str]:
+    return python("scripts.lab_cli", "shell", "--name", lab.name, "operator", "--", sys.executable, *argv)
+
+
+def test_a_digest_of_another_plan(phase3: Lab) -> None:
+    """Refused, with the plan as it is now, and how to make that one."""
+    done = inside(phase3, "-m", "scripts.switch_mx", "--domain", PILOT, "--apply", "0" * 12)
+    told(done, 1, "the plan is no longer 000000000000", f"scripts.switch_mx --domain {PILOT} --apply ")
+    assert done.stdout.count("--apply") == 1
+
+
+def test_the_name_of_a_lab_that_stands(phase3: Lab) -> None:
+    done = python("scripts.lab_cli", "up", "--name", phase3.name)
+    told(done, 2, "stands already", f"scripts/lab down --name {phase3.name}", "--name")
+
+
+def test_the_same_verdict_each_time_and_with_several_workers(phase3: Lab) -> None:
+    """Verdict, what it binds, and each id's outcome; the one before is void. A part of the gate stores none."""
+    for several in ([], ["-n", "2"], []):
+        done = features("--lab", phase3.name, "--gate", "phase3", *several)
+        assert done.returncode == 0, done.stdout[-3000:]
+    kept = stored(phase3, "gate, domain, verdict, target, settings, suite, present, body, void")
+    assert [row[-1] for row in kept] == [1, 1, 0]
+    assert {row[:-1] for row in kept} == {kept[0][:-1]}
+    assert kept[0][:3] == ("phase3", PILOT, "pass")
+
+    part = features("--lab", phase3.name, "--gate", "phase3", "-k", "spf or recipients")
+    assert part.returncode == 2, part.stdout[-3000:]
+    assert "a partial run: no verdict is stored" in part.stdout
+    assert [row[0] for row in stored(phase3, "void")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("several", [[], ["-n", "2"]], ids=["one process", "two workers"])
+def test_a_closed_gate(phase3: Lab, several: list[str]) -> None:
+    """Another than the pilot may not move yet; the exit status says closed."""
+    done = features("--lab", phase3.name, "--gate", "phase3", "--domain", OTHER, *several)
+    assert done.returncode == 1, done.stdout[-3000:]
+    assert f"phase3  {OTHER}" in done.stdout
+    assert stored(phase3, "domain, verdict")[-1] == (OTHER, "fail")
