@@ -11,12 +11,13 @@ try:
     from fixtures.gates import Gate
     from fixtures.target import Target, TargetError, resolve
 except ModuleNotFoundError as missing:
-    pytest.exit(
+    print(
         f"mxgate is not set up for this Python ({sys.executable}): {missing.name} is missing.\n"
         "Run scripts/rehearse once (it sets up what is missing and says first what that is),\n"
         "then use .venv/bin/pytest features/",
-        returncode=2,
+        file=sys.stderr,
     )
+    sys.exit(2)
 
 STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*_steps.py"))
 pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.plugin", *(f"steps.{name}" for name in STEPS)]
