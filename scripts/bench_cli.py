@@ -71,6 +71,7 @@ def measure() -> Iterator[Figure]:
         yield tried("300 questions for an MX", lambda: benchmarks.questions(lab))
         yield tried("40 clients up to RCPT", lambda: benchmarks.clients(lab))
         yield tried("a log of 200,000 lines", lambda: benchmarks.log(lab))
+        yield tried("200 messages are handed over", lambda: benchmarks.sending(lab))
         yield tried("an arrival is seen after it was saved", lambda: benchmarks.arrival(ARRIVAL_S_MAX))
     finally:
         down_s = timed(lambda: down(NAME))

@@ -13,9 +13,11 @@ from fixtures.loop import gather, run
 from fixtures.migration import open_migration
 from fixtures.probes import delivery, dns, maillog
 from fixtures.probes.clients import player
-from fixtures.probes.smtp import Knock, probe_all
+from fixtures.probes.message import Letter
+from fixtures.probes.smtp import Knock, aprobe, probe_all
 
 Measured = tuple[float, str, float | None, float | None]
+SENT, ARRIVALS = 200, 7
 QUESTIONS, CLIENTS, AT_ONCE, MESSAGES, LINES_EACH = 300, 40, 20, 28_572, 7
 GATE_S_MAX, PEER_S_MAX = 120, 60
 PROJECT = Path(__file__).parents[1]
@@ -81,13 +83,34 @@ def log(lab: Lab) -> Measured:
     return took, "pflogsumm", theirs, None
 
 
-def arrival(bound_s: float) -> Measured:
-    """The median of how long after Dovecot's save the probe knows of a message, by IMAP's IDLE."""
+def sending(lab: Lab) -> Measured:
+    """Small messages into one server, ten at once, each over a connection of its own, beside smtp-source."""
     migration = open_migration()
-    sent = delivery.from_outside(migration, migration.settings.addresses())
-    copies = [copy for each in delivery.arrivals(migration, sent) for copy in each.copies]
+    there = migration.settings.outside_mailbox
+    sender, sink = migration.settings.senders[0], there.relay_sink if there else ""
+    theirs = _peer(
+        lab, "operator", f"smtp-source -d -s 10 -m {SENT} -l 600 -f {sender.address} -t {sink} {sender.host}:25"
+    )
+    letters = [Letter(sender.address, (sink,), "bench").write() for _ in range(SENT)]
+    begun = time.perf_counter()
+    told = run(gather((aprobe(Knock(sender.host), letter) for letter in letters), 10))
+    took = time.perf_counter() - begun
+    if refused := [each for each in told if not each.queued]:
+        raise RuntimeError(f"{len(refused)} of {SENT} were not taken: {refused[0].outcome}")
+    return took, "smtp-source, 10 at once", theirs, None
+
+
+def arrival(bound_s: float) -> Measured:
+    """The median of how long after Dovecot's save the probe knows of a message, one message at a time."""
+    migration = open_migration()
+    copies = [
+        copy
+        for address in list(migration.settings.addresses())[:ARRIVALS]
+        for each in delivery.arrivals(migration, delivery.from_outside(migration, (address,)))
+        for copy in each.copies
+    ]
     if not copies:
-        raise RuntimeError(f"none of {len(sent)} messages arrived")
+        raise RuntimeError(f"none of {ARRIVALS} messages arrived")
     return statistics.median(copy.seen_at - copy.kept.saved_at for copy in copies), "", None, bound_s
 
 

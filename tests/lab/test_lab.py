@@ -36,11 +36,11 @@ def machine() -> str:
     return "\n".join([*shown, *kept, *mounts])
 
 
-def until(wanted: Callable[[], bool], what: str) -> None:
+def until(wanted: Callable[[], bool], what: str, seconds: float = EVENT_S_MAX) -> None:
     """Wait for an event."""
-    deadline = time.monotonic() + EVENT_S_MAX
+    deadline = time.monotonic() + seconds
     while not wanted():
-        assert time.monotonic() < deadline, f"not within {EVENT_S_MAX} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)
 
 

@@ -1,0 +1,64 @@
+"""Every fault of the catalogue turns its scenario red, that one alone of its expectation's, and for the stated reason.
+
+The lab goes from gate to gate. At each one what belongs there is green before anything is planted, and again when the
+last fault was taken back: the first look at the next gate would show what was left.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import pytest
+
+from fixtures.gates import Gate
+from fixtures.lab.faults import Fault, catalogue, planted
+from tests.faults.conftest import Walk, keyword
+
+GATES = {gate: tuple(faults) for gate, faults in groupby(catalogue(), key=lambda fault: fault.at)}
+ITEMS = [
+    pytest.param(gate, fault, id=f"{gate}: {fault.id if fault else 'nothing planted'}")
+    for gate, faults in GATES.items()
+    for fault in (None, *faults)
+]
+
+
+@pytest.mark.parametrize(("gate", "fault"), ITEMS)
+def test_it_turns_its_own_scenario_red(
+    walk: Walk, request: pytest.FixtureRequest, gate: Gate, fault: Fault | None
+) -> None:
+    everything = request.config.getoption("--all-faults", default=False)
+    if not everything and not any(each.quick for each in ([fault] if fault else GATES[gate])):
+        pytest.skip("one of those that are planted with --all-faults")
+    walk.to(gate)
+    if fault is None:
+        _nothing_is_red(walk, gate, everything=everything)
+        return
+    with planted(walk.lab, fault):
+        told = walk.judge(fault.gate, keyword(fault.scenario), fault.domain)
+    assert told.rows, told.output[-3000:]
+    wanted = [row for row in told.rows if fault.row in row.name]
+    red = [row.name for row in told.red]
+    assert red == [row.name for row in wanted], f"red: {red}\n{told.output[-6000:]}"
+    for row in wanted:
+        assert f": {fault.verdict} for " in row.message or fault.verdict == "inconclusive" == _could_not(row.message)
+        missing = [words for words in fault.says if words not in row.message]
+        assert not missing, f"no word of {missing} in:\n{row.message[:6000]}"
+
+
+def _could_not(message: str) -> str:
+    return "inconclusive" if message.startswith("could not judge: ") else ""
+
+
+def _nothing_is_red(walk: Walk, gate: Gate, *, everything: bool) -> None:
+    scenarios = {keyword(each.scenario) for each in GATES[gate] if each.gate is gate and (everything or each.quick)}
+    told = walk.judge(gate, " or ".join(sorted(scenarios)))
+    assert len(told.rows) >= len(scenarios), told.output[-3000:]
+    assert not told.red, told.output[-6000:]
+
+
+def test_a_fault_for_each_expectation_that_has_scenarios() -> None:
+    """Z-4. What is judged by several scenarios needs one for each."""
+    from tests.reading import scenarios_of_gates
+
+    missing = scenarios_of_gates() - {fault.scenario for fault in catalogue()}
+    assert not missing
