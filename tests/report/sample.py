@@ -57,7 +57,9 @@ def smtp(client: str, reply: str) -> Evidence:
     )
 
 
-def scenario(name: str, ids: str, verdict: Verdict, *findings: Finding, error: str = "", stage: str = "gate") -> ScenarioRun:
+def scenario(
+    name: str, ids: str, verdict: Verdict, *findings: Finding, error: str = "", stage: str = "gate"
+) -> ScenarioRun:
     steps = (
         StepRun("Given", "the settings of this migration", Verdict.PASS, 0.001),
         StepRun("When", "every member is asked", Verdict.PASS, 0.21),
@@ -78,7 +80,10 @@ def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: ScenarioRun) ->
 
 
 def good(domain: str) -> ScenarioRun:
-    findings = [passed(f"{domain} at {name}", OLD, mx(domain, at, OLD)) for name, at in (("fresh", "1.1.1.1"), ("stale", "8.8.8.8"))]
+    findings = [
+        passed(f"{domain} at {name}", OLD, mx(domain, at, OLD))
+        for name, at in (("fresh", "1.1.1.1"), ("stale", "8.8.8.8"))
+    ]
     return scenario("Before its switch the MX is EC2 everywhere", "N-1 P2.1", Verdict.PASS, *findings)
 
 
@@ -95,17 +100,23 @@ def bad(domain: str) -> ScenarioRun:
             hint="Compare /etc/postfix/admit.cidr with what _spf.mx.cloudflare.net publishes",
         ),
     )
-    return scenario("Email Routing's addresses are admitted", "A-2 X2 P1.2", Verdict.FAIL, *findings, error=f"Judged: {SECRET}")
+    return scenario(
+        "Email Routing's addresses are admitted", "A-2 X2 P1.2", Verdict.FAIL, *findings, error=f"Judged: {SECRET}"
+    )
 
 
 def hostile(domain: str) -> ScenarioRun:
     evidence = Evidence(f"TXT {HOSTILE}", HOSTILE, f"{HOSTILE}\n{SECRET}", HOSTILE, NOW, 3.0)
     finding = unknown(HOSTILE, "one SPF record", f"{HOSTILE} {SECRET}", evidence, domain=domain, hint=HOSTILE)
-    return scenario(f"There is one SPF record {HOSTILE}", "N-4", Verdict.INCONCLUSIVE, finding, error=f"{HOSTILE} {SECRET}")
+    return scenario(
+        f"There is one SPF record {HOSTILE}", "N-4", Verdict.INCONCLUSIVE, finding, error=f"{HOSTILE} {SECRET}"
+    )
 
 
 def drill(domain: str) -> ScenarioRun:
-    return scenario("Dell refuses to relay", "A-6 X3", Verdict.PASS, passed("route-addr", "554", domain=domain), stage="drill")
+    return scenario(
+        "Dell refuses to relay", "A-6 X3", Verdict.PASS, passed("route-addr", "554", domain=domain), stage="drill"
+    )
 
 
 def traffic(lost: int = 3) -> Balance:
@@ -171,5 +182,3 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
             TraceRow("P3.2", "MX is switched to Cloudflare's values" + text, ("N-7",), ()),
         ),
     )  # fmt: skip
-
-
