@@ -13,6 +13,7 @@ from fixtures.probes import clients, ec2
 from fixtures.probes.session import Conversation
 
 IMAGE_PREFIX = "mxgate-final-"
+State = tuple[ec2.Instance, tuple[Conversation, ...], tuple[Conversation, ...]]
 
 
 @given("the EC2 gateway", target_fixture="gateway")
@@ -22,13 +23,13 @@ def the_gateway(migration: Migration) -> str:
 
 
 @when("its state is read and its port 25 is tried from outside", target_fixture="gateway_state")
-def read_state(migration: Migration) -> tuple[ec2.Instance, tuple[Conversation, ...]]:
-    return ec2.instance(migration), clients.knock_at_ec2(migration)
+def read_state(migration: Migration) -> State:
+    return ec2.instance(migration), clients.knock_at_ec2(migration), clients.knock_at_cloudflare(migration)
 
 
 @then("it is stopped, and its port 25 is dead")
-def stopped_and_dead(expect: Expect, gateway_state: tuple[ec2.Instance, tuple[Conversation, ...]]) -> None:
-    instance, knocks = gateway_state
+def stopped_and_dead(expect: Expect, gateway_state: State) -> None:
+    instance, knocks, controls = gateway_state
     state = (
         passed(instance.id, instance.state, instance.evidence)
         if instance.state in {"stopped", "terminated"}
@@ -40,7 +41,14 @@ def stopped_and_dead(expect: Expect, gateway_state: tuple[ec2.Instance, tuple[Co
         else passed(str(told.knock), f"dead ({told.connection})", told.evidence)
         for told in knocks
     ]
-    expect("EC2 is off", [state, *ports])
+    # Where nobody's port 25 answers, a dead one shows nothing.
+    able = [
+        passed(f"the control: {told.knock}", told.banner, told.evidence)
+        if told.banner
+        else unknown(f"the control: {told.knock}", "a greeting", told.outcome, told.evidence)
+        for told in controls
+    ]
+    expect("EC2 is off", [state, *ports, *able])
 
 
 @then("numbered mail sent since then has arrived")
@@ -70,7 +78,7 @@ def ask_inventory(migration: Migration) -> ec2.Inventory:
 
 
 @then("nothing is left but an image that the operator kept by name")
-def nothing_left(expect: Expect, left: ec2.Inventory) -> None:
+def nothing_left(migration: Migration, expect: Expect, left: ec2.Inventory) -> None:
     kept = [item for item in left.items if item.kind in {"image", "snapshot"} and item.name.startswith(IMAGE_PREFIX)]
     gone = left.instance.gone
     said = f"{left.instance.state}; {len(left.items)} things left, {len(kept)} of them a final image"
@@ -87,4 +95,7 @@ def nothing_left(expect: Expect, left: ec2.Inventory) -> None:
         if item not in kept
     ]
     findings += [unknown("EC2", "every kind read", reason) for reason in left.unread]
+    if not (migration.store.snapshot("start") or {}).get("ec2", {}).get("ids"):
+        # A terminated instance doesn't say what it had: a forgotten disk would be found by nothing.
+        findings.append(unknown("EC2", "a snapshot of what belonged to it", "none"))
     expect("Nothing of EC2 is left", findings)

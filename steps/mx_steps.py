@@ -34,6 +34,8 @@ def mx_hosts_greet(expect: Expect, mx_answers: tuple[mxhosts.Asked, ...]) -> Non
 
 
 def _answers(asked: tuple[mxhosts.Asked, ...], *, accept: bool) -> Iterator[Finding]:
+    # A host that is silent where another greets is down; where none does, port 25 may be blocked for who asks.
+    heard = any(each.told.banner for each in asked)
     for each in asked:
         member, domain, told = f"{each.address.address} at {each.host} ({each.at})", each.address.domain, each.told
         holds = told.outcome.accepted if accept else bool(told.banner)
@@ -41,5 +43,6 @@ def _answers(asked: tuple[mxhosts.Asked, ...], *, accept: bool) -> Iterator[Find
         if holds:
             yield passed(member, str(told.outcome), told.evidence, expected=expected, domain=domain)
         else:
-            make = failed if told.outcome.code >= 500 else unknown
+            down = told.connection in {"refused", "dropped"} or (heard and told.connection == "silent")
+            make = failed if told.outcome.code >= 500 or down else unknown
             yield make(member, expected, str(told.outcome), told.evidence, domain=domain)

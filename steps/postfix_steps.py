@@ -32,12 +32,16 @@ def values_as_planned(
         if found is not None and _same(wanted, found):
             return passed(name, found, configuration.evidence, expected=wanted)
         hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
-        return failed(name, wanted or "(empty)", str(found), configuration.evidence, hint=hint)
+        said = "not set" if found is None else found or "(empty)"
+        return failed(name, wanted or "(empty)", said, configuration.evidence, hint=hint)
 
     findings = [judge(name, wanted, configuration.written.get(name)) for name, wanted in planned.items()]
     for service, overrides in dellplan.services(migration.settings).items():
         found = configuration.overrides.get(service, {})
         findings += [judge(f"{service}: {name}", wanted, found.get(name)) for name, wanted in overrides.items()]
+        # Whatever else of the plan this service overrides: there main.cf counts for nothing.
+        stray = (found.keys() & planned.keys()) - overrides.keys()
+        findings += [judge(f"{service}: {name}", planned[name], found[name]) for name in sorted(stray)]
     expect("Every parameter of the plan is in force", findings)
 
 

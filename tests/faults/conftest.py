@@ -1,4 +1,7 @@
-"""One lab for all planted faults. It goes from gate to gate, and at each one what belongs there is planted in it."""
+"""One lab for all planted faults. It goes from gate to gate, and at each one what belongs there is planted in it.
+
+The operator's plan comes first, before phase 1: a lab never goes back.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ class Walk:
         return Told(done.returncode, tuple(_rows(file)), output)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """A lab before phase 1, in which nobody waits a whole minute for mail that can't come."""
     if os.geteuid() != 0:
