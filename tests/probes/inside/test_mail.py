@@ -116,8 +116,8 @@ def test_nothing_is_marked_as_seen(migration: Migration) -> None:
 
 def test_relaying_is_refused_and_seen_where_it_is_not(migration: Migration, mark: str) -> None:
     """EC2 may not relay through Dell. An own network may, which shows that the sink would tell."""
-    gateway = clients.Client("EC2", "100.64.10.1", vantage(migration.settings, "ec2"))  # type: ignore[arg-type]
-    ours = clients.Client("webmail", "172.20.0.9", vantage(migration.settings, "dell"))  # type: ignore[arg-type]
+    gateway = clients.Client("EC2", "100.64.10.1", vantage(migration.settings, "ec2"))
+    ours = clients.Client("webmail", "172.20.0.9", vantage(migration.settings, "dell"))
     refused = relay.battery(migration, [gateway], mark, target=DELL)
     assert len(refused) == len(relay.forms()) >= 24
     assert not any(attempt.outcome.accepted for attempt in refused)
