@@ -129,6 +129,27 @@ def test_resolvers_follow_the_clock(lab: Lab) -> None:
     assert first - 1003 <= ttl() <= first - 1000
 
 
+VALIDATE = """
+import dns.dnssec, dns.message, dns.name, dns.query
+from dns.rdatatype import DNSKEY, MX, RRSIG
+zone, told = dns.name.from_text("webmakeprofit.org"), []
+for server in SERVERS:
+    ask = lambda kind: dns.query.udp_with_fallback(dns.message.make_query(zone, kind, want_dnssec=True), server, 5)[0]
+    keys, reply = ask(DNSKEY), ask(MX)
+    signature = reply.find_rrset(reply.answer, zone, 1, RRSIG, MX)
+    key = keys.find_rrset(keys.answer, zone, 1, DNSKEY)
+    dns.dnssec.validate(reply.find_rrset(reply.answer, zone, 1, MX), signature, {zone: key})
+    told.append(key[0].to_text())
+print(len(told), len(set(told)))
+"""
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_signed_zone_validates_with_one_key_at_both_servers() -> None:
+    servers = list(plan.NAMESERVERS.values())
+    assert as_operator(VALIDATE.replace("SERVERS", repr(servers))) == "2 1"
+
+
 def test_a_name_that_is_taken(lab: Lab) -> None:
     with pytest.raises(LabError, match="stands already"):
         Lab.up(lab.name)
