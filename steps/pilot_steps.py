@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import Absent, Finding, Verdict, failed, passed, unknown
@@ -9,8 +11,11 @@ from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Progress, Stage
 from fixtures.ledger.switches import first_switch, last_switch, settled
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare
+from fixtures.probes import cloudflare, dns
 from steps.cutover_steps import Switches, whole
+
+LAST_CACHE_S = 60.0
+"""A resolver may hand on an answer in its last second, and a queue use it a little later."""
 
 
 @given("the pilot, where another domain is about to be switched", target_fixture="pilot")
@@ -51,4 +56,45 @@ def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switch
     state = passed(pilot, said, routing.evidence) if ready else failed(pilot, "ready", said, routing.evidence)
     aborts = migration.store.recorded("abort rule", pilot, last_switch(migration, pilot) or 0)
     met = [failed(f"{pilot}: {a['rule']}", "no abort rule met", str(a["found"])) for a in aborts]
-    expect("The pilot has been well", [state, *met, *whole(ledgers, {pilot: last_switch(migration, pilot)})])
+    served = [*_mx(migration, pilot), *_rules(migration, pilot, routing), *_path(migration, pilot, ledgers)]
+    expect("The pilot has been well", [state, *met, *served, *whole(ledgers, {pilot: last_switch(migration, pilot)})])
+
+
+def _mx(migration: Migration, pilot: str) -> Iterator[Finding]:
+    """N-7: every server and resolver names Cloudflare's hosts alone."""
+    assigned = cloudflare.assigned_mx(migration, pilot)
+    for answer in dns.ask_everywhere(migration, pilot, "MX"):
+        member, expected = f"{pilot} at {answer.server}", ", ".join(assigned)
+        if answer.error:
+            yield unknown(member, expected, answer.error, answer.evidence)
+        else:
+            make = Verdict.PASS if set(answer.hosts) == set(assigned) else Verdict.FAIL
+            yield Finding(member, make, expected, answer.evidence.answer, "", (answer.evidence,))
+
+
+def _rules(migration: Migration, pilot: str, routing: cloudflare.Routing) -> Iterator[Finding]:
+    """C-1, C-2: each address has one enabled rule to its own destination, which is verified."""
+    known = cloudflare.destinations(migration)
+    for address in migration.settings.addresses((pilot,)):
+        rules = [rule for rule in routing.rules if rule.address == address.address and rule.enabled]
+        there = known.find(address.destination)
+        right = len(rules) == 1 and rules[0].destinations == (address.destination,) and there and there.verified
+        said = f"{len(rules)} enabled rules, destination {'verified' if there and there.verified else 'not verified'}"
+        make = Verdict.PASS if right else Verdict.FAIL
+        expected = f"one enabled rule to {address.destination}, verified"
+        yield Finding(address.address, make, expected, said, "", (routing.evidence, known.evidence))
+
+
+def _path(migration: Migration, pilot: str, ledgers: Switches) -> Iterator[Finding]:
+    """E-1, E-2: since the old answer has left every cache, its numbered mail came through Cloudflare alone."""
+    caches = migration.settings.bounds.ttl_s + LAST_CACHE_S
+    for each in ledgers:
+        late = [entry for entry in each.entries if entry.injected_at > each.since + caches and entry.arrived]
+        other = [entry for entry in late if entry.path != "cloudflare"]
+        said = f"{len(late)} messages since, {len(other)} of them by another way"
+        if other:
+            yield failed(pilot, "all through Cloudflare", f"{said}: {other[0].sentence()}", each.evidence)
+        elif late:
+            yield passed(pilot, said, each.evidence)
+        else:
+            yield unknown(pilot, "numbered mail since the last cache let go", said, each.evidence)
