@@ -165,7 +165,7 @@ from time import sleep
 async def step(): pass
 clock.sleep(1)
 file.read_text()
-import smtplib
+import os, smtplib
 """
 
 
