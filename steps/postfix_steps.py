@@ -29,7 +29,7 @@ def values_as_planned(
     migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
 ) -> None:
     def judge(name: str, wanted: str, found: str | None) -> Finding:
-        if found is not None and _same(wanted, found):
+        if found is not None and dellplan.normal(wanted) == dellplan.normal(found):
             return passed(name, found, configuration.evidence, expected=wanted)
         hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
         said = "not set" if found is None else found or "(empty)"
@@ -64,8 +64,3 @@ def check_is_clean(expect: Expect, configuration: postfix.Configuration) -> None
     good = passed("postfix check", "nothing to say", configuration.evidence)
     bad = failed("postfix check", "nothing to say", configuration.check, configuration.evidence)
     expect("postfix check is clean", [bad if configuration.check else good])
-
-
-def _same(wanted: str, found: str) -> bool:
-    """Postfix takes commas and blanks alike between the items of a list."""
-    return wanted.replace(",", " ").split() == found.replace(",", " ").split()
