@@ -28,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mxgate", "gates of the migration")
     group.addoption("--gate", choices=[g.value for g in Gate], help="judge this gate alone, and change nothing")
     group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
+    group.addoption("--soak", action="store_true", help="judge a night: what is tagged @soak, as each domain stands")
+    group.addoption("--drill", action="store_true", help="in a lab: run what breaks things, and keep the record")
     group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
     group.addoption(
@@ -40,7 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
-    from fixtures.gates.plugin import SESSION, Arrange, Collect  # registered as a plugin first, for its assertions
+    from fixtures.gates.collection import Arrange
+    from fixtures.gates.plugin import Collect  # registered as a plugin first, for its assertions
+    from fixtures.gates.session import SESSION
 
     if config.option.help or _only_tests(config):
         return

@@ -69,11 +69,12 @@ class Walk:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         self.at = gate
 
-    def judge(self, gate: Gate, keyword: str = "", domain: str = "") -> Told:
-        """Judge a gate, or some of its scenarios, in a process of its own, as an operator would."""
+    def judge(self, gate: Gate | None, keyword: str = "", domain: str = "") -> Told:
+        """Judge a gate (None: the drills), or some of its scenarios, in a process of its own, as an operator would."""
         file = self.folder / "told.xml"
         file.unlink(missing_ok=True)
-        command = ["-m", "pytest", "features/", "--gate", gate.value, "--lab", self.lab.name, "-q"]
+        command = ["-m", "pytest", "features/", "--lab", self.lab.name, "-q"]
+        command += ["--gate", gate.value] if gate else ["--drill"]
         command += [f"--junitxml={file}", f"--report={self.folder / 'told.html'}"]
         command += ["-k", keyword] if keyword else []
         command += ["--domain", domain] if domain else []

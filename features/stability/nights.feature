@@ -1,0 +1,30 @@
+Feature: Quiet nights before anything is given up
+  A stop or a deletion that comes too early takes the way back with it. So every night all that matters is judged again,
+  and only an unbroken row of green nights lets the migration go on. A red night starts the row anew; one on which
+  nobody could look, or that is missing, makes it longer.
+
+  @S-1 @P4.1 @observe @before_phase4
+  Scenario: A week of green nights since the last domain was switched
+    Given the nights since the last switch
+    When they are counted
+    Then at least a week of them stands unbroken and green
+
+  @S-1 @P4.3 @observe @before_deletion
+  Scenario: Two weeks of green nights since EC2 was stopped
+    Given the nights since the stop
+    When they are counted
+    Then at least two weeks of them stand unbroken and green
+
+  @S-2 @M3 @observe @before_phase4
+  Scenario: Nothing was lost since the last domain was switched
+    Given the numbered mail since the last switch
+    When its ledger is settled
+    Then every message of it has arrived
+    And it was as quick as the settings ask
+
+  @S-2 @M3 @observe @before_deletion
+  Scenario: Nothing was lost since EC2 was stopped
+    Given the numbered mail since the stop
+    When its ledger is settled
+    Then every message of it has arrived
+    And it was as quick as the settings ask
