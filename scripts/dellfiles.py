@@ -126,6 +126,14 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
         )
 
 
+def restore(shell: Shell, path: str) -> bool:
+    """Put the newest backup in the file's place, byte for byte; False if there is none."""
+    original = _newest_backup(shell, path)
+    if original:
+        _replace(shell, path, original)
+    return bool(original)
+
+
 def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[str] = ()) -> Iterator[Write]:
     """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
 
@@ -197,9 +205,7 @@ def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, resta
         _require_service(shell, settings)
     except (CouldNotAsk, Refused) as error:
         for path in changed:
-            original = _newest_backup(shell, path)
-            if original:
-                _replace(shell, path, original)
+            restore(shell, path)
         _load(shell, restart=restart)
         names = " and ".join(changed)
         what = (

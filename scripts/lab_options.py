@@ -6,6 +6,7 @@ import argparse
 import os
 
 from fixtures.lab import plan
+from fixtures.lab.files import DELLS
 from fixtures.lab.world import MAIN
 
 GATES = ("phase1", "phase2", "phase3", "phase4", "deletion", "signoff")
@@ -39,6 +40,13 @@ def parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[common], help="make a lab and wait until all of it answers")
     up.add_argument("--seed", type=int, help="of all that is drawn by lot; printed (default: another each time)")
     up.add_argument("--at", choices=GATES, metavar="GATE", help=f"carry the migration to a gate: {', '.join(GATES)}")
+    up.add_argument(
+        "--dell",
+        choices=DELLS,
+        default=DELLS[0],
+        help="Dell's Postfix: on the host, in a container behind a userland proxy (X16), or so over IPv6 alone "
+        "(default: %(default)s)",
+    )
     up.add_argument(
         "knobs",
         nargs="*",

@@ -15,6 +15,7 @@ from fixtures.probes import cloudflare
 from fixtures.settings import Address
 from scripts.change import Job, Script, Write, run
 from scripts.guests import NOBODY, admission, guests, require_lookup, write_guests
+from scripts.routing import subaddressing
 from scripts.rules import address_rules, catch_all
 from scripts.verification import state, verify
 
@@ -30,6 +31,7 @@ def plan(job: Job) -> Iterator[Write]:
     yield from (_verification(job, each) for each in unverified)
     yield from address_rules(job)
     yield from catch_all(job)
+    yield from subaddressing(job)
     if unverified or guests(migration) != NOBODY:  # the second: a run was killed between the two
         yield admission(job, admitted=False)
 

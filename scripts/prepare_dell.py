@@ -1,7 +1,7 @@
 """Prepare Dell's Postfix to receive from Cloudflare, while EC2 goes on delivering.
 
-The operator's plan, corrected (``fixtures/dellplan.py``): backups, lookup tables, master.cf, main.cf, then a check and
-one reload or restart. If Postfix then does not serve, both files go back to what they were.
+The operator's plan, corrected (``fixtures/dellplan.py``): backups, Dovecot's quota-status, lookup tables, master.cf,
+main.cf, then a check and one reload or restart. If Postfix then does not serve, both files go back to what they were.
 
     python -m scripts.prepare_dell [--apply DIGEST]
 """
@@ -16,7 +16,7 @@ from fixtures import dellplan
 from fixtures.dellplan import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings
 from fixtures.transport import Shell, dell
-from scripts import dellfiles, postfixtext
+from scripts import dellfiles, dovecotfiles, postfixtext
 from scripts.change import Job, Refused, Script, Write, run
 
 
@@ -30,6 +30,7 @@ def plan(job: Job) -> Iterator[Write]:
     files = list(_configuration(shell, settings))
     for write in files:
         yield from dellfiles.backup(shell, write.subject)
+    yield from dovecotfiles.service(shell, settings)
     yield from tables
     yield from files
     yield from dellfiles.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))

@@ -6,6 +6,8 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare
@@ -45,6 +47,26 @@ def enable(job: Job, danger: str = "") -> Write:
         return "off" if status(job.migration, job.domain) == "off" else "enabled"
 
     return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger)
+
+
+def subaddressing(job: Job) -> Iterator[Write]:
+    """Whether ``user+detail@`` is taken by the rule of ``user@``: off as a zone comes, which loses such mail (C-5)."""
+
+    def set_to(wanted: bool) -> None:
+        zone = cloudflare.zone(job.migration, job.domain)
+        with cloudflare.asking(f"subaddressing of {job.domain}", EDIT):
+            cloudflare.client(job.migration).email_routing.edit(zone_id=zone.id, support_subaddress=wanted)
+
+    def read() -> str:
+        zone = cloudflare.zone(job.migration, job.domain)
+        with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
+            told = cloudflare.client(job.migration).email_routing.get(zone_id=zone.id)
+        return "on" if told and told.support_subaddress else "off"
+
+    wanted = job.migration.settings.domain(job.domain).plus_addresses == "mailbox"
+    now, then = read(), "on" if wanted else "off"
+    if now != then:
+        yield Write(GROUP, f"subaddressing of {job.domain}", now, then, lambda: set_to(wanted), read)
 
 
 def unlock(job: Job) -> Write:

@@ -1,26 +1,18 @@
-"""Cloudflare's verification mails: found in the mailboxes, and their links followed."""
+"""Cloudflare's verification mails: found in the mailboxes, recorded with where they came from, links followed."""
 
 from __future__ import annotations
 
-import email
-import email.policy
-import re
 import time
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare, imap
+from fixtures.probes import cloudflare, imap, verification
 from fixtures.settings import Address
 from scripts.change import Job, Refused
 
 MAIL_S, LOOK_S = 120.0, 0.1
-LINK = re.compile(r"https://[^\s\"'<>]*verif[^\s\"'<>]*")
-LINKS_MAX = 5
-"""The newest mails that are looked into; older ones hold links that were replaced."""
 
 
 def verify(job: Job, address: Address) -> None:
@@ -29,13 +21,18 @@ def verify(job: Job, address: Address) -> None:
         _wait_for_owner(job, address)
         return
     where, followed = imap.mailbox(job.migration, address.mailbox), ""
+    seen: set[str] = set()
     until = time.monotonic() + MAIL_S
     while time.monotonic() < until:
-        for link in _links(job, where, address):
-            followed = link
-            _follow(address, link)
-            if state(job.migration, address.destination) == "verified":
-                return
+        for mail in verification.mails(job.migration, address):
+            if mail.message_id not in seen:
+                seen.add(mail.message_id)
+                job.migration.store.record(verification.RECORD, address.domain, **mail.body)
+            for link in mail.links:
+                followed = link
+                _follow(address, link)
+                if state(job.migration, address.destination) == "verified":
+                    return
         time.sleep(LOOK_S)
     what = "its link was followed, and it is still not verified: open it in a browser" if followed else "no mail came"
     raise Refused(
@@ -61,20 +58,6 @@ def _wait_for_owner(job: Job, address: Address) -> None:
     open_ones = [each for each in mine if state(job.migration, each.destination) != "verified"]
     who = "\n".join(f"  {each.mailbox}: the mail to {each.destination}" for each in open_ones)
     raise Refused(f"these have to follow the link in Cloudflare's mail; then run this again:\n{who}")
-
-
-def _links(job: Job, where: imap.Mailbox, address: Address) -> Iterator[str]:
-    """Links to Cloudflare in its mails to the destination, newest first."""
-    domains = job.migration.settings.cloudflare.verification_sources
-    with imap.opened(where, "INBOX") as (client, _):
-        uids = client.search(["FROM", "cloudflare", "TO", address.destination])
-        mails = imap.whole(client, sorted(uids)[-LINKS_MAX:], "INBOX")
-    for mail in reversed(mails):
-        body = email.message_from_bytes(mail.content, policy=email.policy.default).get_body(("plain", "html"))
-        for link in LINK.findall(str(body.get_content()) if body else ""):
-            host = urlsplit(link).hostname or ""
-            if any(host == name or host.endswith(f".{name}") for name in domains):
-                yield link
 
 
 def _follow(address: Address, link: str) -> None:

@@ -8,7 +8,7 @@ from pytest_bdd import given, then, when
 
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
-from fixtures.ledger.switches import Settled, first_switch, settled
+from fixtures.ledger.switches import Settled, first_switch, last_switch, settled
 from fixtures.migration import Migration
 
 STALE_MIN = 20
@@ -48,11 +48,7 @@ def delays_listed(expect: Expect, ledgers: Switches) -> None:
 
 @then("at least twenty of them came through EC2 after a switch")
 def stale_came_through(migration: Migration, expect: Expect, ledgers: Switches) -> None:
-    def after(each: Settled) -> int:
-        since = first_switch(migration, each.domain) or 0
-        return sum(1 for e in each.of(_stale(migration)) if e.path == "ec2" and e.injected_at > since)
-
-    counts = {each.domain: after(each) for each in ledgers}
+    counts = {each.domain: len(each.by_stale_caches(last_switch(migration, each.domain))) for each in ledgers}
     total, told = sum(counts.values()), tuple(each.evidence for each in ledgers)
     said = f"{total} ({', '.join(f'{domain} {count}' for domain, count in counts.items())})"
     enough = passed("stale caches", said, *told) if total >= STALE_MIN else unknown("stale caches", "20", said, *told)
@@ -62,7 +58,8 @@ def stale_came_through(migration: Migration, expect: Expect, ledgers: Switches) 
 @then("every one of those arrived")
 def stale_arrived(migration: Migration, expect: Expect, ledgers: Switches) -> None:
     def judge(each: Settled) -> Finding:
-        sent = each.of(_stale(migration))
+        stale = each.by_stale_caches(last_switch(migration, each.domain))
+        sent = each.of({entry.sender for entry in stale})
         lost = [entry.sentence() for entry in sent if entry.arrived is None]
         if not lost:
             return passed(each.domain, f"{len(sent)} arrived", each.evidence, domain=each.domain)
@@ -70,10 +67,6 @@ def stale_arrived(migration: Migration, expect: Expect, ledgers: Switches) -> No
         return failed(each.domain, "every one arrived", said, each.evidence, domain=each.domain)
 
     expect("What stale caches sent has arrived", map(judge, ledgers))
-
-
-def _stale(migration: Migration) -> frozenset[str]:
-    return frozenset(sender.name for sender in migration.settings.senders if sender.resolver == "stale")
 
 
 def whole(ledgers: Switches, switched: dict[str, float | None]) -> Iterator[Finding]:

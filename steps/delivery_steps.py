@@ -47,18 +47,20 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
         sent, address = each.sent, each.sent.address
         expected = f"in the mailbox {address.mailbox} within {bound:.0f} s, body as sent, one copy"
         evidence = (sent.conversation.evidence, each.search.evidence, *_headers(each))
-        member, domain = f"{address.address} from {sent.sender}", address.domain
+        member = f"{sent.kind + ': ' if sent.kind else ''}{address.address} from {sent.sender}"
+        domain = "" if sent.kind else address.domain  # a kind of mail goes to one address for all of them
         if not sent.taken:
             judge = failed if sent.conversation.code >= 500 else unknown
-            said = f"the first server did not take it: {sent.conversation.outcome}"
+            told = sent.conversation
+            said = f"the first server did not take it: {told.code or 'nothing'} {told.text} (at {told.stage or 'rcpt'})"
             yield judge(member, expected, said, *evidence, domain=domain)
         elif not each.copies:
             found = f"not there after {each.search.waited_s:.0f} s"
             said, trail = (each.fate.says, each.fate.evidence) if each.fate else ("", ())
             hint = f"Last seen: {said or 'in no log that can be read'}"
             yield failed(member, expected, found, *trail, *evidence, domain=domain, hint=hint)
-        elif not each.whole:
-            yield failed(member, expected, "the body or its parts were changed on the way", *evidence, domain=domain)
+        elif each.changed:
+            yield failed(member, expected, each.changed, *evidence, domain=domain)
         elif each.latency_s > bound:
             yield failed(member, expected, f"arrived after {each.latency_s:.0f} s", *evidence, domain=domain)
         elif len(each.copies) > 1:

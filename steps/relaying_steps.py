@@ -7,10 +7,10 @@ import secrets
 import pytest
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Absent, Finding, Verdict, failed, passed, unknown
+from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates import Gate
 from fixtures.gates.plugin import Expect
-from fixtures.gates.progress import Progress, Stage
+from fixtures.gates.progress import Stage
 from fixtures.migration import Migration
 from fixtures.probes import clients, relay
 from fixtures.probes.clients import Client
@@ -20,9 +20,6 @@ Attempts = tuple[relay.Attempt, ...]
 
 @given(parsers.parse("{who} and the classic forms of a relay attempt"), target_fixture="relayers")
 def relayers(migration: Migration, who: str) -> tuple[Client, ...]:
-    if who == "EC2" and Progress.read(migration.store, migration.settings).stopped:
-        off = Finding(who, Verdict.ABSENT, "an EC2 that can try", "EC2 is stopped: nobody can come from there")
-        raise Absent("EC2 can't try any more", (off,))
     return clients.identities(migration, who)
 
 
@@ -35,6 +32,28 @@ def mark() -> str:
 @when("each form is offered to Dell for a mailbox elsewhere", target_fixture="attempts")
 def offer_forms(migration: Migration, relayers: tuple[Client, ...], mark: str) -> Attempts:
     return relay.battery(migration, relayers, mark)
+
+
+@when("each form is offered to EC2 for a mailbox elsewhere", target_fixture="attempts")
+def offer_forms_to_ec2(migration: Migration, relayers: tuple[Client, ...], mark: str) -> Attempts:
+    return relay.at_ec2(migration, relayers, mark)
+
+
+@then("EC2 accepts none of them")
+def none_accepted_by_ec2(expect: Expect, attempts: Attempts) -> None:
+    hint = "It is open while it lives: look at its mynetworks and smtpd_relay_restrictions"
+
+    def judge(attempt: relay.Attempt) -> Finding:
+        outcome, member = attempt.outcome, f"{attempt.form.name} from {attempt.client}"
+        if outcome.accepted:
+            return failed(
+                member, "refused", str(outcome), attempt.evidence, hypothesis=f"it {attempt.form.why}", hint=hint
+            )
+        if outcome.code >= 400:
+            return passed(member, str(outcome), attempt.evidence, expected="refused")
+        return unknown(member, "refused", str(outcome), attempt.evidence)
+
+    expect("Nobody relays through EC2", map(judge, attempts))
 
 
 @then("Dell accepts none of them")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Finding, failed, passed
+from fixtures.evidence import Evidence, Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes import submission
@@ -40,23 +40,50 @@ def replies_aligned(expect: Expect, receipts: tuple[submission.Receipt, ...]) ->
     expect("Replies are signed for the sender's domain", map(judge, receipts))
 
 
+@then("SendGrid took it over TLS, from somebody who had logged in")
+def over_tls(migration: Migration, expect: Expect, receipts: tuple[submission.Receipt, ...]) -> None:
+    expect("Replies go to SendGrid over TLS, with a login", _protected(receipts, submission.insistence(migration)))
+
+
 def _arrived(migration: Migration, receipts: tuple[submission.Receipt, ...]) -> Iterator[Finding]:
     relay = migration.settings.dell.relayhost
     for receipt in receipts:
-        told, member = receipt.reply.conversation, _member(receipt)
+        told, member = receipt.sent.conversation, _member(receipt)
         expected = f"taken, and in the outside mailbox through {relay}"
-        if not receipt.reply.taken:
+        if not receipt.sent.taken:
             said = f"not taken: {told.code} {told.text}"
             hint = "Restrictions for port 25 may reach this port too (X14)"
             yield failed(member, expected, said, told.evidence, hint=hint)
         elif receipt.arrived is None:
             yield failed(member, expected, "not in the outside mailbox", told.evidence, receipt.search.evidence)
-        elif not any("sendgrid" in hop.text.lower() for hop in receipt.hops):
+        elif not receipt.by_sendgrid:
             found = "arrived, but not through SendGrid"
             yield failed(member, expected, found, told.evidence, receipt.search.evidence)
         else:
             yield passed(member, "arrived through SendGrid", told.evidence, receipt.search.evidence, expected=expected)
 
 
+def _protected(receipts: tuple[submission.Receipt, ...], insists: submission.Insistence) -> Iterator[Finding]:
+    expected = "taken by SendGrid over TLS, after a login"
+    for receipt in receipts:
+        member, hop = _member(receipt), receipt.taken_with
+        if not receipt.by_sendgrid:
+            yield unknown(member, expected, "it did not come through SendGrid", receipt.search.evidence)
+            continue
+        said = f"with {hop.protocol or 'no word of how'}" if hop else "no trace of it"
+        told = Evidence(f"SendGrid's trace on {receipt.sent.message.message_id}", said, hop.text if hop else "")
+        if hop and hop.tls and hop.authenticated:
+            yield passed(member, said, told, expected=expected)
+        elif hop and (hop.tls or hop.authenticated):
+            lacks = "a login" if hop.tls else "TLS: the password went over the wire in the clear"
+            yield failed(member, expected, f"{said}, without {lacks}", told, insists.evidence)
+        elif insists.both:  # not every server's trace says so much (RFC 3848); then it can't have been otherwise
+            found = f"{said}, and Dell hands over no other way: {insists.evidence.answer}"
+            yield passed(member, found, told, insists.evidence, expected=expected)
+        else:
+            found = f"{said}, and Dell does not insist: {insists.evidence.answer}"
+            yield failed(member, expected, found, told, insists.evidence)
+
+
 def _member(receipt: submission.Receipt) -> str:
-    return f"{receipt.reply.address.address} by {receipt.reply.submission.name}"
+    return f"{receipt.sent.address.address} by {receipt.sent.sender}"

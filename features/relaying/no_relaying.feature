@@ -16,3 +16,10 @@ Feature: Nobody relays through Dell who isn't ours
       | EC2                     |
       | a neighbour at home     |
       | a stranger              |
+
+  @A-6 @X3 @drill @before_phase1 @before_phase2 @before_phase3 @before_phase4 @after_rollback
+  Scenario: Nor does anybody relay through EC2 while it lives
+    Given a stranger and the classic forms of a relay attempt
+    When each form is offered to EC2 for a mailbox elsewhere
+    Then EC2 accepts none of them
+    And none arrives elsewhere, though direct mail to the same mailbox does

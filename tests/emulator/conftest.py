@@ -46,14 +46,20 @@ class Running:
     tls: ssl.SSLContext
     closing: ExitStack
 
-    def client(self, token: str = "all", retries: int = 0) -> Cloudflare:
-        """The official SDK."""
+    def client(self, token: str = "all", retries: int = 0, *, strict: bool = False) -> Cloudflare:
+        """The official SDK; STRICT: it checks every answer against its models."""
         http = self.closing.enter_context(DefaultHttpxClient(verify=self.tls))
-        return Cloudflare(api_token=token, base_url=f"{self.url}/client/v4", max_retries=retries, http_client=http)
+        return Cloudflare(
+            api_token=token, base_url=f"{self.url}/client/v4", max_retries=retries, http_client=http,
+            _strict_response_validation=strict,
+        )  # fmt: skip
 
-    def async_client(self) -> AsyncCloudflare:
+    def async_client(self, *, strict: bool = False) -> AsyncCloudflare:
         http = DefaultAsyncHttpxClient(verify=self.tls)
-        return AsyncCloudflare(api_token="all", base_url=f"{self.url}/client/v4", max_retries=0, http_client=http)
+        return AsyncCloudflare(
+            api_token="all", base_url=f"{self.url}/client/v4", max_retries=0, http_client=http,
+            _strict_response_validation=strict,
+        )  # fmt: skip
 
     def contents(self, kind: str, name: str = APEX) -> list[str]:
         """What the account holds of that type at that name."""
@@ -63,6 +69,14 @@ class Running:
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def authority_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The lab's authority, for programs that are given a file to trust."""
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return str(file)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +93,7 @@ def signing_key() -> SigningKey:
 
 def new_world(clock: Clock) -> World:
     """One zone as it stands before the move."""
-    world = World(ACCOUNT, clock, seed=7, knobs=Knobs(settle_s=30))
+    world = World(ACCOUNT, clock, seed=7, knobs=Knobs(settle_s=30, transient_errors=0))
     records = [
         Record("MX", APEX, OLD_MX, ttl=3600, priority=10),
         Record("TXT", APEX, OLD_SPF, ttl=3600),
@@ -96,7 +110,7 @@ def emulator(authority: trustme.CA, certificate: Path, signing_key: SigningKey, 
     world = new_world(Clock(tmp_path / "clock"))
     zone = world.zones["1" * 32]
     databases = tuple(ZoneDatabase(tmp_path / f"ns{number}.sqlite") for number in (1, 2))
-    context = Context(world, signing_key, Publisher(databases))
+    context = Context(world, signing_key, Publisher(databases, world.knobs, world.seed))
     context.publisher.publish(zone)
     with _served(context, certificate) as (api, side):
         tls = ssl.create_default_context()

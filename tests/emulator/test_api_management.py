@@ -51,13 +51,8 @@ def test_knobs_are_set_all_or_none(emulator: Running) -> None:
     assert emulator.management.get("/knobs").json()["settle_s"] == 30
     good = {"settle_s": None, "duplicate_421": 0.5, "upstream_4xx": "retried"}
     answer = emulator.management.post("/knobs", json=good)
-    assert answer.json() == {
-        "enabling": "coexists",
-        "settle_s": None,
-        "verification_from": "elsewhere",
-        "upstream_4xx": "retried",
-        "duplicate_421": 0.5,
-    }
+    expected = {"enabling": "coexists", "verification_from": "elsewhere", **good}
+    assert {name: answer.json()[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -73,6 +68,15 @@ def test_knobs_are_set_all_or_none(emulator: Running) -> None:
         ("/faults", {"path": "x", "kind": "flood"}),
         ("/faults", {"path": "x", "status": 200}),
         ("/faults", {"path": "x", "times": 0}),
+        ("/faults", {"path": "x", "stage": "rcpt", "kind": "4xx"}),
+        ("/faults", {"stage": "rcpt"}),
+        ("/faults", {"stage": "greeting", "kind": "4xx"}),
+        ("/faults", {"stage": "rcpt", "kind": "6xx"}),
+        ("/faults", {"stage": "rcpt", "kind": "4xx", "reply": "550 no"}),
+        ("/faults", {"stage": "rcpt", "kind": "stall", "stall_s": -1}),
+        ("/faults", {"stage": "rcpt", "kind": "4xx", "matching": "("}),
+        ("/clock", {"advance_s": -1}),
+        ("/clock", {"advance_s": "1"}),
     ],
 )
 def test_bad_input_is_named(emulator: Running, path: str, body: Any) -> None:
@@ -85,6 +89,49 @@ def test_not_json_and_not_there(emulator: Running) -> None:
     assert emulator.management.post("/knobs", content=b"{").status_code == 400
     assert emulator.management.get("/nowhere").status_code == 404
     assert emulator.management.get("/").json()["/faults"] == ["DELETE", "GET", "HEAD", "POST"]
+
+
+def test_the_clock_can_be_moved(emulator: Running) -> None:
+    before = emulator.management.get("/clock").json()["offset_s"]
+    assert emulator.management.post("/clock", json={"advance_s": 3600}).json()["offset_s"] == before + 3600
+    assert emulator.world.clock.offset == before + 3600
+
+
+def test_history_is_narrowed_and_emptied(emulator: Running, client: Cloudflare) -> None:
+    for to, status in (("a@x", "delivered"), ("b@x", "delivered"), ("a@x", "rejected")):
+        emulator.world.events.append({"to": to, "status": status, "messageId": "<1@x>"})
+    assert len(emulator.management.get("/events").json()) == 3
+    (found,) = emulator.management.get("/events", params={"to": "a@x", "status": "rejected"}).json()
+    assert found["to"] == "a@x"
+    assert emulator.management.get("/events", params={"messageId": "<2@x>"}).json() == []
+    client.user.tokens.verify()
+    for path in ("/requests", "/events"):
+        assert emulator.management.delete(path).json() == []
+        assert emulator.management.get(path).json() == []
+
+
+def test_mail_faults_are_planted_beside_those_of_the_api(emulator: Running) -> None:
+    emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
+    planted = {"side": "upstream", "stage": "dot", "kind": "421", "matching": "alice@", "times": 2}
+    told = emulator.management.post("/faults", json=planted).json()
+    assert [each.get("path", each.get("stage")) for each in told] == ["/zones", "dot"]
+    faults = emulator.world.mail_faults
+    assert faults.take("mx", "dot", "alice@x bob@x") is None
+    assert faults.take("upstream", "dot", "bob@x") is None
+    taken = [faults.take("upstream", "dot", "alice@x") for _ in range(3)]
+    assert [each.kind if each else None for each in taken] == ["421", "421", None]
+    assert emulator.management.delete("/faults").json() == []
+
+
+def test_writes_reach_name_servers_late_and_in_order(emulator: Running, client: Any) -> None:
+    emulator.management.post("/knobs", json={"dns_lag_s": 0.4})
+    for number in range(6):
+        client.dns.records.create(zone_id=emulator.zone.id, type="A", name="late", content=f"192.0.2.{number}", ttl=1)
+    until = time.monotonic() + 5
+    while emulator.management.get("/health").json()["unpublished"] and time.monotonic() < until:
+        time.sleep(0.02)
+    wanted = [f"192.0.2.{number}" for number in range(6)]
+    assert [sorted(row[0] for row in rows(each, f"late.{APEX}", "A")) for each in emulator.databases] == [wanted] * 2
 
 
 def test_one_name_server_lags(emulator: Running, client: Any) -> None:

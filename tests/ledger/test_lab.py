@@ -132,7 +132,7 @@ print(json.dumps(told))
     assert told["without_mx"] == told["errors"] == 0
     assert sum(second["answers"] for second in told["authority"]) == told["asked"]
     assert [change["after"] for change in told["authority change"]] == [["10 route1.mx.cloudflare.net"]]
-    assert {seen["resolver"] for seen in told["propagation"]} == {"fresh", "stale", "plain"}
+    assert {seen["resolver"] for seen in told["propagation"]} == {"fresh", "fresh by HTTPS", "stale", "plain"}
     assert told["resolvers"]["fresh"]["first_new_s"] < 5
     assert told["resolvers"]["stale"]["first_new_s"] > 3600
     assert told["stale"] == []

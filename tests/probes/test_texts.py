@@ -12,8 +12,8 @@ from fixtures.evidence import redact
 from fixtures.probes import maillog, relay
 from fixtures.probes.account import Record, stands_for, unquoted
 from fixtures.probes.message import Letter, body_digest, hops
+from fixtures.probes.signatures import aligned
 from fixtures.probes.smtp import just_outside, sample_addresses
-from fixtures.probes.submission import aligned
 
 NOW = datetime(2027, 1, 2, 3, 0, tzinfo=UTC).timestamp()
 LOG = """\

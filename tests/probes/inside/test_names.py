@@ -28,7 +28,7 @@ def publish(migration: Migration, kind: str, name: str, content: str, priority: 
 def test_every_server_is_asked(migration: Migration) -> None:
     answers = dns.ask_everywhere(migration, DOMAIN, "MX")
     assert [answer.server.name for answer in answers] == [
-        "ada.ns.cloudflare.com", "bob.ns.cloudflare.com", "fresh", "stale", "plain",
+        "ada.ns.cloudflare.com", "bob.ns.cloudflare.com", "fresh", "stale", "plain", "fresh by HTTPS",
     ]  # fmt: skip
     assert {answer.rrset for answer in answers} == {("10 mail.webmakeprofit.org",)}
     assert {answer.hosts for answer in answers} == {("mail.webmakeprofit.org",)}

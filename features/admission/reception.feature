@@ -1,0 +1,10 @@
+Feature: Dell receives and hands on
+  Mail that waits in the queue is late before anybody notices, and becomes a bounce after some days.
+
+  @A-16 @R1 @observe @soak @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @after_rollback
+  Scenario: Nothing waits, and everything that mail passes through is up
+    Given Dell's mail servers as they run
+    When its queue and its servers are looked at
+    Then no inbound message has waited for longer than the bound
+    And Postfix, the delivery to mailboxes and IMAP are up

@@ -1,0 +1,11 @@
+Feature: The change that lies ready is the right one, and no more
+  What will be written at the switch can be read beforehand. It has to be the records that Cloudflare asks for this very
+  domain, preferences and all, and to leave alone whatever else the zone holds: above all the SPF record.
+
+  @N-3 @P2.2 @observe @before_phase3
+  Scenario: The switch writes what Cloudflare asks for and leaves the rest alone
+    Given the domains that are about to be switched
+    When the change that lies ready is read, and what Cloudflare asks for
+    Then it brings exactly the mail servers that Cloudflare asks for
+    And every other record that Cloudflare asks for stands, or comes with it
+    And nothing else of the zone changes

@@ -1,0 +1,17 @@
+Feature: Dell keeps mail that it cannot file
+  Postfix takes a message before Dovecot has it. If Dovecot is away, or a disk is full, the message has to stay in a
+  queue: Dell's own, or the sender's. To bounce it would lose it, since Cloudflare returns no bounces to the sender.
+
+  @O-3 @R1 @drill @before_phase3 @before_phase4
+  Scenario Outline: Nothing is lost or bounced when <what>
+    Given an outage: <what>
+    When strangers write to every address before it, during it and after it
+    Then everything that was acknowledged has arrived, once, and nothing bounced
+    And it is told who kept the mail meanwhile, and for how long
+
+    Examples:
+      | what                                 |
+      | Dovecot is down                      |
+      | Dovecot's LMTP socket is gone        |
+      | the disk of Dell's queue is full     |
+      | the disk of Dell's mailboxes is full |

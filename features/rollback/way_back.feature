@@ -1,0 +1,30 @@
+Feature: The way back leads from everywhere
+  Mail goes wrong at night, and somebody wants EC2 back. From whatever step of the migration: the domain's MX and SPF
+  records are the old ones again, caches follow within the TTL and a minute, and nothing is lost meanwhile. Rules,
+  Email Routing and Dell's admission of Cloudflare stay, since stale caches still lead mail that way. To disable Email
+  Routing is no way back: Cloudflare refuses that mail then, and its own removal of records takes the SPF record along.
+
+  @X-5 @M2 @X10 @drill @before_phase3 @before_phase4 @after_rollback
+  Scenario Outline: A domain that has gone <how far> comes back
+    Given a domain as it stood before anybody touched its DNS
+    When it goes <how far>, and is rolled back while strangers write to it
+    Then its records are the old ones, and nothing else was undone
+    And every name server and resolver leads to EC2 within the TTL and a minute
+    And nothing that strangers sent was lost, and in the end it came through EC2
+
+    Examples:
+      | how far                           |
+      | as far as the merged SPF record   |
+      | as far as the short TTL           |
+      | as far as the wide MTA-STS policy |
+      | as far as Cloudflare's rules      |
+      | half-way through the switch       |
+      | through the switch                |
+      | as far as the stop of EC2         |
+
+  @X-5 @M2 @X10 @drill @before_phase3 @before_phase4 @after_rollback
+  Scenario: The records come back even if somebody has disabled Email Routing by hand
+    Given a domain as it stood before anybody touched its DNS
+    When it goes through the switch to a hasty end, and is rolled back while strangers write to it
+    Then its records are the old ones, and nothing else was undone
+    And every name server and resolver leads to EC2 within the TTL and a minute

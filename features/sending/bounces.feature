@@ -1,0 +1,21 @@
+Feature: Bounces reach their sender, and make no loops
+  Cloudflare puts an address in our own domain in place of the sender's. So only a refusal in session gets back to who
+  wrote: Cloudflare passes it on, and the sender's server makes the bounce. What Dell itself writes to such an address
+  later, a delivery report or a vacation note, goes nowhere. It must not go in circles either.
+
+  @E-7 @R1 @drill @before_phase4
+  Scenario: Who writes to a mailbox that Dell refuses is told so
+    Given a mailbox that Cloudflare still has a rule for, and Dell does not know
+    When a stranger writes to it
+    Then the stranger's message comes back, with Dell's own reason
+
+  @E-7 @R1 @X9 @drill @before_phase4
+  Scenario Outline: <what> to a sender whom Cloudflare has rewritten comes to rest on Dell
+    Given <what> that Dell makes for a sender whom Cloudflare has rewritten
+    When it is followed through Dell's log
+    Then it is tried once, does not leave Dell, and nobody is told of it again
+
+    Examples:
+      | what              |
+      | a delivery report |
+      | a vacation note   |

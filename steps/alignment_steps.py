@@ -1,0 +1,43 @@
+"""DMARC's aggregate reports, before and after."""
+
+from __future__ import annotations
+
+from pytest_bdd import then, when
+
+from fixtures.evidence import Finding, Verdict, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import alignment
+from fixtures.probes.alignment import Alignment
+
+DAILY = "Reports come daily: come back in a day or two, and see that they reach their mailbox"
+
+
+@when("the DMARC reports that came before and after each domain's switch are read", target_fixture="alignments")
+def read_reports(migration: Migration, subjects: tuple[str, ...]) -> tuple[Alignment, ...]:
+    return alignment.ask(migration, subjects)
+
+
+@then("as much of its own mail is aligned as before")
+def no_fall(migration: Migration, expect: Expect, alignments: tuple[Alignment, ...]) -> None:
+    fall = migration.settings.bounds.alignment_fall
+
+    def judge(each: Alignment) -> Finding:
+        expected, domain, told = f"no fall by more than {fall:.1%}", each.domain, each.evidence
+        said = f"before: {each.before}; after: {each.after}"
+        if not each.addresses:
+            return Finding(domain, Verdict.ABSENT, expected, "its DMARC record asks for no reports", domain, told)
+        if not each.read:
+            hint = f"Let reports also go to an address of yours, beside {', '.join(each.addresses)} (rua)"
+            return unknown(domain, expected, "its reports go where they can't be read", *told, domain=domain, hint=hint)
+        if not each.before.messages or not each.after.messages:
+            side = "before" if not each.before.messages else "since"
+            said = f"no report on its own mail {side} the switch; {said}"
+            return unknown(domain, expected, said, *told, domain=domain, hint=DAILY)
+        if each.after.part < each.before.part - fall:
+            hint = "See SPF, DKIM keys and the return path of that source (N-4, N-5, E-6)"
+            said = f"{said}; {'; '.join(each.fallen[:5])}"
+            return failed(domain, expected, said, *told, domain=domain, hint=hint)
+        return passed(domain, said, *told, expected=expected, domain=domain)
+
+    expect("Alignment has not fallen", map(judge, alignments))

@@ -1,0 +1,72 @@
+"""The table of clients that Dell admits, beside what Cloudflare publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Evidence, Finding, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import admitted
+
+
+@given(
+    "the prefixes that Cloudflare publishes for Email Routing, as several resolvers give them",
+    target_fixture="published",
+)
+def published_prefixes(migration: Migration) -> admitted.Published:
+    return admitted.published(migration)
+
+
+@when("Dell's table of admitted clients is set beside them", target_fixture="admission_table")
+def read_table(migration: Migration) -> admitted.Table:
+    return admitted.table(migration)
+
+
+@then("each published prefix stands in the table")
+def all_there(
+    migration: Migration, expect: Expect, published: admitted.Published, admission_table: admitted.Table
+) -> None:
+    evidence = (admission_table.evidence, *_evidence(published))
+    settings = migration.settings.cloudflare.prefixes
+
+    def judge() -> Iterator[Finding]:
+        if published.doubt:
+            yield unknown(published.name, "two resolvers that say the same", published.doubt, *evidence)
+        for network in published.networks:
+            hint = "Add it to cloudflare.prefixes in migration.toml, and run prepare_dell: mail from there is lost"
+            if network in admission_table.networks and network in settings:
+                yield passed(str(network), "in the table, and in the settings", *evidence)
+            elif network in admission_table.networks:
+                yield failed(str(network), "in the settings too", "in the table alone", *evidence, hint=hint)
+            else:
+                yield failed(str(network), f"in {admission_table.path}", "not there", *evidence, hint=hint)
+
+    expect("Each published prefix is admitted", judge())
+
+
+@then("nothing else stands there but what is ours")
+def nothing_else(
+    migration: Migration, expect: Expect, published: admitted.Published, admission_table: admitted.Table
+) -> None:
+    ours, evidence = admitted.ours(migration), (admission_table.evidence, *_evidence(published))
+
+    def judge() -> Iterator[Finding]:
+        for network in admission_table.networks:
+            if network in published.networks or network in ours:
+                whose = "published by Cloudflare" if network in published.networks else "ours"
+                yield passed(str(network), whose, *evidence)
+            else:
+                hint = "Whoever has it may deliver here. Take it out of cloudflare.prefixes, and run prepare_dell"
+                wanted = f"one of {admitted.listed(published.networks)}, or ours"
+                yield failed(str(network), wanted, "an entry of its own", *evidence, hint=hint)
+        for line in admission_table.odd:
+            yield failed(line, "a network and OK (cidr_table(5))", "a line of another form", *evidence)
+
+    expect("Nothing else stands in Cloudflare's name", judge())
+
+
+def _evidence(published: admitted.Published) -> tuple[Evidence, ...]:
+    return tuple(voice.evidence for voice in published.voices)

@@ -1,0 +1,49 @@
+"""What on Dell judges forwarded mail, and whether such mail gets past it."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Finding, Verdict, failed, passed
+from fixtures.gates.plugin import Expect
+from fixtures.gates.progress import Stage
+from fixtures.migration import Migration
+from fixtures.probes import delivery, filters
+
+
+@given("Dell's Postfix as it receives mail from outside", target_fixture="filters_known")
+def filters_known(migration: Migration) -> tuple[str, ...]:
+    return migration.settings.dell.filters
+
+
+@when("whatever judges a client by its address, its name or SPF is looked for", target_fixture="filters_found")
+def look_for_filters(migration: Migration) -> filters.Filters:
+    return filters.look(migration)
+
+
+@then("each such filter is one that the settings name")
+def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_found: filters.Filters) -> None:
+    evidence = filters_found.evidence
+    expected = f"one of the plan's, or named in dell.filters ({', '.join(filters_known) or 'which names none'})"
+
+    def judge(it: filters.Filter) -> Finding:
+        if it.known:
+            return passed(str(it), f"known: {it.known}", evidence, expected=expected)
+        hint = (
+            "It judges Cloudflare's address, not the sender's: have it trust the prefixes, then name it in the settings"
+        )
+        return failed(str(it), expected, "a filter that nobody named", evidence, hint=hint)
+
+    none = Finding("Dell's port 25", Verdict.ABSENT, expected, "no filter", evidence=(evidence,))
+    expect("Every filter is known", map(judge, filters_found.found) if filters_found.found else [none])
+
+
+@given("a message without a signature, from a domain that asks for such mail to be rejected", target_fixture="author")
+def author(migration: Migration) -> str:
+    return filters.strict_author(migration)
+
+
+@when("Email Routing forwards it to an address of each domain", target_fixture="deliveries")
+def forward(migration: Migration, stage: Stage, author: str) -> tuple[delivery.Delivery, ...]:
+    first = tuple(next(migration.settings.addresses((domain,))) for domain in stage.domains)
+    return delivery.arrivals(migration, filters.forward(migration, author, first))

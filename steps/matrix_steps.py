@@ -1,0 +1,22 @@
+"""Mail of every shape."""
+
+from __future__ import annotations
+
+from pytest_bdd import when
+from pytest_bdd.parsers import parse
+
+from fixtures.migration import Migration
+from fixtures.probes import delivery, matrix
+from fixtures.probes.delivery import Delivery
+
+SIZES = {"of every shape": False, "as large as mail gets": True}
+
+
+@when(parse("strangers write mail {which}"), target_fixture="deliveries")
+def strangers_write(migration: Migration, subjects: tuple[str, ...], which: str) -> tuple[Delivery, ...]:
+    return delivery.arrivals(migration, matrix.from_outside(migration, subjects, heavy=SIZES[which]))
+
+
+@when(parse("an admitted sender delivers mail {which}"), target_fixture="deliveries")
+def admitted_delivers(migration: Migration, subjects: tuple[str, ...], which: str) -> tuple[Delivery, ...]:
+    return delivery.arrivals(migration, matrix.to_dell(migration, subjects, heavy=SIZES[which]))

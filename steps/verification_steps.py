@@ -1,0 +1,51 @@
+"""Cloudflare's verification mails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_bdd import then, when
+
+from fixtures.evidence import Finding, failed, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes import verification
+from fixtures.probes.verification import Sought
+from fixtures.settings import Address
+
+
+@when("Cloudflare's mail to each of them is looked for", target_fixture="sought")
+def look_for_mail(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Sought, ...]:
+    return verification.seek(migration, addresses)
+
+
+@then("each was delivered by Dell")
+def each_delivered(expect: Expect, sought: tuple[Sought, ...]) -> None:
+    def judge(each: Sought) -> Finding:
+        address, expected = each.address, f"a mail with Cloudflare's link in {each.address.mailbox}, or a record of it"
+        if each.mail:
+            said = f"{each.mail.message_id} arrived"
+            return passed(address.destination, said, *each.evidence, expected=expected, domain=address.domain)
+        found = f"neither; refused: {each.refusals[-1]}" if each.refusals else "neither"
+        hint = "prepare_cloudflare registers destinations, lets the mails in, and records them"
+        return failed(address.destination, expected, found, *each.evidence, domain=address.domain, hint=hint)
+
+    expect("Cloudflare's verification mail arrives at Dell", map(judge, sought))
+
+
+@then("where it came from is known")
+def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...]) -> None:
+    expect("Where verification mail comes from is known", _origins(migration, sought))
+
+
+def _origins(migration: Migration, sought: tuple[Sought, ...]) -> Iterator[Finding]:
+    expected = "the address of the client that brought it"
+    for each in sought:
+        name, domain, mail = each.address.destination, each.address.domain, each.mail
+        if mail is None or not mail.client_address:
+            yield unknown(name, expected, "not in the mail's trace", *each.evidence, domain=domain)
+        else:
+            where = "within" if verification.inside(migration, mail.client_address) else "outside of"
+            kept = "recorded when it came" if each.recorded else "seen in its trace, recorded with this verdict alone"
+            found = f"{mail.client_name} [{mail.client_address}], {where} Email Routing's prefixes; {kept}"
+            yield passed(name, found, *each.evidence, expected=expected, domain=domain)

@@ -1,0 +1,124 @@
+"""What the API does that nobody asked for, and how it words what is wrong with a body."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import cloudflare
+import pytest
+from cloudflare import Cloudflare
+
+from fixtures.lab.emulator.state import Token
+from tests.emulator.conftest import ACCOUNT, ALL, APEX, Running
+
+RECORD = {"type": "A", "name": "x", "content": "192.0.2.1", "ttl": 300}
+
+
+def test_a_share_of_requests_fails_and_does_nothing(emulator: Running, client: Any) -> None:
+    """The SDK's own retries get over it; each failure stands in the history."""
+    emulator.management.post("/knobs", json={"transient_errors": 0.3})
+    made = 0
+    for number in range(40):
+        with contextlib.suppress(cloudflare.InternalServerError):
+            client.dns.records.create(zone_id=emulator.zone.id, **{**RECORD, "name": f"x{number}"})
+            made += 1
+    failed = [each for each in emulator.management.get("/requests").json() if each["fault"] == "transient"]
+    assert 2 < len(failed) < 25
+    assert {each["status"] for each in failed} <= {500, 502, 503, 504}
+    assert (made, len(emulator.zone.records)) == (40 - len(failed), 3 + made)
+    emulator.management.post("/knobs", json={"transient_errors": 0.1})
+    patient = emulator.client(retries=5)
+    assert [zone.name for zone in patient.zones.list()] == [APEX]
+
+
+def test_too_many_requests_are_refused_for_five_minutes(emulator: Running, client: Cloudflare) -> None:
+    emulator.management.post("/knobs", json={"rate_limit": 10})
+    for _ in range(10):
+        client.ips.list()
+    for _ in range(2):
+        with pytest.raises(cloudflare.RateLimitError) as refused:
+            client.ips.list()
+    headers = refused.value.response.headers
+    assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("10", "0")
+    assert 290 < int(headers["retry-after"]) <= 301
+    emulator.world.clock.advance(302)
+    client.ips.list()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({**RECORD, "ttl": 30}, 9021, "/ttl"),
+        ({**RECORD, "type": "MX", "content": "mail.example."}, 9102, "/priority"),
+        ({**RECORD, "type": "B"}, 1004, "/type"),
+        ({**RECORD, "content": "fe80::1%eth0", "type": "AAAA"}, 9006, "/content"),
+        ({**RECORD, "type": "MX", "priority": 1, "proxied": True, "content": "m.example"}, 9004, "/proxied"),
+        ({**RECORD, "type": "CAA", "content": "0 issue"}, 9101, "/content"),
+        ({**RECORD, "type": "SRV", "data": {"priority": 1, "weight": 1, "port": "x", "target": "."}}, 9101, "/content"),
+        ({**RECORD, "comment": "x" * 101}, 9313, "/comment"),
+        ({**RECORD, "tags": ["a:b"]}, 9301, "/tags"),
+    ],
+)
+def test_a_records_fault_is_pointed_at(emulator: Running, body: dict[str, Any], code: int, pointer: str) -> None:
+    client: Any = emulator.client()
+    with pytest.raises(cloudflare.BadRequestError) as alone:
+        client.dns.records.create(zone_id=emulator.zone.id, **body)
+    with pytest.raises(cloudflare.BadRequestError) as many:
+        client.dns.records.batch(zone_id=emulator.zone.id, posts=[{**RECORD, "name": "y"}, body])
+    assert [_told(alone), _told(many)] == [(code, pointer), (code, f"/posts/1{pointer}")]
+    assert len(emulator.zone.records) == 3, "a batch is one transaction"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"name": {"a": 1}}, "/name"),
+        ({"enabled": "yes"}, "/enabled"),
+        ({"priority": -1}, "/priority"),
+        ({"matchers": [{"type": "literal", "field": "to", "value": "alice@elsewhere.example"}]}, "/matchers/0/value"),
+        ({"matchers": []}, "/matchers"),
+        ({"actions": [{"type": "forward", "value": ["a@b.example", "c@d.example"]}]}, "/actions/0/value"),
+        ({"actions": [{"type": "worker", "value": ["w"]}]}, "/actions/0/type"),
+        ({"source": "dashboard"}, "/source"),
+    ],
+)
+def test_a_rules_fault_is_pointed_at(emulator: Running, change: dict[str, Any], pointer: str) -> None:
+    client: Any = emulator.client()
+    right = {"matchers": [{"type": "literal", "field": "to", "value": f"a@{APEX}"}], "actions": [{"type": "drop"}]}
+    with pytest.raises(cloudflare.UnprocessableEntityError) as refused:
+        client.email_routing.rules.create(zone_id=emulator.zone.id, **{**right, **change})
+    assert _told(refused) == (2007, pointer)
+    assert emulator.zone.routing.rules == []
+
+
+def test_an_accounts_own_token_is_no_users(emulator: Running) -> None:
+    emulator.world.tokens.append(Token("owned", ALL, owner="account"))
+    client = emulator.client("owned")
+    verified = client.accounts.tokens.verify(account_id=ACCOUNT)
+    assert verified is not None
+    assert verified.status == "active"
+    with pytest.raises(cloudflare.AuthenticationError) as refused:
+        client.user.tokens.verify()
+    assert _told(refused) == (1000, "")
+
+
+def test_a_proxied_record_has_an_automatic_ttl(emulator: Running, client: Any) -> None:
+    made = client.dns.records.create(zone_id=emulator.zone.id, **{**RECORD, "proxied": True})
+    assert (made.proxied, made.ttl) == (True, 1)
+
+
+def test_records_are_found_by_comment_and_have_no_tags(emulator: Running, client: Any) -> None:
+    client.dns.records.create(zone_id=emulator.zone.id, **RECORD, comment="for the test")
+
+    def names(**wanted: Any) -> list[str]:
+        return [record.name for record in client.dns.records.list(zone_id=emulator.zone.id, **wanted)]
+
+    assert names(comment={"contains": "test"}) == names(comment={"present": "x"}) == [f"x.{APEX}"]
+    assert len(names(comment={"absent": "x"})) == 3
+    assert (names(tag={"present": "a"}), len(names(tag={"absent": "a"}))) == ([], 4)
+
+
+def _told(refused: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> tuple[int | None, str]:
+    first = refused.value.errors[0]
+    return first.code, (first.source.pointer if first.source and first.source.pointer else "")

@@ -1,0 +1,126 @@
+"""DMARC aggregate reports from whoever cares to send one: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.probes import aggregates
+from fixtures.probes.aggregates import Unreadable, of_message, parse, unpacked
+
+REPORT = b"""<?xml version="1.0" encoding="UTF-8" ?>
+<feedback>
+  <report_metadata><org_name>outside.example</org_name><report_id>7</report_id>
+    <date_range><begin>1000</begin><end>87400</end></date_range></report_metadata>
+  <policy_published><domain>Example.NET</domain><p>none</p></policy_published>
+  <record>
+    <row><source_ip>167.89.123.50</source_ip><count>12</count>
+      <policy_evaluated><disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>
+    <identifiers><header_from>example.net</header_from></identifiers>
+    <auth_results><dkim><domain>example.net</domain><result>pass</result></dkim>
+      <spf><domain>em1.example.net</domain><result>softfail</result></spf></auth_results>
+  </record>
+</feedback>"""
+
+
+def test_reads_a_report() -> None:
+    """Figures, names and alignment are those of the document."""
+    found = parse(REPORT)
+    assert (found.reporter, found.identifier, found.domain) == ("outside.example", "7", "example.net")
+    assert (found.begin, found.end) == (1000, 87400)
+    (row,) = found.rows
+    assert (row.count, row.dkim, row.spf, row.aligned) == (12, True, False, True)
+    assert row.signers == ("example.net", "em1.example.net")
+
+
+def test_reads_a_report_in_a_namespace() -> None:
+    """Some reporters add one."""
+    assert parse(REPORT.replace(b"<feedback>", b'<feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">')).rows
+
+
+@pytest.mark.parametrize("packed", [REPORT, gzip.compress(REPORT)])
+def test_unpacks(packed: bytes) -> None:
+    assert unpacked(packed) == REPORT
+
+
+def test_unpacks_a_zip_archive_of_one_file_only() -> None:
+    assert unpacked(_zip({"a.xml": REPORT})) == REPORT
+    with pytest.raises(Unreadable, match="archive of 2 files"):
+        unpacked(_zip({"a.xml": REPORT, "b.xml": REPORT}))
+
+
+def test_refuses_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What unpacks to more than the bound is not unpacked whole."""
+    monkeypatch.setattr(aggregates, "UNPACKED_MAX", 2**20)
+    zeros = bytes(2**22)
+    for packed in (gzip.compress(zeros), _zip({"a.xml": zeros})):
+        with pytest.raises(Unreadable, match="unpacked"):
+            unpacked(packed)
+    monkeypatch.setattr(aggregates, "PACKED_MAX", 100)
+    with pytest.raises(Unreadable, match="packed"):
+        unpacked(REPORT)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        b'<!DOCTYPE feedback [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>',
+        b'<!DOCTYPE feedback [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        b'<!DOCTYPE feedback SYSTEM "http://192.0.2.1/x.dtd">',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_refuses_document_types(doctype: bytes, encoding: str) -> None:
+    """Entities expand and fetch; a report has no use for them, in whatever encoding."""
+    text = REPORT.replace(b"<feedback>", doctype + b"<feedback>").replace(b' encoding="UTF-8"', b"")
+    with pytest.raises(Unreadable, match="document type"):
+        parse(text.decode("ascii").encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "no XML"),
+        (b"<feedback>", "no XML"),
+        (b"<html/>", "root is 'html'"),
+        (REPORT.replace(b">12<", b">many<"), "expected a number"),
+        (REPORT.replace(b">1000<", b">-1<"), "expected a number"),
+        (REPORT.replace(b"UTF-8", b"no-such"), "no XML"),
+    ],
+)
+def test_says_why_it_cant_be_read(text: bytes, why: str) -> None:
+    with pytest.raises(Unreadable, match=why):
+        parse(text)
+
+
+@given(st.binary(max_size=300))
+def test_nothing_else_is_raised(data: bytes) -> None:
+    """Whatever comes, it is a report or Unreadable."""
+    for packed in (data, b"\x1f\x8b" + data, b"PK\x03\x04" + data, gzip.compress(data), REPORT[:400] + data):
+        with contextlib.suppress(Unreadable):
+            parse(unpacked(packed))
+
+
+def test_finds_the_attachment_in_a_message() -> None:
+    made = EmailMessage()
+    made["Subject"] = "Report Domain: example.net"
+    made.set_content("See the attachment.")
+    with pytest.raises(Unreadable, match="no attachment"):
+        of_message(made.as_bytes())
+    made.add_attachment(gzip.compress(REPORT), maintype="application", subtype="gzip", filename="a.xml.gz")
+    assert [each.identifier for each in of_message(made.as_bytes())] == ["7"]
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()

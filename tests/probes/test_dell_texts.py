@@ -1,0 +1,198 @@
+"""What Dell's files and commands print, read without a Dell: tables, rulesets, jails, aliases, restrictions."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+import pytest
+
+from fixtures.probes import admitted, bans, filters, keeping, nftables, renewal, sightings, sysnames
+
+FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
+SADDR = {"payload": {"protocol": "ip", "field": "saddr"}}
+DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+MINE = {"prefix": {"addr": "104.30.0.0", "len": 19}}
+DROP: dict[str, Any] = {"drop": None}
+ACCEPT: dict[str, Any] = {"accept": None}
+
+
+def match(left: dict[str, Any], right: object, op: str = "==") -> dict[str, Any]:
+    return {"match": {"op": op, "left": left, "right": right}}
+
+
+BY_SET = [match(SADDR, "@banned"), DROP]
+FILL: list[dict[str, Any]] = [match(DPORT, 25), {"set": {"op": "add", "elem": SADDR, "set": "@banned"}}]
+
+
+def ruleset(*rules: list[dict[str, Any]], flags: object = ("dynamic", "timeout"), elem: object = ()) -> str:
+    place = {"family": "inet", "table": "guard"}
+    banned = {**place, "name": "banned", "type": "ipv4_addr", "flags": flags, "elem": elem}
+    told: list[dict[str, Any]] = [{"metainfo": {}}, {"table": {}}, {"set": banned}, {"chain": {}}]
+    told += [{"rule": {**place, "chain": "input", "handle": n, "expr": rule}} for n, rule in enumerate(rules)]
+    return json.dumps({"nftables": told})
+
+
+@pytest.mark.parametrize(
+    ("text", "touched"),
+    [
+        pytest.param(ruleset(), [], id="nothing refuses"),
+        pytest.param(ruleset(BY_SET, FILL), [FOUR, EC2], id="fills itself"),
+        pytest.param(ruleset(BY_SET, flags="timeout"), [FOUR, EC2], id="a program fills it, flags as a word"),
+        pytest.param(ruleset([match(SADDR, MINE), ACCEPT], BY_SET, FILL), [EC2], id="accepted before"),
+        pytest.param(ruleset([match(SADDR, MINE), {"counter": {}}, ACCEPT], BY_SET, FILL), [EC2], id="and counted"),
+        pytest.param(ruleset([match(SADDR, MINE), match(DPORT, 22), ACCEPT], BY_SET), [FOUR, EC2], id="elsewhere"),
+        pytest.param(ruleset(BY_SET, [match(SADDR, MINE), ACCEPT]), [FOUR, EC2], id="accepted too late"),
+        pytest.param(ruleset([match(SADDR, MINE, "!="), *BY_SET]), [EC2], id="excepted in the rule"),
+        pytest.param(ruleset(BY_SET, [match(SADDR, MINE, "!="), *FILL]), [EC2], id="never added"),
+        pytest.param(ruleset([match(DPORT, 22), *BY_SET]), [], id="another port"),
+        pytest.param(ruleset([match(DPORT, {"set": [25, 465]}), *BY_SET]), [FOUR, EC2], id="among ports"),
+        pytest.param(ruleset(BY_SET, flags=["interval"], elem=["192.0.2.9"]), [], id="written, of others"),
+        pytest.param(ruleset(BY_SET, flags=["interval"], elem=["104.30.7.7"]), [FOUR], id="written, of ours"),
+        pytest.param(
+            ruleset(BY_SET, flags=["interval"], elem=[{"range": ["100.64.0.0", "100.64.255.255"]}]), [EC2], id="range"
+        ),
+        pytest.param(
+            ruleset(BY_SET, flags=[], elem=[{"elem": {"val": "100.64.10.1", "timeout": 9}}]), [EC2], id="timed"
+        ),
+    ],
+)
+def test_a_ruleset_tells_whom_it_could_ban(text: str, touched: list[nftables.Network]) -> None:
+    found = {network for ban in nftables.bans(text, 25) for network in (FOUR, SIX, EC2) if ban.touches(network)}
+    assert found == set(touched)
+
+
+def test_a_ruleset_that_is_none_can_not_be_judged() -> None:
+    for text in ("Operation not permitted\nfailed", "{}", "", "[]"):
+        (first, *_) = bans.judge(f"=-=-= nft\n{text}\n", (FOUR,))
+        assert first.unasked
+
+
+JAIL = """\
+=-=-= nft
+absent
+=-=-= iptables
+absent
+=-=-= fail2ban
+Server replied: pong
+=-=-= jail postfix
+--- logpath
+`- /var/log/mail.log
+--- journalmatch
+No journal match filter set
+--- ignoreip
+These IP addresses/networks are ignored:
+|- 127.0.0.0/8
+|- 104.30.0.0/17
+`- ::1
+--- banned
+100.64.10.1
+=-=-= jail sshd
+--- logpath
+`- /var/log/auth.log
+--- ignoreip
+No IP address/network is ignored
+=-=-= crowdsec
+--- bouncers
+name,ip
+nft,127.0.0.1
+--- decisions
+id,scope
+1,Ip:104.30.1.1
+--- spared
+whitelist:
+  cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
+"""
+
+
+def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
+    told = {each.what: each for each in bans.judge(JAIL, (FOUR, SIX, EC2))}
+    assert told["fail2ban's jail postfix"].touches == (SIX, EC2)
+    assert told["fail2ban's jail sshd"].touches == ()
+    assert told["CrowdSec"].touches == (FOUR,)
+    assert [each.what for each in told.values() if each.absent] == ["nftables", "iptables"]
+
+
+def test_a_table_of_clients_is_read_line_by_line() -> None:
+    text = (
+        "# note\n104.30.0.0/19 OK\n2405:8100:c000::/38\tOK\n10.0.0.0/8 REJECT\n\n203.0.113.20 OK\n"
+        "104.30.0.1/19 OK\nif x\n"
+    )
+    networks, odd = admitted.parse(text)
+    assert [str(each) for each in networks] == ["104.30.0.0/19", "2405:8100:c000::/38", "203.0.113.20/32"]
+    assert odd == ("104.30.0.1/19 OK", "if x")
+    assert admitted.parse("") == ((), ())
+
+
+def test_addresses_are_the_same_however_they_are_written() -> None:
+    assert sightings.same("2405:8100:c000:0::1", "2405:8100:C000::1")
+    assert sightings.same("::ffff:104.30.0.1", "104.30.0.1")
+    assert not sightings.same("172.20.0.1", "104.30.0.1")
+    assert not sightings.same("unknown", "104.30.0.1")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("apikey:SG.x-y_z", []),
+        (None, ["no entry"]),
+        ("apikey:SG.x        # the key", ["a blank", "a #"]),
+        ("apikey", ["form user:password"]),
+        (":", ["form user:password"]),
+        ("apikey:é", ["printable ASCII"]),
+        ("apikey:x\r", ["a blank", "printable ASCII"]),
+    ],
+)
+def test_a_password_is_judged_by_its_form(value: str | None, words: list[str]) -> None:
+    faults = keeping.form(value)
+    assert len(faults) == len(words)
+    assert all(word in fault for word, fault in zip(words, faults, strict=True))
+    assert not any("SG." in fault or "key" in fault for fault in faults)
+
+
+def test_an_alias_file_is_read_with_its_folds_and_quotes() -> None:
+    text = (
+        '# head\nPostmaster: root\nroot: alice,\n  bob\n"news desk": |"/bin/filter -x"\n'
+        "nobody:\n  /dev/null\nbroken line\n"
+    )
+    assert sysnames.parse(text) == {
+        "postmaster": "root", "root": "alice, bob", "news desk": '|"/bin/filter -x"', "nobody": "/dev/null",
+    }  # fmt: skip
+    assert sysnames.parse("") == {}
+
+
+def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
+    value = (
+        "permit_mynetworks,check_client_access,cidr:/etc/a, odd, check_policy_service { unix:private/p,\n timeout=10s }"
+        " reject_rbl_client zen.example.net=127.0.0.[2..11] permit_sasl_authenticated reject_unauth_destination"
+    )
+    assert list(filters.judging(value, {"odd": "reject_unknown_reverse_client_hostname, permit"})) == [
+        "check_client_access cidr:/etc/a",
+        "reject_unknown_reverse_client_hostname",
+        "check_policy_service { unix:private/p, timeout=10s }",
+        "reject_rbl_client zen.example.net=127.0.0.[2..11]",
+    ]
+    assert list(filters.judging("", {})) == []
+    assert list(filters.judging("check_policy_service", {})) == ["check_policy_service "]
+
+
+def test_a_line_names_ec2_and_nothing_longer() -> None:
+    assert renewal.named("scp root@100.64.10.1:/etc/x.pem /etc", "100.64.10.1")
+    assert renewal.named("curl https://MAIL.own.example/x.pem", "mail.own.example")
+    assert renewal.named("ssh 2001:db8:e::20 cat", "2001:db8:e::20")
+    assert not renewal.named("scp 100.64.10.11:/x y; scp 1100.64.10.1:/x", "100.64.10.1")
+    assert not renewal.named("old.mail.own.example mail.own.example.net mail.own.example-2", "mail.own.example")
+    assert not renewal.named("2001:db8:e::20:1", "2001:db8:e::20")
+
+
+def test_names_that_must_be_reached_over_http() -> None:
+    webroot = "[renewalparams]\nauthenticator = webroot\n[[webroot_map]]\nmail.own.example = /var/www\n"
+    assert renewal.challenged(webroot) == ("mail.own.example",)
+    assert renewal.challenged("[renewalparams]\nauthenticator = dns-cloudflare\ncert = /etc/x.pem\n") == ()
+    acme = "Le_Domain='dell.own.example'\nLe_Alt='no'\nLe_Webroot='{}'\n"
+    assert renewal.challenged(acme.format("/var/www")) == ("dell.own.example",)
+    assert renewal.challenged(acme.format("dns_cf")) == ()
+    assert renewal.challenged("") == ()
+    assert renewal.parts("") == ()
+    assert renewal.parts("=-=-= client /a\nx\n=-=-= clock /b\n") == (("client", "/a", "x\n"), ("clock", "/b", ""))

@@ -1,0 +1,181 @@
+"""Cloudflare's events as they come back, the odd ones among them, and the ledger beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from cloudflare import Cloudflare
+
+from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.ledger.accounting import Entry
+from fixtures.ledger.agreement import LAG_S, compared
+from fixtures.ledger.switches import Settled
+from fixtures.probes import events as probe
+from fixtures.probes.account import Zone
+
+NOW = 1_790_000_000.0
+ROW = {
+    "datetime": "2026-09-21T11:00:00Z", "sessionId": "s", "messageId": "<1@x>", "from": "j@x", "to": "Alice@a.example",
+    "subject": "[mxgate test 7]", "status": "delivered", "action": "forward", "eventType": "forward",
+    "ruleMatched": "r", "spf": "pass", "dkim": "pass", "dmarc": "pass", "arc": "none", "errorDetail": "",
+    "isLastEvent": 1, "sampleInterval": 1,
+}  # fmt: skip
+
+
+def entry(**change: Any) -> Entry:
+    made = Entry(
+        7, "<1@x>", "s", "ipv4", "alice@a.example", "a.example", NOW - 7200, NOW - 7200, NOW - 7199, "mx",
+        NOW - 7198, 1, "cloudflare", 0, "",
+    )  # fmt: skip
+    return replace(made, **change)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The probe, with an API that gives what it is told to; returns the answer that was read."""
+
+    def ask(*answers: Any, status: int = 200) -> probe.Events:
+        left = list(answers)
+
+        def serve(request: httpx.Request) -> httpx.Response:
+            asked.append(request.content)
+            return httpx.Response(status, json=left.pop(0) if left else body([]))
+
+        http = httpx.Client(transport=httpx.MockTransport(serve))
+        sdk = Cloudflare(api_token="t", max_retries=0, http_client=http)
+        monkeypatch.setattr(probe, "client", lambda _: sdk)
+        return probe.events(migration(), "a.example", NOW - 86400)
+
+    asked: list[bytes] = []
+    monkeypatch.setattr(probe, "zone", lambda *_: Zone("1" * 32, "a.example", "active", (), ""))
+    return ask
+
+
+def migration() -> Any:
+    bounds = SimpleNamespace(arrival_s=60.0)
+    return SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW), settings=SimpleNamespace(bounds=bounds))
+
+
+def body(rows: Any) -> dict[str, Any]:
+    return {"data": {"viewer": {"zones": [{"emailRoutingAdaptive": rows}]}}, "errors": None}
+
+
+def test_rows_become_events(answering: Any) -> None:
+    found = answering(body([{**ROW, "errorDetail": None, "isLastEvent": 0}, ROW]))
+    assert [(each.recipient, each.delivered, each.last) for each in found.events] == [
+        ("alice@a.example", True, False), ("alice@a.example", True, True),
+    ]  # fmt: skip
+    assert (found.sampled, str(found.count()), found.evidence.answer) == (False, "2", "2 delivered")
+    assert len(found.of("<1@x>")) == 2
+    assert found.of("<2@x>") == ()
+    assert "MXGATE_CLOUDFLARE_TOKEN" in found.evidence.again
+
+
+def test_two_that_are_alike_are_two(answering: Any) -> None:
+    assert len(answering(body([ROW, ROW])).events) == 2
+
+
+def test_pages_join_where_one_ends(answering: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "PAGE", 3)
+    later = {**ROW, "datetime": "2026-09-21T11:00:05Z", "messageId": "<2@x>"}
+    last = {**ROW, "datetime": "2026-09-21T11:00:09Z", "messageId": "<3@x>"}
+    found = answering(body([ROW, later, later]), body([later, later, last]), body([last]))
+    assert [each.message_id for each in found.events] == ["<1@x>", "<2@x>", "<2@x>", "<3@x>"]
+    with pytest.raises(CouldNotAsk, match="in one second"):
+        answering(body([later] * 3), body([later] * 3))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ([], 200, "no JSON object"),
+        ({"data": None, "errors": None}, 200, "not as documented"),
+        ({"data": {"viewer": {"zones": []}}, "errors": None}, 200, "not as documented"),
+        (body("x"), 200, "not as documented"),
+        (body([{"datetime": "2026-09-21T11:00:00Z"}]), 200, "an event is not as documented"),
+        (body([{**ROW, "datetime": "yesterday"}]), 200, "an event is not as documented"),
+        (body([{**ROW, "sampleInterval": "many"}]), 200, "an event is not as documented"),
+        (
+            {"data": None, "errors": [{"message": "no", "extensions": {"code": "authz"}}]},
+            200,
+            "lacks 'Analytics: Read'",
+        ),
+        ({"data": None, "errors": [{"message": "not authorized for that account"}]}, 200, "lacks 'Analytics: Read'"),
+        ({"data": None, "errors": [{"message": "rate limiter budget depleted"}]}, 200, "Wait five minutes"),
+        ({"data": None, "errors": "down"}, 200, "down"),
+        ({"data": None, "errors": [{"message": "Actor does not have permission"}]}, 403, "lacks 'Analytics: Read'"),
+        ({"data": None, "errors": [{"message": "unable to execute query"}]}, 503, "A fault of Cloudflare's"),
+    ],
+)
+def test_what_can_not_be_judged(answering: Any, answer: Any, status: int, words: str) -> None:
+    with pytest.raises(CouldNotAsk) as told:
+        answering(answer, status=status)
+    assert words in str(told.value)
+
+
+def test_a_sample_has_a_bound(answering: Any) -> None:
+    found = answering(body([{**ROW, "sampleInterval": 10, "sessionId": str(n)} for n in range(20)]))
+    assert found.sampled
+    count = found.count()
+    assert (count.number, round(count.bound)) == (200, 127)
+    assert count.covers(300)
+    assert not count.covers(400)
+    assert str(count) == "200 ± 127"
+
+
+def judged(answering: Any, rows: list[dict[str, Any]], *entries: Entry) -> Any:
+    balance = SimpleNamespace(series=entries)
+    ledger = Settled("a.example", 0.0, (balance,), Evidence("the ledger", ""))  # type: ignore[arg-type]
+    return compared(migration(), ledger, answering(body(rows)))
+
+
+def test_both_agree(answering: Any) -> None:
+    found = judged(answering, [ROW], entry(), entry(message_id="<2@x>", path="ec2"))
+    assert (len(found.came), found.delivered.number, found.without_event, found.without_message) == (1, 1, (), ())
+
+
+@pytest.mark.parametrize(
+    ("rows", "mine", "words"),
+    [
+        ([], entry(), "Cloudflare has no event"),
+        ([{**ROW, "status": "deliveryFailed", "errorDetail": "5xx"}], entry(), "Cloudflare has deliveryFailed 5xx"),
+        ([ROW, ROW], entry(), "Cloudflare says delivered 2 times"),
+    ],
+)
+def test_a_message_without_its_event(answering: Any, rows: list[dict[str, Any]], mine: Entry, words: str) -> None:
+    found = judged(answering, rows, mine)
+    (said,) = found.without_event
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("mine", "words"),
+    [
+        ((), "the ledger never sent it"),
+        ((entry(arrived=None, copies=0, path=""),), "it is in no mailbox"),
+        ((entry(path="ec2"),), "what is in the mailbox came through ec2"),
+    ],
+)
+def test_an_event_without_its_message(answering: Any, mine: tuple[Entry, ...], words: str) -> None:
+    (said,) = judged(answering, [ROW], *mine).without_message
+    assert words in said
+    assert said.startswith("no. 7 for alice@a.example (<1@x>)")
+
+
+def test_who_is_not_judged(answering: Any) -> None:
+    """Mail of others, mail that failed, what is too young for its event, and what came by both ways."""
+    others = [{**ROW, "subject": "Hi"}, {**ROW, "status": "rejected"}, {**ROW, "datetime": "2026-09-21T14:13:00Z"}]
+    assert judged(answering, others).without_message == ()
+    young = entry(injected_at=NOW - LAG_S + 1)
+    assert judged(answering, [], young).came == ()
+    assert judged(answering, [ROW], entry(path="cloudflare+ec2", copies=2)).without_event == ()
+
+
+def test_where_it_is_sampled_single_messages_are_not_missed(answering: Any) -> None:
+    found = judged(answering, [{**ROW, "sampleInterval": 4}], entry(), entry(message_id="<2@x>"))
+    assert (found.without_event, found.delivered.number) == ((), 4)
+    assert found.delivered.covers(2)

@@ -1,0 +1,203 @@
+"""What the probes of feasibility and of the saving make of odd input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import cost, kept, references, secondjobs, terraform, writers
+from fixtures.probes.account import Record
+from fixtures.probes.terraform import Holding
+from fixtures.settings import Settings
+
+
+@cache
+def settings() -> Settings:
+    return settings_without_a_lab()
+
+
+def record(kind: str, name: str, content: str, priority: int | None = None, comment: str = "") -> Record:
+    return Record(kind, name, content, 300, priority, comment=comment)
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("mail.example.net", "mail.example.net"),
+        ("mail.example.net.:993", "mail.example.net"),
+        ("https://me:secret@Mail.example.net:8443/a/b", "mail.example.net"),
+        ("[2001:db8::1]:25", "2001:db8::1"),
+        ("smtp://[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("203.0.113.20:25", "203.0.113.20"),
+        ("", ""),
+    ],
+)
+def test_a_target_leads_to_a_host(target: str, host: str) -> None:
+    assert references.host_of(target) == host
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("v=spf1 ip4:203.0.113.20 -all", True),
+        ("v=spf1 ?ip4:203.0.113.16/28 -all", True),
+        ("v=spf1 ip4:203.0.113.32/28 ip4:203.0.113.200 -all", False),
+        ("v=spf1 a:mail.webmakeprofit.org -all", True),
+        ("v=spf1 ip6:2001:db8:e::/48 -all", True),
+        ("v=spf1 ip4:0.0.0.0/0 -all", False),
+        ("v=spf1 ip4:not-an-address -all", False),
+        ('"v=spf1 ip4:203.0." "113.20 -all"', True),
+        ("", False),
+    ],
+)
+def test_a_text_record_names_ec2(content: str, *, named: bool) -> None:
+    assert references.names_ec2(record("TXT", "example.net", content), settings()) is named
+
+
+def test_a_record_at_or_below_its_name_names_ec2() -> None:
+    assert references.names_ec2(record("TLSA", "_25._tcp.mail.webmakeprofit.org", "3 1 1 ab"), settings())
+    assert references.names_ec2(
+        record("SRV", "_imaps._tcp.webmakeprofit.org", "1 993 mail.webmakeprofit.org."), settings()
+    )
+    assert not references.names_ec2(record("A", "email.webmakeprofit.org", "203.0.113.201"), settings())
+
+
+ANSWER = """\
+=-=-= listeners
+tcp LISTEN 0 100 0.0.0.0:25 0.0.0.0:* users:(("master",pid=168,fd=11))
+tcp LISTEN 0 100 [::]:25 [::]:* users:(("master",pid=168,fd=12))
+tcp LISTEN 0 100 127.0.0.1:3306 0.0.0.0:* users:(("mysqld",pid=9,fd=1))
+udp UNCONN 0 0 [::1]:323 [::]:* users:(("chronyd",pid=9,fd=1))
+udp UNCONN 0 0 *:41641 *:* users:(("tailscaled",pid=7,fd=1))
+tcp LISTEN 0 511 *:443 *:* users:(("nginx",pid=5,fd=1))
+tcp
+=-=-= timers
+Thu 2026-11-26 00:00:00 JST 3h left Wed 2026-11-25 00:00:00 JST 20h ago logrotate.timer logrotate.service
+n/a n/a n/a n/a certbot-renew.timer certbot-renew.service
+=-=-= cron
+/etc/cron.daily/logrotate
+/etc/cron.d/wiki: 5 3 * * * root backup-wiki
+=-=-= containers
+postfix 0.0.0.0:25->25/tcp
+wiki
+=-=-= certificates
+mail.webmakeprofit.org-0001
+shop.webmakeprofit.org_ecc
+=-=-= end
+"""
+
+
+def test_what_a_machine_does_is_told_from_what_serves_itself() -> None:
+    jobs = list(secondjobs.read(secondjobs.sections(ANSWER), settings()))
+    assert [job.name for job in jobs if not job.expected] == [
+        "listener tcp/443",
+        "timer certbot-renew.timer",
+        "cron job /etc/cron.d/wiki: 5 3 * * * root backup-wiki",
+        "container postfix",
+        "container wiki",
+        "certificate of shop.webmakeprofit.org",
+    ]
+    assert not any("3306" in job.name or "323" in job.name for job in jobs)
+    assert not list(secondjobs.read({}, settings()))
+    assert secondjobs.sections("no mark at all\n") == {}
+
+
+def test_changes_are_told_by_who_made_them() -> None:
+    old = [record("MX", "a.net", "mail.a.net", 10), record("TXT", "a.net", '"v=spf1 -all"')]
+    new = [record("MX", "a.net", "route1.mx.cloudflare.net", 7), record("TXT", "a.net", "v=spf1 ~all")]
+    by_us = {"a.net MX": ("switch_mx", frozenset({"7 route1.mx.cloudflare.net"}))}
+    told = {each.subject: each.by for each in kept.changes(old, new, by_us)}
+    assert told == {"MX a.net": "switch_mx", "TXT a.net": ""}
+    required = [record("MX", "a.net", "route1.mx.cloudflare.net", 9)]
+    assert [each.by for each in kept.changes(old[:1], new[:1], {}, required)] == ["Email Routing"]
+    overwritten = {"a.net MX": ("switch_mx", frozenset({"7 elsewhere.example"}))}
+    assert [each.by for each in kept.changes(old[:1], new[:1], overwritten)] == [""]
+    assert [(each.now, each.by) for each in kept.changes(old[:1], [], {})] == [("none", "")]
+    assert kept.changes(old, [replace(each, ttl=1) for each in old], {}) == ()
+
+
+def test_a_resource_of_terraform_tells_what_it_writes() -> None:
+    ours, domains = {("a.net", "MX"), ("a.net", "TXT"), ("dell.a.net", "A")}, ("a.net",)
+
+    def touched(kind: str, **attributes: Any) -> tuple[str, ...] | None:
+        return writers.touched(Holding(f"{kind}.x", kind, attributes), ours, domains)
+
+    assert touched("cloudflare_record", name="@", type="MX") == ("a.net MX",)
+    assert touched("cloudflare_record", name="www", type="CNAME") == ()
+    assert touched("cloudflare_record", name="dell", type="A") == ("dell.a.net A",)
+    assert touched("cloudflare_dns_record", name="A.net.", type="TXT") == ("a.net TXT",)
+    assert touched("cloudflare_record", name="x", hostname="a.net", type="MX") == ("a.net MX",)
+    assert touched("cloudflare_record", name="") is None
+    assert touched("cloudflare_email_routing_settings", name="a.net") is None
+
+
+def test_a_mark_is_a_tools_name_and_no_part_of_a_word() -> None:
+    assert writers.marks(record("MX", "a.net", "m", comment="managed by Terraform"))
+    assert writers.marks(record("TXT", "a.net", '"heritage=external-dns,external-dns/owner=k8s"'))
+    assert not writers.marks(record("MX", "a.net", "m", comment="the terraformers' club"))
+
+
+def test_resources_of_a_state_bear_their_keys() -> None:
+    given = [
+        {"mode": "data", "type": "aws_ami", "name": "x", "instances": [{"attributes": {"id": "ami-1"}}]},
+        {"mode": "managed", "type": "aws_eip", "name": "m", "instances": [{"index_key": 0, "attributes": {"id": "e"}}]},
+        {
+            "mode": "managed", "module": "module.mail", "type": "aws_instance", "name": "m",
+            "instances": [{"index_key": "a", "attributes": None}, {"attributes": {"id": "i-2"}}],
+        },
+        {"mode": "managed", "type": "null", "name": "n", "instances": None},
+    ]  # fmt: skip
+    found = [(each.address, each.id) for each in terraform._holdings(given)]
+    assert found == [
+        ("aws_eip.m[0]", "e"),
+        ('module.mail.aws_instance.m["a"]', ""),
+        ("module.mail.aws_instance.m", "i-2"),
+    ]
+
+
+def test_charges_are_reckoned_by_kind() -> None:
+    running = {"id": "i-1", "state": "running", "type": "t2.micro", "address": "203.0.113.20"}
+    items = [
+        ("volume", "vol-1", "8 GiB gp2, in-use"),
+        ("address", "eipalloc-1", "203.0.113.20"),
+        ("snapshot", "snap-1", "8 GiB"),
+        ("role", "r", ""),
+        ("volume", "vol-2", "no size"),
+    ]
+    found = list(cost.charges("ap-northeast-1", running, items))
+    assert [round(each.usd or 0, 2) for each in found] == [11.10, 3.65, 0.96, 0.40]
+    assert list(cost.charges("ap-northeast-1", {"state": "absent"}, [])) == []
+    stopped = list(cost.charges("ap-northeast-1", {"state": "stopped", "type": "t2.micro"}, items[:2]))
+    assert [each.name.split()[0] for each in stopped] == ["public", "volume"]
+    assert [each.usd for each in cost.charges("mars-1", running, ())] == [None, 0.005 * 730]
+    assert [each.usd for each in cost.charges("ap-northeast-1", {}, [("volume", "v", "9 GiB io9, x")])] == [None]
+
+
+class Bill:
+    """Cost Explorer's answer, as its documentation shows it."""
+
+    def __init__(self, *results: dict[str, Any]) -> None:
+        self.results = list(results)
+
+    def get_cost_and_usage(self, **_: Any) -> dict[str, Any]:
+        return {"ResultsByTime": self.results}
+
+
+def _group(key: str, amount: str) -> dict[str, Any]:
+    return {"Keys": [key], "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}}
+
+
+def test_a_bill_counts_when_it_is_final() -> None:
+    day = cost._day(1_780_000_000)
+    groups = [_group("APN1-BoxUsage:t2.micro", "0.3648"), _group("APN1-DataTransfer", "0")]
+    (charge,) = cost._of_day(Bill({"Estimated": False, "Groups": groups}), "ap-northeast-1", day)
+    assert round(charge.usd or 0, 2) == 11.10
+    for bill, why in ((Bill(), "no billing data"), (Bill({"Estimated": True, "Groups": groups}), "estimate still")):
+        with pytest.raises(CouldNotAsk, match=why):
+            list(cost._of_day(bill, "ap-northeast-1", day))

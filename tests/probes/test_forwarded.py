@@ -1,0 +1,104 @@
+"""What is read from forwarded mail: envelope senders, Cloudflare's results, verification mails, signatures."""
+
+from __future__ import annotations
+
+import email.utils
+from email.message import EmailMessage
+
+import pytest
+
+from fixtures.probes import verification
+from fixtures.probes.forwarded import form_of
+from fixtures.probes.imap import Arrived, Kept
+from fixtures.probes.kinds import KINDS, seen
+from fixtures.probes.message import hops
+from fixtures.probes.signatures import sealed, verified
+from fixtures.settings import Address
+
+ADDRESS = Address("example.net", "dell.example.net", "alice", "alice")
+
+
+@pytest.mark.parametrize(
+    ("return_path", "known"),
+    [
+        ("SRS0=zpcd=vb=sender.example=help@example.net", True),
+        ("srs0=8y4d=fh=carrier.example=a..b@example.net", True),
+        ('"SRS0=8y4d=fh=carrier.example=a b"@EXAMPLE.NET', True),
+        ("cfbounces+ndrdrop@example.net", True),
+        ("CFBOUNCES+NDRDROP@example.net", True),
+        ("cfbounces+ndrdrop@other.example", False),
+        ("SRS0=zpcd=vb=sender.example@example.net", False),
+        ("bounces@example.net", False),
+        ("", False),
+        ("@example.net", False),
+    ],
+)
+def test_forms_of_the_envelope_sender(return_path: str, *, known: bool) -> None:
+    assert bool(form_of(return_path, "example.net")) == known
+
+
+def test_cloudflares_results_are_read() -> None:
+    field = (
+        "mx.cloudflare.net; dkim=fail header.d=a.example; dkim=pass header.d=b.example header.s=s1; dmarc=pass "
+        "header.from=b.example policy.dmarc=none; spf=none (mx.cloudflare.net: x) smtp.helo=h; spf=softfail "
+        "(mx.cloudflare.net: domain of a@b.example) smtp.mailfrom=a@b.example; arc=none smtp.remote-ip=192.0.2.1"
+    )
+    found = seen(
+        [("Authentication-Results", "mx.other.example; spf=pass"), ("authentication-results", field)], "2001:db8::1"
+    )
+    assert found is not None
+    assert (found.spf, found.dkim, found.version) == ("softfail", "pass", 6)
+    assert {kind.name for kind in KINDS if kind.shows(found)} >= {"DKIM alone", "IPv6"}
+    assert not any(kind.shows(found) for kind in KINDS if kind.name in {"SPF alone", "SPF and DKIM", "IPv4"})
+
+
+@pytest.mark.parametrize("headers", [[], [("Authentication-Results", "mx.other.example; spf=pass")], [("X", "y")]])
+def test_without_cloudflares_field_nothing_is_known(headers: list[tuple[str, str]]) -> None:
+    assert seen(headers, "") is None
+
+
+def test_a_field_without_results_says_nothing() -> None:
+    found = seen([("Authentication-Results", "mx.cloudflare.net; none")], "")
+    assert found is not None
+    assert (found.spf, found.dkim, found.version) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\r\n", b"From: a\r\n\r\nx\r\n", b"ARC-Seal: i=x\r\nFrom: a\r\n\r\n", b"\xff\xfe"]
+)
+def test_a_seal_that_is_none_is_a_fault(content: bytes) -> None:
+    assert sealed(content).fault
+    assert sealed(content).domain == ""
+
+
+def test_a_broken_signature_is_a_fault_and_not_raised() -> None:
+    for value in (b"", b"v=1", b"v=1; a=rsa-sha256; d=; s=; b=; bh=; h=", b"=;=;"):
+        content = b"DKIM-Signature: " + value + b"\r\nFrom: a@example.net\r\n\r\nx\r\n"
+        assert [bool(each.fault) for each in verified(content, "example.net")] == [True]
+
+
+def _arrived(body: str) -> Arrived:
+    mail = EmailMessage()
+    mail["From"], mail["Date"] = "Cloudflare <noreply@notify.cloudflare.com>", email.utils.formatdate(0)
+    mail.set_content(body)
+    way = hops(
+        [
+            "from dell by dell with LMTP id x; Thu, 1 Jan 1970 00:00:00 +0000",
+            "from mta.example (host.example [192.0.2.25]) by dell.example.net (Postfix) with ESMTP id x; no date",
+        ]
+    )
+    return Arrived(Kept(1, "<v@x>", 0, "", 5.0, way), "INBOX", mail.as_bytes(), "", (), 5.0, 5.0)
+
+
+def test_links_are_taken_from_cloudflare_alone() -> None:
+    good = "https://dash.cloudflare.com/email-routing/verify?token=t"
+    body = f"{good} https://evil.example/verify?x https://cloudflare.com.evil.example/verify https://[::1/verify?bad"
+    found = verification._mail(ADDRESS, _arrived(body), ("cloudflare.com",))
+    assert found.links == (good,)
+    assert (found.client_address, found.client_name) == ("192.0.2.25", "mta.example")
+    assert good not in repr(found)
+    assert "links" not in found.body
+
+
+def test_a_mail_without_a_link_is_none() -> None:
+    assert verification._mail(ADDRESS, _arrived(""), ("cloudflare.com",)).links == ()

@@ -1,0 +1,228 @@
+"""Records as receivers read them: keys, policies, pins. What is malformed is a fault told in words, never a crash."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.evidence import Evidence
+from fixtures.probes import dkimkeys, dmarc, mtasts, remains, tlsa
+from fixtures.probes.account import Record
+from fixtures.probes.signatures import Signature
+from fixtures.probes.submission import Authentication
+from fixtures.probes.taglist import Malformed, tags
+
+HUGE = "x" * 70_000
+
+
+def _spki(key: Any) -> str:
+    return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+RSA = _spki(rsa.generate_private_key(65537, 2048).public_key())
+SHORT = _spki(rsa.generate_private_key(65537, 1024).public_key())
+CURVE = _spki(ec.generate_private_key(ec.SECP256R1()).public_key())
+
+
+@pytest.mark.parametrize("text", ["", " ", ";", "a=1;;b=2", "a", "a=1; a=2", "1a=2", HUGE])
+def test_what_is_no_list_of_tags_says_so(text: str) -> None:
+    with pytest.raises(Malformed):
+        tags(text)
+
+
+def test_tags_keep_their_order_and_lose_their_blanks() -> None:
+    assert list(tags(" v=DKIM1 ;p= ab=c ;").items()) == [("v", "DKIM1"), ("p", "ab=c")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"v=DKIM1; h=sha256; k=rsa; p={RSA}", ""),
+        (f"p={RSA[:40]} {RSA[40:]}", ""),
+        (f"v=DKIM1; k=rsa; p={SHORT}", ""),
+        ("v=DKIM1; k=ed25519; p=" + base64.b64encode(bytes(32)).decode(), ""),
+        ("v=DKIM1; k=ed25519; p=" + base64.b64encode(bytes(31)).decode(), "no key that there is"),
+        ("v=DKIM1; p=", "revoked"),
+        ("v=DKIM1; k=rsa", "holds no key"),
+        ("v=DKIM1; p=not base64!", "not base64"),
+        (f"v=DKIM1; p={RSA[:100]}", "no public key"),
+        (f"v=DKIM1; p={CURVE}", "no RSA key"),
+        (f"k=rsa; v=DKIM1; p={RSA}", "as the first tag"),
+        (f"v=DKIM1; h=sha1; p={RSA}", "leaves out sha256"),
+        (f"v=DKIM1; s=chat; p={RSA}", "not for mail"),
+        ("v=spf1 -all", "v=spf1 -all: expected v=DKIM1"),
+        ("", "empty"),
+        (HUGE, "no tag"),
+    ],
+)
+def test_a_key_is_read_as_a_verifier_reads_it(text: str, words: str) -> None:
+    faults = "; ".join(dkimkeys.parse(text).faults)
+    assert words in faults
+    assert bool(faults) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("v=DMARC1; p=none; rua=mailto:a@b.example!10m,mailto:c@d.example", ""),
+        ("v=DMARC1;p=REJECT;sp=none;adkim=s;aspf=r;pct=50;fo=1:d;ri=3600;", ""),
+        ("v=DMARC1", "p= does not come"),
+        ("v=DMARC1; rua=mailto:a@b.example; p=none", "p= does not come"),
+        ("v=DMARC1; p=maybe", "p=maybe"),
+        ("v=DMARC1; p=none; pct=101", "pct=101"),
+        ("v=DMARC1; p=none; rua=a@b.example", "no mailto:"),
+        ("v=DMARC1; p=none; p=reject", "stands twice"),
+    ],
+)
+def test_a_dmarc_policy_is_read_as_a_receiver_reads_it(text: str, words: str) -> None:
+    faults = "; ".join(dmarc.parse(text).faults)
+    assert words in faults
+    assert bool(faults) == bool(words)
+
+
+def test_only_dmarc_records_count() -> None:
+    assert dmarc.policies(("v=DMARC1; p=none", "v=spf1 -all", "v=DMARC10; p=none", "V=dmarc1; p=none")) == (
+        "v=DMARC1; p=none",
+    )
+
+
+def test_strict_alignment_wants_the_very_same_domain() -> None:
+    def told(policy: str) -> Authentication:
+        signed = (Signature("mail.own.example", "s1", "", aligned=True),)
+        evidence = Evidence("asked", "told")
+        return Authentication("own.example", signed, "em1.own.example", "pass", True, policy, evidence)
+
+    assert dmarc.passes(told("v=DMARC1; p=none"))[0]
+    assert dmarc.passes(told("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
+    assert not dmarc.passes(told("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
+
+
+POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n"
+
+
+def test_a_policy_admits_by_one_label_and_no_more() -> None:
+    found = mtasts.parse(POLICY)
+    assert not found.faults
+    assert found.admits("mail.own.example")
+    assert found.admits("route1.mx.cloudflare.net")
+    assert not found.admits("a.route1.mx.cloudflare.net")
+    assert not found.admits("mx.cloudflare.net")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "version: missing"),
+        ("<html>", "is no field"),
+        (POLICY.replace("STSv1", "STSv2"), "version: STSv2"),
+        (POLICY.replace("enforce", "strict"), "mode: strict"),
+        (POLICY.replace("604800", "1 week"), "max_age: 1 week"),
+        (POLICY.replace("604800", "99999999"), "max_age: 99999999"),
+        ("version: STSv1\nmode: enforce\nmax_age: 1\n", "no mx"),
+        (HUGE, "is no field"),
+    ],
+)
+def test_a_policy_that_senders_would_not_take_says_why(text: str, words: str) -> None:
+    assert words in "; ".join(mtasts.parse(text).faults)
+
+
+def test_the_record_of_a_policy_says_which_it_is() -> None:
+    assert mtasts.identifier(("v=STSv1; id=20250301T000000;", "v=spf1 -all")) == ("20250301T000000", "")
+    assert "2 records" in mtasts.identifier(("v=STSv1; id=a", "v=STSv1; id=b"))[1]
+    assert "0 records" in mtasts.identifier(())[1]
+    assert "id=a-b" in mtasts.identifier(("v=STSv1; id=a-b",))[1]
+
+
+def test_where_reports_on_tls_go() -> None:
+    assert mtasts.reporting_faults(("v=spf1 -all",)) is None
+    assert mtasts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example, https://c.example/r",)) == ""
+    assert "expected mailto:" in str(mtasts.reporting_faults(("v=TLSRPTv1; rua=a@b.example",)))
+    assert "2 records" in str(mtasts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example",) * 2))
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_too_odd_to_be_read(text: str) -> None:
+    dkimkeys.parse(text)
+    dmarc.parse(text)
+    mtasts.parse(text)
+    mtasts.identifier((text,))
+    mtasts.reporting_faults((text,))
+    tlsa.parse(text)
+
+
+def _chain(*names: str) -> tuple[bytes, ...]:
+    authority = trustme.CA()
+    issued = authority.issue_cert(*names)
+    pems = [blob.bytes() for blob in issued.cert_chain_pems] + [authority.cert_pem.bytes()]
+    return tuple(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER) for pem in pems)
+
+
+def _digest(data: bytes, kind: SHA256 | SHA512) -> str:
+    made = Hash(kind)
+    made.update(data)
+    return made.finalize().hex()
+
+
+def test_a_pin_fits_the_servers_own_key_or_the_authority_above_it() -> None:
+    chain, other = _chain("dell.own.example"), _chain("dell.own.example")
+    spki = (
+        x509.load_der_x509_certificate(chain[0])
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    for text in (
+        f"3 1 1 {_digest(spki, SHA256())}",
+        f"3 1 2 {_digest(spki, SHA512()).upper()}",
+        f"3 0 1 {_digest(chain[0], SHA256())}",
+        f"3 0 0 {chain[0].hex()}",
+        f"2 0 1 {_digest(chain[1], SHA256())}",
+    ):
+        assert tlsa.matches(tlsa.parse(text), chain, "dell.own.example"), text
+        assert not tlsa.matches(tlsa.parse(text), other, "dell.own.example"), text
+        assert not tlsa.matches(tlsa.parse(text), (), "dell.own.example"), text
+    anchor = tlsa.parse(f"2 0 1 {_digest(chain[1], SHA256())}")
+    assert not tlsa.matches(anchor, chain, "mail.own.example"), "DANE-TA looks at the name"
+    assert not tlsa.matches(anchor, (other[0], chain[1]), "dell.own.example"), "and at the signature"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("1 1 1 " + "0" * 64, "PKIX-EE"), ("3 1 1 00", "2 digits"), ("3 2 1 00", "no such thing"), ("", "no TLSA")],
+)
+def test_a_pin_that_no_mail_server_uses_says_why(text: str, words: str) -> None:
+    assert words in tlsa.parse(text).fault
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "leads"),
+    [
+        ("MX", "own.example", "mail.own.example", True),
+        ("TXT", "own.example", '"v=spf1 ip4:203.0.113.20 -all"', True),
+        ("TXT", "own.example", '"v=spf1 +a:MAIL.own.example/28 -all"', True),
+        ("TXT", "own.example", '"v=spf1 ip6:2001:db8:e:0::20 -all"', True),
+        ("AAAA", "old.own.example", "2001:db8:e::20", True),
+        ("CNAME", "www.own.example", "ec2-203-0-113-20.ap-northeast-1.compute.amazonaws.com", True),
+        ("TXT", "x.own.example", '"https://mail.own.example/policy"', True),
+        ("TLSA", "_25._tcp.mail.own.example", "3 1 1 00", True),
+        ("TXT", "own.example", '"v=spf1 ip4:203.0.113.201 a:webmail.own.example -all"', False),
+        ("A", "mail.own.example", "203.0.113.21", False),
+    ],
+)
+def test_what_leads_to_ec2(kind: str, name: str, content: str, leads: bool) -> None:
+    class Ec2:
+        name = "mail.own.example"
+        ipv4, ipv6, seen_by_dell_as = "203.0.113.20", "2001:db8:e::20", "100.64.10.1"
+
+    class Settings:
+        ec2 = Ec2
+
+    assert bool(remains.leads(Record(kind, name, content, 300), Settings)) is leads  # type: ignore[arg-type] # the part it reads
