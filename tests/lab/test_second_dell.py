@@ -1,4 +1,4 @@
-"""The second Dell: Postfix in a container behind a userland proxy, so that every client looks like the gateway (X16)."""
+"""The second Dell: Postfix in a container behind a userland proxy, where every client looks like the gateway (X16)."""
 
 from __future__ import annotations
 
