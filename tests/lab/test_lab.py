@@ -101,7 +101,7 @@ def test_true_client_addresses(lab: Lab, host: str, source: str, target: str) ->
     knock = f"import socket; socket.create_connection(('{target}', 25), 5, ('{source}', 0)).recv(99)"
     assert lab.exec(host, ["python3", "-c", knock]).returncode == 0
     server = "dell" if target == plan.DELL_TAILNET else "ec2"
-    log = ["grep", "-F", f"connect from unknown[{source}]", "/var/log/mail.log"]
+    log = ["grep", "-E", rf"connect from \S+\[{source}\]", "/var/log/mail.log"]
     until(lambda: lab.exec(server, log).returncode == 0, f"{server} has seen {source}")
 
 
