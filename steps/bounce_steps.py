@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_bdd import given, parsers, then, when
@@ -19,14 +17,6 @@ from fixtures.probes.notices import Notices, Returned
 from fixtures.settings import Address
 
 NOTE = "printf 'Subject: Out of office\\nAuto-Submitted: auto-replied\\n\\nBack in May.\\n' | sendmail -f '' '{}'"
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A recipient of Dell's own mail: an envelope sender as Cloudflare makes them, in our own domain."""
-
-    recipient: str
-    since: float
 
 
 @given("a mailbox that Cloudflare still has a rule for, and Dell does not know", target_fixture="gone")
@@ -48,20 +38,21 @@ def comes_back(expect: Expect, gone: Address, written: tuple[Sent, Returned]) ->
 
 
 @given(parsers.parse("{what} that Dell makes for a sender whom Cloudflare has rewritten"), target_fixture="rewritten")
-def dell_writes(world: Any, migration: Migration, what: str) -> Rewritten:
-    address, since = _last(migration), time.time()
-    recipient = f"SRS0={secrets.token_hex(2)}=aa=four.example=friend@{address.domain}"
+def dell_writes(world: Any, migration: Migration, what: str) -> str:
+    """Returns its recipient: an envelope sender as Cloudflare makes them, in our own domain."""
+    address = _last(migration)
+    recipient = f"SRS0={secrets.token_hex(4)}=aa=four.example=friend@{address.domain}"
     if what == "a delivery report":
         world.mend.enter_context(world.outage("a mailbox is broken", address=address.mailbox))
         notices.deliver_rewritten(migration, address, recipient)
     else:
         world.shell("dell", NOTE.format(recipient))
-    return Rewritten(recipient, since)
+    return recipient
 
 
 @when("it is followed through Dell's log", target_fixture="seen")
-def follow(migration: Migration, rewritten: Rewritten) -> Notices:
-    return notices.notices(migration, rewritten.recipient, rewritten.since)
+def follow(migration: Migration, rewritten: str) -> Notices:
+    return notices.notices(migration, rewritten)
 
 
 @then("it is tried once, does not leave Dell, and nobody is told of it again")

@@ -19,7 +19,7 @@ def search_clients(migration: Migration) -> Mentions:
 
 
 @when(
-    "the domains' records, Dell's files, the ways to Dell and the monitoring are searched for its names and addresses",
+    "records, Dell's files, the ways to Dell and the monitoring are searched for its names and addresses",
     target_fixture="mentions",
 )
 def search_everywhere(migration: Migration) -> Mentions:

@@ -1,6 +1,6 @@
 Feature: Cloudflare serves the zones, and nobody but us writes their mail records
-  A zone that its parent delegates elsewhere does not change when we change it. Two name servers that differ send half of
-  the mail astray. And a forgotten Terraform or dynamic-DNS client puts the old record back at night.
+  A zone that its parent delegates elsewhere does not change when we change it. Two name servers that differ send half
+  of the mail astray. And a forgotten Terraform or dynamic-DNS client puts the old record back at night.
 
   @I-2 @P1.1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each zone is served by Cloudflare's name servers, and all of them agree

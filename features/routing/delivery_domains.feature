@@ -1,6 +1,6 @@
 Feature: Forwarded mail has a way to Dell, and only one
-  Email Routing hands a message to the mail server of the destination's domain. If that domain were routed too, or shared
-  its mailboxes with another, mail would run in a circle or land with a namesake.
+  Email Routing hands a message to the mail server of the destination's domain. If that domain were routed too, or
+  shared its mailboxes with another, mail would run in a circle or land with a namesake.
 
   @I-7 @X4 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each routed domain has a delivery domain of its own, served by Dell alone

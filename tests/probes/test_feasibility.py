@@ -144,7 +144,7 @@ def test_a_mark_is_a_tools_name_and_no_part_of_a_word() -> None:
 
 
 def test_resources_of_a_state_bear_their_keys() -> None:
-    given = [
+    given: list[dict[str, Any]] = [
         {"mode": "data", "type": "aws_ami", "name": "x", "instances": [{"attributes": {"id": "ami-1"}}]},
         {"mode": "managed", "type": "aws_eip", "name": "m", "instances": [{"index_key": 0, "attributes": {"id": "e"}}]},
         {
