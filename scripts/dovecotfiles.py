@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -61,12 +62,13 @@ def _file(shell: Shell, path: str, wanted: str) -> Iterator[Write]:
 
 
 def _require_version(shell: Shell) -> None:
-    found = shell.run("dovecot", "--version").stdout.split()[0]
-    if found.startswith(("2.0", "2.1", "2.2", "2.3")):
+    done = shell.run("dovecot", "--version", check=False)
+    found = f"Dovecot {done.stdout.split()[0]}" if done.ok and done.stdout.strip() else "no Dovecot beside Postfix"
+    if not done.ok or re.match(r"Dovecot 2\.[0-3]\b", found):
         raise Refused(
-            f"Dovecot {found}: the quota-status service is set up for 2.4 and newer alone. Set it up by hand (its name "
-            "in Dovecot's documentation: quota-status) with the aliases, and name its place as dell.quota_policy, such "
-            'as "inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
+            f"Dell has {found}: quota-status is set up here for 2.4 and newer alone. Set that service up by hand, so "
+            "that it knows the aliases too, and name its place as dell.quota_policy, such as "
+            '"inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
         )
 
 

@@ -6,12 +6,12 @@ Feature: Cloudflare's MX hosts fail
   Scenario: Senders move on when the MX host that they prefer is silent
     Given an outage: the MX host of Cloudflare's that most domains prefer is silent
     When strangers write to every address before it, during it and after it
-    Then everything that was acknowledged has arrived, once, and nothing bounced
+    Then everything that was acknowledged has arrived, and nothing bounced
     And meanwhile the other MX hosts took the mail
 
   @O-2 @R3 @drill @before_phase4
   Scenario: Senders queue when every MX host is down
     Given an outage: all of Cloudflare's MX hosts are down
     When strangers write to every address before it, during it and after it
-    Then everything that was acknowledged has arrived, once, and nothing bounced
+    Then everything that was acknowledged has arrived, and nothing bounced
     And it is told who kept the mail meanwhile, and for how long

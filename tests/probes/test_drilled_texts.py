@@ -1,0 +1,108 @@
+"""What drills send, and what Dovecot is given, as bytes: false ends of data, the largest message, the quota's files."""
+
+from __future__ import annotations
+
+import email
+
+import pytest
+
+from fixtures import dellplan, dovecotplan
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import largest, smuggling
+from fixtures.probes.clients import Client
+from fixtures.probes.message import Letter, body_digest
+from fixtures.probes.sizes import CLOUDFLARE_BYTES
+
+SETTINGS = settings_without_a_lab()
+ADDRESS = next(SETTINGS.addresses())
+
+
+def _offer(variant: smuggling.Variant, *, control: bool) -> smuggling.Offer:
+    outer, inner = (Letter("a@four.example", ("b@own.example",), "run").write() for _ in range(2))
+    return smuggling.Offer(Client("x", "192.0.2.1", None), "192.0.2.2", variant, control, outer, inner)
+
+
+def test_twelve_false_ends_and_none_is_the_true_one() -> None:
+    found = smuggling.variants()
+    assert len(found) == 12
+    assert len({each.bytes for each in found}) == len({each.name for each in found}) == 12
+    for each in found:
+        assert smuggling.END not in b"x" + each.bytes.encode("latin-1") + b"x"
+        assert "." in each.bytes
+
+
+@pytest.mark.parametrize("variant", smuggling.variants(), ids=lambda each: each.name)
+def test_a_carrier_ends_once_and_its_control_twice(variant: smuggling.Variant) -> None:
+    data, control = (_offer(variant, control=each).data() for each in (False, True))
+    # The whole inner message is within: what comes behind a false end is one transaction, to the last byte.
+    assert data.count(smuggling.END) == 1
+    assert data.endswith(b"\r\n.\r\nQUIT\r\n")
+    assert control.count(smuggling.END) == 2
+    assert data.count(b"Message-ID:") == control.count(b"Message-ID:") == 2
+
+
+def test_what_is_announced_by_bdat_is_what_follows() -> None:
+    offer = _offer(smuggling.variants()[0], control=False)
+    head, _, rest = offer.data().partition(b"BDAT ")
+    size, _, rest = rest.partition(b" LAST\r\n")
+    assert rest[: int(size)] == offer.inner.content
+    assert rest[int(size) :] == smuggling.END + b"QUIT\r\n"
+    assert head.endswith(b"RCPT TO:<b@own.example>\r\n")
+
+
+def test_replies_that_queue() -> None:
+    taken = "250 2.0.0 Ok: queued as 1"
+    assert smuggling._queued([taken, "250 2.1.0 Ok", "250 2.0.0 Ok: 9 bytes queued as 2", "221 Bye"]) == 2
+    assert smuggling._queued([]) == smuggling._queued(["521 5.5.2 bare <LF> received", ""]) == 0
+
+
+def test_the_largest_message_is_25_mib_without_what_is_added() -> None:
+    message, fields = largest.write(ADDRESS), largest.added(ADDRESS)
+    assert len(message.content) == CLOUDFLARE_BYTES + len(fields)
+    assert message.content.startswith(fields)
+    assert message.digest == body_digest(message.content)
+    assert max(map(len, message.content.split(b"\r\n"))) <= 998
+    assert b"\n" not in message.content.replace(b"\r\n", b"")
+
+
+def test_the_added_fields_are_fields() -> None:
+    read = email.message_from_bytes(largest.added(ADDRESS) + b"\r\nbody\r\n")
+    assert read.keys().count("DKIM-Signature") == 2
+    assert read["X-Forwarded-To"] == ADDRESS.destination
+    assert not read.defects
+    assert "{" not in str(read)
+
+
+VERSIONS = "# a comment\ndovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(VERSIONS + "x = y\n", f"{VERSIONS}{dovecotplan.INCLUDE}\nx = y\n", id="behind the versions"),
+        pytest.param("x = y\n", f"{dovecotplan.INCLUDE}\nx = y\n", id="no versions"),
+        pytest.param("", f"{dovecotplan.INCLUDE}\n", id="empty"),
+        pytest.param(f"x = y\n{dovecotplan.INCLUDE}\n", f"x = y\n{dovecotplan.INCLUDE}\n", id="there already"),
+    ],
+)
+def test_dovecot_includes_our_file_before_what_is_the_operators(before: str, after: str) -> None:
+    assert dovecotplan.including(before) == after
+    assert dovecotplan.including(after) == after
+
+
+def test_dovecot_knows_every_address_that_is_not_a_mailbox() -> None:
+    files = dovecotplan.tables(SETTINGS, "/var/spool/postfix")
+    lines = files[dovecotplan.ALIASES].splitlines()
+    for address in SETTINGS.addresses():
+        assert f"{address.destination}:::::::userdb_user={address.mailbox}" in lines
+    assert "unix_listener /var/spool/postfix/private/quota-status {" in files[dovecotplan.QUOTA]
+    assert "%(" not in files[dovecotplan.QUOTA]
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("", False), ("inet:127.0.0.1:12340", True)])
+def test_a_quota_policy_that_is_the_operators_own_or_none(policy: str, *, asked: bool) -> None:
+    settings = SETTINGS.model_copy(update={"dell": SETTINGS.dell.model_copy(update={"quota_policy": policy})})
+    assert dovecotplan.tables(settings, "/var/spool/postfix") == {}
+    parameters = dellplan.parameters(settings)
+    assert ("check_policy_service" in parameters["smtpd_recipient_restrictions"]) is asked
+    assert ("smtpd_end_of_data_restrictions" in parameters) is asked
