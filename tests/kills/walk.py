@@ -1,0 +1,151 @@
+"""Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
+
+    python -m tests.kills.walk --name NAME [--seed N] [--kind kills|faults] [--every] [--turn N] --told FILE
+
+Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
+gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fixtures.gates.progress import Kind
+from fixtures.lab import rehearsal
+from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
+from fixtures.lab.world import Lab
+from fixtures.migration import open_migration
+from scripts.snapshot import take
+from tests.kills import standing, under
+from tests.kills.fate import befallen
+
+REASON = "the scripts alone are on trial; no gate was judged"
+RUN_S_MAX = 150.0
+RUNS_MAX = 400
+PAUSE_S = 0.2
+"""What the other end still does when its client is dead is done by then."""
+MORE = {"delete_ec2": ("--image",)}
+
+
+@dataclass
+class Walk(Rehearsal):
+    """A rehearsal whose scripts each run in a process of their own, under a fate."""
+
+    kind: str = ""
+    every: bool = False
+    turn: int = 0
+    lots: random.Random = field(default_factory=random.Random)
+    points: Counter[str] = field(default_factory=Counter)
+    """How often what befell each script."""
+    states: dict[str, dict[str, str]] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def walk(self) -> None:
+        """All phases. Raises ``RehearsalFailed``."""
+        take(self.migration)
+        start = standing.look(self.migration)
+        self.traffic.start()
+        try:
+            for stage in self.stages:
+                if stage.kind is not Kind.NIGHT:
+                    self.after(stage)
+                    self.states[stage.label] = standing.since(start, standing.look(self.migration))
+        finally:
+            self.traffic.stop()
+
+    def _run(self, name: str, domain: str = "") -> None:
+        argv = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()))
+        memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
+        number, killed, planned = self.lots.randint(1, 4), False, 0
+        for turn in range(RUNS_MAX):
+            take_lock = ("--take-lock",) if killed else ()
+            order = under.Order(
+                name, argv, ("--override", REASON, *take_lock), self.kind, self.every, number, self.turn, memory,
+                self.folder / "told",
+            )  # fmt: skip
+            told = self._one(order)
+            killed = told is None
+            if told is None:
+                continue
+            planned = planned or int(told["planned"])
+            status, excused = int(told["status"]), self.kind == "faults" and len(befallen(memory)) > 0
+            if status == 0 or not (status == 1 and excused) or turn == RUNS_MAX - 1:
+                break
+        hits = Counter(deed for _, deed, _ in befallen(memory))
+        self.points.update({f"{name}: {deed}": many for deed, many in hits.items()})
+        said = str(told["said"]) if told else ""
+        self.scripts.append(ScriptRun(name, domain, "", status, time.monotonic() - began, planned, said))
+        told_hits = ", ".join(f"{many} {deed}" for deed, many in sorted(hits.items())) or "nothing befell it"
+        self.say(f"{name} {domain}: {turn + 1} runs, {self.scripts[-1].took_s:.1f} s; {told_hits}")
+        if status != 0:
+            raise RehearsalFailed(f"{name} {domain} ended with {status} in run {turn + 1}:\n{said[-3000:]}")
+
+    def _one(self, order: under.Order) -> dict[str, object] | None:
+        """None if it was killed."""
+        order.told.unlink(missing_ok=True)
+        child = multiprocessing.get_context("forkserver").Process(target=under.run, args=(order,), daemon=True)
+        child.start()
+        child.join(RUN_S_MAX)
+        if child.exitcode == -signal.SIGKILL:
+            time.sleep(PAUSE_S)
+            return None
+        if child.exitcode != 0:
+            child.kill()
+            last = (befallen(order.memory) or [("", "", "")])[-1]
+            raise RehearsalFailed(f"{order.script}: not done in {RUN_S_MAX:.0f} s, or crashed ({child.exitcode}); {last}")
+        told: dict[str, object] = json.loads(order.told.read_text(encoding="utf-8"))
+        return told
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
+    lab = Lab.up(options.name, seed=options.seed, owner_pid=os.getpid())
+    trouble = ""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            lab.enter()
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["__main__", "tests.kills.under"])
+            walk = Walk.of(lab, open_migration())
+            walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
+            walk.lots = random.Random(options.seed + options.turn)
+            walk.say = lambda text: print(text, flush=True) if text else None
+            try:
+                walk.walk()
+            except RehearsalFailed as error:
+                trouble = str(error)
+                print(f"FAILED: {trouble}", flush=True)
+        finally:
+            if not (trouble and options.keep):
+                lab.down()
+    told = {"trouble": trouble, "points": walk.points, "states": walk.states}
+    options.told.write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    return 1 if trouble else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--name", required=True, help="of the lab, which is made, and taken down in the end")
+    made.add_argument("--seed", type=int, default=7)
+    made.add_argument("--kind", choices=("kills", "faults"), default="")
+    made.add_argument("--every", action="store_true", help="every kill point, or every call; else one for each script")
+    made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 3")
+    made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
+    made.add_argument("--told", type=Path, required=True)
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())
