@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -173,7 +174,11 @@ def _write(script: Script, job: Job, write: Write, number: str) -> None:
         raise Refused(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again")
     job.say(f"{write.group}: {write.subject}")
     store.log(script.name, job.domain, number, write.subject, "before", before=write.before, after=write.after)
-    write.do()
+    try:
+        write.do()
+    except CouldNotAsk:
+        if write.read() != write.after:  # else it was done, and the answer was lost
+            raise
     until = time.monotonic() + READ_BACK_S
     while (found := write.read()) != write.after:
         if time.monotonic() > until:
@@ -198,14 +203,27 @@ def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
     if not writes:
         if not job.options.json:
             print(f"{script.name}: nothing to do")
-        return DONE if job.migration.store.last("done", job.domain, script=script.name) else _note_done(script, job)
+        return _nothing(script, job)
     return PLANNED
 
 
-def _note_done(script: Script, job: Job) -> int:
-    """Nothing was ever to be done: that too is progress."""
-    job.migration.store.record("done", job.domain, script=script.name, plan="")
+def _nothing(script: Script, job: Job) -> int:
+    """Nothing is to be written: complete the run that was killed after its last write, if one was."""
+    store = job.migration.store
+    if begun := unfinished(job, script.name):
+        with store.lock("migration", f"{script.name} {job.domain}".strip()):
+            _complete(script, job, begun[-1]["plan"])
+    elif store.last("done", job.domain, script=script.name) is None:  # nothing was ever to be done: progress too
+        store.record("done", job.domain, script=script.name, plan="")
     return DONE
+
+
+def unfinished(job: Job, script: str) -> list[dict[str, Any]]:
+    """The runs of SCRIPT that have begun to write since it was last done, oldest first."""
+    store = job.migration.store
+    done = store.last("done", job.domain, script=script)
+    rows = store.recorded("run", job.domain, since=done["at"] if done else 0)
+    return [row for row in rows if row["script"] == script and "after" not in row]
 
 
 def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> None:

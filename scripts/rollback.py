@@ -15,7 +15,7 @@ from dataclasses import replace
 from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare, ec2
 from fixtures.probes.account import Record, record
-from scripts.change import Job, Refused, Script, Write, run
+from scripts.change import Job, Refused, Script, Write, run, unfinished
 from scripts.power import ACCEPTS, COMING, open_port, reach, start
 from scripts.routing import UNLOCKED, unlock
 from scripts.zone import is_spf, set_rrset, value
@@ -59,11 +59,10 @@ def _at_first(job: Job) -> Iterator[Record]:
 
 
 def _measured(job: Job) -> None:
-    begun = job.migration.store.last("run", job.domain, script=SCRIPT.name)
-    if begun is not None and job.options.apply:
-        seconds = time.time() - begun["real_at"]
+    if begun := unfinished(job, SCRIPT.name):
+        seconds = time.time() - begun[0]["real_at"]
         job.migration.store.record("rolled back", job.domain, seconds=seconds)
-        print(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")
+        job.say(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")
 
 
 SCRIPT = Script("rollback", "Take a domain back to EC2, as the first snapshot has it.", plan, True, finish=_measured)

@@ -17,6 +17,7 @@ from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
 from scripts import merge_spf
 from scripts.change import Job, Refused, Script, Write, run
+from scripts.moments import noted, remember
 from scripts.routing import UNLOCKED, enable, keep_spf, lock, unlock
 from scripts.settling import settle
 from scripts.zone import seconds, set_rrset, value
@@ -34,7 +35,7 @@ def plan(job: Job) -> Iterator[Write]:
         return
     match job.migration.settings.cloudflare.enabling:
         case "coexists":
-            yield _noted(job, enable(job))
+            yield noted(job, enable(job))
             yield keep_spf(job)
             yield from _move(job, routing, batch)
         case "refuses":
@@ -43,7 +44,7 @@ def plan(job: Job) -> Iterator[Write]:
             yield keep_spf(job)
             yield settle(job, moved=True)
         case "replaces":
-            yield _noted(job, enable(job, danger="MX"))
+            yield noted(job, enable(job, danger="MX"))
             yield keep_spf(job)
             yield settle(job, moved=True)
 
@@ -74,24 +75,7 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
     if set(map(value, stands)) == set(wanted) and all(seconds(each) <= ttl_s for each in stands):
         return  # also where Cloudflare wrote it, with an automatic TTL
     for write in set_rrset(job, job.domain, job.domain, "MX", wanted, ttl_s, "MX", present=present):
-        yield _noted(job, replace(write, group="the switch"))
-
-
-def _noted(job: Job, write: Write) -> Write:
-    """A write by which the MX moves, or may move, with its times recorded if it did."""
-    store, clock = job.migration.store, job.migration.clock
-
-    def do() -> None:
-        began, real_began = clock.now(), time.time()
-        write.do()
-        times = {"began": began, "ended": clock.now(), "real_began": real_began, "real_ended": time.time()}
-        stands = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-        if stands and {each.text for each in stands} <= set(job.migration.settings.cloudflare.mx):
-            this = store.last("run", job.domain, script=SCRIPT.name) or {}
-            settled = store.recorded("settling", job.domain, since=this.get("at", began))
-            store.record("switch", job.domain, **times, settle_s=settled[-1]["seconds"] if settled else 0.0)
-
-    return replace(write, do=do)
+        yield noted(job, replace(write, group="the switch"))
 
 
 def _check(job: Job) -> None:
@@ -106,7 +90,7 @@ def _check(job: Job) -> None:
 
 
 SUMMARY = "Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run."
-SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=_check)
+SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=_check, finish=remember)
 
 
 def main(arguments: list[str] | None = None) -> int:

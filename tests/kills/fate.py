@@ -78,7 +78,7 @@ class Fate:
         if not deeds:
             return ""
         if self.kind == "faults" or not self.every:
-            if any(key == where for key, _ in self.done) or (not self.every and (self.done or not self._its_turn(call))):
+            if any(key == where for key, _ in self.done) or not (self.every or self._its_turn(call)):
                 return ""
             deeds = (deeds[(crc32(call.text.encode()) + self.turn) % len(deeds)],)
         deed = next((each for each in deeds if (where, each) not in self.done), "")
@@ -87,7 +87,7 @@ class Fate:
         return deed
 
     def _its_turn(self, call: Call) -> bool:
-        return call.writes and self.writes >= self.number
+        return call.writes and self.writes >= self.number and not self.done
 
     def _remember(self, call: Call, where: str, deed: str) -> None:
         self.done.add((where, deed))

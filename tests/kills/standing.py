@@ -10,7 +10,7 @@ from fixtures.gates.present import present
 from fixtures.gates.progress import Progress
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, ec2
-from fixtures.transport import dell, shell
+from fixtures.transport import Shell, dell, shell
 from scripts.belongings import known
 
 NOT_OURS = "as it was"
@@ -61,7 +61,7 @@ def _account(migration: Migration) -> Iterator[tuple[str, str]]:
 
 
 def _files(migration: Migration) -> Iterator[tuple[str, str]]:
-    hosts = [(dell(migration.settings), _FOLDERS)]
+    hosts: list[tuple[Shell, tuple[str, ...]]] = [(dell(migration.settings), _FOLDERS)]
     if there := migration.settings.mta_sts:
         hosts.append((shell("web", there.transport), (str(there.root),)))
     for host, folders in hosts:

@@ -33,8 +33,8 @@ class Order:
 
     script: str
     argv: tuple[str, ...]
-    apply: tuple[str, ...]
-    """More arguments for the second of the two."""
+    reason: str
+    """To go on behind gates that nobody has judged."""
     kind: str
     every: bool
     number: int
@@ -44,38 +44,37 @@ class Order:
 
 
 def run(order: Order) -> None:
-    """In the child: leaves ``status``, ``planned`` (writes), ``said`` and ``calls`` (that have written) in TOLD."""
+    """In the child: leaves ``status``, ``said``, and how many faults ``befell`` it in TOLD."""
     fate = Fate.recall(order.kind, order.memory, every=order.every, number=order.number, turn=order.turn)
     wires.tap(fate)
     _name_writes(fate)
-    said = io.StringIO()
-    planned = 0
+    said, before = io.StringIO(), len(fate.done)
     try:
         with contextlib.redirect_stderr(said):
-            status, planned = _run(order, fate, said)
-    except Exception:
+            status = _run(order, fate, said)
+    except Exception:  # noqa: BLE001 - whatever it is, the walk shows it
         status = CRASHED
         said.write(traceback.format_exc())
-    told = {"status": status, "planned": planned, "said": said.getvalue(), "calls": fate.writes}
+    befell = len(fate.done) - before if order.kind == "faults" else 0
+    told = {"status": status, "said": said.getvalue(), "befell": befell}
     order.told.write_text(json.dumps(told), encoding="utf-8")
 
 
-def _run(order: Order, fate: Fate, said: io.StringIO) -> tuple[int, int]:
+def _run(order: Order, fate: Fate, said: io.StringIO) -> int:
     module = importlib.import_module(f"scripts.{order.script}")
     status, told = _main(module, [*order.argv, "--json"])
     if status != change.PLANNED:
-        return status, 0
+        return status
     assert fate.writes == 0, f"the plan of {order.script} has written"
     plan = json.loads(told)
-    planned = len(plan["writes"])
-    status, told = _main(module, [*order.argv, *order.apply, "--apply", plan["digest"]])
+    status, told = _main(module, [*order.argv, "--override", order.reason, "--apply", plan["digest"]])
     said.write(told)
     if status != change.DONE:
-        return status, planned
+        return status
     before = fate.writes
     again, told = _main(module, [*order.argv, "--json"])
     assert (again, fate.writes) == (change.DONE, before), f"after it was done {order.script} plans: {told}"
-    return status, planned
+    return status
 
 
 def _main(module: Any, argv: list[str]) -> tuple[int, str]:
@@ -86,11 +85,11 @@ def _main(module: Any, argv: list[str]) -> tuple[int, str]:
 
 def _name_writes(fate: Fate) -> None:
     """The same call may belong to several writes, such as a reload."""
-    write = change._write
+    does = change._write
 
-    def named(script: change.Script, job: change.Job, each: change.Write, number: str) -> None:
-        fate.write = f"{each.subject} -> {each.after[:40]}"
-        write(script, job, each, number)
+    def named(script: change.Script, job: change.Job, write: change.Write, number: str) -> None:
+        fate.write = f"{write.subject} -> {write.after[:40]}"
+        does(script, job, write, number)
         fate.write = ""
 
     change._write = named

@@ -20,12 +20,14 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fixtures.gates.progress import Kind
 from fixtures.lab import rehearsal
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
+from scripts.change import REFUSED
 from scripts.snapshot import take
 from tests.kills import standing, under
 from tests.kills.fate import befallen
@@ -33,6 +35,7 @@ from tests.kills.fate import befallen
 REASON = "the scripts alone are on trial; no gate was judged"
 RUN_S_MAX = 150.0
 RUNS_MAX = 400
+KILLED = -int(signal.SIGKILL)
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
 MORE = {"delete_ec2": ("--image",)}
@@ -65,33 +68,33 @@ class Walk(Rehearsal):
             self.traffic.stop()
 
     def _run(self, name: str, domain: str = "") -> None:
-        argv = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()))
+        given = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()))
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
-        number, killed, planned = self.lots.randint(1, 4), False, 0
-        for turn in range(RUNS_MAX):
-            take_lock = ("--take-lock",) if killed else ()
-            order = under.Order(
-                name, argv, ("--override", REASON, *take_lock), self.kind, self.every, number, self.turn, memory,
-                self.folder / "told",
+        told: dict[str, Any] | None = None
+        number, killed, runs = self.lots.randint(1, 4), False, 0
+        while runs < RUNS_MAX:
+            runs += 1
+            argv = (*given, "--take-lock") if killed else given
+            told = self._one(
+                under.Order(
+                    name, argv, REASON, self.kind, self.every, number, self.turn, memory, self.folder / "told"
+                )
             )  # fmt: skip
-            told = self._one(order)
             killed = told is None
-            if told is None:
-                continue
-            planned = planned or int(told["planned"])
-            status, excused = int(told["status"]), self.kind == "faults" and len(befallen(memory)) > 0
-            if status == 0 or not (status == 1 and excused) or turn == RUNS_MAX - 1:
+            # A run that a fault befell may refuse; the next one has to go further.
+            if told and not (told["status"] == REFUSED and told["befell"]):
                 break
         hits = Counter(deed for _, deed, _ in befallen(memory))
         self.points.update({f"{name}: {deed}": many for deed, many in hits.items()})
-        said = str(told["said"]) if told else ""
-        self.scripts.append(ScriptRun(name, domain, "", status, time.monotonic() - began, planned, said))
-        told_hits = ", ".join(f"{many} {deed}" for deed, many in sorted(hits.items())) or "nothing befell it"
-        self.say(f"{name} {domain}: {turn + 1} runs, {self.scripts[-1].took_s:.1f} s; {told_hits}")
+        status, said = (int(told["status"]), str(told["said"])) if told else (KILLED, "")
+        took_s = time.monotonic() - began
+        self.scripts.append(ScriptRun(name, domain, "", status, took_s, 0, said))
+        listed = ", ".join(f"{many} {deed}" for deed, many in sorted(hits.items())) or "nothing befell it"
+        self.say(f"{name} {domain}: {runs} runs, {took_s:.1f} s; {listed}")
         if status != 0:
-            raise RehearsalFailed(f"{name} {domain} ended with {status} in run {turn + 1}:\n{said[-3000:]}")
+            raise RehearsalFailed(f"{name} {domain} ended with {status} in run {runs}, after {hits}:\n{said[-3000:]}")
 
-    def _one(self, order: under.Order) -> dict[str, object] | None:
+    def _one(self, order: under.Order) -> dict[str, Any] | None:
         """None if it was killed."""
         order.told.unlink(missing_ok=True)
         child = multiprocessing.get_context("forkserver").Process(target=under.run, args=(order,), daemon=True)
@@ -102,16 +105,16 @@ class Walk(Rehearsal):
             return None
         if child.exitcode != 0:
             child.kill()
-            last = (befallen(order.memory) or [("", "", "")])[-1]
-            raise RehearsalFailed(f"{order.script}: not done in {RUN_S_MAX:.0f} s, or crashed ({child.exitcode}); {last}")
-        told: dict[str, object] = json.loads(order.told.read_text(encoding="utf-8"))
+            where = befallen(order.memory)[-1:] or "nothing befell it"
+            raise RehearsalFailed(f"{order.script}: after {RUN_S_MAX:.0f} s its exit code is {child.exitcode}: {where}")
+        told: dict[str, Any] = json.loads(order.told.read_text(encoding="utf-8"))
         return told
 
 
 def main() -> int:
     options = _parser().parse_args()
     rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
-    lab = Lab.up(options.name, seed=options.seed, owner_pid=os.getpid())
+    lab = Lab.up(options.name, seed=options.seed, owner_pid=None if options.keep else os.getpid())
     trouble = ""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -119,6 +122,7 @@ def main() -> int:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["__main__", "tests.kills.under"])
             walk = Walk.of(lab, open_migration())
+            assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
             walk.lots = random.Random(options.seed + options.turn)
             walk.say = lambda text: print(text, flush=True) if text else None

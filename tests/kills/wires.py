@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncssh
 import botocore.awsrequest
+import botocore.compat
 import botocore.exceptions
 import botocore.httpsession
 import httpx
@@ -111,7 +112,9 @@ def _operation(request: Any) -> tuple[str, str, bool]:
 def _aws_error(url: str, code: str, status: int) -> Any:
     told = f"<Response><Errors><Error><Code>{code}</Code><Message>planted</Message></Error></Errors></Response>"
     raw = urllib3.HTTPResponse(io.BytesIO(told.encode()), {"Content-Type": "text/xml"}, status, preload_content=False)
-    return botocore.awsrequest.AWSResponse(url, status, raw.headers, raw)
+    headers = botocore.compat.HTTPHeaders()
+    headers["Content-Type"] = "text/xml"
+    return botocore.awsrequest.AWSResponse(url, status, headers, raw)
 
 
 def _tap_ssh(fate: Fate) -> None:
