@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from html import unescape
@@ -14,7 +13,6 @@ from urllib.parse import quote
 
 import pytest
 
-from fixtures import evidence
 from fixtures.evidence import Verdict, failed, passed
 from fixtures.gates import Gate
 from fixtures.report import render, render_markdown_checklist, write
@@ -29,15 +27,6 @@ ALLOWED = {
     "span", "details", "summary", "pre", "code", "br", "footer", "svg", "path", "text", "rect",
 }  # fmt: skip
 VOID = {"meta", "br"}
-
-
-@pytest.fixture(autouse=True)
-def _secret() -> Iterator[None]:
-    known = set(evidence._SECRETS)
-    evidence.keep_secret(sample.SECRET)
-    yield
-    evidence._SECRETS.clear()
-    evidence._SECRETS.update(known)
 
 
 class Reading(HTMLParser):
