@@ -1,0 +1,182 @@
+"""The store on SQLite: whatever is wrong with its file is told in a sentence, and what was stored stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from fixtures.clock import Clock
+from fixtures.gates.database import StoreError
+from fixtures.gates.store import Locked, Store
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import Secrets, StoreSettings
+from tests.conftest import PROJECT
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+WRITE = """\
+import sys
+from fixtures.clock import Clock
+from fixtures.gates.store import Store, StoreError
+try:
+    store = Store(sys.argv[1], Clock())
+    for number in range(int(sys.argv[2])):
+        store.record("entry", number=number, filling="x" * 2000)
+        print(number, flush=True)
+except StoreError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A store in which something stands."""
+    made = tmp_path / "store.sqlite"
+    store = Store(f"sqlite:///{made}", Clock())
+    for number in range(50):
+        store.record("entry", number=number, filling="x" * 2000)
+    store.close()
+    return made
+
+
+def write(file: Path, count: int = 1) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", WRITE, f"sqlite:///{file}", str(count)]
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def entries(file: Path) -> list[int]:
+    store = Store(f"sqlite:///{file}", Clock())
+    found = [row["number"] for row in store.recorded("entry")]
+    store.close()
+    return found
+
+
+def test_a_newer_one_is_refused_and_left_as_it_is(file: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as db:
+        db.execute(sa.text("UPDATE schema SET version = 99"))
+        db.execute(sa.text("DROP TABLE locks"))  # as if that version had done away with it
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"store\.sqlite: version 99, this mxgate knows up to \d+; .*Update mxgate"):
+        Store(f"sqlite:///{file}", Clock())
+    engine = sa.create_engine(f"sqlite:///{file}")
+    assert "locks" not in sa.inspect(engine).get_table_names()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("left", [0.3, 0.9])
+def test_one_that_was_cut(file: Path, left: float) -> None:
+    """Its second half never reached the disk. It is refused, and not made anew over what is left."""
+    whole = file.read_bytes()
+    cut = whole[: int(len(whole) * left)]
+    file.write_bytes(cut)
+    done = write(file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "malformed" in done.stderr
+    assert "backup" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert file.read_bytes()[: len(cut)][4096:] == cut[4096:]
+
+
+def test_something_else_stands_there(file: Path) -> None:
+    file.write_text("target = 'live'\n" * 500, encoding="ascii")
+    done = write(file)
+    assert done.returncode == 2
+    assert "not a database. Something else stands there" in done.stderr
+
+
+def test_a_writer_that_is_killed_leaves_all_that_it_has_told(file: Path) -> None:
+    """Cut in the middle of its writing, with entries in the log that were never brought into the file."""
+    argv = [sys.executable, "-c", WRITE, f"sqlite:///{file}", "100000"]
+    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = [int(writer.stdout.readline()) for _ in range(30)]
+        writer.kill()
+        told += [int(line) for line in writer.stdout.read().splitlines()]
+    assert entries(file)[50:][: len(told)] == told
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "mxgate-test", disk], check=False)
+    if done.returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@ROOT
+def test_read_only(file: Path, small_disk: Path) -> None:
+    there = Path(shutil.copy(file, small_disk / file.name))
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = write(there)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Expected a folder that exists, and that this user may write to" in done.stderr
+
+
+@ROOT
+def test_a_full_disk(file: Path, small_disk: Path) -> None:
+    """What was told as stored is there, what failed is told, and with room it goes on."""
+    there = Path(shutil.copy(file, small_disk / file.name))
+    done = write(there, 1000)
+    told = [int(line) for line in done.stdout.split()]
+    assert done.returncode == 2
+    assert "full" in done.stderr
+    assert "Make room" in done.stderr
+    for each in small_disk.iterdir():
+        shutil.copy(each, file.parent / each.name)
+    assert entries(file)[50:] == told
+    assert write(file).returncode == 0
+
+
+def test_a_lock_tells_who_holds_it(file: Path) -> None:
+    store = Store(f"sqlite:///{file}", Clock())
+    with store.lock("migration", "switch_mx pilot.example.net"):
+        with pytest.raises(Locked, match=rf"pid {os.getpid()} since .*\(switch_mx pilot.*Wait for it"):
+            store.lock("migration", "lower_ttl").__enter__()
+        store.unlock("migration")  # --take-lock
+        other = Store(f"sqlite:///{file}", Clock())
+        with other.engine.begin() as db:
+            db.execute(sa.text("INSERT INTO locks VALUES ('migration', 'ops@elsewhere pid 7', 'rollback', 1)"))
+    with pytest.raises(Locked, match=r"ops@elsewhere pid 7 .*if that process is dead"):  # not let go by the first
+        store.lock("migration", "lower_ttl").__enter__()
+    store.close()
+    other.close()
+
+
+PASSWORD = "hunter2-and-more"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"postgresql://u:{PASSWORD}@127.0.0.1:1/mxgate", "connection"),
+        (f"postgresql://u@127.0.0.1:1/mxgate?password={PASSWORD}", "stands in its query"),
+        (f"mysql://u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
+        (f"postgresql//u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
+    ],
+    ids=["no server", "in the query", "another database", "no URL"],
+)
+def test_its_password_is_never_told(url: str, words: str) -> None:
+    with pytest.raises(StoreError, match=words) as told:
+        Store(url, Clock())
+    assert PASSWORD not in f"{told.value!r} {told.value}"
+
+
+def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = settings_without_a_lab().model_copy(update={"store": StoreSettings(url=f"postgresql://u:{PASSWORD}@h/n")})
+    with pytest.raises(StoreError, match=r"\[store\] url holds a password: .*MXGATE_STORE_URL") as told:
+        _ = Migration(bare, Secrets()).store
+    assert PASSWORD not in str(told.value)
+    monkeypatch.setenv("MXGATE_STORE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite")
+    assert Migration(bare, Secrets()).store.url == f"sqlite:///{tmp_path}/elsewhere.sqlite"

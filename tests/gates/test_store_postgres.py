@@ -1,0 +1,240 @@
+"""The store on a real PostgreSQL of its own: several machines share it, and each sees what another has done.
+
+The server is a throwaway cluster in a folder below /tmp, reached over a Unix socket alone.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from fixtures.clock import Clock
+from fixtures.evidence import Verdict
+from fixtures.gates import Gate, nights
+from fixtures.gates.database import StoreError
+from fixtures.gates.progress import Kind, Stage
+from fixtures.gates.store import Locked, Store
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import ClockSettings, Secrets
+from tests.conftest import PROJECT
+from tests.gates.conftest import OTHER, PILOT, World, came_out
+
+PASSWORD = "s3cret:of/the@store"
+HOLDS = """\
+import sys, time
+from fixtures.clock import Clock
+from fixtures.gates.store import Store
+store = Store(sys.argv[1], Clock())
+with store.lock("migration", "switch_mx pilot.example.net"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+OPENS = """\
+import sys
+from fixtures.clock import Clock
+from fixtures.gates.store import Store
+store = Store(sys.argv[1], Clock())
+for number in range(20):
+    store.record("entry", number=number)
+    store.add_message(message_id=f"<{sys.argv[2]}.{number}@x>", run=sys.argv[2], domain="a.example.net")
+"""
+
+
+@dataclass
+class Server:
+    """A cluster, run by a user who is not root, as PostgreSQL demands."""
+
+    programs: Path
+    folder: Path
+    user: str
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://mxgate:s3cret%3Aof%2Fthe%40store@/postgres?host={self.folder}"
+
+    def run(self, program: str, *options: str) -> subprocess.CompletedProcess[str]:
+        before = ["setpriv", f"--reuid={self.user}", f"--regid={pwd.getpwnam(self.user).pw_gid}", "--clear-groups"]
+        return subprocess.run(
+            [*(before if os.geteuid() == 0 else []), self.programs / program, *options],
+            cwd=self.folder, env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False,
+            timeout=60,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c shared_buffers=16MB"
+        log = str(self.folder / "log")
+        done = self.run("pg_ctl", "start", "-w", "-t", "30", "-D", str(self.folder / "data"), "-l", log, "-o", options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "stop", "-m", "immediate", "-D", str(self.folder / "data"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    if not found:
+        pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="mxgate-pg-", dir="/tmp"))  # a socket's path may be 107 bytes long
+    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    made = Server(found[0].parent, folder, user)
+    if os.geteuid() == 0:
+        shutil.chown(folder, user)
+    given = folder / "password"
+    given.write_text(PASSWORD, encoding="ascii")
+    given.chmod(0o644)
+    done = made.run(
+        "initdb", "-N", "-U", "mxgate", "-A", "scram-sha-256", "--pwfile", str(given), "-E", "UTF8", "-D",
+        str(folder / "data"),
+    )  # fmt: skip
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder)
+
+
+def wipe(server: Server) -> None:
+    engine = sa.create_engine(server.url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as db:
+        db.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine.dispose()
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[Store]:
+    """An empty store."""
+    wipe(server)
+    made = Store(server.url, Clock())
+    yield made
+    made.close()
+
+
+def world(server: Server) -> World:
+    """What one machine has of a migration whose store is shared: a connection of its own."""
+    bare = settings_without_a_lab().model_copy(update={"clock": ClockSettings()})
+    made = Migration(bare, Secrets(store_url=server.url))
+    made.store.put_snapshot("start", "0", {})
+    return World(made)
+
+
+def test_what_one_machine_judged_opens_the_gate_at_another(server: Server, store: Store) -> None:
+    here, stage = world(server), Stage(Gate.PHASE3, (PILOT,), "phase3")
+    here.judge(stage, came_out(stage, Verdict.PASS))
+    there = store.verdict("phase3", PILOT)
+    assert there is not None
+    assert there.verdict == "pass"
+    here.require("switch_mx", PILOT)
+    store.void_verdict("phase3", PILOT)  # judged anew, there
+    assert here.migration.store.verdict("phase3", PILOT) is None
+
+
+def test_nights_are_counted_together(server: Server, store: Store) -> None:
+    here, stage = world(server), Stage(Gate.PHASE4, (PILOT, OTHER), "night-phase4", Kind.NIGHT)
+    for run, verdict in (("laptop", Verdict.PASS), ("soak host", Verdict.FAIL), ("CI", Verdict.PASS)):
+        nights.keep(here.migration, stage, run, verdict, [came_out(stage, verdict, "N-7")])
+    found = nights.series(here.migration, 0)
+    assert [(each.run, each.verdict.value) for each in found.nights] == [
+        ("laptop", "pass"), ("soak host", "fail"), ("CI", "pass"),
+    ]  # fmt: skip
+    assert (found.green_in_a_row, len(found.red)) == (1, 1)
+    assert store.last("night", run="CI") is not None
+
+
+def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_two_that_open_an_empty_one_at_once(server: Server, store: Store) -> None:
+    wipe(server)
+    argv = [[sys.executable, "-c", OPENS, server.url, name] for name in ("one", "two", "three")]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(_run, argv))
+    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr[-500:] for each in done]
+    assert len(store.recorded("entry")) == 60
+    numbers = [row["number"] for row in store.numbered()]
+    assert numbers == list(range(1, 61))
+    assert set(store.runs()) == {"one", "two", "three"}
+
+
+def test_a_lock_is_held_across_machines_and_outlives_its_owner(server: Server, store: Store) -> None:
+    argv = [sys.executable, "-c", HOLDS, server.url]
+    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+        with pytest.raises(Locked, match=rf"pid {owner.pid} since .*\(switch_mx pilot.*\)\. Wait for it"):
+            store.lock("migration", "lower_ttl").__enter__()
+        owner.send_signal(signal.SIGKILL)
+    with pytest.raises(Locked, match=rf"pid {owner.pid} .*That process is dead: take the lock over with --take-lock"):
+        store.lock("migration", "lower_ttl").__enter__()
+    store.unlock("migration")
+    with store.lock("migration", "lower_ttl"):
+        pass
+
+
+def test_a_writer_that_waits_for_too_long_is_told(store: Store, server: Server) -> None:
+    with store.engine.begin() as db:
+        db.exec_driver_sql("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
+        other = Store(server.url.replace("/postgres?", "/postgres?options=-c%20lock_timeout%3D200&"), Clock())
+        began = time.monotonic()
+        with pytest.raises(StoreError, match=r"lock timeout"):
+            other.record("entry")
+        assert time.monotonic() - began < 5
+    other.record("entry")
+    other.close()
+
+
+def test_a_newer_one_is_refused(store: Store, server: Server) -> None:
+    with store.engine.begin() as db:
+        db.exec_driver_sql("UPDATE schema SET version = 99")
+    with pytest.raises(StoreError, match=r"version 99, .*Update mxgate"):
+        Store(server.url, Clock())
+
+
+def test_one_that_takes_no_writes(store: Store, server: Server) -> None:
+    store.record("entry")
+    with store.engine.begin() as db:
+        db.exec_driver_sql("ALTER ROLE mxgate SET default_transaction_read_only = on")
+    standby = Store(server.url, Clock())
+    try:
+        assert len(standby.recorded("entry")) == 1
+        with pytest.raises(StoreError, match=r"read-only transaction.*This server takes no writes"):
+            standby.record("entry")
+    finally:
+        standby.close()
+        with store.engine.begin() as db:
+            db.exec_driver_sql("SET TRANSACTION READ WRITE; ALTER ROLE mxgate RESET default_transaction_read_only")
+
+
+def test_a_wrong_password_and_a_server_that_is_gone(store: Store, server: Server) -> None:
+    wrong = server.url.replace("s3cret", "wr0ng")
+    with pytest.raises(StoreError, match=r"password authentication failed .*MXGATE_STORE_URL") as told:
+        Store(wrong, Clock())
+    assert "wr0ng" not in str(told.value)
+    assert "***" in str(told.value)
+    store.record("entry", number=1)
+    server.stop()
+    try:
+        with pytest.raises(StoreError, match=r"Is the server up.*what was stored is whole") as gone:
+            store.record("entry", number=2)
+        assert "s3cret" not in str(gone.value)
+    finally:
+        server.start()
+    store.record("entry", number=3)  # goes on by itself
+    assert [row["number"] for row in store.recorded("entry")] == [1, 3]
