@@ -1,0 +1,119 @@
+"""Is the migration possible for you? GO, NO-GO or UNKNOWN, with reasons and what to do next, within two minutes.
+
+Reads only: no root, no writes, no migration.toml needed (one that names the domains is used, and answers more).
+Run it on Dell, or say how Dell is reached. Nobody can see port 25 from within: name a host outside.
+
+Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from ipaddress import IPv4Address
+
+from pydantic import TypeAdapter
+
+from fixtures import checklist
+from fixtures.draft import draft
+from fixtures.evidence import CouldNotAsk, Verdict, redact
+from fixtures.feasibility import OPTIONS, Case, look
+from fixtures.feasibility.questions import REACH, decide, questions
+from fixtures.migration import Migration, open_migration
+from fixtures.probes import public
+from fixtures.schema import Hostname
+from fixtures.settings import SettingsError, config_path
+from fixtures.transport import Shell, dell, here, shell
+from scripts.places import parse, ssh
+
+DEADLINE_S = 90.0
+WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
+SAYS = {Verdict.PASS: "GO", Verdict.FAIL: "NO-GO", Verdict.INCONCLUSIVE: "UNKNOWN"}
+EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 2}
+EXAMPLE = """\
+example, on Dell:     python -m scripts.feasibility mydomain.net --outside me@vps.elsewhere.net --addresses 12
+example, on a laptop: python -m scripts.feasibility mydomain.net --dell root@192.168.1.10 --outside me@vps.elsewhere.net
+exit: 0 GO, 1 NO-GO, 2 UNKNOWN or bad input"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask, show, and return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        case = _case(options)
+    except (SettingsError, CouldNotAsk) as error:
+        print(f"feasibility: {redact(str(error))}", file=sys.stderr)
+        return EXIT[Verdict.INCONCLUSIVE]
+    told = checklist.ask(tuple(questions(case, look(case))), DEADLINE_S)
+    verdict = decide(told)
+    why = [f for each in told for f in (each.failed or (each.open if each.question.decisive else ()))]
+    if options.json:
+        print(checklist.as_json(told, verdict=SAYS[verdict], domains=case.domains))
+    else:
+        checklist.show(told, WORDS)
+        print(f"\n{SAYS[verdict]} for {', '.join(case.domains)}")
+        wanted = Verdict.FAIL if verdict is Verdict.FAIL else Verdict.INCONCLUSIVE
+        print("".join(f"  since {redact(f.member)}: {redact(f.found)}\n" for f in why if f.verdict is wanted), end="")
+        if any(each.failed for each in told if each.question.what in REACH):
+            print(OPTIONS)
+        if verdict is Verdict.PASS:
+            print("  next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1")
+    return EXIT[verdict]
+
+
+def _case(options: argparse.Namespace) -> Case:
+    domains = tuple(dict.fromkeys(parse(TypeAdapter(Hostname), each, "DOMAIN") for each in options.domains))
+    migration, settled = _migration(options, domains)
+    keys = (options.key, options.known_hosts)
+    outside = tuple(ssh(each, *keys, option="--outside") for each in options.outside)
+    host: Shell = here("Dell")
+    name, settings = f"dell.{domains[0]}", migration.settings
+    if settled:
+        host, name = dell(settings), settings.dell.name
+        ways = dict.fromkeys(each.transport for each in settings.senders if each.transport)
+        outside += tuple(shell(each.host, each) for each in ways if each not in {it.transport for it in outside})
+    if options.dell:
+        host = here("Dell") if options.dell == "local" else shell("Dell", ssh(options.dell, *keys).transport)
+    region, size, disk = parse(TypeAdapter(tuple[str, str, int]), options.instance.split("/"), "--instance")
+    return Case(
+        migration, settled, domains, host, outside, parse(TypeAdapter(Hostname), options.name or name, "--name"),
+        options.addresses, None if options.fixed is None else options.fixed == "yes",
+        str(parse(TypeAdapter(IPv4Address), options.wan, "--wan")) if options.wan else "", options.reflector,
+        (region, size, disk), options.new_cost,
+    )  # fmt: skip
+
+
+def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[Migration, bool]:
+    """That of migration.toml if there is one that has all the domains, else a draft."""
+    if options.config or config_path().exists():
+        found = open_migration(options.config)
+        if set(domains) <= set(found.settings.domain_names):
+            return found, True
+    return draft(domains), False
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.feasibility", description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = made.add_argument
+    add("domains", nargs="+", metavar="DOMAIN", help="a domain whose mail is to move")
+    add("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml, if there is one)")
+    add("--dell", metavar="[USER@]HOST[:PORT]", help="how Dell is reached by SSH; default: this machine is Dell")
+    add("--outside", action="append", default=[], metavar="[USER@]HOST[:PORT]", help="a host elsewhere, by SSH")
+    add("--key", metavar="FILE", help="SSH key (default: SSH's own)")
+    add("--known-hosts", metavar="FILE", help="host keys (default: SSH's own)")
+    add("--name", help="Dell's public name for mail (default: dell.DOMAIN)")
+    add("--addresses", type=int, metavar="NUMBER", help="how many addresses receive mail, aliases included")
+    add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
+    add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
+    add("--reflector", default=public.REFLECTOR, metavar="URL", help="tells who asks (default: %(default)s)")
+    add("--instance", default="ap-northeast-1/t2.micro/8", metavar="REGION/TYPE/GIB", help="default: %(default)s")
+    add("--new-cost", type=float, metavar="USD", help="a month, of what the migration adds (a fixed address)")
+    add("--json", action="store_true", help="the findings as JSON")
+    return made
+
+
+if __name__ == "__main__":
+    checklist.leave(main())
