@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fixtures.clock import Clock
 from fixtures.lab.emulator.hop import Hop
-from fixtures.lab.emulator.hop.sign import Content, Key, dkim_signature
+from fixtures.lab.emulator.hop.content import Content
+from fixtures.lab.emulator.hop.sign import Key, dkim_signature
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.state import Destination, Knobs, Rule, World, Zone
 from fixtures.lab.endpoint import Endpoint
@@ -209,3 +210,13 @@ async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -
 def rsa_key() -> rsa.RSAPrivateKey:
     """A key that is published nowhere."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def run(folder: Path, act: Callable[[Scene], Awaitable[None]], knobs: Knobs | None = None, *, tls: bool = True) -> None:
+    """ACT on a scene of its own, in 30 s at most."""
+
+    async def inside() -> None:
+        async with scene(folder, knobs, tls=tls) as stage:
+            await asyncio.wait_for(act(stage), 30)
+
+    asyncio.run(inside())

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fixtures.probes.extensions import hand_over
 from fixtures.probes.message import Marked
 from fixtures.probes.session import Conversation, Knock
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, scene
-
-Act = Callable[[Scene], Awaitable[None]]
-
-
-def run(folder: Path, act: Act) -> None:
-    async def inside() -> None:
-        async with scene(folder) as stage:
-            await asyncio.wait_for(act(stage), 30)
-
-    asyncio.run(inside())
+from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, run
 
 
 async def handed(stage: Scene, extension: str, *to: str) -> Conversation:

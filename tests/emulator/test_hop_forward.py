@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from fixtures.lab.emulator.hop import forward, verification
 from fixtures.lab.emulator.state import Destination, Knobs
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, scene
-
-Act = Callable[[Scene], Awaitable[None]]
-
-
-def run(folder: Path, act: Act, knobs: Knobs | None = None, *, tls: bool = True) -> None:
-    async def inside() -> None:
-        async with scene(folder, knobs, tls=tls) as stage:
-            await asyncio.wait_for(act(stage), 30)
-
-    asyncio.run(inside())
+from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, run
 
 
 def test_the_envelope_sender_is_in_the_routed_domain_in_both_forms(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiosmtplib
@@ -13,17 +12,7 @@ import dkim
 import pytest
 
 from fixtures.lab.emulator.state import Destination, Rule
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, scene
-
-Act = Callable[[Scene], Awaitable[None]]
-
-
-def run(folder: Path, act: Act) -> None:
-    async def inside() -> None:
-        async with scene(folder) as stage:
-            await asyncio.wait_for(act(stage), 30)
-
-    asyncio.run(inside())
+from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, run
 
 
 def test_unknown_address_is_refused_in_session(tmp_path: Path) -> None:
