@@ -10,6 +10,7 @@ from datetime import date
 from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
 from fixtures.gates import TABLE, Gate
 from fixtures.ledger.accounting import Balance, Entry, _add_up
+from fixtures.probes.cost import Charge, Saving
 from fixtures.report.model import (
     Decision,
     GateRun,
@@ -21,13 +22,20 @@ from fixtures.report.model import (
     RunReport,
     ScenarioRun,
     ScriptRun,
+    Standing,
     StepRun,
     TraceRow,
 )  # fmt: skip
+from fixtures.schema_rented import NewCost
 from fixtures.settings import Waiver
 
 NOW = 1_764_030_000.0
-PILOT, FIRST, SECOND = "pilot.example.net", "webmakeprofit.org", "fx-trader-life.com"
+PILOT, FIRST, SECOND = "pilot.example.net", "webmakeprofit.org", "xn--r8jz45g.example"
+SECOND_SHOWN, SUBJECT = (
+    "\u4f8b\u3048.example",
+    "\u3010\u91cd\u8981\u3011\u53e3\u5ea7\u958b\u8a2d\u306e\u3054\u6848\u5185 \u9ad9\u6a4b\u69d8",
+)
+"""A name in A-labels as a person reads it, and a subject with a character that Chinese faces draw otherwise."""
 HOSTILE = '<script>alert("x")</script>\'"><img src=x onerror=alert(1)> {{ 7*7 }} \u202egnp.exe \x1b[31m\udce9'
 """Markup, a template, a bidirectional override, a terminal escape and a lone surrogate, as a TXT record may hold them."""
 SECRET = 'hunter2<&"correct horse'
@@ -80,7 +88,10 @@ def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: ScenarioRun) ->
 
 
 def good(domain: str) -> ScenarioRun:
-    findings = [
+    letter = Evidence(
+        "the newest message in alice's mailbox", f"Subject: {SUBJECT}", f"From: a\nSubject: {SUBJECT}\n", at=NOW
+    )
+    findings = [passed(f"mail to alice@{domain}", f"\u201c{SUBJECT}\u201d arrived", letter)] + [
         passed(f"{domain} at {name}", OLD, mx(domain, at, OLD))
         for name, at in (("fresh", "1.1.1.1"), ("stale", "8.8.8.8"))
     ]
@@ -119,6 +130,23 @@ def drill(domain: str) -> ScenarioRun:
     )
 
 
+def saving() -> Saving:
+    before = (
+        Charge("instance i-0 (t4g.micro)", 7.88, "730 hours at $0.0108: $7.88"),
+        Charge("public IPv4 address 203.0.113.20", 3.65, "730 hours at $0.005: $3.65"),
+    )
+    after = (Charge("snapshot snap-0 (8 GiB standard)", 0.4, "8 GiB at $0.05: $0.40"),)
+    told = Evidence("what the gateway had, and what is left of it", "2 charges before, 1 after", at=NOW)
+    return Saving(
+        before,
+        after,
+        (NewCost(name="a fixed address for Dell", usd_per_month=2.0),),
+        "prices of 2026-11-01 in ap-northeast-1",
+        (),
+        told,
+    )
+
+
 def traffic(lost: int = 3) -> Balance:
     """Five messages a second for four minutes, the MX switched in the middle."""
     dice, entries = random.Random(7), []
@@ -139,6 +167,11 @@ def traffic(lost: int = 3) -> Balance:
             )
         )  # fmt: skip
     return _add_up(entries, [f"{HOSTILE} in bob@{FIRST}"] if lost else [], 60, 900)
+
+
+def night(day: int, *, clean: bool, text: str) -> Night:
+    verdict = Verdict.PASS if clean or day not in {3, 4} else Verdict.FAIL if day == 3 else Verdict.INCONCLUSIVE
+    return Night(NOW + day * 86400, verdict, () if verdict.opens else (f"N-7 The MX is Cloudflare's: {verdict}{text}",))
 
 
 def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
@@ -172,9 +205,11 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
         scripts=(ScriptRun("prepare_dell" + text, "", "9f2c41d0ab34", 0, 14, 3.1, NOW - 200),
                  ScriptRun("switch_mx", PILOT, "77aa01c2de99", 0, 3, 1.2, NOW - 120)),
         ledger=traffic(0 if clean else 3),
-        marks=(Mark("MX of pilot switched" + text, NOW - 120), Mark("MX of webmakeprofit.org switched", NOW - 117), Mark("EC2 stopped", NOW - 20)),
+        marks=(Mark("MX of pilot switched" + text, NOW - 120, NOW - 120), Mark("MX of webmakeprofit.org switched", NOW - 117, NOW + 40_000), Mark("EC2 stopped", NOW - 20, NOW + 7 * 86400)),
         propagation=(Propagation(PILOT + text, 3600, 7200, seen[: 3 if clean else 4]),),
-        nights=tuple(Night(NOW + day * 86400, Verdict.PASS if day != 3 or clean else Verdict.FAIL) for day in range(10)),
+        nights=tuple(night(day, clean=clean, text=text) for day in range(14) if day != 5),
+        standings=(Standing(PILOT, "phase4", NOW - 120), Standing(FIRST, "phase3"), Standing(SECOND, "phase3")),
+        saving=saving(), planned_usd=9.5,
         drill_only=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),
         trace=(
             TraceRow("P1.2", "Dell's Postfix can receive without passing through EC2", ("A-2", "I-6"), (("Email Routing's addresses are admitted" + text, Verdict.PASS if clean else Verdict.FAIL),)),

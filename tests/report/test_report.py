@@ -110,8 +110,8 @@ def test_the_first_page_decides() -> None:
 
 def test_what_fails_is_open_and_what_holds_is_folded() -> None:
     page = render(sample.report())
-    assert re.search(r"<details open><summary><span class=\"v v-fail\">", page)
-    assert not re.search(r"<details open><summary><span class=\"v v-pass\">", page)
+    assert re.search(r'<details id="s[0-9-]+" open><summary><span class="v v-fail">', page)
+    assert 'open><summary><span class="v v-pass">' not in page
 
 
 def test_evidence_is_printed_once_and_referred_to() -> None:
@@ -138,14 +138,14 @@ def test_a_report_of_many_like_looks_stays_small() -> None:
     )
     report = replace(sample.report(decision=Decision.GO), gates=gates)
     assert len(render(report)) < 200_000
-    assert report.evidence_json().count("Access denied") == 2 * 60
+    assert report.evidence_json.count("Access denied") == 2 * 60
 
 
 def test_many_overrides_are_folded() -> None:
     some = tuple(Override("lower_ttl", f"d{n}.example", "the lab is stood at a later gate", 0) for n in range(9))
     page = render(replace(sample.report(), overrides=some))
     assert "9 overrides" in page
-    assert "<summary>and 4 more</summary>" in page
+    assert "<summary>and 5 more</summary>" in page
     assert not Reading(page).faults
 
 

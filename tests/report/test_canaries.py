@@ -1,0 +1,156 @@
+"""Every step fails and says secrets in every encoding: none of them leaves the run by any way (Z-2)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.report.test_redaction import SECRETS, WAYS
+
+ROOT = Path(__file__).parents[2]
+NAMED = {name: secret for name, secret in SECRETS.items() if name != "of four"}
+
+FEATURE = """\
+Feature: Canaries
+  @before_phase1 @observe @N-1
+  Scenario Outline: what fails in this way says secrets: <way>
+    Given something that fails by <way>
+
+    Examples:
+      | way       |
+      | judgement |
+      | nothing   |
+      | absence   |
+      | our fault |
+      | print     |
+      | logging   |
+      | warning   |
+      | no fault  |
+"""
+CONFTEST = """
+import contextlib
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from pytest_bdd import given, parsers
+
+from fixtures.evidence import Absent, CouldNotAsk, Evidence, Finding, Inconclusive, Judged, Verdict, failed, keep_secret
+from fixtures.gates import Gate, collection, plugin
+from fixtures.gates.progress import Stage
+from fixtures.gates.session import SESSION, Session
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.report import index
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.target import Target
+from tests.report.test_redaction import WAYS
+from tests.report.test_canaries import NAMED
+
+HERE = Path(__file__).parent
+collection.FEATURES = plugin.FEATURES = HERE / "features"
+pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.plugin"]
+TOLD = "\\n".join(f"{way}: {write(secret)}" for way, write in WAYS.items() for secret in NAMED.values())
+LINE = " ".join(TOLD.splitlines())
+TARGET = pytest.StashKey()
+
+
+def pytest_configure(config):
+    keep_secret(*NAMED.values())
+    clock = HERE / "clock"
+    clock.write_text("+0\\n")
+    changes = {"store": StoreSettings(url=f"sqlite:///{HERE}/store.sqlite"), "clock": ClockSettings(file=clock)}
+    migration = Migration(settings_without_a_lab().model_copy(update=changes), Secrets())
+    migration.store.put_snapshot("start", "0", {})
+    migration.store.record("override", "", script="stop_ec2", reason=LINE)
+    migration.store.record("done", "", script="prepare_dell", plan=LINE)
+    migration.store.record("night", gate="phase4", domains=[], run="one", verdict="fail", judged={}, bad=[LINE])
+    stage = Stage(Gate.PHASE1, migration.settings.domain_names, "phase1")
+    session = Session(migration, [stage], look=lambda _: {"MX": "x"}, who=lambda _: "lab:one")
+    config.stash[SESSION] = session
+    config.stash[TARGET] = Target(session, [], HERE / "out" / "told.html")
+    config.pluginmanager.register(collection.Arrange())
+    config.pluginmanager.register(plugin.Collect(session))
+
+
+@given(parsers.parse("something that fails by {way}"))
+def fails(way, request):
+    look = Evidence(LINE, LINE, TOLD, LINE)
+    members = (failed(LINE, LINE, LINE, look, hypothesis=LINE, hint=LINE),)
+    print(TOLD)
+    print(TOLD, file=sys.stderr)
+    logging.getLogger("x").error(TOLD)
+    request.node.user_properties.append(("said", TOLD))
+    if way == "judgement":
+        raise Judged(LINE, members)
+    if way == "nothing":
+        raise Inconclusive(LINE, members)
+    if way == "absence":
+        raise Absent(LINE, (Finding(LINE, Verdict.ABSENT, LINE, LINE),))
+    if way == "our fault":
+        raise RuntimeError(TOLD)
+    if way == "warning":
+        warnings.warn(LINE)
+    if way in {"print", "logging"}:
+        raise CouldNotAsk(TOLD)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    target = session.config.stash[TARGET]
+    target.session.trouble.append(TOLD)
+    target.finish(session.config, exitstatus)
+    if target.written:
+        index.write(target.written.parent)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    config.stash[TARGET].summarise(terminalreporter)
+"""
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All that a run leaves in which everything fails, by name; the run's two streams among it."""
+    folder = tmp_path_factory.mktemp("canaries")
+    (folder / "features").mkdir()
+    (folder / "features" / "canaries.feature").write_text(FEATURE, encoding="utf-8")
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nbdd_features_base_dir = features\njunit_logging = all\n", encoding="utf-8"
+    )
+    options = ["-vv", "-ra", "--junitxml=out/told.xml", "--html=out/theirs.html", "--self-contained-html", "--tb=long"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "features/"], cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode in {1, 2}, done.stdout[-4000:] + done.stderr[-4000:]
+    found = {path.name: path.read_text(encoding="utf-8") for path in (folder / "out").iterdir()}
+    return found | {"stdout": done.stdout, "stderr": done.stderr}
+
+
+def test_the_run_failed_in_every_way_and_left_everything(outputs: dict[str, str]) -> None:
+    assert {"told.html", "told.md", "told.xml", "told.evidence.json", "index.html", "theirs.html"} <= set(outputs)
+    for way in ("judgement", "nothing", "absence", "our fault", "print", "logging", "no fault"):
+        assert f"says secrets: {way}" in outputs["told.html"]
+    for name in ("told.html", "told.evidence.json", "told.xml", "theirs.html", "stdout"):
+        assert outputs[name].count("[redacted]") > 20, name
+
+
+@pytest.mark.parametrize("secret", NAMED.values(), ids=list(NAMED))
+def test_no_secret_left(outputs: dict[str, str], secret: str) -> None:
+    forms = {way: write(secret) for way, write in WAYS.items()}
+    hits = [
+        f"{name}: {way}"
+        for name, text in outputs.items()
+        for way, form in forms.items()
+        for shown in (text, unescape(text), text.replace('\\"', '"').replace("\\\\", "\\"))
+        if form in shown
+    ]
+    assert not hits
