@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,48 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import aiosmtplib
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
-import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from fixtures.clock import Clock
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
+from fixtures.lab.emulator.alone import world as new_world
 from fixtures.lab.emulator.hop import Hop
 from fixtures.lab.emulator.hop.content import Content
 from fixtures.lab.emulator.hop.sign import Key, dkim_signature
 from fixtures.lab.emulator.keys import SigningKey
-from fixtures.lab.emulator.state import Destination, Knobs, Rule, World, Zone
+from fixtures.lab.emulator.state import Knobs, World, Zone
 from fixtures.lab.endpoint import Endpoint
-
-ROUTED, DELIVERY, SENDER = "routed.example.net", "dell.routed.example.net", "sender.example.net"
-_TTL = 300
-
-
-class Names(asyncio.DatagramProtocol):
-    """Answers from a table of (name, type) to contents; CNAMEs are for the resolver in front, so there are none."""
-
-    def __init__(self, records: dict[tuple[str, str], list[str]]) -> None:
-        self.records = records
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
-        name = question.name.to_text(omit_final_dot=True).lower()
-        contents = self.records.get((name, dns.rdatatype.to_text(question.rdtype)))
-        if contents:
-            response.answer = [dns.rrset.from_text_list(question.name, _TTL, "IN", question.rdtype, contents)]
-        elif not any(known == name or known.endswith(f".{name}") for known, _ in self.records):
-            response.set_rcode(dns.rcode.NXDOMAIN)
-        self._transport.sendto(response.to_wire(), addr)
 
 
 @dataclass(slots=True)
@@ -131,57 +99,12 @@ def message(subject: str = "Hello", body: str = "A line.\r\n..dots\r\n\r\n\r\n")
     return f"{header}\r\n{body}".encode()
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate with its key in one PEM, signed by the CA in ``ca.pem``."""
-    file = folder / "mx.pem"
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    authority.issue_cert("mx.cloudflare.net").private_key_and_cert_chain_pem.write_to_path(file)
-    return file
-
-
-def free_port() -> int:
-    """A TCP port that nobody has on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _world(knobs: Knobs) -> tuple[World, Zone]:
-    world = World(account_id="0" * 32, clock=Clock(), seed=7, knobs=knobs)
-    zone = Zone(name=ROUTED, id="1" * 32, name_servers=[])
-    zone.routing.enabled = True
-    world.zones[zone.id] = zone
-    for local in ("alice", "bob"):
-        destination = Destination(email=f"{local}@{DELIVERY}", created="", modified="", verified="2026-11-20T00:00:00Z")
-        world.destinations[destination.id] = destination
-        zone.routing.rules.append(rule(local, {"type": "forward", "value": [destination.email]}))
-    return world, zone
-
-
-def rule(local: str, action: dict[str, Any]) -> Rule:
-    """A literal rule for LOCAL at the routed domain."""
-    return Rule(matchers=[{"type": "literal", "field": "to", "value": f"{local}@{ROUTED}"}], actions=[action])
-
-
-def _txt(text: str) -> str:
-    return " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250))
-
-
 @asynccontextmanager
 async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -> AsyncIterator[Scene]:
     """Everything up on loopback; down again at the end."""
     loop = asyncio.get_running_loop()
     signing, sender = SigningKey.generate(), SigningKey.generate("s1")
-    names = {
-        (SENDER, "TXT"): ['"v=spf1 ip4:127.0.0.1 -all"'],
-        (f"s1._domainkey.{SENDER}", "TXT"): [_txt(sender.dns_txt)],
-        ("cf2024-1._domainkey.cloudflare-email.net", "TXT"): [_txt(signing.dns_txt)],
-        (f"cf2024-1._domainkey.{ROUTED}", "TXT"): [_txt(signing.dns_txt)],
-        (DELIVERY, "MX"): ["20 six.example.net.", "10 mail.example.net."],
-        ("mail.example.net", "A"): ["127.0.0.1"],
-        ("six.example.net", "AAAA"): ["::1"],
-    }
+    names = table(signing, sender)
     transport, _ = await loop.create_datagram_endpoint(lambda: Names(names), ("127.0.0.1", 0))
     names_port = transport.get_extra_info("sockname")[1]
     pem = certificate(folder)
@@ -191,7 +114,7 @@ async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -
     server = await loop.create_server(
         lambda: SMTP(destination, hostname=DELIVERY, tls_context=context if tls else None, loop=loop), "127.0.0.1", 0
     )
-    world, zone = _world(knobs or Knobs())
+    world, zone = new_world(knobs or Knobs())
     mx_port = free_port()
     hop = Hop(
         world, signing, ["127.0.0.1"], pem, mx_port, bind_sources=False,

@@ -132,6 +132,7 @@ def test_writes_reach_name_servers_late_and_in_order(emulator: Running, client: 
         time.sleep(0.02)
     wanted = [f"192.0.2.{number}" for number in range(6)]
     assert [sorted(row[0] for row in rows(each, f"late.{APEX}", "A")) for each in emulator.databases] == [wanted] * 2
+    assert [each.serial(APEX) for each in emulator.databases] == [7, 7], "one serial for one content"
 
 
 def test_one_name_server_lags(emulator: Running, client: Any) -> None:

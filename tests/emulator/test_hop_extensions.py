@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
 from fixtures.probes.extensions import hand_over
 from fixtures.probes.message import Marked
 from fixtures.probes.session import Conversation, Knock
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, run
+from tests.emulator.hop_support import Scene, message, run
 
 
 async def handed(stage: Scene, extension: str, *to: str) -> Conversation:

@@ -9,7 +9,8 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, run, scene
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER
+from tests.emulator.hop_support import Scene, message, run, scene
 
 STAGES = ("connect", "ehlo", "mail", "rcpt", "data", "dot", "quit")
 REFUSING = {"4xx": 451, "5xx": 554, "421": 421}

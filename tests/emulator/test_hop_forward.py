@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER
 from fixtures.lab.emulator.hop import forward, verification
 from fixtures.lab.emulator.state import Destination, Knobs
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, run
+from tests.emulator.hop_support import Scene, message, run
 
 
 def test_the_envelope_sender_is_in_the_routed_domain_in_both_forms(tmp_path: Path) -> None:

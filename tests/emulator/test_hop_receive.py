@@ -11,8 +11,9 @@ import aiosmtplib
 import dkim
 import pytest
 
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
 from fixtures.lab.emulator.state import Destination, Rule
-from tests.emulator.hop_support import DELIVERY, ROUTED, SENDER, Scene, message, rule, run
+from tests.emulator.hop_support import Scene, message, run
 
 
 def test_unknown_address_is_refused_in_session(tmp_path: Path) -> None:

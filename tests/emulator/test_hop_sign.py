@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.lab import image
+from fixtures.lab.emulator.alone import ROUTED, SENDER
 from fixtures.lab.emulator.hop import helo_name
-from tests.emulator.hop_support import ROUTED, SENDER, Scene, message, scene
+from tests.emulator.hop_support import Scene, message, scene
 
 SCRIPT = Path(__file__).with_name("verify.pl")
 

@@ -19,7 +19,8 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.emulator.hop_support import DELIVERY, ROUTED, Scene, free_port, message, scene
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, free_port
+from tests.emulator.hop_support import Scene, message, scene
 
 PASSWORD = "SG.right"
 Act = Callable[[Scene, int, Path], Awaitable[None]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.hop_support import certificate, free_port
+from fixtures.lab.emulator.alone import certificate, free_port
 
 HOST = "mta-sts.a.example.net"
 PATH = "/.well-known/mta-sts.txt"
