@@ -14,7 +14,7 @@ from fixtures.probes.permissions import Right
 Rights = tuple[Right, ...]
 
 
-@given("the accounts at Cloudflare, Amazon and the registrar, and the alerts", target_fixture="holders")
+@given("the accounts at Cloudflare, AWS and the registrar, and the alerts", target_fixture="holders")
 def holders() -> tuple[str, ...]:
     return contacts.HOLDERS
 
@@ -54,7 +54,7 @@ def none_inside(expect: Expect, addressees: Contacts) -> None:
     expect("Nobody is locked out", map(judge, addressees.contacts))
 
 
-@given("the tokens for Cloudflare and Amazon", target_fixture="account_id")
+@given("the tokens for Cloudflare and AWS", target_fixture="account_id")
 def tokens(migration: Migration) -> str:
     return migration.settings.cloudflare.account_id
 
@@ -90,7 +90,7 @@ def all_granted(expect: Expect, rights: Rights) -> None:
     expect("The tokens may do what is needed", map(judge, rights))
 
 
-@then("each of it is refused")
+@then("each request is refused")
 def all_refused(expect: Expect, rights: Rights) -> None:
     def judge(each: Right) -> Finding:
         if each.granted is None:
@@ -100,4 +100,4 @@ def all_refused(expect: Expect, rights: Rights) -> None:
         hint = "The token reaches too far: narrow it to the zones and the account of this migration"
         return failed(each.what, "refused", each.found, *each.evidence, hint=hint)
 
-    expect("The token reads nothing of other people's", map(judge, rights))
+    expect("The token can't read what the operator has named as somebody else's", map(judge, rights))

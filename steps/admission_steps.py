@@ -45,13 +45,13 @@ def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...],
     return clients.offer(migration, clients_at_door, (address.destination,))
 
 
-@when("Dell is asked whether it would admit that address", target_fixture="lookups")
+@when("Dell is asked whom of them it would admit", target_fixture="lookups")
 def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...]) -> tuple[postfix.Lookup, ...]:
     table = f"cidr:{dellplan.ADMITTED}"
     return tuple(postfix.lookup(dell(migration.settings), table, client.source) for client in clients_at_door)
 
 
-@then("Dell would admit it")
+@then("Dell would admit all of them")
 def would_admit(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
     def judge(found: postfix.Lookup) -> Finding:
         if found.value == "OK":
@@ -78,12 +78,12 @@ def all_accepted(expect: Expect, knocks: Knocks) -> None:
     expect("An admitted client is served", (_admitted(client, told) for client, told in knocks))
 
 
-@then("Dell refuses every one of them for good")
+@then("Dell rejects each of them permanently, or does not let it connect")
 def all_refused(expect: Expect, knocks: Knocks) -> None:
     expect("Everyone else is refused", (_refused(client, told) for client, told in knocks))
 
 
-@then("an admitted address is served in the same minute")
+@then("an admitted client is served in the same minute")
 def control_served(migration: Migration, expect: Expect) -> None:
     address = next(migration.settings.addresses())
     told = clients.offer(migration, clients.email_routing(migration)[:1], (address.destination,))

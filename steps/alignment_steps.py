@@ -13,7 +13,7 @@ from fixtures.probes.alignment import Alignment
 DAILY = "Reports come daily: come back in a day or two, and see that they reach their mailbox"
 
 
-@when("the DMARC reports that came before and after each domain's switch are read", target_fixture="alignments")
+@when("the DMARC aggregate reports from before and after each domain's switch are read", target_fixture="alignments")
 def read_reports(migration: Migration, subjects: tuple[str, ...]) -> tuple[Alignment, ...]:
     return alignment.ask(migration, subjects)
 

@@ -20,7 +20,7 @@ def published_prefixes(migration: Migration) -> admitted.Published:
     return admitted.published(migration)
 
 
-@when("Dell's table of admitted clients is set beside them", target_fixture="admission_table")
+@when("Dell's table of admitted clients is compared with them", target_fixture="admission_table")
 def read_table(migration: Migration) -> admitted.Table:
     return admitted.table(migration)
 
@@ -47,7 +47,7 @@ def all_there(
     expect("Each published prefix is admitted", judge())
 
 
-@then("nothing else stands there but what is ours")
+@then("nothing else stands there but EC2 and our own networks")
 def nothing_else(
     migration: Migration, expect: Expect, published: admitted.Published, admission_table: admitted.Table
 ) -> None:

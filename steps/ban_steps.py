@@ -18,7 +18,7 @@ def admitted_networks(migration: Migration) -> tuple[Network, ...]:
     return bans.admitted(migration, with_ec2=not stopped)
 
 
-@when("whatever on Dell bans clients by itself is looked at", target_fixture="bans_found")
+@when("whatever on Dell bans clients by itself is examined", target_fixture="bans_found")
 def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -> bans.Bans:
     return bans.look(migration, admitted_networks)
 

@@ -26,13 +26,13 @@ def mailbox_gone(world: Any, migration: Migration) -> Address:
     return address
 
 
-@when("a stranger writes to it", target_fixture="written")
+@when("an outside sender writes to it", target_fixture="written")
 def stranger_writes_to_it(migration: Migration, gone: Address) -> tuple[Sent, Returned]:
     (sent,) = delivery.from_outside(migration, (gone,))
     return sent, notices.returned(migration, sent.message.message_id, sent.conversation.evidence.at)
 
 
-@then("the stranger's message comes back, with Dell's own reason")
+@then("the message comes back to its sender, with Dell's own reason")
 def comes_back(expect: Expect, gone: Address, written: tuple[Sent, Returned]) -> None:
     expect("The bounce reaches the sender, and says why", (_told(gone, *written),))
 

@@ -21,12 +21,12 @@ def outside_clients(migration: Migration) -> tuple[Client, ...]:
     return sightings.outside(migration)
 
 
-@when("each of them leaves a mark of its own at Dell's door", target_fixture="sighted")
+@when("each of them says a HELO name of its own at Dell's port 25", target_fixture="sighted")
 def leave_marks(migration: Migration, outside_clients: tuple[Client, ...]) -> tuple[Sighting, ...]:
     return sightings.leave_marks(migration, outside_clients)
 
 
-@then("Dell's log shows each mark beside the address that left it")
+@then("Dell's log shows each name beside the address that said it")
 def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting, ...]) -> None:
     own = migration.settings.dell.networks
 

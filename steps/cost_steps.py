@@ -44,7 +44,7 @@ def nothing_left(migration: Migration, expect: Expect, saving: Saving) -> None:
     expect("EC2 costs nothing", list(map(judge, saving.after)) or none)
 
 
-@then("the net saving is stated beside the plan's, and is one")
+@then("the net saving is more than nothing, and stands beside the plan's")
 def net_is_positive(migration: Migration, expect: Expect, saving: Saving) -> None:
     costs = migration.settings.costs
     if costs.reckoned is None:

@@ -25,12 +25,12 @@ def crowding(migration: Migration, where: str) -> tuple[Client, ...]:
     return clients.email_routing(migration)[: 1 if where == "one address" else None]
 
 
-@when("a hundred of its connections stand open at Dell's door at once", target_fixture="standing")
+@when("a hundred of its connections stand open at Dell's port 25 at once", target_fixture="standing")
 def stand_at_door(migration: Migration, crowding: tuple[Client, ...]) -> Standing:
     return crowd.stand(migration, crowding, CONNECTIONS, busy_mailbox(migration).destination)
 
 
-@then("each is greeted, encrypted, and its recipient accepted at the first attempt")
+@then("each gets a greeting, TLS, and its recipient accepted at the first attempt")
 def all_served(expect: Expect, standing: Standing) -> None:
     expected = "served while the others stood there, too"
 
@@ -47,7 +47,7 @@ def all_served(expect: Expect, standing: Standing) -> None:
     expect("A hundred at once are served", (judge(n, *each) for n, each in enumerate(standing, 1)))
 
 
-@given("a mailbox for which twice forty messages wait at Dell, just about to be delivered", target_fixture="waiting")
+@given("eighty messages for one mailbox in Dell's queue, about to be delivered", target_fixture="waiting")
 def waiting_messages(world: Any, migration: Migration) -> crowd.Waiting:
     # Postfix begins with five deliveries at once and raises that with each success: forty alone would not get to ten.
     since, client = crowd.log_end(migration), clients.email_routing(migration)[0]
@@ -61,7 +61,7 @@ def bring_many(migration: Migration, waiting: crowd.Waiting) -> crowd.Burst:
     return crowd.burst(migration, client, busy_mailbox(migration), MESSAGES, waiting)
 
 
-@then("all of them are in the mailbox within the bound")
+@then("all of them are in the mailbox in time")
 def all_arrived(expect: Expect, burst: crowd.Burst) -> None:
     def judge(message: Marked, told: Conversation) -> Finding:
         if message.message_id not in burst.search.missing and told.queued:
@@ -74,7 +74,7 @@ def all_arrived(expect: Expect, burst: crowd.Burst) -> None:
     expect("Each message of the burst arrives", (judge(*each) for each in burst.sent))
 
 
-@then("none was put back into the queue on the way")
+@then("none was deferred on the way")
 def none_deferred(expect: Expect, burst: crowd.Burst) -> None:
     hint = "lmtp_destination_concurrency_limit must be below Dovecot's limit for one user (X18)"
 
@@ -92,7 +92,7 @@ def busy_mailbox(migration: Migration) -> Address:
     return next(migration.settings.addresses((migration.settings.pilot,)))
 
 
-@given("a message of 25 MiB under the fields that Email Routing adds", target_fixture="heavy")
+@given("a message of 25 MiB, with Email Routing's header fields on top", target_fixture="heavy")
 def heavy_message(migration: Migration) -> tuple[Address, Marked]:
     address = busy_mailbox(migration)
     return address, largest.write(address)

@@ -71,7 +71,7 @@ def mail_since_stop(migration: Migration, expect: Expect, domains: tuple[str, ..
     )
 
 
-@when("Amazon is asked for each kind of it", target_fixture="left")
+@when("AWS is asked for each kind of it", target_fixture="left")
 def ask_inventory(migration: Migration) -> ec2.Inventory:
     start = migration.store.snapshot("start") or {}
     return ec2.inventory(migration, start.get("ec2", {}).get("ids", ()))

@@ -15,7 +15,7 @@ Answers = dict[str, tuple[dns.Answer, ...]]
 Routings = dict[str, cloudflare.Routing]
 
 
-@when("every name server and every resolver is asked who takes mail for their delivery domains", target_fixture="mx")
+@when("every name server and every resolver is asked for the MX of their delivery domains", target_fixture="mx")
 def ask_delivery_mx(migration: Migration, subjects: tuple[str, ...]) -> Answers:
     return {name: dns.ask_everywhere(migration, migration.settings.domain(name).delivery, "MX") for name in subjects}
 

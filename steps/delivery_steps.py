@@ -16,7 +16,7 @@ from fixtures.settings import Address
 Deliveries = tuple[Delivery, ...]
 
 
-@when("a stranger writes to each of them", target_fixture="deliveries")
+@when("an outside sender writes to each of them", target_fixture="deliveries")
 def stranger_writes(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
     return delivery.arrivals(migration, delivery.from_outside(migration, addresses))
 
@@ -26,7 +26,7 @@ def admitted_delivers(migration: Migration, addresses: tuple[Address, ...]) -> D
     return delivery.arrivals(migration, delivery.to_dell(migration, addresses))
 
 
-@then("each message is in its mailbox within the bound, unharmed")
+@then("each message is in its mailbox in time, unaltered")
 def messages_arrived(migration: Migration, expect: Expect, deliveries: Deliveries) -> None:
     expect("Each message arrives, in time and unharmed", _arrived(migration, deliveries))
 

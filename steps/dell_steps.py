@@ -23,7 +23,7 @@ def dell_name(migration: Migration) -> str:
 
 
 @when("its addresses are looked up and port 25 is tried from an admitted place outside", target_fixture="door")
-@when("its kind and port 25 are looked at", target_fixture="door")
+@when("its kind and port 25 are examined", target_fixture="door")
 def try_port_25(migration: Migration) -> Knocks:
     return clients.offer(migration, clients.at_dells_door(migration), ())
 
@@ -49,7 +49,7 @@ def port_25_opens(expect: Expect, door: Knocks) -> None:
     expect("Port 25 opens at Dell", (_opened(client, told) for client, told in door))
 
 
-@then("the address is public, and neither private nor shared")
+@then("the address is public, and neither private nor shared by a provider's customers")
 def address_is_public(migration: Migration, expect: Expect) -> None:
     expect("Dell's address is public", _addresses(migration))
 

@@ -15,12 +15,12 @@ from fixtures.probes.cloudflare import assigned_mx
 Answers = dict[str, tuple[dns.Answer, ...]]
 
 
-@when("every name server and every resolver is asked where their mail goes", target_fixture="answers")
+@when("every name server and every resolver is asked for their MX", target_fixture="answers")
 def ask_mx_everywhere(migration: Migration, subjects: tuple[str, ...]) -> Answers:
     return {domain: dns.ask_everywhere(migration, domain, "MX") for domain in subjects}
 
 
-@when("every name server is asked how long their MX may be kept", target_fixture="answers")
+@when("every name server is asked for the TTL of their MX", target_fixture="answers")
 def ask_mx_at_authority(subjects: tuple[str, ...]) -> Answers:
     return {domain: dns.ask(dns.authorities(domain), domain, "MX") for domain in subjects}
 
@@ -48,7 +48,7 @@ def answers_are_not_cloudflare(migration: Migration, expect: Expect, answers: An
     expect("Nobody is led to Cloudflare before the switch", findings)
 
 
-@then("none allows more than the settings say")
+@then("none is longer than the settings say")
 def ttl_is_short(migration: Migration, expect: Expect, answers: Answers) -> None:
     bound = migration.settings.bounds.ttl_s
     findings = [
@@ -59,7 +59,7 @@ def ttl_is_short(migration: Migration, expect: Expect, answers: Answers) -> None
     expect("The MX may be kept for a short time only", findings)
 
 
-@then("the longest lifetime from before has run out since it was shortened")
+@then("the longest TTL from before has run out since it was shortened")
 def old_ttl_ran_out(migration: Migration, expect: Expect, answers: Answers) -> None:
     expect("The old lifetime has run out", (_notice(migration, domain) for domain in answers))
 

@@ -20,12 +20,12 @@ def check_chains(migration: Migration, subjects: tuple[str, ...]) -> Chains:
     return dnssec.chains(migration, subjects)
 
 
-@then("every name server's signatures hold for the records of mail")
+@then("every name server's signatures hold for the records that mail needs")
 def signatures_hold(expect: Expect, chains: Chains) -> None:
     expect("Signatures hold at every name server", (each for chain in chains for each in _proofs(chain)))
 
 
-@then("every resolver that checks signatures gives an answer, and vouches for it")
+@then("every validating resolver gives an answer, and marks it as authentic")
 def resolvers_vouch(expect: Expect, chains: Chains) -> None:
     signed = [chain for chain in chains if chain.ds]
     expect("Resolvers vouch for signed zones", (each for chain in signed for each in _vouched(chain)))

@@ -10,7 +10,7 @@ from fixtures.migration import Migration
 from fixtures.settings import Address
 
 
-@given("the domains judged here", target_fixture="subjects")
+@given("the domains of this gate", target_fixture="subjects")
 def domains_judged(stage: Stage) -> tuple[str, ...]:
     return stage.domains
 
@@ -32,7 +32,7 @@ def domains_switched(migration: Migration, stage: Stage) -> tuple[str, ...]:
     return _some(tuple(d for d in stage.domains if progress.switched(d)), "switched")
 
 
-@given("every address of the domains judged here", target_fixture="addresses")
+@given("every address of the domains of this gate", target_fixture="addresses")
 def addresses_judged(migration: Migration, stage: Stage) -> tuple[Address, ...]:
     return tuple(migration.settings.addresses(stage.domains))
 

@@ -29,12 +29,12 @@ def ask_events(migration: Migration, switched: dict[str, float | None]) -> Agree
     return {domain: asked.get(domain) for domain in switched}
 
 
-@then("what it says that it delivered is what came through it")
+@then("what it says that it delivered is what arrived through it")
 def events_agree(expect: Expect, agreements: Agreements) -> None:
     expect("Cloudflare's events and the ledger agree", _each(agreements, AGREE, _agrees))
 
 
-@then("no event that bears one of our numbers lacks its message")
+@then("every event with one of our numbers has its message in a mailbox")
 def no_event_without_message(expect: Expect, agreements: Agreements) -> None:
     expect("No event with our number lacks its message", _each(agreements, COMPLETE, _complete))
 

@@ -12,7 +12,7 @@ from fixtures.probes.rented import Part, Rented
 from fixtures.probes.secondjobs import Job, SecondJobs
 
 
-@when("its parts are read at Amazon and in Terraform, beside the first snapshot", target_fixture="rented_parts")
+@when("its parts are read at AWS and in Terraform, beside the first snapshot", target_fixture="rented_parts")
 def read_parts(migration: Migration) -> Rented:
     return rented.ask(migration, stopped=False)
 
@@ -37,7 +37,10 @@ def parts_match(expect: Expect, rented_parts: Rented) -> None:
     expect("It is the gateway that was named", [*map(judge, rented_parts.parts), *unread])
 
 
-@when("it is asked what listens, runs by the clock, runs in containers and renews certificates", target_fixture="jobs")
+@when(
+    "it is asked what listens, runs from cron or a timer, runs in containers and renews certificates",
+    target_fixture="jobs",
+)
 def ask_jobs(migration: Migration) -> SecondJobs:
     return secondjobs.ask(migration)
 

@@ -18,7 +18,7 @@ def original_files(migration: Migration) -> tuple[keeping.Original, ...]:
     return keeping.originals(migration)
 
 
-@when("the backups on Dell are set beside them", target_fixture="kept_backups")
+@when("the backups on Dell are compared with them", target_fixture="kept_backups")
 def read_backups(migration: Migration, original_files: tuple[keeping.Original, ...]) -> tuple[keeping.Backups, ...]:
     return keeping.backups(migration, original_files)
 
@@ -37,17 +37,17 @@ def backups_equal(expect: Expect, kept_backups: tuple[keeping.Backups, ...]) -> 
     expect("The backups equal the snapshot", map(judge, kept_backups))
 
 
-@given("the file that holds Dell's password at the smart host", target_fixture="smart_host")
+@given("the file that holds Dell's password at the relay host", target_fixture="smart_host")
 def smart_host(migration: Migration) -> str:
     return migration.settings.dell.relayhost
 
 
-@when("the file, its map and what Postfix finds there are looked at", target_fixture="smart_host_password")
+@when("the file, its map and what Postfix finds there are examined", target_fixture="smart_host_password")
 def look_at_password(migration: Migration) -> keeping.Password:
     return keeping.password(migration)
 
 
-@then("nobody but its owner may read it")
+@then("nobody but root may read it")
 def only_owner_reads(expect: Expect, smart_host_password: keeping.Password) -> None:
     evidence = smart_host_password.evidence
 

@@ -19,7 +19,7 @@ def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> t
     return kinds.every_kind(migration, addresses)
 
 
-@then("the mail of each arrives, and came as its kind says")
+@then("the mail of each arrives, over the IP version and with the TLS that its kind uses")
 def each_arrives(expect: Expect, shown: tuple[Shown, ...]) -> None:
     expect("Senders of every kind get through", map(_judge, shown))
 

@@ -13,18 +13,18 @@ from fixtures.probes import exchangers
 from fixtures.probes.exchangers import Exchanger, Zones
 
 
-@when("every mail server that their zones name is looked at", target_fixture="zones")
+@when("every MX that their zones name is examined", target_fixture="zones")
 def read_zones(migration: Migration, subjects: tuple[str, ...]) -> Zones:
     return exchangers.read(migration, subjects)
 
 
-@then("none says that no mail is taken")
+@then("none is a null MX")
 def no_null_mx(expect: Expect, zones: Zones) -> None:
     hint = "A null MX (RFC 7505) tells senders to bounce at once: delete it"
     expect("No null MX", _each(zones, "a mail server", lambda it: "no mail is taken" if it.is_null else "", hint))
 
 
-@then("none is behind the web proxy")
+@then("no MX host is behind the web proxy")
 def no_proxied_target(expect: Expect, zones: Zones) -> None:
     def fault(it: Exchanger) -> str:
         return ", ".join(f"{each.type} {each.name} is proxied" for each in it.target if each.proxied)
@@ -33,7 +33,7 @@ def no_proxied_target(expect: Expect, zones: Zones) -> None:
     expect("No MX target is proxied", _each(zones, "a target that is not proxied", fault, hint))
 
 
-@then("each stands at a name that the settings know")
+@then("each MX stands at a name that the settings know")
 def known_labels(migration: Migration, expect: Expect, zones: Zones) -> None:
     settings = migration.settings
     known = {name for each in settings.domains for name in (each.name, each.delivery, *each.other_mx)}
@@ -45,7 +45,7 @@ def known_labels(migration: Migration, expect: Expect, zones: Zones) -> None:
     )
 
 
-@then("none is an alias, or stands beside one")
+@then("no MX host is an alias, and no name with an MX is one")
 def no_alias(expect: Expect, zones: Zones) -> None:
     expect("No alias at a mail server's name", (each for it in zones.exchangers for each in _aliases(it)))
 

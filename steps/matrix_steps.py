@@ -9,10 +9,10 @@ from fixtures.migration import Migration
 from fixtures.probes import delivery, matrix
 from fixtures.probes.delivery import Delivery
 
-SIZES = {"of every shape": False, "as large as mail gets": True}
+SIZES = {"of every shape": False, "of 20 MiB": True}
 
 
-@when(parse("strangers write mail {which}"), target_fixture="deliveries")
+@when(parse("outside senders write mail {which}"), target_fixture="deliveries")
 def strangers_write(migration: Migration, subjects: tuple[str, ...], which: str) -> tuple[Delivery, ...]:
     return delivery.arrivals(migration, matrix.from_outside(migration, subjects, heavy=SIZES[which]))
 

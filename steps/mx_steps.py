@@ -13,7 +13,7 @@ from fixtures.probes import mxhosts
 from fixtures.settings import Address
 
 
-@given("Cloudflare's MX hosts and every address of the domains judged here", target_fixture="addresses")
+@given("Cloudflare's MX hosts and every address of the domains of this gate", target_fixture="addresses")
 def mx_hosts_and_addresses(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
     return tuple(migration.settings.addresses(domains))
 

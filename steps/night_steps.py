@@ -33,7 +33,7 @@ def count_nights(migration: Migration, begun: float | None) -> Series | None:
     return None if begun is None else series(migration, begun)
 
 
-@when("its ledger is settled", target_fixture="ledgers")
+@when("what was accepted of it is compared with what has arrived", target_fixture="ledgers")
 def settle_since(migration: Migration, begun: float | None, domains: tuple[str, ...]) -> tuple[Settled, ...]:
     return () if begun is None else tuple(settled(migration, domain, begun) for domain in domains)
 
@@ -51,7 +51,7 @@ def two_weeks(migration: Migration, expect: Expect, counted: Series | None) -> N
 @then("every message of it has arrived")
 def none_lost(expect: Expect, ledgers: tuple[Settled, ...], domains: tuple[str, ...]) -> None:
     since = dict.fromkeys(domains) | {each.domain: each.since for each in ledgers}
-    expect("Injected equals arrived", whole(ledgers, since))
+    expect("Everything that was accepted has arrived", whole(ledgers, since))
 
 
 @then("it was as quick as the settings ask")

@@ -17,13 +17,13 @@ from fixtures.probes import mxhosts
 
 SENDERS_PATIENCE = "a sender should go on trying for four to five days (RFC 5321, 4.5.4.1)"
 BEHAVIOURS = {
-    "hands back": ("passed", f"their senders' own queues: {SENDERS_PATIENCE}"),
-    "keeps for later": ("retried", "Cloudflare, of which nobody documents how long it keeps mail"),
+    "defers the sender": ("passed", f"their senders' own queues: {SENDERS_PATIENCE}"),
+    "queues the message": ("retried", "Cloudflare, of which nobody documents how long it keeps mail"),
 }
 Outage = AbstractContextManager[float]
 
 
-@given(parsers.parse("that Cloudflare {does} what Dell cannot take"))
+@given(parsers.parse("that Cloudflare {does} while Dell is down"))
 def behaviour(world: Any, does: str) -> None:
     world.emulate(upstream_4xx=BEHAVIOURS[does][0])
 
@@ -34,12 +34,12 @@ def an_outage(world: Any, what: str) -> Outage:
     return made
 
 
-@when("strangers write to every address before it, during it and after it", target_fixture="ordeal")
+@when("outside senders write to every address before it, during it and after it", target_fixture="ordeal")
 def strangers_write(migration: Migration, domains: tuple[str, ...], outage: Outage) -> Ordeal:
     return endure(migration, outage, domains)
 
 
-@then("everything that was acknowledged has arrived, and nothing bounced")
+@then("everything that was accepted has arrived, and nothing bounced")
 def nothing_lost(domains: tuple[str, ...], expect: Expect, ordeal: Ordeal) -> None:
     expect(
         "All of it arrived, nothing bounced, and nothing came twice without a reason",
@@ -47,7 +47,7 @@ def nothing_lost(domains: tuple[str, ...], expect: Expect, ordeal: Ordeal) -> No
     )
 
 
-@then("it is told who kept the mail meanwhile, and for how long")
+@then("it is stated whose queue held the mail, and for how long")
 def told_who_kept_it(expect: Expect, ordeal: Ordeal) -> None:
     expect("The outage was felt, and it is known who kept the mail", _kept(ordeal))
 

@@ -18,7 +18,7 @@ LAST_CACHE_S = 60.0
 """A resolver may hand on an answer in its last second, and a queue use it a little later."""
 
 
-@given("the pilot, where another domain is about to be switched", target_fixture="pilot")
+@given("that a domain other than the pilot is about to be switched", target_fixture="pilot")
 def pilot_before_others(migration: Migration, stage: Stage) -> str:
     pilot = migration.settings.pilot
     if pilot in stage.domains:
@@ -27,13 +27,13 @@ def pilot_before_others(migration: Migration, stage: Stage) -> str:
     return pilot
 
 
-@when("its hold is looked at", target_fixture="ledgers")
+@when("the pilot's time since its switch is reviewed", target_fixture="ledgers")
 def look_at_hold(migration: Migration, pilot: str) -> Switches:
     since = last_switch(migration, pilot)
     return (settled(migration, pilot, since),) if since is not None else ()
 
 
-@then("it was switched first, and has been held long enough")
+@then("it was switched first, and has been served long enough")
 def pilot_held(migration: Migration, expect: Expect, pilot: str) -> None:
     progress, since = Progress.read(migration.store, migration.settings), last_switch(migration, pilot)
     others = [d for d in migration.settings.domain_names if d != pilot and progress.switched(d)]

@@ -14,12 +14,12 @@ from fixtures.probes import dns, tlsa
 EXPECTED = "a pin that fits Dell's certificate"
 
 
-@when("its pins are looked up, and the certificate that Dell shows to those who deliver", target_fixture="pins")
+@when("its TLSA records for port 25 are looked up, and STARTTLS is made there", target_fixture="pins")
 def read_pins(migration: Migration) -> tlsa.Dane:
     return tlsa.read(migration)
 
 
-@then("every name server and resolver gives pins that fit")
+@then("every name server and resolver gives records that match Dell's certificate")
 def pins_fit(expect: Expect, pins: tlsa.Dane, dell_name: str) -> None:
     expect("Dell's certificate is the one that is pinned", _pins(pins, dell_name))
 

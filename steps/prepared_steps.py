@@ -21,7 +21,7 @@ def read_change(migration: Migration, subjects: tuple[str, ...]) -> Changes:
     return tuple(prepared.read(migration, domain) for domain in subjects)
 
 
-@then("it brings exactly the mail servers that Cloudflare asks for")
+@then("it brings exactly the MX that Cloudflare asks for")
 def right_mx(migration: Migration, expect: Expect, changes: Changes) -> None:
     known = set(migration.settings.cloudflare.mx)
     expect("The plan's MX is Cloudflare's", (_mx(it, known) for it in changes))

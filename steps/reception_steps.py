@@ -22,12 +22,12 @@ def inbound_domains(migration: Migration) -> tuple[str, ...]:
     return reception.domains(migration)
 
 
-@when("its queue and its servers are looked at", target_fixture="reception_now")
+@when("its queue and its servers are examined", target_fixture="reception_now")
 def look_at_servers(migration: Migration) -> reception.Reception:
     return reception.look(migration)
 
 
-@then("no inbound message has waited for longer than the bound")
+@then("no inbound message has waited for too long")
 def nothing_waits(
     migration: Migration, expect: Expect, inbound_domains: tuple[str, ...], reception_now: reception.Reception
 ) -> None:

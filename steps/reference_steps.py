@@ -13,13 +13,16 @@ from fixtures.probes.references import Mention
 Mentions = tuple[Mention, ...]
 
 
-@when("the domains' records, Dell's way out and the ways to Dell are searched for it", target_fixture="mentions")
+@when(
+    "the domains' records, Dell's relay host and the users' ways of sending are searched for it",
+    target_fixture="mentions",
+)
 def search_clients(migration: Migration) -> Mentions:
     return references.by_clients(migration)
 
 
 @when(
-    "records, Dell's files, the ways to Dell and the monitoring are searched for its names and addresses",
+    "records, Dell's files, the users' ways of sending and the monitoring are searched for its names and addresses",
     target_fixture="mentions",
 )
 def search_everywhere(migration: Migration) -> Mentions:

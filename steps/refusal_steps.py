@@ -20,7 +20,7 @@ def offer_unknown(migration: Migration, subjects: tuple[str, ...]) -> Offers:
     return refusals.unknown_addresses(migration, subjects)
 
 
-@when("Cloudflare is offered mail for addresses with a detail", target_fixture="offers")
+@when("Cloudflare is offered mail for subaddresses", target_fixture="offers")
 def offer_detailed(migration: Migration, subjects: tuple[str, ...]) -> Offers:
     return refusals.detailed_addresses(migration, subjects)
 
@@ -30,7 +30,7 @@ def offer_unproven(migration: Migration, subjects: tuple[str, ...]) -> Offers:
     return refusals.unproven(migration, subjects)
 
 
-@then("it is refused in session, or taken where the catch-all drops it")
+@then("it is rejected permanently in session, or dropped only where the operator chose a dropping catch-all")
 def unknown_refused(migration: Migration, expect: Expect, offers: Offers) -> None:
     def dropped(domain: str) -> bool:
         return migration.settings.domain(domain).catch_all == "drop"
@@ -47,7 +47,7 @@ def detailed_as_decided(migration: Migration, expect: Expect, offers: Offers) ->
     expect("Mail to user+detail goes where the settings say", _as_decided(offers, taken, hint))
 
 
-@then("Cloudflare refuses each message in session, for good")
+@then("Cloudflare rejects each message permanently in session")
 def unproven_refused(expect: Expect, offers: Offers) -> None:
     expect("What nobody vouches for is refused visibly", map(_unproven, offers))
 

@@ -15,12 +15,12 @@ Lifetimes = tuple[remains.Lifetime, ...]
 Traces = tuple[remains.Traces, ...]
 
 
-@when("for how long each record may be kept is compared with before", target_fixture="lifetimes")
+@when("each record's TTL is compared with the one from before", target_fixture="lifetimes")
 def read_lifetimes(migration: Migration, subjects: tuple[str, ...]) -> Lifetimes:
     return remains.lifetimes(migration, subjects)
 
 
-@then("none may be kept for a shorter time, but for those that Cloudflare manages")
+@then("none is shorter, but for those that Cloudflare manages")
 def lifetimes_are_normal(expect: Expect, lifetimes: Lifetimes) -> None:
     expect("Lifetimes are normal again", (each for it in lifetimes for each in _lifetime(it)))
 
@@ -35,7 +35,7 @@ def no_trace(expect: Expect, traces: Traces) -> None:
     expect("No record leads to EC2", (each for it in traces for each in _traces(it)))
 
 
-@then("its name leads nowhere, whoever is asked")
+@then("its name does not exist, whoever is asked")
 def old_name_is_gone(migration: Migration, expect: Expect) -> None:
     def judge(answer: dns.Answer) -> Finding:
         member, expected = f"{answer.name} {answer.type} at {answer.server}", "no address"
@@ -51,7 +51,7 @@ def old_name_is_gone(migration: Migration, expect: Expect) -> None:
     expect("EC2's name leads nowhere", map(judge, remains.old_name(migration)))
 
 
-@then("no sender policy lets its address send")
+@then("no SPF record lets its address send")
 def no_permit(migration: Migration, expect: Expect, subjects: tuple[str, ...]) -> None:
     addresses = [str(each) for each in (migration.settings.ec2.ipv4, migration.settings.ec2.ipv6) if each]
 

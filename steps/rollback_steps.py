@@ -22,13 +22,15 @@ def untouched(world: Any, migration: Migration, expect: Expect) -> str:
     return domain
 
 
-@when(parsers.parse("it goes {how_far}, and is rolled back while strangers write to it"), target_fixture="journey")
+@when(
+    parsers.parse("it goes {how_far}, and is rolled back while outside senders write to it"), target_fixture="journey"
+)
 def there_and_back(world: Any, migration: Migration, domain: str, how_far: str) -> Journey:
     there = partial(world.carry, how_far, domain)
     return travel(migration, domain, there, partial(world.carry, "back to EC2", domain))
 
 
-@then("its records are the old ones, and nothing else was undone")
+@then("its MX and SPF are the old ones, and nothing else was undone")
 def records_restored(migration: Migration, expect: Expect, journey: Journey) -> None:
     way_back = _way_back(journey.domain, journey.trouble)
     findings = [way_back, *_restored(at_first(migration, journey.domain), journey), *_kept(journey)]
@@ -51,7 +53,7 @@ def led_to_ec2(migration: Migration, expect: Expect, journey: Journey) -> None:
     expect("Everybody is led to EC2 again", map(judge, journey.answers))
 
 
-@then("nothing that strangers sent was lost, and in the end it came through EC2")
+@then("no accepted message was lost, and in the end mail came through EC2")
 def nothing_lost(expect: Expect, journey: Journey) -> None:
     expect("All of it arrived, and the last of it through EC2", _mail(journey))
 

@@ -54,7 +54,7 @@ def one_rule_each(expect: Expect, addresses: tuple[Address, ...], routings: Rout
     expect("One rule for each address, to its own destination", map(judge, addresses))
 
 
-@then("there is no rule besides")
+@then("there is no other rule")
 def no_stray_rule(expect: Expect, addresses: tuple[Address, ...], routings: Routings) -> None:
     known = {address.address for address in addresses}
 

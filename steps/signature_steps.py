@@ -26,12 +26,12 @@ def own_verifies(expect: Expect, forwarded_mail: Mail) -> None:
     expect("The sender's DKIM signature survives", _each(forwarded_mail, _own))
 
 
-@then("both of Cloudflare's signatures verify, and its seal")
+@then("both of Cloudflare's DKIM signatures verify, and its ARC seal")
 def cloudflares_verify(expect: Expect, forwarded_mail: Mail) -> None:
     expect("Cloudflare's DKIM signatures and ARC seal verify", _each(forwarded_mail, _cloudflares))
 
 
-@then("the envelope sender has a form that is known of Cloudflare")
+@then("the envelope sender has one of Cloudflare's known rewritten forms")
 def envelope_known(expect: Expect, forwarded_mail: Mail) -> None:
     expect("The envelope sender has a known form", _each(forwarded_mail, _envelope))
 

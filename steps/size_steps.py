@@ -23,7 +23,7 @@ def announce(migration: Migration, announced_sizes: tuple[int, ...]) -> tuple[si
     return sizes.announce(migration, announced_sizes)
 
 
-@then("Dell takes the one, and refuses the other at once and for good")
+@then("Dell accepts the one, and rejects the other permanently")
 def one_taken(migration: Migration, expect: Expect, announced: tuple[sizes.Announced, ...]) -> None:
     limit = migration.settings.dell.message_size_limit
 
@@ -51,7 +51,7 @@ def path_with_ec2(migration: Migration) -> bool:
     return not Progress.read(migration.store, migration.settings).stopped
 
 
-@when("they are set beside each other", target_fixture="size_limits")
+@when("they are compared with each other", target_fixture="size_limits")
 def read_limits(migration: Migration, with_ec2: bool) -> sizes.Limits:
     return sizes.limits(migration, with_ec2=with_ec2)
 

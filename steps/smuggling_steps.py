@@ -15,7 +15,7 @@ from fixtures.probes.clients import Client
 Attempts = tuple[smuggling.Attempt, ...]
 
 
-@given(parsers.parse("{who} and the known false ends of a message"), target_fixture="smugglers")
+@given(parsers.parse("{who} and the known forms of a false end of data"), target_fixture="smugglers")
 def smugglers(migration: Migration, who: str) -> tuple[Client, ...]:
     return clients.identities(migration, who)[:1]
 
@@ -26,7 +26,7 @@ def smuggle(migration: Migration, smugglers: tuple[Client, ...]) -> Attempts:
     return smuggling.smuggle(migration, smugglers, address, f"smuggle-{secrets.token_hex(6)}")
 
 
-@then("each makes exactly one message, without a stray line end")
+@then("each makes exactly one message, without a bare CR or LF")
 def one_message_each(expect: Expect, smuggled: Attempts) -> None:
     expected = "exactly one message, no bare CR or LF"
 

@@ -26,7 +26,7 @@ def first_snapshot(migration: Migration) -> Kept:
     return found
 
 
-@when("it is read back and set beside what stands", target_fixture="comparison")
+@when("it is compared with what stands", target_fixture="comparison")
 def compare(migration: Migration, first_snapshot: Kept, stage: Stage) -> Comparison:
     return kept.compare(migration, first_snapshot, stage.domains)
 
@@ -73,7 +73,7 @@ def _changes(zone: Zone, hint: str) -> Iterator[Finding]:
         yield passed(zone.domain, ours, zone.evidence, domain=zone.domain)
 
 
-@then("it has the configuration of Dell and of EC2, in files that can be put back")
+@then("it has the configuration of Dell and of EC2, in files that can be put back, passwords excepted")
 def hosts_restorable(migration: Migration, expect: Expect, comparison: Comparison) -> None:
     prepared = Progress.read(migration.store, migration.settings).done_at("prepare_dell") is not None
     expect(

@@ -19,7 +19,7 @@ def read_spf(migration: Migration, subjects: tuple[str, ...]) -> Records:
     return tuple(spf.evaluate(migration, domain) for domain in subjects)
 
 
-@then("each has exactly one, within ten lookups")
+@then("each has exactly one, within ten DNS lookups")
 def exactly_one(expect: Expect, spf_records: Records) -> None:
     def judge(found: spf.Spf) -> Finding:
         if found.unasked:

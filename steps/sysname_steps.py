@@ -20,7 +20,7 @@ def look_up(migration: Migration, system_names: dict[str, str]) -> tuple[sysname
     return sysnames.homes(migration, system_names)
 
 
-@then("each leads to a mailbox, or to where its owner sent it")
+@then("each leads to a mailbox, or to where its alias sends it")
 def each_has_a_home(expect: Expect, system_homes: tuple[sysnames.Home, ...]) -> None:
     def judge(it: sysnames.Home) -> Finding:
         way = " -> ".join(it.way)

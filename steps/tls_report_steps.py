@@ -13,7 +13,7 @@ Reports = tuple[mtasts.Reporting, ...]
 EXPECTED = "one record with addresses, or none"
 
 
-@when("every name server and every resolver is asked where reports on TLS go", target_fixture="tls_reports")
+@when("every name server and every resolver is asked where TLS reports go", target_fixture="tls_reports")
 def ask_reporting(migration: Migration, subjects: tuple[str, ...]) -> Reports:
     return mtasts.reporting(migration, subjects)
 

@@ -13,8 +13,13 @@ DAY_S = 86_400.0
 Ports = tuple[tls.Port, ...]
 
 
-@given("Dell's port for mail and its port for reading it", target_fixture="tls_ports")
-def tls_ports(migration: Migration) -> Ports:
+@given("Dell's ports for delivery, submission and reading", target_fixture="tls_ports")
+def all_ports(migration: Migration) -> Ports:
+    return (*tls.ports(migration), *tls.submission(migration))
+
+
+@given("Dell's ports for delivery and reading", target_fixture="tls_ports")
+def others_ports(migration: Migration) -> Ports:
     return tls.ports(migration)
 
 
@@ -23,7 +28,7 @@ def take_up_tls(tls_ports: Ports) -> tuple[tls.Handshake, ...]:
     return tls.handshakes(tls_ports)
 
 
-@then("each shows a valid certificate of the right name, good for longer than the bound")
+@then("each shows a valid certificate of the right name, good for long enough")
 def certificates_hold(migration: Migration, expect: Expect, handshakes: tuple[tls.Handshake, ...]) -> None:
     bound = migration.settings.bounds.certificate_days
 

@@ -17,17 +17,17 @@ Published = tuple[mtasts.Published, ...]
 ONE_RECORD, READABLE = "one record with an id", "a policy that senders take"
 
 
-@when("the policy that strict senders go by is read", target_fixture="sts")
+@when("the MTA-STS policy is read as senders read it", target_fixture="sts")
 def read_policy(migration: Migration, subjects: tuple[str, ...]) -> Published:
     return mtasts.published(migration, subjects)
 
 
-@then("it can be read, under one record that says which it is")
+@then("it can be read over HTTPS, under exactly one record that names its version")
 def policy_is_sound(migration: Migration, expect: Expect, sts: Published) -> None:
     expect("The MTA-STS policy can be read", (each for it in sts for each in _sound(migration, it)))
 
 
-@then("it admits the old gateway and Cloudflare's")
+@then("it admits EC2 and Cloudflare's MX hosts")
 def admits_both(migration: Migration, expect: Expect, sts: Published) -> None:
     old = (migration.settings.ec2.name,)
     expect(
@@ -35,7 +35,7 @@ def admits_both(migration: Migration, expect: Expect, sts: Published) -> None:
     )
 
 
-@then("it admits Cloudflare's, and not the old gateway")
+@then("it admits Cloudflare's MX hosts, and not EC2")
 def admits_new_alone(migration: Migration, expect: Expect, sts: Published) -> None:
     old = migration.settings.ec2.name
     made = (_admits(it, assigned_mx(migration, it.domain), but_not=old) for it in sts if it.exists)
@@ -60,7 +60,7 @@ def senders_noticed(migration: Migration, expect: Expect, sts: Published) -> Non
     expect("Senders know the policy", [judge(it) for it in sts if it.exists])
 
 
-@then("it admitted both for as long as senders may have kept it")
+@then("it admitted both for as long as senders may have kept the policy from before")
 def admitted_both_long(migration: Migration, expect: Expect, sts: Published) -> None:
     def judge(it: mtasts.Published) -> Finding:
         switched, change = last_switch(migration, it.domain), mtasts.last_change(migration, it)

@@ -33,7 +33,7 @@ def each_delivered(expect: Expect, sought: tuple[Sought, ...]) -> None:
     expect("Cloudflare's verification mail arrives at Dell", map(judge, sought))
 
 
-@then("where it came from is known")
+@then("its source is recorded")
 def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...]) -> None:
     expect("Where verification mail comes from is known", _origins(migration, sought))
 

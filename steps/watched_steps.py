@@ -18,17 +18,17 @@ Moments = dict[str, records.Moment | None]
 Spread = dict[str, records.Propagation | None]
 
 
-@when("what every name server answered around the switch is read back", target_fixture="moments")
+@when("what every name server answered around the switch is reviewed", target_fixture="moments")
 def read_moments(migration: Migration, subjects: tuple[str, ...]) -> Moments:
     return {domain: records.moment(migration, domain) for domain in subjects}
 
 
-@when("what was watched since their switch is read back", target_fixture="spread")
+@when("what was watched since their switch is reviewed", target_fixture="spread")
 def read_spread(migration: Migration, subjects: tuple[str, ...]) -> Spread:
     return {domain: records.propagation(migration, domain) for domain in subjects}
 
 
-@then("there are enough answers to judge by, also in the moment of the switch")
+@then("every name server was asked often enough before, during and after the switch")
 def enough_answers(expect: Expect, moments: Moments) -> None:
     least, gap_s = records.ANSWERS_MIN, records.AROUND_S
 
@@ -75,7 +75,7 @@ def turns_recorded(expect: Expect, spread: Spread) -> None:
     expect("Each resolver's turn is recorded", _each(spread, judge, "a record of the switch"))
 
 
-@then("none gave the old answer after its lifetime")
+@then("none gave the old answer after its TTL")
 def none_stale(expect: Expect, spread: Spread) -> None:
     def judge(it: records.Propagation) -> Iterator[Finding]:
         for turn in it.turns:
@@ -90,7 +90,7 @@ def none_stale(expect: Expect, spread: Spread) -> None:
     expect("No resolver was stale", _each(spread, judge, "a record of the switch"))
 
 
-@then("somebody looked on for as long as the plan says")
+@then("the watch lasted for as long as the plan says")
 def watched_long(migration: Migration, expect: Expect, spread: Spread) -> None:
     bound = migration.settings.bounds.watch_s
 

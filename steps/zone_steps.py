@@ -19,7 +19,7 @@ Writers = tuple[Writer, ...]
 
 
 @when(
-    "parent, name servers and Cloudflare are asked who serves them, and each name server for what we write",
+    "the parent, the name servers and Cloudflare are asked for the NS set, and each name server for our mail records",
     target_fixture="services",
 )
 def ask_services(migration: Migration, subjects: tuple[str, ...]) -> Services:
@@ -47,7 +47,7 @@ def _served(service: Service) -> Iterator[Finding]:
             yield failed(member, wanted, answer.evidence.answer, answer.evidence, domain=domain, hint=hint)
 
 
-@then("every server has the same version and gives the same answers")
+@then("every server has the same SOA serial and gives the same answers")
 def servers_agree(expect: Expect, services: Services) -> None:
     expect("The servers agree", (finding for each in services for finding in _agreeing(each)))
 
@@ -80,7 +80,7 @@ def search_writers(migration: Migration, subjects: tuple[str, ...]) -> Writers:
     return writers.ask(migration, subjects, with_ec2=not stopped)
 
 
-@then("none of them writes a record of ours")
+@then("no other writer was found")
 def nobody_else(expect: Expect, found_writers: Writers) -> None:
     hint = "Take it out there, or tell it to leave these records alone: it would undo what the scripts do"
 

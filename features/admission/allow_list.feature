@@ -6,6 +6,6 @@ Feature: Dell's table of admitted clients is what Cloudflare publishes
   @A-5 @X2 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Nothing is missing from the table, and nothing else stands in Cloudflare's name
     Given the prefixes that Cloudflare publishes for Email Routing, as several resolvers give them
-    When Dell's table of admitted clients is set beside them
+    When Dell's table of admitted clients is compared with them
     Then each published prefix stands in the table
-    And nothing else stands there but what is ours
+    And nothing else stands there but EC2 and our own networks

@@ -1,9 +1,9 @@
 Feature: A full mailbox is refused in session
   A message that doesn't fit, once Postfix has accepted it, can only bounce, and Email Routing hands no such bounce on:
-  its sender never learns of it. Refused in session, it stays with Cloudflare and its sender is told.
+  its sender never learns of it. Rejected in session, the refusal is passed on, and the sender learns of it.
 
   @A-17 @X6 @X18 @drill @before_phase2 @before_phase3 @before_phase4
-  Scenario: A mailbox is over its quota
+  Scenario: Mail for a mailbox over its quota is refused in session
     Given a mailbox that is over its quota, with all addresses that lead to it
     When Email Routing brings a message for each of them
     Then Dell refuses each in session, as one that doesn't fit
@@ -11,7 +11,7 @@ Feature: A full mailbox is refused in session
     And another mailbox is served
 
   @A-17 @X18 @drill @before_phase2 @before_phase3 @before_phase4
-  Scenario: A message is larger than what is left
+  Scenario: A message that does not fit is refused in session
     Given a mailbox with little room left
     When Email Routing brings it a message that is too large, its size announced and not
     Then Dell refuses each in session, as one that doesn't fit

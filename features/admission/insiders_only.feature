@@ -1,10 +1,11 @@
-Feature: What is for insiders is closed to outsiders
-  Claiming another client's address, logging in, asking who has a mailbox, making the queue run: each helps somebody who
-  attacks, and none of them is any business of those who deliver mail.
+Feature: Privileges are closed to outsiders
+  Claiming another client's address (XCLIENT), logging in (AUTH), asking who has a mailbox (VRFY), making the queue run
+  (ETRN): each helps an attacker, and none of them is any business of those who deliver mail. The submission ports,
+  which the same server opens to the world, are for the operator's own users.
 
   @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario Outline: <what> is not open to outsiders
-    Given Email Routing and a stranger at Dell's door
+    Given Email Routing and a stranger
     When each of them asks for <what>, in the clear and over TLS
     Then Dell neither offers nor grants it
 
@@ -14,3 +15,9 @@ Feature: What is for insiders is closed to outsiders
       | a login                     |
       | the names of mailboxes      |
       | a run of the queue          |
+
+  @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: The submission ports take mail only from whoever has logged in
+    Given Email Routing and a stranger
+    When each of them submits mail without a login, for a mailbox here and for one elsewhere
+    Then no submission port takes any of it

@@ -3,7 +3,7 @@ Feature: The largest message that Email Routing brings is received
   refuse what Cloudflare accepted.
 
   @A-11 @R4 @drill @before_phase2 @before_phase3 @before_phase4
-  Scenario: A message of 25 MiB under the fields of Email Routing
-    Given a message of 25 MiB under the fields that Email Routing adds
+  Scenario: A message of 25 MiB, with Email Routing's header fields on top, is delivered
+    Given a message of 25 MiB, with Email Routing's header fields on top
     When Email Routing brings it to a mailbox
-    Then each message is in its mailbox within the bound, unharmed
+    Then each message is in its mailbox in time, unaltered

@@ -11,11 +11,11 @@ Feature: Dell's Postfix runs as planned
     And Postfix finds nothing wrong with its configuration
 
   @A-1 @T @drill @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: All of that outlives a power cut
+  Scenario: Every parameter of the plan is in force after a power cut
     Given the plan's parameters, as corrected
     And Dell has lost its power and come back
     When Postfix is asked for those in force
     Then each has its planned value
     And the files are no newer than what the running server read
     And Postfix finds nothing wrong with its configuration
-    And an admitted address is served in the same minute
+    And an admitted client is served in the same minute

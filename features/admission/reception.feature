@@ -5,6 +5,6 @@ Feature: Dell receives and hands on
   @after_rollback
   Scenario: Nothing waits, and everything that mail passes through is up
     Given Dell's mail servers as they run
-    When its queue and its servers are looked at
-    Then no inbound message has waited for longer than the bound
+    When its queue and its servers are examined
+    Then no inbound message has waited for too long
     And Postfix, the delivery to mailboxes and IMAP are up

@@ -3,14 +3,14 @@ Feature: Sizes agree along the path
   earlier one has to bounce, and within one server a limit that contradicts another loses mail without a word.
 
   @A-11 @R4 @observe @before_phase2 @before_phase3 @before_phase4
-  Scenario: What is too large is refused before it is sent
+  Scenario: A message above the limit is rejected at MAIL FROM
     Given the largest message that Email Routing passes on, and one above Dell's limit
     When Email Routing announces each of them to Dell
-    Then Dell takes the one, and refuses the other at once and for good
+    Then Dell accepts the one, and rejects the other permanently
 
   @A-11 @R4 @X13 @observe @before_phase2 @before_phase3 @before_phase4
   Scenario: No limit contradicts another
     Given the limits on a message's size at Cloudflare, on EC2 and on Dell
-    When they are set beside each other
+    When they are compared with each other
     Then no server takes what the next one on the way refuses
     And Dell's own limits leave room for the largest message

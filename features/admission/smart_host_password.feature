@@ -1,11 +1,11 @@
-Feature: Dell's password at the smart host is secret, and right
+Feature: Dell's password at the relay host is readable by root alone, and free of stray text
   A comment behind the password becomes part of it, and every message out is refused. A map older than its source still
   holds yesterday's password.
 
   @A-15 @X7 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Only root reads it, and Postfix uses what was written
-    Given the file that holds Dell's password at the smart host
-    When the file, its map and what Postfix finds there are looked at
-    Then nobody but its owner may read it
+  Scenario: Only root may read it, and Postfix uses what was written
+    Given the file that holds Dell's password at the relay host
+    When the file, its map and what Postfix finds there are examined
+    Then nobody but root may read it
     And the map is as new as the file
     And what Postfix finds is a user and a password, and nothing more

@@ -4,7 +4,7 @@ Feature: The test domain goes first
 
   @X-4 @M1 @recorded @before_phase3
   Scenario: The pilot has been well since it was switched
-    Given the pilot, where another domain is about to be switched
-    When its hold is looked at
-    Then it was switched first, and has been held long enough
+    Given that a domain other than the pilot is about to be switched
+    When the pilot's time since its switch is reviewed
+    Then it was switched first, and has been served long enough
     And Cloudflare serves it, and its mail arrived all the while

@@ -1,11 +1,11 @@
 Feature: Nothing of EC2 is left
   A forgotten disk or address goes on costing money, a forgotten key or role goes on giving access, and a forgotten line
-  of Terraform makes the machine anew.
+  of Terraform creates the machine again.
 
   @D-2 @P4.4 @C1 @observe @at_signoff
   Scenario: The instance and all that belonged to it are gone
     Given everything that belonged to the EC2 gateway
-    When Amazon is asked for each kind of it
+    When AWS is asked for each kind of it
     Then nothing is left but an image that the operator kept by name
 
   @D-3 @P4.5 @observe @at_signoff

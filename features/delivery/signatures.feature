@@ -1,11 +1,11 @@
-Feature: What was signed on the way still verifies
+Feature: Signatures still verify in the mailbox
   Forwarding changes who hands a message over, so SPF no longer speaks for its author. What speaks for it is its own
-  signature, which must survive unharmed, and Cloudflare's, which says what it saw. Filters on Dell rest on both.
+  signature, which must survive unaltered, and Cloudflare's, which says what it saw. Filters on Dell rest on both.
 
   @E-4 @P2.2 @observe @before_phase4 @before_deletion @at_signoff
   Scenario: Signatures and seals verify in the mailbox
-    Given the domains judged here
+    Given the domains of this gate
     When a sender that signs writes to each of them
     Then the sender's own signature verifies in the mailbox
-    And both of Cloudflare's signatures verify, and its seal
-    And the envelope sender has a form that is known of Cloudflare
+    And both of Cloudflare's DKIM signatures verify, and its ARC seal
+    And the envelope sender has one of Cloudflare's known rewritten forms

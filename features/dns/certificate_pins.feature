@@ -1,9 +1,9 @@
-Feature: The pins of Dell's certificate fit
-  TLSA records pin the certificate that Dell shows when mail is handed over. A sender that reads them delivers to nothing
-  else: a certificate that was renewed without its pin, or a pin of EC2's, stops that sender's mail.
+Feature: TLSA records match Dell's certificate
+  TLSA records pin the certificate that Dell shows on port 25. A sender that honours them (DANE, RFC 7672) delivers to
+  nothing else: a certificate renewed without its record, or a record of EC2's, stops that sender's mail.
 
   @N-13 @P1.2 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Where Dell's certificate is pinned, it is the one that Dell shows
+  Scenario: Where there are TLSA records for Dell, they match the certificate that it shows
     Given Dell's public name
-    When its pins are looked up, and the certificate that Dell shows to those who deliver
-    Then every name server and resolver gives pins that fit
+    When its TLSA records for port 25 are looked up, and STARTTLS is made there
+    Then every name server and resolver gives records that match Dell's certificate

@@ -12,6 +12,6 @@ Feature: Dell can be reached from the Internet
   @I-6 @P1.2 @X4 @observe @before_phase1
   Scenario: Before the start, Dell has a public address and somebody vouches for port 25
     Given Dell's public address as in the settings
-    When its kind and port 25 are looked at
-    Then the address is public, and neither private nor shared
+    When its kind and port 25 are examined
+    Then the address is public, and neither private nor shared by a provider's customers
     And port 25 opens there, or the settings name who confirmed that it can be opened

@@ -4,13 +4,13 @@ Feature: Cloudflare serves the zones, and nobody but us writes their mail record
 
   @I-2 @P1.1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each zone is served by Cloudflare's name servers, and all of them agree
-    Given the domains judged here
-    When parent, name servers and Cloudflare are asked who serves them, and each name server for what we write
+    Given the domains of this gate
+    When the parent, the name servers and Cloudflare are asked for the NS set, and each name server for our mail records
     Then parent and zone name exactly the servers that Cloudflare assigned
-    And every server has the same version and gives the same answers
+    And every server has the same SOA serial and gives the same answers
 
   @I-2 @P4.5 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Nobody else writes the records that we write
-    Given the domains judged here
+    Given the domains of this gate
     When Terraform, the programs on Dell and EC2, and the records themselves are searched for other writers
-    Then none of them writes a record of ours
+    Then no other writer was found

@@ -6,6 +6,6 @@ Feature: The change that lies ready is the right one, and no more
   Scenario: The switch writes what Cloudflare asks for and leaves the rest alone
     Given the domains that are about to be switched
     When the change that lies ready is read, and what Cloudflare asks for
-    Then it brings exactly the mail servers that Cloudflare asks for
+    Then it brings exactly the MX that Cloudflare asks for
     And every other record that Cloudflare asks for stands, or comes with it
     And nothing else of the zone changes

@@ -1,11 +1,11 @@
 Feature: The new answer spreads, and the old one dies out in time
-  Caches may keep the old answer for its lifetime and no longer. Some keep it longer all the same, and their mail still
+  Caches may keep the old answer for its TTL and no longer. Some keep it longer all the same, and their mail still
   goes to EC2: as long as that is so, or nobody has looked, EC2 can't be stopped.
 
   @N-8 @P3.3 @R2 @recorded @before_phase4
-  Scenario: Every resolver followed within the old lifetime, under the eyes of a watch
+  Scenario: Every resolver followed within the old TTL, under the eyes of a watch
     Given the domains that have been switched
-    When what was watched since their switch is read back
-    Then none gave the old answer after its lifetime
+    When what was watched since their switch is reviewed
+    Then none gave the old answer after its TTL
     And it is recorded when each resolver first gave the new one
-    And somebody looked on for as long as the plan says
+    And the watch lasted for as long as the plan says

@@ -1,18 +1,18 @@
-Feature: Exactly one SPF record, and it names all who send
+Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
   Forwarded mail bears an envelope sender in the operator's own domain, so the domain's SPF must name Cloudflare beside
   SendGrid. Enabling Email Routing can replace the record and disabling can delete it, so it is read again each time.
 
   @N-4 @P2.2 @X9 @X10 @observe @soak @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Cloudflare and SendGrid are named, and EC2 only while it is ours
-    Given the domains judged here
+    Given the domains of this gate
     When their SPF records are read and evaluated
-    Then each has exactly one, within ten lookups
+    Then each has exactly one, within ten DNS lookups
     And it names Cloudflare and SendGrid
     And it names EC2's address only while that address is ours
 
   @N-4 @P2.2 @M2 @observe @after_rollback
   Scenario: After a rollback the record from before stands again
-    Given the domains judged here
+    Given the domains of this gate
     When their SPF records are read and evaluated
-    Then each has exactly one, within ten lookups
+    Then each has exactly one, within ten DNS lookups
     And it is the one of the snapshot

@@ -1,25 +1,25 @@
-Feature: Strict senders follow to the new gateway, and are told nothing wrong
-  A domain's MTA-STS policy names the gateways that are genuine, and strict senders deliver to no other. They keep it for
-  its max_age, and look for a newer one before they give up: old and new gateway have to be in it while both are met.
+Feature: Senders that honour MTA-STS follow to the new MX hosts
+  A domain's MTA-STS policy (RFC 8461) names its MX hosts, and senders that honour it deliver to no other. They keep it
+  for its max_age, and look for a newer one before they give up: old and new hosts have to be in it while both are met.
 
   @N-11 @P2.2 @observe @before_phase3 @before_phase4 @before_deletion
-  Scenario: While mail moves, the policy admits the old gateway and Cloudflare's
-    Given the domains judged here
-    When the policy that strict senders go by is read
-    Then it can be read, under one record that says which it is
-    And it admits the old gateway and Cloudflare's
+  Scenario: While mail moves, the policy admits EC2 and Cloudflare's MX hosts
+    Given the domains of this gate
+    When the MTA-STS policy is read as senders read it
+    Then it can be read over HTTPS, under exactly one record that names its version
+    And it admits EC2 and Cloudflare's MX hosts
     And senders have had the time to notice it
 
   @N-11 @P2.2 @observe @at_signoff
-  Scenario: In the end the policy admits Cloudflare's gateways alone
-    Given the domains judged here
-    When the policy that strict senders go by is read
-    Then it can be read, under one record that says which it is
-    And it admits Cloudflare's, and not the old gateway
-    And it admitted both for as long as senders may have kept it
+  Scenario: In the end the policy admits Cloudflare's MX hosts alone
+    Given the domains of this gate
+    When the MTA-STS policy is read as senders read it
+    Then it can be read over HTTPS, under exactly one record that names its version
+    And it admits Cloudflare's MX hosts, and not EC2
+    And it admitted both for as long as senders may have kept the policy from before
 
   @N-11 @P2.2 @observe @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Where reports on TLS are wanted, senders can read where to send them
-    Given the domains judged here
-    When every name server and every resolver is asked where reports on TLS go
+  Scenario: Where TLS reports are wanted, senders can read where to send them
+    Given the domains of this gate
+    When every name server and every resolver is asked where TLS reports go
     Then each record that there is can be read

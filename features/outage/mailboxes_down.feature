@@ -5,9 +5,9 @@ Feature: Dell keeps mail that it cannot file
   @O-3 @R1 @drill @before_phase3 @before_phase4
   Scenario Outline: Nothing is lost or bounced when <what>
     Given an outage: <what>
-    When strangers write to every address before it, during it and after it
-    Then everything that was acknowledged has arrived, and nothing bounced
-    And it is told who kept the mail meanwhile, and for how long
+    When outside senders write to every address before it, during it and after it
+    Then everything that was accepted has arrived, and nothing bounced
+    And it is stated whose queue held the mail, and for how long
 
     Examples:
       | what                                 |

@@ -4,13 +4,13 @@ Feature: Forwarded mail has a way to Dell, and only one
 
   @I-7 @X4 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each routed domain has a delivery domain of its own, served by Dell alone
-    Given the domains judged here
-    When every name server and every resolver is asked who takes mail for their delivery domains
+    Given the domains of this gate
+    When every name server and every resolver is asked for the MX of their delivery domains
     Then each answer is Dell, and Dell alone
     And no delivery domain is routed itself, or shared with another domain
 
   @I-7 @X4 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No rule leads mail back to where it came from
-    Given the domains judged here
+    Given the domains of this gate
     When Cloudflare is asked for the domains' rules
     Then no rule and no catch-all forwards to a routed domain

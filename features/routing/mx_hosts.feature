@@ -1,14 +1,15 @@
 Feature: Cloudflare's MX hosts answer for every address
-  A host that doesn't resolve, doesn't greet, or doesn't know an address yet loses mail from the moment of the switch.
+  A host that doesn't know an address yet rejects its mail from the moment of the switch; one that doesn't resolve or
+  greet delays it.
 
   @N-9 @P3.2 @R3 @observe @before_phase4 @before_deletion @at_signoff
   Scenario: Each MX host takes every address
-    Given Cloudflare's MX hosts and every address of the domains judged here
+    Given Cloudflare's MX hosts and every address of the domains of this gate
     When each host is asked whether it takes mail for each address
     Then every host says yes to every address
 
   @N-9 @P3.2 @R3 @observe @before_phase3
   Scenario: Before the switch each MX host resolves and greets
-    Given Cloudflare's MX hosts and every address of the domains judged here
+    Given Cloudflare's MX hosts and every address of the domains of this gate
     When each host is asked whether it takes mail for each address
     Then every host resolves and greets

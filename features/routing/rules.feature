@@ -4,13 +4,13 @@ Feature: One rule for each address
 
   @C-2 @P3.1 @X5 @observe @soak @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each address has exactly one enabled rule to its own destination
-    Given every address of the domains judged here
+    Given every address of the domains of this gate
     When Cloudflare is asked for the domains' rules
     Then each address has exactly one enabled rule, to its own destination
-    And there is no rule besides
+    And there is no other rule
 
   @C-3 @X5 @observe @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: The catch-all does what the settings decide
-    Given the domains judged here
+    Given the domains of this gate
     When Cloudflare is asked for the domains' rules
     Then the catch-all is as decided, and leads to no mailbox

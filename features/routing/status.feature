@@ -5,11 +5,11 @@ Feature: Email Routing is ready when it has to be, and not before
   @C-4 @P3.1 @observe @before_phase3
   Scenario: Before the switch no resolver is led to Cloudflare
     Given the domains that are about to be switched
-    When every name server and every resolver is asked where their mail goes
+    When every name server and every resolver is asked for their MX
     Then no answer leads to Cloudflare
 
   @C-4 @P1.1 @observe @soak @before_phase4 @before_deletion @at_signoff
   Scenario: After the switch Email Routing is enabled and ready
-    Given the domains judged here
+    Given the domains of this gate
     When Cloudflare is asked for the state of Email Routing
     Then it is enabled and ready, and no record is missing

@@ -1,10 +1,10 @@
 Feature: Cloudflare's verification mail arrives
   A destination counts once somebody has followed the link in Cloudflare's mail to it. Where that mail comes from is
-  documented nowhere, so Dell may refuse it, and a destination that has to be verified anew would wait for ever.
+  documented nowhere, so Dell may refuse it, and a destination that has to be verified anew would wait forever.
 
   @E-5 @P1.3 @observe @before_phase3
-  Scenario: The mail to each destination came to Dell, and from where
+  Scenario: Cloudflare's verification mail reached Dell for each destination, and its source is recorded
     Given every destination at the delivery domains
     When Cloudflare's mail to each of them is looked for
     Then each was delivered by Dell
-    And where it came from is known
+    And its source is recorded

@@ -1,13 +1,14 @@
 Feature: Bounces reach their sender, and make no loops
-  Cloudflare puts an address in our own domain in place of the sender's. So only a refusal in session gets back to who
-  wrote: Cloudflare passes it on, and the sender's server makes the bounce. What Dell itself writes to such an address
-  later, a delivery report or a vacation note, goes nowhere. It must not go in circles either.
+  Cloudflare puts an address in our own domain in place of the sender's. So only a refusal in session gets back to the
+  author: Cloudflare passes it on, and the sender's server makes the bounce. What Dell itself writes to such an address
+  later, a DSN or a vacation note, reaches nobody any more: after the switch outside authors get no vacation notes. Such
+  mail must not go in circles either.
 
   @E-7 @R1 @drill @before_phase4
-  Scenario: Who writes to a mailbox that Dell refuses is told so
+  Scenario: Whoever writes to a mailbox that Dell refuses is told so
     Given a mailbox that Cloudflare still has a rule for, and Dell does not know
-    When a stranger writes to it
-    Then the stranger's message comes back, with Dell's own reason
+    When an outside sender writes to it
+    Then the message comes back to its sender, with Dell's own reason
 
   @E-7 @R1 @X9 @drill @before_phase4
   Scenario Outline: <what> to a sender whom Cloudflare has rewritten comes to rest on Dell

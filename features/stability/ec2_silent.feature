@@ -1,7 +1,7 @@
 Feature: EC2 has fallen silent before it is stopped
-  After the last switch nobody should need EC2 any more. Whoever still does would find out by its stop: a sender who kept
-  the old server's name, a device that sends through it, a message left in its queue. So its log and its queue are read
-  first. Test mail, refused spam, and what Dell refused of it don't count.
+  After the last switch nobody should need EC2 any more. Whoever still does would find out by its stop: a sender who
+  kept the old server's name, a device that sends through it, a message left in its queue. So its log and its queue are
+  read first. Test mail, refused spam, and what Dell rejected from EC2 don't count.
 
   @S-4 @P4.2 @observe @before_phase4
   Scenario: EC2 carries no mail any more

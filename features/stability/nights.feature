@@ -1,7 +1,7 @@
 Feature: Quiet nights before anything is given up
-  A stop or a deletion that comes too early takes the way back with it. So every night all that matters is judged again,
-  and only an unbroken row of green nights lets the migration go on. A red night starts the row anew; one on which
-  nobody could look, or that is missing, makes it longer.
+  A stop that comes too early cuts off whoever still needs EC2; a deletion takes the way back. So every night what is
+  marked for it (@soak) is judged again, and only an unbroken run of green nights lets the migration go on. A red night
+  starts it anew; one on which nobody could look, or that is missing, makes it longer.
 
   @S-1 @P4.1 @observe @before_phase4
   Scenario: A week of green nights since the last domain was switched
@@ -18,13 +18,13 @@ Feature: Quiet nights before anything is given up
   @S-2 @M3 @observe @before_phase4
   Scenario: Nothing was lost since the last domain was switched
     Given the numbered mail since the last switch
-    When its ledger is settled
+    When what was accepted of it is compared with what has arrived
     Then every message of it has arrived
     And it was as quick as the settings ask
 
   @S-2 @M3 @observe @before_deletion
   Scenario: Nothing was lost since EC2 was stopped
     Given the numbered mail since the stop
-    When its ledger is settled
+    When what was accepted of it is compared with what has arrived
     Then every message of it has arrived
     And it was as quick as the settings ask

@@ -1,16 +1,16 @@
 Feature: Dell's certificate holds, and goes on holding without EC2
-  A certificate that has run out, or bears another name, is noticed by those who read their mail at once, and by strict
-  senders only as silence. One that EC2 renews holds for some weeks after EC2 is gone.
+  A certificate that has run out, or bears another name, is noticed at once by those who read and submit mail, and by
+  senders that verify it only as silence. One that EC2 renews holds for some weeks after EC2 is gone.
 
   @A-10 @T @X12 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Delivery and reading mail are both under a valid certificate
-    Given Dell's port for mail and its port for reading it
+  Scenario: Mail is delivered, submitted and read under a valid certificate
+    Given Dell's ports for delivery, submission and reading
     When a client that trusts public authorities takes up TLS at each
-    Then each shows a valid certificate of the right name, good for longer than the bound
+    Then each shows a valid certificate of the right name, good for long enough
 
   @A-10 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Outdated versions of TLS are not spoken
-    Given Dell's port for mail and its port for reading it
+    Given Dell's ports for delivery and reading
     When a client that knows nothing newer than TLS 1.1 tries each
     Then neither speaks to it
 
