@@ -20,7 +20,12 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*_steps.py"))
-pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.plugin", *(f"steps.{name}" for name in STEPS)]
+pytest_plugins = [
+    "fixtures.gates.plugin",
+    "fixtures.report.plugin",
+    "fixtures.report.annotations",
+    *(f"steps.{name}" for name in STEPS),
+]
 TARGET = pytest.StashKey[Target]()
 
 
@@ -29,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--gate", choices=[g.value for g in Gate], help="judge this gate alone, and change nothing")
     group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
     group.addoption("--soak", action="store_true", help="judge a night: what is tagged @soak, as each domain stands")
+    group.addoption("--light", action="store_true", help="with --soak, after sign-off: what can still break by itself")
     group.addoption("--drill", action="store_true", help="in a lab: run what breaks things, and keep the record")
     group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")

@@ -24,6 +24,7 @@ from fixtures.ledger import Traffic
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 from fixtures.watching import Watch, WatchState
+from scripts.alarm_paths import Herald
 
 DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 
@@ -56,12 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
-    until = time.monotonic() + seconds
-    watch.start()
-    console = Console()
+    until, watch = time.monotonic() + seconds, watch.start()
+    console, herald = Console(), Herald(migration)
     try:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             while time.monotonic() < until:
+                herald.heed(len(watch.state.aborts))
                 if console.is_terminal:
                     live.update(screen(watch.state, migration), refresh=True)
                 time.sleep(min(0.5, max(0.0, until - time.monotonic())))
@@ -69,6 +70,8 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
         console.print("ending; what was seen is being written")
     told = watch.stop()
     console.print(screen(watch.state, migration))
+    if herald.trouble:
+        console.print(Text(f"alarm not sent: {herald.trouble}", style="bold red"))
     console.print(f"asked {told['asked']} times, {told['without_mx']} answers without an MX")
     return ABORT_RULE_MET if told["aborts"] else DONE
 

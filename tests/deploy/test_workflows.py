@@ -1,0 +1,127 @@
+"""The workflows and shell scripts before their linters, and what a runner would do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fixtures.gates import Gate
+from fixtures.settings import Secrets
+from tests.conftest import PROJECT, features, told
+from tests.reading import files, text
+from tests.test_bad_input import MINIMAL
+
+PROGRAMS = Path(sys.executable).parent
+WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+SHELL = [
+    path for path in files() if text(path)[:80].startswith("#!") and "sh" in text(path).splitlines()[0].split("/")[-1]
+]
+LIVE = ("gate", "soak")
+
+
+def lint(program: str, *argv: str | Path, given: str | None = None) -> None:
+    command = [PROGRAMS / program, *argv]
+    done = subprocess.run(command, cwd=PROJECT, input=given, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((PROJECT / f".github/workflows/{name}.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def steps(of: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in of["jobs"].values() for step in job["steps"]]
+
+
+def test_there_is_something_to_lint() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "gate", "soak"]
+    assert {"gate", "install", "rehearse", "test", "run"} <= {path.name for path in SHELL}
+
+
+def test_workflows_have_the_form_that_github_takes() -> None:
+    lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+
+
+def test_workflows_are_safe() -> None:
+    """Pinned actions, no expression inside a script, no token left in an artifact, no more rights than needed."""
+    lint("zizmor", "--offline", "--no-progress", "--quiet", *WORKFLOWS)
+
+
+@pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)
+def test_shell_scripts(path: Path) -> None:
+    lint("shellcheck", "--external-sources", "--severity=warning", path)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_shell_inside_the_workflows(path: Path) -> None:
+    for step in steps(workflow(path.stem)):
+        if "run" in step:
+            lint("shellcheck", "--shell=bash", "-", given=step["run"])
+
+
+def test_the_linters_see_what_they_are_for(tmp_path: Path) -> None:
+    spoilt = tmp_path / "gate.yml"
+    good = text(PROJECT / ".github/workflows/gate.yml")
+    for program, argv, was, is_ in (
+        ("check-jsonschema", ["--builtin-schema", "vendor.github-workflows"], "runs-on:", "run-on:"),
+        ("zizmor", ["--offline", "--quiet", "--no-progress"], '"$GATE"', '"${{ inputs.domain }}"'),
+    ):
+        assert was in good
+        spoilt.write_text(good.replace(was, is_), encoding="utf-8")
+        with pytest.raises(AssertionError):
+            lint(program, *argv, spoilt)
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_what_touches_the_live_system(name: str) -> None:
+    """Runs on the operator's own runner, one at a time, with a deadline, and leaves its report in any case."""
+    of = workflow(name)
+    job = of["jobs"][name]
+    assert job["runs-on"] == ["self-hosted", "mxgate"]
+    assert of["concurrency"] == {"group": "mxgate-live", "cancel-in-progress": False}
+    assert job["timeout-minutes"] <= 120
+    assert job["environment"].startswith("mxgate-")
+    assert "pull_request" not in of["on"]
+    upload = steps(of)[-1]
+    assert upload["uses"].startswith("actions/upload-artifact@")
+    assert upload["if"] == "always()"
+    given = {key for step in steps(of) for key in step.get("env", {}) if key.startswith("MXGATE_")}
+    assert given - {"MXGATE_CONFIG"} <= {f"MXGATE_{field.upper()}" for field in Secrets.model_fields}
+
+
+def test_the_gates_to_choose_from() -> None:
+    assert workflow("gate")["on"]["workflow_dispatch"]["inputs"]["gate"]["options"] == [gate.value for gate in Gate]
+
+
+def gate(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    bare = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+    script = [str(PROJECT / "scripts/gate"), *argv]
+    return subprocess.run(script, env=bare | environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_gate_that_can_not_be_judged(tmp_path: Path) -> None:
+    config = tmp_path / "migration.toml"
+    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    done = gate("soak", "--light", MXGATE_CONFIG=str(config))
+    told(done, 2, "--light is for when EC2 is deleted")
+    assert not any(line.startswith("::") for line in done.stdout.splitlines())  # no workflow, no commands
+    assert gate("phase9", MXGATE_CONFIG=str(config)).returncode == 2  # pytest's own status for a bad option is 4
+    assert gate().returncode == 2
+    assert gate("--help").returncode == 0
+
+
+def test_a_runner_is_not_to_obey_what_is_quoted(tmp_path: Path) -> None:
+    """Strangers' text can't give the runner commands as long as pytest writes; afterwards it listens again."""
+    config = tmp_path / "migration.toml"
+    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    lines = features("--config", str(config), "--collect-only", GITHUB_ACTIONS="true").stdout.splitlines()
+    stopped = [line for line in lines if line.startswith("::stop-commands::")]
+    assert len(stopped) == 1
+    token = stopped[0].removeprefix("::stop-commands::")
+    assert lines.index(f"::{token}::") > lines.index(stopped[0])

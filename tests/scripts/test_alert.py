@@ -1,0 +1,325 @@
+"""Alarms: what is told and when, on real HTTP to a receiver here, and what is said of a way that fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.gates import Gate, nights
+from fixtures.gates.progress import Kind, Stage
+from fixtures.migration import Migration, open_migration
+from scripts import alert
+from scripts.alarm_paths import Herald, ways
+from tests.gates.conftest import came_out
+from tests.test_bad_input import MINIMAL
+
+PILOT = "pilot.example.net"
+TOKEN = "T0ken-in-the-path"
+NIGHT = Stage(Gate.PHASE4, (PILOT,), "night-phase4", Kind.NIGHT)
+
+
+@dataclass
+class Receiver:
+    """Somebody's webhook. ``status``: what it answers."""
+
+    port: int
+    status: int = 200
+    got: list[tuple[str, str, str]] = field(default_factory=list)
+    """(path, title, message) of each call; a ping has no title."""
+
+    @property
+    def titles(self) -> list[str]:
+        return [title for _, title, _ in self.got if title]
+
+    @property
+    def pings(self) -> int:
+        return sum(1 for path, _, _ in self.got if path == "/ping")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            data = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+            made.got.append((self.path, data.get("title", ""), data.get("message", "")))
+            self.send_response(made.status)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.rfile = __import__("io").BytesIO()
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = Receiver(server.server_address[1])
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def config(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "migration.toml"
+    text = MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")) + "[alarm]\ntries = 2\npause_s = 0\n"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://127.0.0.1:{receiver.port}/{TOKEN}")
+    monkeypatch.setenv("MXGATE_HEALTHCHECK_URL", f"http://127.0.0.1:{receiver.port}/ping")
+    return file
+
+
+@pytest.fixture
+def migration(config: Path) -> Migration:
+    return open_migration(config)
+
+
+def run(config: Path, *options: str) -> int:
+    return alert.main(["--config", str(config), *options])
+
+
+def night(migration: Migration, verdict: Verdict, *, ago_s: float = 0, stage: Stage = NIGHT) -> None:
+    nights.keep(migration, stage, f"run {time.time()}", verdict, [came_out(stage, verdict, "N-7")])
+    if ago_s:
+        _shift(migration, "records", ago_s)
+
+
+def _shift(migration: Migration, table: str, ago_s: float) -> None:
+    with migration.store.engine.begin() as db:
+        db.exec_driver_sql(f"UPDATE {table} SET at = at - {ago_s}")
+
+
+def judged(migration: Migration, verdict: str) -> None:
+    migration.store.put_verdict(
+        gate="phase4", domain="", verdict=verdict, target="t", settings="s", suite="0", present="p", run="r",
+        body={"judged": {"S-1": verdict, "N-7": "pass"}},
+    )  # fmt: skip
+
+
+def test_a_change_is_told_once(config: Path, migration: Migration, receiver: Receiver) -> None:
+    for verdict, news in (
+        (Verdict.PASS, []),
+        (Verdict.FAIL, ["mxgate: the night was red"]),
+        (Verdict.FAIL, []),
+        (Verdict.INCONCLUSIVE, ["mxgate: the night was inconclusive"]),
+        (Verdict.PASS, ["mxgate: the night was green"]),
+        (Verdict.PASS, []),
+    ):
+        receiver.got.clear()
+        night(migration, verdict)
+        assert run(config) == 0
+        assert receiver.titles == news
+        assert run(config) == 0
+        assert receiver.titles == news  # not a second time
+    assert receiver.pings == 0
+
+
+def test_a_gate_that_closes_names_what_did_not_hold(config: Path, migration: Migration, receiver: Receiver) -> None:
+    for verdict in ("pass", "fail", "pass"):
+        judged(migration, verdict)
+        assert run(config) == 0
+    assert receiver.titles == [
+        "mxgate: gate phase4 is closed (fail) for the whole migration",
+        "mxgate: gate phase4 is open for the whole migration",
+    ]
+    assert receiver.got[0][2] == "S-1: fail"
+    migration.store.void_verdict("phase4", "")  # being judged anew
+    assert run(config) == 0
+    assert len(receiver.titles) == 2
+
+
+def test_a_red_night_that_lasts_is_told_again(config: Path, migration: Migration, receiver: Receiver) -> None:
+    night(migration, Verdict.FAIL)
+    assert run(config) == 0
+    _shift(migration, "records", 25 * 3600)
+    assert run(config) == 0
+    assert receiver.titles == ["mxgate: the night was red"] * 2
+
+
+def test_silence(config: Path, migration: Migration, receiver: Receiver) -> None:
+    """The ping comes as long as nights come, and stays away with them."""
+    assert run(config, "--check-silence") == 0
+    night(migration, Verdict.PASS, ago_s=25 * 3600)
+    assert run(config, "--check-silence") == 0
+    assert (receiver.titles, receiver.pings) == ([], 2)
+    _shift(migration, "records", 2 * 3600)
+    assert run(config, "--check-silence") == 0
+    assert run(config, "--check-silence") == 0
+    assert (receiver.titles, receiver.pings) == (["mxgate: no night for 27 h"], 2)
+    assert "at most 26 h may pass" in receiver.got[-1][2]
+    night(migration, Verdict.PASS)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles[1:] == ["mxgate: nights are heard of again"]
+    assert receiver.pings == 3
+
+
+def test_nights_are_missed_from_the_switch_on(config: Path, migration: Migration, receiver: Receiver) -> None:
+    migration.store.record("done", PILOT, script="switch_mx", plan="")
+    assert run(config, "--check-silence") == 0
+    assert (receiver.titles, receiver.pings) == ([], 1)
+    _shift(migration, "records", 27 * 3600)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles == ["mxgate: no night for 27 h"]
+    assert "none since the switch" in receiver.got[-1][2]
+
+
+def test_after_sign_off_a_week_may_pass(config: Path, migration: Migration, receiver: Receiver) -> None:
+    week = Stage(Gate.SIGNOFF, (PILOT,), "week", Kind.WEEK)
+    migration.store.record("done", script="delete_ec2", plan="")
+    night(migration, Verdict.PASS, ago_s=7 * 86_400, stage=week)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles == []
+    _shift(migration, "records", 2 * 86_400)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles == ["mxgate: no weekly run for 216 h"]
+
+
+def test_an_abort_rule_is_told_while_watch_goes_on(migration: Migration, receiver: Receiver) -> None:
+    herald = Herald(migration)
+    herald.heed(0)
+    migration.store.record("abort rule", PILOT, rule="lost", found="1 messages lost")
+    for _ in range(3):
+        herald.heed(1)
+    until = time.monotonic() + 5
+    while not receiver.got and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    assert receiver.titles == [f"mxgate: {PILOT}: abort rule lost is met"]
+    assert f"scripts.rollback --domain {PILOT}" in receiver.got[0][2]
+    assert herald.trouble == ""
+
+
+def test_what_nobody_takes_is_said_and_tried_again(
+    config: Path, migration: Migration, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    receiver.status = 500
+    night(migration, Verdict.FAIL)
+    assert run(config) == 1
+    said = "".join(capfd.readouterr())
+    assert "alert: not sent: the night was red: nobody took it in 2 tries: way 1 (json)" in said
+    assert "500" in said
+    assert TOKEN not in said
+    assert len(receiver.got) == 2
+    receiver.status = 200
+    assert run(config) == 0
+    assert len(receiver.got) == 3
+
+
+def test_nobody_there(
+    config: Path, migration: Migration, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://user:s3cret-pass@127.0.0.1:9/{TOKEN}?key=s3cret-key")
+    night(migration, Verdict.FAIL)
+    assert run(config) == 1
+    said = "".join(capfd.readouterr())
+    assert "nobody took it" in said
+    for secret in (TOKEN, "s3cret-pass", "s3cret-key"):
+        assert secret not in said
+
+
+def test_one_way_of_two(
+    config: Path, migration: Migration, receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """It was told, and that one way is broken is an error."""
+    monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://127.0.0.1:9/{TOKEN} json://127.0.0.1:{receiver.port}/")
+    night(migration, Verdict.FAIL)
+    assert run(config) == 1
+    assert "way 1 (json) took nothing" in capsys.readouterr().err
+    assert run(config) == 0  # nothing new
+    assert receiver.titles == ["mxgate: the night was red"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "MXGATE_ALARM_URLS is not set"),
+        ("nonsense://x", "way 1 (nonsense): apprise can't use it"),
+        (f"mailto://me:s3cret-pass@{PILOT}", f"it writes to {PILOT}, whose mail is under test"),
+        (f"mailtos://me:s3cret-pass@mail.elsewhere.net?to=alice%40{PILOT}", f"writes to {PILOT}"),
+        (f"mailto://me:s3cret-pass@elsewhere.net/x@dell.{PILOT}", "whose mail is under test"),
+        ("mailtos://me:s3cret-pass@elsewhere.net?smtp=dell.example.net", "whose mail is under test"),
+        ("mailtos://me:s3cret-pass@elsewhere.net?smtp=198.51.100.10", "it sends through Dell"),
+        (f"sendgrid://abcdefghijklm:noreply@elsewhere.net/alice@sub.{PILOT}", "whose mail is under test"),
+    ],
+)
+def test_a_way_that_is_none(
+    url: str, words: str, config: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MXGATE_ALARM_URLS", url)
+    assert run(config, "--check-silence") == 2
+    said = "".join(capfd.readouterr())
+    assert words in said
+    assert "s3cret-pass" not in said
+    assert "Traceback" not in said
+
+
+def test_ways_that_are_well(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail elsewhere is a way, and so is a service at which we are known by an address of ours."""
+    urls = f"mailtos://me:pass-word@elsewhere.net sendgrid://abcdefghijklm:noreply@{PILOT}/me@elsewhere.net"
+    monkeypatch.setenv("MXGATE_ALARM_URLS", urls)
+    found = ways(open_migration_of(migration).secrets, migration.settings)
+    assert [each.name for each in found] == ["way 1 (mailtos)", "way 2 (sendgrid)"]
+
+
+def open_migration_of(migration: Migration) -> Migration:
+    """With the environment of now."""
+    return Migration(migration.settings, type(migration.secrets)())
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "told"),
+    [
+        ("success", "0", False),
+        ("exit-code", "1", False),
+        ("exit-code", "2", True),
+        ("timeout", "15", True),
+        ("", "", True),
+    ],
+)
+def test_a_unit_that_ended(  # noqa: PLR0917 - fixtures
+    result: str, status: str, told: bool, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITOR_SERVICE_RESULT", result)
+    monkeypatch.setenv("MONITOR_EXIT_STATUS", status)
+    assert run(config, "--unit", "mxgate-soak.service") == 0
+    assert bool(receiver.titles) is told
+    assert all("mxgate-soak.service failed on " in title for title in receiver.titles)
+
+
+@pytest.mark.parametrize("broken", ["settings", "store"])
+def test_a_unit_that_failed_for_want_of_all(
+    broken: str, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What made the night fail may make the alarm's own settings or store unusable: it is told all the same."""
+    if broken == "settings":
+        config.write_text("pilot = ", encoding="ascii")
+    else:
+        config.with_name("store.sqlite").write_text("x" * 5000, encoding="ascii")
+    monkeypatch.setenv("MONITOR_SERVICE_RESULT", "exit-code")
+    monkeypatch.setenv("MONITOR_EXIT_STATUS", "2")
+    assert run(config, "--unit", "mxgate-soak.service") == 0
+    assert "not valid TOML" in receiver.got[0][2] or "not a database" in receiver.got[0][2]
+
+
+def test_a_drill(config: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+    text = config.read_text(encoding="utf-8").replace('ipv4 = "198.51.100.10"', 'ipv4 = "127.0.0.1"')
+    config.write_text(text, encoding="utf-8")
+    assert run(config, "--drill") == 0
+    said = capsys.readouterr().out
+    number = receiver.titles[0].rpartition(" ")[2]
+    assert f"drill {number}: port 25 of dell.example.net does not answer" in said
+    assert "way 1 (json): took it after" in said
+    assert "healthcheck: took its ping" in said
+    assert "nothing is wrong" in receiver.got[0][2]
+    receiver.status = 503
+    assert run(config, "--drill") == 1
