@@ -20,6 +20,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.probes import postfix
 from fixtures.settings import Settings
 from fixtures.transport import CommandFailed, Shell
+from scripts import lasting
 from scripts.change import Refused, Write
 
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
@@ -28,7 +29,7 @@ _OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
 _PID = "/var/spool/postfix/pid/master.pid"
 _SEEN = "/var/lib/postfix/mxgate.read"
 """Touched once Postfix has read its files by our doing, and serves as it should."""
-_EFFECT = "port 25 open at every address; files read"
+EFFECT = "port 25 open at every address; files read"
 
 # The sum first: a connection that breaks would otherwise put half a file in place.
 _REPLACE = """\
@@ -127,7 +128,17 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
 
 
 def restore(shell: Shell, path: str) -> bool:
-    """Put the newest backup in the file's place, byte for byte; False if there is none."""
+    """Put the newest backup in the file's place, byte for byte; False if there is none.
+
+    From outside, where the container doesn't run any more.
+    """
+    try:
+        shell.run("true")
+    except CouldNotAsk:
+        mount = lasting.mount_of(path, lasting.mounts(shell)) if shell.transport.container else None
+        if mount is None:
+            raise
+        shell, path = shell.machine, mount.outside(path)
     original = _newest_backup(shell, path)
     if original:
         _replace(shell, path, original)
@@ -141,10 +152,10 @@ def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[st
     does not serve, and it hadn't read them before.
     """
     unopened = _unopened(shell, settings)
-    now = _state(shell, settings)
-    if not planned and now == _EFFECT:
+    now = state(shell, settings)
+    if not planned and now == EFFECT:
         return
-    if unopened and shell.run("cat", "--", _PID, check=False).stdout.strip() == "1":
+    if unopened and not shell.transport.container and shell.run("cat", "--", _PID, check=False).stdout.strip() == "1":
         raise Refused(
             "Dell: Postfix is the first process of its container; a restart for inet_interfaces would end it. Write "
             "inet_interfaces = all into main.cf, restart the container, and run this again"
@@ -153,10 +164,10 @@ def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[st
         "Postfix as it runs",
         "Postfix on Dell",
         f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
-        _EFFECT,
+        EFFECT,
         partial(_take_effect, shell, settings, undo, restart=bool(unopened)),
-        partial(_state, shell, settings),
-        f"postfix check && postfix {'stop && postfix start' if unopened else 'reload'}",
+        partial(state, shell, settings),
+        f"postfix check && {_load_command(shell) if unopened else 'postfix reload'}",
     )
 
 
@@ -165,7 +176,8 @@ def fingerprint(text: str) -> str:
     return f"sha256 {sha256(_bytes(text)).hexdigest()[:16]}"
 
 
-def _state(shell: Shell, settings: Settings) -> str:
+def state(shell: Shell, settings: Settings) -> str:
+    """Where port 25 is open, and whether the files were read: ``EFFECT``, if all is well."""
     changed = bool(_unread(shell, *_OURS))
     door = _unopened(shell, settings) or "port 25 open at every address"
     return f"{door}; {'changed files not read yet' if changed else 'files read'}"
@@ -206,21 +218,50 @@ def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, resta
     except (CouldNotAsk, Refused) as error:
         for path in changed:
             restore(shell, path)
-        _load(shell, restart=restart)
+        _load_again(shell, restart=restart)
         names = " and ".join(changed)
         what = (
             f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
+    _note_read(shell)
+
+
+def read_and_serving(shell: Shell, settings: Settings) -> None:
+    """Have files read that others wrote, and require that Postfix serves. Raises ``Refused``, ``CouldNotAsk``."""
+    if _unread(shell, *_OURS):
+        shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
+    _require_service(shell, settings)
+    _note_read(shell)
+
+
+def _note_read(shell: Shell) -> None:
     # ``postfix check`` wants everything in there to be Postfix's own.
     _run(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', _SEEN, timeout_s=LOAD_S_MAX)
 
 
 def _load(shell: Shell, *, restart: bool) -> None:
-    if restart:
+    there = shell.transport
+    if restart and there.container:
+        shell.machine.run(there.engine, "restart", there.container, timeout_s=LOAD_S_MAX)
+    elif restart:
         _run(shell, _RESTART, timeout_s=LOAD_S_MAX)
     else:
         shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
+
+
+def _load_again(shell: Shell, *, restart: bool) -> None:
+    """Of files that it had run with before. Where a reload ended Postfix it has to be started."""
+    try:
+        _load(shell, restart=restart)
+        shell.run("postfix", "status", timeout_s=LOAD_S_MAX)
+    except CouldNotAsk:
+        _load(shell, restart=True)
+
+
+def _load_command(shell: Shell) -> str:
+    there = shell.transport
+    return f"{there.engine} restart {there.container}" if there.container else "postfix stop && postfix start"
 
 
 def _require_service(shell: Shell, settings: Settings) -> None:

@@ -9,8 +9,8 @@ from functools import partial
 from fixtures import dovecotplan
 from fixtures.dovecotplan import INCLUDE, MAIN
 from fixtures.settings import Settings
-from fixtures.transport import CommandFailed, Shell
-from scripts import dellfiles
+from fixtures.transport import CommandFailed, Shell, dovecot
+from scripts import dellfiles, lasting
 from scripts.change import Refused, Write
 
 _LISTENS, _SILENT, _OLD = "listens, as in its files", "is not there", "listens; changed files not read yet"
@@ -25,12 +25,13 @@ exit 1
 """
 
 
-def service(shell: Shell, settings: Settings) -> Iterator[Write]:
+def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     """Files, their inclusion and a reload, as far as they are missing. Nothing where the service is not ours to make.
 
     Raises ``Refused`` where Dovecot is older than the configuration that we write.
     """
-    queue = shell.run("postconf", "-xh", "queue_directory").stdout.strip()
+    shell = dovecot(settings)
+    queue = postfix.run("postconf", "-xh", "queue_directory").stdout.strip()
     wanted = dovecotplan.tables(settings, queue)
     if not wanted:
         return
@@ -41,6 +42,8 @@ def service(shell: Shell, settings: Settings) -> Iterator[Write]:
     if present is None:
         raise Refused(f"Dell: expected {MAIN}; is Dovecot configured elsewhere? Then set dell.quota_policy")
     include = dovecotplan.including(present)
+    changed = [MAIN] if include != present else []
+    lasting.require(shell, [*changed, *(each.subject for each in files)])
     if include != present:
         yield from dellfiles.backup(shell, MAIN)
     yield from files

@@ -16,7 +16,7 @@ from fixtures import dellplan
 from fixtures.dellplan import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings
 from fixtures.transport import Shell, dell
-from scripts import dellfiles, dovecotfiles, postfixtext
+from scripts import dellfiles, dovecotfiles, lasting, postfixtext, sound, templates
 from scripts.change import Job, Refused, Script, Write, run
 
 
@@ -26,11 +26,17 @@ def plan(job: Job) -> Iterator[Write]:
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
+    dovecot = list(dovecotfiles.service(shell, settings))
+    if settings.dell.template:
+        yield from dovecot
+        yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
+        return
     tables = list(dellfiles.tables(shell, settings, with_ec2=with_ec2))
     files = list(_configuration(shell, settings))
+    lasting.require(shell, [write.subject for write in (*tables, *files)])
     for write in files:
         yield from dellfiles.backup(shell, write.subject)
-    yield from dovecotfiles.service(shell, settings)
+    yield from dovecot
     yield from tables
     yield from files
     yield from dellfiles.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
@@ -42,7 +48,7 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
         raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
     parameters, services = dellplan.parameters(settings), dellplan.services(settings)
     before = postfixtext.parameters(main)
-    _require_certificate(shell, settings, before)
+    sound.require(shell, settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
     # master.cf first: it is read at a reload alone, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
@@ -78,16 +84,6 @@ def _postconf_services(text: str) -> str:
         + "\n"
         + shlex.join(["postconf", "-M", f"{XCLIENT}={listener}"])
     )
-
-
-def _require_certificate(shell: Shell, settings: Settings, before: dict[str, str]) -> None:
-    """STARTTLS that is offered without a certificate is refused with 454 (X12)."""
-    file = settings.dell.tls_chain_file
-    if file is None:
-        if not any(before.get(name) for name in ("smtpd_tls_chain_files", "smtpd_tls_cert_file")):
-            raise Refused("Dell has no certificate for port 25: name key and chain as dell.tls_chain_file")
-    elif not shell.run("test", "-s", str(file), check=False).ok:
-        raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
 
 
 SCRIPT = Script("prepare_dell", "Prepare Dell's Postfix to receive from Cloudflare, beside EC2.", plan)
