@@ -1,0 +1,113 @@
+"""Write migration.toml: reads the zones, EC2, Terraform and Dell, proposes what it found, and asks for the rest.
+
+Enter takes what stands in [brackets]. Secrets are neither asked for nor written. The file is checked as every script
+checks it, and one that is there already is left alone.
+
+Exit: 0 written (or shown, with --dry-run), 1 left alone, since a file is there, 2 bad input; then nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fixtures.evidence import keep_secret, redact
+from fixtures.settings import Secrets, SettingsError, check, config_path
+from fixtures.setup import questions
+from fixtures.setup.answers import Answers, read
+from fixtures.setup.text import render
+
+DONE, LEFT, BAD_INPUT = 0, 1, 2
+EXAMPLE = """\
+example: python -m scripts.init                                   asks, and writes ./migration.toml
+         python -m scripts.init --dry-run --defaults              shows what it would write, asking nothing
+         python -m scripts.init --answers mine.toml --defaults    as before; mine.toml has the shape of migration.toml
+exit: 0 written or shown, 1 left alone, since a file is there (--force replaces it), 2 bad input"""
+SECRETS = """\
+Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
+from systemd (LoadCredential=mxgate_x, lower case):
+  MXGATE_CLOUDFLARE_TOKEN   an API token; README.md lists its permissions
+  MXGATE_MAILBOX_PASSWORD   of the mailboxes on Dell: test mailboxes of one password, or all of them by a passdb of
+                            Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
+  MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
+AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
+next: python -m scripts.doctor; then pytest features/ --gate phase1"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask, check and write; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    target = config_path(options.config)
+    if target.exists() and not options.force and not options.dry_run:
+        print(
+            f"init: {target} is there, and is left alone. --force replaces it, --dry-run shows another", file=sys.stderr
+        )
+        return LEFT
+    try:
+        text = _text(options)
+        if not options.dry_run:
+            _write(target, text)
+    except (SettingsError, OSError) as error:
+        print(f"init: {redact(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\ninit: interrupted; nothing was written", file=sys.stderr)
+        return BAD_INPUT
+    print(text if options.dry_run else f"{target} is written.\n\n{SECRETS}")
+    return DONE
+
+
+def _text(options: argparse.Namespace) -> str:
+    """The file's text, which loads. Raises ``SettingsError``."""
+    secrets = Secrets()
+    keep_secret(*(getattr(secrets, name) for name in type(secrets).model_fields))
+    given = read(Path(options.answers)) if options.answers else {}
+    to = Answers(given, None if options.defaults else input, say=lambda text: print(redact(text), file=sys.stderr))
+    try:
+        data = questions.settings(to)
+    except ValidationError as error:
+        told = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)
+        )
+        raise SettingsError(f"an answer can't be used: {told}") from None
+    if to.missing:
+        listed = "\n  ".join(to.missing)
+        raise SettingsError(
+            f"nothing to propose, so that somebody has to say (--answers, or without --defaults):\n  {listed}"
+        )
+    text = render(data)
+    if redact(text) != text:
+        raise SettingsError("a secret of yours stands among the answers; leave it to the environment")
+    check(tomllib.loads(text), "what was answered")
+    return text
+
+
+def _write(target: Path, text: str) -> None:
+    """Whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.absolute().parent, delete=False) as partial:
+        partial.write(text)
+    os.replace(partial.name, target)
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.init", description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = made.add_argument
+    add("--config", metavar="FILE", help="what to write (default: $MXGATE_CONFIG, else ./migration.toml)")
+    add("--answers", metavar="FILE", help="answers, in the shape of migration.toml; what is left out is asked")
+    add("--defaults", action="store_true", help="ask nothing: take what is proposed")
+    add("--dry-run", action="store_true", help="show the file, and write nothing")
+    add("--force", action="store_true", help="replace a file that is there")
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The doctor in a lab where all is well, and with one broken thing at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab import plan
+from fixtures.lab.world import Lab, down
+from tests.conftest import PROJECT, python, told
+from tests.lab.test_lab import until
+
+NAME = "tests-doctor"
+LIAR = f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("{plan.WORLD4}", 53))
+print("up", flush=True)
+while True:
+    q, who = s.recvfrom(512)
+    end = q.index(b"\\0", 12) + 5
+    answer = b"\\xc0\\x0c\\0\\x01\\0\\x01\\0\\0\\0\\x3c\\0\\x04" + socket.inet_aton("{plan.WORLD4}")
+    s.sendto(q[:2] + b"\\x81\\x80\\0\\x01\\0\\x01\\0\\0\\0\\0" + q[12:end] + answer, who)
+"""
+"""A captive network's resolver: every name there could be is its own host."""
+
+Doctor = tuple[int, str]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    down(NAME)
+    made = Lab.up(NAME, seed=6, owner_pid=os.getpid())
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def ask(lab: Lab, tmp_path: Path) -> Callable[..., Doctor]:
+    """Ask the doctor with the lab's settings, edited, as the operator; returns the exit status and what it said."""
+
+    def run(*edit: tuple[str, str], before: str = "", **environment: str) -> Doctor:
+        text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+        for was, is_ in edit:
+            assert was in text
+            text = text.replace(was, is_, 1)
+        config = tmp_path / "migration.toml"
+        config.write_text(text, encoding="utf-8")
+        told_ = " ".join(f"{key}={value}" for key, value in environment.items())
+        command = f"{before} env {told_} {sys.executable} -m scripts.doctor --config {config}"
+        shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
+        argv = [*shell, "sh", "-c", command]
+        done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=200)
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def _bad(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith(("WRONG", "missing"))]
+
+
+@contextmanager
+def _planted(lab: Lab, host: str, plant: str) -> Iterator[None]:
+    done = lab.exec(host, ["sh", "-c", plant])
+    assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        lab.exec(host, ["nft", "flush", "ruleset"])
+
+
+def test_all_is_well(ask: Callable[..., Doctor]) -> None:
+    status, said = ask()
+    assert (status, _bad(said)) == (0, []), said
+    for words in ("ok", "Cloudflare's token: active", "the way to Dell: 100.64.10.2", "host key SHA256:"):
+        assert words in said
+    assert "the clock of EC2: 0.0 s" in said
+    assert "port 25 outwards from ec2: 220 mx.cloudflare.net" in said
+
+
+def test_a_host_key_that_nobody_knows(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    known = lab.folder / "operator/known_hosts"
+    before = known.read_text(encoding="ascii")
+    lines = before.splitlines()
+    other = next(line.partition(" ")[2] for line in lines if line.startswith(plan.EC2_TAILNET))
+    mine = [f"{plan.DELL_TAILNET} {other}" if line.startswith(f"{plan.DELL_TAILNET} ") else line for line in lines]
+    known.write_text("\n".join(mine) + "\n", encoding="ascii")
+    try:
+        status, said = ask()
+    finally:
+        known.write_text(before, encoding="ascii")
+    assert status == 2, said
+    assert any(line.startswith("WRONG") and "the way to Dell" in line for line in said.splitlines())
+    assert f"ssh-keyscan -p 22 {plan.DELL_TAILNET} >> {known}" in said
+    assert all("Dell" in line for line in _bad(said)), _bad(said)
+
+
+def test_a_clock_that_is_off(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    library = lab.exec("ec2", ["sh", "-c", "echo /usr/lib/*/faketime/libfaketime.so.1"]).stdout.strip()
+    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("transport = ") and plan.EC2_TAILNET in line)
+    prefix = json.dumps(["env", f"LD_PRELOAD={library}", "FAKETIME=+90s"])
+    status, said = ask((line, line.replace(" }", f", prefix = {prefix} }}")))
+    assert status == 2, said
+    (bad,) = _bad(said)
+    assert bad.startswith("WRONG    the clock of EC2: 9"), bad
+    assert "timedatectl set-ntp true" in bad
+
+
+def test_a_resolver_and_a_vantage_that_lie(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    kept = lab.exec("world", ["cat", "/etc/resolv.conf"]).stdout
+    plant = f"echo nameserver {plan.WORLD4} > /etc/resolv.conf; setsid python3 -c '{LIAR}' > /run/liar 2>&1 &"
+    with _planted(lab, "world", f"{plant} echo $! > /run/liar.pid"):
+        try:
+            until(lambda: "up" in lab.exec("world", ["cat", "/run/liar"]).stdout, "the liar is up")
+            status, said = ask((
+                "[[resolvers]]", f'[[resolvers]]\nname = "hotel"\naddress = "{plan.WORLD4}"\n\n[[resolvers]]',
+            ))  # fmt: skip
+        finally:
+            lab.exec("world", ["sh", "-c", f"kill $(cat /run/liar.pid); printf '%s' '{kept}' > /etc/resolv.conf"])
+    assert status == 2, said
+    bad = _bad(said)
+    assert all("it lies: www.mxgate-" in line for line in bad), bad
+    assert any(f"resolver hotel ({plan.WORLD4}, UDP)" in line for line in bad), bad
+    assert any("DNS on sender over IPv4" in line for line in bad), bad
+
+
+def test_a_vantage_where_somebody_else_answers_for_cloudflare(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    redirect = """nft 'add table ip n
+        add chain ip n o { type nat hook output priority dstnat; }
+        add rule ip n o tcp dport 25 redirect'"""
+    with _planted(lab, "ec2", redirect):
+        status, said = ask()
+    assert status == 2, said
+    (bad,) = _bad(said)
+    assert "port 25 outwards from ec2: 220 mail.webmakeprofit.org" in bad
+
+
+def test_port_25_blocked_at_a_vantage_is_no_fault_of_the_settings(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    drop = "nft 'add table inet f; add chain inet f o { type filter hook output priority 0; };"
+    with _planted(lab, "ec2", f"{drop} add rule inet f o tcp dport 25 drop'"):
+        status, said = ask()
+    assert status == 1, said
+    (bad,) = _bad(said)
+    assert bad.startswith("missing  port 25 outwards from ec2")
+    assert "Most hosted machines have port 25 blocked" in bad
+
+
+def test_a_store_from_a_newer_version(tmp_path: Path, ask: Callable[..., Doctor]) -> None:
+    file = tmp_path / "newer.sqlite"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE schema (version INTEGER PRIMARY KEY)")
+        db.execute("INSERT INTO schema VALUES (99)")
+        db.commit()
+    before = file.read_bytes()
+    status, said = ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{file}" #'))
+    assert status == 2, said
+    (bad,) = _bad(said)
+    assert "version 99" in bad
+    assert "update this one" in bad
+    assert file.read_bytes() == before
+
+
+def test_a_folder_that_can_not_be_written_to(tmp_path: Path, ask: Callable[..., Doctor]) -> None:
+    folder = tmp_path / "sealed"
+    folder.mkdir()
+    seal = f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} &&"
+    status, said = ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{folder}/s.sqlite" #'), before=seal)
+    assert status == 2, said
+    (bad,) = _bad(said)
+    assert f"{folder}: user 0 may not write there" in bad
+
+
+def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    """One that may only read, one that nobody knows, and one that reaches other zones too."""
+    secrets = json.loads((lab.folder / "operator/secrets.json").read_text(encoding="utf-8"))
+    status, said = ask(MXGATE_CLOUDFLARE_TOKEN=secrets["cloudflare_read_token"])
+    assert status == 2, said
+    assert "may change DNS records of webmakeprofit.org" in said
+    assert "Add DNS: Edit to the token" in said
+    status, said = ask(MXGATE_CLOUDFLARE_TOKEN="nonsense-that-nobody-knows")
+    assert status == 2, said
+    assert any(line.startswith("WRONG") and "Cloudflare's token" in line and "401" in line for line in _bad(said))
+    assert "nonsense-that" not in said
+    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    begin = text.index("[[domains]]")
+    second, end = text.index("[[domains]]", begin + 1), text.index("[dell]")
+    pilot = text.rindex("[[domains]]", 0, end)
+    assert second < pilot
+    status, said = ask((text[begin:pilot], ""))
+    assert status == 2, said
+    (bad,) = _bad(said)
+    assert "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org" in bad
+
+
+def test_an_expired_token(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    """Last: the emulator starts anew with it."""
+    file = lab.folder / "cloudflare/world.json"
+    account = json.loads(file.read_text(encoding="utf-8"))
+    account["tokens"].append({"value": "expired-0123456789", "scopes": ["zone:read"], "status": "expired"})
+    file.write_text(json.dumps(account), encoding="utf-8")
+    for power, signalled in (("off", signal.SIGUSR1), ("on", signal.SIGUSR2)):
+        os.kill(lab.pids["cloudflare"], signalled)
+        until(partial(_has_power, lab, power), power)
+    address = f"('{plan.API4}', 443)"
+    knock = ["python3", "-c", f"import socket; socket.create_connection({address}, 1)"]
+    until(lambda: lab.exec("world", knock).returncode == 0, "the API is up")
+    status, said = ask(MXGATE_CLOUDFLARE_TOKEN="expired-0123456789")
+    assert status == 2, said
+    assert any(line.startswith("WRONG") and "Cloudflare's token: expired" in line for line in _bad(said)), said
+
+
+def _has_power(lab: Lab, power: str) -> bool:
+    return lab.power("cloudflare") == power
+
+
+def test_bad_input() -> None:
+    told(python("scripts.doctor", "--config", "/no/such.toml"), 2, "doctor: /no/such.toml: there is no such file")

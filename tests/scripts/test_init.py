@@ -1,0 +1,222 @@
+"""``init`` in a lab: it reads what there is, writes settings that load, and harms nothing that is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab import plan, present
+from fixtures.lab.world import Lab, down
+from fixtures.settings import Settings, SettingsError, check
+from fixtures.setup.answers import Answers
+from fixtures.setup.text import render
+from tests.conftest import PROJECT, python, told
+
+NAME = "tests-init"
+Init = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    down(NAME)
+    made = Lab.up(NAME, seed=7, owner_pid=os.getpid())
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+def _answers(lab: Lab) -> str:
+    """What nobody can read: the domains' names, the ways by SSH, the region's folder, the world outside."""
+    operator = lab.folder / "operator"
+    way = f'user = "root", key_file = "{operator}/ssh_key", known_hosts = "{operator}/known_hosts" }}'
+    domains = "".join(f'[[domains]]\nname = "{each.name}"\n' for each in present.DOMAINS)
+    return f"""\
+pilot = "{present.PILOT}"
+{domains}
+[dell]
+name = "{present.DELL_NAME}"
+transport = {{ kind = "ssh", host = "{plan.DELL_TAILNET}", {way}
+[ec2]
+transport = {{ kind = "ssh", host = "{plan.EC2_TAILNET}", {way}
+terraform = "{operator}/services/mailserver/terraform"
+[outside_mailbox]
+address = "outside@{present.OUTSIDE}"
+host = "{plan.WORLD4}"
+user = "outside@{present.OUTSIDE}"
+[store]
+url = "sqlite:///{lab.folder}/operator/by-init.sqlite"
+"""
+
+
+@pytest.fixture
+def init(lab: Lab, tmp_path: Path) -> Init:
+    """Run ``init`` as the lab's operator, with answers; returns its status and what it said."""
+
+    def run(*options: str, answers: str = "", stdin: str = "") -> tuple[int, str]:
+        file = tmp_path / "answers.toml"
+        file.write_text(answers or _answers(lab), encoding="utf-8")
+        shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
+        command = [*shell, sys.executable, "-m", "scripts.init", "--config", str(tmp_path / "made.toml")]
+        done = subprocess.run(
+            [*command, "--answers", str(file), *options],
+            cwd=PROJECT, capture_output=True, text=True, check=False, timeout=200, input=stdin,
+        )  # fmt: skip
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_what_it_writes_is_what_there_is(lab: Lab, init: Init, tmp_path: Path) -> None:
+    """Mostly read, and a gate can collect with it."""
+    status, said = init("--defaults")
+    assert status == 0, said
+    file = tmp_path / "made.toml"
+    text = file.read_text(encoding="utf-8")
+    made, real = _load(file), _load(lab.folder / "operator/migration.toml")
+    assert made.pilot == real.pilot
+    for ours, theirs in zip(made.domains, real.domains, strict=True):
+        wanted = {"name", "delivery", "aliases", "catch_all", "mta_sts"}
+        assert ours.model_dump(include=wanted) == theirs.model_dump(include=wanted)
+        assert set(ours.mailboxes) == set(theirs.mailboxes)
+    for key in ("name", "ipv4", "networks", "relayhost", "dkim_selectors", "imap_host", "log"):
+        assert getattr(made.dell, key) == getattr(real.dell, key), key
+    wanted = {"region", "instance_id", "name", "ipv4", "ipv6", "seen_by_dell_as", "role_name", "key_name", "terraform"}
+    assert made.ec2.model_dump(include=wanted) == real.ec2.model_dump(include=wanted)
+    assert set(made.ec2.terraform_addresses) == set(real.ec2.terraform_addresses)
+    assert made.cloudflare.account_id == real.cloudflare.account_id
+    for line in text.splitlines():
+        assert not line.strip() or "# " in line, f"nothing explains: {line}"
+    secrets = json.loads((lab.folder / "operator/secrets.json").read_text(encoding="utf-8"))
+    assert not [name for name, value in secrets.items() if value in text + said]
+    assert "MXGATE_CLOUDFLARE_TOKEN_FILE" in said or "MXGATE_X_FILE" in said
+    listed = python("pytest", "features/", "--config", str(file), "--gate", "phase1", "--collect-only", "-q")
+    assert listed.returncode == 0, listed.stdout[-3000:] + listed.stderr[-3000:]
+    assert "[phase1" in listed.stdout
+
+
+def _load(file: Path) -> Settings:
+    return check(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
+
+
+def test_it_shows_without_writing_and_leaves_alone_what_is_there(init: Init, tmp_path: Path) -> None:
+    status, said = init("--defaults", "--dry-run")
+    assert status == 0, said
+    assert "[[domains]]" in said
+    assert not (tmp_path / "made.toml").exists()
+    (tmp_path / "made.toml").write_text("# mine\n", encoding="utf-8")
+    status, said = init("--defaults")
+    assert status == 1
+    assert "is left alone. --force replaces it" in said
+    assert (tmp_path / "made.toml").read_text(encoding="utf-8") == "# mine\n"
+    status, said = init("--defaults", "--force")
+    assert status == 0, said
+    assert "[[domains]]" in (tmp_path / "made.toml").read_text(encoding="utf-8")
+
+
+def test_a_person_confirms(lab: Lab, init: Init, tmp_path: Path) -> None:
+    """Enter takes what is proposed; a placeholder is asked for again; the end of the input writes nothing."""
+    answers = _answers(lab).replace("[store]", '[store]\nx = "y"', 1).replace('x = "y"\n', "")
+    status, said = init(answers=answers.replace(f'pilot = "{present.PILOT}"', ""), stdin="example.com\n" + "\n" * 80)
+    assert status == 0, said
+    assert "example.com is a placeholder" in said
+    assert "Mailboxes of webmakeprofit.org, without the domain, with blanks between [alice" in said
+    assert _load(tmp_path / "made.toml").pilot == present.PILOT
+    (tmp_path / "made.toml").unlink()
+    status, said = init(answers=answers, stdin="\n")
+    assert status == 2
+    assert "the input ended at " in said
+    assert not (tmp_path / "made.toml").exists()
+
+
+def test_what_nobody_answers_is_listed(tmp_path: Path) -> None:
+    """Without a way out of here nothing can be read; each key that is left is named, and nothing is written."""
+    file = tmp_path / "answers.toml"
+    file.write_text('[[domains]]\nname = "own.example.net"\n[dell.transport]\nkind = "local"\n', encoding="utf-8")
+    made = tmp_path / "made.toml"
+    done = python("scripts.init", "--defaults", "--answers", str(file), "--config", str(made), AWS_REGION="mars-1")
+    assert done.returncode == 2, done.stderr
+    for key in ("cloudflare.account_id: ", "ec2.instance_id: ", "dell.ipv4: ", "ec2.name: "):
+        assert f"\n  {key}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ("[[domains]", ["not valid TOML"]),
+        ('domains = "a.net"', ["domains: expected [[domains]], each with its name"]),
+        (
+            '[[domains]]\nname = "own.example.net"\n[dell.transport]\nkind = "pigeon"\n',
+            ["an answer can't be used", "kind"],
+        ),
+    ],
+)
+def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[str]) -> None:
+    file = tmp_path / "answers.toml"
+    file.write_text(answers, encoding="utf-8")
+    done = python("scripts.init", "--defaults", "--answers", str(file), "--config", str(tmp_path / "made.toml"))
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    for word in words:
+        assert word in said
+    assert not (tmp_path / "made.toml").exists()
+
+
+def test_a_folder_where_nothing_can_be_written() -> None:
+    told(python("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
+
+
+def test_placeholders_and_secrets_are_no_answers() -> None:
+    asked: list[str] = []
+    replies = iter(["CHANGE-ME", "<your name>", "good.example.net"])
+    to = Answers({}, lambda text: asked.append(text) or next(replies), say=asked.append)  # type: ignore[func-returns-value]
+    assert to.ask("pilot", "Which") == "good.example.net"
+    assert sum("placeholder" in each for each in asked) == 2
+    with pytest.raises(SettingsError, match="no answer in 5 tries"):
+        Answers({}, lambda _: "", say=asked.append).ask("pilot", "Which")
+
+
+def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
+    data: dict[str, Any] = {
+        "target": "live", "pilot": 'a"b', "domains": [{"name": "own.example.net", "aliases": {"a.b": "c"}}],
+        "dell": {"ipv4": "192.0.2.1", "submissions": [{"name": "日本", "login": True}]},
+    }  # fmt: skip
+    text = render(data)
+    assert tomllib.loads(text) == data
+    assert "# the domain that goes first" in text
+    with pytest.raises(SettingsError, match=r"dell\.colour: init knows no such key"):
+        render({"dell": {"colour": 1}})
+
+
+def test_every_key_of_the_settings_can_be_explained() -> None:
+    """So that answers may have any of them, but for the tables that are taken over as they are."""
+    keys = tomllib.loads((PROJECT / "fixtures/setup/keys.toml").read_text(encoding="utf-8"))
+    for name in (
+        "domains",
+        "dell",
+        "ec2",
+        "cloudflare",
+        "senders",
+        "outside_mailbox",
+        "resolvers",
+        "costs",
+        "contacts",
+    ):
+        schema = Settings.model_json_schema()
+        part = schema["properties"][name]
+        reference = json.dumps(part).partition('"$ref": "#/$defs/')[2].partition('"')[0]
+        for key in schema["$defs"][reference]["properties"]:
+            assert f"{name}.{key}" in keys
