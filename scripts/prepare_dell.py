@@ -16,7 +16,7 @@ from fixtures import dellplan
 from fixtures.dellplan import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings
 from fixtures.transport import Shell, dell
-from scripts import dellfiles, dovecotfiles, lasting, postfixtext, sound, templates
+from scripts import delleffect, dellfiles, dovecotfiles, lasting, postfixtext, sound, templates
 from scripts.change import Job, Refused, Script, Write, run
 
 
@@ -39,7 +39,7 @@ def plan(job: Job) -> Iterator[Write]:
     yield from dovecot
     yield from tables
     yield from files
-    yield from dellfiles.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
+    yield from delleffect.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
 
 
 def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:

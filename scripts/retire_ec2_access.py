@@ -16,7 +16,7 @@ from fixtures.probes import cloudflare
 from fixtures.probes.cloudflare import Record, Records
 from fixtures.settings import Settings
 from fixtures.transport import dell
-from scripts import dellfiles, templates
+from scripts import delleffect, dellfiles, templates
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.zone import is_spf, set_rrset
 
@@ -36,7 +36,7 @@ def plan(job: Job) -> Iterator[Write]:
     else:
         tables = list(dellfiles.tables(shell, settings, with_ec2=False))
         yield from tables
-        yield from dellfiles.effect(shell, settings, planned=bool(tables))
+        yield from delleffect.effect(shell, settings, planned=bool(tables))
     for domain, present in zones.items():
         for each in filter(is_spf, present.records):
             yield from _spf(job, domain, each, present)

@@ -19,7 +19,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.schema_dell import Template
 from fixtures.settings import Settings
 from fixtures.transport import Shell, dell
-from scripts import dellfiles, lasting, postfixtext, sound, templatetext
+from scripts import delleffect, dellfiles, lasting, postfixtext, sound, templatetext
 from scripts.change import Job, Refused, Write
 from scripts.templaterepo import BRANCH, Repo
 
@@ -168,7 +168,7 @@ def _bring(shell: Shell, settings: Settings, repo: Repo, rendered: Mapping[str, 
     rendering.command(template.deploy, template.repo, template.limit_s)
     if odd := rendering.unlike(shell, rendered):
         raise Refused(f"after `{' '.join(template.deploy)}` {', '.join(odd)} on Dell is not as rendered")
-    dellfiles.read_and_serving(shell, settings)
+    delleffect.read_and_serving(shell, settings)
 
 
 def _back(shell: Shell, repo: Repo) -> str:
@@ -178,7 +178,7 @@ def _back(shell: Shell, repo: Repo) -> str:
         before = rendering.render(repo.template, repo.folder)
         rendering.command(repo.template.deploy, repo.template.repo, repo.template.limit_s)
         odd = rendering.unlike(shell, before)
-        shell.run("postfix", "status", timeout_s=dellfiles.LOAD_S_MAX)
+        delleffect.await_up(shell)
     except CouldNotAsk as error:
         return f"Going back failed too: {error}. Deploy {repo.template.repo} by hand, now"
     left = f", but for {', '.join(odd)}: deploy by hand, now" if odd else ""
@@ -186,14 +186,14 @@ def _back(shell: Shell, repo: Repo) -> str:
 
 
 def _serving() -> str:
-    return f"{_AS_RENDERED}; {dellfiles.EFFECT}"
+    return f"{_AS_RENDERED}; {delleffect.EFFECT}"
 
 
 def _state(shell: Shell, settings: Settings, rendered: Mapping[str, str]) -> str:
     odd = rendering.unlike(shell, rendered)
     if odd:
         return f"not as rendered: {', '.join(odd)}"
-    return f"{_AS_RENDERED}; {dellfiles.state(shell, settings)}"
+    return f"{_AS_RENDERED}; {delleffect.state(shell, settings)}"
 
 
 def _differs(stands: Mapping[str, str], name: str, value: str) -> bool:
