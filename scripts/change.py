@@ -25,7 +25,7 @@ from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates import TABLE, gate_of_script
 from fixtures.gates.check import GateClosed, require_open
 from fixtures.gates.present import present_digest
-from fixtures.gates.store import StoreError, canonical
+from fixtures.gates.store import Locked, StoreError, canonical
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 
@@ -102,13 +102,13 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
         if options.override is not None and len(options.override) < 10:
             raise SettingsError("--override: expected a reason of at least ten characters, which the report will show")
         if options.take_lock:
-            migration.store.unlock("migration")
+            migration.store.take_over("migration")
         job = Job(migration, domain, options)
         return _apply(script, job) if options.apply else _show(script, job, tuple(script.plan(job)))
+    except (Refused, GateClosed, CouldNotAsk, Locked) as error:
+        return _fail(script, error, REFUSED)
     except (SettingsError, StoreError) as error:
         return _fail(script, error, BAD_INPUT)
-    except (Refused, GateClosed, CouldNotAsk) as error:
-        return _fail(script, error, REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
 

@@ -7,16 +7,22 @@ import shlex
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
+from fixtures.migration import Migration
 from fixtures.probes import cloudflare
 from fixtures.probes.cloudflare import Record
-from fixtures.transport import shell
+from fixtures.transport import Shell, shell
 from scripts.change import Job, Refused, Write
 from scripts.zone import set_rrset, value
 
 ROUTING = "*.mx.cloudflare.net"
 """Cloudflare's MX hosts, as its own policy names them (Cloudflare, Email Routing, "MTA-STS")."""
 _KEYS = ("version", "mode", "max_age")
-_REPLACE = 'umask 022; cat >"$1.new" && chmod --reference="$1" "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
+# The sum first: a connection that breaks would otherwise put half a policy in place.
+_REPLACE = """\
+umask 022; new="$1.new"
+cat >"$new" && [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { rm -f "$new"; exit 1; }
+chmod --reference="$1" "$new" && sync "$new" && mv -f "$new" "$1"
+"""
 
 
 def policy(text: str, mx: Sequence[str]) -> str:
@@ -44,31 +50,49 @@ def identifier(text: str) -> str:
 
 def publish(job: Job, domain: str, mx: Sequence[str]) -> Iterator[Write]:
     """The file first, then the record (RFC 8461, 8.3). Nothing for a domain whose ``mta_sts`` is false."""
-    settings = job.migration.settings
-    if not settings.domain(domain).mta_sts:
+    if not job.migration.settings.domain(domain).mta_sts:
         return
-    if settings.mta_sts is None:
-        raise Refused(f"{domain} has mta_sts = true, but migration.toml has no [mta_sts] that says where policies lie")
-    web = shell("web", settings.mta_sts.transport)
-    path = str(settings.mta_sts.root / f"mta-sts.{domain}" / ".well-known" / "mta-sts.txt")
-
-    def read() -> str:
-        return web.run("cat", "--", path).stdout
-
-    before = read()
+    before = published(job.migration, domain)
     try:
         after = policy(before, mx)
     except Refused as error:
-        raise Refused(f"{path}: {error}") from None
-    if before != after:
-        escaped = shlex.quote(after.replace("\r\n", r"\r\n"))
-        command = f"printf %b {escaped} >{shlex.quote(path)}  # on the host of [mta_sts]"
-
-        def do() -> None:
-            web.run("sh", "-c", _REPLACE, "sh", path, stdin=after)
-
-        yield Write(f"MTA-STS of {domain}", path, before, after, do, read, command)
+        raise Refused(f"{_place(job.migration, domain)[1]}: {error}") from None
+    yield from put_back(job, domain, after)
     yield from _record(job, domain, identifier(after))
+
+
+def published(migration: Migration, domain: str) -> str:
+    """The policy's text as it lies on the host of ``[mta_sts]``. Raises ``CouldNotAsk``."""
+    web, path = _place(migration, domain)
+    return web.run("cat", "--", path).stdout
+
+
+def taken(migration: Migration, domain: str) -> str | None:
+    """The same for a snapshot; None for a domain without a policy, or whose policy lies where we can't read it."""
+    settings = migration.settings
+    return published(migration, domain) if settings.mta_sts and settings.domain(domain).mta_sts else None
+
+
+def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
+    """The file alone, as it is to be; nothing where that is not known."""
+    if after is None or (before := published(job.migration, domain)) == after:
+        return
+    web, path = _place(job.migration, domain)
+    escaped = shlex.quote(after.replace("\r\n", r"\r\n"))
+    command = f"printf %b {escaped} >{shlex.quote(path)}  # on the host of [mta_sts]"
+
+    def do() -> None:
+        web.run("sh", "-c", _REPLACE, "sh", path, sha256(after.encode()).hexdigest(), stdin=after)
+
+    yield Write(f"MTA-STS of {domain}", path, before, after, do, lambda: published(job.migration, domain), command)
+
+
+def _place(migration: Migration, domain: str) -> tuple[Shell, str]:
+    settings = migration.settings.mta_sts
+    if settings is None:
+        raise Refused(f"{domain} has mta_sts = true, but migration.toml has no [mta_sts] that says where policies lie")
+    path = settings.root / f"mta-sts.{domain}" / ".well-known" / "mta-sts.txt"
+    return shell("web", settings.transport), str(path)
 
 
 def _record(job: Job, domain: str, wanted: str) -> Iterator[Write]:

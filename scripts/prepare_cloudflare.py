@@ -25,15 +25,16 @@ def plan(job: Job) -> Iterator[Write]:
     known = cloudflare.destinations(migration)
     absent = [each for each in addresses if known.find(each.destination) is None]
     unverified = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
-    if unverified:
-        yield admission(job, admitted=True)
+    stands = guests(migration)
+    for write in admission(job, stands, admitted=True) if unverified else ():
+        stands = write.after
+        yield write
     yield from (_destination(job, each) for each in absent)
     yield from (_verification(job, each) for each in unverified)
     yield from address_rules(job)
     yield from catch_all(job)
-    yield from subaddressing(job)
-    if unverified or guests(migration) != NOBODY:  # the second: a run was killed between the two
-        yield admission(job, admitted=False)
+    yield from subaddressing(job, wanted=migration.settings.domain(job.domain).plus_addresses == "mailbox")
+    yield from admission(job, stands, admitted=False)  # also what a run that was killed has left
 
 
 def _destination(job: Job, address: Address) -> Write:

@@ -1,12 +1,17 @@
-"""Take a domain back to EC2: first the MX, then the SPF record, as the first snapshot has them. Needs no gate.
+"""Take a domain back to EC2: its MX and its SPF record, as the first snapshot has them. Needs no gate.
 
-Email Routing, its rules, the destinations and Dell's admission of Cloudflare stay, since mail still comes that way
-until the switched TTL has passed everywhere. A TTL that ``lower_ttl`` shortened stays short: the next switch needs it
-to have been short for a day. After ``stop_ec2`` the instance is started first; after ``delete_ec2`` no way leads back.
+    python -m scripts.rollback --domain D                the MX and SPF, at once
+    python -m scripts.rollback --domain D --clean-up     later: rules, Email Routing, MTA-STS policy, TTLs
+    python -m scripts.rollback --domain D --with-dell    that, and Dell's files and names, once no domain is switched
+
+Email Routing, its rules and Dell's admission of Cloudflare stay at first, since mail still comes that way until the
+switched TTL has passed everywhere; ``--clean-up`` refuses until then. Without it all stays, a shortened TTL too: the
+next switch needs it. After ``stop_ec2`` the instance is started first; after ``delete_ec2`` no way leads back.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +19,8 @@ from dataclasses import replace
 
 from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare, ec2
-from fixtures.probes.account import Record, record
+from fixtures.probes.account import record
+from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
 from scripts.power import ACCEPTS, COMING, open_port, reach, start
 from scripts.routing import UNLOCKED, unlock
@@ -22,6 +28,21 @@ from scripts.zone import is_spf, set_rrset, value
 
 
 def plan(job: Job) -> Iterator[Write]:
+    """What leads mail back; later, what else was changed for the domain."""
+    first = tuple(_mail(job))
+    if not (job.options.clean_up or job.options.with_dell):
+        yield from first
+        return
+    if first:
+        again = f"python -m scripts.rollback --domain {job.domain}"
+        raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")
+    yield from takeback.plan(job)
+    if job.options.with_dell:
+        yield from dellback.plan(job)
+        yield from takeback.delivery_names(job)
+
+
+def _mail(job: Job) -> Iterator[Write]:
     migration, domain = job.migration, job.domain
     progress = Progress.read(migration.store, migration.settings)
     there = ec2.instance(migration)
@@ -29,7 +50,7 @@ def plan(job: Job) -> Iterator[Write]:
         raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
     if progress.done_at("retire_ec2_access") is not None:
         raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
-    once = tuple(_at_first(job))
+    once = [each for each in map(record, takeback.at_first(job)["records"]) if each.name == domain]
     if there.state not in COMING:
         yield start(job, there.state)
     if there.state not in COMING or (progress.stopped and reach(migration) != ACCEPTS):
@@ -49,23 +70,39 @@ def plan(job: Job) -> Iterator[Write]:
     )
 
 
-def _at_first(job: Job) -> Iterator[Record]:
-    """The records at the domain's own name, of the first snapshot."""
-    taken = job.migration.store.snapshot("start") or {}
-    records = [record(each) for each in taken.get("zones", {}).get(job.domain, {}).get("records", [])]
-    if not any((each.type, each.name) == ("MX", job.domain) for each in records):
-        raise Refused(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to")
-    return (each for each in records if each.name == job.domain)
+def _check(job: Job) -> None:
+    """What is taken back later waits for the caches, of every domain where Dell is concerned."""
+    if job.options.clean_up or job.options.with_dell:
+        takeback.require_let_go(job, job.domain)
+    for domain in job.migration.settings.domain_names if job.options.with_dell else ():
+        if domain != job.domain:
+            takeback.require_taken_back(job, domain)
 
 
-def _measured(job: Job) -> None:
-    if begun := unfinished(job, SCRIPT.name):
+def _finish(job: Job) -> None:
+    begun = unfinished(job, SCRIPT.name)
+    if job.options.clean_up or job.options.with_dell:
+        takeback.completed(job)
+    elif begun:
         seconds = time.time() - begun[0]["real_at"]
-        job.migration.store.record("rolled back", job.domain, seconds=seconds)
+        job.migration.store.record(takeback.BACK, job.domain, seconds=seconds)
         job.say(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")
 
 
-SCRIPT = Script("rollback", "Take a domain back to EC2, as the first snapshot has it.", plan, True, finish=_measured)
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clean-up", action="store_true", help="later: rules, Email Routing, policy, TTLs")
+    parser.add_argument("--with-dell", action="store_true", help="that, and Dell's files, once no domain is switched")
+
+
+SCRIPT = Script(
+    "rollback",
+    "Take a domain back to EC2, as the first snapshot has it.",
+    plan,
+    per_domain=True,
+    options=_options,
+    check=_check,
+    finish=_finish,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

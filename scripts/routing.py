@@ -49,7 +49,21 @@ def enable(job: Job, danger: str = "") -> Write:
     return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger)
 
 
-def subaddressing(job: Job) -> Iterator[Write]:
+def disable(job: Job) -> Write:
+    """Switch Email Routing off. It takes its records along, a merged SPF record among them (X10): look at them next."""
+
+    def do() -> None:
+        zone = cloudflare.zone(job.migration, job.domain)
+        with cloudflare.asking(f"disabling Email Routing of {job.domain}", EDIT):
+            cloudflare.client(job.migration).email_routing.dns.delete(zone_id=zone.id)
+
+    def read() -> str:
+        return "off" if status(job.migration, job.domain) == "off" else "enabled"
+
+    return Write(GROUP, f"Email Routing of {job.domain}", "enabled", "off", do, read, danger="deletes")
+
+
+def subaddressing(job: Job, *, wanted: bool) -> Iterator[Write]:
     """Whether ``user+detail@`` is taken by the rule of ``user@``: off as a zone comes, which loses such mail (C-5)."""
 
     def set_to(wanted: bool) -> None:
@@ -63,7 +77,6 @@ def subaddressing(job: Job) -> Iterator[Write]:
             told = cloudflare.client(job.migration).email_routing.get(zone_id=zone.id)
         return "on" if told and told.support_subaddress else "off"
 
-    wanted = job.migration.settings.domain(job.domain).plus_addresses == "mailbox"
     now, then = read(), "on" if wanted else "off"
     if now != then:
         yield Write(GROUP, f"subaddressing of {job.domain}", now, then, lambda: set_to(wanted), read)

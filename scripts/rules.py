@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,42 @@ def address_rules(job: Job) -> Iterator[Write]:
             subject = f"rule {stray.id}, double or of no address in the settings"
             delete, read = partial(_delete, job, stray.id), partial(_read, job, stray.id, "")
             yield Write("rules", subject, _text(stray), "absent", delete, read, danger="deletes")
+
+
+def rules_as(job: Job, taken: Sequence[dict[str, Any]], caught: dict[str, Any]) -> Iterator[Write]:
+    """The domain's rules and its catch-all as a snapshot has them: others are taken away, what lacks is made."""
+    wanted = [_rule_of(each) for each in taken]
+    here = _found(job.migration, job.domain)
+    for each in here:
+        if each.address and _text(each) not in map(_text, wanted):
+            delete, read = partial(_delete, job, each.id), partial(_read, job, each.id, "")
+            yield Write("rules", f"rule {each.id}", _text(each), "absent", delete, read, danger="deletes")
+    for each in wanted:
+        if each.address and _text(each) not in map(_text, here):
+            yield Write(
+                "rules", each.address, "absent", _text(each), partial(_make, job, each), partial(_like, job, each)
+            )
+    yield from _catch_all(job, _rule_of(caught))
+
+
+def _rule_of(taken: dict[str, Any]) -> account.Rule:
+    return account.Rule(**{**taken, "destinations": tuple(taken["destinations"])})
+
+
+def _like(job: Job, wanted: account.Rule) -> str:
+    text = _text(wanted)
+    return text if text in map(_text, _found(job.migration, job.domain)) else "absent"
+
+
+def _make(job: Job, wanted: account.Rule) -> None:
+    zone = cloudflare.zone(job.migration, job.domain)
+    action = {"type": wanted.action, **({"value": list(wanted.destinations)} if wanted.destinations else {})}
+    matcher = {"type": "literal", "field": "to", "value": wanted.address}
+    fields: dict[str, Any] = {"actions": [action], "matchers": [matcher], "enabled": wanted.enabled}
+    with cloudflare.asking(f"rule of {wanted.address}", EDIT):
+        cloudflare.client(job.migration).email_routing.rules.create(
+            zone_id=zone.id, name=wanted.name, priority=wanted.priority, **fields
+        )
 
 
 def _rule(job: Job, address: Address, present: account.Rule | None) -> tuple[Callable[[], None], Callable[[], str]]:
@@ -71,21 +107,27 @@ def _found(migration: Migration, domain: str) -> tuple[account.Rule, ...]:
 
 
 def catch_all(job: Job) -> Iterator[Write]:
-    zone = cloudflare.zone(job.migration, job.domain)
+    """Whatever no rule takes: dropped or refused, as the settings say (C-2)."""
     enabled = job.migration.settings.domain(job.domain).catch_all == "drop"
+    yield from _catch_all(job, account.Rule("", "mxgate", enabled, 0, "", "drop", ()))
+
+
+def _catch_all(job: Job, rule: account.Rule) -> Iterator[Write]:
+    zone = cloudflare.zone(job.migration, job.domain)
     catch_alls = cloudflare.client(job.migration).email_routing.rules.catch_alls
+    action: Any = {"type": rule.action, **({"value": list(rule.destinations)} if rule.destinations else {})}
 
     def do() -> None:
         with cloudflare.asking(f"catch-all of {job.domain}", EDIT):
             catch_alls.update(
-                zone_id=zone.id, actions=[{"type": "drop"}], matchers=[{"type": "all"}], enabled=enabled, name="mxgate"
+                zone_id=zone.id, actions=[action], matchers=[{"type": "all"}], enabled=rule.enabled, name=rule.name
             )
 
     def read() -> str:
         with cloudflare.asking(f"catch-all of {job.domain}", READ):
             return _text(account.rule(catch_alls.get(zone_id=zone.id)))
 
-    now, wanted = read(), f"{'enabled' if enabled else 'disabled'}: anything else -> drop"
+    now, wanted = read(), _text(rule)
     if now != wanted:
         yield Write("catch-all", f"anything else at {job.domain}", now, wanted, do, read)
 

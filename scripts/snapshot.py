@@ -1,11 +1,10 @@
 """Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
 
 The first snapshot of a name is the one that counts; a later one is kept beside it. It holds:
-``zones``: domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all``;
+``zones``: domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all``, ``policy`` (MTA-STS);
 ``destinations``: every destination address of the account;
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf``;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
-
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
@@ -24,6 +23,7 @@ from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare, ec2
 from fixtures.settings import SettingsError
+from scripts import mta_sts
 from scripts.change import BAD_INPUT, DONE, REFUSED
 
 START = "start"
@@ -73,6 +73,7 @@ def _zone(migration: Migration, domain: str) -> dict[str, Any]:
         "routing": {key: whole[key] for key in ("enabled", "status", "subaddressing", "required")},
         "rules": whole["rules"],
         "catch_all": whole["catch_all"],
+        "policy": mta_sts.taken(migration, domain),
     }
 
 
@@ -101,8 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         migration = open_migration(options.config)
         earlier = migration.store.snapshot(options.name)
-        body = _look(migration)
-        print(f"snapshot {options.name!r} {_keep(migration, options.name, body)}")
+        print(f"snapshot {options.name!r} {_keep(migration, options.name, body := _look(migration))}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
         print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
         return REFUSED if isinstance(error, CouldNotAsk) else BAD_INPUT

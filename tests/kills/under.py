@@ -72,8 +72,9 @@ def _run(order: Order, fate: Fate, said: io.StringIO) -> int:
     if status != change.DONE:
         return status
     before = fate.writes
-    again, told = _main(module, [*order.argv, "--json"])
-    assert (again, fate.writes) == (change.DONE, before), f"after it was done {order.script} plans: {told}"
+    for more in (["--json"], ["--override", order.reason, "--apply", plan["digest"]]):
+        again, told = _main(module, [*order.argv, *more])
+        assert (again, fate.writes) == (change.DONE, before), f"after it was done {order.script} goes on: {told}"
     return status
 
 

@@ -1,6 +1,6 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
-    python -m tests.kills.walk --name NAME [--seed N] [--kind kills|faults] [--every] [--turn N] --told FILE
+    python -m tests.kills.walk --name NAME --told FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
@@ -22,22 +22,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures.gates.progress import Kind
+from fixtures.gates.progress import Kind, Stage
 from fixtures.lab import rehearsal
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
+from fixtures.transport import dell, ec2
 from scripts.change import REFUSED
 from scripts.snapshot import take
+from scripts.takeback import PREPARED
 from tests.kills import standing, under
 from tests.kills.fate import befallen
 
 REASON = "the scripts alone are on trial; no gate was judged"
+SIGNOFF = "signoff"
 RUN_S_MAX = 150.0
 RUNS_MAX = 400
 KILLED = -int(signal.SIGKILL)
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
+EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 MORE = {"delete_ec2": ("--image",)}
 
 
@@ -53,9 +57,11 @@ class Walk(Rehearsal):
     """How often what befell each script."""
     states: dict[str, dict[str, str]] = field(default_factory=dict)
     folder: Path = Path()
+    only: tuple[str, ...] = ()
+    """Scripts to which it happens; all, if none is named."""
 
-    def walk(self) -> None:
-        """All phases. Raises ``RehearsalFailed``."""
+    def walk(self, until: str) -> None:
+        """All phases as far as the one labelled UNTIL. Raises ``RehearsalFailed``."""
         take(self.migration)
         start = standing.look(self.migration)
         self.traffic.start()
@@ -64,11 +70,40 @@ class Walk(Rehearsal):
                 if stage.kind is not Kind.NIGHT:
                     self.after(stage)
                     self.states[stage.label] = standing.since(start, standing.look(self.migration))
+                if stage.label == until:
+                    break
+            if until != SIGNOFF:
+                self._count()
         finally:
             self.traffic.stop()
 
-    def _run(self, name: str, domain: str = "") -> None:
-        given = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()))
+    def after(self, stage: Stage) -> None:
+        if stage.label == "phase2-pilot-again":
+            self._phase1()
+            for script in PREPARED:
+                self._run(script, self.migration.settings.pilot)
+            self._pass(self.migration.settings.bounds.old_ttl_s + 60)
+        else:
+            super().after(stage)
+
+    def _pilot_there_and_back(self) -> None:
+        """As ever; then all that was done for the pilot and to Dell is taken back too, and done again."""
+        super()._pilot_there_and_back()
+        self._run("rollback", self.migration.settings.pilot, "--with-dell")
+
+    def _stop(self) -> None:
+        """Not before the gateway's queue is empty, as the gate asks (S-4)."""
+        ec2(self.migration.settings).run("sh", "-c", EMPTIED, timeout_s=60)
+        super()._stop()
+
+    def _count(self) -> None:
+        """Dell's Postfix tries again after minutes, which the lab's clock can't move."""
+        dell(self.migration.settings).run("postqueue", "-f")
+        super()._count()
+
+    def _run(self, name: str, domain: str = "", *more: str) -> None:
+        given = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()), *more)
+        kind = self.kind if not self.only or name in self.only else ""
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
         told: dict[str, Any] | None = None
         number, killed, runs = self.lots.randint(1, 4), False, 0
@@ -77,7 +112,7 @@ class Walk(Rehearsal):
             argv = (*given, "--take-lock") if killed else given
             told = self._one(
                 under.Order(
-                    name, argv, REASON, self.kind, self.every, number, self.turn, memory, self.folder / "told"
+                    name, argv, REASON, kind, self.every, number, self.turn, memory, self.folder / "told"
                 )
             )  # fmt: skip
             killed = told is None
@@ -124,10 +159,11 @@ def main() -> int:
             walk = Walk.of(lab, open_migration())
             assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
+            walk.only = tuple(options.only)
             walk.lots = random.Random(options.seed + options.turn)
             walk.say = lambda text: print(text, flush=True) if text else None
             try:
-                walk.walk()
+                walk.walk(options.until)
             except RehearsalFailed as error:
                 trouble = str(error)
                 print(f"FAILED: {trouble}", flush=True)
@@ -146,6 +182,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--kind", choices=("kills", "faults"), default="")
     made.add_argument("--every", action="store_true", help="every kill point, or every call; else one for each script")
     made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 3")
+    made.add_argument("--until", metavar="LABEL", default=SIGNOFF, help="the last phase, such as phase3-pilot")
+    made.add_argument("--only", metavar="SCRIPT", nargs="+", default=[], help="to which it happens (default: to all)")
     made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
     made.add_argument("--told", type=Path, required=True)
     return made

@@ -1,0 +1,112 @@
+"""Whatever kills a script, or fails its network, at any write: the next run finishes, and the end is the same.
+
+The same as in a lab of the same seed that nothing befell: every record, rule, destination, file and belonging, after
+each phase. Meanwhile numbered mail flows in both, and all of it arrives (the walk itself fails otherwise).
+
+A sample goes as far as the pilot's way back, with one kill in each script. All: ``pytest tests/kills --all-kills``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kills.standing import NOT_OURS
+
+PROJECT = Path(__file__).parents[2]
+SAMPLE_S_MAX, ALL_S_MAX = 400.0, 5400.0
+SAMPLE = ("--until", "phase3-pilot")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+
+
+class Begun:
+    """A walk in a process and a lab of its own."""
+
+    def __init__(self, folder: Path, name: str, *options: str) -> None:
+        self.name, self.told = name, folder / f"{name}.json"
+        command = [sys.executable, "-m", "tests.kills.walk", "--name", f"kills-{name}", "--told", str(self.told)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
+        self.log = (folder / f"{name}.log").open("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [*command, *options], cwd=PROJECT, env=environment, stdout=self.log, stderr=subprocess.STDOUT
+        )
+
+    def ended(self, limit_s: float) -> dict[str, Any]:
+        """What it left: ``points``, ``states``."""
+        status = self.process.wait(limit_s)
+        self.log.seek(0)
+        assert status == 0, self.log.read()[-5000:]
+        told: dict[str, Any] = json.loads(self.told.read_text(encoding="utf-8"))
+        return told
+
+
+def same(killed: dict[str, Any], undisturbed: dict[str, Any]) -> None:
+    assert killed["states"].keys() == undisturbed["states"].keys()
+    for label, expected in undisturbed["states"].items():
+        found = killed["states"][label]
+        differs = {
+            key: (found.get(key), expected.get(key))
+            for key in found.keys() | expected.keys()
+            if found.get(key) != expected.get(key)
+        }
+        assert not differs, f"after {label}: {differs}"
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--all-kills", default=False):
+        pytest.skip("asked for with --all-kills")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return Begun(tmp_path_factory.mktemp("kills"), "plain").ended(ALL_S_MAX)
+
+
+def test_a_sample_of_kills(tmp_path: Path) -> None:
+    """Each script is killed at one of its writes, as drawn by the seed; and what went there came back whole."""
+    pair = Begun(tmp_path, "alone", *SAMPLE), Begun(tmp_path, "sample", *SAMPLE, "--kind", "kills")
+    try:
+        alone, killed = (each.ended(SAMPLE_S_MAX) for each in pair)
+    finally:
+        for each in pair:
+            each.process.terminate()
+            each.process.wait()
+    same(killed, alone)
+    scripts = {point.partition(":")[0] for point in killed["points"]}
+    assert scripts == {
+        "publish_delivery", "prepare_dell", "merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare",
+        "switch_mx", "rollback",
+    }  # fmt: skip
+    went_back(alone["states"]["phase3-pilot"])
+
+
+def went_back(state: dict[str, str]) -> None:
+    """With ``--with-dell`` everything of the pilot's and of Dell's is as it was: records, rules, files."""
+    ours = {key: value for key, value in state.items() if "pilot.example.net" in key and key.startswith("record ")}
+    ours |= {
+        k: v
+        for k, v in state.items()
+        if k.startswith(("Email Routing pilot", "Dell /etc", "Dell's Postfix", "record MX dell."))
+    }
+    changed = {key: value for key, value in ours.items() if value != NOT_OURS and not key.endswith(".bak")}
+    assert ours
+    assert not changed
+
+
+@pytest.mark.usefixtures("whole")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("kills", ("kills",)), *((f"faults-{turn}", ("faults", "--turn", str(turn))) for turn in range(4))],
+)
+def test_all(name: str, options: tuple[str, ...], undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    """Before, in the middle of, and after each write; and each call failed by the network, each time otherwise."""
+    told = Begun(tmp_path, name, "--every", "--kind", *options).ended(ALL_S_MAX)
+    print(json.dumps(told["points"], indent=1))
+    same(told, undisturbed)

@@ -1,0 +1,129 @@
+"""What all scripts share: one operator at a time, and exactly the plan that was shown. The system changed is a file."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import Secrets
+from scripts import change
+from scripts.change import Job, Script, Write
+
+APPLY = ("--override", "a test of the scripts alone", "--apply")
+HOLDER = """
+import sys, time
+from fixtures.clock import Clock
+from fixtures.gates.store import Store
+with Store(sys.argv[1], Clock()).lock("migration", "switch_mx pilot.example.net"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the script changes from "old" to "new"; the migration's systems are not there."""
+    settings = settings_without_a_lab()
+    store = settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/store.sqlite"})
+    migration = Migration(settings.model_copy(update={"store": store}), Secrets())
+    monkeypatch.setattr(change, "open_migration", lambda _: migration)
+    monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
+    made = tmp_path / "record"
+    made.write_text("old", encoding="ascii")
+    return made
+
+
+def script(file: Path) -> Script:
+    def read() -> str:
+        return file.read_text(encoding="ascii")
+
+    def do() -> None:
+        file.write_text("new", encoding="ascii")
+
+    def plan(_: Job) -> Iterator[Write]:
+        if (now := read()) != "new":
+            yield Write("files", "the record", now, "new", do, read)
+
+    return Script("rollback", "A test.", plan)  # which needs no gate
+
+
+@pytest.fixture
+def holder(file: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another operator, in the middle of a switch."""
+    url = f"sqlite:///{file.parent}/store.sqlite"
+    begun = subprocess.Popen([sys.executable, "-c", HOLDER, url], stdout=subprocess.PIPE, text=True)
+    assert begun.stdout
+    assert begun.stdout.readline() == "held\n"
+    yield begun
+    begun.kill()
+    begun.wait()
+    begun.stdout.close()
+
+
+def digest(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert change.run(script(file), ["--json"]) == 3
+    return str(json.loads(capsys.readouterr().out)["digest"])
+
+
+def test_the_second_operator_is_told_who_is_at_work(
+    file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = digest(file, capsys)
+    for more, way_out in ((), "Wait for it"), (("--take-lock",), "that process lives"):
+        assert change.run(script(file), [*APPLY, plan, *more]) == 1
+        said = capsys.readouterr().err
+        assert re.search(rf"pid {holder.pid} since {time.strftime('%Y-%m-%d')} .*\(switch_mx pilot.example.net\)", said)
+        assert way_out in said
+    assert file.read_text(encoding="ascii") == "old"
+
+
+def test_a_dead_operators_lock_is_taken_on_request_alone(
+    file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = digest(file, capsys)
+    holder.kill()
+    holder.wait()
+    assert change.run(script(file), [*APPLY, plan]) == 1
+    assert "That process is dead: take the lock over with --take-lock" in capsys.readouterr().err
+    assert change.run(script(file), [*APPLY, plan, "--take-lock"]) == 0
+    assert file.read_text(encoding="ascii") == "new"
+    assert change.run(script(file), [*APPLY, plan]) == 0  # and it was let go
+
+
+def test_another_process_of_the_same_number_is_not_the_owner(
+    file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lock is older than the process that bears its owner's number now."""
+    assert holder.poll() is None
+    with sqlite3.connect(file.parent / "store.sqlite") as db:
+        db.execute("UPDATE locks SET since = since - 3600")
+    assert change.run(script(file), [*APPLY, digest(file, capsys), "--take-lock"]) == 0
+
+
+def test_a_stale_plan_is_refused_with_what_stands_now(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = digest(file, capsys)
+    file.write_text("another hand's", encoding="ascii")
+    assert change.run(script(file), [*APPLY, plan]) == 1
+    told = capsys.readouterr()
+    assert f"the plan is no longer {plan}" in told.err
+    assert "- another hand's\n" in told.out
+    assert file.read_text(encoding="ascii") == "another hand's"
+
+
+def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = digest(file, capsys)
+    assert change.run(script(file), [*APPLY, plan]) == 0
+    written = file.stat().st_mtime_ns
+    assert change.run(script(file), [*APPLY, plan]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert file.stat().st_mtime_ns == written

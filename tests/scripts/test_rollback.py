@@ -1,0 +1,127 @@
+"""The way back in a lab: at once, from another machine; then all that is left, once no cache leads to Cloudflare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests.scripts.test_switch import PREPARE, as_operator, standing
+
+NAME = "test-rollback"
+pytestmark = pytest.mark.usefixtures("lab")
+MORE = """
+from fixtures.gates.present import present
+from fixtures.transport import dell
+
+def back(domain, *options, config=""):
+    given = ["--domain", domain, *options, *(["--config", config] if config else [])]
+    status, plan = call("rollback", [*given, "--json"])
+    if status != 3:
+        return {"status": status, "said": plan, "subjects": []}
+    told = json.loads(plan)
+    status, said = call("rollback", [*given, "--apply", told["digest"]])
+    return {"status": status, "said": said, "subjects": [each["subject"] for each in told["writes"]]}
+
+def files():
+    all_of_them = "cd /etc && sha256sum $(find postfix dovecot -type f | sort)"
+    told = dell(migration.settings).run("sh", "-c", all_of_them).stdout
+    return {name: digest for digest, name in map(str.split, told.splitlines()) if ".bak-" not in name}
+
+def zones():
+    return {f"{each.type} {each.name} {each.text}": each.ttl
+            for domain in migration.settings.domain_names for each in cloudflare.records(migration, domain).records}
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that the tests of this file share, in the order in which they stand here."""
+    with standing(NAME) as made:
+        yield made
+
+
+def ask(code: str) -> Any:
+    return as_operator(MORE + code, NAME)
+
+
+@pytest.fixture(scope="module")
+def start(lab: Lab) -> Any:
+    """How Dell's files, the zones and the rules stood before the first script; then all is prepared."""
+    assert lab
+    return ask(
+        """
+start = [files(), zones(), {k: v for k, v in present(migration).items() if k.startswith("Email Routing")}]
+"""
+        + PREPARE
+        + "print(json.dumps(start))"
+    )
+
+
+@pytest.mark.usefixtures("start")
+def test_back_from_another_machine_with_the_store_exported(lab: Lab) -> None:
+    """Another folder, another store of the same content, and nothing that the first process had in its memory."""
+    (lab.folder / "operator/elsewhere").mkdir()
+    there = ask("""
+there = switch(PILOT)
+import sqlite3
+folder = str(migration.settings.clock.file.parents[1] / "operator")
+with sqlite3.connect(folder + "/store.sqlite") as here, sqlite3.connect(folder + "/elsewhere/copy.sqlite") as copy:
+    here.backup(copy)
+with open(folder + "/migration.toml") as given, open(folder + "/elsewhere/migration.toml", "w") as made:
+    made.write(given.read().replace("operator/store.sqlite", "operator/elsewhere/copy.sqlite"))
+print(json.dumps(there))
+""")
+    assert there["status"] == 0, there["said"]
+    done, mx, way, early = ask(f"""
+config = "{lab.folder}/operator/elsewhere/migration.toml"
+done = back(PILOT, config=config)
+mx = [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]
+early = back(PILOT, "--clean-up", config=config)
+print(json.dumps([done, mx, paths(PILOT), early]))
+""")
+    assert done["status"] == 0, done["said"]
+    assert "is back after" in done["said"]
+    assert (mx, way) == (["mail.webmakeprofit.org"], ["ec2"])
+    assert early["status"] == 1
+    assert "Email Routing, its rules and Dell's admission stay until then" in early["said"]
+
+
+def test_nothing_is_taken_back_while_it_is_needed(start: Any) -> None:
+    """Each refusal leaves everything as it was. The first store doesn't know of the way back: the count begins anew."""
+    assert start
+    switched, early, enabled, same = ask("""
+switch(PILOT)
+before = present(migration)
+told = [back(PILOT, "--clean-up"), back(OTHER, "--with-dell")]
+same = before == present(migration)
+assert back(PILOT)["status"] == 0
+told.append(back(PILOT, "--with-dell"))
+migration.clock.advance(migration.settings.bounds.ttl_s + 61)
+told.append(back(OTHER, "--with-dell"))
+print(json.dumps([told[0], told[2], told[3], same]))
+""")
+    assert (switched["status"], early["status"], enabled["status"], same) == (1, 1, 1, True)
+    assert "does not go to EC2 yet: first python -m scripts.rollback --domain pilot" in switched["said"]
+    assert "more: Email Routing, its rules" in early["said"]
+    assert "still has Email Routing, which needs Dell as it is" in enabled["said"]
+
+
+def test_all_of_it_is_taken_back(start: Any) -> None:
+    """Rules, Email Routing, policy, TTLs, Dell's files byte for byte; mail comes by EC2, and nothing is left to do."""
+    done, again, now, way, gates = ask("""
+done = [back(PILOT, "--clean-up"), back(OTHER, "--clean-up"), back(PILOT, "--with-dell")]
+again = [back(PILOT, "--with-dell"), back(OTHER, "--clean-up")]
+now = [files(), zones(), {k: v for k, v in present(migration).items() if k.startswith("Email Routing")}]
+from fixtures.gates.progress import Progress
+progress = Progress.read(migration.store, migration.settings)
+gates = [progress.next_gate(domain) for domain in (PILOT, OTHER)]
+print(json.dumps([done, again, now, sorted({*paths(PILOT), *paths(OTHER)}), gates]))
+""")
+    assert [each["status"] for each in done] == [0, 0, 0], done
+    assert [each["subjects"] for each in again] == [[], []]
+    assert now == start
+    assert way == ["ec2"]
+    assert gates == ["phase1", "phase1"]
