@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +15,7 @@ from fixtures.migration import Migration, open_migration
 from scripts import alert
 from scripts.alarm_paths import Herald, ways
 from tests.gates.conftest import came_out
+from tests.scripts.receiver import Receiver, receiving
 from tests.test_bad_input import MINIMAL
 
 PILOT = "pilot.example.net"
@@ -26,46 +23,10 @@ TOKEN = "T0ken-in-the-path"
 NIGHT = Stage(Gate.PHASE4, (PILOT,), "night-phase4", Kind.NIGHT)
 
 
-@dataclass
-class Receiver:
-    """Somebody's webhook. ``status``: what it answers."""
-
-    port: int
-    status: int = 200
-    got: list[tuple[str, str, str]] = field(default_factory=list)
-    """(path, title, message) of each call; a ping has no title."""
-
-    @property
-    def titles(self) -> list[str]:
-        return [title for _, title, _ in self.got if title]
-
-    @property
-    def pings(self) -> int:
-        return sum(1 for path, _, _ in self.got if path == "/ping")
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            data = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-            made.got.append((self.path, data.get("title", ""), data.get("message", "")))
-            self.send_response(made.status)
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            self.rfile = __import__("io").BytesIO()
-            self.do_POST()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made = Receiver(server.server_address[1])
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with receiving() as made:
+        yield made
 
 
 @pytest.fixture
@@ -312,12 +273,12 @@ def test_a_unit_that_failed_for_want_of_all(
 
 
 def test_a_drill(config: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
-    text = config.read_text(encoding="utf-8").replace('ipv4 = "198.51.100.10"', 'ipv4 = "127.0.0.1"')
+    text = config.read_text(encoding="utf-8").replace('imap_host = "198.51.100.10"', 'imap_host = "127.0.0.1"')
     config.write_text(text, encoding="utf-8")
     assert run(config, "--drill") == 0
     said = capsys.readouterr().out
     number = receiver.titles[0].rpartition(" ")[2]
-    assert f"drill {number}: port 25 of dell.example.net does not answer" in said
+    assert f"drill {number}: Dell's port 25 does not answer" in said
     assert "way 1 (json): took it after" in said
     assert "healthcheck: took its ping" in said
     assert "nothing is wrong" in receiver.got[0][2]

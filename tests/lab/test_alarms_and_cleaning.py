@@ -1,0 +1,51 @@
+"""With real mail: an alarm arrives while mail is down, and nobody's mail is cleaned away with ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.lab.world import Lab, down
+from tests.lab.conftest import as_operator
+
+NAME = "tests-alarms"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """As it is before anything was changed."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    down(NAME)
+    made = Lab.up(NAME, seed=5, owner_pid=os.getpid())
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
+    told = as_operator(lab, "from tests.lab.mail_down import main; main()")
+    assert [told["up"][0], told["down"][0]] == [0, 0]
+    assert "Dell's port 25 answers" in told["up"][1]
+    assert "Dell's port 25 does not answer" in told["down"][1]
+    titles = [title for _, title, _ in told["got"] if title]
+    numbers = [said.split(":")[0].removeprefix("drill ") for _, said in (told["up"], told["down"])]
+    assert titles == [f"mxgate: DRILL {number}" for number in numbers]
+    assert [path for path, _, _ in told["got"]] == ["/", "/ping"] * 2
+
+
+def test_only_our_own_mail_is_cleaned(lab: Lab) -> None:
+    told = as_operator(lab, "from tests.lab.cleaning import main; main()")
+    assert (told["planned"], told["refused"], told["applied"], told["again"]) == (3, 1, 0, 0)
+    assert told["untouched"] > 30  # what is refused deletes nothing
+    assert all(write["danger"] == "deletes" for write in told["writes"])
+    assert len(told["planted"]) == 11
+    assert told["survived"] == told["planted"]
+    assert told["others lost"] == []
+    assert told["fresh left"] == 10  # of a run that may still be going on
+    bearing_its_run = 8  # the look-alikes, and the copy that lies in another mailbox
+    assert told["old left"] == bearing_its_run
+    assert "nothing to do" in told["said"]
