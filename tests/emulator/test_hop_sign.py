@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import ipaddress
 import shutil
 import subprocess
@@ -11,12 +13,13 @@ from pathlib import Path
 
 import dkim
 import pytest
+from dkim import canonicalization
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.lab import image
 from fixtures.lab.emulator.alone import ROUTED, SENDER
-from fixtures.lab.emulator.hop import helo_name
+from fixtures.lab.emulator.hop import content, helo_name
 from tests.emulator.hop_support import Scene, message, scene
 
 SCRIPT = Path(__file__).with_name("verify.pl")
@@ -136,3 +139,39 @@ def test_no_two_ipv6_sources_share_a_name(hosts: set[int]) -> None:
     names = {helo_name(str(ipaddress.IPv6Address(base + host))) for host in hosts}
     assert len(names) == 2
     assert all(len(name.partition(".")[0]) <= 63 for name in names)
+
+
+@given(
+    st.lists(st.sampled_from([b"\r\n", b" ", b"\t", b"  ", b"x", b".", b" \r\n", b"word word", b"\t\r\n"]), max_size=30)
+)
+def test_bodies_are_canonicalised_piece_by_piece_as_dkimpy_does_whole(parts: list[bytes]) -> None:
+    body = b"".join(parts) + b"\r\n"
+    wanted = canonicalization.Relaxed.canonicalize_body(body)
+    for size in (1, 7, 1 << 18):
+        assert b"".join(content.relaxed(body, 0, size)) == wanted
+    digest = base64.b64encode(hashlib.sha256(wanted).digest()).decode()
+    assert content.Content.of(b"From: a@b\r\n\r\n" + body).body_hash == digest
+
+
+def test_dkimpy_verifies_the_original_signature_both_added_and_the_chain(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own algorithms, which the hop replaces by its own."""
+
+    async def act(stage: Scene, _perl: list[str]) -> None:
+        await stage.send(stage.signed(message("=?utf-8?q?caf=C3=A9?=", "two  blanks \t\r\n.\r\n\u6771\r\n\r\n\r\n")))
+        mail = stage.last[2]
+        monkeypatch.setitem(canonicalization.ALGORITHMS, b"relaxed", canonicalization.Relaxed)
+
+        def key(name: bytes, **_: object) -> bytes:
+            (text,) = stage.names[name.decode().rstrip("."), "TXT"]
+            return text.replace('" "', "").strip('"').encode()
+
+        verifier = dkim.DKIM(mail)
+        found = [(verifier.verify(index, dnsfunc=key), verifier.domain) for index in range(3)]
+        assert found == [(True, b"cloudflare-email.net"), (True, ROUTED.encode()), (True, SENDER.encode())]
+        assert dkim.ARC(mail).verify(dnsfunc=key)[0] == dkim.CV_Pass
+        altered = mail.replace(b"two ", b"too ")
+        assert not any(dkim.DKIM(altered).verify(index, dnsfunc=key) for index in range(3))
+
+    run(act)
