@@ -87,12 +87,20 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
+    def key(self, name: str) -> None:
+        """Press and let go Tab or Enter."""
+        code = {"Tab": 9, "Enter": 13}[name]
+        for kind in ("keyDown", "keyUp"):
+            text = {"text": "\r"} if (name, kind) == ("Enter", "keyDown") else {}
+            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, **text)
+
     def picture(self, file: Path) -> None:
         """What is seen, as PNG."""
         file.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
 
     def paper(self, file: Path) -> None:
         """The page as PDF, by its own style for print."""
+        self.send("Emulation.clearDeviceMetricsOverride")
         told = self.send("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
         file.write_bytes(base64.b64decode(told["data"]))
 

@@ -141,11 +141,21 @@ def test_a_report_of_many_like_looks_stays_small() -> None:
     assert report.evidence_json.count("Access denied") == 2 * 60
 
 
+def test_no_closed_gate_is_missing_from_the_first_page() -> None:
+    made = sample.report()
+    opened = tuple(replace(made.gates[0], gate=f"before-{n}") for n in range(30))
+    many = replace(made, gates=(made.gates[4], *opened, made.gates[5]))
+    assert [gate.gate for gate in many.listed] == ["phase3", *(f"before-{n}" for n in range(20, 30)), "phase3"]
+    first = render(many).partition('id="ledger"')[0]
+    assert "and 20 more that opened, below" in first
+
+
 def test_many_overrides_are_folded() -> None:
     some = tuple(Override("lower_ttl", f"d{n}.example", "the lab is stood at a later gate", 0) for n in range(9))
     page = render(replace(sample.report(), overrides=some))
     assert "9 overrides" in page
-    assert "<summary>and 5 more</summary>" in page
+    assert "3 of them here" in page
+    assert page.count("Override of <b>lower_ttl</b>") == 9
     assert not Reading(page).faults
 
 
