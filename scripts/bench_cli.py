@@ -1,8 +1,9 @@
 """How fast the lab, a gate and the probes are, each beside its peer in the same run: ratios matter, not seconds.
 
     scripts/bench
+    scripts/bench hop       only the emulator's mail hop, half a minute, no lab
 
-Makes a lab of its own, named bench, and takes it down in any case. Some two minutes; needs root, like every lab.
+Makes a lab of its own, named bench, and takes it down in any case. Some three minutes; needs root, like every lab.
 Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
 """
 
@@ -12,42 +13,18 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+import aiosmtplib
 from rich.console import Console
 from rich.table import Table
 
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import Lab, down
+from scripts.bench_figure import Figure
 
 NAME, SEED = "bench", 1
 DONE, SLOW, BAD_INPUT = 0, 1, 2
 LAB_UP_S_MAX, GATE_S_MAX, ARRIVAL_S_MAX = 10.0, 15.0, 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measure. All in seconds. ``why``: the reason when there is none."""
-
-    what: str
-    ours_s: float | None = None
-    peer: str = ""
-    peer_s: float | None = None
-    bound_s: float | None = None
-    why: str = ""
-
-    @property
-    def slow(self) -> bool:
-        return self.bound_s is not None and self.ours_s is not None and self.ours_s > self.bound_s
-
-    def row(self) -> tuple[str, ...]:
-        """As the table has it. The ratio is the peer's time over ours: above 1 we are faster."""
-        if self.ours_s is None:
-            return self.what, "-", self.peer, "-", "-", self.why
-        ratio = f"{self.peer_s / self.ours_s:.2f}" if self.peer_s else "-"
-        peer = "-" if self.peer_s is None else f"{self.peer_s:.3f} s"
-        bound = "-" if self.bound_s is None else f"{self.bound_s:g} s" + (": OVER" if self.slow else "")
-        return self.what, f"{self.ours_s:.3f} s", self.peer, peer, ratio, bound
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -57,10 +34,23 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def hop() -> Iterator[Figure]:
+    """The emulator's mail hop, which needs no lab."""
+    from scripts import bench_hop
+
+    print("  the mail hop ...", file=sys.stderr, flush=True)
+    try:
+        for what, ours, peer, theirs, bound, unit in bench_hop.figures():
+            yield Figure(what, ours, peer, theirs, bound, unit=unit)
+    except (RuntimeError, OSError, aiosmtplib.SMTPException) as fault:
+        yield Figure("the mail hop", why=f"{type(fault).__name__}: {str(fault)[:200]}")
+
+
 def measure() -> Iterator[Figure]:
     """Every figure in turn; the lab is up in between."""
     from scripts import benchmarks
 
+    yield from hop()
     up_s = timed(lambda: Lab.up(NAME, seed=SEED))
     yield Figure("a lab is up", up_s, bound_s=LAB_UP_S_MAX)
     lab = Lab.find(NAME)
@@ -93,12 +83,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.parse_args(arguments)
+    parser.add_argument("what", nargs="?", choices=("all", "hop"), default="all", help="default: %(default)s")
+    given = parser.parse_args(arguments)
     table = Table(title="one run on this machine")
-    for column in ("what", "ours", "peer", "its time", "peer / ours", "bound"):
+    for column in ("what", "ours", "peer", "the peer's", "peer / ours", "bound"):
         table.add_column(column, overflow="fold")
     try:
-        figures = list(measure())
+        figures = list(hop() if given.what == "hop" else measure())
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_INPUT
