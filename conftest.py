@@ -36,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--soak", action="store_true", help="judge a night: what is tagged @soak, as each domain stands")
     group.addoption("--light", action="store_true", help="with --soak, after sign-off: what can still break by itself")
     group.addoption("--drill", action="store_true", help="in a lab: run what breaks things, and keep the record")
+    group.addoption("--certificate", metavar="FILE", help="the drill certificate that a rehearsal of your own left")
     group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
     group.addoption(

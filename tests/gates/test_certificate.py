@@ -1,0 +1,198 @@
+"""A drill certificate opens what it covers, and nothing once it is void: each test breaks one thing it holds by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import Inconclusive, Verdict
+from fixtures.gates import certificate, drills
+from fixtures.gates.certificate import DAY_S, Certificate, Drill
+from fixtures.gates.dellparts import parts
+from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
+from fixtures.gates.store import StoreError
+from fixtures.migration import VERSION, Migration
+
+KEY = "features/relaying/no_relaying.feature::test_relay[a stranger]"
+AS_IT_RUNS = {
+    POSTFIX: (
+        "mail_version = 3.7.11\nmyhostname = dell.example.net\nsmtp_tls_CAfile = /etc/postfix/ca.pem\n"
+        "smtpd_client_restrictions = check_client_access cidr:/etc/postfix/admit.cidr, reject\n"
+        "smtp_sasl_password_maps = hash:/etc/postfix/relay_login\n"
+        "smtp       inet  n       -       y       -       -       smtpd -o smtpd_etrn_restrictions=reject\n"
+        "smtp/inet/smtpd_etrn_restrictions = reject\n"
+        f"{'a' * 64}  admit.cidr\n{'b' * 64}  main.cf\n{'c' * 64}  relay_login\n{'d' * 64}  ca.pem\n"
+    ),
+    DOVECOT: "2.4.1-4 (7d8c0e5759)\nprotocols = imap lmtp\nquota user {\n  driver = count\n  storage_size = 500M\n}\n",
+}
+
+
+@dataclass
+class Live:
+    """A live migration whose Dell the test tells."""
+
+    migration: Migration
+    dell: dict[str, str]
+
+    def recall(self, tag: str = "A-6") -> Outcome:
+        outcome = describe([tag, "drill"], "phase1", "a name", "a feature", "a.feature", key=KEY)
+        drills.recall(self.migration, outcome, present_digest(self.migration, lambda _: self.dell))
+        return outcome
+
+    def why_not(self, tag: str = "A-6") -> str:
+        with pytest.raises(Inconclusive) as told:
+            self.recall(tag)
+        return str(told.value)
+
+
+@pytest.fixture
+def live(world: object) -> Live:
+    migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
+    settings = migration.settings.model_copy(update={"target": "live"})
+    return Live(Migration(settings, migration.secrets), dict(AS_IT_RUNS))
+
+
+@pytest.fixture
+def made(live: Live) -> Callable[..., Certificate]:
+    """Makes a certificate of that Dell, changed as asked, and keeps it."""
+
+    def make(**changes: object) -> Certificate:
+        told = parts(AS_IT_RUNS)
+        fields = {
+            "made_at": live.migration.clock.now(),
+            "suite": VERSION,
+            "seed": 7,
+            "domains": live.migration.settings.domain_names,
+            "snapshot": "0123456789abcdef",
+            "lab": "Postfix 3.10.13, Dovecot 2.4.1",
+            "worlds": {"today": told, "prepared": told | {"parameter myhostname": "mx.example.net"}},
+            "not_certified": {"A-9": "a milter takes part"},
+            "drills": [
+                Drill(key=KEY, name="A stranger can't relay", ids=("A-6",), world=each, verdict=Verdict.PASS,
+                      evidence="e" * 64)
+                for each in ("today", "prepared")
+            ],
+        }  # fmt: skip
+        found = Certificate.model_validate(fields | changes)
+        certificate.take_in(live.migration.store, found)
+        return found
+
+    return make
+
+
+def test_without_one_a_drill_is_inconclusive(live: Live) -> None:
+    assert "found none. Rehearse your own system: scripts/rehearse --config migration.toml" in live.why_not()
+
+
+def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certificate]) -> None:
+    found = made()
+    outcome = live.recall()
+    assert outcome.name == "A stranger can't relay"
+    assert found.name in outcome.findings[0].evidence[0].asked
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "sentence"),
+    [
+        (POSTFIX, ("= dell.", "= other."), "parameter myhostname: was dell.example.net, is other.example.net"),
+        (POSTFIX, ("inet/smtpd_etrn_restrictions =", "inet/x ="), "override smtp/inet/x: was not set, is reject"),
+        (POSTFIX, ("a" * 64, "0" * 64), f"file admit.cidr: was {'a' * 16}, is {'0' * 16}"),
+        (POSTFIX, ("3.7.11", "3.8.1"), "version of Postfix: was 3.7.11, is 3.8.1"),
+        (DOVECOT, ("500M", "400M"), "Dovecot's quota user: was quota user { driver = count storage_size = 500M }"),
+    ],
+)  # fmt: skip
+def test_one_change_on_dell_voids_it_and_is_named(
+    live: Live, made: Callable[..., Certificate], file: str, change: tuple[str, str], sentence: str
+) -> None:
+    made()
+    assert change[0] in live.dell[file]
+    live.dell[file] = live.dell[file].replace(*change)
+    said = live.why_not()
+    assert "Dell is not as it was drilled (today)" in said
+    assert sentence in said
+
+
+@pytest.mark.parametrize(("before", "after"), [("c" * 64, "1" * 64), ("d" * 64, "2" * 64), ("b" * 64, "3" * 64),
+                                               ("n       -       y", "n       -       n")])  # fmt: skip
+def test_what_is_renewed_or_only_written_otherwise_does_not(
+    live: Live, made: Callable[..., Certificate], before: str, after: str
+) -> None:
+    """A secret, a certificate, main.cf's comments, the chroot column."""
+    made()
+    assert before in live.dell[POSTFIX]
+    live.dell[POSTFIX] = live.dell[POSTFIX].replace(before, after)
+    live.recall()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"made_at": -31 * DAY_S}, "expired: 31.0 days old, at most 30 are allowed"),
+        ({"made_at": DAY_S}, "made 24.0 hours from now: one of the two clocks is off"),
+        ({"suite": "0.0.9"}, "made by mxgate 0.0.9"),
+        ({"domains": ["webmakeprofit.org"]}, "of other domains: webmakeprofit.org; these are fx-trader-life.com, "),
+        ({"drills": []}, "this drill was not run"),
+    ],
+)
+def test_what_it_does_not_hold_for(
+    live: Live, made: Callable[..., Certificate], changes: dict[str, object], sentence: str
+) -> None:
+    if isinstance(since := changes.get("made_at"), float):
+        changes = {"made_at": live.migration.clock.now() + since}
+    made(**changes)
+    assert sentence in live.why_not()
+
+
+def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Callable[..., Certificate]) -> None:
+    made()
+    assert "does not cover this: a milter takes part" in live.why_not("A-9")
+
+
+def test_a_red_drill_is_red(live: Live, made: Callable[..., Certificate]) -> None:
+    red = Drill(key=KEY, name="n", ids=("A-6",), world="today", verdict=Verdict.FAIL, error="it relayed", evidence="e")
+    made(drills=[red])
+    with pytest.raises(drills.FromRecord, match="it relayed") as told:
+        live.recall()
+    assert told.value.verdict is Verdict.FAIL
+
+
+def test_an_older_one_that_holds_serves(live: Live, made: Callable[..., Certificate]) -> None:
+    made()
+    made(drills=[])
+    live.recall()
+
+
+def test_the_file_is_read_as_it_was_written(live: Live, made: Callable[..., Certificate], tmp_path: Path) -> None:
+    file = tmp_path / "certificate.json"
+    found = made()
+    file.write_text(found.text(), encoding="utf-8")
+    assert certificate.read(file) == found
+    certificate.take_in(live.migration.store, certificate.read(file))
+    assert live.migration.store.recorded(certificate.RECORD)[1:] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ('"verdict": "pass"', '"verdict": "n/a"', "was changed or cut since it was made"),
+        ('"form": 1', '"form": 2', "no drill certificate of this version"),
+        ("\n}\n", "", "no drill certificate of this version"),
+    ],
+)
+def test_a_file_that_was_changed_is_refused(
+    made: Callable[..., Certificate], tmp_path: Path, before: str, after: str, sentence: str
+) -> None:
+    file, text = tmp_path / "certificate.json", made().text()
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(StoreError, match=sentence):
+        certificate.read(file)
+    for wrong in ("[]", "\0", json.dumps({"digest": 1})):
+        file.write_text(wrong, encoding="utf-8")
+        with pytest.raises(StoreError, match="no drill certificate"):
+            certificate.read(file)
