@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fixtures.lab.operator import environment
 from fixtures.lab.world import Lab, down
 from tests.lab.conftest import as_operator
 
@@ -24,6 +26,16 @@ def lab() -> Iterator[Lab]:
         yield made
     finally:
         made.down()
+
+
+def test_the_operators_own_secrets_stay_outside(tmp_path: Path) -> None:
+    """Above all a live store, into which a lab would write."""
+    (tmp_path / "operator").mkdir()
+    (tmp_path / "operator/secrets.json").write_text('{"cloudflare_token": "of the lab"}', encoding="ascii")
+    live = {"MXGATE_STORE_URL": "live", "MXGATE_ALARM_URLS_FILE": "live", "CREDENTIALS_DIRECTORY": "live", "LANG": "C"}
+    made = environment(tmp_path, "a-lab", live | {"MXGATE_CLOUDFLARE_TOKEN": "live"})
+    assert "live" not in made.values()
+    assert (made["MXGATE_CLOUDFLARE_TOKEN"], made["LANG"]) == ("of the lab", "C")
 
 
 def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
