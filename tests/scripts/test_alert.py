@@ -12,6 +12,7 @@ from fixtures.evidence import Verdict
 from fixtures.gates import Gate, nights
 from fixtures.gates.progress import Kind, Stage
 from fixtures.migration import Migration, open_migration
+from fixtures.redaction import redact
 from scripts import alert
 from scripts.alarm_paths import Herald, ways
 from tests.gates.conftest import came_out
@@ -185,6 +186,16 @@ def test_nobody_there(
     assert "nobody took it" in said
     for secret in (TOKEN, "s3cret-pass", "s3cret-key"):
         assert secret not in said
+
+
+def test_parts_of_a_url_are_secrets_too(config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library tells a path or a user alone when it complains."""
+    at = f"127.0.0.1:{receiver.port}"
+    monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://me:pass-of-mine@{at}/path-of-mine?key=key-of-mine")
+    monkeypatch.setenv("MXGATE_HEALTHCHECK_URL", f"http://{at}/check-of-mine")
+    assert run(config, "--drill") == 0
+    for secret in ("pass-of-mine", "path-of-mine", "key-of-mine", "check-of-mine"):
+        assert secret not in redact(f"refused: /{secret}")
 
 
 def test_one_way_of_two(
