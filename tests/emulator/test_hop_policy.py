@@ -1,0 +1,158 @@
+"""The block list, addresses that aren't ASCII, and what the forwarder makes of a destination's abilities."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiosmtplib
+import pytest
+from aiosmtpd.smtp import SMTP
+
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
+from fixtures.lab.emulator.hop.blocklist import ZONE
+from fixtures.lab.emulator.state import Rule
+from fixtures.lab.smtp_delivery import BriefCache
+from tests.emulator.hop_support import Destination25, Scene, message, run
+
+
+@pytest.fixture(autouse=True)
+def without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests publish counts at once."""
+    monkeypatch.setattr(BriefCache, "get", lambda *_: None)
+
+
+def test_a_sender_on_the_block_list_is_refused_as_documented(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.names[f"1.0.0.127.{ZONE}", "A"] = ["127.0.0.2"]
+        reply = await stage.send(message())
+        assert reply.startswith("554 127.0.0.1 found on one or more RBLs (abusixip). Refer to https://")
+        assert stage.world.events[-1]["status"] == "rejected"
+        stage.names[f"1.0.0.127.{ZONE}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
+        assert (await stage.send(message())).startswith("250")
+        assert len(stage.destination.taken) == 1
+
+    run(tmp_path, act)
+
+
+async def utf8(stage: Scene, recipient: str, content: bytes, *, asked: bool = True, sender: str = "bob") -> str:
+    """The last reply to CONTENT for RECIPIENT, with or without SMTPUTF8."""
+    client = aiosmtplib.SMTP(
+        hostname="127.0.0.1", port=stage.mx_port, local_hostname=f"client.{SENDER}", start_tls=False, timeout=10
+    )
+    async with client:
+        try:
+            options = ["SMTPUTF8"] if asked else []
+            await client.mail(f"{sender}@{SENDER}", options=options, encoding="utf-8")
+            await client.rcpt(recipient, encoding="utf-8")
+            reply = await client.data(content)
+        except aiosmtplib.SMTPResponseException as error:
+            return f"{error.code} {error.message}"
+    return f"{reply.code} {reply.message}"
+
+
+def test_international_domains_are_served_and_local_parts_are_not(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.zone.name = "xn--piata-pta.example.net"
+        catch_all = {"type": "forward", "value": [f"alice@{DELIVERY}"]}
+        stage.zone.routing.catch_all = Rule([{"type": "all"}], [catch_all])
+        assert (await utf8(stage, "info@pi\u00f1ata.example.net", message())).startswith("250")
+        assert b"for <info@xn--piata-pta.example.net>" in stage.last[2]
+        assert (await utf8(stage, "info@xn--piata-pta.example.net", message(), asked=False)).startswith("250")
+        assert (await utf8(stage, "jos\u00e9@xn--piata-pta.example.net", message())).startswith("553 5.6.7 Intern")
+        assert (await utf8(stage, "info@pi\u00f1ata.example.net", message(), asked=False)).startswith("553 5.6.7 A non")
+
+    run(tmp_path, act)
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_header_in_utf8_reaches_only_a_destination_that_offers_smtputf8(tmp_path: Path, able: bool) -> None:
+    async def act(stage: Scene) -> None:
+        async with _other(stage, enable_SMTPUTF8=able):
+            reply = await utf8(stage, f"alice@{ROUTED}", message("caf\u00e9"))
+            assert reply.startswith("250" if able else "550")
+            assert (len(stage.destination.taken) == 1) is able
+            if not able:
+                assert "5.6.7 it needs SMTPUTF8" in reply
+            assert (await utf8(stage, f"alice@{ROUTED}", message())).startswith("250"), "ASCII alone needs nothing"
+            assert (await stage.send(message(body="caf\u00e9\r\n"))).startswith("250")
+            assert "caf\u00e9\r\n".encode() in stage.last[2]
+
+    run(tmp_path, act)
+
+
+def test_a_sender_in_utf8_is_rewritten_as_it_is(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        async with _other(stage, enable_SMTPUTF8=True):
+            assert (await utf8(stage, f"alice@{ROUTED}", message(), sender="jos\u00e9")).startswith("250")
+            assert stage.last[0].endswith(f"={SENDER}=jos\u00e9@{ROUTED}")
+
+    run(tmp_path, act)
+
+
+def test_a_destination_without_ehlo_is_greeted_with_helo(tmp_path: Path) -> None:
+    class Old(SMTP):
+        async def smtp_EHLO(self, hostname: str) -> None:  # noqa: ARG002, N802
+            await self.push("502 5.5.1 what is that")
+
+    async def act(stage: Scene) -> None:
+        async with _other(stage, Old):
+            assert (await stage.send(message())).startswith("250")
+            assert stage.world.events[-1]["tls"] is False
+
+    run(tmp_path, act)
+
+
+def test_ipv6_comes_first_and_preference_before_it(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.names["mail.example.net", "AAAA"] = ["::1"]
+        async with _other(stage, host="::1"):
+            assert (await stage.send(message())).startswith("250")
+            assert stage.world.events[-1]["upstream"] == "mail.example.net[::1]"
+        assert (await stage.send(message())).startswith("421"), "nobody listens there now"
+        async with _other(stage):
+            assert (await stage.send(message())).startswith("250")
+            assert stage.world.events[-1]["upstream"] == "mail.example.net[127.0.0.1]"
+
+    run(tmp_path, act)
+
+
+def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        reply = await stage.send(b"X-Long: y\r\n" * 30_000)
+        assert reply.startswith("550 5.6.0 The message's header can't be read (RFC 5322): it is longer than 262144")
+
+    run(tmp_path, act)
+
+
+def test_each_recipient_has_its_own_answer(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        stage.zone.routing.rules.append(rule("carol", {"type": "drop"}))
+        both = (f"nobody@{ROUTED}", f"carol@{ROUTED}")
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=stage.mx_port, start_tls=False)
+        client.local_hostname = f"client.{SENDER}"
+        async with client:
+            errors, _ = await client.sendmail(f"bob@{SENDER}", both, message())
+        assert list(errors) == [both[0]]
+        assert [row["status"] for row in stage.world.events] == ["rejected", "dropped"]
+
+    run(tmp_path, act)
+
+
+class _other:  # noqa: N801  used as a context manager
+    """Another server for the destination, on HOST."""
+
+    def __init__(self, stage: Scene, kind: type[SMTP] = SMTP, host: str = "127.0.0.1", **options: Any) -> None:
+        self._stage, self._kind, self._host, self._options = stage, kind, host, options
+
+    async def __aenter__(self) -> Destination25:
+        loop, told = asyncio.get_running_loop(), self._stage.destination
+        self._server = await loop.create_server(
+            lambda: self._kind(told, hostname=DELIVERY, loop=loop, **self._options), self._host, 0
+        )
+        self._stage.hop._forwarder.delivery.port = self._server.sockets[0].getsockname()[1]
+        return told
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
