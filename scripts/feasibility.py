@@ -26,7 +26,7 @@ from fixtures.settings import SettingsError, config_path
 from fixtures.transport import Shell, dell, here, shell
 from scripts.places import parse, ssh
 
-DEADLINE_S = 90.0
+DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
 SAYS = {Verdict.PASS: "GO", Verdict.FAIL: "NO-GO", Verdict.INCONCLUSIVE: "UNKNOWN"}
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 2}
@@ -69,7 +69,7 @@ def _case(options: argparse.Namespace) -> Case:
     host: Shell = here("Dell")
     name, settings = f"dell.{domains[0]}", migration.settings
     if settled:
-        host, name = dell(settings), settings.dell.name
+        host, name = dell(settings).machine, settings.dell.name
         ways = dict.fromkeys(each.transport for each in settings.senders if each.transport)
         outside += tuple(shell(each.host, each) for each in ways if each not in {it.transport for it in outside})
     if options.dell:

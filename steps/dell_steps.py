@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from pytest_bdd import given, then, when
@@ -10,7 +9,7 @@ from pytest_bdd import given, then, when
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes import clients, dns
+from fixtures.probes import clients, dns, public
 from fixtures.probes.session import Conversation
 
 Knocks = tuple[tuple[clients.Client, Conversation], ...]
@@ -36,7 +35,7 @@ def name_leads_to_dell(migration: Migration, expect: Expect, dell_name: str) -> 
     hint = "A proxied record, or one of the tailnet, leads Email Routing nowhere (X4)"
 
     def judge(address: str) -> Finding:
-        if address in own and not _shared(address):
+        if address in own and not public.kind(address):
             return passed(f"{dell_name} {address}", "Dell's own, public", *evidence)
         return failed(f"{dell_name} {address}", f"one of {', '.join(sorted(own))}", address, *evidence, hint=hint)
 
@@ -68,26 +67,11 @@ def port_25_or_word(migration: Migration, expect: Expect, door: Knocks) -> None:
 
 def _addresses(migration: Migration) -> Iterator[Finding]:
     for address in (migration.settings.dell.ipv4, migration.settings.dell.ipv6):
-        if address and _shared(str(address)):
+        if address and (why := public.kind(str(address))):
             hint = "Without a public address of its own Dell can't receive: a fixed address, a relay, or keep EC2"
-            yield failed(f"Dell {address}", "a public address", "private or shared (CGNAT)", hint=hint)
+            yield failed(f"Dell {address}", "a public address", why, hint=hint)
         elif address:
             yield passed(f"Dell {address}", "public")
-
-
-def _shared(address: str) -> bool:
-    """Private, or shared behind a carrier's NAT (RFC 6598). The documentation's ranges stand for public ones."""
-    kinds = (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "fc00::/7",
-    )
-    it = ipaddress.ip_address(address)
-    return any(it.version == net.version and it in net for net in map(ipaddress.ip_network, kinds))
 
 
 def _opened(client: clients.Client, told: Conversation) -> Finding:

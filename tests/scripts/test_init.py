@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,9 @@ def test_what_it_writes_is_what_there_is(lab: Lab, init: Init, tmp_path: Path) -
     assert made.ec2.model_dump(include=wanted) == real.ec2.model_dump(include=wanted)
     assert set(made.ec2.terraform_addresses) == set(real.ec2.terraform_addresses)
     assert made.cloudflare.account_id == real.cloudflare.account_id
-    for line in text.splitlines():
-        assert not line.strip() or "# " in line, f"nothing explains: {line}"
+    lines = text.splitlines()
+    for above, line in pairwise(lines):
+        assert not line.strip() or "# " in line or above.startswith("# "), f"nothing explains: {line}"
     secrets = json.loads((lab.folder / "operator/secrets.json").read_text(encoding="utf-8"))
     assert not [name for name, value in secrets.items() if value in text + said]
     assert "MXGATE_CLOUDFLARE_TOKEN_FILE" in said or "MXGATE_X_FILE" in said

@@ -1,0 +1,87 @@
+"""How addresses and their names are read, and what a host's standing in the Internet comes to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fixtures.draft import draft
+from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
+from fixtures.feasibility import Case, Sight, reach
+from fixtures.probes import public
+from fixtures.probes.public import Standing
+from fixtures.transport import here
+
+PUBLIC = "198.51.100.10"
+NOTHING = Evidence("nothing", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("100.64.0.1", "RFC 6598"), ("100.127.255.255", "RFC 6598"), ("100.128.0.1", ""), ("192.0.0.2", "DS-Lite"),
+        ("192.0.0.8", ""), ("192.168.1.2", "RFC 1918"), ("172.32.0.1", ""), ("fd00::1", "RFC 4193"),
+        ("127.0.0.1", "this machine"), ("2001:db8::1", ""), ("104.30.0.5", ""),
+    ],
+)  # fmt: skip
+def test_kinds_of_addresses(address: str, says: str) -> None:
+    assert (says in public.kind(address)) if says else public.kind(address) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "dynamic"),
+    [
+        ("p1234-ipngn.tokyo.example", False), ("203-0-113-7.dhcp.provider.example", True), ("mail.own.example", False),
+        ("dyn-77.provider.example", True), ("host.pool.provider.example", True), ("1.2.3.4.static.own.example", True),
+        ("dynamo.example", False),
+    ],
+)  # fmt: skip
+def test_names_that_look_dynamic(name: str, dynamic: bool) -> None:
+    """A guess: a fixed address with its digits in its name looks so too, and is asked for, not refused."""
+    assert public.dynamic_name(name) is dynamic
+
+
+def _of(source: str, seen: str = PUBLIC, **known: str) -> Finding:
+    case = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
+    standing = Standing("Dell", (source,), source, False, NOTHING)
+    (finding,) = reach.address(replace(case, **known), Sight(standing, seen))  # type: ignore[arg-type]
+    return finding
+
+
+def test_an_address_of_its_own() -> None:
+    told = _of(PUBLIC)
+    assert (told.verdict, told.found) == (Verdict.PASS, f"{PUBLIC}, borne by itself and seen so outside")
+
+
+def test_behind_a_router_of_its_own() -> None:
+    told = _of("192.168.1.2")
+    assert told.verdict is Verdict.INCONCLUSIVE
+    assert "say --wan ADDRESS" in told.hint
+    assert _of("192.168.1.2", wan=PUBLIC).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("wan", "says"), [("100.72.1.1", "RFC 6598"), ("192.0.0.2", "DS-Lite"), ("10.1.1.1", "RFC 1918")]
+)
+def test_behind_a_router_behind_a_carrier(wan: str, says: str) -> None:
+    told = _of("192.168.1.2", wan=wan)
+    assert told.verdict is Verdict.FAIL
+    assert says in told.found
+
+
+@pytest.mark.parametrize(("source", "says"), [("100.64.9.9", "RFC 6598"), ("192.0.0.2", "DS-Lite")])
+def test_behind_a_carrier(source: str, says: str) -> None:
+    told = _of(source)
+    assert told.verdict is Verdict.FAIL
+    assert says in told.found
+    assert PUBLIC in told.found
+
+
+def test_what_nobody_could_find_out_is_no_yes() -> None:
+    assert _of(PUBLIC, seen="").verdict is Verdict.INCONCLUSIVE
+    case = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
+    (told,) = reach.address(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    assert (told.verdict, told.found) == (Verdict.INCONCLUSIVE, "Dell: can't be reached")
+    (told,) = reach.inbound(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    assert told.verdict is Verdict.INCONCLUSIVE
