@@ -4,6 +4,8 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``zones``: domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all``, ``policy`` (MTA-STS);
 ``destinations``: every destination address of the account;
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf``;
+``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where not all may read it;
+``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
@@ -19,6 +21,7 @@ from typing import Any
 
 from fixtures import transport
 from fixtures.evidence import CouldNotAsk, redact
+from fixtures.gates.present import ELSEWHERE, dell_as_it_runs
 from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare, ec2
@@ -38,6 +41,11 @@ done
 """
 """What not everybody may read (passwords, keys) must not get into the store: of that, only the digest."""
 
+_ELSEWHERE = (
+    ELSEWHERE
+    + 'elsewhere | while read -r f; do echo "$([ -z "$(find "$f" -perm -004)" ] || base64 -w 0 <"$f") $f"; done'
+)
+
 
 def take(migration: Migration, name: str = START) -> str:
     """Record all of it under NAME; returns its digest (16 hex). Raises ``CouldNotAsk``, and then records nothing."""
@@ -52,16 +60,17 @@ def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
 
 def _look(migration: Migration) -> dict[str, Any]:
     settings = migration.settings
-    with ThreadPoolExecutor(len(settings.domains) + 4, "mxgate-snapshot") as pool:
+    with ThreadPoolExecutor(len(settings.domains) + 5, "mxgate-snapshot") as pool:
         zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
         destinations = pool.submit(cloudflare.destinations, migration)
         dell = pool.submit(_postfix, transport.dell(settings))
+        runs = pool.submit(dell_as_it_runs, settings)
         gateway = pool.submit(_postfix, transport.ec2(settings))
         inventory = pool.submit(_inventory, migration)
         return {
             "zones": {domain: told.result() for domain, told in zones.items()},
             "destinations": [asdict(each) for each in destinations.result().destinations],
-            "dell": dell.result(),
+            "dell": {**dell.result(), "runs": runs.result()},
             "ec2": {**gateway.result(), **inventory.result()},
         }
 
@@ -82,7 +91,13 @@ def _postfix(host: transport.Shell) -> dict[str, Any]:
     for line in host.run("sh", "-c", _FILES).stdout.splitlines():
         kind, content, name = line.split(" ", 2)
         told[kind][name] = content
-    return {"files": told["file"], "digests": told["digest"], "postconf": host.run("postconf", "-n").stdout}
+    lines = (line.partition(" ") for line in host.run("bash", "-c", _ELSEWHERE).stdout.splitlines())
+    return {
+        "files": told["file"],
+        "digests": told["digest"],
+        "elsewhere": {path: content for content, _, path in lines},
+        "postconf": host.run("postconf", "-n").stdout,
+    }
 
 
 def _inventory(migration: Migration) -> dict[str, Any]:
