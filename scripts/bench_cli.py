@@ -2,6 +2,7 @@
 
     scripts/bench
     scripts/bench hop       only the emulator's mail hop, half a minute, no lab
+    scripts/bench report    only the report in Chromium, a few seconds, no lab
 
 Makes a lab of its own, named bench, and takes it down in any case. Some three minutes; needs root, like every lab.
 Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
@@ -13,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import aiosmtplib
 from rich.console import Console
@@ -46,11 +48,20 @@ def hop() -> Iterator[Figure]:
         yield Figure("the mail hop", why=f"{type(fault).__name__}: {str(fault)[:200]}")
 
 
+def report() -> Iterator[Figure]:
+    """The report of a large gate, which needs no lab but a browser."""
+    from scripts import bench_report
+
+    yield tried(f"a report of {bench_report.SCENARIOS} scenarios is opened", bench_report.opened)
+    yield replace(tried("and its size", bench_report.size), unit="MB")
+
+
 def measure() -> Iterator[Figure]:
     """Every figure in turn; the lab is up in between."""
     from scripts import benchmarks
 
     yield from hop()
+    yield from report()
     up_s = timed(lambda: Lab.up(NAME, seed=SEED))
     yield Figure("a lab is up", up_s, bound_s=LAB_UP_S_MAX)
     lab = Lab.find(NAME)
@@ -83,13 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("all", "hop"), default="all", help="default: %(default)s")
+    parser.add_argument("what", nargs="?", choices=("all", "hop", "report"), default="all", help="default: %(default)s")
     given = parser.parse_args(arguments)
     table = Table(title="one run on this machine")
     for column in ("what", "ours", "peer", "the peer's", "peer / ours", "bound"):
         table.add_column(column, overflow="fold")
     try:
-        figures = list(hop() if given.what == "hop" else measure())
+        figures = list({"all": measure, "hop": hop, "report": report}[given.what]())
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -1,11 +1,13 @@
 # Sets up what is missing, and says first what that is. To be sourced, with one argument:
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
+#   test  that, and what the project's own tests need: a browser that reads, shows and prints the report
 #   live  the Python environment alone
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-certificates"
+mode=${1:-lab}
 
 refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
 
@@ -34,6 +36,9 @@ missing_packages() {
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || echo iproute2
     command -v nsenter >/dev/null || echo util-linux
     [ -n "$(find_python)" ] || echo python3-venv
+    [ "$mode" = test ] || return 0
+    command -v chromium >/dev/null || echo chromium fonts-noto-cjk
+    command -v pdftotext >/dev/null || echo poppler-utils
 }
 
 set_up_packages() {
@@ -64,5 +69,5 @@ set_up_python() {
 }
 
 export PATH=$PATH:/usr/sbin:/sbin
-if [ "${1:-lab}" = lab ]; then set_up_packages; fi
+if [ "$mode" != live ]; then set_up_packages; fi
 set_up_python

@@ -28,7 +28,7 @@ MARKUP = [
     f"</pre></summary></details><details open ontoggle={RUN}>", f"'\"><input autofocus onfocus={RUN}>",
     f'" onmouseover="{RUN}" autofocus tabindex=1 onfocus="{RUN}', f"<iframe srcdoc='<script>parent.{RUN}</script>'>",
     f"<a href='javascript:{RUN}'>x</a>", "<base href=//evil.example/>", "<link rel=stylesheet href=//evil.example>",
-    "<meta http-equiv=refresh content='0;url=//evil.example/'>", "<style>*{background:url(//evil.example)}</style>",
+    "<meta http-equiv=refresh content='99;url=//evil.example/'>", "<style>*{background:url(//evil.example)}</style>",
     "<form action=//evil.example><button>", "<math><mi//xlink:href='data:x'>", "<b><table><td>",
     "&lt;script&gt;&#60;b&#62;", "{{ 7*7 }}{% raw %}", "\u202e\u0000\x1b]0;x\x07",
 ]  # fmt: skip
@@ -94,6 +94,9 @@ def strange(page: Page) -> set[str]:
     """Elements, attributes and links that are not ours."""
     elements = page.run(ELEMENTS)
     names, attributes = {name for name, *_ in elements}, {each for _, *found in elements for each in found}
+    names |= set(
+        page.run("[...document.body.querySelectorAll('meta, style, :not(svg, svg *) > title')].map(e => e.outerHTML)")
+    )
     links = {
         each for each in page.run("[...document.links].map(e => e.getAttribute('href'))") if re.search("^/|:", each)
     }
