@@ -16,6 +16,7 @@ from scripts.gateway import Call
 START_S_MAX, POLL_S = 300, 2
 PORT_S_MAX, KNOCK_S = 120.0, 2.0
 COMING = {"running", "pending"}
+FIRST = "EC2 first"
 SILENT, ACCEPTS = "silent", "accepts mail"
 
 
@@ -33,7 +34,7 @@ def start(job: Job, state: str) -> Write:
     def read() -> str:
         return ec2.instance(job.migration).state
 
-    return Write("EC2 first", f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
+    return Write(FIRST, f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
 
 
 def open_port(job: Job) -> Write:
@@ -53,7 +54,7 @@ def open_port(job: Job) -> Write:
             time.sleep(0.2)
 
     subject = f"port 25 of {settings.name} ({settings.ipv4})"
-    return Write("EC2 first", subject, SILENT, ACCEPTS, do, partial(reach, job.migration))
+    return Write(FIRST, subject, SILENT, ACCEPTS, do, partial(reach, job.migration))
 
 
 def reach(migration: Migration) -> str:

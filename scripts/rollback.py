@@ -22,7 +22,7 @@ from fixtures.probes import cloudflare, ec2
 from fixtures.probes.account import record
 from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
-from scripts.power import ACCEPTS, COMING, open_port, reach, start
+from scripts.power import ACCEPTS, COMING, FIRST, open_port, reach, start
 from scripts.routing import UNLOCKED, unlock
 from scripts.zone import is_spf, set_rrset, value
 
@@ -33,7 +33,10 @@ def plan(job: Job) -> Iterator[Write]:
     if not (job.options.clean_up or job.options.with_dell):
         yield from first
         return
-    if first:
+    # What a killed run left of TTLs, or disabling of the SPF record, is no reason to stop.
+    stands = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+    away = {each.text for each in stands} & set(job.migration.settings.cloudflare.mx)
+    if away or any(each.group == FIRST for each in first):
         again = f"python -m scripts.rollback --domain {job.domain}"
         raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")
     yield from takeback.plan(job)

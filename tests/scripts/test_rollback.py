@@ -100,6 +100,7 @@ same = before == present(migration)
 assert back(PILOT)["status"] == 0
 told.append(back(PILOT, "--with-dell"))
 migration.clock.advance(migration.settings.bounds.ttl_s + 61)
+assert back(OTHER)["status"] == 0
 told.append(back(OTHER, "--with-dell"))
 print(json.dumps([told[0], told[2], told[3], same]))
 """)
