@@ -31,6 +31,26 @@ Feature: Canaries
       | warning   |
       | no fault  |
 """
+PLAIN = """
+import pytest
+from conftest import TOLD
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError(TOLD)
+
+
+def test_setup(broken): ...
+
+
+def test_plain():
+    raise RuntimeError(TOLD)
+
+
+def test_skipped():
+    pytest.skip(TOLD)
+"""
 CONFTEST = """
 import contextlib
 import logging
@@ -120,6 +140,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("canaries")
     (folder / "features").mkdir()
     (folder / "features" / "canaries.feature").write_text(FEATURE, encoding="utf-8")
+    (folder / "features" / "test_plain.py").write_text(PLAIN, encoding="utf-8")
     (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (folder / "pytest.ini").write_text(
         "[pytest]\nbdd_features_base_dir = features\njunit_logging = all\n", encoding="utf-8"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -62,6 +62,18 @@ def test_runs_that_end_at_once_are_all_there(tmp_path: Path) -> None:
             done.result(60)
     assert len(_listed(tmp_path)) == 8
     assert not list(tmp_path.glob(".*")), "nothing half written is left"
+
+
+def test_who_writes_waits_for_who_writes(tmp_path: Path) -> None:
+    """Else the one that looked first may write last, and a run would be missing."""
+    _leave(tmp_path, 1)
+    before = (tmp_path / index.NAME).stat().st_ino
+    with ThreadPoolExecutor(1) as other:
+        with index._alone(tmp_path):
+            writing = other.submit(index.write, tmp_path)
+            assert not wait([writing], 0.3).done
+        writing.result(10)
+    assert (tmp_path / index.NAME).stat().st_ino != before
 
 
 def test_other_pages_and_broken_ones_are_left_out(tmp_path: Path) -> None:
