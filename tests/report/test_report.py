@@ -192,6 +192,16 @@ def test_the_checklist_ticks_only_what_holds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gone", "said"), [(False, "Once all of it is gone: net $9.53 a month"), (True, "EC2 is gone: net $9.13 a month")]
+)
+def test_the_net_is_what_is_or_what_is_to_come(gone: bool, said: str) -> None:
+    made = replace(sample.report(), gateway_gone=gone)
+    assert said in unescape(render(made))
+    assert "$0.40" in render(made)
+    assert "Not known: AWS said nothing" in render(replace(made, saving=None, no_saving="AWS said nothing"))
+
+
+@pytest.mark.parametrize(
     ("seconds", "said"),
     [(None, "-"), (0.35, "0.35 s"), (41, "41 s"), (725, "12 min 5 s"), (3600, "1 h"), (183600, "2 d 3 h")],
 )
