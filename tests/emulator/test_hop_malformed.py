@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -111,6 +112,7 @@ def test_any_dialogue_is_answered_and_ended(standing: Standing, dialogue: list[b
 
     standing.run(all_gone())
     assert not standing.strays
+    json.dumps(list(standing.stage.world.events), ensure_ascii=False).encode()  # as the management port shows them
 
 
 LINES = st.lists(
@@ -160,6 +162,13 @@ def test_what_is_taken_arrives_once_and_unchanged(
     added, found, rest = taken[-1][2].partition(b"X-Number:")
     assert found + rest == whole + (b"" if whole.endswith(b"\r\n") else b"\r\n")
     assert len(re.findall(rb"^DKIM-Signature:", added, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("what", [b"EHLO a\x00b", b"MAIL FROM:<a\x1b@b>", b"RCPT TO:<\xff@b>", b"EHLO a\rb", b"VRFY \xc3"])
+def test_what_is_no_text_goes_no_further(standing: Standing, what: bytes) -> None:
+    begin = f"EHLO x\r\nMAIL FROM:<bob@{SENDER}>\r\n".encode()
+    answers = standing.run(said_to(standing.stage, [begin, what + b"\r\n"], at_once=False))
+    assert b"\r\n501 5.5.2 Error: control characters or no UTF-8\r\n" in answers
 
 
 def test_the_next_client_is_served_while_many_say_nothing(standing: Standing) -> None:
