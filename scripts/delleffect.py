@@ -81,10 +81,12 @@ def state(shell: Shell, settings: Settings) -> str:
 
 
 def _unread(shell: Shell, *paths: str) -> list[str]:
-    """Files that were changed after Postfix was started, and after we last saw it read them."""
-    found = {each.path: each for each in postfix.files(shell, (*paths, _PID, _SEEN)).files}
-    read = max(found[_PID].modified_at, found[_SEEN].modified_at)
-    return [path for path in paths if not found[path].exists or found[path].changed_at > read]
+    """Files that were changed after we last saw Postfix serve by them.
+
+    That it was started since is not enough: a run that was killed before it looked may have started it.
+    """
+    found = {each.path: each for each in postfix.files(shell, (*paths, _SEEN)).files}
+    return [path for path in paths if not found[path].exists or found[path].changed_at > found[_SEEN].modified_at]
 
 
 def _unopened(shell: Shell, settings: Settings) -> str:
@@ -161,9 +163,10 @@ def _load_again(shell: Shell, *, restart: bool) -> None:
     """Of files that it had run with before. Where a reload ended Postfix it has to be started."""
     try:
         _load(shell, restart=restart)
-        shell.run("postfix", "status", timeout_s=LOAD_S_MAX)
+        await_up(shell)
     except CouldNotAsk:
         _load(shell, restart=True)
+        await_up(shell)
 
 
 def _load_command(shell: Shell) -> str:

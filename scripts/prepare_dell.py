@@ -26,6 +26,7 @@ def plan(job: Job) -> Iterator[Write]:
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
+    sound.require_readable(shell)
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
         yield from dovecot
@@ -48,7 +49,7 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
         raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
     parameters, services = dellplan.parameters(settings), dellplan.services(settings)
     before = postfixtext.parameters(main)
-    sound.require(shell, settings, before)
+    sound.require_certificate(shell, settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
     # master.cf first: it is read at a reload alone, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.

@@ -11,15 +11,18 @@ from scripts.change import Refused
 _READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
 
 
-def require(shell: Shell, settings: Settings, parameters: Mapping[str, str]) -> None:
-    """Refuse to touch a configuration that Postfix can't read, since to load it would end Postfix; or to offer
-    STARTTLS without a certificate, since it would be refused with 454 (X12). PARAMETERS: what main.cf says."""
+def require_readable(shell: Shell) -> None:
+    """Refuse to touch a configuration that Postfix can't read itself: to load it would end Postfix."""
     done = shell.run("sh", "-c", _READABLE, check=False)
     if not done.ok:
         raise Refused(
             f"Dell: Postfix can't read its own configuration: {(done.stderr or done.stdout).strip()[-400:]}. Mend that "
             "by hand first; nothing was changed"
         )
+
+
+def require_certificate(shell: Shell, settings: Settings, parameters: Mapping[str, str]) -> None:
+    """STARTTLS that is offered without a certificate is refused with 454 (X12). PARAMETERS: what main.cf says."""
     file = settings.dell.tls_chain_file
     if file is None:
         if not any(parameters.get(name) for name in ("smtpd_tls_chain_files", "smtpd_tls_cert_file")):

@@ -49,7 +49,8 @@ def plan(job: Job, template: Template, *, with_ec2: bool) -> Iterator[Write]:
     if not change.patch and now == _serving():
         return
     _require_known(shell, repo, change)
-    sound.require(shell, settings, postfixtext.parameters(rendering.running(shell, "main.cf") or ""))
+    sound.require_readable(shell)
+    sound.require_certificate(shell, settings, postfixtext.parameters(rendering.running(shell, "main.cf") or ""))
     if change.patch:
         repo.require_branch()
     if not shell.transport.container or lasting.mount_of(MAIN, lasting.mounts(shell)):
@@ -143,10 +144,10 @@ def _require_planned(
 
 def _require_known(shell: Shell, repo: Repo, change: Change) -> None:
     """Refuse to deploy over a configuration that no template has rendered: somebody's edits would be undone."""
-    for rendered in (change.before, change.after):
-        if not (odd := rendering.unlike(shell, rendered)):
-            return
-    if repo.ours and not (odd := rendering.unlike(shell, repo.rendered_before())):
+    odd = rendering.unlike(shell, change.before)
+    if not odd or not rendering.unlike(shell, change.after):
+        return
+    if repo.ours and not rendering.unlike(shell, repo.rendered_before()):
         return
     raise Refused(
         f"Dell: {', '.join(odd)} is not what {repo.template.repo} renders now: somebody edited it there, or the last "

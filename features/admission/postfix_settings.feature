@@ -19,3 +19,19 @@ Feature: Dell's Postfix runs as planned
     And the files are no newer than what the running server read
     And Postfix finds nothing wrong with its configuration
     And an admitted client is served in the same minute
+
+  @A-1 @T @drill @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Every parameter of the plan is in force in a new container
+    Given the plan's parameters, as corrected
+    And the container of Dell's Postfix was made anew
+    When Postfix is asked for those in force
+    Then each has its planned value
+    And the files are no newer than what the running server read
+    And Postfix finds nothing wrong with its configuration
+    And an admitted client is served in the same minute
+
+  @A-1 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Every parameter of the plan is in force, and the templates say the same
+    Given the templates that own the configuration of Dell's Postfix
+    When what they render is set beside what runs
+    Then no file differs

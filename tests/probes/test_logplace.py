@@ -1,0 +1,53 @@
+"""Lines of a container's output, and the settings that say where a log is."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import logplace, maillog
+from fixtures.schema_dell import Dell
+
+DELL = settings_without_a_lab().dell
+CONTAINER = DELL.transport.model_dump() | {"container": "postfix"}
+SAID = "postfix/smtpd[9]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 554 5.7.1 no; from=<a@b.example> to=<c@d.example>"
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        "2026-11-25T10:33:17.123456789Z Nov 25 10:33:17 mail ",
+        "2026-11-25T10:33:17.12Z Nov  5 10:33:17 mail ",
+        "2026-11-25T19:33:17.123456789+09:00 2026-11-25T10:33:17.1+00:00 mail ",
+        "2026-11-25T10:33:17Z mail ",
+        "2026-11-25T10:33:17.123456789Z ",
+    ],
+)
+def test_a_line_keeps_the_engines_stamp_alone(stamps: str) -> None:
+    log = maillog.parse(logplace.plain(f"{stamps}{SAID}\n"))
+    (reject,) = log.rejects
+    assert int(reject.at) == 1795602797
+    assert (reject.client_address, log.unread) == ("192.0.2.1", 0)
+
+
+def test_other_lines_are_left_alone() -> None:
+    text = "2026-11-25T10:33:17.123456789Z opendkim[4]: postfix is a word\nhello\n"
+    assert logplace.plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"log": "mail.log"}, "expected the path of a file"),
+        ({"log": "journal:-u x"}, "expected the path of a file"),
+        ({"owner": "docker"}, "needs dell.transport.container"),
+        ({"owner": "template"}, "expected both or none"),
+        ({"transport": CONTAINER}, "Postfix is in the container 'postfix'"),
+        ({"transport": CONTAINER | {"prefix": ["sudo", "docker", "exec", "x"]}}, "Expected its name as container"),
+        ({"transport": CONTAINER | {"container": "-it x"}}, "container"),
+    ],
+)
+def test_settings_that_contradict_themselves(keys: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Dell.model_validate(DELL.model_dump() | keys)

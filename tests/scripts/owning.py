@@ -1,0 +1,113 @@
+"""A lab whose Dell has its Postfix in a container, for the tests of who owns its configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fixtures.lab.world import Lab, down
+from tests.conftest import PROJECT, features
+
+FILES = Path("/srv/mail/postfix")
+"""Where Postfix's files lie on Dell itself."""
+COMMAND_S_MAX = 180
+
+
+@dataclass(frozen=True)
+class Owned:
+    """The lab, and what is done in it."""
+
+    lab: Lab
+
+    @property
+    def settings(self) -> Path:
+        return self.lab.folder / "operator/migration.toml"
+
+    @property
+    def repo(self) -> Path:
+        return self.lab.folder / "operator/services/mailserver"
+
+    def dell(self, text: str) -> str:
+        """What bash prints on Dell itself."""
+        done = self.lab.exec("dell", ["bash", "-ec", text])
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def git(self, *argv: str) -> str:
+        who = ("-c", "user.name=Operator", "-c", "user.email=owner@outside.example")
+        done = subprocess.run(["git", "-C", self.repo, *who, *argv], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def operator(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """A command where the operator is."""
+        way = ["-m", "scripts.lab_cli", "shell", "--name", self.lab.name, "operator", "--", *argv]
+        return subprocess.run(
+            [sys.executable, *way], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=COMMAND_S_MAX
+        )
+
+    def script(self, *options: str) -> tuple[int, str]:
+        done = self.operator(sys.executable, "-m", "scripts.prepare_dell", *options)
+        return done.returncode, done.stdout + done.stderr
+
+    def plan(self) -> dict[str, Any]:
+        status, said = self.script("--json")
+        assert status == 3, said
+        return dict(json.loads(said))
+
+    def apply(self, digest: str) -> tuple[int, str]:
+        return self.script("--override", "a test in the lab", "--apply", digest)
+
+    def digests(self) -> str:
+        """Every file of Postfix's on Dell, backups aside, and how often its container was started."""
+        sums = f"find {FILES} -type f ! -name '*.bak-*' -exec sha256sum {{}} + | sort"
+        return self.dell(f"{sums}; podman inspect -f '{{{{.State.StartedAt}}}}' postfix")
+
+    def refused(self, *words: str) -> None:
+        """A plan is refused with these words, and nothing was changed."""
+        before = self.digests()
+        came_to(self.script(), 1, *words)
+        assert self.digests() == before
+
+    def judge(self, keyword: str, *options: str) -> str:
+        """Scenarios of phase2's gate, none that needs a drill's record; or whatever OPTIONS name."""
+        done = features(*(options or ("--gate", "phase2", "-m", "not drill")), "--lab", self.lab.name, "-k", keyword)
+        return done.stdout + done.stderr
+
+    def prepared(self) -> None:
+        """All of it is in force: a second apply writes nothing, the gate's rows hold, also in a new container."""
+        came_to(self.script(), 0, "prepare_dell: nothing to do")
+        said = self.judge("admission")
+        assert "OPEN" in said, said[-5000:]
+        assert "CLOSED" not in said, said[-5000:]
+        said = self.judge("in_a_new_container", "--drill")
+        assert "1 passed" in said, said[-5000:]
+        came_to(self.script(), 0, "prepare_dell: nothing to do")
+
+
+def came_to(got: tuple[int, str], status: int, *words: str) -> None:
+    """A command ended with STATUS, and said all of WORDS."""
+    assert got[0] == status, got[1][-5000:]
+    missing = [word for word in words if word not in got[1]]
+    assert not missing, f"no word of {missing} in:\n{got[1][-5000:]}"
+
+
+@contextmanager
+def owned(kind: str) -> Iterator[Owned]:
+    """A lab with such a Dell, before phase 1."""
+    name = f"tests-{kind}"
+    down(name)
+    lab = Lab.up(name, seed=6, owner_pid=os.getpid(), dell=kind)
+    try:
+        it = Owned(lab)
+        done = it.operator(sys.executable, "-m", "scripts.snapshot")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield it
+    finally:
+        lab.down()

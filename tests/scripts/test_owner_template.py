@@ -1,0 +1,134 @@
+"""Dell's Postfix from templates in git (``dell.owner = "template"``): the patch, its effect, the way back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures import rendering
+from fixtures.settings import load
+from tests.scripts.owning import FILES, Owned, came_to, owned
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+MAIN = "config/postfix/main.cf.tmpl"
+UP = "for _ in {1..100}; do ! podman exec postfix postfix status || exit 0; sleep .1; done; exit 1"
+
+
+@pytest.fixture(scope="module")
+def dell() -> Iterator[Owned]:
+    with owned("template") as made:
+        made.settings.write_text(made.settings.read_text().replace("limit_s = 60", "limit_s = 20"))
+        yield made
+
+
+def committed(dell: Owned, file: str, text: str) -> None:
+    """TEXT is put at the end of a file of the repository's, and committed."""
+    with (dell.repo / file).open("a", encoding="utf-8") as out:
+        out.write(text)
+    dell.git("commit", "-q", "-a", "-m", "a test")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("render.sh", "exit 3\n", ["`sh render.sh` ended with 3"]),
+        ("render.sh", "sleep 600\n", ["`sh render.sh` was not done in 20 s", "was ended"]),
+        ("render.sh", "rm build/postfix/master.cf\n", ["left no build/postfix/master.cf"]),
+        (MAIN, "biff no\n", ["no `name = value`"]),
+        (MAIN, "mynetworks = @MAIL_NAME@\n", ["mynetworks stands twice"]),
+        ("render.sh", "sed -i s/normalize/no/ build/postfix/main.cf\n", ["can't be patched safely"]),
+        (MAIN, "header_checks = pcre:/etc/postfix/own\n", ["main.cf is not what", "renders now"]),
+    ],
+    ids=["fails", "hangs", "leaves one out", "unparsable", "twice", "goes its own way", "not deployed"],
+)  # fmt: skip
+def test_it_is_refused_before_the_first_write(dell: Owned, file: str, text: str, words: list[str]) -> None:
+    head = dell.git("rev-parse", "HEAD")
+    committed(dell, file, text)
+    try:
+        dell.refused(*words)
+        assert dell.git("branch", "--format=%(refname:short)").split() == ["main"]
+        assert not dell.git("status", "--porcelain")
+    finally:
+        dell.git("reset", "-q", "--hard", head.strip())
+
+
+def test_what_nobody_committed_is_refused(dell: Owned) -> None:
+    (dell.repo / "config/postfix/new.cf").write_text("x\n")
+    dell.refused("holds changes that are not committed (?? config/postfix/new.cf)")
+    (dell.repo / "config/postfix/new.cf").unlink()
+    dell.git("checkout", "-q", "--detach")
+    dell.refused("is on no branch")
+    dell.git("checkout", "-q", "main")
+
+
+def test_an_edit_on_dell_that_no_template_knows_is_refused(dell: Owned) -> None:
+    dell.dell(f"echo 'header_checks = pcre:/etc/postfix/own' >>{FILES}/main.cf")
+    dell.refused("Dell: main.cf is not what", "somebody edited it there")
+    dell.dell(f"sed -i '$d' {FILES}/main.cf")
+
+
+def test_the_patch_applies_anywhere_and_renders_as_planned(dell: Owned, tmp_path: Path) -> None:
+    patch = _patch(dell.plan())
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", dell.repo, clone], check=True)
+    subprocess.run(["git", "apply", "--index"], cwd=clone, input=patch.encode(), check=True)
+    changed = subprocess.run(["git", "diff", "--cached", "--name-only"], cwd=clone, check=True, capture_output=True)
+    names = {Path(name).name for name in changed.stdout.decode().split()}
+    tables = {f"mxgate-{each}" for each in ("admit.cidr", "aliases", "guests", "mailboxes")}
+    assert names == {"main.cf.tmpl", "master.cf.tmpl"} | tables
+    assert "@MAIL_NAME@" in (clone / MAIN).read_text()
+    template = load(dell.settings).dell.template
+    assert template
+    rendered = rendering.render(template, clone)
+    assert "mydestination =\n" in rendered["main.cf"]
+    assert "127.0.0.1:10025 inet" in rendered["master.cf"]
+    assert "biff = no\n" in rendered["main.cf"]
+
+
+def test_what_does_not_serve_is_left_and_what_was_is_deployed_again(dell: Owned) -> None:
+    head = dell.git("rev-parse", "HEAD").strip()
+    committed(dell, MAIN, "smtpd_helo_restrictions = reject\n")
+    deployed(dell)
+    before = dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf")
+    came_to(dell.apply(dell.plan()["digest"]), 1, "heard 554", "what was rendered before is deployed again")
+    assert dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf") == before
+    assert dell.git("branch", "--format=%(refname:short)").split() == ["main"]
+    dell.dell(UP)
+    dell.git("reset", "-q", "--hard", head)
+    deployed(dell)
+
+
+def test_a_deployment_that_fails_is_told_with_its_reason(dell: Owned) -> None:
+    head = dell.git("rev-parse", "HEAD").strip()
+    committed(dell, "deploy.sh", "echo no registry >&2\nexit 5\n")
+    words = "`sh deploy.sh` ended with 5", "no registry", "Going back failed too"
+    came_to(dell.apply(dell.plan()["digest"]), 1, *words)
+    assert dell.git("branch", "--show-current").strip() == "main"
+    dell.git("reset", "-q", "--hard", head)
+    deployed(dell)
+
+
+def test_it_is_prepared_judged_and_outlives_its_container(dell: Owned) -> None:
+    came_to(dell.apply(dell.plan()["digest"]), 0)
+    assert dell.git("log", "-1", "--format=%D %an").strip() == "HEAD -> mxgate mxgate"
+    assert not dell.git("status", "--porcelain")
+    dell.prepared()
+    dell.dell(f"sed -i 's/^biff = no/biff = yes/' {FILES}/main.cf")
+    said = dell.judge("the_templates_say_the_same")
+    assert "main.cf: expected as rendered, found another one" in said, said[-5000:]
+    dell.refused("Dell: main.cf is not what")
+
+
+def deployed(dell: Owned) -> None:
+    done = dell.operator("sh", "-c", f"cd {dell.repo} && sh render.sh && sh deploy.sh")
+    assert done.returncode == 0, done.stdout + done.stderr
+    dell.dell(UP)
+
+
+def _patch(plan: dict[str, Any]) -> str:
+    return next(str(each["after"]) for each in plan["writes"] if each["group"] == "the templates")
