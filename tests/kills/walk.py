@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fixtures.dellplan import MAIN, MASTER
 from fixtures.gates.progress import Kind, Stage
 from fixtures.lab import rehearsal
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
@@ -41,6 +42,14 @@ RUNS_MAX = 400
 KILLED = -int(signal.SIGKILL)
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
+TAKEN = """\
+perl -MIO::Socket::INET -e '
+    my $held = IO::Socket::INET->new(LocalAddr => "127.0.0.1:10025", Listen => 5, ReuseAddr => 1) or die;
+    while (my $client = $held->accept) { print $client "421 not Postfix\\r\\n"; close $client }
+' >/dev/null 2>&1 </dev/null &
+echo $! >/run/taken.pid
+"""
+GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 MORE = {"delete_ec2": ("--image",)}
 
@@ -59,6 +68,8 @@ class Walk(Rehearsal):
     folder: Path = Path()
     only: tuple[str, ...] = ()
     """Scripts to which it happens; all, if none is named."""
+    had: set[tuple[str, ...]] = field(default_factory=set)
+    """What it has happened to: with EVERY it does once, for the first domain that gives the script something to do."""
 
     def walk(self, until: str) -> None:
         """All phases as far as the one labelled UNTIL. Raises ``RehearsalFailed``."""
@@ -91,6 +102,16 @@ class Walk(Rehearsal):
         super()._pilot_there_and_back()
         self._run("rollback", self.migration.settings.pilot, "--with-dell")
 
+    def _phase1(self) -> None:
+        """At first Dell can't serve as planned, since its new port is taken: the files go back, whatever is killed."""
+        shell = dell(self.migration.settings)
+        before = shell.run("sha256sum", MAIN, MASTER).stdout
+        shell.run("sh", "-c", TAKEN)
+        self._run("prepare_dell", refused="does not serve as planned")
+        assert shell.run("sha256sum", MAIN, MASTER).stdout == before, "not restored"
+        shell.run("sh", "-c", GIVEN_BACK)
+        super()._phase1()
+
     def _stop(self) -> None:
         """Not before the gateway's queue is empty, as the gate asks (S-4)."""
         ec2(self.migration.settings).run("sh", "-c", EMPTIED, timeout_s=60)
@@ -101,9 +122,11 @@ class Walk(Rehearsal):
         dell(self.migration.settings).run("postqueue", "-f")
         super()._count()
 
-    def _run(self, name: str, domain: str = "", *more: str) -> None:
+    def _run(self, name: str, domain: str = "", *more: str, refused: str = "") -> None:
+        """REFUSED: what it says in the end, if it is to refuse."""
         given = (*(("--domain", domain) if domain else ()), *MORE.get(name, ()), *more)
-        kind = self.kind if not self.only or name in self.only else ""
+        what = (name, *more, *(["restoring"] if refused else []))
+        kind = self.kind if what not in self.had and (not self.only or name in self.only) else ""
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
         told: dict[str, Any] | None = None
         number, killed, runs = self.lots.randint(1, 4), False, 0
@@ -120,13 +143,15 @@ class Walk(Rehearsal):
             if told and not (told["status"] == REFUSED and told["befell"]):
                 break
         hits = Counter(deed for _, deed, _ in befallen(memory))
-        self.points.update({f"{name}: {deed}": many for deed, many in hits.items()})
+        if hits and self.every:
+            self.had.add(what)
+        self.points.update({f"{' '.join(what)}: {deed}": many for deed, many in hits.items()})
         status, said = (int(told["status"]), str(told["said"])) if told else (KILLED, "")
         took_s = time.monotonic() - began
         self.scripts.append(ScriptRun(name, domain, "", status, took_s, 0, said))
         listed = ", ".join(f"{many} {deed}" for deed, many in sorted(hits.items())) or "nothing befell it"
         self.say(f"{name} {domain}: {runs} runs, {took_s:.1f} s; {listed}")
-        if status != 0:
+        if status != (REFUSED if refused else 0) or refused not in said:
             raise RehearsalFailed(f"{name} {domain} ended with {status} in run {runs}, after {hits}:\n{said[-3000:]}")
 
     def _one(self, order: under.Order) -> dict[str, Any] | None:
