@@ -15,6 +15,7 @@ import pytest
 from fixtures import settings
 from fixtures.lab import containers, files, plan, world
 from fixtures.lab.errors import LabError
+from fixtures.lab.estate import Estate
 from fixtures.lab.world import Lab
 
 NAME = "test-lab"
@@ -200,8 +201,8 @@ def test_a_dead_daemon_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that can't start fails ``up`` with its own words, and nothing is left."""
     render = files.render
 
-    def spoilt(folder: Path, host: str, **values: object) -> None:
-        render(folder, host, **values)
+    def spoilt(folder: Path, host: str, estate: Estate, **values: object) -> None:
+        render(folder, host, estate, **values)
         if host == "resolvers":
             (folder / host / "stale.conf").write_text("server:\n  no-such-option: 1\n", encoding="ascii")
 
