@@ -23,7 +23,7 @@ from scripts.dellfiles import restore
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
 _OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
 _PID = "/var/spool/postfix/pid/master.pid"
-_SEEN = "/var/lib/postfix/mxgate.read"
+_SEEN = "/etc/postfix/mxgate.read"
 """Touched once Postfix has read its files by our doing, and serves as it should."""
 EFFECT = "port 25 open at every address; files read"
 

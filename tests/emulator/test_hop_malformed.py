@@ -164,7 +164,9 @@ def test_what_is_taken_arrives_once_and_unchanged(
     assert len(re.findall(rb"^DKIM-Signature:", added, re.MULTILINE)) == 2
 
 
-@pytest.mark.parametrize("what", [b"EHLO a\x00b", b"MAIL FROM:<a\x1b@b>", b"RCPT TO:<\xff@b>", b"EHLO a\rb", b"VRFY \xc3"])
+@pytest.mark.parametrize(
+    "what", [b"EHLO a\x00b", b"MAIL FROM:<a\x1b@b>", b"RCPT TO:<\xff@b>", b"EHLO a\rb", b"VRFY \xc3"]
+)
 def test_what_is_no_text_goes_no_further(standing: Standing, what: bytes) -> None:
     begin = f"EHLO x\r\nMAIL FROM:<bob@{SENDER}>\r\n".encode()
     answers = standing.run(said_to(standing.stage, [begin, what + b"\r\n"], at_once=False))
