@@ -14,14 +14,14 @@ from functools import partial
 from fixtures import dellplan, dovecotplan
 from fixtures.dellplan import MAIN, MASTER
 from fixtures.transport import CommandFailed, Shell, dell, dovecot
-from scripts import dellfiles
+from scripts import delleffect, dellfiles
 from scripts.change import Job, Refused, Write
 from scripts.dellfiles import NO_FILE, fingerprint
 
 LOAD_S_MAX = 60.0
 _SERVES, _UNREAD = "serves by its files", "old files not read yet"
 _PID = "/var/spool/postfix/pid/master.pid"
-_TABLES = (dellplan.ADMITTED, dellplan.GUESTS, dellplan.MAILBOXES, dellplan.ALIASES)
+_TABLES = (dellplan.ADMITTED, dellplan.GUESTS, dellplan.MAILBOXES, dellplan.ALIASES, delleffect.SEEN)
 _DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
 # By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
 _RESTART = """\

@@ -23,7 +23,7 @@ from scripts.dellfiles import restore
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
 _OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
 _PID = "/var/spool/postfix/pid/master.pid"
-_SEEN = "/etc/postfix/mxgate.read"
+SEEN = "/etc/postfix/mxgate.read"
 """Touched once Postfix has read its files by our doing, and serves as it should."""
 EFFECT = "port 25 open at every address; files read"
 
@@ -85,8 +85,8 @@ def _unread(shell: Shell, *paths: str) -> list[str]:
 
     That it was started since is not enough: a run that was killed before it looked may have started it.
     """
-    found = {each.path: each for each in postfix.files(shell, (*paths, _SEEN)).files}
-    return [path for path in paths if not found[path].exists or found[path].changed_at > found[_SEEN].modified_at]
+    found = {each.path: each for each in postfix.files(shell, (*paths, SEEN)).files}
+    return [path for path in paths if not found[path].exists or found[path].changed_at > found[SEEN].modified_at]
 
 
 def _unopened(shell: Shell, settings: Settings) -> str:
@@ -146,7 +146,7 @@ def await_up(shell: Shell) -> None:
 
 def _note_read(shell: Shell) -> None:
     # ``postfix check`` wants everything in there to be Postfix's own.
-    _script(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', _SEEN)
+    _script(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', SEEN)
 
 
 def _load(shell: Shell, *, restart: bool) -> None:

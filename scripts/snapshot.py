@@ -21,30 +21,15 @@ from typing import Any
 
 from fixtures import transport
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.gates.present import ELSEWHERE, dell_as_it_runs
+from fixtures.gates.present import dell_as_it_runs
 from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare, ec2
 from fixtures.settings import SettingsError
-from scripts import mta_sts
+from scripts import mta_sts, postfixfiles
 from scripts.change import BAD_INPUT, DONE, REFUSED
 
 START = "start"
-_FILES = """\
-cd "$(postconf -h config_directory)" || exit
-for file in *; do
-  [ -f "$file" ] || continue
-  case "$file" in *.db | *.lmdb | *.bak-*) continue ;; esac
-  [ -z "$(find "$file" -perm -004)" ] && echo "digest $(sha256sum <"$file" | cut -d ' ' -f 1) $file" && continue
-  echo "file $(base64 -w 0 <"$file") $file"
-done
-"""
-"""What not everybody may read (passwords, keys) must not get into the store: of that, only the digest."""
-
-_ELSEWHERE = (
-    ELSEWHERE
-    + 'elsewhere | while read -r f; do echo "$([ -z "$(find "$f" -perm -004)" ] || base64 -w 0 <"$f") $f"; done'
-)
 
 
 def take(migration: Migration, name: str = START) -> str:
@@ -63,9 +48,9 @@ def _look(migration: Migration) -> dict[str, Any]:
     with ThreadPoolExecutor(len(settings.domains) + 5, "mxgate-snapshot") as pool:
         zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
         destinations = pool.submit(cloudflare.destinations, migration)
-        dell = pool.submit(_postfix, transport.dell(settings))
+        dell = pool.submit(postfixfiles.taken, transport.dell(settings))
         runs = pool.submit(dell_as_it_runs, settings)
-        gateway = pool.submit(_postfix, transport.ec2(settings))
+        gateway = pool.submit(postfixfiles.taken, transport.ec2(settings))
         inventory = pool.submit(_inventory, migration)
         return {
             "zones": {domain: told.result() for domain, told in zones.items()},
@@ -83,20 +68,6 @@ def _zone(migration: Migration, domain: str) -> dict[str, Any]:
         "rules": whole["rules"],
         "catch_all": whole["catch_all"],
         "policy": mta_sts.taken(migration, domain),
-    }
-
-
-def _postfix(host: transport.Shell) -> dict[str, Any]:
-    told: dict[str, dict[str, str]] = {"file": {}, "digest": {}}
-    for line in host.run("sh", "-c", _FILES).stdout.splitlines():
-        kind, content, name = line.split(" ", 2)
-        told[kind][name] = content
-    lines = (line.partition(" ") for line in host.run("bash", "-c", _ELSEWHERE).stdout.splitlines())
-    return {
-        "files": told["file"],
-        "digests": told["digest"],
-        "elsewhere": {path: content for content, _, path in lines},
-        "postconf": host.run("postconf", "-n").stdout,
     }
 
 
