@@ -25,7 +25,7 @@ _ELSEWHERE = (
 
 
 def taken(host: Shell) -> dict[str, Any]:
-    """``files``, ``digests``, ``elsewhere`` and ``postconf`` of a host, as ``snapshot`` describes them. ``CouldNotAsk``."""
+    """A host's ``files``, ``digests``, ``elsewhere`` and ``postconf``, as ``snapshot`` tells them. ``CouldNotAsk``."""
     told: dict[str, dict[str, str]] = {"file": {}, "digest": {}}
     for line in host.run("sh", "-c", _FILES).stdout.splitlines():
         kind, content, name = line.split(" ", 2)
