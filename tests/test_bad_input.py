@@ -81,7 +81,7 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
         (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "README.md"]),
         (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
         (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
-        (["--rehearse", "--gate", "phase1"], ["leave out --gate and --config"]),
+        (["--rehearse", "--gate", "phase1"], ["leave out --gate, --drill, --soak and --config"]),
         (["--gate", "phase1", "--lab", "none-of-these"], ["no lab named", "scripts/lab up --name none-of-these"]),
     ],
 )
