@@ -58,14 +58,14 @@ def same(killed: dict[str, Any], undisturbed: dict[str, Any]) -> None:
         assert not differs, f"after {label}: {differs}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("--all-kills", default=False):
         pytest.skip("asked for with --all-kills")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(whole: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:  # noqa: ARG001 - skips
     return Begun(tmp_path_factory.mktemp("kills"), "plain").ended(ALL_S_MAX)
 
 
