@@ -81,6 +81,14 @@ def _names_once(found: list[Scenario]) -> Iterator[str]:
             yield f"{_at(s)}: {s.name!r} is there twice; pytest-bdd collects the last one only"
 
 
+def _names_apart(found: list[Scenario]) -> Iterator[str]:
+    names = [(make_python_name(s.name), s) for s in found]
+    for name, s in names:
+        longer = [other.name for each, other in names if each.startswith(f"{name}_")]
+        if longer:
+            yield f"{_at(s)}: {s.name!r} begins {longer[0]!r} too; -k would select both"
+
+
 def _well_formed(found: list[Scenario]) -> Iterator[str]:
     for s in found:
         kinds = [kind for kind, _ in _kinds(s.steps, {})]
@@ -118,7 +126,9 @@ def _as_the_catalogue_says(found: list[Scenario]) -> Iterator[str]:
             yield f"{_at(s)}: {' '.join(s.ids)} is not judged by @{' @'.join(sorted(more_kinds))}, but by @{by}"
 
 
-CHECKS: list[Callable[[list[Scenario]], Iterator[str]]] = [_names_once, _well_formed, _tags, _as_the_catalogue_says]
+CHECKS: list[Callable[[list[Scenario]], Iterator[str]]] = [
+    _names_once, _names_apart, _well_formed, _tags, _as_the_catalogue_says
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.strip("_"))
@@ -211,7 +221,7 @@ Feature: What these tests must see
       Then well
       Given late
   @at_signoff @recorded @S-1
-  Scenario Outline: where it need not hold
+  Scenario Outline: twice where it need not hold
     Then <it>
     Examples:
       | it |
@@ -226,9 +236,10 @@ def test_these_tests_see_what_they_are_for(tmp_path: Path) -> None:
         "3: has no Then", "7: 'twice' is there twice", "7: 2 Whens", "13: 'Twice' is there twice", "13: expected Given",
         "13: @X99: no gate", "13: no gate; expected", "13: expected one of", "13: I-1 is not judged by @drill",
         "17: an outline without", "17: S-1 need not hold at signoff", "17: S-1 is not judged by @recorded",
+        "7: 'twice' begins 'twice where it need not hold' too",
     ):  # fmt: skip
         assert [f for f in seen if expected in f], (expected, seen)
-    assert len(seen) == 12, seen
+    assert len(seen) == 14, seen
 
 
 WORDS = """\

@@ -3,7 +3,7 @@ Feature: Dell's Postfix runs as planned
   A file edited after the last reload, or a service that overrides a parameter, is found here.
 
   @A-1 @T @X1 @X3 @X11 @X13 @X14 @X15 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Every parameter of the plan is in force
+  Scenario: The running server has every parameter of the plan
     Given the plan's parameters, as corrected
     When Postfix is asked for those in force
     Then each has its planned value
@@ -31,7 +31,7 @@ Feature: Dell's Postfix runs as planned
     And an admitted client is served in the same minute
 
   @A-1 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Every parameter of the plan is in force, and the templates say the same
+  Scenario: The templates say the same as what runs
     Given the templates that own the configuration of Dell's Postfix
     When what they render is set beside what runs
     Then no file differs

@@ -1,4 +1,4 @@
-"""SIGKILL of a rehearsal in its middle, and of the warden too: the next ``down`` removes every trace."""
+"""SIGKILL of a rehearsal while its drills run, and of the warden too: the next ``down`` removes every trace."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.gates.progress import WORLDS
 from fixtures.lab import containers, world
 from tests.conftest import PROJECT, python
 from tests.lab.test_lab import machine, until
 
 NAME = "rehearsal"
-RUNNING_S_MAX = 60.0
+LABS = (NAME, *(f"{NAME}-{each}" for each in WORLDS))
+"""The rehearsal's own and those of its drills, which their own wardens take down."""
+RUNNING_S_MAX = 180.0
+GONE_S_MAX = 60.0
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 
 
@@ -36,17 +40,18 @@ def namespaces() -> set[str]:
     return found
 
 
-def traces(lab: dict[str, dict[str, int]]) -> Iterator[str]:
-    """What is left of a lab: its containers, folder, namespaces, mounts, processes."""
-    yield from containers.names(NAME)
-    if (world.RUN / NAME).exists():
-        yield str(world.RUN / NAME)
-    yield from {str(each) for each in lab["namespaces"].values()} & namespaces()
-    yield from (line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if f"/{NAME}/" in line)
+def traces(labs: list[dict[str, dict[str, int]]]) -> Iterator[str]:
+    """What is left of them: containers, folders, namespaces, mounts, processes."""
+    for name in LABS:
+        yield from containers.names(name)
+        yield from (str(path) for path in [world.RUN / name] if path.exists())
+    yield from {str(each) for lab in labs for each in lab["namespaces"].values()} & namespaces()
+    yield from (line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if f"/{NAME}" in line)
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             told = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if f"mxgate/{NAME}" in told or f"fixtures.lab.warden {NAME}" in told or f"mxgate-{NAME}-" in told:
+            ours = (f"mxgate/{NAME}", f"fixtures.lab.warden {NAME}", f"mxgate-{NAME}-", "fixtures.lab.drills")
+            if any(each in told for each in ours):
                 yield told
 
 
@@ -56,22 +61,23 @@ def test_a_killed_rehearsal_leaves_nothing() -> None:
     before = machine(), etc()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
     command = [sys.executable, "-m", "pytest", "features/", "--rehearse", "--seed", "1", "-q"]
-    folder = world.RUN / NAME
     with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL) as pytest_:
-        until(lambda: b"prepare_dell" in store(folder), "phase 1 is behind it", RUNNING_S_MAX)
-        lab = json.loads((folder / "lab.json").read_text(encoding="utf-8"))
-        warden = int((folder / "warden").read_text(encoding="ascii").split()[0])
+        until(
+            lambda: all(b"prepare_dell" in store(name) for name in LABS[2:]), "its drills prepare Dell", RUNNING_S_MAX
+        )
+        labs = [json.loads((world.RUN / name / "lab.json").read_text(encoding="utf-8")) for name in LABS]
+        warden = int((world.RUN / NAME / "warden").read_text(encoding="ascii").split()[0])
         os.kill(warden, signal.SIGKILL)
         pytest_.kill()
-    assert len(list(traces(lab))) > len(lab["pids"])
+    assert len(list(traces(labs))) > len(labs[0]["pids"])
 
     done = python("scripts.lab_cli", "down", "--name", NAME)
     assert done.stdout == f"lab {NAME!r} is gone\n", done.stderr
-    until(lambda: not list(traces(lab)), "no trace of the lab is left")
+    until(lambda: not list(traces(labs)), "no trace of any lab is left", GONE_S_MAX)
     assert (machine(), etc()) == before
 
 
-def store(folder: Path) -> bytes:
+def store(name: str) -> bytes:
     with suppress(OSError):
-        return (folder / "operator/store.sqlite-wal").read_bytes()
+        return (world.RUN / name / "operator/store.sqlite-wal").read_bytes()
     return b""

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fixtures.lab.faults import named, planted
 from fixtures.lab.world import Lab, down
 from tests.conftest import PROJECT, features
+from tests.faults.conftest import keyword
 
 FILES = Path("/srv/mail/postfix")
 """Where Postfix's files lie on Dell itself."""
@@ -79,6 +81,15 @@ class Owned:
         """Scenarios of phase2's gate, none that needs a drill's record; or whatever OPTIONS name."""
         done = features(*(options or ("--gate", "phase2", "-m", "not drill")), "--lab", self.lab.name, "-k", keyword)
         return done.stdout + done.stderr
+
+    def turns_red(self, identifier: str) -> None:
+        """That fault of the catalogue closes the gate, and says why."""
+        fault = named(identifier)
+        with planted(self.lab, fault):
+            said = self.judge(keyword(fault.scenario), *(["--drill"] if "new container" in fault.scenario else []))
+            assert "CLOSED" in said, said[-5000:]
+            missing = [words for words in fault.says if words not in said]
+            assert not missing, f"no word of {missing} in:\n{said[-5000:]}"
 
     def prepared(self) -> None:
         """All of it is in force: a second apply writes nothing, the gate's rows hold, also in a new container."""

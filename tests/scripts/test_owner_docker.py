@@ -147,6 +147,4 @@ def test_it_is_prepared_judged_and_outlives_its_container(dell: Owned) -> None:
     assert plan["writes"][-1]["subject"] == "Postfix on Dell"
     came_to(dell.apply(plan["digest"]), 0)
     dell.prepared()
-    dell.dell(f"sed -i 's/^recipient_delimiter = .*/recipient_delimiter = -/' {FILES}/main.cf")
-    said = dell.judge("in_a_new_container", "--drill")
-    assert "recipient_delimiter: expected +, found -" in said, said[-5000:]
+    dell.turns_red("a parameter that a new container would read was changed")

@@ -118,9 +118,8 @@ def test_it_is_prepared_judged_and_outlives_its_container(dell: Owned) -> None:
     assert dell.git("log", "-1", "--format=%D %an").strip() == "HEAD -> mxgate mxgate"
     assert not dell.git("status", "--porcelain")
     dell.prepared()
+    dell.turns_red("somebody edited what the templates own")
     dell.dell(f"sed -i 's/^biff = no/biff = yes/' {FILES}/main.cf")
-    said = dell.judge("the_templates_say_the_same")
-    assert "main.cf: expected as rendered, found another one" in said, said[-5000:]
     dell.refused("Dell: main.cf is not what")
 
 
