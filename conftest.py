@@ -43,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask"
     )
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
+    group.addoption(
+        "--knobs",
+        metavar="KNOBS",
+        help="rehearsal: what Cloudflare does where nobody knows: 'drawn' (by the seed), or the emulator's options, "
+        "such as --knobs='--enabling=refuses --settle-s=60' (python -m fixtures.lab.emulator --help)",
+    )
     group.addoption("--report", metavar="FILE", help="the report (default: reports/<gate>-<time>.html)")
 
 
