@@ -83,6 +83,34 @@ tell(balance(migration, "old-path"))
 
 
 @pytest.mark.usefixtures("lab")
+def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
+    """Dell has taken a message, and EC2 does not hear of it: it sends it anew. No sender's log knows."""
+    told = as_operator("""
+from fixtures.transport import ec2
+
+def run(shell, text):
+    shell.run("sh", "-c", text)
+
+deaf = "postconf -e smtp_data_done_timeout=1s minimal_backoff_time=2s queue_run_delay=2s; postfix reload"
+slow = "postconf -e 'smtpd_end_of_data_restrictions=sleep 2'; postfix reload"
+run(ec2(migration.settings), f"cp /etc/postfix/main.cf /run/kept; {deaf}")
+run(dell(migration.settings), f"cp /etc/postfix/main.cf /run/kept; {slow}")
+time.sleep(1)
+with Traffic(migration, "copies", 4, domains=("webmakeprofit.org",)):
+    time.sleep(1)
+settle(migration, "copies", 20)
+for shell in (dell(migration.settings), ec2(migration.settings)):
+    run(shell, "cp /run/kept /etc/postfix/main.cf; postfix reload; postqueue -f")
+until = time.monotonic() + 20
+while not (found := settle(migration, "copies", 20)).explained_copies and time.monotonic() < until:
+    time.sleep(0.2)
+tell(found)
+""")
+    assert told["copies"] > 0
+    assert told["whole"]
+
+
+@pytest.mark.usefixtures("lab")
 def test_a_bounce_is_a_loss_and_says_why() -> None:
     """Dell takes mail for a mailbox that is no more, and finds out too late (X6): its DSN is the only trace."""
     told = as_operator("""
