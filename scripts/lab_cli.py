@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
-    lab = Lab.up(options.name, seed, options.knobs, dell=options.dell)
+    lab = Lab.up(options.name, seed, options.knobs, dell=options.dell, domains=options.domains)
     print(f"lab {lab.name!r} is up after {time.monotonic() - begun:.1f} s, seed {lab.seed}, {lab.folder}")
     if options.at:
         from fixtures.lab.stand import stand_at

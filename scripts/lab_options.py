@@ -48,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     up.add_argument(
+        "--domains",
+        type=int,
+        choices=range(3, 31),
+        default=3,
+        metavar="N",
+        help="how many domains the operator has, to 30, which have 200 addresses (default: %(default)s)",
+    )
+    up.add_argument(
         "knobs",
         nargs="*",
         metavar="-- KNOB",

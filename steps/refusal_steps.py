@@ -47,9 +47,9 @@ def detailed_as_decided(migration: Migration, expect: Expect, offers: Offers) ->
     expect("Mail to user+detail goes where the settings say", _as_decided(offers, taken, hint))
 
 
-@then("Cloudflare rejects each message permanently in session")
-def unproven_refused(expect: Expect, offers: Offers) -> None:
-    expect("What nobody vouches for is refused visibly", map(_unproven, offers))
+@then("each message is rejected permanently in session, or arrives")
+def unproven_not_dropped(expect: Expect, offers: Offers) -> None:
+    expect("What nobody vouches for is not dropped in silence", map(_unproven, offers))
 
 
 def _as_decided(offers: Offers, taken: Callable[[str], bool], hint: str = "") -> Iterator[Finding]:
@@ -67,10 +67,14 @@ def _as_decided(offers: Offers, taken: Callable[[str], bool], hint: str = "") ->
 
 
 def _unproven(each: Offered) -> Finding:
-    told, domain, expected = each.told, each.domain, "refused in session, for good"
+    told, domain, expected = each.told, each.domain, "refused in session, for good, or in its mailbox"
     member, found = f"{each.recipient} at {each.host}", f"{told.code} {told.text}"
+    if each.became and each.became.copies:
+        where = f"taken, and in {each.became.sent.address.mailbox} after {each.became.latency_s:.1f} s"
+        return passed(member, where, told.evidence, expected=expected, domain=domain)
     if told.queued:
-        return failed(member, expected, f"taken: {told.queued}", told.evidence, domain=domain)
+        said = f"taken: {told.queued}, and in no mailbox"
+        return failed(member, expected, said, told.evidence, domain=domain)
     if not 500 <= told.code < 600:
         return unknown(member, expected, found, told.evidence, domain=domain)
     # Another reason for refusing this message proves nothing of the one that is meant.
