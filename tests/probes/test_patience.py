@@ -1,0 +1,38 @@
+"""Cloudflare's limit on requests is waited out, once for all that run into it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fixtures.probes.patience import WAIT_S_MAX, Patient
+from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
+
+__all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures
+LIMIT, BLOCK_S = 10, 300
+
+
+def asked(emulator: Running, times: int) -> list[int]:
+    """The status of so many requests, four at once."""
+    url, headers = f"{emulator.url}/client/v4/zones", {"Authorization": "Bearer all"}
+    with Patient(emulator.world.clock, verify=emulator.tls) as api, ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda _: api.get(url, headers=headers).status_code, range(times)))
+
+
+def test_the_limit_is_waited_out_once(emulator: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    emulator.management.post("/knobs", json={"rate_limit": LIMIT})
+    clock = emulator.world.clock
+    began = clock.now()
+    assert asked(emulator, LIMIT + 5) == [200] * (LIMIT + 5)
+    assert BLOCK_S - 5 < clock.now() - began < BLOCK_S + 10
+    assert "no more requests for 30" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("after_s", [0, int(WAIT_S_MAX) + 1])
+def test_no_time_or_too_long_a_time_is_told_to_the_caller(emulator: Running, after_s: int) -> None:
+    fault = {"path": "/zones", "status": 429, "retry_after_s": after_s, "times": 1}
+    assert emulator.management.post("/faults", json=fault).is_success
+    began = emulator.world.clock.now()
+    assert asked(emulator, 1) == [429]
+    assert emulator.world.clock.now() - began < 30
