@@ -42,7 +42,7 @@ def questions(lab: Lab) -> Measured:
     pairs = [(servers[n % len(servers)], names[n % len(names)]) for n in range(QUESTIONS)]
     batch = "".join(f"@{server.address} {name} MX +tries=1\n" for server, name in pairs)
     (lab.folder / "operator/questions").write_text(batch, encoding="ascii")
-    theirs = _peer(lab, "operator", "dig -f /lab/questions")
+    theirs = peer(lab, "operator", "dig -f /lab/questions")
     begun = time.perf_counter()
     answers = run(gather(dns.aask(server, name, "MX") for server, name in pairs))
     took = time.perf_counter() - begun
@@ -57,7 +57,7 @@ def clients(lab: Lab) -> Measured:
     target, recipient = str(migration.settings.ec2.ipv4), next(migration.settings.addresses()).address
     sources = [f"192.0.2.{n}" for n in range(1, CLIENTS + 1)]
     swaks = f"swaks --server {target} --local-interface {{}} --quit-after RCPT --from probe@four.example"
-    theirs = _peer(
+    theirs = peer(
         lab, "world", f"echo {' '.join(sources)} | xargs -n1 | xargs -P{AT_ONCE} -I{{}} {swaks} --to {recipient}"
     )
     via = player(migration, "stranger")
@@ -74,7 +74,7 @@ def log(lab: Lab) -> Measured:
     """Read a synthetic Postfix log, beside pflogsumm."""
     text = "".join(_message(number) for number in range(MESSAGES))
     (lab.folder / "world/bench.log").write_text(text, encoding="ascii")
-    theirs = _peer(lab, "world", "pflogsumm /lab/bench.log")
+    theirs = peer(lab, "world", "pflogsumm /lab/bench.log")
     begun = time.perf_counter()
     read = maillog.parse(text)
     took = time.perf_counter() - begun
@@ -88,7 +88,7 @@ def sending(lab: Lab) -> Measured:
     migration = open_migration()
     there = migration.settings.outside_mailbox
     sender, sink = migration.settings.senders[0], there.relay_sink if there else ""
-    theirs = _peer(
+    theirs = peer(
         lab, "operator", f"smtp-source -d -s 10 -m {SENT} -l 600 -f {sender.address} -t {sink} {sender.host}:25"
     )
     letters = [Letter(sender.address, (sink,), "bench").write() for _ in range(SENT)]
@@ -114,7 +114,8 @@ def arrival(bound_s: float) -> Measured:
     return statistics.median(copy.seen_at - copy.kept.saved_at for copy in copies), "", None, bound_s
 
 
-def _peer(lab: Lab, host: str, command: str) -> float:
+def peer(lab: Lab, host: str, command: str) -> float:
+    """How long COMMAND takes on HOST, in seconds. ``RuntimeError`` if it fails."""
     begun = time.perf_counter()
     done = lab.exec(host, ["sh", "-c", f"{command} >/dev/null"], timeout_s=PEER_S_MAX)
     if done.returncode:
