@@ -110,7 +110,7 @@ def emulator(authority: trustme.CA, certificate: Path, signing_key: SigningKey, 
     world = new_world(Clock(tmp_path / "clock"))
     zone = world.zones["1" * 32]
     databases = tuple(ZoneDatabase(tmp_path / f"ns{number}.sqlite") for number in (1, 2))
-    context = Context(world, signing_key, Publisher(databases, world.knobs, world.seed))
+    context = Context(world, signing_key, Publisher(databases, world.knobs, world.seed, world.clock))
     context.publisher.publish(zone)
     with _served(context, certificate) as (api, side):
         tls = ssl.create_default_context()

@@ -32,6 +32,10 @@ Jan  1 00:00:09 mail postfix/qmgr[3]: 56296A813C: removed
 Jan  1 00:00:10 mail postfix/submission/smtpd[5]: 56296A813C: client=unknown[172.20.0.9], sasl_method=PLAIN, \
 sasl_username=alice@own.example
 Jan  1 00:00:10 mail postfix/cleanup[2]: 56296A813C: message-id=<two@own.example>
+Jan  1 00:00:10 mail postfix/smtp[7]: 56296A813C: host r1.example[192.0.2.1] said: 421 4.3.0 Again, please (in reply \
+to end of DATA command)
+Jan  1 00:00:10 mail postfix/smtp[7]: 56296A813C: lost connection with r2.example[2001:db8::2] while sending end of \
+data -- message may be sent more than once
 Jan  1 00:00:11 mail postfix/smtpd[6]: NOQUEUE: reject: RCPT from unknown[2001:db8::7]: 554 5.7.1 <x@y.example>: \
 Client host rejected: Access denied; from=<> to=<x@y.example> proto=ESMTP helo=<[IPv6:2001:db8::7]>
 2027-01-01T09:00:12.250000+09:00 mail postfix/smtpd[6]: warning: hostname x does not resolve
@@ -58,6 +62,10 @@ def test_a_log_is_understood() -> None:
     assert (two.queue_id, two.message_id, two.sasl_user, two.sender) == (
         one.queue_id, "<two@own.example>", "alice@own.example", None,
     )  # fmt: skip
+    assert [(each.status, each.relay) for each in two.put_off] == [
+        ("deferred", "r1.example[192.0.2.1]"), ("deferred", "r2.example[2001:db8::2]"),
+    ]  # fmt: skip
+    assert not one.put_off
     assert (three.sender, three.client_address) == ("", "")
     assert log.clients_of(["<one@four.example>", "<none@x>"]) == {"<one@four.example>": ("104.30.8.99",)}
 
