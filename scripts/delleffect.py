@@ -124,6 +124,8 @@ def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, resta
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
     _note_read(shell)
+    # What came while a server was being restarted would wait for minutes (minimal_backoff_time).
+    shell.run("postqueue", "-f", check=False)
 
 
 def read_and_serving(shell: Shell, settings: Settings) -> None:

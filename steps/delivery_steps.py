@@ -45,7 +45,9 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
     bound = migration.settings.bounds.arrival_s
     for each in deliveries:
         sent, address = each.sent, each.sent.address
-        expected = f"in the mailbox {address.mailbox} within {bound:.0f} s, body as sent, one copy"
+        expected = (
+            f"in the mailbox {address.mailbox} within {bound:.0f} s, body as sent, one copy (two only after a 4xx)"
+        )
         evidence = (sent.conversation.evidence, each.search.evidence, *_headers(each))
         member = f"{sent.kind + ': ' if sent.kind else ''}{address.address} from {sent.sender}"
         domain = "" if sent.kind else address.domain  # a kind of mail goes to one address for all of them
@@ -64,9 +66,19 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
         elif each.latency_s > bound:
             yield failed(member, expected, f"arrived after {each.latency_s:.0f} s", *evidence, domain=domain)
         elif len(each.copies) > 1:
-            yield failed(member, expected, f"{len(each.copies)} copies", *evidence, domain=domain)
+            yield _repeated(each, member, expected, evidence, domain)
         else:
             yield passed(member, f"arrived after {each.latency_s:.1f} s", *evidence, expected=expected, domain=domain)
+
+
+def _repeated(each: Delivery, member: str, expected: str, evidence: tuple[Evidence, ...], domain: str) -> Finding:
+    """Of several copies: whether a server had reason to send it again."""
+    put_off, trail = (each.fate.put_off, each.fate.evidence) if each.fate else ("", ())
+    if not put_off:
+        said = f"{len(each.copies)} copies, and no 4xx in its trail"
+        return failed(member, expected, said, *trail, *evidence, domain=domain)
+    said = f"{len(each.copies)} copies, sent again after {put_off}"
+    return passed(member, said, *trail, *evidence, expected=expected, domain=domain)
 
 
 def _came_by(path: str, deliveries: Iterable[Delivery]) -> Iterator[Finding]:
