@@ -5,15 +5,13 @@
     scripts/bench report    only the report in Chromium, a few seconds, no lab
     scripts/bench estate    only a gate over 30 domains with 200 addresses, some two minutes
 
-Makes labs of its own, bench and bench-30, and takes them down in any case. Some five minutes; needs root, like every
-lab.
+Makes labs of its own and takes them down in any case. Some five minutes; needs root, like every lab.
 Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +25,7 @@ from rich.table import Table
 
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import Lab, down
-from scripts.bench_figure import Figure
+from scripts.bench_figure import Figure, tried
 
 NAME, SEED = "bench", 1
 DONE, SLOW, BAD_INPUT = 0, 1, 2
@@ -67,8 +65,7 @@ def measure() -> Iterator[Figure]:
 
     yield from hop()
     yield from report()
-    up_s = timed(lambda: Lab.up(NAME, seed=SEED))
-    yield Figure("a lab is up", up_s, bound_s=LAB_UP_S_MAX)
+    yield Figure("a lab is up", timed(lambda: Lab.up(NAME, seed=SEED)), bound_s=LAB_UP_S_MAX)
     lab = Lab.find(NAME)
     try:
         yield tried("a gate, against a standing lab", lambda: benchmarks.gate(lab, GATE_S_MAX))
@@ -87,38 +84,10 @@ def measure() -> Iterator[Figure]:
 
 def estate() -> Iterator[Figure]:
     """A gate over 30 domains, and its questions; in a process of its own, for it becomes that lab's operator."""
+    from scripts import bench_estate
+
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        yield from pool.submit(_estate).result()
-
-
-def _estate() -> list[Figure]:
-    from scripts import bench_estate, benchmarks
-
-    Lab.up(NAME, seed=SEED, owner_pid=os.getpid())
-    try:
-        three = tried("a gate over 3 domains", lambda: benchmarks.gate(Lab.find(NAME), GATE_S_MAX))
-    finally:
-        down(NAME)
-    lab = Lab.up(bench_estate.NAME, seed=SEED, owner_pid=os.getpid(), domains=bench_estate.DOMAINS)
-    try:
-        figures = [three, tried("a gate over 30 domains", lambda: bench_estate.whole(lab, three.ours_s or 0.0))]
-        lab.enter()
-        figures.append(tried("its questions to all resolvers", lambda: bench_estate.questions(lab)))
-        figures.append(tried("SPF and DMARC of 30 domains", lambda: bench_estate.policies(lab)))
-        figures.append(tried("200 addresses up to RCPT", lambda: bench_estate.recipients(lab)))
-        return figures
-    finally:
-        down(bench_estate.NAME)
-
-
-def tried(what: str, work: Callable[[], tuple[float, str, float | None, float | None]]) -> Figure:
-    """A figure, or why it can't be had: one that fails is no reason to lose the others."""
-    print(f"  {what} ...", file=sys.stderr, flush=True)
-    try:
-        ours_s, peer, peer_s, bound_s = work()
-    except Exception as fault:  # noqa: BLE001 - whatever it is, it is told in the table
-        return Figure(what, why=f"{type(fault).__name__}: {str(fault)[:200]}")
-    return Figure(what, ours_s, peer, peer_s, bound_s)
+        yield from pool.submit(bench_estate.figures, GATE_S_MAX).result()
 
 
 def main(arguments: list[str] | None = None) -> int:

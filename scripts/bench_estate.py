@@ -5,6 +5,7 @@ Each returns what ``benchmarks`` does: our seconds, the peer's name, its seconds
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,9 +16,10 @@ from fixtures.migration import open_migration
 from fixtures.probes import dmarc, dns, spf
 from fixtures.probes.clients import player
 from fixtures.probes.smtp import Knock, probe_all
+from scripts.bench_figure import Figure, tried
 from scripts.benchmarks import AT_ONCE, PEER_S_MAX, Measured, gate, peer
 
-NAME, DOMAINS, ADDRESSES, GATE_S_MAX = "bench-30", 30, 200, 60.0
+SMALL, NAME, SEED, DOMAINS, ADDRESSES, GATE_S_MAX = "bench-3", "bench-30", 1, 30, 200, 60.0
 KINDS = ("MX", "TXT", "A")
 POLICIES = """\
 import sys
@@ -27,6 +29,25 @@ for domain in sys.argv[1:]:
     assert "error" not in check_spf(domain), domain
     assert "error" not in check_dmarc(domain), domain
 """
+
+
+def figures(small_s_max: float) -> list[Figure]:
+    """All of it, in labs that are made for it. SMALL_S_MAX: what a gate over three domains may take, in seconds."""
+    small = Lab.up(SMALL, seed=SEED, owner_pid=os.getpid())
+    try:
+        three = tried("a gate over 3 domains", lambda: gate(small, small_s_max))
+    finally:
+        small.down()
+    lab = Lab.up(NAME, seed=SEED, owner_pid=os.getpid(), domains=DOMAINS)
+    try:
+        found = [three, tried("a gate over 30 domains", lambda: whole(lab, three.ours_s or 0.0))]
+        lab.enter()
+        found.append(tried("its questions to all resolvers", lambda: questions(lab)))
+        found.append(tried("SPF and DMARC of 30 domains", lambda: policies(lab)))
+        found.append(tried("200 addresses up to RCPT", lambda: recipients(lab)))
+        return found
+    finally:
+        lab.down()
 
 
 def whole(lab: Lab, three_s: float) -> Measured:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -29,3 +31,13 @@ class Figure:
         peer = "-" if self.peer_s is None else f"{self.peer_s:.3f} {self.unit}"
         bound = "-" if self.bound_s is None else f"{self.bound_s:g} {self.unit}" + (": OVER" if self.slow else "")
         return self.what, f"{self.ours_s:.3f} {self.unit}", self.peer, peer, ratio, bound
+
+
+def tried(what: str, work: Callable[[], tuple[float, str, float | None, float | None]]) -> Figure:
+    """A figure, or why it can't be had: one that fails is no reason to lose the others."""
+    print(f"  {what} ...", file=sys.stderr, flush=True)
+    try:
+        ours_s, peer, peer_s, bound_s = work()
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is told in the table
+        return Figure(what, why=f"{type(fault).__name__}: {str(fault)[:200]}")
+    return Figure(what, ours_s, peer, peer_s, bound_s)

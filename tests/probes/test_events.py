@@ -57,7 +57,9 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def migration() -> Any:
     bounds = SimpleNamespace(arrival_s=60.0)
-    return SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW), settings=SimpleNamespace(bounds=bounds))
+    return SimpleNamespace(
+        clock=SimpleNamespace(now=lambda: NOW, compressed=False), settings=SimpleNamespace(bounds=bounds)
+    )
 
 
 def body(rows: Any) -> dict[str, Any]:
