@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes import cloudflare, spf
@@ -20,13 +20,16 @@ _COSTLY = re.compile(r"[+?~-]?(?:a|mx|ptr|exists)(?:[:/].*)?", re.IGNORECASE)
 """Mechanisms that cost one lookup and no more of their own (RFC 7208, 4.6.4)."""
 
 
-def plan(job: Job) -> Iterator[Write]:
-    """One write a domain, or none. Raises ``Refused`` if receivers would call the result an error."""
+def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
+    """One write a domain, or none. BEFORE: records that stood, whose terms are to stand again.
+
+    Raises ``Refused`` if receivers would call the result an error.
+    """
     settings = job.migration.settings
     for domain in job.domains:
         present = cloudflare.records(job.migration, domain)
         stands = [each for each in present.of(domain, "TXT") if is_spf(each)]
-        text = merged([each.text for each in stands], (settings.cloudflare.spf_include, SENDGRID))
+        text = merged([*before, *(each.text for each in stands)], (settings.cloudflare.spf_include, SENDGRID))
         if [each.text for each in stands] == [text]:
             continue
         if len(stands) > 1:

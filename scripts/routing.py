@@ -18,6 +18,8 @@ from scripts.zone import is_spf, set_rrset
 EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
+ENABLING = "enabling"
+"""Kind of record: the SPF texts that stood before Email Routing was enabled, which may replace them."""
 LEFT = "as enabling leaves it"
 
 
@@ -33,6 +35,8 @@ def enable(job: Job, danger: str = "") -> Write:
     """Switch Email Routing on. Refused with the way out where foreign MX records are in its way."""
 
     def do() -> None:
+        stands = cloudflare.records(job.migration, job.domain).of(job.domain, "TXT")
+        job.migration.store.record(ENABLING, job.domain, spf=[each.text for each in stands if is_spf(each)])
         try:
             _add_and_lock(job)
         except CouldNotAsk as error:

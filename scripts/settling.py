@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fixtures.migration import Migration
-from fixtures.probes import mxhosts
+from fixtures.probes import cloudflare, mxhosts
 from scripts.change import Job, Refused, Write
 
 SETTLE_S = 900.0
@@ -25,6 +25,8 @@ def settle(job: Job, *, moved: bool) -> Write:
         ]
 
     def do() -> None:
+        if not moved:
+            _require_unmoved(job)
         began, pause = migration.clock.now(), PAUSE_S
         while True:
             # One address first: only when the domain is known is it worth asking for all of them.
@@ -49,6 +51,16 @@ def settle(job: Job, *, moved: bool) -> Write:
     return Write(
         "before mail moves" if not moved else "Email Routing", subject, NOT_TAKEN, TAKEN, do, lambda: _taken(refusals())
     )
+
+
+def _require_unmoved(job: Job) -> None:
+    found = {each.text for each in cloudflare.records(job.migration, job.domain).of(job.domain, "MX")}
+    if found and found <= set(job.migration.settings.cloudflare.mx):
+        raise Refused(
+            f"enabling has moved the MX of {job.domain} to Cloudflare at once. In migration.toml set "
+            'cloudflare.enabling = "replaces", and plan again: what is left to do here is done then, and the other '
+            "domains go that way"
+        )
 
 
 def _taken(refused: list[str]) -> str:

@@ -172,7 +172,7 @@ def test_who_is_not_judged(answering: Any) -> None:
     """Mail of others, mail that failed, what is too young for its event, and what came by both ways."""
     others = [{**ROW, "subject": "Hi"}, {**ROW, "status": "rejected"}, {**ROW, "datetime": "2026-09-21T14:13:00Z"}]
     assert judged(answering, others).without_message == ()
-    young = entry(injected_at=NOW - LAG_S + 1)
+    young = entry(arrived=NOW - LAG_S + 1)
     assert judged(answering, [], young).came == ()
     assert judged(answering, [ROW], entry(path="cloudflare+ec2", copies=2)).without_event == ()
 

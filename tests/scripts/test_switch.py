@@ -187,21 +187,25 @@ print(json.dumps([back, paths(PILOT)]))
 
 @pytest.mark.parametrize("enabling", ["refuses", "replaces"])
 def test_the_other_ways_of_enabling(enabling: str) -> None:
-    """Under ``refuses`` the script says so first, while the settings still have it otherwise."""
+    """Where the settings have it otherwise the script says so, and goes on when they are right."""
     name = f"{NAME}-{enabling}"
     with standing(name, "--enabling", enabling) as lab:
-        unaware = as_operator(PREPARE + "print(json.dumps(switch(PILOT)))", name) if enabling == "refuses" else None
         config = lab.folder / "operator/migration.toml"
-        text = config.read_text(encoding="utf-8")
-        config.write_text(text.replace("[cloudflare]\n", f'[cloudflare]\nenabling = "{enabling}"\n'), encoding="utf-8")
-        aware = """
-done, way = switch(PILOT), paths(PILOT)
-print(json.dumps([done, way, spf(PILOT), len(migration.store.recorded("switch", PILOT))]))
-"""
-        done, way, spf, switches = as_operator(aware if unaware else PREPARE + aware, name)
-    if unaware:
-        assert unaware["status"] == 1
-        assert 'cloudflare.enabling = "refuses"' in unaware["said"]
-    assert done["status"] == 0, done["said"]
-    assert (way, switches) == (["cloudflare"], 1)
-    assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
+        aware = config.read_text(encoding="utf-8")
+        config.write_text(aware.replace(f'enabling = "{enabling}"\n', ""), encoding="utf-8")
+        unaware = as_operator(PREPARE + "print(json.dumps(switch(PILOT)))", name)
+        config.write_text(aware, encoding="utf-8")
+        found = as_operator(
+            """
+def told(domain):
+    return switch(domain), paths(domain), spf(domain), len(migration.store.recorded("switch", domain))
+print(json.dumps([told(PILOT), told(OTHER)]))
+""",
+            name,
+        )
+    assert unaware["status"] == 1
+    assert f'cloudflare.enabling = "{enabling}"' in unaware["said"]
+    for done, way, spf, switches in found:
+        assert done["status"] == 0, done["said"]
+        assert (way, switches) == (["cloudflare"], 1)
+        assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
