@@ -33,6 +33,8 @@ if systemctl -q is-active postfix 2>/dev/null; then exec systemctl restart postf
 postfix stop >/dev/null 2>&1
 exec postfix start
 """
+# A delivery that is cut off is made again, a second copy: mostly there is none for a moment.
+_DRAIN = 'for _ in $(seq 50); do [ -n "$(ls -A /var/spool/postfix/active)" ] || exit 0; sleep .1; done'
 # What a client of that address hears for that recipient. After a change smtpd may take two seconds to begin.
 _DIALOGUE = """\
 for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/$3; } 2>/dev/null && break; sleep .2; done
@@ -153,6 +155,8 @@ def _note_read(shell: Shell) -> None:
 
 def _load(shell: Shell, *, restart: bool) -> None:
     there = shell.transport
+    if restart:
+        shell.run("sh", "-c", _DRAIN, timeout_s=LOAD_S_MAX, check=False)
     if restart and there.container:
         shell.machine.run(there.engine, "restart", there.container, timeout_s=LOAD_S_MAX)
     elif restart:

@@ -40,6 +40,7 @@ Jan  1 00:00:11 mail postfix/smtpd[6]: NOQUEUE: reject: RCPT from unknown[2001:d
 Client host rejected: Access denied; from=<> to=<x@y.example> proto=ESMTP helo=<[IPv6:2001:db8::7]>
 2027-01-01T09:00:12.250000+09:00 mail postfix/smtpd[6]: warning: hostname x does not resolve
 2027-01-01T09:00:12.250000+09:00 mail postfix/qmgr[3]: ABCDEF1234: from=<>, size=1, nrcpt=1 (queue active)
+2027-01-01T09:00:14.250000+09:00 mail postfix/qmgr[8]: ABCDEF1234: from=<>, size=1, nrcpt=1 (queue active)
 Jan  1 00:00:13 mail dovecot: imap-login: Info: Logged in
 Jan 99 00:00:13 mail postfix/smtpd[6]: connect from unknown[1.2.3.4]
 \x00\xff half a li"""
@@ -66,6 +67,7 @@ def test_a_log_is_understood() -> None:
         ("deferred", "r1.example[192.0.2.1]"), ("deferred", "r2.example[2001:db8::2]"),
     ]  # fmt: skip
     assert not one.put_off
+    assert [each.text for each in three.put_off] == [maillog.CUT_OFF]
     assert (three.sender, three.client_address) == ("", "")
     assert log.clients_of(["<one@four.example>", "<none@x>"]) == {"<one@four.example>": ("104.30.8.99",)}
 
