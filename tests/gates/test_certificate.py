@@ -67,6 +67,7 @@ def made(live: Live) -> Callable[..., Certificate]:
             "made_at": live.migration.clock.now(),
             "suite": VERSION,
             "seed": 7,
+            "dell": live.migration.settings.dell.name,
             "domains": live.migration.settings.domain_names,
             "snapshot": "0123456789abcdef",
             "lab": "Postfix 3.10.13, Dovecot 2.4.1",
@@ -136,6 +137,7 @@ def test_what_is_renewed_or_only_written_otherwise_does_not(
         ({"made_at": DAY_S}, "made 24.0 hours from now: one of the two clocks is off"),
         ({"suite": "0.0.9"}, "made by mxgate 0.0.9"),
         ({"domains": ["webmakeprofit.org"]}, "of other domains: webmakeprofit.org; these are fx-trader-life.com, "),
+        ({"dell": "dell.elsewhere.net"}, "of another Dell: dell.elsewhere.net; this is dell.webmakeprofit.org"),
         ({"drills": []}, "this drill was not run"),
     ],
 )
@@ -159,6 +161,23 @@ def test_a_red_drill_is_red(live: Live, made: Callable[..., Certificate]) -> Non
     with pytest.raises(drills.FromRecord, match="it relayed") as told:
         live.recall()
     assert told.value.verdict is Verdict.FAIL
+
+
+def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
+    live: Live, made: Callable[..., Certificate]
+) -> None:
+    assert certificate.summary(live.migration) == ""
+    found = made(drills=[], not_certified={})
+    assert certificate.summary(live.migration).startswith(f"{found.name} of dell.webmakeprofit.org: 0 drills")
+    whole = made()
+    said = certificate.summary(live.migration)
+    assert ": 2 drills, all green; says nothing of A-9; made " in said
+    assert said.endswith("(Postfix 3.10.13, Dovecot 2.4.1) of snapshot 0123456789abcdef, on Dell today, prepared")
+    red = whole.drills[0].model_copy(update={"verdict": Verdict.FAIL})
+    made(drills=[red, *whole.drills[1:]], suite="0.0.9")
+    said = certificate.summary(live.migration)
+    assert said.startswith("void (made by mxgate 0.0.9, this is ")
+    assert ": 2 drills, 1 fail, 1 pass; says" in said
 
 
 def test_an_older_one_that_holds_serves(live: Live, made: Callable[..., Certificate]) -> None:

@@ -211,6 +211,7 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
         standings=(Standing(PILOT, "phase4", NOW - 120), Standing(FIRST, "phase3"), Standing(SECOND, "phase3")),
         saving=saving(), planned_usd=9.5,
         drill_only=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),
+        certificate="certificate-20261101-120000 of dell.example.net: 47 drills on Dell prepared, all green" + text,
         trace=(
             TraceRow("P1.2", "Dell's Postfix can receive without passing through EC2", ("A-2", "I-6"), (("Email Routing's addresses are admitted" + text, Verdict.PASS if clean else Verdict.FAIL),)),
             TraceRow("P2.1", "The present MX records and TTLs are inventoried", ("N-1",), (("Before its switch the MX is EC2 everywhere", Verdict.PASS),)),

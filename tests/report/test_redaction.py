@@ -136,5 +136,6 @@ def test_what_stands_beside_it_is_left() -> None:
 
 def test_shapes_are_known_without_the_secret() -> None:
     assert redact("C: AUTH PLAIN AGFsaWNlAHg=") == f"C: AUTH PLAIN {REDACTED}"
+    assert redact(block := "service auth { unix_listener auth-userdb }") == block
     assert redact("Authorization: Bearer abc.def") == f"Authorization: Bearer {REDACTED}"
     assert redact("key SG.abcdefghijk.lmn") == f"key {REDACTED}"

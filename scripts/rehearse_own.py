@@ -1,0 +1,115 @@
+"""Rehearse your own: drills in labs built from a snapshot of your system, and the certificate that live gates ask for.
+
+    scripts/rehearse --config migration.toml
+
+The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
+with --snapshot it is one that the store has, and nothing live is asked. Three labs play your system as it is today,
+prepared, and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and
+in reports/ as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
+
+Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fixtures.clock import Clock
+from fixtures.evidence import CouldNotAsk, redact
+from fixtures.gates import certificate
+from fixtures.gates.certificate import Certificate
+from fixtures.gates.progress import WORLDS, Progress
+from fixtures.gates.store import Store, StoreError
+from fixtures.lab import own
+from fixtures.lab.drills import Course, run_all
+from fixtures.lab.errors import LabError
+from fixtures.lab.own.certify import certify, told
+from fixtures.migration import Migration, open_migration
+from fixtures.settings import SettingsError
+from scripts import snapshot
+from scripts.change import BAD_INPUT, DONE, REFUSED
+
+REPORTS = Path(__file__).parents[1] / "reports"
+
+
+def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
+    """Run the drills and make the certificate. Raises ``LabError``, ``CouldNotAsk``, ``StoreError``."""
+    at = migration.clock.now()
+    name = options.snapshot or _take(migration)
+    body = migration.store.snapshot(name)
+    if body is None:
+        raise StoreError(f"--snapshot {name}: {migration.settings.store.url} has none of that name")
+    played = own.make(migration.settings, body)
+    for part, value in played.parts.items():
+        if redact(value) != value:
+            raise StoreError(f"{part}: holds a secret in plain. Move it into a file that root alone reads, on Dell")
+    _say(f"snapshot {name!r}: {len(played.parts)} parts of Dell, {len(played.translations)} of them otherwise in a lab")
+    with tempfile.TemporaryDirectory(prefix="mxgate-own-") as folder:
+        own.pack(file := Path(folder, "own.json"), migration.settings, body)
+        records = Store(f"sqlite:///{folder}/records.sqlite", Clock())
+        report = str(options.out / certificate.name_of(at))
+        course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
+        try:
+            run_all(course, _say, options.world or tuple(WORLDS))
+            return certify(played, records, options.seed, at)
+        finally:
+            records.close()
+
+
+def _take(migration: Migration) -> str:
+    """The name of the snapshot to begin from."""
+    begun = Progress.read(migration.store, migration.settings).done_at("prepare_dell") is not None
+    if begun and migration.store.snapshot(snapshot.START):
+        _say(f"Dell is prepared already: beginning from the snapshot {snapshot.START!r}")
+        return snapshot.START
+    _say("taking a snapshot")
+    snapshot.take(migration, name := f"rehearsal-{time.strftime('%Y%m%d-%H%M%S')}")
+    return name
+
+
+def _say(text: str) -> None:
+    print(redact(text), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="scripts/rehearse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--config", metavar="FILE", required=True, help="your settings")
+    made.add_argument("--snapshot", metavar="NAME", help="one that the store has (python -m scripts.snapshot)")
+    made.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**6), help="the emulator's")
+    made.add_argument("--world", action="append", choices=list(WORLDS), help="this lab alone (repeatable)")
+    made.add_argument("-k", metavar="WORDS", default="", help="these drills alone, as pytest has it")
+    made.add_argument("--out", metavar="FOLDER", type=Path, default=REPORTS, help="in place of reports/")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what ARGUMENTS say; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        migration = open_migration(options.config)
+        if migration.settings.target == "lab":
+            raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
+        options.out.mkdir(parents=True, exist_ok=True)
+        found = rehearse(migration, options)
+        certificate.take_in(migration.store, found)
+        file = options.out / f"{found.name}.json"
+        file.write_text(found.text(), encoding="utf-8")
+    except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
+        print(f"rehearse: no certificate: {redact(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    worlds = options.world or tuple(WORLDS)
+    for line in told(found, worlds):
+        _say(line)
+    _say(f"certificate: {file}, for {migration.settings.bounds.drill_certificate_days} days; seed {found.seed}")
+    return DONE if found.green and {each.world for each in found.drills} >= {*worlds} else REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
