@@ -133,6 +133,17 @@ def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
         file.unlink()
 
 
+def test_rehearsing_ones_own(config: Path) -> None:
+    """Without settings, with a lab's, and without a snapshot."""
+    told(python("scripts.rehearse_own", "--config", "no-such.toml"), 2, "no-such.toml: there is no such file")
+    given = ["scripts.rehearse_own", "--config", str(config)]
+    told(python(*given, "--snapshot", "none-of-these"), 2, "--snapshot none-of-these: ", "has none of that name")
+    told(python(*given), 2, "no certificate: MXGATE_CLOUDFLARE_TOKEN")
+    config.write_text(config.read_text(encoding="utf-8").replace('"live"', '"lab"'), encoding="utf-8")
+    told(python(*given), 2, "a lab's settings (target). Expected those of your own system")
+    config.with_name("store.sqlite").unlink()
+
+
 def test_the_labs_settings_are_good() -> None:
     """What is spoilt above is good before."""
     assert settings_without_a_lab().target == "lab"

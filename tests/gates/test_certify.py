@@ -1,0 +1,90 @@
+"""What drills in a lab of one's own prove: bound to the live parts, and only where the lab was alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures.clock import Clock
+from fixtures.evidence import Verdict
+from fixtures.gates.certificate import Certificate, Translation
+from fixtures.gates.drills import BEGUN, DRILLED, RECORD
+from fixtures.gates.outcome import Outcome
+from fixtures.gates.store import Store
+from fixtures.lab.errors import LabError
+from fixtures.lab.estate import DEFAULT
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.lab.own import Own, postfix
+from fixtures.lab.own.certify import certify, told
+
+VERSIONS = {"version of Postfix": "3.7.11", "version of Dovecot": "2.4.1-4 (x)"}
+LIVE = VERSIONS | {
+    "parameter myhostname": "dell.example.net",
+    "parameter relayhost": "[a]:587",
+    "parameter milters": "m",
+}
+LAB = LIVE | {"version of Postfix": "3.10.13", "parameter milters": ""}
+PREPARED = LAB | {"parameter relayhost": "[b]:587", "file admit.cidr": "aa"}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path}/records.sqlite", Clock())
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def played() -> Own:
+    milters = Translation(part="parameter milters", live="m", lab="", why="a filter that the lab doesn't have")
+    dell = postfix.Host(translations=[milters], not_certified={"A-9": "Dell's mail passes m"})
+    return Own(settings_without_a_lab(), DEFAULT, "0123456789abcdef", LIVE, dell, postfix.Host(), "2.4.1-4 (x)\n")
+
+
+def drilled(records: Store, verdict: Verdict = Verdict.PASS) -> None:
+    records.record(BEGUN, world="prepared", parts=LAB)
+    records.record(DRILLED, world="drills-prepared", dell="d", parts=PREPARED)
+    outcome = Outcome("drills-prepared", "It holds", "", "", ("A-6",), verdict, key="a.feature::test_it")
+    records.record(RECORD, world="drills-prepared", dell="d", suite="s", outcome=outcome.as_json())
+
+
+def made(played: Own, records: Store) -> Certificate:
+    return certify(played, records, 7, 1_000.0)
+
+
+def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(played: Own, records: Store) -> None:
+    drilled(records)
+    found = made(played, records)
+    assert found.worlds == {
+        "prepared": LIVE | {"parameter relayhost": "[b]:587", "file admit.cidr": "aa"}  # milters and version as live
+    }
+    assert {each.part for each in found.translations} == {"parameter milters", "version of Postfix"}
+    assert found.not_certified == {"A-9": "Dell's mail passes m"}
+    assert [(each.world, each.verdict) for each in found.drills] == [("prepared", Verdict.PASS)]
+
+
+def test_a_lab_that_differs_where_it_should_not_certifies_nothing(played: Own, records: Store) -> None:
+    drilled(records)
+    other = replace(played, parts=LIVE | {"parameter myhostname": "other.example.net"})
+    with pytest.raises(LabError, match=r"not like yours .*:\n  parameter myhostname: was other\.example\.net, is dell"):
+        made(other, records)
+
+
+def test_without_drills_there_is_nothing_to_certify(played: Own, records: Store) -> None:
+    with pytest.raises(LabError, match="no drill was run"):
+        made(played, records)
+
+
+def test_a_person_is_told_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:
+    drilled(records, Verdict.FAIL)
+    said = "\n".join(told(made(played, records), ("today", "prepared")))
+    for words in (
+        ": 1 drills, 1 fail; says nothing of A-9", "  not run: Dell today", "  fail: It holds (A-6, Dell prepared)",
+        "parameter milters: live m, in the lab nothing: a filter",
+        "version of Postfix: live 3.7.11, in the lab 3.10.13",
+        "A-9 is not certified: Dell's mail passes m",
+    ):  # fmt: skip
+        assert words in said, said
