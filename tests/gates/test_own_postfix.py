@@ -1,0 +1,100 @@
+"""The operator's Postfix in the lab: kept byte for byte, but for what is told, not certified, or refused."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from fixtures.lab.own import mailboxes, postfix
+
+MAIN = """\
+# ours, with a comment
+myhostname = dell.example.net
+maillog_file = /var/log/mail.log
+in_flow_delay = 0
+virtual_alias_maps = hash:/etc/postfix/virtual
+"""
+MASTER = """\
+smtp inet n - y - - smtpd
+  -o smtpd_etrn_restrictions=reject
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def host(main: str = "", master: str = "", quota_policy: str = "", **files: str) -> postfix.Host:
+    """What the lab makes of a Dell whose main.cf and master.cf go on with these."""
+    held = {"main.cf": MAIN + main, "master.cf": MASTER + master, "virtual": "info@example.net office\n"} | files
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in held.items()}
+    return postfix.take("Dell", {"files": encoded, "elsewhere": {}}, quota_policy=quota_policy)
+
+
+def test_what_the_lab_can_play_is_kept_as_it_is() -> None:
+    made = host(virtual="a@example.net b\n")
+    assert (made.refused, made.translations, made.not_certified) == ([], [], {})
+    assert made.files["/etc/postfix/main.cf"].decode() == MAIN
+    assert made.files["/etc/postfix/virtual"] == b"a@example.net b\n"
+    assert "smtp inet n - n - - smtpd\n  -o smtpd_etrn" in made.files["/etc/postfix/master.cf"].decode()
+    assert made.tables == ["postmap hash:/etc/postfix/virtual"]
+
+
+@pytest.mark.parametrize(
+    ("line", "part", "lab", "uncertain"),
+    [
+        ("smtpd_milters = inet:127.0.0.1:8891", "parameter smtpd_milters", "", "A-9"),
+        ("content_filter = smtp:[127.0.0.1]:10024", "parameter content_filter", "", "E-3"),
+        (
+            "smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:10023, reject_unauth_destination",
+            "parameter smtpd_recipient_restrictions",
+            "reject_unauth_destination",
+            "A-6",
+        ),
+        ("daemon_directory = /usr/libexec/postfix", "parameter daemon_directory", None, None),
+        ("alias_maps = lmdb:/etc/postfix/virtual", "parameter alias_maps", "hash:/etc/postfix/virtual", None),
+        ("smtp_tls_CAfile = /etc/pki/tls/cert.pem", "parameter smtp_tls_CAfile", postfix._AUTHORITY, None),
+    ],
+)
+def test_what_it_can_not_is_told_and_what_that_decides_on_is_not_certified(
+    line: str, part: str, lab: str | None, uncertain: str | None
+) -> None:
+    made = host(line + "\n")
+    (told,) = made.translations
+    assert (told.part, told.live, told.lab) == (part, line.partition(" = ")[2], lab)
+    assert (uncertain in made.not_certified) if uncertain else not made.not_certified
+    assert line not in made.files["/etc/postfix/main.cf"].decode()
+
+
+def test_the_quota_service_that_the_lab_has_stays() -> None:
+    line = "smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:12340\n"
+    assert host(line, quota_policy="inet:127.0.0.1:12340").translations == []
+    assert "A-17" in host(line).not_certified
+
+
+def test_a_filter_in_an_override_is_taken_out_and_told() -> None:
+    made = host(master="submission inet n - y - - smtpd\n  -o smtpd_milters=inet:127.0.0.1:8891\n")
+    assert [(each.part, each.live) for each in made.translations] == [
+        ("override submission/inet/smtpd_milters", "inet:127.0.0.1:8891")
+    ]
+    assert "override submission/inet/smtpd_milters leads to" in made.not_certified["A-9"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("transport_maps = hash:/etc/postfix/transport", "names hash:/etc/postfix/transport, which the snapshot lacks"),
+        ("virtual_mailbox_maps = mysql:/etc/postfix/my.cf", "looks up in mysql:/etc/postfix/my.cf, which is no file"),
+    ],
+)
+def test_what_no_snapshot_holds_is_refused_by_name(line: str, why: str) -> None:
+    (refused,) = host(line + "\n").refused
+    assert refused.startswith("Dell: ")
+    assert why in refused
+
+
+def test_dovecot_of_another_series_is_the_labs_own_and_said() -> None:
+    lab = "mail_path = ~/Maildir\nservice lmtp {\n  client_limit = 1\n}\n"
+    same, why = mailboxes.configuration(lab, "2.4.0 (x)\nlmtp_user_concurrency_limit = 3\nmail_path = /other\n")
+    assert (why, "lmtp_user_concurrency_limit = 3" in same, "/other" in same) == ("", True, False)
+    kept, why = mailboxes.configuration(lab, "2.3.16 (x)\nlmtp_user_concurrency_limit = 3\n")
+    assert kept == lab
+    assert "Dell has Dovecot 2.3.16" in why
