@@ -66,6 +66,16 @@ def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(playe
     assert [(each.world, each.verdict) for each in found.drills] == [("prepared", Verdict.PASS)]
 
 
+@pytest.mark.parametrize(("owner", "ids"), [("host", {"A-9"}), ("docker", {"A-1", "A-9", "A-14"})])
+def test_a_configuration_that_a_container_owns_is_not_drilled_by_files_on_the_host(
+    played: Own, owner: str, ids: set[str]
+) -> None:
+    settings = played.settings
+    dell = settings.dell.model_copy(update={"owner": owner})
+    other = replace(played, settings=settings.model_copy(update={"dell": dell}))
+    assert set(other.not_certified) == ids
+
+
 def test_a_lab_that_differs_where_it_should_not_certifies_nothing(played: Own, records: Store) -> None:
     drilled(records)
     other = replace(played, parts=LIVE | {"parameter myhostname": "other.example.net"})
