@@ -1,6 +1,7 @@
 """Rehearse your own: drills in labs built from a snapshot of your system, and the certificate that live gates ask for.
 
     scripts/rehearse --config migration.toml
+    scripts/rehearse --config migration.toml --world prepared -k outage
 
 The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
 with --snapshot it is one that the store has, and nothing live is asked. Three labs play your system as it is today,

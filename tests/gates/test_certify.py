@@ -19,6 +19,8 @@ from fixtures.lab.estate import DEFAULT
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
 from fixtures.lab.own.certify import certify, told
+from fixtures.migration import Migration
+from scripts import rehearse_own
 
 VERSIONS = {"version of Postfix": "3.7.11", "version of Dovecot": "2.4.1-4 (x)"}
 LIVE = VERSIONS | {
@@ -86,6 +88,14 @@ def test_a_lab_that_differs_where_it_should_not_certifies_nothing(played: Own, r
 def test_without_drills_there_is_nothing_to_certify(played: Own, records: Store) -> None:
     with pytest.raises(LabError, match="no drill was run"):
         made(played, records)
+
+
+def test_once_dell_is_prepared_the_first_snapshot_counts(world: object) -> None:
+    """Nothing live is asked then."""
+    migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
+    migration.store.put_snapshot("start", "0" * 16, {"dell": {}})
+    migration.store.record("done", script="prepare_dell")
+    assert rehearse_own._take(migration) == "start"
 
 
 def test_a_person_is_told_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:

@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,10 +39,10 @@ class Live:
     said: str
 
     def gate(self, folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], str]:
-        """Judge the drills at phase2 with the certificate; returns what was said, and the report's page."""
-        given = ["--gate", "phase2", "--config", str(self.config), "--certificate", str(self.certificate), *options]
-        done = operator("pytest", "features/", "-q", "-k", DRILLS, "--report", str(folder / "report.html"), *given)
+        """Judge the drills at phase2; returns what was said, and the report's page."""
         page = folder / "report.html"
+        given = ["--gate", "phase2", "--report", str(page), "-k", DRILLS, *options]
+        done = operator("pytest", "features/", "-q", *given)
         return done, page.read_text(encoding="utf-8") if page.exists() else ""
 
 
@@ -49,16 +51,30 @@ def operator(*module: str) -> subprocess.CompletedProcess[str]:
     return python("scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-m", *module)
 
 
-def snapshot_of(lab: Lab) -> Path:
-    """Take one as of a live system; returns the settings for it."""
+def settings_for(lab: Lab) -> Path:
+    """A file of settings that take it for a live system, with a store of its own."""
     text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
     config = lab.folder / "operator/live.toml"
     config.write_text(
         text.replace('target = "lab"', 'target = "live"').replace("store.sqlite", "live.sqlite"), encoding="utf-8"
     )
-    done = operator("scripts.snapshot", "--config", str(config), "--name", "first")
-    assert done.returncode == 0, done.stdout + done.stderr
     return config
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[Store]:
+    store = Store(load(config).store.url, Clock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def snapshot(config: Path, name: str) -> dict[str, Any]:
+    with opened(config) as store:
+        body = store.snapshot(name)
+    assert body
+    return body
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +84,18 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     down(NAME)
     lab = Lab.up(NAME, seed=6, owner_pid=os.getpid())
     try:
-        settings = load(snapshot_of(lab))
-        store = Store(settings.store.url, Clock())
-        body = store.snapshot("first")
-        store.close()
-        assert body
+        taken = operator("scripts.snapshot", "--config", str(settings_for(lab)), "--name", "ours")
+        assert taken.returncode == 0, taken.stdout + taken.stderr
+        settings, body = load(settings_for(lab)), snapshot(settings_for(lab), "ours")
         lab.down()
         lab = Lab.up(NAME, seed=6, owner_pid=os.getpid(), dell=own.make(*another.system(settings, body)))
-        config, out = snapshot_of(lab), tmp_path_factory.mktemp("reports")
-        command = ["--config", str(config), "--snapshot", "first", "--seed", "6", "--out", str(out), "-k", DRILLS]
+        config, out = settings_for(lab), tmp_path_factory.mktemp("reports")
+        given = ["--config", str(config), "--seed", "6", "--out", str(out), "-k", DRILLS]
+        given += ["--world", "today", "--world", "prepared"]
+        # Where the live system answers, and labs can be put up all the same.
+        code = f"from fixtures.lab.world import Lab; Lab.find({NAME!r}).enter(); from scripts import rehearse_own; "
         done = subprocess.run(
-            [sys.executable, "-m", "scripts.rehearse_own", *command, "--world", "today", "--world", "prepared"],
+            [sys.executable, "-c", f"{code} raise SystemExit(rehearse_own.main({given!r}))"],
             cwd=PROJECT, capture_output=True, text=True, check=False, timeout=REHEARSAL_S_MAX,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -91,7 +108,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def test_each_drill_is_told_as_it_ends_and_the_certificate_in_short(live: Live) -> None:
-    assert "snapshot 'first': 99 parts of Dell, 0 of them otherwise in a lab" in live.said
+    assert "taking a snapshot\nsnapshot 'rehearsal-" in live.said
+    assert ": 99 parts of Dell, 0 of them otherwise in a lab" in live.said
     assert "drills, prepared: test_who_cant_relay[drills-prepared-a stranger] PASSED" in live.said
     assert f"{live.certificate.stem} of dell.kumo-post.net: 3 drills, all green; made " in live.said
     assert {each.name for each in live.certificate.parent.glob("*.html")} == {
@@ -101,18 +119,27 @@ def test_each_drill_is_told_as_it_ends_and_the_certificate_in_short(live: Live) 
 
 def test_it_opens_the_rows_of_drills_live_until_dell_is_changed(live: Live, tmp_path: Path) -> None:
     """Dell has been prepared since the snapshot, by the same scripts as in the lab. Then one parameter is changed."""
-    done, page = live.gate(tmp_path)
+    here = ("--config", str(live.config))  # whose store has it
+    elsewhere = live.config.with_name("elsewhere.toml")
+    text = live.config.read_text(encoding="utf-8")
+    elsewhere.write_text(text.replace("live.sqlite", "elsewhere.sqlite"), encoding="utf-8")
+
+    done, page = live.gate(tmp_path, "--config", str(elsewhere))
+    assert done.stdout.count("CLOSED (inconclusive)") == 3, done.stdout[-3000:]
+    assert "found none. Rehearse your own system" in page
+
+    done, page = live.gate(tmp_path, "--config", str(elsewhere), "--certificate", str(live.certificate))
     assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]
     assert f"{live.certificate.stem} of dell.kumo-post.net: 3 drills, all green" in page
     assert f"the drill certificate {live.certificate.stem}" in page
 
     live.lab.exec("dell", ["postconf", "-e", "smtpd_recipient_limit = 900"])
-    done, page = live.gate(tmp_path)
+    done, page = live.gate(tmp_path, *here)
     assert done.stdout.count("CLOSED (inconclusive)") == 3, done.stdout[-3000:]
     assert "Dell is not as it was drilled (prepared): parameter smtpd_recipient_limit: was not set, is 900" in page
 
     live.lab.exec("dell", ["postconf", "-X", "smtpd_recipient_limit"])
-    done, _ = live.gate(tmp_path)
+    done, _ = live.gate(tmp_path, *here)
     assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]
 
 
@@ -120,22 +147,19 @@ def test_one_of_another_dell_and_a_broken_one_judge_nothing(live: Live, tmp_path
     other = live.config.with_name("other.toml")
     text = live.config.read_text(encoding="utf-8")
     other.write_text(text.replace('"dell.kumo-post.net"', '"dell2.kumo-post.net"'), encoding="utf-8")
-    done, _ = live.gate(tmp_path, "--config", str(other))
+    done, _ = live.gate(tmp_path, "--config", str(other), "--certificate", str(live.certificate))
     told(done, 2, "is of another Dell: dell.kumo-post.net; this is dell2.kumo-post.net", "scripts/rehearse --config")
     cut = tmp_path / "cut.json"
     cut.write_text(live.certificate.read_text(encoding="utf-8")[:-100], encoding="utf-8")
-    done, _ = live.gate(tmp_path, "--certificate", str(cut))
+    done, _ = live.gate(tmp_path, "--config", str(live.config), "--certificate", str(cut))
     told(done, 2, "cut.json: no drill certificate of this version")
 
 
 def test_a_snapshot_that_no_lab_can_play_is_refused_with_all_reasons(live: Live) -> None:
-    settings = load(live.config)
-    store = Store(settings.store.url, Clock())
-    body = store.snapshot("first")
-    assert body
+    body = snapshot(live.config, live.said.partition("snapshot '")[2].partition("'")[0])
     del body["dell"]["files"]["virtual"]
     body["zones"]["kumo-post.net"]["routing"]["enabled"] = True
-    store.put_snapshot("bad", "0" * 16, body)
-    store.close()
+    with opened(live.config) as store:
+        store.put_snapshot("bad", "0" * 16, body)
     done = python("scripts.rehearse_own", "--config", str(live.config), "--snapshot", "bad")
     told(done, 2, "a lab of your own system can't be made", "virtual, which the snapshot lacks", "Email Routing was")
