@@ -105,6 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
         print(f"rehearse: no certificate: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("rehearse: interrupted: no certificate; the labs are being taken down", file=sys.stderr)
+        return BAD_INPUT
     worlds = options.world or tuple(WORLDS)
     for line in told(found, worlds):
         _say(line)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from fixtures.clock import Clock
+from fixtures.gates.present import POSTFIX
 from fixtures.gates.store import Store
 from fixtures.lab import own
 from fixtures.lab.world import Lab, down
@@ -37,6 +38,11 @@ class Live:
     config: Path
     certificate: Path
     said: str
+
+    @property
+    def taken(self) -> str:
+        """The name of the snapshot that the rehearsal took."""
+        return self.said.partition("snapshot '")[2].partition("'")[0]
 
     def gate(self, folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], str]:
         """Judge the drills at phase2; returns what was said, and the report's page."""
@@ -156,10 +162,20 @@ def test_one_of_another_dell_and_a_broken_one_judge_nothing(live: Live, tmp_path
 
 
 def test_a_snapshot_that_no_lab_can_play_is_refused_with_all_reasons(live: Live) -> None:
-    body = snapshot(live.config, live.said.partition("snapshot '")[2].partition("'")[0])
+    body = snapshot(live.config, live.taken)
     del body["dell"]["files"]["virtual"]
     body["zones"]["kumo-post.net"]["routing"]["enabled"] = True
     with opened(live.config) as store:
         store.put_snapshot("bad", "0" * 16, body)
     done = python("scripts.rehearse_own", "--config", str(live.config), "--snapshot", "bad")
     told(done, 2, "a lab of your own system can't be made", "virtual, which the snapshot lacks", "Email Routing was")
+
+
+def test_a_secret_in_plain_gets_into_no_certificate(live: Live) -> None:
+    body, secret = snapshot(live.config, live.taken), "SG.abcdefghijklmnopqrstuvwx"
+    body["dell"]["runs"][POSTFIX] += f"note = {secret}\n"
+    with opened(live.config) as store:
+        store.put_snapshot("plain", "1" * 16, body)
+    done = python("scripts.rehearse_own", "--config", str(live.config), "--snapshot", "plain")
+    told(done, 2, "parameter note: holds a secret in plain")
+    assert secret not in done.stdout + done.stderr
