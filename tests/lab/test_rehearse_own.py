@@ -25,7 +25,7 @@ from fixtures.settings import load
 from tests.conftest import PROJECT, python, told
 from tests.lab import another
 
-NAME = "tests-live"
+NAME = "tests-own"
 DRILLS = "no_relaying and stranger or over_its_quota"
 REHEARSAL_S_MAX = 600
 
