@@ -43,22 +43,24 @@ def test_there_is_no_lab(live: Live) -> None:
 
 
 def test_phase_1(live: Live) -> None:
-    rows = live.judge("phase1")
-    assert [(row["name"], row["error"]) for row in rows if not _opens(row)] == []
+    assert _whole(live, "phase1") >= {"I-1", "I-2", "I-4", "I-5", "E-2", "E-6"}
     for script in ("publish_delivery", "prepare_dell"):
         live.apply(script)
 
 
 def test_phase_2(live: Live) -> None:
-    """What breaks things rests on a certificate, which this operator hasn't; all else can be judged, and holds."""
-    rows = live.judge("phase2")
+    wanted = {"A-1", "A-2", "A-3", "A-4", "A-7", "A-8", "A-11", "A-13", "A-14", "A-18", "A-20", "E-1", "I-6", "N-1"}
+    assert _whole(live, "phase2") >= wanted
+
+
+def _whole(live: Live, gate: str) -> set[str]:
+    """What holds. What breaks things rests on a certificate, which this operator hasn't; nothing else is open."""
+    rows = live.judge(gate)
     drills = [row for row in rows if "drill" in row["tags"]]
-    assert {(row["verdict"], "expected a drill certificate" in row["error"]) for row in drills} == {
-        ("inconclusive", True)
-    }
+    assert {row["verdict"] for row in drills} == {"inconclusive"}
+    assert [row["name"] for row in drills if "expected a drill certificate" not in row["error"]] == []
     assert [(row["name"], row["error"]) for row in rows if row not in drills and not _opens(row)] == []
-    judged = {each for row in rows if row["verdict"] == "pass" for each in row["ids"]}
-    assert judged >= {"A-2", "A-3", "A-4", "A-7", "A-8", "A-11", "A-13", "A-18", "A-20", "E-1", "I-6", "N-1"}
+    return {each for row in rows if row["verdict"] == "pass" for each in row["ids"]}
 
 
 def _fault(identifier: str, covers: str, scenario: str, *says: str, **more: object) -> Fault:
