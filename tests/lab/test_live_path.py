@@ -78,6 +78,9 @@ FAULTS = (
     named("EC2 is locked out"),
     named("the web proxies get in"),
     named("half of a prefix").model_copy(update={"says": (f"104.30.31.255 {CLAIMED}", "found 554 5.7.1")}),
+    named("anybody may claim another client's address").model_copy(
+        update={"says": ("nobody may, by Postfix's own settings, found smtpd_authorized_xclient_hosts = 104.30.",)}
+    ),
     named("a router hides who comes").model_copy(
         update={"says": (f"expected seen as {plan.LAGGARD4}, found seen as 172.20.0.1",)}
     ),
