@@ -13,7 +13,7 @@ from tests.faults.conftest import keyword
 from tests.lab.live import Live
 from tests.scripts.test_init import unreadable
 
-NAME = "tests-live-init"
+NAME = "tests-by-init"
 PREFIXES, STRANGERS, SEEN = "The ends and a sample of each prefix", "may not deliver here", "Dell's log names"
 
 

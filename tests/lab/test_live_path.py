@@ -17,7 +17,7 @@ from fixtures.lab.world import Lab, down
 from tests.faults.conftest import keyword
 from tests.lab.live import HOST, Live
 
-NAME = "tests-live"
+NAME = "tests-remote"
 STRANGERS, SEEN = "may not deliver here", "Dell's log names the address that a client really has"
 ADDRESSES = (f'ipv4 = "{plan.LAGGARD4}"', f'ipv6 = "{plan.LAGGARD6}"')
 
