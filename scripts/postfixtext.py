@@ -79,6 +79,8 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
     """
     _require_apart(text, offers_auth=offers_auth)
     for service, overrides in wanted.items():
+        if service == XCLIENT:
+            text = _without_an_older_copy(text)
         if not services(text, service):
             (like,) = services(text, SMTP)
             fields = like.text.split()
@@ -89,6 +91,20 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
         for parameter, value in overrides.items():
             text = _with_override(text, service, parameter, value)
     return text
+
+
+def _without_an_older_copy(text: str) -> str:
+    """The text without a listener that port 25's service has changed beside: it would judge as that did once."""
+    found = services(text, XCLIENT)
+    (like,) = services(text, SMTP)
+    stale = [each for each in found if _as_copy(each) != _as_copy(like)]
+    gone = {number for each in stale for number in each.lines}
+    return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in gone)
+
+
+def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
+    options = {each for each in _options(entry) if not each.startswith(f"{dellplan.XCLIENT_HOSTS}=")}
+    return entry.text.split()[1:8], options
 
 
 def _require_apart(text: str, *, offers_auth: bool) -> None:

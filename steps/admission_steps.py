@@ -9,7 +9,7 @@ from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Stage
 from fixtures.migration import Migration
-from fixtures.probes import clients, postfix
+from fixtures.probes import clients, postfix, vantages
 from fixtures.probes.clients import Client
 from fixtures.probes.session import Conversation
 from fixtures.transport import dell
@@ -94,16 +94,19 @@ def _admitted(client: Client, told: Conversation) -> Finding:
     outcome, evidence = told.outcome, told.evidence
     if outcome.accepted:
         return passed(str(client), str(outcome), evidence, expected="250")
-    make = unknown if told.connection in {"silent", "unreachable"} else failed
+    make = unknown if told.unheard else failed
     return make(str(client), "the recipient accepted (250)", str(outcome), evidence)
 
 
 def _refused(client: Client, told: Conversation) -> Finding:
     outcome, evidence = told.outcome, told.evidence
     expected = "refused with 5xx by RCPT, or dropped by a firewall"
-    if outcome.rejected or told.connection in {"silent", "refused", "dropped"}:
+    if outcome.rejected:
         return passed(str(client), str(outcome), evidence, expected=expected)
-    if told.connection == "unreachable":  # that is about the way there, not about Dell
+    if told.connection in {"unreachable", "impostor"}:  # that is about the way there, not about Dell
         return unknown(str(client), expected, outcome, evidence)
+    if not outcome.code and told.connection != "open":  # a firewall, if nothing else keeps that host from port 25
+        why = vantages.blind(client.via) if client.via and client.via.transport else ""
+        return unknown(str(client), expected, why, evidence) if why else passed(str(client), str(outcome), evidence)
     hint = "Whoever comes from there can deliver here, and perhaps relay: see A-6" if outcome.accepted else ""
     return failed(str(client), expected, str(outcome), evidence, hint=hint)

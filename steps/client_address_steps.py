@@ -46,4 +46,8 @@ def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting
             hint += " (X16). Close port 25 until then"
         return failed(member, expected, found, *evidence, hint=hint)
 
-    expect("Dell sees the true address of its clients", map(judge, sighted))
+    findings = [judge(each) for each in sighted]
+    if migration.settings.dell.ipv6 and not any(":" in each.client.source for each in sighted):
+        hint = "Give a host by SSH its IPv6 address ([[vantages]] ipv6): IPv6 may go another way than IPv4"
+        findings.append(unknown("a client over IPv6", "seen by its true address", "nobody has one here", hint=hint))
+    expect("Dell sees the true address of its clients", findings)

@@ -34,6 +34,10 @@ def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> Offers:
 def not_granted(expect: Expect, privilege_requests: Requests) -> None:
     def judge(it: insiders.Request) -> Finding:
         expected = "not offered, and refused with 5xx"
+        if it.setting is not None:
+            nobody = "nobody may, by Postfix's own settings"
+            granted = it.setting
+            return failed(str(it), nobody, granted, it.evidence) if granted else passed(str(it), nobody, it.evidence)
         if it.offered:
             return failed(str(it), expected, f"offered: {', '.join(it.offered)}", it.evidence)
         if 500 <= it.code < 600:
@@ -48,7 +52,7 @@ def not_granted(expect: Expect, privilege_requests: Requests) -> None:
 def nothing_submitted(expect: Expect, offers: Offers) -> None:
     def judge(it: Conversation) -> Finding:
         expected, told = "a login required, or no connection", it.outcome
-        if it.connection == "unreachable":
+        if it.connection in {"unreachable", "impostor"}:
             return unknown(str(it.knock), expected, it.text, it.evidence)
         if accepted := [each.recipient for each in it.recipients if each.accepted]:
             return failed(str(it.knock), expected, f"accepted {', '.join(accepted)} without a login", it.evidence)

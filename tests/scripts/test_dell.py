@@ -81,6 +81,14 @@ def test_port_25_alone_is_restricted_and_the_listener_is_its_copy() -> None:
     assert with_services(text, WANTED, offers_auth=False) == text
 
 
+def test_a_listener_that_is_no_copy_any_more_is_made_anew() -> None:
+    text = with_services(MASTER, WANTED, offers_auth=True)
+    changed = text.replace("  -o content_filter=scan:127.0.0.1:10024\n", "", 1)
+    assert changed != text
+    (listener,) = services(with_services(changed, WANTED, offers_auth=False), XCLIENT)
+    assert "content_filter" not in listener.text
+
+
 def test_an_older_restriction_is_replaced_where_it_stands() -> None:
     text = with_services(
         MASTER.replace("content_filter=scan", "smtpd_client_restrictions=x"), WANTED, offers_auth=False

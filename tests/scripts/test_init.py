@@ -18,7 +18,7 @@ from fixtures.lab import plan, present
 from fixtures.lab.world import Lab, down
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.setup.answers import Answers
-from fixtures.setup.text import render
+from fixtures.setup.text import ASKED_LATER, render
 from tests.conftest import PROJECT, python, told
 
 NAME = "tests-init"
@@ -37,7 +37,7 @@ def lab() -> Iterator[Lab]:
         made.down()
 
 
-def _answers(lab: Lab) -> str:
+def unreadable(lab: Lab) -> str:
     """What nobody can read: the domains' names, the ways by SSH, the region's folder, the world outside."""
     operator = lab.folder / "operator"
     way = f'user = "root", key_file = "{operator}/ssh_key", known_hosts = "{operator}/known_hosts" }}'
@@ -66,7 +66,7 @@ def init(lab: Lab, tmp_path: Path) -> Init:
 
     def run(*options: str, answers: str = "", stdin: str = "") -> tuple[int, str]:
         file = tmp_path / "answers.toml"
-        file.write_text(answers or _answers(lab), encoding="utf-8")
+        file.write_text(answers or unreadable(lab), encoding="utf-8")
         shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
         command = [*shell, sys.executable, "-m", "scripts.init", "--config", str(tmp_path / "made.toml")]
         done = subprocess.run(
@@ -129,7 +129,7 @@ def test_it_shows_without_writing_and_leaves_alone_what_is_there(init: Init, tmp
 
 def test_a_person_confirms(lab: Lab, init: Init, tmp_path: Path) -> None:
     """Enter takes what is proposed; a placeholder is asked for again; the end of the input writes nothing."""
-    answers = _answers(lab).replace("[store]", '[store]\nx = "y"', 1).replace('x = "y"\n', "")
+    answers = unreadable(lab).replace("[store]", '[store]\nx = "y"', 1).replace('x = "y"\n', "")
     status, said = init(answers=answers.replace(f'pilot = "{present.PILOT}"', ""), stdin="example.com\n" + "\n" * 80)
     assert status == 0, said
     assert "example.com is a placeholder" in said
@@ -203,6 +203,12 @@ def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
         render({"dell": {"colour": 1}})
 
 
+def test_what_nobody_is_asked_for_is_taken_over() -> None:
+    """Also where nothing explains it."""
+    data = {name: [{"name": "one"}] if name in {"vantages", "waivers"} else {"name": "one"} for name in ASKED_LATER}
+    assert tomllib.loads(render(data)) == data
+
+
 def test_every_key_of_the_settings_can_be_explained() -> None:
     """So that answers may have any of them, but for the tables that are taken over as they are."""
     keys = tomllib.loads((PROJECT / "fixtures/setup/keys.toml").read_text(encoding="utf-8"))
@@ -212,6 +218,7 @@ def test_every_key_of_the_settings_can_be_explained() -> None:
         "ec2",
         "cloudflare",
         "senders",
+        "vantages",
         "outside_mailbox",
         "resolvers",
         "costs",

@@ -103,7 +103,7 @@ def test_a_mailbox_is_collected_in_steps(migration: Migration, mark: str) -> Non
         assert smtp.send(from_ec2(migration), letter).queued
     imap.find(box, [letter.message_id for letter in letters], 10)
     second = imap.collect(box, first.uid_next)
-    assert [kept.number for kept in second.messages] == [1, 2, 3]
+    assert sorted(kept.number for kept in second.messages) == [1, 2, 3]  # Postfix may deliver several at once
     assert second.uid_validity == first.uid_validity
     assert imap.collect(box, second.uid_next).messages == ()
     assert len(imap.collect(box, run=mark).messages) == 3

@@ -1,0 +1,66 @@
+"""The live path of an operator whom ``init`` gave the settings, and whose Postfix runs in a container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.lab import plan
+from fixtures.lab.world import Lab, down
+from tests.faults.conftest import keyword
+from tests.lab.live import Live
+from tests.scripts.test_init import unreadable
+
+NAME = "tests-by-init"
+PREFIXES, STRANGERS, SEEN = "The ends and a sample of each prefix", "may not deliver here", "Dell's log names"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A lab before phase 1, with Postfix in a container of Dell's."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    down(NAME)
+    lab = Lab.up(NAME, seed=5, owner_pid=os.getpid(), dell="container")
+    try:
+        yield Live(lab, tmp_path_factory.mktemp("operator"))
+    finally:
+        lab.down()
+
+
+def test_settings_are_written(live: Live) -> None:
+    """Dell's container is named; a log that only begins there can't tell EC2's address; the rest is read."""
+    told = unreadable(live.lab)
+    for old, new in (
+        (f"{live.lab.folder}/operator/by-init", f"{live.folder}/store"),
+        ("[dell]\n", '[dell]\ntls_chain_file = "/etc/ssl/dell.pem"\n'),
+        (f'host = "{plan.DELL_TAILNET}"', f'host = "{plan.DELL_TAILNET}", container = "postfix"'),
+        ("[ec2]\n", f'[ec2]\nseen_by_dell_as = "{plan.EC2_TAILNET}"\n'),
+    ):
+        assert old in told
+        told = told.replace(old, new)
+    answers = live.folder / "answers.toml"
+    answers.write_text(told + live.vantage(f'ipv4 = "{plan.LAGGARD4}"'), encoding="utf-8")
+    done = live.python("-m", "scripts.init", "--answers", str(answers), "--defaults")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = (live.folder / "migration.toml").read_text(encoding="utf-8")
+    for line in ('target = "live"', 'owner = "docker"', 'log = "container"', 'mailboxes = ["alice", "bob", "office"'):
+        assert line in made
+
+
+def test_admission_is_judged_within_the_container(live: Live) -> None:
+    for script in ("publish_delivery", "prepare_dell"):
+        live.apply(script)
+    rows = live.judge("phase2", " or ".join(map(keyword, (PREFIXES, "EC2 is admitted", STRANGERS, SEEN))))
+    assert [(row["name"], row["error"]) for row in rows if row["verdict"] != "pass"] == []
+    assert sorted(row["ids"][0] for row in rows) == ["A-18", "A-2", "A-3", "A-3", "A-3", "A-4"]
+
+
+def test_a_prefix_that_is_cut_in_half_is_seen_there(live: Live) -> None:
+    cut = "sed -i 's|104.30.0.0/19|104.30.0.0/20|' /etc/postfix/mxgate-admit.cidr && postfix reload"
+    assert live.lab.exec("dell", ["podman", "exec", "postfix", "sh", "-c", cut]).returncode == 0
+    (row,) = live.judge("phase2", keyword(PREFIXES))
+    assert row["verdict"] == "fail"
+    assert "104.30.31.255 (claimed by XCLIENT on loopback, not seen on the wire)" in row["error"]
