@@ -78,7 +78,7 @@ def whole(ledgers: Switches, switched: dict[str, float | None]) -> Iterator[Find
         if not each.injected:
             yield unknown(each.domain, "numbered mail", said, each.evidence, domain=each.domain)
         elif each.amiss:
-            found = f"{said}: {each.amiss[0]}"
+            found = f"{said}{each.stretch}: {each.amiss[0]}"
             yield failed(each.domain, "every one arrived", found, each.evidence, domain=each.domain)
         else:
             yield passed(each.domain, said, each.evidence, domain=each.domain)
