@@ -1,4 +1,7 @@
-"""The live path of an operator whom ``init`` gave the settings, and whose Postfix runs in a container."""
+"""The live path of an operator whom ``init`` gave the settings, and whose Postfix runs in a container.
+
+The container has its configuration from its operator by hand, or from templates in git.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,44 @@ NAME = "tests-by-init"
 PREFIXES, STRANGERS, SEEN = "The ends and a sample of each prefix", "may not deliver here", "Dell's log names"
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+OWNERS = {"container": "docker", "template": "template"}
+"""By kind of Dell."""
+TEMPLATE = """\
+owner = "template"
+[dell.template]
+repo = "{operator}/services/mailserver"
+main_cf = "config/postfix/main.cf.tmpl"
+master_cf = "config/postfix/master.cf.tmpl"
+rendered = "build/postfix"
+render = ["sh", "render.sh"]
+deploy = ["sh", "deploy.sh"]
+[ec2]
+"""
+
+
+@pytest.fixture(scope="module", params=OWNERS)
+def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, with Postfix in a container of Dell's."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
     down(NAME)
-    lab = Lab.up(NAME, seed=5, owner_pid=os.getpid(), dell="container")
+    lab = Lab.up(NAME, seed=5, owner_pid=os.getpid(), dell=request.param)
     try:
         yield Live(lab, tmp_path_factory.mktemp("operator"))
     finally:
         lab.down()
 
 
-def test_settings_are_written(live: Live) -> None:
+def test_settings_are_written(live: Live, request: pytest.FixtureRequest) -> None:
     """Dell's container is named; a log that only begins there can't tell EC2's address; the rest is read."""
+    kind = request.node.callspec.params["live"]
     told = unreadable(live.lab)
+    if kind == "template":
+        told = told.replace("[ec2]\n", TEMPLATE.format(operator=live.lab.folder / "operator"))
     for old, new in (
         (f"{live.lab.folder}/operator/by-init", f"{live.folder}/store"),
         ("[dell]\n", '[dell]\ntls_chain_file = "/etc/ssl/dell.pem"\n'),
-        (f'host = "{plan.DELL_TAILNET}"', f'host = "{plan.DELL_TAILNET}", container = "postfix"'),
+        (f'host = "{plan.DELL_TAILNET}"', f'host = "{plan.DELL_TAILNET}", container = "postfix", engine = "podman"'),
         ("[ec2]\n", f'[ec2]\nseen_by_dell_as = "{plan.EC2_TAILNET}"\n'),
     ):
         assert old in told
@@ -46,7 +67,12 @@ def test_settings_are_written(live: Live) -> None:
     done = live.python("-m", "scripts.init", "--answers", str(answers), "--defaults")
     assert done.returncode == 0, done.stdout + done.stderr
     made = (live.folder / "migration.toml").read_text(encoding="utf-8")
-    for line in ('target = "live"', 'owner = "docker"', 'log = "container"', 'mailboxes = ["alice", "bob", "office"'):
+    for line in (
+        'target = "live"',
+        f'owner = "{OWNERS[kind]}"',
+        'log = "container"',
+        'mailboxes = ["alice", "bob", "office"',
+    ):
         assert line in made
 
 
