@@ -1,0 +1,67 @@
+"""Nights after the last switch, compressed: a red one and one on which nobody could look hold phase4's gate back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from fixtures.gates.nights import DAY_S
+from fixtures.lab.faults import named, planted
+from fixtures.lab.world import Lab, down
+from tests.conftest import PROJECT, features
+
+NAME = "tests-nights"
+RED, BLIND = "a rule is disabled", "the token may not read analytics"
+GREEN = ""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab whose domains have all been switched, before its first night."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    down(NAME)
+    made = Lab.up(NAME, seed=8, owner_pid=os.getpid())
+    try:
+        code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase4')"
+        done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
+            store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
+        yield made
+    finally:
+        made.down()
+
+
+def nights(lab: Lab, *faults: str) -> list[int]:
+    """A night for each of FAULTS, with that one planted; the exit status of each."""
+    found = []
+    for fault in faults:
+        lab.clock.advance(DAY_S)
+        with ExitStack() as stack:
+            if fault:
+                stack.enter_context(planted(lab, named(fault)))
+            found.append(features("--soak", "--lab", NAME).returncode)
+    return found
+
+
+def gate(lab: Lab) -> str:
+    """How phase4's gate judges the nights so far, and nothing else."""
+    return features("--gate", "phase4", "--lab", lab.name, "-k", "week_of_green_nights").stdout
+
+
+def test_phase4_waits_for_a_week_of_green_nights(lab: Lab) -> None:
+    assert nights(lab, GREEN, GREEN, RED, GREEN, GREEN, BLIND, GREEN, GREEN, GREEN) == [0, 0, 1, 0, 0, 1, 0, 0, 0]
+    said = gate(lab)
+    assert "the nights: expected 7 green nights in a row, found 5 in a row, of 9 nights: " in said
+    assert " fail (" in said
+    assert "every night: 2 more" in said
+    assert nights(lab, GREEN, GREEN) == [0, 0]
+    said = gate(lab)
+    assert "1 passed" in said, said[-3000:]
