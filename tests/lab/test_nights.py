@@ -63,5 +63,4 @@ def test_phase4_waits_for_a_week_of_green_nights(lab: Lab) -> None:
     assert " fail (" in said
     assert "every night: 2 more" in said
     assert nights(lab, GREEN, GREEN) == [0, 0]
-    said = gate(lab)
-    assert "1 passed" in said, said[-3000:]
+    assert "OPEN                  phase4" in gate(lab)
