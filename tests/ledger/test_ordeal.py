@@ -36,11 +36,12 @@ def test_a_log_of_whole_seconds_does_not_say_that_it_was_before_the_end() -> Non
     assert ordeal(replace(ENTRY, acknowledged=109.5, arrived=110.2)).acknowledged_meanwhile == ()
 
 
-def test_a_second_copy_is_excused_where_dell_went_down_while_it_filed_the_first() -> None:
-    cut_off = replace(ENTRY, number=1, acknowledged=99.0, arrived=99.5, copies=2)
+def test_a_second_copy_is_excused_of_what_was_under_way_when_dell_went_down() -> None:
+    cut_off = replace(ENTRY, number=1, injected=98.9, acknowledged=99.0, arrived=99.5, copies=2)
+    queued = replace(ENTRY, number=4, injected=99.9, acknowledged=100.1, arrived=112.0, copies=2)
     refused_once = replace(ENTRY, number=2, acknowledged=103.0, arrived=104.0, copies=2, deferrals=1)
     stray = replace(ENTRY, number=3, acknowledged=111.0, arrived=112.0, copies=2)
-    assert ordeal(cut_off, refused_once, stray).doubled == (stray,)
+    assert ordeal(cut_off, queued, refused_once, stray).doubled == (stray,)
 
 
 def test_what_bounced_is_missing() -> None:
