@@ -11,13 +11,12 @@ import sys
 import time
 
 from fixtures.lab.world import Lab
-from fixtures.loop import gather, run
 from fixtures.migration import open_migration
 from fixtures.probes import dmarc, dns, spf
 from fixtures.probes.clients import player
 from fixtures.probes.smtp import Knock, probe_all
 from scripts.bench_figure import Figure, tried
-from scripts.benchmarks import AT_ONCE, PEER_S_MAX, Measured, gate, peer
+from scripts.benchmarks import AT_ONCE, PEER_S_MAX, Measured, asking, gate, peer
 
 SMALL, NAME, SEED, DOMAINS, ADDRESSES, GATE_S_MAX = "bench-3", "bench-30", 1, 30, 200, 60.0
 KINDS = ("MX", "TXT", "A")
@@ -56,19 +55,10 @@ def whole(lab: Lab, three_s: float) -> Measured:
 
 
 def questions(lab: Lab) -> Measured:
-    """Three types for each domain at each of the lab's resolvers, beside dig's batch."""
+    """Three types for each domain at each of the lab's resolvers."""
     migration = open_migration()
     servers, names = dns.resolvers(migration), migration.settings.domain_names
-    asked = [(server, name, kind) for server in servers for name in names for kind in KINDS]
-    batch = "".join(f"@{server.address} {name} {kind} +tries=1\n" for server, name, kind in asked)
-    (lab.folder / "operator/questions").write_text(batch, encoding="ascii")
-    theirs = peer(lab, "operator", "dig -f /lab/questions")
-    begun = time.perf_counter()
-    answers = run(gather(dns.aask(*each) for each in asked))
-    took = time.perf_counter() - begun
-    if faults := [answer.error for answer in answers if answer.error]:
-        raise RuntimeError(f"{len(faults)} of {len(asked)} got no answer: {faults[0]}")
-    return took, "dig -f", theirs, None
+    return asking(lab, [(server, name, kind) for server in servers for name in names for kind in KINDS])
 
 
 def policies(_: Lab) -> Measured:

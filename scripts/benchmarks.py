@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from fixtures.lab.world import Lab
@@ -36,18 +37,23 @@ def gate(lab: Lab, bound_s: float) -> Measured:
 
 
 def questions(lab: Lab) -> Measured:
-    """MX questions at the lab's resolvers: our probe, 50 at once, beside dig's batch."""
+    """MX questions at the lab's resolvers."""
     migration = open_migration()
     servers, names = dns.resolvers(migration), migration.settings.domain_names
     pairs = [(servers[n % len(servers)], names[n % len(names)]) for n in range(QUESTIONS)]
-    batch = "".join(f"@{server.address} {name} MX +tries=1\n" for server, name in pairs)
+    return asking(lab, [(*pair, "MX") for pair in pairs])
+
+
+def asking(lab: Lab, questions: Sequence[tuple[dns.Server, str, str]]) -> Measured:
+    """Questions to a server, for a name and of a type each: our probe, 50 at once, beside dig's batch."""
+    batch = "".join(f"@{server.address} {name} {kind} +tries=1\n" for server, name, kind in questions)
     (lab.folder / "operator/questions").write_text(batch, encoding="ascii")
     theirs = peer(lab, "operator", "dig -f /lab/questions")
     begun = time.perf_counter()
-    answers = run(gather(dns.aask(server, name, "MX") for server, name in pairs))
+    answers = run(gather(dns.aask(*each) for each in questions))
     took = time.perf_counter() - begun
     if faults := [answer.error for answer in answers if answer.error]:
-        raise RuntimeError(f"{len(faults)} of {QUESTIONS} got no answer: {faults[0]}")
+        raise RuntimeError(f"{len(faults)} of {len(questions)} got no answer: {faults[0]}")
     return took, "dig -f", theirs, None
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.gates import Gate
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
+from tests.labs import standing
 
 ROOT = Path(__file__).parents[2]
 NAME = "rows"
@@ -87,16 +88,10 @@ class Walk:
 @pytest.fixture(scope="package")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """A lab before phase 1, in which nobody waits a whole minute for mail that can't come."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    lab = Lab.up(NAME, seed=2, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 2) as lab:
         settings = lab.folder / "operator/migration.toml"
         settings.write_text(settings.read_text() + "\n[bounds]\narrival_s = 6\n")
         yield Walk(lab, tmp_path_factory.mktemp("told"))
-    finally:
-        lab.down()
 
 
 def keyword(scenario: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
+from tests.labs import standing
 
 PHASE3 = "tests-path"
 
@@ -20,17 +20,8 @@ PHASE3 = "tests-path"
 @pytest.fixture(scope="package")
 def phase3() -> Iterator[Lab]:
     """A lab of which every domain is ready to be switched. It goes with this process."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(PHASE3)
-    lab = Lab.up(PHASE3, seed=3, owner_pid=os.getpid())
-    try:
-        code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({PHASE3!r}), 'phase3')"
-        done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+    with standing(PHASE3, 3, "phase3") as lab:
         yield lab
-    finally:
-        lab.down()
 
 
 def as_operator(lab: Lab, code: str) -> Any:

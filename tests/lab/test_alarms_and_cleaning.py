@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fixtures.lab.operator import environment
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from tests.lab.conftest import as_operator
+from tests.labs import standing
 
 NAME = "tests-alarms"
 
@@ -18,14 +18,8 @@ NAME = "tests-alarms"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """As it is before anything was changed."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=5, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 5) as made:
         yield made
-    finally:
-        made.down()
 
 
 def test_the_operators_own_secrets_stay_outside(tmp_path: Path) -> None:

@@ -5,15 +5,14 @@ The container has its configuration from its operator by hand, or from templates
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.lab import plan
-from fixtures.lab.world import Lab, down
 from tests.faults.conftest import keyword
 from tests.lab.live import Live
+from tests.labs import standing
 from tests.scripts.test_init import unreadable
 
 NAME = "tests-by-init"
@@ -38,14 +37,8 @@ deploy = ["sh", "deploy.sh"]
 @pytest.fixture(scope="module", params=OWNERS)
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, with Postfix in a container of Dell's."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    lab = Lab.up(NAME, seed=5, owner_pid=os.getpid(), dell=request.param)
-    try:
+    with standing(NAME, 5, dell=request.param) as lab:
         yield Live(lab, tmp_path_factory.mktemp("operator"))
-    finally:
-        lab.down()
 
 
 def test_settings_are_written(live: Live, request: pytest.FixtureRequest) -> None:

@@ -6,16 +6,15 @@ nobody but Cloudflare could say on the wire is claimed on Dell's loopback.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, named, planted
-from fixtures.lab.world import Lab, down
 from tests.faults.conftest import keyword
 from tests.lab.live import HOST, Live
+from tests.labs import standing
 
 NAME = "tests-remote"
 STRANGERS, SEEN = "may not deliver here", "Dell's log names the address that a client really has"
@@ -25,16 +24,10 @@ ADDRESSES = (f'ipv4 = "{plan.LAGGARD4}"', f'ipv6 = "{plan.LAGGARD6}"')
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, whose operator has one host elsewhere."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    lab = Lab.up(NAME, seed=4, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 4) as lab:
         made = Live(lab, tmp_path_factory.mktemp("operator"))
         made.settle(made.vantage(*ADDRESSES))
         yield made
-    finally:
-        lab.down()
 
 
 def test_there_is_no_lab(live: Live) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -13,8 +10,9 @@ import pytest
 
 from fixtures.gates.nights import DAY_S
 from fixtures.lab.faults import named, planted
-from fixtures.lab.world import Lab, down
-from tests.conftest import PROJECT, features
+from fixtures.lab.world import Lab
+from tests.conftest import features
+from tests.labs import standing
 
 NAME = "tests-nights"
 RED, BLIND = "a rule is disabled", "the token may not read analytics"
@@ -24,19 +22,10 @@ GREEN = ""
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab whose domains have all been switched, before its first night."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=8, owner_pid=os.getpid())
-    try:
-        code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase4')"
-        done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+    with standing(NAME, 8, "phase4") as made:
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
             store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
         yield made
-    finally:
-        made.down()
 
 
 def nights(lab: Lab, *faults: str) -> list[int]:

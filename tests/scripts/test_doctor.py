@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from fixtures.lab import plan
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, python, told
 from tests.lab.test_lab import until
+from tests.labs import standing
 
 NAME = "tests-doctor"
 LIAR = f"""
@@ -39,14 +40,8 @@ Doctor = tuple[int, str]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=6, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 6) as made:
         yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, python, told
+from tests.labs import standing
 
 NAME = "tests-feasible"
 TWO_MINUTES_S = 120
@@ -49,14 +50,8 @@ nft 'add table inet f
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=5, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 5) as made:
         yield made
-    finally:
-        made.down()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -15,11 +14,12 @@ from typing import Any
 import pytest
 
 from fixtures.lab import plan, present
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.setup.answers import Answers
 from fixtures.setup.text import ASKED_LATER, render
 from tests.conftest import PROJECT, python, told
+from tests.labs import standing
 
 NAME = "tests-init"
 Init = Callable[..., tuple[int, str]]
@@ -27,14 +27,8 @@ Init = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=7, owner_pid=os.getpid())
-    try:
+    with standing(NAME, 7) as made:
         yield made
-    finally:
-        made.down()
 
 
 def unreadable(lab: Lab) -> str:
