@@ -1,0 +1,104 @@
+"""Zones as they come: full of types that have nothing to do with mail, and an SPF record with no lookup to spare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests.labs import standing
+from tests.scripts.test_switch import PREPARE, as_operator
+
+NAME = "test-odd-zones"
+PLANT = """
+from scripts.snapshot import take
+
+sdk = cloudflare.client(migration)
+there = cloudflare.zone(migration, PILOT)
+
+def plant(**record):
+    return sdk.post(f"/zones/{there.id}/dns_records", cast_to=object, body={"ttl": 300, **record})
+
+def every():
+    return {f"{each.type} {each.name} {each.text}": [each.ttl, each.proxied, each.comment]
+            for each in cloudflare.records(migration, PILOT).records}
+"""
+ODD = """
+data = dict(
+    CAA={"flags": 0, "tag": "issue", "value": "ca.example"},
+    SRV={"priority": 0, "weight": 1, "port": 5269, "target": "chat.example.net"},
+    SSHFP={"algorithm": 4, "type": 2, "fingerprint": "ab" * 32},
+    TLSA={"usage": 3, "selector": 1, "matching_type": 1, "certificate": "cd" * 32},
+    SMIMEA={"usage": 3, "selector": 0, "matching_type": 0, "certificate": "ef" * 16},
+    URI={"weight": 1, "target": "https://www.example.net/"},
+    HTTPS={"priority": 1, "target": ".", "value": 'alpn="h2"'},
+    NAPTR={
+        "order": 1, "preference": 1, "flags": "S", "service": "SIP+D2U", "regex": "", "replacement": "_sip.example.net"
+    },
+)
+for kind, each in data.items():
+    plant(type=kind, name=f"_odd.{kind.lower()}.{PILOT}", data=each, **({"priority": 1} if kind == "URI" else {}))
+plant(type="TXT", name=PILOT, content="v=spf10 is no SPF record")
+plant(type="TXT", name=PILOT, content="x" * 700)
+plant(type="CNAME", name=f"www.{PILOT}", content="elsewhere.example.net", proxied=True, comment="the shop's")
+plant(type="A", name=f"*.{PILOT}", content="192.0.2.77")
+"""
+pytestmark = pytest.mark.usefixtures("lab")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with standing(NAME, seed=7) as made:
+        yield made
+
+
+def ask(code: str) -> Any:
+    return as_operator(PLANT + code, NAME)
+
+
+def test_an_spf_record_that_would_cost_eleven_lookups_is_refused_and_left() -> None:
+    done, before, after = ask("""
+take(migration)
+own = [each for each in cloudflare.records(migration, PILOT).of(PILOT, "TXT") if each.text.startswith("v=spf1")]
+for each in own:
+    sdk.dns.records.delete(each.id, zone_id=there.id)
+full = "v=spf1 " + " ".join(f"a:h{number}.example.net" for number in range(9)) + " ~all"
+made = plant(type="TXT", name=PILOT, content=full)
+before = every()
+done = do("merge_spf", PILOT)
+after = every()
+sdk.dns.records.delete(made["result"]["id"], zone_id=there.id)
+for each in own:
+    plant(type="TXT", name=PILOT, content=each.content, ttl=each.ttl)
+print(json.dumps([done, before, after]))
+""")
+    assert done["status"] == 1, done["said"]
+    assert "lookups" in done["said"]
+    assert "10 and 2 are allowed" in " ".join(done["said"].split())
+    assert before == after
+
+
+def test_what_is_not_ours_comes_through_there_and_back_as_it_was() -> None:
+    before, went, there, back, after = ask(
+        ODD
+        + "before = every()\n"
+        + PREPARE
+        + """
+went = switch(PILOT)
+there = every()
+migration.clock.advance(migration.settings.bounds.old_ttl_s + 60)
+status, plan = call("rollback", ["--domain", PILOT, "--json"])
+back = call("rollback", ["--domain", PILOT, "--apply", json.loads(plan)["digest"]])
+after = every()
+print(json.dumps([before, went, there, back, after]))
+"""
+    )
+    assert went["status"] == 0, went["said"]
+    assert back[0] == 0, back[1]
+    ours = {key for key in before if key.split()[0] == "MX" or " v=spf1 " in key}
+    kept = {key: value for key, value in before.items() if key not in ours}
+    assert len(kept) >= 12
+    for then in (there, after):
+        assert {key: then.get(key) for key in kept} == kept
