@@ -46,7 +46,7 @@ def delays_listed(expect: Expect, ledgers: Switches) -> None:
     expect("Delays and copies are listed, and copies explained", map(judge, ledgers))
 
 
-@then("at least twenty of them came through EC2 after a switch")
+@then("at least twenty messages came through EC2 after a switch")
 def stale_came_through(migration: Migration, expect: Expect, ledgers: Switches) -> None:
     counts = {each.domain: len(each.by_stale_caches(last_switch(migration, each.domain))) for each in ledgers}
     total, told = sum(counts.values()), tuple(each.evidence for each in ledgers)

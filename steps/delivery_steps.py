@@ -21,7 +21,7 @@ def stranger_writes(migration: Migration, addresses: tuple[Address, ...]) -> Del
     return delivery.arrivals(migration, delivery.from_outside(migration, addresses))
 
 
-@when("an admitted sender delivers to each of them", target_fixture="deliveries")
+@when("an admitted client delivers to each of them", target_fixture="deliveries")
 def admitted_delivers(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
     return delivery.arrivals(migration, delivery.to_dell(migration, addresses))
 

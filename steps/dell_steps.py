@@ -21,7 +21,7 @@ def dell_name(migration: Migration) -> str:
     return migration.settings.dell.name
 
 
-@when("its addresses are looked up and port 25 is tried from an admitted place outside", target_fixture="door")
+@when("its addresses are looked up and port 25 is tried by an admitted client outside", target_fixture="door")
 @when("its kind and port 25 are examined", target_fixture="door")
 def try_port_25(migration: Migration) -> Knocks:
     return clients.offer(migration, clients.at_dells_door(migration), ())

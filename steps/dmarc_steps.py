@@ -46,7 +46,7 @@ def send_through_sendgrid(migration: Migration, subjects: tuple[str, ...]) -> tu
     return dmarc.send(migration, subjects)
 
 
-@then("each message arrives outside, and passes the policy of its sender")
+@then("each message arrives outside, and passes DMARC for the domain of its From line")
 def messages_pass(expect: Expect, receipts: tuple[Receipt, ...]) -> None:
     expect("Mail through SendGrid passes DMARC", map(_aligned, receipts))
 

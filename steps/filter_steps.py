@@ -36,7 +36,7 @@ def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_fo
 
     none = Finding("Dell's port 25", Verdict.ABSENT, expected, "no filter", evidence=(evidence,))
     expect(
-        "No filter judges clients that the operator has not named",
+        "Every filter that judges clients is one that the operator has named",
         map(judge, filters_found.found) if filters_found.found else [none],
     )
 

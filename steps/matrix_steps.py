@@ -17,6 +17,6 @@ def strangers_write(migration: Migration, subjects: tuple[str, ...], which: str)
     return delivery.arrivals(migration, matrix.from_outside(migration, subjects, heavy=SIZES[which]))
 
 
-@when(parse("an admitted sender delivers mail {which}"), target_fixture="deliveries")
+@when(parse("an admitted client delivers mail {which}"), target_fixture="deliveries")
 def admitted_delivers(migration: Migration, subjects: tuple[str, ...], which: str) -> tuple[Delivery, ...]:
     return delivery.arrivals(migration, matrix.to_dell(migration, subjects, heavy=SIZES[which]))

@@ -17,7 +17,10 @@ ENOUGH_DAYS = 28.0
 NAME_IT = "Give it a mailbox or an alias in migration.toml, or give it up there: dropped"
 
 
-@when("the logs of the last 30 days, the aliases and the published report addresses are read", target_fixture="found")
+@when(
+    "the logs of the last 30 days, the aliases, postmaster, abuse and the published report addresses are read",
+    target_fixture="found",
+)
 def read_receivers(migration: Migration, subjects: tuple[str, ...]) -> Receivers:
     return receivers.ask(migration, subjects)
 

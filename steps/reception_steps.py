@@ -22,7 +22,7 @@ def inbound_domains(migration: Migration) -> tuple[str, ...]:
     return reception.domains(migration)
 
 
-@when("its queue and its servers are examined", target_fixture="reception_now")
+@when("the queue and the servers are examined", target_fixture="reception_now")
 def look_at_servers(migration: Migration) -> reception.Reception:
     return reception.look(migration)
 

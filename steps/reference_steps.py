@@ -29,7 +29,7 @@ def search_everywhere(migration: Migration) -> Mentions:
     return references.everywhere(migration)
 
 
-@then("nothing refers to it but what makes it the mail server of today")
+@then("nothing refers to it but the records that the migration itself changes")
 def only_the_mail_server(expect: Expect, mentions: Mentions) -> None:
     hint = "Whoever follows this uses EC2: lead it to Dell, or to SendGrid, before EC2 is stopped"
 

@@ -30,7 +30,7 @@ def there_and_back(world: Any, migration: Migration, domain: str, how_far: str) 
     return travel(migration, domain, there, partial(world.carry, "back to EC2", domain))
 
 
-@then("its MX and SPF are the old ones, and nothing else was undone")
+@then("its MX and SPF are the old ones, and nothing else was changed")
 def records_restored(migration: Migration, expect: Expect, journey: Journey) -> None:
     way_back = _way_back(journey.domain, journey.trouble)
     findings = [way_back, *_restored(at_first(migration, journey.domain), journey), *_kept(journey)]

@@ -26,7 +26,7 @@ def own_verifies(expect: Expect, forwarded_mail: Mail) -> None:
     expect("The sender's DKIM signature survives", _each(forwarded_mail, _own))
 
 
-@then("both of Cloudflare's DKIM signatures verify, and its ARC seal")
+@then("both DKIM signatures that Cloudflare adds verify, and its ARC seal")
 def cloudflares_verify(expect: Expect, forwarded_mail: Mail) -> None:
     expect("Cloudflare's DKIM signatures and ARC seal verify", _each(forwarded_mail, _cloudflares))
 

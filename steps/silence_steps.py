@@ -23,7 +23,7 @@ def read_gateway(migration: Migration, quiet_s: float) -> Silence:
     return silence.ask(migration, quiet_s)
 
 
-@then("no mail came through it but probes and refused spam")
+@then("no mail came through it but test mail and refused spam")
 def no_mail(expect: Expect, silent: Silence) -> None:
     counted = {kind: len(silent.of(kind)) for kind in ("probe", "refused", "own bounce")}
     hours = silent.asked_s / 3600

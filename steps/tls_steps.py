@@ -52,7 +52,7 @@ def try_outdated(tls_ports: Ports) -> tuple[tls.Outdated, ...]:
     return tls.outdated(tls_ports)
 
 
-@then("neither speaks to it")
+@then("none of them speaks to it")
 def outdated_refused(expect: Expect, outdated_tries: tuple[tls.Outdated, ...]) -> None:
     def judge(it: tls.Outdated) -> Finding:
         if it.spoken:

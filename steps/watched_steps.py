@@ -45,7 +45,7 @@ def enough_answers(expect: Expect, moments: Moments) -> None:
         expect("The switch was looked at", _each(found, judge, f"{least} answers or more"))
 
 
-@then("each of them was the old set of mail servers or the new one")
+@then("every answer was the old set of mail servers or the new one")
 def old_or_new(expect: Expect, moments: Moments) -> None:
     expected = "every answer the old set or the new one"
 

@@ -1,10 +1,10 @@
 Feature: Filters don't judge forwarded mail by who brought it
-  To a filter on Dell, forwarded mail comes from Cloudflare's address, with an envelope sender of our own. Where it asks
-  whether that address may send for the author's domain, the answer is no, and mail of a domain with p=reject is
-  refused.
+  To a filter on Dell, forwarded mail comes from Cloudflare's address, with an envelope sender of our own: SPF then
+  passes for our domain, and no more for the author's. Where no DKIM signature speaks for the author either, DMARC
+  fails, and mail from a domain with p=reject is refused.
 
   @A-20 @X9 @observe @before_phase2 @before_phase3 @before_phase4
-  Scenario: No filter judges clients that the operator has not named
+  Scenario: Every filter that judges clients is one that the operator has named
     Given Dell's Postfix as it receives mail from outside
     When whatever judges a client by its address, its name or SPF is looked for
     Then each such filter is one that the settings name

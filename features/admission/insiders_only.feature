@@ -10,11 +10,11 @@ Feature: Privileges are closed to outsiders
     Then Dell neither offers nor grants it
 
     Examples:
-      | what                        |
-      | another client's address    |
-      | a login                     |
-      | the names of mailboxes      |
-      | a run of the queue          |
+      | what                                 |
+      | the right to pass for another client |
+      | a login                              |
+      | the names of mailboxes               |
+      | a run of the queue                   |
 
   @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: The submission ports take mail only from whoever has logged in

@@ -3,8 +3,8 @@ Feature: Dell receives and hands on
 
   @A-16 @R1 @observe @soak @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   @after_rollback
-  Scenario: Nothing waits, and everything that mail passes through is up
+  Scenario: No inbound message waits too long, and everything that mail passes through is up
     Given Dell's mail servers as they run
-    When its queue and its servers are examined
+    When the queue and the servers are examined
     Then no inbound message has waited for too long
     And Postfix, the delivery to mailboxes and IMAP are up

@@ -1,9 +1,10 @@
 Feature: Sizes agree along the path
   Cloudflare passes messages of up to 25 MiB and adds headers of its own. What a later server refuses for its size, an
-  earlier one has to bounce, and within one server a limit that contradicts another loses mail without a word.
+  earlier one has to bounce, and within one server a limit that contradicts another makes it wait, and bounce in the
+  end.
 
   @A-11 @R4 @observe @before_phase2 @before_phase3 @before_phase4
-  Scenario: A message above the limit is rejected at MAIL FROM
+  Scenario: A message announced as larger than the limit is rejected at MAIL FROM
     Given the largest message that Email Routing passes on, and one above Dell's limit
     When Email Routing announces each of them to Dell
     Then Dell accepts the one, and rejects the other permanently

@@ -1,5 +1,5 @@
 Feature: Dell's password at the relay host is readable by root alone, and free of stray text
-  A comment behind the password becomes part of it, and every message out is refused. A map older than its source still
+  A comment behind the password becomes part of it, and no message gets out any more. A map older than its source still
   holds yesterday's password.
 
   @A-15 @X7 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff

@@ -1,7 +1,8 @@
 Feature: No message is lost while a domain moves
   Numbered mail flows without pause while the MX is switched, from senders with a fresh cache and from others whose
-  cache still names EC2. What was accepted is compared with what arrived; a bounce counts as lost. Only where the plan
-  of the switch announced a window of refusals does a bounce in it stand apart, counted and waived by name.
+  cache still names EC2. What was accepted is compared with what arrived; a bounce counts as lost. One exception: if the
+  plan of the switch announced that Cloudflare would refuse mail for a while, bounces of that while are counted apart,
+  and the operator has to waive them by name.
 
   @X-2 @R1 @recorded @before_phase4
   Scenario: Everything that was accepted has arrived
@@ -14,5 +15,5 @@ Feature: No message is lost while a domain moves
   Scenario: Stale caches still reached the mailbox, through EC2
     Given the numbered mail of senders with a stale cache
     When what was accepted is compared with what has arrived
-    Then at least twenty of them came through EC2 after a switch
+    Then at least twenty messages came through EC2 after a switch
     And every one of those arrived

@@ -12,7 +12,7 @@ Feature: Mail from outside arrives in its mailbox, by the path that is meant
   @E-1 @P1.3 @observe @soak @before_phase2 @before_phase3
   Scenario: Dell takes mail for the delivery domains
     Given every destination at the delivery domains
-    When an admitted sender delivers to each of them
+    When an admitted client delivers to each of them
     Then each message is in its mailbox in time, unaltered
 
   @E-1 @E-2 @P3.4 @observe @soak @before_phase4 @before_deletion @at_signoff

@@ -6,7 +6,7 @@ Feature: Mail of every shape arrives whole
   @E-3 @P3.4 @observe @before_phase3
   Scenario: Dell takes mail of every shape for the delivery domains
     Given the domains of this gate
-    When an admitted sender delivers mail of every shape
+    When an admitted client delivers mail of every shape
     Then each message is in its mailbox in time, unaltered
 
   @E-3 @P3.4 @observe @before_phase4 @before_deletion @at_signoff
@@ -18,7 +18,7 @@ Feature: Mail of every shape arrives whole
   @E-3 @P3.4 @drill @before_phase3
   Scenario: Dell takes mail of 20 MiB for the delivery domains
     Given the domains of this gate
-    When an admitted sender delivers mail of 20 MiB
+    When an admitted client delivers mail of 20 MiB
     Then each message is in its mailbox in time, unaltered
 
   @E-3 @P3.4 @drill @before_phase4 @before_deletion @at_signoff

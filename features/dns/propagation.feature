@@ -3,7 +3,7 @@ Feature: The new answer spreads, and the old one dies out in time
   goes to EC2: as long as that is so, or nobody has looked, EC2 can't be stopped.
 
   @N-8 @P3.3 @R2 @recorded @before_phase4
-  Scenario: Every resolver followed within the old TTL, under the eyes of a watch
+  Scenario: Every resolver dropped the old answer within its TTL, under the eyes of a watch
     Given the domains that have been switched
     When what was watched since their switch is reviewed
     Then none gave the old answer after its TTL

@@ -3,7 +3,7 @@ Feature: Senders that honour MTA-STS follow to the new MX hosts
   for its max_age, and look for a newer one before they give up: old and new hosts have to be in it while both are met.
 
   @N-11 @P2.2 @observe @before_phase3 @before_phase4 @before_deletion
-  Scenario: While mail moves, the policy admits EC2 and Cloudflare's MX hosts
+  Scenario: While mail moves, a policy admits EC2 and Cloudflare's MX hosts
     Given the domains of this gate
     When the MTA-STS policy is read as senders read it
     Then it can be read over HTTPS, under exactly one record that names its version
@@ -11,7 +11,7 @@ Feature: Senders that honour MTA-STS follow to the new MX hosts
     And senders have had the time to notice it
 
   @N-11 @P2.2 @observe @at_signoff
-  Scenario: In the end the policy admits Cloudflare's MX hosts alone
+  Scenario: In the end a policy admits Cloudflare's MX hosts, and not EC2
     Given the domains of this gate
     When the MTA-STS policy is read as senders read it
     Then it can be read over HTTPS, under exactly one record that names its version

@@ -1,4 +1,4 @@
-Feature: It is this machine, and nothing hangs on it but mail
+Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
   Stopping and deleting act on ids. If those of the settings are another machine's, or if this one also renews a
   certificate, runs a job or relays somebody's mail, then more than a mail gateway disappears.
 
@@ -21,7 +21,7 @@ Feature: It is this machine, and nothing hangs on it but mail
     Then there is nothing that the settings do not expect
 
   @I-12 @P4.2 @observe @before_phase1 @before_phase4
-  Scenario: No record and no way of sending leads to EC2
+  Scenario: No record leads to EC2 but those that the migration changes, and no way of sending
     Given the EC2 gateway
     When the domains' records, Dell's relay host and the users' ways of sending are searched for it
-    Then nothing refers to it but what makes it the mail server of today
+    Then nothing refers to it but the records that the migration itself changes

@@ -4,7 +4,7 @@ Feature: The mail fits Email Routing's limits
   it.
 
   @I-5 @P1.1 @R4 @observe @before_phase1 @before_phase3 @before_phase4
-  Scenario: Addresses, domains and messages stay below the limits, with room to spare
+  Scenario: Addresses, domains and messages stay below the limits
     Given the domains of this gate
     When what they need is counted, and the mail of the last 30 days with it
     Then each number is within Cloudflare's limit, and what is left is stated

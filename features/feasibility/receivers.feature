@@ -6,13 +6,13 @@ Feature: Whoever really receives mail is known
   @I-9 @P3.1 @R1 @observe @before_phase1
   Scenario: Every address that takes mail has its place in the settings
     Given the domains of this gate
-    When the logs of the last 30 days, the aliases and the published report addresses are read
+    When the logs of the last 30 days, the aliases, postmaster, abuse and the published report addresses are read
     Then each address found there is in the settings, or given up in them by name
     And the logs reach back over that time
 
   @I-9 @P3.1 @R1 @observe @before_phase3
   Scenario: Every address that takes mail has a rule at Cloudflare
     Given the domains of this gate
-    When the logs of the last 30 days, the aliases and the published report addresses are read
+    When the logs of the last 30 days, the aliases, postmaster, abuse and the published report addresses are read
     Then each address found there has an enabled rule, or is given up in the settings by name
     And the logs reach back over that time

@@ -1,4 +1,4 @@
-Feature: Cloudflare's MX hosts fail
+Feature: Mail waits, or goes elsewhere, while Cloudflare's MX hosts fail
   Cloudflare names several hosts as the MX. Senders try the next when one is silent; when all are, the mail stays in the
   senders' own queues, as with any MX that is down, and comes afterwards. Tried in the lab, with Cloudflare emulated.
 

@@ -3,13 +3,13 @@ Feature: Until EC2 is given up, every step can be rolled back
   MX and SPF records are the old ones again, caches follow within the TTL and a minute, and no accepted message is lost.
   Rules, Email Routing and Dell's admission of Cloudflare stay, since stale caches still lead mail that way. To disable
   Email Routing is no way back: Cloudflare refuses that mail then, and its removal of records takes the SPF record
-  along. Proved in the lab, for the state that Dell is in.
+  along. Proved in the lab, for Dell's configuration of today.
 
   @X-5 @M2 @X10 @drill @before_phase3 @before_phase4 @after_rollback
   Scenario Outline: A domain that has gone <how far> comes back
     Given a domain as it stood before anybody touched its DNS
     When it goes <how far>, and is rolled back while outside senders write to it
-    Then its MX and SPF are the old ones, and nothing else was undone
+    Then its MX and SPF are the old ones, and nothing else was changed
     And every name server and resolver leads to EC2 within the TTL and a minute
     And no accepted message was lost, and in the end mail came through EC2
 
@@ -26,6 +26,6 @@ Feature: Until EC2 is given up, every step can be rolled back
   @X-5 @M2 @X10 @drill @before_phase3 @before_phase4 @after_rollback
   Scenario: The records come back even if somebody has disabled Email Routing by hand
     Given a domain as it stood before anybody touched its DNS
-    When it goes through the switch, Email Routing is disabled, and is rolled back while outside senders write to it
-    Then its MX and SPF are the old ones, and nothing else was undone
+    When it goes through the switch, loses Email Routing by hand, and is rolled back while outside senders write to it
+    Then its MX and SPF are the old ones, and nothing else was changed
     And every name server and resolver leads to EC2 within the TTL and a minute

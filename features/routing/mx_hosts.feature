@@ -1,6 +1,7 @@
 Feature: Cloudflare's MX hosts answer for every address
   A host that doesn't know an address yet rejects its mail from the moment of the switch; one that doesn't resolve or
-  greet delays it.
+  greet delays it. Before the switch Cloudflare may not know the domain at all: what its hosts say to an address then is
+  shown, and judges nothing.
 
   @N-9 @P3.2 @R3 @observe @before_phase4 @before_deletion @at_signoff
   Scenario: Each MX host takes every address

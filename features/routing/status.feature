@@ -3,7 +3,7 @@ Feature: Email Routing is ready when it has to be, and not before
   ready, and that no record is missing.
 
   @C-4 @P3.1 @observe @before_phase3
-  Scenario: Before the switch no resolver is led to Cloudflare
+  Scenario: Before the switch no answer leads mail to Cloudflare
     Given the domains that are about to be switched
     When every name server and every resolver is asked for their MX
     Then no answer leads to Cloudflare

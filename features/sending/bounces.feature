@@ -1,8 +1,8 @@
 Feature: Bounces reach their sender, and make no loops
   Cloudflare puts an address in our own domain in place of the sender's. So only a refusal in session gets back to the
-  author: Cloudflare passes it on, and the sender's server makes the bounce. What Dell itself writes to such an address
-  later, a DSN or a vacation note, reaches nobody any more: after the switch outside authors get no vacation notes. Such
-  mail must not go in circles either.
+  real envelope sender: Cloudflare passes it on, and the sender's server makes the bounce. What Dell itself writes to
+  such an address later, a DSN or a vacation note, reaches nobody any more: after the switch outside authors get no
+  vacation notes. Such mail must not go in circles either.
 
   @E-7 @R1 @drill @before_phase4
   Scenario: Whoever writes to a mailbox that Dell refuses is told so

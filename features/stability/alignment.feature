@@ -1,6 +1,7 @@
 Feature: The domains' own mail still proves that it is genuine
-  Receivers report daily how much of a domain's mail was aligned with its SPF and DKIM. If that falls when SPF records
-  are merged and the MX moves, then the operator's own mail begins to be treated as forged somewhere, unseen from here.
+  Receivers report daily how much of a domain's mail passed SPF or DKIM for the domain of its From line (alignment). If
+  that falls when SPF records are merged and the MX moves, then the operator's own mail begins to be treated as forged
+  somewhere, unseen from here.
 
   @S-5 @M3 @observe @before_phase4 @before_deletion
   Scenario: DMARC aggregate reports show no fall in alignment across the switch

@@ -1,6 +1,6 @@
 Feature: Dell's certificate holds, and goes on holding without EC2
-  A certificate that has run out, or bears another name, is noticed at once by those who read and submit mail, and by
-  senders that verify it only as silence. One that EC2 renews holds for some weeks after EC2 is gone.
+  Users notice at once when a certificate has run out or bears another name; a sender that verifies it just delivers no
+  more. One that EC2 renews holds for some weeks after EC2 is gone.
 
   @A-10 @T @X12 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Mail is delivered, submitted and read under a valid certificate
@@ -12,7 +12,7 @@ Feature: Dell's certificate holds, and goes on holding without EC2
   Scenario: Outdated versions of TLS are not spoken
     Given Dell's ports for delivery and reading
     When a client that knows nothing newer than TLS 1.1 tries each
-    Then neither speaks to it
+    Then none of them speaks to it
 
   @A-10 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Its renewal does not lead through EC2
