@@ -1,9 +1,10 @@
-"""Watch a domain's MX while it moves: authority, resolvers, numbered mail, Dell. Changes nothing.
+"""Watch a domain's MX while it moves: authority, resolvers, Dell, and numbered mail, which it sends. Changes nothing.
 
     python -m scripts.watch --domain example.net [--seconds 172800] [--rate 1]
 
-Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it never makes
-one. Ends after SECONDS (48 h by the settings), or with Ctrl-C: 0 done, 1 an abort rule was met, 2 bad input.
+Mail goes to every address: RATE a second for 15 min after its start and each change of the MX, then one a minute.
+Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
+Ends after SECONDS (48 h by the settings), or with Ctrl-C: 0 done, 1 an abort rule was met, 2 bad input.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", help="settings file (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--domain", required=True)
     made.add_argument("--seconds", type=float, help="how long, really (default: bounds.watch_s)")
-    made.add_argument("--rate", type=float, help="numbered messages a second (default: traffic.switch_rate_per_s)")
+    made.add_argument("--rate", type=float, help="messages a second (default: traffic.switch_rate_per_s)")
     return made
 
 
@@ -45,10 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
         migration = open_migration(options.config)
         migration.settings.domain(options.domain)
         run = f"watch-{options.domain}-{time.strftime('%Y%m%dT%H%M%S')}"
-        seconds = options.seconds or migration.settings.bounds.watch_s
-        rate = options.rate or migration.settings.traffic.switch_rate_per_s
+        seconds = migration.settings.bounds.watch_s if options.seconds is None else options.seconds
+        rate = migration.settings.traffic.switch_rate_per_s if options.rate is None else options.rate
+        if seconds <= 0:
+            raise ValueError(f"--seconds {seconds:g}: expected more than 0")
         with Traffic(migration, run, rate, domains=(options.domain,), time_max_s=seconds) as traffic:
-            return _look_on(migration, Watch(migration, options.domain, traffic), seconds)
+            return _look_on(migration, Watch(migration, options.domain, traffic, rate), seconds)
     except (SettingsError, StoreError, CouldNotAsk, ValueError, TimeoutError) as error:
         print(f"watch: {error or type(error).__name__}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -91,11 +94,8 @@ def screen(state: WatchState, migration: Migration) -> Group:
 
 
 def _lines(state: WatchState, migration: Migration) -> Iterator[tuple[str, str]]:
-    here = time.strftime("%H:%M:%S %Z")
-    if state.changed_at is None:
-        yield f"{here}  not switched yet", ""
-    else:
-        yield f"{here}  T+{state.now - state.changed_at:.0f} s", "bold"
+    since = "not switched yet" if state.changed_at is None else f"T+{state.now - state.changed_at:.0f} s"
+    yield f"{time.strftime('%H:%M:%S %Z')}  {since}", "bold"
     if ledger := state.ledger:
         yield f"mail: {ledger.sentence()}", ""
         by_ec2 = [entry.sender for entry in ledger.series[-200:] if entry.path == "ec2"]

@@ -149,8 +149,9 @@ with Traffic(migration, "watched", 1, domains=(domain,)) as traffic:
     time.sleep(3)
     migration.clock.advance(3700)
     time.sleep(3)
+    calm = traffic.rate
     told = watch.stop()
-    told["rates"] = [raised, traffic.rate]
+    told["rates"] = [raised, calm, traffic.rate]
 store = migration.store
 for kind in ("watch", "authority", "authority change", "propagation", "stale", "abort rule", "watched"):
     told[kind] = store.recorded(kind, domain)
@@ -164,7 +165,7 @@ print(json.dumps(told))
     assert told["resolvers"]["fresh"]["first_new_s"] < 5
     assert told["resolvers"]["stale"]["first_new_s"] > 3600
     assert told["stale"] == []
-    assert told["rates"] == [5, 1]
+    assert told["rates"] == [5, 1 / 60, 1]
     assert told["refused"] > 0
     assert told["refused_first"] < told["refused_last"]
     assert [met["rule"] for met in told["abort rule"]] == ["lost"]
@@ -174,18 +175,26 @@ print(json.dumps(told))
 
 
 @pytest.mark.usefixtures("lab")
-def test_watch_explains_bad_input() -> None:
-    told = as_operator("""
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--domain", "nobody.example.net"], "--domain nobody.example.net: not in "),
+        (["--domain", "pilot.example.net", "--rate", "0"], "rate 0.0/s: expected more than 0 and at most 20"),
+        (["--domain", "pilot.example.net", "--seconds", "-5"], "--seconds -5: expected more than 0"),
+    ],
+)
+def test_watch_explains_bad_input(options: list[str], words: str) -> None:
+    told = as_operator(f"""
 import contextlib, io
 from scripts import watch
 
 said = io.StringIO()
 with contextlib.redirect_stderr(said):
-    status = watch.main(["--domain", "nobody.example.net", "--seconds", "1"])
-print(json.dumps({"status": status, "said": said.getvalue()}))
+    status = watch.main({options!r})
+print(json.dumps({{"status": status, "said": said.getvalue()}}))
 """)
     assert told["status"] == 2
-    assert told["said"].startswith("watch: --domain nobody.example.net: not in migration.toml, which has ")
+    assert told["said"].startswith(f"watch: {words}")
 
 
 @pytest.mark.usefixtures("lab")
