@@ -142,7 +142,7 @@ def _apply(script: Script, job: Job) -> int:
             require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)
-        before, number = present_digest(migration), secrets.token_hex(6)
+        before, number = _stands(migration, script), secrets.token_hex(6)
         gate = gate_of_script(script.name)
         name = gate.value if gate else ""
         about = {"script": script.name, "gate": name, "run": number, "plan": options.apply, "before": before}
@@ -154,9 +154,20 @@ def _apply(script: Script, job: Job) -> int:
         finally:
             if script.cleanup:
                 script.cleanup(job)
-        migration.store.record("run", job.domain, **about, after=present_digest(migration))
+        migration.store.record("run", job.domain, **about, after=_stands(migration, script))
     print(f"{script.name}: done, {len(writes)} writes")
     return DONE
+
+
+def _stands(migration: Migration, script: Script) -> str:
+    """Names what stands. Empty where that can't be read and no gate precedes the script: a way back waits for nobody
+    that it doesn't need, and whatever gate comes next is judged anew."""
+    try:
+        return present_digest(migration)
+    except CouldNotAsk:
+        if gate_of_script(script.name):
+            raise
+        return ""
 
 
 def _complete(script: Script, job: Job, plan: str) -> None:

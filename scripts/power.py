@@ -61,7 +61,12 @@ def reach(migration: Migration) -> str:
     """Whether the gateway takes connections at its own address just now."""
     if not owns_address(migration):
         return SILENT
-    return ACCEPTS if run_on_loop(_accepts(str(migration.settings.ec2.ipv4))) else SILENT
+    return ACCEPTS if takes_mail(migration) else SILENT
+
+
+def takes_mail(migration: Migration) -> bool:
+    """Whether somebody takes connections at port 25 of the gateway's address, whoever has that now."""
+    return run_on_loop(_accepts(str(migration.settings.ec2.ipv4)))
 
 
 def owns_address(migration: Migration) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import dns.zone
 import pytest
 
 from fixtures.lab.world import Lab
+from tests.conftest import PROJECT
 from tests.scripts.test_switch import PREPARE, as_operator, standing
 
 NAME = "test-rollback"
@@ -21,7 +26,7 @@ def back(domain, *options, config=""):
     status, plan = call("rollback", [*given, "--json"])
     if status != 3:
         return {"status": status, "said": plan, "subjects": []}
-    told = json.loads(plan)
+    told = json.loads(plan[plan.index("{"):])
     status, said = call("rollback", [*given, "--apply", told["digest"]])
     return {"status": status, "said": said, "subjects": [each["subject"] for each in told["writes"]]}
 
@@ -87,6 +92,43 @@ print(json.dumps([done, mx, paths(PILOT), early]))
     assert (mx, way) == (["mail.webmakeprofit.org"], ["ec2"])
     assert early["status"] == 1
     assert "Email Routing, its rules and Dell's admission stay until then" in early["said"]
+
+
+def test_back_without_aws(lab: Lab, start: Any) -> None:
+    """Its key has expired, say: an EC2 that was never stopped, and takes mail, is a way back all the same."""
+    assert start
+    assert ask("print(json.dumps(switch(PILOT)))")["status"] == 0
+    without = """
+import os
+del os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+done = back(PILOT)
+print(json.dumps([done, [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]]))
+"""
+    assert lab.exec("ec2", ["postfix", "stop"]).returncode == 0
+    silent, there = ask(without)
+    assert lab.exec("ec2", ["postfix", "start"]).returncode == 0
+    assert silent["status"] == 1
+    assert "Unable to locate credentials" in silent["said"]
+    assert "route1.mx.cloudflare.net" in there
+    done, mx = ask(without)
+    assert done["status"] == 0, done["said"]
+    assert mx == ["mail.webmakeprofit.org"]
+
+
+def test_the_way_back_is_told_by_the_store_alone(lab: Lab, start: Any) -> None:
+    """In a process for which there is no network, and no secret."""
+    assert start
+    alone = ["unshare", "--net", sys.executable, "-m", "scripts.by_hand", "--domain", "pilot.example.net"]
+    alone += ["--config", str(lab.folder / "operator/migration.toml")]
+    done = subprocess.run(
+        alone, cwd=PROJECT, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}
+    )
+    assert done.returncode == 0, done.stderr
+    steps, _, zone = done.stdout.partition("as a zone file (RFC 1035).\n")
+    assert "pilot.example.net. 3600 IN MX 10 mail.webmakeprofit.org.\n" in steps
+    assert 'pilot.example.net. 3600 IN TXT "v=spf1 ' in steps
+    assert "delete the MX records that name route1.mx.cloudflare.net" in steps
+    assert dns.zone.from_text(zone, "pilot.example.net.", check_origin=False).find_rdataset("@", "MX")
 
 
 def test_nothing_is_taken_back_while_it_is_needed(start: Any) -> None:
