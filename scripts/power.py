@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.gates.progress import Progress
 from fixtures.loop import run as run_on_loop
 from fixtures.migration import Migration
 from fixtures.probes import ec2
@@ -18,6 +20,28 @@ PORT_S_MAX, KNOCK_S = 120.0, 2.0
 COMING = {"running", "pending"}
 FIRST = "EC2 first"
 SILENT, ACCEPTS = "silent", "accepts mail"
+
+
+def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
+    """What makes EC2 take mail again. AWS is not needed for that where EC2 was never stopped and takes mail now."""
+    it = job.migration.settings.ec2
+    if progress.deleted:
+        raise Refused(f"delete_ec2 has deleted {it.instance_id}: there is no EC2 to go back to")
+    if progress.done_at("retire_ec2_access") is not None:
+        raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
+    try:
+        there = ec2.instance(job.migration)
+    except CouldNotAsk as error:
+        if progress.stopped or not takes_mail(job.migration):
+            raise
+        job.say(f"{error}. Never mind: {it.ipv4} was not stopped from here, and takes connections at port 25")
+        return
+    if there.gone:
+        raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
+    if there.state not in COMING:
+        yield start(job, there.state)
+    if there.state not in COMING or (progress.stopped and reach(job.migration) != ACCEPTS):
+        yield open_port(job)
 
 
 def start(job: Job, state: str) -> Write:

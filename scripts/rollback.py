@@ -17,13 +17,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fixtures.evidence import CouldNotAsk
 from fixtures.gates.progress import Progress
-from fixtures.probes import cloudflare, ec2
+from fixtures.probes import cloudflare
 from fixtures.probes.account import record
 from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
-from scripts.power import ACCEPTS, COMING, FIRST, open_port, reach, start, takes_mail
+from scripts.power import FIRST, gateway_again
 from scripts.routing import UNLOCKED, unlock
 from scripts.zone import is_spf, set_rrset, value
 
@@ -50,7 +49,7 @@ def _mail(job: Job) -> Iterator[Write]:
     migration, domain = job.migration, job.domain
     progress = Progress.read(migration.store, migration.settings)
     once = [each for each in map(record, takeback.at_first(job)["records"]) if each.name == domain]
-    yield from _gateway(job, progress)
+    yield from gateway_again(job, progress)
     records, routing = cloudflare.records(migration, domain), cloudflare.routing(migration, domain)
     before = [each for each in once if each.type == "MX"]
     lowered = migration.settings.bounds.ttl_s if progress.done_at("lower_ttl", domain) else 0
@@ -64,28 +63,6 @@ def _mail(job: Job) -> Iterator[Write]:
     yield from set_rrset(
         job, domain, domain, "TXT", [each.text for each in spf], ttl, "SPF", only=is_spf, present=records
     )
-
-
-def _gateway(job: Job, progress: Progress) -> Iterator[Write]:
-    """What makes EC2 take mail again. AWS is not needed for that where EC2 was never stopped and takes mail now."""
-    it = job.migration.settings.ec2
-    if progress.deleted:
-        raise Refused(f"delete_ec2 has deleted {it.instance_id}: there is no EC2 to go back to")
-    if progress.done_at("retire_ec2_access") is not None:
-        raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
-    try:
-        there = ec2.instance(job.migration)
-    except CouldNotAsk as error:
-        if progress.stopped or not takes_mail(job.migration):
-            raise
-        job.say(f"{error}. Never mind: {it.ipv4} was not stopped from here, and takes connections at port 25")
-        return
-    if there.gone:
-        raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
-    if there.state not in COMING:
-        yield start(job, there.state)
-    if there.state not in COMING or (progress.stopped and reach(job.migration) != ACCEPTS):
-        yield open_port(job)
 
 
 def _check(job: Job) -> None:
