@@ -78,7 +78,7 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "README.md"]),
+        (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "migration.example.toml"]),
         (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
         (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
         (["--rehearse", "--gate", "phase1"], ["leave out --gate, --drill, --soak and --config"]),

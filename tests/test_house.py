@@ -1,4 +1,4 @@
-"""The house stands as README.md says: sizes, who may write and send, and what no text of ours may hold."""
+"""The house stands as CONTRIBUTING.md says: sizes, who may write and send, and what no text of ours may hold."""
 
 from __future__ import annotations
 

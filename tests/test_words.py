@@ -17,9 +17,10 @@ from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 from fixtures.gates import KINDS, TABLE
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
-from fixtures.settings import Settings
+from fixtures.settings import Settings, check
 from tests.reading import ROOT, report, under
 
+EXAMPLE = ROOT / "migration.example.toml"
 JUDGED = set(KINDS) - {"soak"}
 REGISTERED = {*KINDS, *(spec.tag for spec in TABLE.values()), *expectations(), *plan_lines()}
 Words = list[tuple[str, str]]
@@ -177,12 +178,14 @@ def test_readme_is_current() -> None:
     assert fill(now) == now, "run python -m fixtures.gates.traceability --write"
 
 
-def test_readmes_settings_are_the_settings() -> None:
-    """The README's example loads, and leaves no key unexplained."""
-    body = "\n".join(block.split("```")[0] for block in README.read_text(encoding="utf-8").split("```toml\n")[1:])
-    given = tomllib.loads(body)
-    Settings.model_validate(given)
-    report(_unexplained(Settings.model_json_schema(), given))
+def test_the_examples_are_settings() -> None:
+    """Both load, Dell's name lies in a zone that the scripts may write to, and the long one leaves no key out."""
+    short = README.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    long = EXAMPLE.read_text(encoding="utf-8")
+    for given, source in ((short, README.name), (long, EXAMPLE.name)):
+        settings = check(tomllib.loads(given), source)
+        assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
+    report(_unexplained(Settings.model_json_schema(), tomllib.loads(long)))
 
 
 def _unexplained(schema: dict[str, object], given: dict[str, object]) -> Iterator[str]:
