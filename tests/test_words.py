@@ -20,7 +20,7 @@ from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenar
 from fixtures.settings import Settings, check
 from tests.reading import ROOT, report, under
 
-EXAMPLE = ROOT / "migration.example.toml"
+EXAMPLE = ROOT / "fixtures/migration.example.toml"
 JUDGED = set(KINDS) - {"soak"}
 REGISTERED = {*KINDS, *(spec.tag for spec in TABLE.values()), *expectations(), *plan_lines()}
 Words = list[tuple[str, str]]
