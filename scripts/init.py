@@ -37,7 +37,8 @@ from systemd (LoadCredential=mxgate_x, lower case):
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
-next: python -m scripts.doctor; then pytest features/ --gate phase1"""
+next: python -m scripts.doctor; then scripts/rehearse --config migration.toml (the drill certificate); then
+pytest features/ --gate phase1"""
 
 
 def main(arguments: list[str] | None = None) -> int:
