@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab.iam import OWNER, USER, Asked, actions, allowed
 from fixtures.lab.world import Lab
 
 NAME = "test-ec2"
@@ -56,8 +57,10 @@ def run(*argv: str) -> tuple[int, str]:
 
 
 def python(code: str) -> str:
+    """What CODE prints, with the rights of the account's owner: the operator's policy allows too little for that."""
     lines = [line[8:] for line in code.strip("\n").splitlines()]
-    opened = (
+    opened = f"import os\nos.environ['AWS_ACCESS_KEY_ID'] = {OWNER!r}\n"
+    opened += (
         "from fixtures.migration import open_migration\nfrom fixtures.probes import aws, ec2\nm = open_migration()\n"
     )
     status, said = run("-c", opened + "\n".join(lines))
@@ -83,6 +86,20 @@ def protect(attribute: str, on: bool) -> None:
         ec2.client(m).modify_instance_attribute(InstanceId=m.settings.ec2.instance_id, {attribute}={{"Value": {on}}})
         """
     )
+
+
+def test_the_operator_may_do_what_the_published_policy_says_and_no_more() -> None:
+    """All that follows is done with it; what nobody needs is refused, as AWS would."""
+    status, said = run("-c", "import boto3; boto3.client('ec2').create_key_pair(KeyName='more')")
+    assert status == 1
+    assert "(UnauthorizedOperation)" in said
+    assert "ec2:CreateKeyPair" in said
+    status, said = run("-c", "import boto3; boto3.client('iam').create_user(UserName='more')")
+    assert status == 1
+    assert "(AccessDenied)" in said
+    changing = [each for each in actions() if not each.endswith("*")]
+    assert all(allowed(Asked(each, USER, xml=True)) for each in changing)
+    assert not any(each in {"*", "ec2:*", "iam:*"} for each in actions())
 
 
 def test_deletion_wants_it_stopped() -> None:
