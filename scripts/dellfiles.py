@@ -15,11 +15,13 @@ from scripts import lasting
 from scripts.change import Write
 
 NO_FILE, _NO_FILE = "no such file", 44
-# The sum first: a connection that breaks would otherwise put half a file in place.
+# The sum first: a connection that breaks would otherwise put half a file in place. Where it has broken, the message
+# finds nobody who reads it, and a signal ends this before EXIT is trapped.
 _REPLACE = """\
 set -e
 target=$(readlink -f -- "$1"); new="$target.mxgate.new"
 trap 'rm -f -- "$new"' EXIT
+trap 'exit 1' HUP PIPE TERM
 cat >"$new"
 [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { echo "$1: cut short on the way" >&2; exit 1; }
 chmod 644 -- "$new"
