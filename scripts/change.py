@@ -30,6 +30,7 @@ from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 
 DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
+TRY_AGAIN_S = 1.0
 READ_BACK_S = 30.0
 """For so long a write may take to show; DNS and APIs are eventually consistent."""
 
@@ -53,6 +54,9 @@ class Write:
     """An equivalent for a person to paste; secrets as $VARIABLES."""
     danger: str = ""
     """MX, SPF, DKIM, DMARC, NS, or ``deletes``: named in the plan."""
+    tries: int = 1
+    """How often ``do`` is tried, while what it reads back says that it was not done: for what a client that repeats by
+    itself, after an answer that was lost, would make twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +189,7 @@ def _write(script: Script, job: Job, write: Write, number: str) -> None:
         raise Refused(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again")
     job.say(f"{write.group}: {write.subject}")
     store.log(script.name, job.domain, number, write.subject, "before", before=write.before, after=write.after)
-    try:
-        write.do()
-    except CouldNotAsk:
-        if write.read() != write.after:  # else it was done, and the answer was lost
-            raise
+    _do(write)
     until = time.monotonic() + READ_BACK_S
     while (found := write.read()) != write.after:
         if time.monotonic() > until:
@@ -198,6 +198,20 @@ def _write(script: Script, job: Job, write: Write, number: str) -> None:
             )
         time.sleep(0.2)
     store.log(script.name, job.domain, number, write.subject, "after", found=found)
+
+
+def _do(write: Write) -> None:
+    for left in reversed(range(write.tries)):
+        try:
+            write.do()
+        except CouldNotAsk:
+            if write.read() == write.after:  # it was done, and the answer was lost
+                return
+            if not left:
+                raise
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return
 
 
 def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:

@@ -12,6 +12,8 @@ from fixtures.settings import Address
 from scripts.change import Job, Write
 
 PER_PAGE = 50
+TRIES = 5
+"""For a rule that is made: two of one address may stand side by side, so the client repeats nothing by itself."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
 
 
@@ -26,7 +28,8 @@ def address_rules(job: Job) -> Iterator[Write]:
             kept.add(present.id)
         now = _text(present)
         if now != wanted:
-            yield Write("rules", address.address, now, wanted, *_rule(job, address, present))
+            tries = 1 if present else TRIES
+            yield Write("rules", address.address, now, wanted, *_rule(job, address, present), tries=tries)
     for stray in found:
         if stray.address and stray.id not in kept:
             subject = f"rule {stray.id}, double or of no address in the settings"
@@ -44,9 +47,8 @@ def rules_as(job: Job, taken: Sequence[dict[str, Any]], caught: dict[str, Any]) 
             yield Write("rules", f"rule {each.id}", _text(each), "absent", delete, read, danger="deletes")
     for each in wanted:
         if each.address and _text(each) not in map(_text, here):
-            yield Write(
-                "rules", each.address, "absent", _text(each), partial(_make, job, each), partial(_like, job, each)
-            )
+            make, like = partial(_make, job, each), partial(_like, job, each)
+            yield Write("rules", each.address, "absent", _text(each), make, like, tries=TRIES)
     yield from _catch_all(job, _rule_of(caught))
 
 
@@ -65,7 +67,7 @@ def _make(job: Job, wanted: account.Rule) -> None:
     matcher = {"type": "literal", "field": "to", "value": wanted.address}
     fields: dict[str, Any] = {"actions": [action], "matchers": [matcher], "enabled": wanted.enabled}
     with cloudflare.asking(f"rule of {wanted.address}", EDIT):
-        cloudflare.client(job.migration).email_routing.rules.create(
+        cloudflare.once(job.migration).email_routing.rules.create(
             zone_id=zone.id, name=wanted.name, priority=wanted.priority, **fields
         )
 
@@ -79,11 +81,10 @@ def _rule(job: Job, address: Address, present: account.Rule | None) -> tuple[Cal
         }  # fmt: skip
         zone = cloudflare.zone(job.migration, job.domain)
         with cloudflare.asking(f"rule of {address.address}", EDIT):
-            rules = cloudflare.client(job.migration).email_routing.rules
             if present:
-                rules.update(present.id, zone_id=zone.id, **fields)
+                cloudflare.client(job.migration).email_routing.rules.update(present.id, zone_id=zone.id, **fields)
             else:
-                rules.create(zone_id=zone.id, **fields)
+                cloudflare.once(job.migration).email_routing.rules.create(zone_id=zone.id, **fields)
 
     return do, partial(_read, job, present.id if present else "", address.address)
 

@@ -16,6 +16,7 @@ from fixtures.ledger.agreement import LAG_S, compared
 from fixtures.ledger.switches import Settled
 from fixtures.probes import events as probe
 from fixtures.probes.account import Zone
+from fixtures.probes.events import Estimate, alike
 
 NOW = 1_790_000_000.0
 ROW = {
@@ -123,10 +124,23 @@ def test_a_sample_has_a_bound(answering: Any) -> None:
     found = answering(body([{**ROW, "sampleInterval": 10, "sessionId": str(n)} for n in range(20)]))
     assert found.sampled
     count = found.count()
-    assert (count.number, round(count.bound)) == (200, 127)
-    assert count.covers(300)
-    assert not count.covers(400)
-    assert str(count) == "200 ± 127"
+    assert str(count) == "about 200 (20 seen, one of 10)"
+    assert count.covers(400)
+    assert not count.covers(500)
+    assert not count.covers(40)
+    assert count.covers(200, 210)
+
+
+def test_nothing_seen_of_a_sample_is_nothing_against_a_few() -> None:
+    """0.9 to the 44th is 1 %, to the 100th 1 in 38,000."""
+    assert Estimate(0, 10).covers(44)
+    assert not Estimate(0, 10).covers(100)
+    assert not Estimate(0).covers(1)
+
+
+def test_a_domain_without_any_event_is_sampled_as_the_others_are(answering: Any) -> None:
+    one, none = alike([answering(body([{**ROW, "sampleInterval": 10}])), answering(body([]))])
+    assert (one.sampled, none.sampled, none.count().interval) == (True, True, 10)
 
 
 def judged(answering: Any, rows: list[dict[str, Any]], *entries: Entry) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.lab import plan
 from fixtures.lab.world import Lab
 
 NAME = "test-switch"
@@ -64,6 +65,7 @@ def spf(domain):
     found = cloudflare.records(migration, domain).of(domain, "TXT")
     return [each.text for each in found if each.text.startswith("v=spf1")]
 """
+LOST = {"path": "/email/routing/rules$", "method": "POST", "kind": "lost", "times": 1}
 PREPARE = """
 assert call("snapshot", [])[0] == 0
 for script in ("publish_delivery", "prepare_dell"):
@@ -132,6 +134,25 @@ print(json.dumps([done, sorted([each.address, each.enabled, *each.destinations] 
     assert (done["status"], done["writes"]) == (0, 2), done["said"]
     assert all(enabled and at == address.replace("@", "@dell.") for address, enabled, at in rules)
     assert len(rules) == 6
+
+
+def test_a_rule_is_made_once_though_the_answer_was_lost(lab: Lab) -> None:
+    """Cloudflare lets two rules of one address stand: a client that tried again by itself would make a second one."""
+    plant = (
+        "import sys, urllib.request as web; web.urlopen(web.Request(sys.argv[1], sys.argv[2].encode(), method='POST'))"
+    )
+    where = f"http://{plan.host('cloudflare').wire4}:{plan.MANAGEMENT_PORT}/faults"
+    planted = lab.exec("cloudflare", ["python3", "-c", plant, where, json.dumps(LOST)])
+    assert planted.returncode == 0, planted.stderr
+    done, rules = as_operator("""
+client = cloudflare.client(migration).email_routing.rules
+for each in cloudflare.routing(migration, PILOT).rules[:2]:
+    client.delete(each.id, zone_id=cloudflare.zone(migration, PILOT).id)
+done = do("prepare_cloudflare", PILOT)
+print(json.dumps([done, sorted(each.address for each in cloudflare.routing(migration, PILOT).rules)]))
+""")
+    assert (done["status"], done["writes"]) == (0, 2), done["said"]
+    assert len(rules) == len(set(rules)) == 6
 
 
 @pytest.mark.usefixtures("lab")

@@ -1,0 +1,88 @@
+"""Dell and EC2 by SSH as a user who is not root: with sudo, and no more than README.md asks for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests.conftest import PROJECT
+from tests.labs import standing
+
+NAME = "tests-sudo"
+RULE = "mxgate ALL=(root) NOPASSWD: ALL"
+USER = f"""\
+useradd --create-home --password '*' mxgate
+chmod 644 /etc/ssh/lab_authorized_keys
+echo '{RULE}' | install -m 440 /dev/stdin /etc/sudoers.d/mxgate
+visudo --check --quiet
+"""
+APPLIED = """\
+import contextlib, io, json, sys
+from importlib import import_module
+for name in ("publish_delivery", "prepare_dell"):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = import_module(f"scripts.{name}").main(["--json"])
+    assert status == 3, said.getvalue()
+    status = import_module(f"scripts.{name}").main(["--apply", json.loads(said.getvalue())["digest"]])
+    assert status == 0
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """One whose operator reaches Dell and EC2 as mxgate, who is nobody without sudo."""
+    with standing(NAME, seed=6) as made:
+        for host in ("dell", "ec2"):
+            done = made.exec(host, ["bash", "-ec", USER])
+            assert done.returncode == 0, done.stderr
+        settings = made.folder / "operator/migration.toml"
+        theirs, text = r'(?ms)(^\[(?:dell|ec2)\]$.*?^transport = [^\n]*)user = "root",', settings.read_text("utf-8")
+        text, hosts = re.subn(theirs, r'\g<1>user = "mxgate", prefix = ["sudo", "-n"],', text)
+        assert hosts == 2
+        settings.write_text(text, "utf-8")
+        yield made
+
+
+def operator(*argv: str) -> subprocess.CompletedProcess[str]:
+    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--"]
+    command = [*shell, sys.executable, *argv]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
+
+
+def judged(gate: str, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "features/", "--lab", NAME, "--gate", gate, "-q", *options]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
+    return done.stdout + done.stderr
+
+
+def held(told: str) -> None:
+    assert " passed" in told, told[-3000:]
+    assert not re.search(r"\d (failed|inconclusive)", told), told[-5000:]
+
+
+def test_the_user_is_nobody_without_sudo(lab: Lab) -> None:
+    done = lab.exec("dell", ["runuser", "-u", "mxgate", "--", "cat", "/etc/postfix/sasl_passwd"])
+    assert "Permission denied" in done.stderr
+
+
+def test_what_the_runbook_does_first_works(lab: Lab) -> None:
+    """Phase 1 is judged but for its drills, Dell is prepared, and stands as planned."""
+    assert lab
+    held(judged("phase1", "-k", "not relay"))
+    done = operator("-c", APPLIED.replace('["--apply",', '["--override", "a test in the lab", "--apply",'))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    held(judged("phase2", "-k", "parameter_of_the_plan_and or only_root or inbound or strangers or submission_ports"))
+
+
+def test_a_user_without_the_rule_is_told(lab: Lab) -> None:
+    assert lab.exec("dell", ["rm", "/etc/sudoers.d/mxgate"]).returncode == 0
+    done = operator("-m", "scripts.prepare_dell")
+    assert done.returncode == 1
+    assert "sudo" in done.stderr
+    assert "Traceback" not in done.stderr
