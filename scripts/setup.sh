@@ -1,18 +1,20 @@
-# Sets up what is missing, and says first what that is. To be sourced, with one argument:
+# Sets up what is missing, and says first what that is. To be run, or to be sourced by a script; the first argument:
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
 #   test  that, and what the project's own tests need: a browser that reads, shows and prints the report
 #   live  the Python environment alone
+# A script passes its own arguments after that: where they ask for its help, nothing is set up, and no root is needed.
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-certificates"
 mode=${1:-lab}
+case " ${*:2} " in *" -h "* | *" --help "*) helping=yes ;; *) helping= ;; esac
 
 refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
+    if [ "$(id -u)" = 0 ] || [ -n "$helping" ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"
     else refuse "the lab needs root, and there is no sudo here. Run this as root."
     fi
@@ -69,5 +71,18 @@ set_up_python() {
 }
 
 export PATH=$PATH:/usr/sbin:/sbin
-if [ "$mode" != live ]; then set_up_packages; fi
-set_up_python
+case $mode in
+lab | test | live) ;;
+-h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+*) refuse "setup.sh $mode: expected lab, test or live; nothing was installed" ;;
+esac
+if [ -n "$helping" ]; then
+    if [ ! -x "$venv/bin/python" ]; then
+        sed -n '2s/^# //p' "$0"
+        echo "Its whole help needs the Python environment, which this makes: bash scripts/setup.sh live"
+        exit 0
+    fi
+else
+    if [ "$mode" != live ]; then set_up_packages; fi
+    set_up_python
+fi
