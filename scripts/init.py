@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact
+from fixtures.mistakes import lines
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.setup import questions
 from fixtures.setup.answers import Answers, read
@@ -75,10 +76,7 @@ def _text(options: argparse.Namespace) -> str:
     try:
         data = questions.settings(to)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)
-        )
-        raise SettingsError(f"an answer can't be used: {told}") from None
+        raise SettingsError(f"an answer can't be used: {'; '.join(lines(error))}") from None
     if to.missing:
         listed = "\n  ".join(to.missing)
         raise SettingsError(

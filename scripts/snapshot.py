@@ -7,7 +7,6 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where not all may read it;
 ``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
-Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"snapshot {options.name!r} {_keep(migration, options.name, body := _look(migration))}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
         print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
-        return REFUSED if isinstance(error, CouldNotAsk) else BAD_INPUT
+        return BAD_INPUT if isinstance(error, SettingsError | StoreError) else REFUSED
     for domain, zone in body["zones"].items():
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
     for host in ("dell", "ec2"):

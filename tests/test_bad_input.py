@@ -10,7 +10,8 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.world import standing
-from tests.conftest import NOBODY, features, python, told
+from fixtures.settings import EXAMPLE, load
+from tests.conftest import NOBODY, PROJECT, features, python, told
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 MINIMAL = """\
@@ -57,8 +58,16 @@ def config(tmp_path: Path) -> Iterator[Path]:
     ("was", "is_", "words"),
     [
         ('imap_host = "198', 'imap_host "198', ["not valid TOML (half written?)", "line 12"]),
-        ("[cloudflare]", None, ["cloudflare: Field required", "resolvers: Field required"]),
-        ('region = "ap-northeast-1"\n', "", ["ec2.region: Field required"]),
+        ("[cloudflare]", None, ["cloudflare: is missing", "resolvers: is missing", EXAMPLE]),
+        ('region = "ap-northeast-1"\n', "", ["ec2.region: is missing, and has no default"]),
+        (MINIMAL[:60], None, ["migration.toml: is empty", "python -m scripts.init", EXAMPLE]),
+        ('["alice"]', '"alice"', ["domains.0.mailboxes: expected a list: [ ... ], found 'alice'"]),
+        ('["alice"]', "[]", ["domains.0.mailboxes: expected at least one entry, found []"]),
+        ("[[domains]]", "[domains]", ["domains: expected a list: [[domains]] before each entry, found {"]),
+        ('{ host = "203.0.113.20" }', '"h"', ["ec2.transport: expected a table: { ... }", "found 'h'"]),
+        ('"203.0.113.20"\nseen', '"x"\nseen', ["ec2.ipv4: expected a valid IPv4 address, found 'x'"]),
+        ('name = "quad9"', "name = 9", ['resolvers.0.name: expected text: "...", found 9']),
+        ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
         ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
         ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
@@ -66,19 +75,24 @@ def config(tmp_path: Path) -> Iterator[Path]:
         ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
     ],
-    ids=["broken", "half written", "key left out", "placeholder", "pilot", "unknown key", "X3", "store", "no folder"],
 )
 def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> None:
     """IS_: what stands there instead; None: the file ends there."""
     good = config.read_text(encoding="utf-8")
     config.write_text(good.partition(was)[0] if is_ is None else good.replace(was, is_), encoding="utf-8")
-    told(features("--config", str(config)), 2, *words)
+    done = features("--config", str(config))
+    told(done, 2, *words)
+    said = done.stdout + done.stderr
+    for noise in ("Input should", "Field required", "tuple", "Tuple", "after validation"):
+        assert noise not in said
+    if "found" in said and "cloudflare: is missing" not in said:
+        assert said.count(", found ") <= 1, "one mistake is one line"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "migration.example.toml"]),
+        (["--config", "no-such.toml"], ["no-such.toml: there is no such file in /", "Correct --config, or write it"]),
         (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
         (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
         (["--rehearse", "--gate", "phase1"], ["leave out --gate, --drill, --soak and --config"]),
@@ -88,6 +102,17 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
 @pytest.mark.usefixtures("config")
 def test_options(options: list[str], words: list[str]) -> None:
     told(features(*options), 2, *words)
+
+
+@pytest.mark.usefixtures("config")
+def test_no_settings_where_they_are_looked_for() -> None:
+    """It says who named the file, and how to write it."""
+    words = ["migration.toml: there is no such file in /", "Go to the folder where it is", "--config or $MXGATE_CONFIG"]
+    if not (PROJECT / "migration.toml").exists():
+        told(python("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
+    done = python("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
+    told(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
+    assert "python -m scripts.init --config /nowhere/m.toml" in done.stderr
 
 
 @pytest.mark.usefixtures("config")
@@ -117,7 +142,9 @@ def test_scripts(config: Path) -> None:
     given = ["--config", str(config)]
     told(python("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
     told(python("scripts.switch_mx", *given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
-    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in migration.toml", ours)
+    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in {config}, which", ours)
+    for name in ("PILOT.example.net", "pilot.example.net."):  # as people and zone files write it
+        assert load(config).domain(name).name == ours
     done = python("scripts.switch_mx", *given, "--domain", ours, "--apply", "0" * 12, "--override", "short")
     told(done, 2, "--override: expected a reason of at least ten characters")
 

@@ -96,7 +96,7 @@ def test_the_doctor_tells_whether_there_is_one(live: Live, made: Callable[..., C
     made(suite="0.0.1")
     (found,) = storage.drill_certificate(live.migration)
     assert (found.verdict, found.found) == (Verdict.PASS, good.summary)
-    live.migration.clock.jump(31 * DAY_S)
+    live.migration.clock.advance(31 * DAY_S)
     (expired,) = storage.drill_certificate(live.migration)
     assert expired.verdict is Verdict.INCONCLUSIVE
     assert "made by mxgate 0.0.1" in expired.found

@@ -89,7 +89,7 @@ def test_all_is_well(ask: Callable[..., Doctor]) -> None:
     assert (status, _bad(said)) == (0, []), said
     for words in ("ok", "Cloudflare's token: active", "the way to Dell: 100.64.10.2", "host key SHA256:"):
         assert words in said
-    assert "the clock of EC2: 0.0 s" in said
+    assert "the clock of EC2: 0." in said
     assert "port 25 outwards from ec2: 220 mx.cloudflare.net" in said
     assert "IMAP as alice@webmakeprofit.org" in said
     assert f"IMAP as outside@{present.OUTSIDE}" in said
@@ -114,7 +114,7 @@ def test_passwords_and_alarms_that_are_wrong(ask: Callable[..., Doctor]) -> None
     assert status == 2, said
     dell, outside, alarm = _bad(said)
     assert all(line.startswith("WRONG") for line in (dell, outside, alarm)), said
-    assert "IMAP as " in dell
+    assert dell.startswith("WRONG    IMAP as alice@webmakeprofit.org: "), "one try: more might get us banned"
     assert "login refused" in dell
     assert "Expected in MXGATE_MAILBOX_PASSWORD: test mailboxes of that password" in dell
     assert "Expected in MXGATE_OUTSIDE_PASSWORD" in outside
