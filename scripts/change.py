@@ -109,10 +109,12 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
             migration.store.take_over("migration")
         job = Job(migration, domain, options)
         return _apply(script, job) if options.apply else _show(script, job, tuple(script.plan(job)))
-    except (Refused, GateClosed, CouldNotAsk, Locked) as error:
+    except (Refused, GateClosed, Locked) as error:
         return _fail(script, error, REFUSED)
-    except (SettingsError, StoreError) as error:
+    except (SettingsError, StoreError) as error:  # also a secret that is missing, though it is a CouldNotAsk
         return _fail(script, error, BAD_INPUT)
+    except CouldNotAsk as error:
+        return _fail(script, error, REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
 

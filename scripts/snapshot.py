@@ -80,7 +80,10 @@ def _inventory(migration: Migration) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = argparse.ArgumentParser(prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0])
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0],
+        epilog="exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input",
+    )  # fmt: skip
     made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--name", default=START, help="default: %(default)s, to which a rollback goes back")
     options = made.parse_args(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,7 +155,10 @@ def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
     store = config.with_name("store.sqlite")
     told(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
     done = python("scripts.lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
-    told(done, 1, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN")
+    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
+    told(python("scripts.snapshot", "--config", str(config)), 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")
+    done = python("scripts.lower_ttl", "--config", str(config), MXGATE_CLOUDFLARE_TOKEN="  ")
+    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is blank: expected the secret alone")
     for file in config.parent.glob("store.sqlite*"):  # opened, as it must be to know how far the migration is
         assert file.name.startswith(store.name)
         file.unlink()
@@ -169,6 +173,31 @@ def test_rehearsing_ones_own(config: Path) -> None:
     config.write_text(config.read_text(encoding="utf-8").replace('"live"', '"lab"'), encoding="utf-8")
     told(python(*given), 2, "a lab's settings (target). Expected those of your own system")
     config.with_name("store.sqlite").unlink()
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("script", ["watch", "snapshot", "switch_mx", "alert", "doctor", "feasibility", "init"])
+def test_help_names_the_exit_codes(script: str) -> None:
+    done = python(f"scripts.{script}", "--help")
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0
+    assert re.search(r"[Ee]xit: 0 .+ 1 .+ 2 ", said), said
+
+
+@pytest.mark.usefixtures("config")
+def test_switch_mx_explains_itself() -> None:
+    """What it writes, when mail may bounce, and the way back."""
+    said = python("scripts.switch_mx", "--help").stdout
+    for words in ("Writes: ", "Window: ", "5xx", "Back: python -m scripts.rollback --domain DOMAIN"):
+        assert words in said
+
+
+@pytest.mark.usefixtures("config")
+def test_a_fault_that_there_is_not() -> None:
+    """The nearest are told, and not the whole catalogue."""
+    done = python("fixtures.lab.faults", "spf-two-record")
+    told(done, 2, "faults: spf-two-record: no such fault. Did you mean ", "All of them: python -m fixtures.lab.faults")
+    assert len(done.stderr) < 300
 
 
 def test_the_labs_settings_are_good() -> None:

@@ -24,6 +24,7 @@ from tests.conftest import PROJECT, python, told
 from tests.labs import standing
 
 NAME = "tests-init"
+EXAMPLE = PROJECT / "migration.example.toml"
 Init = Callable[..., tuple[int, str]]
 
 
@@ -179,7 +180,7 @@ def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
         done = python("scripts.init", "--force", "--defaults", "--config", str(target))
         told(done, 2, f"init: {target}: expected a file to write, in a folder that there is")
     answers = tmp_path / "answers.toml"
-    answers.write_text(_example(), encoding="utf-8")
+    answers.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     sealed = tmp_path / "sealed"
     sealed.mkdir()
     seal = ("unshare", "-mn", "sh", "-c", f'mount -t tmpfs -o ro none {sealed} && exec "$@"', "sh")
@@ -215,19 +216,10 @@ def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
     assert "# the domain that goes first" in text
 
 
-def _example() -> str:
-    """A file that has every key, as an operator copies it."""
-    file = PROJECT / "migration.example.toml"
-    if file.exists():
-        return file.read_text(encoding="utf-8")
-    blocks = (PROJECT / "README.md").read_text(encoding="utf-8").split("```toml\n")[1:]
-    return "\n".join(block.partition("```")[0] for block in blocks)
-
-
 def test_no_answer_is_lost(tmp_path: Path) -> None:
     """The example as a file of answers: every key comes back as it was, those too that nobody is asked for."""
     answers, made = tmp_path / "answers.toml", tmp_path / "made.toml"
-    answers.write_text(_example().replace("tries = 3", "tries = 5"), encoding="utf-8")
+    answers.write_text(EXAMPLE.read_text(encoding="utf-8").replace("tries = 3", "tries = 5"), encoding="utf-8")
     alone = ("unshare", "-n")
     done = python("scripts.init", "--defaults", "--answers", str(answers), "--config", str(made), before=alone)
     assert done.returncode == 0, done.stderr
@@ -241,7 +233,7 @@ def test_no_answer_is_lost(tmp_path: Path) -> None:
 
 
 def test_an_answer_of_no_key_is_not_lost_but_refused() -> None:
-    given = tomllib.loads(_example())
+    given = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     tables = ("dell", "ec2", "contacts", "costs", "store", "alarm")
     for each in (given, given["domains"][0], *(given[name] for name in tables)):
         each["colour"] = 1
