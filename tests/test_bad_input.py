@@ -23,7 +23,7 @@ name = "pilot.example.net"
 delivery = "dell.pilot.example.net"
 mailboxes = ["alice"]
 [dell]
-name = "dell.example.net"
+name = "mx.pilot.example.net"
 ipv4 = "198.51.100.10"
 transport = { host = "198.51.100.10" }
 networks = ["127.0.0.0/8"]
@@ -72,6 +72,8 @@ def config(tmp_path: Path) -> Iterator[Path]:
         ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
         ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
+        ('"mx.pilot', '"mx.own', ["dell.name: mx.own.example.net lies in none of the zones pilot.example.net"]),
+        ('"dell.pilot', '"own', ["domains.pilot.example.net.delivery: own.example.net lies in none of the zones"]),
         ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "X3"]),
         ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),

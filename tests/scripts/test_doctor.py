@@ -243,7 +243,7 @@ def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
     second, end = text.index("[[domains]]", begin + 1), text.index("[dell]")
     pilot = text.rindex("[[domains]]", 0, end)
     assert second < pilot
-    status, said = ask((text[begin:pilot], ""))
+    status, said = ask((text[begin:pilot], ""), (f'name = "{present.DELL_NAME}"', f'name = "mx.{present.PILOT}"'))
     assert status == 2, said
     (bad,) = _bad(said)
     assert "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org" in bad
