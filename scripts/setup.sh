@@ -82,9 +82,9 @@ lab | test | live) ;;
 *) refuse "setup.sh $mode: expected lab, test or live; nothing was installed" ;;
 esac
 if [ -n "$helping" ]; then
-    if [ ! -x "$venv/bin/python" ]; then
+    if [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" != "$(digest_of requirements.lock)" ]; then
         sed -n '2s/^# //p' "$0"
-        echo "Its whole help needs the Python environment, which this makes: bash scripts/setup.sh live"
+        echo "Its whole help needs what this installs: bash scripts/setup.sh $mode"
         exit 0
     fi
 else

@@ -129,6 +129,15 @@ def test_no_podman() -> None:
     told(features("--rehearse", PATH="/nowhere"), 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
 
 
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("options", [["--rehearse"], ["--gate", "phase1"], ["--collect-only"]])
+def test_no_lab_in_a_live_runs_environment(options: list[str]) -> None:
+    """Its lock leaves out what only labs import."""
+    argv = ["features/", "-q", *options]
+    code = f"import sys; sys.modules['trustme'] = None; import pytest; sys.exit(pytest.main({argv!r}))"
+    told(python("-c", code), 2, "trustme is missing", "bash scripts/setup.sh lab")
+
+
 @ROOT
 @pytest.mark.usefixtures("config")
 def test_no_root() -> None:
