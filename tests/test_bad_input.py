@@ -175,6 +175,40 @@ def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
         file.unlink()
 
 
+ASK_AWS = """
+from fixtures.draft import rented
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes import ec2
+try:
+    ec2.instance(rented(region="ap-northeast-1", instance_id="i-0123456789abcdef0"))
+except CouldNotAsk as fault:
+    print(type(fault).__name__, fault)
+"""
+
+
+@ROOT
+@pytest.mark.parametrize(
+    ("given", "words", "not_"),
+    [
+        ({}, "SecretMissing AWS, ", "reach AWS by HTTPS"),
+        (
+            {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"},
+            "Let this machine reach AWS by HTTPS",
+            "AWS_PROFILE",
+        ),
+    ],
+    ids=["no credentials", "no network"],
+)
+def test_amazon_can_not_be_asked(given: dict[str, str], words: str, not_: str) -> None:
+    """What is missing is told, and nothing else is blamed."""
+    nothing = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
+    alone = ("unshare", "-n", "env", "-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_PROFILE", "-u", "AWS_SECRET_ACCESS_KEY")
+    keys = tuple(f"{key}={value}" for key, value in given.items())
+    done = python("-c", ASK_AWS, before=(*alone, *keys), AWS_EC2_METADATA_DISABLED="true", **nothing)
+    told(done, 0, words)
+    assert not_ not in done.stdout
+
+
 def test_rehearsing_ones_own(config: Path) -> None:
     """Without settings, with a lab's, and without a snapshot."""
     told(python("scripts.rehearse_own", "--config", "no-such.toml"), 2, "no-such.toml: there is no such file")
