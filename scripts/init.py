@@ -29,7 +29,7 @@ EXAMPLE = """\
 example: python -m scripts.init                                   asks, and writes ./migration.toml
          python -m scripts.init --dry-run                         asks, and shows what it would write
          python -m scripts.init --answers mine.toml --defaults    asks nothing: mine.toml names the [[domains]] and
-                 what else nobody can read; it has the shape of migration.toml, as does migration.example.toml
+                 what else nobody can read; it has the shape of migration.toml, as does fixtures/migration.example.toml
 exit: 0 written or shown, 1 left alone, since a file is there (--force replaces it), 2 bad input"""
 SECRETS = """\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or

@@ -24,7 +24,7 @@ from tests.conftest import PROJECT, python, told
 from tests.labs import standing
 
 NAME = "tests-init"
-EXAMPLE = PROJECT / "migration.example.toml"
+EXAMPLE = PROJECT / "fixtures/migration.example.toml"
 Init = Callable[..., tuple[int, str]]
 
 
@@ -242,7 +242,9 @@ def test_an_answer_of_no_key_is_not_lost_but_refused() -> None:
     for each in (made, made["domains"][0], *(made[name] for name in tables)):
         assert each["colour"] == 1
     for name in tables:
-        with pytest.raises(SettingsError, match=rf"{name}\.colour: there is no such key; migration\.example\.toml"):
+        with pytest.raises(
+            SettingsError, match=rf"{name}\.colour: there is no such key; fixtures/migration\.example\.toml"
+        ):
             render({name: made[name]})
 
 
