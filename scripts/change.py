@@ -109,10 +109,10 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
             migration.store.take_over("migration")
         job = Job(migration, domain, options)
         return _apply(script, job) if options.apply else _show(script, job, tuple(script.plan(job)))
-    except (Refused, GateClosed, CouldNotAsk, Locked) as error:
-        return _fail(script, error, REFUSED)
-    except (SettingsError, StoreError) as error:
-        return _fail(script, error, BAD_INPUT)
+    except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
+        # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is a StoreError and none.
+        bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
+        return _fail(script, error, BAD_INPUT if bad else REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
 

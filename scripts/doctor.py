@@ -1,7 +1,8 @@
 """Can this machine judge and change what migration.toml names? Each line says what was found and what to do next.
 
-Looks at tools, tokens and their rights, SSH and host keys, vantages, port 25 outwards, clocks, resolvers, folders and
-the store. Changes nothing. Ask it before the first gate, and when a gate is inconclusive.
+Looks at tools, tokens and their rights, passwords of mailboxes, the drill certificate, SSH and host keys, vantages,
+port 25 outwards, clocks, resolvers, folders, the store, and where alarms go. Changes nothing. Ask it before the first
+gate, and when a gate is inconclusive.
 
 Exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong.
 """
@@ -10,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from functools import partial
 
 from fixtures import checklist
-from fixtures.checkup.questions import exit_status, questions
-from fixtures.evidence import CouldNotAsk, Verdict, redact
-from fixtures.migration import open_migration
+from fixtures.checklist import Question
+from fixtures.checkup.questions import exit_status, questions, secret
+from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
+from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
+from scripts.alarm_paths import VARIABLE, ways
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2
@@ -37,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--json", action="store_true", help="the findings as JSON")
     options = made.parse_args(arguments)
     try:
-        told = checklist.ask(tuple(questions(open_migration(options.config))), DEADLINE_S)
+        migration = open_migration(options.config)
+        alarms = Question("alarms", partial(_alarms, migration))
+        told = checklist.ask((*questions(migration), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:
         print(f"doctor: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
@@ -48,6 +55,22 @@ def main(arguments: list[str] | None = None) -> int:
         checklist.show(told, WORDS)
         print(f"\n{SAYS[status]}.")
     return status
+
+
+def _alarms(migration: Migration) -> Iterator[Finding]:
+    """Where to is known, and is not the mail under test; whether one arrives is for its drill to show."""
+    what, expected = "the alarm's way out", "at least one that works while mail is down"
+    try:
+        known = ways(migration.secrets, migration.settings)
+    except SettingsError as fault:
+        if migration.secrets.alarm_urls.get_secret_value():
+            yield failed(what, expected, str(fault), hint=f"Correct {VARIABLE}")
+        else:
+            yield unknown(what, expected, fault, hint=secret("alarm_urls"))
+        return
+    beside = "" if migration.secrets.healthcheck_url.get_secret_value() else "; MXGATE_HEALTHCHECK_URL is not set"
+    proof = "whether one arrives: python -m scripts.alert --drill"
+    yield passed(what, f"{', '.join(each.name for each in known)}{beside}; {proof}", expected=expected)
 
 
 if __name__ == "__main__":

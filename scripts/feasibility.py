@@ -10,21 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from ipaddress import IPv4Address
-
-from pydantic import TypeAdapter
 
 from fixtures import checklist
-from fixtures.draft import draft
 from fixtures.evidence import CouldNotAsk, Verdict, redact
-from fixtures.feasibility import OPTIONS, Case, look
+from fixtures.feasibility import OPTIONS, look
 from fixtures.feasibility.questions import REACH, decide, questions
-from fixtures.migration import Migration, open_migration
 from fixtures.probes import public
-from fixtures.schema import Hostname
-from fixtures.settings import SettingsError, config_path
-from fixtures.transport import Shell, dell, here, shell
-from scripts.places import parse, ssh
+from fixtures.settings import SettingsError
+from scripts.asked import case
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
@@ -40,18 +33,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Ask, show, and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        case = _case(options)
+        asked = case(options)
     except (SettingsError, CouldNotAsk) as error:
         print(f"feasibility: {redact(str(error))}", file=sys.stderr)
         return EXIT[Verdict.INCONCLUSIVE]
-    told = checklist.ask(tuple(questions(case, look(case))), DEADLINE_S)
+    told = checklist.ask(tuple(questions(asked, look(asked))), DEADLINE_S)
     verdict = decide(told)
     why = [f for each in told for f in (each.failed or (each.open if each.question.decisive else ()))]
     if options.json:
-        print(checklist.as_json(told, verdict=SAYS[verdict], domains=case.domains))
+        print(checklist.as_json(told, verdict=SAYS[verdict], domains=asked.domains))
     else:
         checklist.show(told, WORDS)
-        print(f"\n{SAYS[verdict]} for {', '.join(case.domains)}")
+        print(f"\n{SAYS[verdict]} for {', '.join(asked.domains)}")
         wanted = Verdict.FAIL if verdict is Verdict.FAIL else Verdict.INCONCLUSIVE
         print("".join(f"  since {redact(f.member)}: {redact(f.found)}\n" for f in why if f.verdict is wanted), end="")
         if any(each.failed for each in told if each.question.what in REACH):
@@ -59,37 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
         if verdict is Verdict.PASS:
             print("  next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1")
     return EXIT[verdict]
-
-
-def _case(options: argparse.Namespace) -> Case:
-    domains = tuple(dict.fromkeys(parse(TypeAdapter(Hostname), each, "DOMAIN") for each in options.domains))
-    migration, settled = _migration(options, domains)
-    keys = (options.key, options.known_hosts)
-    outside = tuple(ssh(each, *keys, option="--outside") for each in options.outside)
-    host: Shell = here("Dell")
-    name, settings = f"dell.{domains[0]}", migration.settings
-    if settled:
-        host, name = dell(settings).machine, settings.dell.name
-        ways = dict.fromkeys(each.transport for each in settings.senders if each.transport)
-        outside += tuple(shell(each.host, each) for each in ways if each not in {it.transport for it in outside})
-    if options.dell:
-        host = here("Dell") if options.dell == "local" else shell("Dell", ssh(options.dell, *keys).transport)
-    region, size, disk = parse(TypeAdapter(tuple[str, str, int]), options.instance.split("/"), "--instance")
-    return Case(
-        migration, settled, domains, host, outside, parse(TypeAdapter(Hostname), options.name or name, "--name"),
-        options.addresses, None if options.fixed is None else options.fixed == "yes",
-        str(parse(TypeAdapter(IPv4Address), options.wan, "--wan")) if options.wan else "", options.reflector,
-        (region, size, disk), options.new_cost,
-    )  # fmt: skip
-
-
-def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[Migration, bool]:
-    """That of migration.toml if there is one that has all the domains, else a draft."""
-    if options.config or config_path().exists():
-        found = open_migration(options.config)
-        if set(domains) <= set(found.settings.domain_names):
-            return found, True
-    return draft(domains), False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,12 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--key", metavar="FILE", help="SSH key (default: SSH's own)")
     add("--known-hosts", metavar="FILE", help="host keys (default: SSH's own)")
     add("--name", help="Dell's public name for mail (default: dell.DOMAIN)")
-    add("--addresses", type=int, metavar="NUMBER", help="how many addresses receive mail, aliases included")
+    add("--addresses", metavar="NUMBER", help="how many addresses receive mail, aliases included")
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
     add("--reflector", default=public.REFLECTOR, metavar="URL", help="tells who asks (default: %(default)s)")
     add("--instance", default="ap-northeast-1/t2.micro/8", metavar="REGION/TYPE/GIB", help="default: %(default)s")
-    add("--new-cost", type=float, metavar="USD", help="a month, of what the migration adds (a fixed address)")
+    add("--new-cost", metavar="USD", help="a month, of what the migration adds (a fixed address)")
     add("--json", action="store_true", help="the findings as JSON")
     return made
 

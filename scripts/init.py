@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact
+from fixtures.mistakes import lines
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.setup import questions
 from fixtures.setup.answers import Answers, read
@@ -26,8 +27,9 @@ from fixtures.setup.text import render
 DONE, LEFT, BAD_INPUT = 0, 1, 2
 EXAMPLE = """\
 example: python -m scripts.init                                   asks, and writes ./migration.toml
-         python -m scripts.init --dry-run --defaults              shows what it would write, asking nothing
-         python -m scripts.init --answers mine.toml --defaults    as before; mine.toml has the shape of migration.toml
+         python -m scripts.init --dry-run                         asks, and shows what it would write
+         python -m scripts.init --answers mine.toml --defaults    asks nothing: mine.toml names the [[domains]] and
+                 what else nobody can read; it has the shape of migration.toml, as does fixtures/migration.example.toml
 exit: 0 written or shown, 1 left alone, since a file is there (--force replaces it), 2 bad input"""
 SECRETS = """\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
@@ -45,16 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Ask, check and write; returns the exit status."""
     options = _parser().parse_args(arguments)
     target = config_path(options.config)
-    if target.exists() and not options.force and not options.dry_run:
-        print(
-            f"init: {target} is there, and is left alone. --force replaces it, --dry-run shows another", file=sys.stderr
-        )
+    if target.exists() and not (target.is_dir() or options.force or options.dry_run):
+        said = f"init: {target} is there, and is left alone. --force replaces it, --dry-run shows another"
+        print(said, file=sys.stderr)
         return LEFT
     try:
+        if target.is_dir() or not target.absolute().parent.is_dir():
+            raise SettingsError(f"{target}: expected a file to write, in a folder that there is")
         text = _text(options)
         if not options.dry_run:
             _write(target, text)
-    except (SettingsError, OSError) as error:
+    except SettingsError as error:
         print(f"init: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
@@ -73,14 +76,11 @@ def _text(options: argparse.Namespace) -> str:
     try:
         data = questions.settings(to)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)
-        )
-        raise SettingsError(f"an answer can't be used: {told}") from None
+        raise SettingsError(f"an answer can't be used: {'; '.join(lines(error))}") from None
     if to.missing:
         listed = "\n  ".join(to.missing)
         raise SettingsError(
-            f"nothing to propose, so that somebody has to say (--answers, or without --defaults):\n  {listed}"
+            f"nothing to propose, so somebody has to say (--answers, or without --defaults):\n  {listed}"
         )
     text = render(data)
     if redact(text) != text:
@@ -90,10 +90,15 @@ def _text(options: argparse.Namespace) -> str:
 
 
 def _write(target: Path, text: str) -> None:
-    """Whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.absolute().parent, delete=False) as partial:
-        partial.write(text)
-    os.replace(partial.name, target)
+    """Whole or not at all. Raises ``SettingsError``."""
+    folder = target.absolute().parent
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".mxgate-init-") as beside:
+            partial = Path(beside, target.name)
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, target)
+    except OSError as error:
+        raise SettingsError(f"{target}: can't be written: {error.strerror}; expected a folder to write to") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,18 +1,20 @@
-# Sets up what is missing, and says first what that is. To be sourced, with one argument:
+# Sets up what is missing, and says first what that is. To be run, or to be sourced by a script; the first argument:
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
 #   test  that, and what the project's own tests need: a browser that reads, shows and prints the report
-#   live  the Python environment alone
+#   live  the Python environment alone, without what only rehearsals and the project's own tests need
+# A script passes its own arguments after that: where they ask for its help, nothing is set up, and no root is needed.
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-certificates"
 mode=${1:-lab}
+case " ${*:2} " in *" -h "* | *" --help "*) helping=yes ;; *) helping= ;; esac
 
 refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
+    if [ "$(id -u)" = 0 ] || [ -n "$helping" ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"
     else refuse "the lab needs root, and there is no sudo here. Run this as root."
     fi
@@ -54,20 +56,38 @@ set_up_packages() {
         refuse "apt-get could not install: $missing. Its own message stands above."
 }
 
+digest_of() { sha256sum "$root/$1" | cut -c1-16; }
+
 set_up_python() {
-    local wanted python
-    wanted=$(sha256sum "$root/requirements.lock" | cut -c1-16)
-    [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" = "$wanted" ] && return 0
+    local lock=requirements.lock there wanted python
+    there=$(cat "$venv/mxgate-lock" 2>/dev/null) || there=
+    [ "$there" = "$(digest_of $lock)" ] && return 0  # all of it: enough for a live run too
+    [ "$mode" != live ] || lock=requirements-live.lock
+    wanted=$(digest_of $lock)
+    [ "$there" = "$wanted" ] && return 0
     python=$(find_python)
     [ -n "$python" ] || refuse "Python 3.11 or newer with its venv module is needed (Debian: apt install python3-venv)."
-    printf 'mxgate: will install the locked Python packages (requirements.lock) into .venv, once\n'
+    printf 'mxgate: will install the locked Python packages (%s) into .venv, once\n' "$lock"
     rm -rf "$venv"
     { "$python" -m venv "$venv" &&
-        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/requirements.lock" &&
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/$lock" &&
         printf '%s\n' "$wanted" >"$venv/mxgate-lock"; } ||
         refuse "the Python packages could not be installed; run this again once the package index can be reached."
 }
 
 export PATH=$PATH:/usr/sbin:/sbin
-if [ "$mode" != live ]; then set_up_packages; fi
-set_up_python
+case $mode in
+lab | test | live) ;;
+-h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+*) refuse "setup.sh $mode: expected lab, test or live; nothing was installed" ;;
+esac
+if [ -n "$helping" ]; then
+    if [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" != "$(digest_of requirements.lock)" ]; then
+        sed -n '2s/^# //p' "$0"
+        echo "Its whole help needs what this installs: bash scripts/setup.sh $mode"
+        exit 0
+    fi
+else
+    if [ "$mode" != live ]; then set_up_packages; fi
+    set_up_python
+fi

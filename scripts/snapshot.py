@@ -7,7 +7,6 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where not all may read it;
 ``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
-Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
 from __future__ import annotations
@@ -81,7 +80,10 @@ def _inventory(migration: Migration) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = argparse.ArgumentParser(prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0])
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0],
+        epilog="exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input",
+    )  # fmt: skip
     made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--name", default=START, help="default: %(default)s, to which a rollback goes back")
     options = made.parse_args(arguments)
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"snapshot {options.name!r} {_keep(migration, options.name, body := _look(migration))}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
         print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
-        return REFUSED if isinstance(error, CouldNotAsk) else BAD_INPUT
+        return BAD_INPUT if isinstance(error, SettingsError | StoreError) else REFUSED
     for domain, zone in body["zones"].items():
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
     for host in ("dell", "ec2"):

@@ -91,7 +91,16 @@ def _check(job: Job) -> None:
         raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
 
 
-SUMMARY = "Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run."
+SUMMARY = """\
+Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run, and the pilot goes first.
+
+Writes: Email Routing of the domain (enabled, its records unlocked and locked again), its MX, its SPF record where
+enabling changed that, and Cloudflare's DKIM record. Rules, destinations, Dell and EC2 stay as they are.
+Window: with cloudflare.enabling = "coexists" none: EC2 takes mail until the MX has moved, and from stale caches after
+that. With "refuses" or "replaces" Cloudflare may refuse mail (5xx, so that it bounces) from the moment that the MX
+moves until its MX hosts know every address: the plan says how long that took at the pilot, and after 15 minutes this
+gives up, and advises to go back.
+Back: python -m scripts.rollback --domain DOMAIN, which needs no gate."""
 SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=_check, finish=remember)
 
 

@@ -1,10 +1,8 @@
 """Watch a domain's MX while it moves: authority, resolvers, Dell, and numbered mail, which it sends. Changes nothing.
 
-    python -m scripts.watch --domain example.net [--seconds 172800] [--rate 1]
-
 Mail goes to every address: RATE a second for 15 min after its start and each change of the MX, then one a minute.
 Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
-Ends after SECONDS (48 h by the settings), or with Ctrl-C: 0 done, 1 an abort rule was met, 2 bad input.
+Ends after SECONDS (48 h by the settings), or with Ctrl-C. Exit: 0 done, 1 an abort rule was met, 2 bad input.
 """
 
 from __future__ import annotations
@@ -31,7 +29,8 @@ DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m scripts.watch", description=(__doc__ or "").split("\n\n")[0])
+    usage, _, rest = (__doc__ or "").partition("\n\n")
+    made = argparse.ArgumentParser(prog="python -m scripts.watch", description=usage, epilog=rest)
     made.add_argument("--config", help="settings file (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--domain", required=True)
     made.add_argument("--seconds", type=float, help="how long, really (default: bounds.watch_s)")
@@ -44,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         migration = open_migration(options.config)
-        migration.settings.domain(options.domain)
+        options.domain = migration.settings.domain(options.domain).name
         run = f"watch-{options.domain}-{time.strftime('%Y%m%dT%H%M%S')}"
         seconds = migration.settings.bounds.watch_s if options.seconds is None else options.seconds
         rate = migration.settings.traffic.switch_rate_per_s if options.rate is None else options.rate

@@ -14,10 +14,11 @@ COMMAND_S_MAX = 120
 
 
 def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ARGV`` at the project's top, without the settings of whoever runs the tests."""
+    """Run ``python -m ARGV`` (or ``-c CODE``) at the project's top, without the settings of whoever runs the tests."""
+    given = ("-m", *argv) if argv[0] != "-c" else argv
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
     return subprocess.run(
-        [*before, sys.executable, "-m", *argv],
+        [*before, sys.executable, *given],
         cwd=PROJECT,
         env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
         capture_output=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.world import standing
-from tests.conftest import NOBODY, features, python, told
+from fixtures.settings import EXAMPLE, load
+from tests.conftest import NOBODY, PROJECT, features, python, told
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 MINIMAL = """\
@@ -21,7 +23,7 @@ name = "pilot.example.net"
 delivery = "dell.pilot.example.net"
 mailboxes = ["alice"]
 [dell]
-name = "dell.example.net"
+name = "mx.pilot.example.net"
 ipv4 = "198.51.100.10"
 transport = { host = "198.51.100.10" }
 networks = ["127.0.0.0/8"]
@@ -57,28 +59,43 @@ def config(tmp_path: Path) -> Iterator[Path]:
     ("was", "is_", "words"),
     [
         ('imap_host = "198', 'imap_host "198', ["not valid TOML (half written?)", "line 12"]),
-        ("[cloudflare]", None, ["cloudflare: Field required", "resolvers: Field required"]),
-        ('region = "ap-northeast-1"\n', "", ["ec2.region: Field required"]),
+        ("[cloudflare]", None, ["cloudflare: is missing", "resolvers: is missing", EXAMPLE]),
+        ('region = "ap-northeast-1"\n', "", ["ec2.region: is missing, and has no default"]),
+        (MINIMAL[:60], None, ["migration.toml: is empty", "python -m scripts.init", EXAMPLE]),
+        ('["alice"]', '"alice"', ["domains.0.mailboxes: expected a list: [ ... ], found 'alice'"]),
+        ('["alice"]', "[]", ["domains.0.mailboxes: expected at least one entry, found []"]),
+        ("[[domains]]", "[domains]", ["domains: expected a list: [[domains]] before each entry, found {"]),
+        ('{ host = "203.0.113.20" }', '"h"', ["ec2.transport: expected a table: { ... }", "found 'h'"]),
+        ('"203.0.113.20"\nseen', '"x"\nseen', ["ec2.ipv4: expected a valid IPv4 address, found 'x'"]),
+        ('name = "quad9"', "name = 9", ['resolvers.0.name: expected text: "...", found 9']),
+        ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
         ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
         ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
+        ('"mx.pilot', '"mx.own', ["dell.name: mx.own.example.net lies in none of the zones pilot.example.net"]),
+        ('"dell.pilot', '"own', ["domains.pilot.example.net.delivery: own.example.net lies in none of the zones"]),
         ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "X3"]),
         ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
     ],
-    ids=["broken", "half written", "key left out", "placeholder", "pilot", "unknown key", "X3", "store", "no folder"],
 )
 def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> None:
     """IS_: what stands there instead; None: the file ends there."""
     good = config.read_text(encoding="utf-8")
     config.write_text(good.partition(was)[0] if is_ is None else good.replace(was, is_), encoding="utf-8")
-    told(features("--config", str(config)), 2, *words)
+    done = features("--config", str(config))
+    told(done, 2, *words)
+    said = done.stdout + done.stderr
+    for noise in ("Input should", "Field required", "tuple", "Tuple", "after validation"):
+        assert noise not in said
+    if "found" in said and "cloudflare: is missing" not in said:
+        assert said.count(", found ") <= 1, "one mistake is one line"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--config", "no-such.toml"], ["no-such.toml: there is no such file", "migration.example.toml"]),
+        (["--config", "no-such.toml"], ["no-such.toml: there is no such file in /", "Correct --config, or write it"]),
         (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
         (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
         (["--rehearse", "--gate", "phase1"], ["leave out --gate, --drill, --soak and --config"]),
@@ -91,6 +108,17 @@ def test_options(options: list[str], words: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("config")
+def test_no_settings_where_they_are_looked_for() -> None:
+    """It says who named the file, and how to write it."""
+    words = ["migration.toml: there is no such file in /", "Go to the folder where it is", "--config or $MXGATE_CONFIG"]
+    if not (PROJECT / "migration.toml").exists():
+        told(python("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
+    done = python("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
+    told(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
+    assert "python -m scripts.init --config /nowhere/m.toml" in done.stderr
+
+
+@pytest.mark.usefixtures("config")
 def test_a_gate_that_there_is_not() -> None:
     """In pytest's own words, with its own status for them."""
     told(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "'phase1', 'phase2'")
@@ -99,6 +127,15 @@ def test_a_gate_that_there_is_not() -> None:
 @pytest.mark.usefixtures("config")
 def test_no_podman() -> None:
     told(features("--rehearse", PATH="/nowhere"), 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("options", [["--rehearse"], ["--gate", "phase1"], ["--collect-only"]])
+def test_no_lab_in_a_live_runs_environment(options: list[str]) -> None:
+    """Its lock leaves out what only labs import."""
+    argv = ["features/", "-q", *options]
+    code = f"import sys; sys.modules['trustme'] = None; import pytest; sys.exit(pytest.main({argv!r}))"
+    told(python("-c", code), 2, "trustme is missing", "bash scripts/setup.sh lab")
 
 
 @ROOT
@@ -117,7 +154,9 @@ def test_scripts(config: Path) -> None:
     given = ["--config", str(config)]
     told(python("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
     told(python("scripts.switch_mx", *given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
-    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in migration.toml", ours)
+    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in {config}, which", ours)
+    for name in ("PILOT.example.net", "pilot.example.net."):  # as people and zone files write it
+        assert load(config).domain(name).name == ours
     done = python("scripts.switch_mx", *given, "--domain", ours, "--apply", "0" * 12, "--override", "short")
     told(done, 2, "--override: expected a reason of at least ten characters")
 
@@ -127,10 +166,47 @@ def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
     store = config.with_name("store.sqlite")
     told(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
     done = python("scripts.lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
-    told(done, 1, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN")
+    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
+    told(python("scripts.snapshot", "--config", str(config)), 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")
+    done = python("scripts.lower_ttl", "--config", str(config), MXGATE_CLOUDFLARE_TOKEN="  ")
+    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is blank: expected the secret alone")
     for file in config.parent.glob("store.sqlite*"):  # opened, as it must be to know how far the migration is
         assert file.name.startswith(store.name)
         file.unlink()
+
+
+ASK_AWS = """
+from fixtures.draft import rented
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes import ec2
+try:
+    ec2.instance(rented(region="ap-northeast-1", instance_id="i-0123456789abcdef0"))
+except CouldNotAsk as fault:
+    print(type(fault).__name__, fault)
+"""
+
+
+@ROOT
+@pytest.mark.parametrize(
+    ("given", "words", "not_"),
+    [
+        ({}, "SecretMissing AWS, ", "reach AWS by HTTPS"),
+        (
+            {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"},
+            "Let this machine reach AWS by HTTPS",
+            "AWS_PROFILE",
+        ),
+    ],
+    ids=["no credentials", "no network"],
+)
+def test_amazon_can_not_be_asked(given: dict[str, str], words: str, not_: str) -> None:
+    """What is missing is told, and nothing else is blamed."""
+    nothing = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
+    alone = ("unshare", "-n", "env", "-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_PROFILE", "-u", "AWS_SECRET_ACCESS_KEY")
+    keys = tuple(f"{key}={value}" for key, value in given.items())
+    done = python("-c", ASK_AWS, before=(*alone, *keys), AWS_EC2_METADATA_DISABLED="true", **nothing)
+    told(done, 0, words)
+    assert not_ not in done.stdout
 
 
 def test_rehearsing_ones_own(config: Path) -> None:
@@ -142,6 +218,31 @@ def test_rehearsing_ones_own(config: Path) -> None:
     config.write_text(config.read_text(encoding="utf-8").replace('"live"', '"lab"'), encoding="utf-8")
     told(python(*given), 2, "a lab's settings (target). Expected those of your own system")
     config.with_name("store.sqlite").unlink()
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("script", ["watch", "snapshot", "switch_mx", "alert", "doctor", "feasibility", "init"])
+def test_help_names_the_exit_codes(script: str) -> None:
+    done = python(f"scripts.{script}", "--help")
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0
+    assert re.search(r"[Ee]xit: 0 .+ 1 .+ 2 ", said), said
+
+
+@pytest.mark.usefixtures("config")
+def test_switch_mx_explains_itself() -> None:
+    """What it writes, when mail may bounce, and the way back."""
+    said = python("scripts.switch_mx", "--help").stdout
+    for words in ("Writes: ", "Window: ", "5xx", "Back: python -m scripts.rollback --domain DOMAIN"):
+        assert words in said
+
+
+@pytest.mark.usefixtures("config")
+def test_a_fault_that_there_is_not() -> None:
+    """The nearest are told, and not the whole catalogue."""
+    done = python("fixtures.lab.faults", "spf-two-record")
+    told(done, 2, "faults: spf-two-record: no such fault. Did you mean ", "All of them: python -m fixtures.lab.faults")
+    assert len(done.stderr) < 300
 
 
 def test_the_labs_settings_are_good() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from fixtures.gates import Gate
 from fixtures.settings import Secrets
 from tests.conftest import PROJECT, features, told
 from tests.reading import files, text
+from tests.scripts.receiver import receiving
 from tests.test_bad_input import MINIMAL
 
 PROGRAMS = Path(sys.executable).parent
@@ -92,7 +94,10 @@ def test_what_touches_the_live_system(name: str) -> None:
     assert upload["uses"].startswith("actions/upload-artifact@")
     assert upload["if"] == "always()"
     given = {key for step in steps(of) for key in step.get("env", {}) if key.startswith("MXGATE_")}
-    assert given - {"MXGATE_CONFIG"} <= {f"MXGATE_{field.upper()}" for field in Secrets.model_fields}
+    secrets = {f"MXGATE_{field.upper()}" for field in Secrets.model_fields}
+    assert given - {"MXGATE_CONFIG"} <= secrets
+    unused = {"MXGATE_SENDGRID_KEY"} | ({"MXGATE_HEALTHCHECK_URL"} if name == "gate" else set())  # nights ping
+    assert secrets - given == unused
 
 
 def test_the_gates_to_choose_from() -> None:
@@ -114,6 +119,28 @@ def test_a_gate_that_can_not_be_judged(tmp_path: Path) -> None:
     assert gate("phase9", MXGATE_CONFIG=str(config)).returncode == 2  # pytest's own status for a bad option is 4
     assert gate().returncode == 2
     assert gate("--help").returncode == 0
+
+
+def test_what_they_refer_to_is_there() -> None:
+    for path in WORKFLOWS:
+        for file, heading in re.findall(r'# (\S+\.md), "([^"]+)"', text(path)):
+            assert heading in text(PROJECT / file), f"{path.name}: {file} has no {heading!r}"
+
+
+def test_a_night_pings_and_a_gate_does_not(tmp_path: Path) -> None:
+    """Of a domain that is not switched yet, no night is missing."""
+    config = tmp_path / "migration.toml"
+    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    with receiving() as heard:
+        given = {
+            "MXGATE_CONFIG": str(config),
+            "MXGATE_ALARM_URLS": f"json://127.0.0.1:{heard.port}/hook",
+            "MXGATE_HEALTHCHECK_URL": f"http://127.0.0.1:{heard.port}/ping",
+        }
+        gate("phase9", **given)
+        assert heard.pings == 0
+        gate("soak", "--light", **given)
+        assert (heard.pings, heard.titles) == (1, [])
 
 
 def test_a_runner_is_not_to_obey_what_is_quoted(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.checkup import storage
 from fixtures.evidence import Inconclusive, Verdict
 from fixtures.gates import certificate, drills
 from fixtures.gates.certificate import DAY_S, Certificate, Drill
@@ -84,6 +85,21 @@ def made(live: Live) -> Callable[..., Certificate]:
         return found
 
     return make
+
+
+def test_the_doctor_tells_whether_there_is_one(live: Live, made: Callable[..., Certificate]) -> None:
+    """It is missing, found, found among void ones, and expired; and asking leaves the store as it was."""
+    (none,) = storage.drill_certificate(live.migration)
+    assert (none.verdict, none.found) == (Verdict.INCONCLUSIVE, "none")
+    assert "scripts/rehearse --config migration.toml" in none.hint
+    good = made()
+    made(suite="0.0.1")
+    (found,) = storage.drill_certificate(live.migration)
+    assert (found.verdict, found.found) == (Verdict.PASS, good.summary)
+    live.migration.clock.advance(31 * DAY_S)
+    (expired,) = storage.drill_certificate(live.migration)
+    assert expired.verdict is Verdict.INCONCLUSIVE
+    assert "made by mxgate 0.0.1" in expired.found
 
 
 def test_without_one_a_drill_is_inconclusive(live: Live) -> None:

@@ -219,7 +219,7 @@ def test_one_way_of_two(
         (f"mailto://me:s3cret-pass@{PILOT}", f"it writes to {PILOT}, whose mail is under test"),
         (f"mailtos://me:s3cret-pass@mail.elsewhere.net?to=alice%40{PILOT}", f"writes to {PILOT}"),
         (f"mailto://me:s3cret-pass@elsewhere.net/x@dell.{PILOT}", "whose mail is under test"),
-        ("mailtos://me:s3cret-pass@elsewhere.net?smtp=dell.example.net", "whose mail is under test"),
+        ("mailtos://me:s3cret-pass@elsewhere.net?smtp=mx.pilot.example.net", "whose mail is under test"),
         ("mailtos://me:s3cret-pass@elsewhere.net?smtp=198.51.100.10", "it sends through Dell"),
         (f"sendgrid://abcdefghijklm:noreply@elsewhere.net/alice@sub.{PILOT}", "whose mail is under test"),
     ],

