@@ -62,7 +62,7 @@ set_up_python() {
     local lock=requirements.lock there wanted python
     there=$(cat "$venv/mxgate-lock" 2>/dev/null) || there=
     [ "$there" = "$(digest_of $lock)" ] && return 0  # all of it: enough for a live run too
-    [ "$mode" != live ] || lock=requirements-live.lock
+    [ "$mode" != live ] || lock=scripts/requirements-live.lock
     wanted=$(digest_of $lock)
     [ "$there" = "$wanted" ] && return 0
     python=$(find_python)

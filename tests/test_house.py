@@ -57,6 +57,8 @@ def _limit(path: Path) -> int | None:
         return FEATURE_LINES
     if path.parent == ROOT / "steps":
         return STEPS_LINES
+    if path.suffix == ".lock":
+        return None
     if path.parent == ROOT / "scripts" and (not is_python(path) or _runs(path)):  # the rest is modules they share
         return SCRIPT_LINES
     return MODULE_LINES if is_python(path) else None

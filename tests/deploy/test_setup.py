@@ -76,7 +76,7 @@ def test_a_live_run_installs_what_it_needs_and_no_more() -> None:
     """The same versions as everywhere, all that is imported, and nothing of the extras; Terraform least of all."""
     with (PROJECT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    live, whole = _locked("requirements-live.lock"), _locked("requirements.lock")
+    live, whole = _locked("scripts/requirements-live.lock"), _locked("requirements.lock")
     assert live.items() <= whole.items()
     assert {_name(each) for each in project["dependencies"]} <= live.keys()
     extras = {_name(each) for extra in project["optional-dependencies"].values() for each in extra}
@@ -99,9 +99,9 @@ def test_a_live_set_up_takes_the_lock_of_a_live_run(bare: Path, argv: tuple[str,
     """Unless there is an environment of one of the two locks already. (Here no package can be had.)"""
     done = run(bare, *argv)
     assert done.returncode == 2, done.stderr
-    assert "will install the locked Python packages (requirements-live.lock)" in done.stdout
+    assert "will install the locked Python packages (scripts/requirements-live.lock)" in done.stdout
     assert "the Python packages could not be installed" in done.stderr
-    for lock in ("requirements.lock", "requirements-live.lock"):
+    for lock in ("requirements.lock", "scripts/requirements-live.lock"):
         digest = sha256((bare / lock).read_bytes()).hexdigest()[:16]
         (bare / ".venv").mkdir(exist_ok=True)
         (bare / ".venv/mxgate-lock").write_text(f"{digest}\n", encoding="ascii")
