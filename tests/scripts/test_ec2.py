@@ -147,6 +147,9 @@ def test_deletion_is_finished_after_a_kill() -> None:
     status, said = run("-m", "scripts.delete_ec2", "--take-lock", "--image", "--json")
     assert status == 3, said
     assert "weekly" not in said
+    again = "import boto3; c = boto3.client('ec2'); i = c.describe_images(Owners=['self'])['Images'][0]; "
+    again += "c.create_image(InstanceId='i-0', Name=i['Name'])"
+    assert "(InvalidAMIName.Duplicate)" in run("-c", again)[1]
     assert apply("delete_ec2", "--image")[0] == 0
     assert planned("delete_ec2", "--image")["writes"] == []
 
