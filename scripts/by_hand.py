@@ -18,15 +18,15 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from fixtures.gates.progress import Progress
 from fixtures.gates.store import StoreError
-from fixtures.migration import Migration, open_migration
+from fixtures.migration import open_migration
 from fixtures.probes.account import Record, record
 from fixtures.settings import SettingsError
 from scripts.change import BAD_INPUT, DONE, REFUSED, Job, Refused
+from scripts.power import require_way_back
+from scripts.rrset import STRING_MAX, seconds
 from scripts.takeback import at_first
 from scripts.zone import is_spf
 
-STRING_MAX = 255
-"""Octets of one string of a TXT record (RFC 1035, 3.3.14)."""
 MAIL_TYPES = ("MX", "TXT", "CNAME")
 
 
@@ -34,8 +34,7 @@ def steps(job: Job) -> Iterator[str]:
     """What to do, in order, a line each; then every record of mail that there was. ``Refused`` without a snapshot."""
     settings, domain = job.migration.settings, job.domain
     progress = Progress.read(job.migration.store, settings)
-    if progress.deleted:
-        raise Refused(f"delete_ec2 has deleted {settings.ec2.instance_id}: there is no EC2 to go back to")
+    require_way_back(job, progress)
     once = [each for each in map(record, at_first(job)["records"]) if each.type in MAIL_TYPES]
     mx = [each for each in once if (each.type, each.name) == ("MX", domain)]
     spf = [each for each in once if (each.type, each.name) == ("TXT", domain) and is_spf(each)]
@@ -60,18 +59,14 @@ def steps(job: Job) -> Iterator[str]:
 
 
 def line(each: Record) -> str:
-    """The record as a line of a zone file. An automatic TTL is written as the 300 s that it means."""
+    """The record as a line of a zone file. An automatic TTL is written as the seconds that it means."""
     if each.type == "TXT":
         octets = each.text.encode()
         parts = [octets[at : at + STRING_MAX] for at in range(0, len(octets), STRING_MAX)] or [b""]
         data = TXT(dns.rdataclass.IN, dns.rdatatype.TXT, parts).to_text()
     else:
         data = f"{each.text}." if each.priority is None else f"{each.priority} {each.text}."
-    return f"{each.name}. {300 if each.ttl == 1 else each.ttl} IN {each.type} {data}"
-
-
-def _job(migration: Migration, options: argparse.Namespace) -> Job:
-    return Job(migration, migration.settings.domain(options.domain).name, options)
+    return f"{each.name}. {seconds(each)} IN {each.type} {data}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,7 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--domain", required=True, help="the routed domain")
     options = made.parse_args(arguments)
     try:
-        print("\n".join(steps(_job(open_migration(options.config), options))))
+        migration = open_migration(options.config)
+        job = Job(migration, migration.settings.domain(options.domain).name, options)
+        print("\n".join(steps(job)))
     except (SettingsError, StoreError, Refused) as error:
         print(f"by_hand: {error}", file=sys.stderr)
         return REFUSED if isinstance(error, Refused) else BAD_INPUT

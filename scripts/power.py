@@ -22,13 +22,18 @@ FIRST = "EC2 first"
 SILENT, ACCEPTS = "silent", "accepts mail"
 
 
+def require_way_back(job: Job, progress: Progress) -> None:
+    """Refuse where our own scripts have taken away what a way back needs."""
+    if progress.deleted:
+        raise Refused(f"delete_ec2 has deleted {job.migration.settings.ec2.instance_id}: there is no EC2 to go back to")
+    if progress.done_at("retire_ec2_access") is not None:
+        raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
+
+
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     """What makes EC2 take mail again. AWS is not needed for that where EC2 was never stopped and takes mail now."""
     it = job.migration.settings.ec2
-    if progress.deleted:
-        raise Refused(f"delete_ec2 has deleted {it.instance_id}: there is no EC2 to go back to")
-    if progress.done_at("retire_ec2_access") is not None:
-        raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
+    require_way_back(job, progress)
     try:
         there = ec2.instance(job.migration)
     except CouldNotAsk as error:

@@ -12,7 +12,7 @@ from fixtures.settings import Address
 from scripts.change import Job, Write
 
 PER_PAGE = 50
-TRIES = 5
+TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: two of one address may stand side by side, so the client repeats nothing by itself."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
 
