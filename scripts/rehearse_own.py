@@ -4,9 +4,9 @@
     scripts/rehearse --config migration.toml --world prepared -k outage
 
 The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
-with --snapshot it is one that the store has, and nothing live is asked. Three labs play your system as it is today,
-prepared, and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and
-in reports/ as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
+with --snapshot it is one that the store has, and nothing live is asked. Labs play your system as it is today, prepared,
+and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and in reports/
+as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
 
 Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
 """
@@ -27,7 +27,7 @@ from fixtures.gates.certificate import Certificate
 from fixtures.gates.progress import WORLDS, Progress
 from fixtures.gates.store import Store, StoreError
 from fixtures.lab import own
-from fixtures.lab.drills import Course, run_all
+from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
 from fixtures.lab.own.certify import certify, told
 from fixtures.migration import Migration, open_migration
@@ -55,10 +55,12 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
         records = Store(f"sqlite:///{folder}/records.sqlite", Clock())
         report = str(options.out / certificate.name_of(at))
         course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
+        drills = Drills(course, _say, options.world or tuple(WORLDS))
         try:
-            run_all(course, _say, options.world or tuple(WORLDS))
+            drills.wait()
             return certify(played, records, options.seed, at)
         finally:
+            drills.stop()
             records.close()
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.gates.progress import WORLDS
-from fixtures.lab import containers, world
+from fixtures.lab import containers, drills, world
 from tests.conftest import PROJECT, python
 from tests.lab.test_lab import machine, until
 
 NAME = "rehearsal"
-LABS = (NAME, *(f"{NAME}-{each}" for each in WORLDS))
+LABS = (NAME, *(f"{NAME}-{each}" for each in drills.LABS))
 """The rehearsal's own and those of its drills, which their own wardens take down."""
 RUNNING_S_MAX = 180.0
 GONE_S_MAX = 60.0
