@@ -18,6 +18,7 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from fixtures.clock import Clock
@@ -52,16 +53,12 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
     _say(f"snapshot {name!r}: {len(played.parts)} parts of Dell, {len(played.translations)} of them otherwise in a lab")
     with tempfile.TemporaryDirectory(prefix="mxgate-own-") as folder:
         own.pack(file := Path(folder, "own.json"), migration.settings, body)
-        records = Store(f"sqlite:///{folder}/records.sqlite", Clock())
         report = str(options.out / certificate.name_of(at))
-        course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
-        drills = Drills(course, _say, options.world or tuple(WORLDS))
-        try:
-            drills.wait()
+        with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
+            course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
+            with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
+                drills.wait()
             return certify(played, records, options.seed, at)
-        finally:
-            drills.stop()
-            records.close()
 
 
 def _take(migration: Migration) -> str:

@@ -25,7 +25,8 @@ from typing import Any
 from fixtures.dellplan import MAIN, MASTER
 from fixtures.gates.progress import Kind, Stage
 from fixtures.lab import rehearsal
-from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
+from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
+from fixtures.lab.scriptrun import ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
 from fixtures.transport import dell, ec2
