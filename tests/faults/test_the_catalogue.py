@@ -6,38 +6,39 @@ last fault was taken back: the first look at the next gate would show what was l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import groupby
 
 import pytest
 
-from fixtures.gates import Gate
 from fixtures.gates.traceability import scenarios
 from fixtures.lab.faults import Fault, catalogue, planted
 from tests.faults.conftest import Walk, keyword
 from tests.reading import report
 
-GATES = {
-    gate: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
-    for gate, faults in groupby(catalogue(), key=lambda fault: fault.at)
+GROUPS = {
+    key: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
+    for key, faults in groupby(catalogue(), key=lambda fault: (fault.at, fault.moves))
 }
 ITEMS = [
-    pytest.param(gate, fault, id=f"{gate}: {fault.id if fault else 'nothing planted'}")
-    for gate, faults in GATES.items()
-    for fault in (None, *faults)
+    pytest.param(group, fault, id=f"{gate}{', there and back' * moves}: {fault.id if fault else 'nothing planted'}")
+    for (gate, moves), group in GROUPS.items()
+    for fault in (None, *group)
 ]
 
 
-@pytest.mark.parametrize(("gate", "fault"), ITEMS)
+@pytest.mark.parametrize(("group", "fault"), ITEMS)
 def test_it_turns_its_own_scenario_red(
-    walk: Walk, request: pytest.FixtureRequest, gate: Gate, fault: Fault | None
+    walk: Walk, request: pytest.FixtureRequest, group: tuple[Fault, ...], fault: Fault | None
 ) -> None:
     everything = request.config.getoption("--all-faults", default=False)
-    if not everything and not any(each.quick for each in ([fault] if fault else GATES[gate])):
+    if not everything and not any(each.quick for each in ([fault] if fault else group)):
         pytest.skip("one of those that are planted with --all-faults")
-    walk.to(gate)
+    walk.to(group[0].at)
+    walk.moved = group[0].moves
     if fault is None:
-        _nothing_is_red(walk, gate, everything=everything)
+        _nothing_is_red(walk, [each for each in group if everything or each.quick])
         return
     with planted(walk.lab, fault):
         told = walk.judge(None if _drill(fault) else fault.gate, keyword(fault.scenario), fault.domain)
@@ -55,12 +56,12 @@ def _could_not(message: str) -> str:
     return "inconclusive" if message.startswith("could not judge: ") else ""
 
 
-def _nothing_is_red(walk: Walk, gate: Gate, *, everything: bool) -> None:
-    mine = [each for each in GATES[gate] if each.gate is gate and (everything or each.quick)]
+def _nothing_is_red(walk: Walk, faults: Iterable[Fault]) -> None:
+    mine = [each for each in faults if each.gate is each.at]
     for drills in (True, False):
         names = {keyword(each.scenario) for each in mine if _drill(each) is drills}
         if names:
-            told = walk.judge(None if drills else gate, " or ".join(sorted(names)))
+            told = walk.judge(None if drills else mine[0].gate, " or ".join(sorted(names)))
             assert len(told.rows) >= len(names), told.output[-3000:]
             assert not told.red, told.output[-6000:]
 
