@@ -13,19 +13,30 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 120
 
 
-def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ARGV`` (or ``-c CODE``) at the project's top, without the settings of whoever runs the tests."""
-    given = ("-m", *argv) if argv[0] != "-c" else argv
+def run(
+    command: Sequence[str],
+    environment: dict[str, str] | None = None,
+    stdin: str | None = None,
+    timeout_s: float = COMMAND_S_MAX,
+) -> subprocess.CompletedProcess[str]:
+    """Run COMMAND at the project's top, without the settings of whoever runs the tests."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
     return subprocess.run(
-        [*before, sys.executable, *given],
+        command,
         cwd=PROJECT,
-        env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | (environment or {}),
         capture_output=True,
         text=True,
         check=False,
-        timeout=COMMAND_S_MAX,
+        input=stdin,
+        timeout=timeout_s,
     )
+
+
+def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m ARGV`` (or ``-c CODE``), after BEFORE."""
+    given = ("-m", *argv) if argv[0] != "-c" else argv
+    return run([*before, sys.executable, *given], environment)
 
 
 def features(*options: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,18 +1,19 @@
-"""A lab of the tests' own."""
+"""A lab of the tests' own, and what is run where its operator is."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from fixtures.lab.world import Lab, down
-from tests.conftest import PROJECT
+from tests.conftest import COMMAND_S_MAX, PROJECT, run
 
 
 @contextmanager
@@ -32,3 +33,27 @@ def standing(name: str, seed: int, at: str = "", **how: Any) -> Iterator[Lab]:
         yield lab
     finally:
         lab.down()
+
+
+def shell(lab: str, *argv: str) -> list[str]:
+    """The command that runs ARGV where the lab's operator is."""
+    return [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab, "operator", "--", *argv]
+
+
+def operator(
+    lab: str,
+    *argv: str,
+    before: Sequence[str] = (),
+    stdin: str | None = None,
+    timeout_s: float = COMMAND_S_MAX,
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    """``python ARGV`` where the lab's operator is. BEFORE: a command there that runs it. The rest: as ``run``."""
+    return run(shell(lab, *before, sys.executable, *argv), environment, stdin, timeout_s)
+
+
+def as_operator(lab: str, code: str, timeout_s: float = COMMAND_S_MAX) -> Any:
+    """What CODE tells, as JSON on its last line, when it runs where the lab's operator is."""
+    done = operator(lab, "-c", code, timeout_s=timeout_s)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT
+from tests.labs import operator
 
 HOST = "a rented host"
 NO_LAB = 'import sys\nsys.modules["fixtures.lab"] = None  # whoever imports it gets a ModuleNotFoundError\n'
@@ -44,12 +43,8 @@ class Live:
     def python(self, *argv: str, limit_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run ``python ARGV`` where the operator is; what tells of a lab is not in its environment."""
         (self.folder / "sitecustomize.py").write_text(NO_LAB, encoding="utf-8")
-        shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", self.lab.name, "operator", "--"]
         bare = ["env", "-u", "MXGATE_LAB", f"MXGATE_CONFIG={self.folder}/migration.toml", f"PYTHONPATH={self.folder}"]
-        return subprocess.run(
-            [*shell, *bare, sys.executable, *argv],
-            cwd=PROJECT, capture_output=True, text=True, check=False, timeout=limit_s,
-        )  # fmt: skip
+        return operator(self.lab.name, *argv, before=bare, timeout_s=limit_s)
 
     def apply(self, script: str) -> None:
         """Plan and apply a change, behind a gate that is closed."""

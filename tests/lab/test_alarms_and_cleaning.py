@@ -9,8 +9,7 @@ import pytest
 
 from fixtures.lab.operator import environment
 from fixtures.lab.world import Lab
-from tests.lab.conftest import as_operator
-from tests.labs import standing
+from tests.labs import as_operator, standing
 
 NAME = "tests-alarms"
 
@@ -33,7 +32,7 @@ def test_the_operators_own_secrets_stay_outside(tmp_path: Path) -> None:
 
 
 def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
-    told = as_operator(lab, "from tests.lab.mail_down import main; main()")
+    told = as_operator(lab.name, "from tests.lab.mail_down import main; main()")
     assert [told["up"][0], told["down"][0]] == [0, 0]
     assert "Dell's port 25 answers" in told["up"][1]
     assert "Dell's port 25 does not answer" in told["down"][1]
@@ -44,7 +43,7 @@ def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
 
 
 def test_only_our_own_mail_is_cleaned(lab: Lab) -> None:
-    told = as_operator(lab, "from tests.lab.cleaning import main; main()")
+    told = as_operator(lab.name, "from tests.lab.cleaning import main; main()")
     assert (told["planned"], told["refused"], told["applied"], told["again"]) == (3, 1, 0, 0)
     assert told["untouched"] > 30  # what is refused deletes nothing
     assert all(write["danger"] == "deletes" for write in told["writes"])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT
-from tests.labs import standing
+from tests.conftest import run
+from tests.labs import operator, standing
 
 NAME = "tests-sudo"
+COMMAND_S_MAX = 300
 RULE = "mxgate ALL=(root) NOPASSWD: ALL"
 USER = f"""\
 useradd --create-home --password '*' mxgate
@@ -50,15 +50,9 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def operator(*argv: str) -> subprocess.CompletedProcess[str]:
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--"]
-    command = [*shell, sys.executable, *argv]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
-
-
 def judged(gate: str, *options: str) -> str:
     command = [sys.executable, "-m", "pytest", "features/", "--lab", NAME, "--gate", gate, "-q", *options]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
+    done = run(command, timeout_s=COMMAND_S_MAX)
     return done.stdout + done.stderr
 
 
@@ -76,14 +70,14 @@ def test_what_the_runbook_does_first_works(lab: Lab) -> None:
     """Phase 1 is judged but for its drills, Dell is prepared, and stands as planned."""
     assert lab
     held(judged("phase1", "-k", "not relay"))
-    done = operator("-c", APPLIED)
+    done = operator(NAME, "-c", APPLIED, timeout_s=COMMAND_S_MAX)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     held(judged("phase2", "-k", "parameter_of_the_plan_and or only_root or inbound or strangers or submission_ports"))
 
 
 def test_a_user_without_the_rule_is_told(lab: Lab) -> None:
     assert lab.exec("dell", ["rm", "/etc/sudoers.d/mxgate"]).returncode == 0
-    done = operator("-m", "scripts.prepare_dell")
+    done = operator(NAME, "-m", "scripts.prepare_dell", timeout_s=COMMAND_S_MAX)
     assert done.returncode == 1
     assert "sudo" in done.stderr
     assert "Traceback" not in done.stderr

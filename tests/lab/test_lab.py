@@ -17,9 +17,10 @@ from fixtures.lab import containers, files, plan, world
 from fixtures.lab.errors import LabError
 from fixtures.lab.estate import Estate
 from fixtures.lab.world import Lab
+from tests.conftest import PROJECT
+from tests.labs import operator
 
 NAME = "test-lab"
-PROJECT = Path(__file__).parents[2]
 EVENT_S_MAX = 20.0
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
@@ -47,8 +48,7 @@ def until(wanted: Callable[[], bool], what: str, seconds: float = EVENT_S_MAX) -
 
 def as_operator(code: str) -> str:
     """What CODE prints when it runs where the operator is."""
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
-    done = subprocess.run([*shell, code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    done = operator(NAME, "-c", code, timeout_s=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

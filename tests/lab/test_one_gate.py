@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 from fixtures.lab.world import Lab
 from tests.conftest import features, python, told
+from tests.labs import operator
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
@@ -34,19 +33,15 @@ def test_a_domain_that_is_not_on_the_account(phase3: Lab, tmp_path: Path) -> Non
     config.write_text(
         text.replace(f"{phase3.folder}/operator/store.sqlite", f"{tmp_path}/store.sqlite"), encoding="utf-8"
     )
-    done = inside(phase3, "-m", "pytest", "features/", "-q", "--gate", "phase2", "--config", str(config))
+    done = operator(phase3.name, "-m", "pytest", "features/", "-q", "--gate", "phase2", "--config", str(config))
     told(done, 2, "nothing was judged: not-ours.net: the account", "Zone: Read")
     with sqlite3.connect(tmp_path / "store.sqlite") as db:
         assert not db.execute("select * from verdicts").fetchall()
 
 
-def inside(lab: Lab, *argv: str) -> subprocess.CompletedProcess[str]:
-    return python("scripts.lab_cli", "shell", "--name", lab.name, "operator", "--", sys.executable, *argv)
-
-
 def test_a_digest_of_another_plan(phase3: Lab) -> None:
     """Refused, with the plan as it is now, and how to make that one."""
-    done = inside(phase3, "-m", "scripts.switch_mx", "--domain", PILOT, "--apply", "0" * 12)
+    done = operator(phase3.name, "-m", "scripts.switch_mx", "--domain", PILOT, "--apply", "0" * 12)
     told(done, 1, "the plan is no longer 000000000000", f"scripts.switch_mx --domain {PILOT} --apply ")
     assert done.stdout.count("--apply") == 1
 

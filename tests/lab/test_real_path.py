@@ -8,8 +8,8 @@ import signal
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.conftest import features, told
-from tests.lab.conftest import as_operator
 from tests.lab.test_lab import until
+from tests.labs import as_operator
 
 BEGIN = """
 import json
@@ -48,7 +48,7 @@ def send():
 def test_a_stale_resolver_leads_to_ec2_until_its_time_is_up(phase3: Lab) -> None:
     """And from then on to Cloudflare; the mail of both ways lies in Dovecot's mailbox."""
     at_once, sent, later, sent_later = as_operator(
-        phase3,
+        phase3.name,
         BEGIN
         + """
 answers()
@@ -86,7 +86,7 @@ def test_stopping_the_instance_kills_its_port_25(phase3: Lab) -> None:
     knock = ["python3", "-c", f"import socket; print(socket.create_connection(('{plan.EC2_4}', 25), 1).recv(9))"]
     assert "220" in phase3.exec("world", knock).stdout
     as_operator(
-        phase3,
+        phase3.name,
         "import boto3, json; c = boto3.client('ec2'); "
         "i = c.describe_instances()['Reservations'][0]['Instances'][0]['InstanceId']; "
         "print(json.dumps(c.stop_instances(InstanceIds=[i])['StoppingInstances'][0]['InstanceId']))",

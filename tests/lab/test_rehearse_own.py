@@ -5,7 +5,6 @@ The live system is a lab that plays somebody else's (``another``), asked by sett
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,10 +19,11 @@ from fixtures.clock import Clock
 from fixtures.gates.present import POSTFIX
 from fixtures.gates.store import Store
 from fixtures.lab import own
-from fixtures.lab.world import Lab, down
+from fixtures.lab.world import Lab
 from fixtures.settings import load
 from tests.conftest import PROJECT, python, told
 from tests.lab import another
+from tests.labs import operator, standing
 
 NAME = "tests-own"
 DRILLS = "no_relaying and stranger or over_its_quota"
@@ -48,13 +48,8 @@ class Live:
         """Judge the drills at phase2; returns what was said, and the report's page."""
         page = folder / "report.html"
         given = ["--gate", "phase2", "--report", str(page), "-k", DRILLS, *options]
-        done = operator("pytest", "features/", "-q", *given)
+        done = operator(NAME, "-m", "pytest", "features/", "-q", *given)
         return done, page.read_text(encoding="utf-8") if page.exists() else ""
-
-
-def operator(*module: str) -> subprocess.CompletedProcess[str]:
-    """A module run where the live system's operator is."""
-    return python("scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-m", *module)
 
 
 def settings_for(lab: Lab) -> Path:
@@ -85,16 +80,11 @@ def snapshot(config: Path, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    lab = Lab.up(NAME, seed=6, owner_pid=os.getpid())
-    try:
-        taken = operator("scripts.snapshot", "--config", str(settings_for(lab)), "--name", "ours")
+    with standing(NAME, 6) as lab:
+        taken = operator(NAME, "-m", "scripts.snapshot", "--config", str(settings_for(lab)), "--name", "ours")
         assert taken.returncode == 0, taken.stdout + taken.stderr
         settings, body = load(settings_for(lab)), snapshot(settings_for(lab), "ours")
-        lab.down()
-        lab = Lab.up(NAME, seed=6, owner_pid=os.getpid(), dell=own.make(*another.system(settings, body)))
+    with standing(NAME, 6, dell=own.make(*another.system(settings, body))) as lab:
         config, out = settings_for(lab), tmp_path_factory.mktemp("reports")
         given = ["--config", str(config), "--seed", "6", "--out", str(out), "-k", DRILLS]
         given += ["--world", "today", "--world", "prepared"]
@@ -109,8 +99,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
         (certificate,) = out.glob("certificate-*[0-9].json")
         yield Live(lab, config, certificate, done.stdout)
-    finally:
-        lab.down()
 
 
 def test_each_drill_is_told_as_it_ends_and_the_certificate_in_short(live: Live) -> None:

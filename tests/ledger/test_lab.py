@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fixtures.lab.world import Lab
+from tests import labs
+from tests.labs import standing
 
 NAME = "test-ledger"
-PROJECT = Path(__file__).parents[2]
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
-
 BEGIN = """
 import json, time
 from fixtures.ledger import Traffic, balance, collect, settle
@@ -41,18 +34,13 @@ migration = open_migration()
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share."""
-    standing = Lab.up(NAME, seed=7, owner_pid=os.getpid())
-    yield standing
-    standing.down()
+    with standing(NAME, 7) as made:
+        yield made
 
 
-def as_operator(code: str) -> dict[str, Any]:
+def as_operator(code: str) -> Any:
     """What CODE tells when it runs where the operator is."""
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--", sys.executable, "-c"]
-    done = subprocess.run([*shell, BEGIN + code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=90)
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    return labs.as_operator(NAME, BEGIN + code, timeout_s=90)
 
 
 @pytest.mark.usefixtures("lab")

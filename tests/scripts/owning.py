@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.lab.faults import named, planted
-from fixtures.lab.world import Lab, down
-from tests.conftest import PROJECT, features
+from fixtures.lab.world import Lab
+from tests.conftest import features, run
 from tests.faults.conftest import keyword
+from tests.labs import shell, standing
 
 FILES = Path("/srv/mail/postfix")
 """Where Postfix's files lie on Dell itself."""
@@ -49,10 +49,7 @@ class Owned:
 
     def operator(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """A command where the operator is."""
-        way = ["-m", "scripts.lab_cli", "shell", "--name", self.lab.name, "operator", "--", *argv]
-        return subprocess.run(
-            [sys.executable, *way], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=COMMAND_S_MAX
-        )
+        return run(shell(self.lab.name, *argv), timeout_s=COMMAND_S_MAX)
 
     def script(self, *options: str) -> tuple[int, str]:
         done = self.operator(sys.executable, "-m", "scripts.prepare_dell", *options)
@@ -113,13 +110,8 @@ def came_to(got: tuple[int, str], status: int, *words: str) -> None:
 @contextmanager
 def owned(kind: str) -> Iterator[Owned]:
     """A lab with such a Dell, before phase 1."""
-    name = f"tests-{kind}"
-    down(name)
-    lab = Lab.up(name, seed=6, owner_pid=os.getpid(), dell=kind)
-    try:
+    with standing(f"tests-{kind}", 6, dell=kind) as lab:
         it = Owned(lab)
         done = it.operator(sys.executable, "-m", "scripts.snapshot")
         assert done.returncode == 0, done.stdout + done.stderr
         yield it
-    finally:
-        lab.down()

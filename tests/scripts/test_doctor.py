@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -17,9 +15,9 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT, python, told
+from tests.conftest import python, told
 from tests.lab.test_lab import until
-from tests.labs import standing
+from tests.labs import operator, standing
 
 NAME = "tests-doctor"
 LIAR = f"""
@@ -60,10 +58,8 @@ def ask(lab: Lab, tmp_path: Path) -> Callable[..., Doctor]:
         config.write_text(text, encoding="utf-8")
         given = {"MXGATE_ALARM_URLS": ALARMS} | environment
         told_ = " ".join(f"{key}='{value}'" for key, value in given.items())
-        command = f"{before} env {told_} {sys.executable} -m scripts.doctor --config {config}"
-        shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
-        argv = [*shell, "sh", "-c", command]
-        done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=200)
+        way = ("sh", "-c", f'{before} env {told_} "$@"', "sh")
+        done = operator(lab.name, "-m", "scripts.doctor", "--config", str(config), before=way, timeout_s=200)
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done.returncode, done.stdout + done.stderr
 

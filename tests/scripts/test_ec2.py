@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from fixtures.lab.iam import OWNER, USER, Asked, actions, allowed
 from fixtures.lab.world import Lab
+from tests.conftest import PROJECT
+from tests.labs import operator, shell, standing
 
 NAME = "test-ec2"
-PROJECT = Path(__file__).parents[2]
 OVERRIDE = ("--override", "a test of the scripts alone")
 
-pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root"), pytest.mark.usefixtures("lab")]
+pytestmark = pytest.mark.usefixtures("lab")
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """One lab for the whole way, whose gateway has more than the usual belongings."""
-    standing = Lab.up(NAME, seed=5, owner_pid=os.getpid())
-    python(
-        """
-        import json
-        iam, ec2, its = aws.client(m, "iam"), aws.client(m), m.settings.ec2.instance_id
-        policy = json.dumps({"Version": "2012-10-17",
-                             "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
-        iam.put_role_policy(RoleName="mail", PolicyName="logs", PolicyDocument=policy)
-        arn = iam.create_policy(PolicyName="read", PolicyDocument=policy)["Policy"]["Arn"]
-        iam.attach_role_policy(RoleName="mail", PolicyArn=arn)
-        disk = ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=3)["VolumeId"]
-        ec2.attach_volume(VolumeId=disk, InstanceId=its, Device="/dev/sdf")
-        ec2.create_snapshot(VolumeId=disk, Description="weekly")
-        ec2.create_image(InstanceId=its, Name="older", Description=f"of {its} then")
-        ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=1)
-        """
-    )
-    yield standing
-    standing.down()
-
-
-def command(*argv: str) -> list[str]:
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", NAME, "operator", "--"]
-    return [*shell, "env", f"PYTHONPATH={PROJECT}", sys.executable, *argv]
+    with standing(NAME, 5) as made:
+        python(
+            """
+            import json
+            iam, ec2, its = aws.client(m, "iam"), aws.client(m), m.settings.ec2.instance_id
+            policy = json.dumps({"Version": "2012-10-17",
+                                 "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
+            iam.put_role_policy(RoleName="mail", PolicyName="logs", PolicyDocument=policy)
+            arn = iam.create_policy(PolicyName="read", PolicyDocument=policy)["Policy"]["Arn"]
+            iam.attach_role_policy(RoleName="mail", PolicyArn=arn)
+            disk = ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=3)["VolumeId"]
+            ec2.attach_volume(VolumeId=disk, InstanceId=its, Device="/dev/sdf")
+            ec2.create_snapshot(VolumeId=disk, Description="weekly")
+            ec2.create_image(InstanceId=its, Name="older", Description=f"of {its} then")
+            ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=1)
+            """
+        )
+        yield made
 
 
 def run(*argv: str) -> tuple[int, str]:
-    done = subprocess.run(command(*argv), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    done = operator(NAME, *argv)
     return done.returncode, done.stdout + done.stderr
 
 
 def python(code: str) -> str:
     """What CODE prints, with the rights of the account's owner: the operator's policy allows too little for that."""
-    lines = [line[8:] for line in code.strip("\n").splitlines()]
     opened = f"import os\nos.environ['AWS_ACCESS_KEY_ID'] = {OWNER!r}\n"
     opened += (
         "from fixtures.migration import open_migration\nfrom fixtures.probes import aws, ec2\nm = open_migration()\n"
     )
-    status, said = run("-c", opened + "\n".join(lines))
+    status, said = run("-c", opened + dedent(code))
     assert status == 0, said
     return said.strip()
 
@@ -138,7 +131,7 @@ def test_deletion_wants_access_retired_and_no_protection() -> None:
 def test_deletion_is_finished_after_a_kill() -> None:
     """Killed right after the instance is gone, when nothing in the API says any more what belonged to it."""
     digest = str(planned("delete_ec2", "--image")["digest"])
-    argv = command("-m", "scripts.delete_ec2", "--image", *OVERRIDE, "--apply", digest)
+    argv = shell(NAME, sys.executable, "-m", "scripts.delete_ec2", "--image", *OVERRIDE, "--apply", digest)
     with subprocess.Popen(argv, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as killed:
         assert killed.stderr is not None
         for line in killed.stderr:

@@ -18,7 +18,7 @@ from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, python, told
-from tests.labs import standing
+from tests.labs import operator, standing
 from tests.test_bad_input import MINIMAL
 
 NAME = "tests-feasible"
@@ -65,13 +65,12 @@ def _variant(lab: Lab, plant: str = OPEN, undo: str = "", **deed: Any) -> Iterat
 
 def _ask(lab: Lab, *options: str) -> tuple[int, dict[str, Any]]:
     """Ask by SSH alone, without settings; returns the exit status and the JSON, having looked at the time it took."""
-    operator = lab.folder / "operator"
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
-    command = ["env", "-u", "MXGATE_CONFIG", sys.executable, "-m", "scripts.feasibility", DOMAIN, "--json"]
+    folder = lab.folder / "operator"
+    command = ["-m", "scripts.feasibility", DOMAIN, "--json"]
     command += ["--dell", f"root@{plan.DELL_TAILNET}", "--outside", f"root@{plan.WORLD4}", "--addresses", "6"]
-    command += ["--key", str(operator / "ssh_key"), "--known-hosts", str(operator / "known_hosts"), *options]
+    command += ["--key", str(folder / "ssh_key"), "--known-hosts", str(folder / "known_hosts"), *options]
     begun = time.monotonic()
-    done = subprocess.run([*shell, *command], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
+    done = operator(lab.name, *command, before=("env", "-u", "MXGATE_CONFIG"), timeout_s=300)
     assert time.monotonic() - begun < TWO_MINUTES_S
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -137,9 +136,7 @@ def test_the_name_leads_into_the_tailnet(lab: Lab) -> None:
 
 def test_settings_answer_more(lab: Lab) -> None:
     """With a migration.toml the addresses are counted, in the logs too, and the saving is of what is there."""
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
-    command = [*shell, sys.executable, "-m", "scripts.feasibility", DOMAIN]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=300)
+    done = operator(lab.name, "-m", "scripts.feasibility", DOMAIN, timeout_s=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"GO for {DOMAIN}" in done.stdout
     assert f"addresses that receive mail in {DOMAIN}: 6, of 200 rules" in done.stdout

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -21,7 +19,7 @@ from fixtures.setup import questions
 from fixtures.setup.answers import Answers
 from fixtures.setup.text import explained, render
 from tests.conftest import PROJECT, python, told
-from tests.labs import standing
+from tests.labs import operator, standing
 
 NAME = "tests-init"
 EXAMPLE = PROJECT / "fixtures/migration.example.toml"
@@ -64,12 +62,8 @@ def init(lab: Lab, tmp_path: Path) -> Init:
     def run(*options: str, answers: str = "", stdin: str = "") -> tuple[int, str]:
         file = tmp_path / "answers.toml"
         file.write_text(answers or unreadable(lab), encoding="utf-8")
-        shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab.name, "operator", "--"]
-        command = [*shell, sys.executable, "-m", "scripts.init", "--config", str(tmp_path / "made.toml")]
-        done = subprocess.run(
-            [*command, "--answers", str(file), *options],
-            cwd=PROJECT, capture_output=True, text=True, check=False, timeout=200, input=stdin,
-        )  # fmt: skip
+        command = ("-m", "scripts.init", "--config", str(tmp_path / "made.toml"), "--answers", str(file), *options)
+        done = operator(lab.name, *command, stdin=stdin, timeout_s=200)
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done.returncode, done.stdout + done.stderr
 

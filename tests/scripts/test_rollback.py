@@ -13,7 +13,8 @@ import pytest
 
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
-from tests.scripts.test_switch import PREPARE, as_operator, standing
+from tests.labs import standing
+from tests.scripts.test_switch import PREPARE, as_operator
 
 NAME = "test-rollback"
 pytestmark = pytest.mark.usefixtures("lab")
@@ -44,7 +45,7 @@ def zones():
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing(NAME) as made:
+    with standing(NAME, 7) as made:
         yield made
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
+from tests import labs
+from tests.labs import standing
 
 NAME = "test-switch"
-PROJECT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 
 BEGIN = """
 import contextlib, importlib, io, json, time
@@ -77,28 +72,16 @@ for domain in (PILOT, OTHER):
 """
 
 
-@contextmanager
-def standing(name: str, *knobs: str) -> Iterator[Lab]:
-    lab = Lab.up(name, seed=7, knobs=knobs, owner_pid=os.getpid())
-    try:
-        yield lab
-    finally:
-        lab.down()
-
-
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing(NAME) as made:
+    with standing(NAME, 7) as made:
         yield made
 
 
 def as_operator(code: str, lab: str = NAME) -> Any:
     """What CODE tells when it runs where the operator is."""
-    shell = [sys.executable, "-m", "scripts.lab_cli", "shell", "--name", lab, "operator", "--", sys.executable, "-c"]
-    done = subprocess.run([*shell, BEGIN + code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return labs.as_operator(lab, BEGIN + code)
 
 
 @pytest.mark.usefixtures("lab")
@@ -210,7 +193,7 @@ print(json.dumps([back, paths(PILOT)]))
 def test_the_other_ways_of_enabling(enabling: str) -> None:
     """Where the settings have it otherwise the script says so, and goes on when they are right."""
     name = f"{NAME}-{enabling}"
-    with standing(name, "--enabling", enabling) as lab:
+    with standing(name, 7, knobs=("--enabling", enabling)) as lab:
         config = lab.folder / "operator/migration.toml"
         aware = config.read_text(encoding="utf-8")
         config.write_text(aware.replace(f'enabling = "{enabling}"\n', ""), encoding="utf-8")
