@@ -14,16 +14,32 @@ import pytest
 
 from fixtures.gates.traceability import scenarios
 from fixtures.lab.faults import Fault, catalogue, planted
-from tests.faults.conftest import Walk, keyword
+from tests.faults.conftest import ORDER, Walk, keyword
 from tests.reading import report
 
+
+@cache
+def _drills() -> frozenset[str]:
+    return frozenset(keyword(each.name) for each in scenarios() if "drill" in each.tags)
+
+
+def _drill(fault: Fault) -> bool:
+    return any(keyword(fault.scenario) in name for name in _drills())
+
+
+def _turn(fault: Fault) -> tuple[int, str]:
+    """Drills come after what a gate judges by looking: Cloudflare's events keep their mail, the ledger doesn't."""
+    kind = ", there and back" if fault.moves else ", drills" if _drill(fault) else ""
+    return ORDER.index(fault.at), kind
+
+
 GROUPS = {
-    key: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
-    for key, faults in groupby(catalogue(), key=lambda fault: (fault.at, fault.moves))
+    turn: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
+    for turn, faults in groupby(sorted(catalogue(), key=_turn), key=_turn)
 }
 ITEMS = [
-    pytest.param(group, fault, id=f"{gate}{', there and back' * moves}: {fault.id if fault else 'nothing planted'}")
-    for (gate, moves), group in GROUPS.items()
+    pytest.param(group, fault, id=f"{ORDER[at]}{kind}: {fault.id if fault else 'nothing planted'}")
+    for (at, kind), group in GROUPS.items()
     for fault in (None, *group)
 ]
 
@@ -58,21 +74,11 @@ def _could_not(message: str) -> str:
 
 def _nothing_is_red(walk: Walk, faults: Iterable[Fault]) -> None:
     mine = [each for each in faults if each.gate is each.at]
-    for drills in (True, False):
-        names = {keyword(each.scenario) for each in mine if _drill(each) is drills}
-        if names:
-            told = walk.judge(None if drills else mine[0].gate, " or ".join(sorted(names)))
-            assert len(told.rows) >= len(names), told.output[-3000:]
-            assert not told.red, told.output[-6000:]
-
-
-@cache
-def _drills() -> frozenset[str]:
-    return frozenset(keyword(each.name) for each in scenarios() if "drill" in each.tags)
-
-
-def _drill(fault: Fault) -> bool:
-    return any(keyword(fault.scenario) in name for name in _drills())
+    if mine:
+        names = {keyword(each.scenario) for each in mine}
+        told = walk.judge(None if _drill(mine[0]) else mine[0].gate, " or ".join(sorted(names)))
+        assert len(told.rows) >= len(names), told.output[-3000:]
+        assert not told.red, told.output[-6000:]
 
 
 def test_every_scenario_has_a_fault() -> None:
