@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
-    from fixtures.gates.collection import Arrange
+    from fixtures.gates.collection import Arrange, Listing
     from fixtures.gates.plugin import Collect  # registered as a plugin first, for its assertions
     from fixtures.gates.session import SESSION
 
@@ -67,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(str(error), returncode=2)
     config.stash[TARGET], config.stash[SESSION] = target, target.session
     config.pluginmanager.register(Arrange(), "mxgate-arrange")
+    if config.option.collectonly:
+        config.pluginmanager.register(Listing(), "mxgate-listing")
     config.pluginmanager.register(Collect(target.session), "mxgate-collect")
 
 

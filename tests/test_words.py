@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from fixtures.gates import KINDS, TABLE
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
 from fixtures.settings import Settings, check
+from tests.conftest import features
 from tests.reading import ROOT, report, under
 
 EXAMPLE = ROOT / "fixtures/migration.example.toml"
@@ -171,6 +173,14 @@ def test_the_plan_is_covered() -> None:
     assert covered == set(plan_lines()), f"differ: {sorted(covered ^ set(plan_lines()))}"
     assert list(corrections()) == [f"X{number}" for number in range(1, 19)]
     assert {kind for row in expectations().values() for kind in row.kinds} == set(KINDS)
+
+
+def test_a_listing_names_every_expectation() -> None:
+    """With no settings at hand, ``--collect-only`` lists what a rehearsal judges: everything there is."""
+    done = features("--rehearse", "--collect-only")
+    listed = re.findall(r"([A-Z]-\d+) (\d+|never)", done.stdout)
+    assert [key for key, _ in listed] == list(expectations()), done.stdout[-3000:]
+    assert not [key for key, count in listed if count == "never"]
 
 
 def test_readme_is_current() -> None:
