@@ -12,6 +12,22 @@ from tests.faults.conftest import Walk, keyword
 
 PLAN = Path(__file__).parents[2] / "fixtures/lab/faults/operators_plan.sh"
 DELL, EC2 = "dell.webmakeprofit.org", "mail.webmakeprofit.org"
+TYPED = [
+    pytest.param(
+        "lines", DELL, [r"Email Routing 104.30.", "refused", "-e, -X, or -# accepts no multi-line input"], id="X1"
+    ),
+    pytest.param(
+        "one",
+        DELL,
+        [
+            "Email Routing 104.30.0.0: expected the recipient accepted (250), found 554 5.7.1",  # X2
+            "plain from Cloudflare's web proxie 104.16.0.7: expected refused with 5xx at RCPT, found 250",  # X3
+        ],
+        id="X2-X3",
+    ),
+    pytest.param("one", EC2, ["loops back to myself"], id="X11"),
+]
+"""Ranges, myhostname, and what a gate or the shell says; the ids are those of the plan's errors."""
 PUT_BACK = """\
 find /etc/postfix -mindepth 1 -delete
 cp -a /run/as-it-was/. /etc/postfix/
@@ -32,24 +48,7 @@ def today(walk: Walk) -> Iterator[Walk]:
     assert back.returncode == 0, back.stdout + back.stderr
 
 
-@pytest.mark.parametrize(
-    ("ranges", "myhostname", "reasons"),
-    [
-        pytest.param(
-            "lines", DELL, [r"Email Routing 104.30.", "refused", "-e, -X, or -# accepts no multi-line input"], id="X1"
-        ),
-        pytest.param(
-            "one",
-            DELL,
-            [
-                "Email Routing 104.30.0.0: expected the recipient accepted (250), found 554 5.7.1",  # X2
-                "plain from Cloudflare's web proxie 104.16.0.7: expected refused with 5xx at RCPT, found 250",  # X3
-            ],
-            id="X2-X3",
-        ),
-        pytest.param("one", EC2, ["loops back to myself"], id="X11"),
-    ],
-)
+@pytest.mark.parametrize(("ranges", "myhostname", "reasons"), TYPED)
 def test_the_plan_as_typed_closes_phase2(today: Walk, ranges: str, myhostname: str, reasons: list[str]) -> None:
     typed = PLAN.read_text().replace("$RANGES", ranges).replace("$MYHOSTNAME", myhostname)
     done = today.lab.exec("dell", ["bash", "-c", typed])

@@ -12,9 +12,11 @@ from itertools import groupby
 
 import pytest
 
+from fixtures.gates.catalogue import corrections
 from fixtures.gates.traceability import scenarios
 from fixtures.lab.faults import Fault, catalogue, planted
 from tests.faults.conftest import ORDER, Walk, keyword
+from tests.faults.test_operators_plan import TYPED
 from tests.reading import report
 
 
@@ -89,3 +91,8 @@ def test_every_scenario_has_a_fault() -> None:
         for scenario in scenarios()
         if not any(covers in scenario.ids and name in keyword(scenario.name) for covers, name in faults)
     )
+
+
+def test_every_error_of_the_plan_is_planted() -> None:
+    typed = {key for case in TYPED for key in str(case.id).split("-")}
+    assert typed | {key for fault in catalogue() for key in fault.plants} == set(corrections())
