@@ -29,19 +29,21 @@ def _drill(fault: Fault) -> bool:
     return any(keyword(fault.scenario) in name for name in _drills())
 
 
-def _turn(fault: Fault) -> tuple[int, str]:
+def _turn(fault: Fault) -> tuple[int, int]:
     """Drills come after what a gate judges by looking: Cloudflare's events keep their mail, the ledger doesn't."""
-    kind = ", there and back" if fault.moves else ", drills" if _drill(fault) else ""
-    return ORDER.index(fault.at), kind
+    return ORDER.index(fault.at), TURNS.index("drills" if _drill(fault) and not fault.turn else fault.turn)
 
 
+TURNS = ["first", "", "drills", "last"]
 GROUPS = {
     turn: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
     for turn, faults in groupby(sorted(catalogue(), key=_turn), key=_turn)
 }
 ITEMS = [
-    pytest.param(group, fault, id=f"{ORDER[at]}{kind}: {fault.id if fault else 'nothing planted'}")
-    for (at, kind), group in GROUPS.items()
+    pytest.param(
+        group, fault, id=f"{ORDER[at]} {TURNS[turn]}".rstrip() + f": {fault.id if fault else 'nothing planted'}"
+    )
+    for (at, turn), group in GROUPS.items()
     for fault in (None, *group)
 ]
 
@@ -55,7 +57,7 @@ def test_it_turns_its_own_scenario_red(
         pytest.skip("one of those that are planted with --all-faults")
     walk: Walk = request.getfixturevalue("walk")  # only now: no lab is stood for what is skipped
     walk.to(group[0].at)
-    walk.moved = group[0].moves
+    walk.moved = group[0].turn == "last"
     if fault is None:
         _nothing_is_red(walk, [each for each in group if everything or each.quick])
         return
