@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from fixtures.gates import Gate
 from fixtures.lab.world import Lab, down
-from tests.conftest import COMMAND_S_MAX, PROJECT, run
+from tests.conftest import COMMAND_S_MAX, run
+
+STAND_S_MAX = 240
 
 
 @contextmanager
@@ -25,14 +28,17 @@ def standing(name: str, seed: int, at: str = "", **how: Any) -> Iterator[Lab]:
     lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), **how)
     try:
         if at:
-            code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({name!r}), {at!r})"
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr[-3000:]
+            carry(name, at)
         yield lab
     finally:
         lab.down()
+
+
+def carry(lab: str, gate: str, since: str = Gate.PHASE1) -> None:
+    """Carry it from the gate SINCE to just before GATE, in a process of its own, since that enters the lab."""
+    code = "import sys; from fixtures.lab.stand import Lab, stand_at; stand_at(Lab.find(sys.argv[1]), *sys.argv[2:])"
+    done = run([sys.executable, "-c", code, lab, gate, since], timeout_s=STAND_S_MAX)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def shell(lab: str, *argv: str) -> list[str]:

@@ -5,9 +5,7 @@ The operator's plan comes first, before phase 1: a lab never goes back.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -18,11 +16,11 @@ import pytest
 
 from fixtures.gates import Gate
 from fixtures.lab.world import Lab
-from tests.labs import standing
+from tests.conftest import run
+from tests.labs import carry, standing
 
-ROOT = Path(__file__).parents[2]
 NAME = "rows"
-STAND_S_MAX, GATE_S_MAX = 240, 180
+GATE_S_MAX = 180
 ORDER = list(Gate)
 
 
@@ -66,23 +64,19 @@ class Walk:
         if gate is self.at:
             return
         assert ORDER.index(gate) > ORDER.index(self.at), f"the lab stands at {self.at} already"
-        code = "import sys; from fixtures.lab.stand import stand_at; from fixtures.lab.world import Lab; "
-        code += "stand_at(Lab.find(sys.argv[1]), *sys.argv[2:])"
-        since = Gate.PHASE2 if self.moved else self.at
-        done = _python(["-c", code, self.lab.name, gate.value, since.value], STAND_S_MAX)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        carry(self.lab.name, gate, Gate.PHASE2 if self.moved else self.at)
         self.at, self.moved = gate, False
 
     def judge(self, gate: Gate | None, keyword: str = "", domain: str = "") -> Told:
         """Judge a gate (None: the drills), or some of its scenarios, in a process of its own, as an operator would."""
         file = self.folder / "told.xml"
         file.unlink(missing_ok=True)
-        command = ["-m", "pytest", "features/", "--lab", self.lab.name, "-q"]
+        command = [sys.executable, "-m", "pytest", "features/", "--lab", self.lab.name, "-q"]
         command += ["--gate", gate.value] if gate else ["--drill"]
         command += [f"--junitxml={file}", f"--report={self.folder / 'told.html'}"]
         command += ["-k", keyword] if keyword else []
         command += ["--domain", domain] if domain else []
-        done = _python(command, GATE_S_MAX)
+        done = run(command, timeout_s=GATE_S_MAX)
         output = done.stdout + done.stderr
         assert file.exists(), output[-5000:]
         return Told(done.returncode, tuple(_rows(file)), output)
@@ -108,11 +102,3 @@ def _rows(file: Path) -> Iterator[Row]:
         if name.startswith("test_"):
             bad = [each for each in case if each.tag in {"failure", "error"}]
             yield Row(name, "\n".join(f"{each.text}" for each in bad))
-
-
-def _python(arguments: list[str], limit_s: float) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit_s, check=False,
-    )  # fmt: skip

@@ -19,6 +19,8 @@ from tests.faults.conftest import ORDER, Walk, keyword
 from tests.faults.test_operators_plan import TYPED
 from tests.reading import report
 
+TURNS = ("first", "", "drills", "last")
+
 
 @cache
 def _drills() -> frozenset[str]:
@@ -34,7 +36,6 @@ def _turn(fault: Fault) -> tuple[int, int]:
     return ORDER.index(fault.at), TURNS.index("drills" if _drill(fault) and not fault.turn else fault.turn)
 
 
-TURNS = ["first", "", "drills", "last"]
 GROUPS = {
     turn: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
     for turn, faults in groupby(sorted(catalogue(), key=_turn), key=_turn)

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from fixtures.lab.world import Lab, down
-from tests.conftest import PROJECT, features
+from fixtures.lab.world import Lab
+from tests.conftest import features
+from tests.labs import standing
 
 NAME = "tests-proxied"
-STAND_S_MAX = 240
 
 
 @pytest.fixture(params=["proxied", "proxied-ipv6"])
 def lab(request: pytest.FixtureRequest) -> Iterator[tuple[str, Lab]]:
     """A lab with such a Dell before phase 2."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    down(NAME)
-    made = Lab.up(NAME, seed=4, owner_pid=os.getpid(), dell=request.param)
-    try:
-        code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=STAND_S_MAX
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+    with standing(NAME, 4, "phase2", dell=request.param) as made:
         yield request.param, made
-    finally:
-        made.down()
 
 
 def test_phase2_is_closed_for_who_comes_can_not_be_told(lab: tuple[str, Lab]) -> None:
