@@ -27,7 +27,7 @@ def others(migration: Migration, who: str) -> tuple[Client, ...]:
     return clients.outsiders(migration, who)
 
 
-@given("the address by which Dell sees EC2", target_fixture="clients_at_door")
+@given("the addresses by which Dell sees EC2", target_fixture="clients_at_door")
 def ec2_as_seen(migration: Migration) -> tuple[Client, ...]:
     return clients.ec2_as_seen(migration)
 
@@ -45,7 +45,7 @@ def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...],
     return clients.offer(migration, clients_at_door, (address.destination,))
 
 
-@when("Dell is asked whom of them it would admit", target_fixture="lookups")
+@when("Dell is asked which of them it would admit", target_fixture="lookups")
 def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...]) -> tuple[postfix.Lookup, ...]:
     table = f"cidr:{dellplan.ADMITTED}"
     return tuple(postfix.lookup(dell(migration.settings), table, client.source) for client in clients_at_door)

@@ -18,7 +18,7 @@ def read_reports(migration: Migration, subjects: tuple[str, ...]) -> tuple[Align
     return alignment.ask(migration, subjects)
 
 
-@then("as much of its own mail is aligned as before")
+@then("the share of their own mail that is aligned has not fallen by more than the settings allow")
 def no_fall(migration: Migration, expect: Expect, alignments: tuple[Alignment, ...]) -> None:
     fall = migration.settings.bounds.alignment_fall
 

@@ -59,7 +59,10 @@ def nothing_else(
                 whose = "published by Cloudflare" if network in published.networks else "ours"
                 yield passed(str(network), whose, *evidence)
             else:
-                hint = "Whoever has it may deliver here. Take it out of cloudflare.prefixes, and run prepare_dell"
+                hint = (
+                    "Whoever has it may deliver here. Take it out of cloudflare.prefixes and run prepare_dell, or "
+                    "waive A-5 for as long as Cloudflare's postmaster page still names it"
+                )
                 wanted = f"one of {admitted.listed(published.networks)}, or ours"
                 yield failed(str(network), wanted, "an entry of its own", *evidence, hint=hint)
         for line in admission_table.odd:

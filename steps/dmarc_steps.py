@@ -23,7 +23,7 @@ def one_policy(expect: Expect, policies: Policies) -> None:
     expect("Each domain has one DMARC policy", (_policy(it.domain, each) for it in policies for each in it.answers))
 
 
-@then("every report address outside of it has agreed to that")
+@then("every report address in another domain has agreed to receive reports")
 def receivers_agree(expect: Expect, policies: Policies) -> None:
     def judge(it: dmarc.Agreement) -> Finding:
         member, answer = f"reports about {it.domain} to {it.receiver}", it.answer

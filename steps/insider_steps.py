@@ -20,7 +20,10 @@ def people_at_door(migration: Migration) -> tuple[Client, ...]:
     return insiders.at_door(migration)
 
 
-@when(parsers.parse("each of them asks for {what}, in the clear and over TLS"), target_fixture="privilege_requests")
+@when(
+    parsers.parse("each of them asks for {what} on port 25, in the clear and over TLS"),
+    target_fixture="privilege_requests",
+)
 def ask_for(migration: Migration, people_at_door: tuple[Client, ...], what: str) -> Requests:
     return insiders.ask(migration, people_at_door, what)
 

@@ -61,7 +61,7 @@ def only_owner_reads(expect: Expect, smart_host_password: keeping.Password) -> N
     expect("Only root may read the password", (judge(file) for file in both if file is not None))
 
 
-@then("the map is as new as the file")
+@then("the map is no older than the file")
 def map_is_new(expect: Expect, smart_host_password: keeping.Password) -> None:
     source, compiled, evidence = smart_host_password.source, smart_host_password.compiled, smart_host_password.evidence
     if compiled is None:

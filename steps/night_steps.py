@@ -38,12 +38,12 @@ def settle_since(migration: Migration, begun: float | None, domains: tuple[str, 
     return () if begun is None else tuple(settled(migration, domain, begun) for domain in domains)
 
 
-@then("at least a week of them stands unbroken and green")
+@then("at least a week of them is green, with no red one in between")
 def a_week(migration: Migration, expect: Expect, counted: Series | None) -> None:
     expect("A week of green nights", [_unbroken(counted, migration.settings.bounds.nights_before_stop)])
 
 
-@then("at least two weeks of them stand unbroken and green")
+@then("at least two weeks of them are green, with no red one in between")
 def two_weeks(migration: Migration, expect: Expect, counted: Series | None) -> None:
     expect("Two weeks of green nights", [_unbroken(counted, migration.settings.bounds.nights_before_deletion)])
 

@@ -19,7 +19,7 @@ def read_pins(migration: Migration) -> tlsa.Dane:
     return tlsa.read(migration)
 
 
-@then("every name server and resolver gives records that match Dell's certificate")
+@then("every name server and resolver gives a record that matches Dell's certificate")
 def pins_fit(expect: Expect, pins: tlsa.Dane, dell_name: str) -> None:
     expect("Dell's certificate is the one that is pinned", _pins(pins, dell_name))
 

@@ -32,7 +32,9 @@ def bring_small(migration: Migration, leading_there: Addresses) -> Brought:
     return fullness.bring(migration, leading_there, large=False)
 
 
-@when("Email Routing brings it a message that is too large, its size announced and not", target_fixture="brought")
+@when(
+    "Email Routing brings it a message that is too large, with and without its size announced", target_fixture="brought"
+)
 def bring_large(migration: Migration, leading_there: Addresses) -> Brought:
     return fullness.bring(migration, leading_there, large=True)
 

@@ -40,7 +40,7 @@ def replies_aligned(expect: Expect, receipts: tuple[submission.Receipt, ...]) ->
     expect("Replies are signed for the sender's domain", map(judge, receipts))
 
 
-@then("SendGrid took it over TLS, from somebody who had logged in")
+@then("Dell handed it to SendGrid over TLS, after a login there")
 def over_tls(migration: Migration, expect: Expect, receipts: tuple[submission.Receipt, ...]) -> None:
     expect("Replies go to SendGrid over TLS, with a login", _protected(receipts, submission.insistence(migration)))
 

@@ -54,7 +54,7 @@ def one_message_each(expect: Expect, smuggled: Attempts) -> None:
     expect("Only the true end ends a message", (judge(each) for each in smuggled if not each.offer.control))
 
 
-@then("behind the true end the second one does arrive")
+@then("the same second message, behind a true end of data, does arrive")
 def controls_arrive(expect: Expect, smuggled: Attempts) -> None:
     def judge(attempt: smuggling.Attempt) -> Finding:
         member = f"the control of {attempt.offer.variant.name} from {attempt.offer.client}"

@@ -18,11 +18,6 @@ def all_ports(migration: Migration) -> Ports:
     return (*tls.ports(migration), *tls.submission(migration))
 
 
-@given("Dell's ports for delivery and reading", target_fixture="tls_ports")
-def others_ports(migration: Migration) -> Ports:
-    return tls.ports(migration)
-
-
 @when("a client that trusts public authorities takes up TLS at each", target_fixture="handshakes")
 def take_up_tls(tls_ports: Ports) -> tuple[tls.Handshake, ...]:
     return tls.handshakes(tls_ports)
@@ -52,7 +47,7 @@ def try_outdated(tls_ports: Ports) -> tuple[tls.Outdated, ...]:
     return tls.outdated(tls_ports)
 
 
-@then("none of them speaks to it")
+@then("none of them completes a handshake")
 def outdated_refused(expect: Expect, outdated_tries: tuple[tls.Outdated, ...]) -> None:
     def judge(it: tls.Outdated) -> Finding:
         if it.spoken:

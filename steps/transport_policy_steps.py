@@ -22,7 +22,7 @@ def read_policy(migration: Migration, subjects: tuple[str, ...]) -> Published:
     return mtasts.published(migration, subjects)
 
 
-@then("it can be read over HTTPS, under exactly one record that names its version")
+@then("it can be read over HTTPS, announced by exactly one record with its id")
 def policy_is_sound(migration: Migration, expect: Expect, sts: Published) -> None:
     expect("The MTA-STS policy can be read", (each for it in sts for each in _sound(migration, it)))
 

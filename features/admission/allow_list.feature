@@ -1,7 +1,7 @@
 Feature: Dell's table of admitted clients is what Cloudflare publishes
-  The prefixes that Email Routing sends from may change any day. A prefix that Dell's table lacks loses mail; one that
-  Cloudflare has given up admits whoever has it now. One answer from DNS can be old or forged, so two resolvers at
-  least have to say the same before the table is judged by it.
+  The prefixes that Email Routing sends from stand in an SPF record (_spf.mx.cloudflare.net), and may change any day. A
+  prefix that Dell's table lacks loses mail; one that Cloudflare has given up admits whoever has it now. One answer from
+  DNS can be old or forged, so two resolvers at least have to say the same before the table is judged by it.
 
   @A-5 @X2 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Every published prefix stands in the table, and nobody unexpected

@@ -1,6 +1,6 @@
 Feature: Filters don't judge forwarded mail by who brought it
   To a filter on Dell, forwarded mail comes from Cloudflare's address, with an envelope sender of our own: SPF then
-  passes for our domain, and no more for the author's. Where no DKIM signature speaks for the author either, DMARC
+  passes for our domain, and no longer for the author's. Where no DKIM signature speaks for the author either, DMARC
   fails, and mail from a domain with p=reject is refused.
 
   @A-20 @X9 @observe @before_phase2 @before_phase3 @before_phase4

@@ -13,7 +13,7 @@ Feature: A full mailbox is refused in session
   @A-17 @X18 @drill @before_phase2 @before_phase3 @before_phase4
   Scenario: A message that does not fit is refused in session
     Given a mailbox with little room left
-    When Email Routing brings it a message that is too large, its size announced and not
+    When Email Routing brings it a message that is too large, with and without its size announced
     Then Dell refuses each in session, as one that doesn't fit
     And nothing for this mailbox was accepted and bounced
     And another mailbox is served

@@ -6,7 +6,7 @@ Feature: Privileges are closed to outsiders
   @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario Outline: <what> is not open to outsiders
     Given Email Routing and a stranger
-    When each of them asks for <what>, in the clear and over TLS
+    When each of them asks for <what> on port 25, in the clear and over TLS
     Then Dell neither offers nor grants it
 
     Examples:

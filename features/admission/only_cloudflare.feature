@@ -1,6 +1,7 @@
 Feature: Dell refuses everyone else
   Only Email Routing, the operator's own networks and, while it lives, EC2 have business at Dell's port 25. Everybody
-  else is rejected permanently in session, or meets a firewall: nothing that they send is ever half accepted.
+  else, the rest of Cloudflare among them, is rejected permanently in session, or meets a firewall: nothing that they
+  send is ever half accepted.
 
   @A-3 @X2 @X16 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario Outline: <who> may not deliver here

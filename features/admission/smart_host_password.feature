@@ -3,9 +3,9 @@ Feature: Dell's password at the relay host is readable by root alone, and free o
   holds yesterday's password.
 
   @A-15 @X7 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Only root may read it, and Postfix uses what was written
+  Scenario: Only root may read the password, and Postfix uses what was written
     Given the file that holds Dell's password at the relay host
     When the file, its map and what Postfix finds there are examined
     Then nobody but root may read it
-    And the map is as new as the file
+    And the map is no older than the file
     And what Postfix finds is a user and a password, and nothing more

@@ -8,7 +8,7 @@ Feature: Nobody can hide a second message in a first
     Given <who> and the known forms of a false end of data
     When a message with a second one behind each false end is sent to a mailbox
     Then each makes exactly one message, without a bare CR or LF
-    And behind the true end the second one does arrive
+    And the same second message, behind a true end of data, does arrive
 
     Examples:
       | who                     |

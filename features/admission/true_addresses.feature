@@ -1,6 +1,6 @@
 Feature: Dell sees its clients by their true addresses
   Behind a container's userland proxy or a router that masquerades, every client looks like the container's bridge or
-  the router, whose address is one of the operator's own networks: a relay open to the world that passes every other
+  the router, whose address is in one of the operator's own networks: a relay open to the world that passes every other
   check. IPv6 may go another way than IPv4, so both are tried, from real addresses and not from ones that are only
   claimed.
 

@@ -1,8 +1,8 @@
 Feature: No message is lost while a domain moves
   Numbered mail flows without pause while the MX is switched, from senders with a fresh cache and from others whose
-  cache still names EC2. What was accepted is compared with what arrived; a bounce counts as lost. One exception: if the
-  plan of the switch announced that Cloudflare would refuse mail for a while, bounces of that while are counted apart,
-  and the operator has to waive them by name.
+  cache still names EC2. What the senders' own servers accepted is compared with what arrived; a bounce counts as lost.
+  One exception: if the plan of the switch announced that Cloudflare would refuse mail for a while, bounces of that
+  while are counted apart, and the operator has to waive them by name.
 
   @X-2 @R1 @recorded @before_phase4
   Scenario: Everything that was accepted has arrived

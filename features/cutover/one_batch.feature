@@ -1,7 +1,7 @@
 Feature: A domain changes its mail servers in one batch
   A sender that finds no MX, between the old records and the new ones, tries the domain's own address or bounces at once
-  (RFC 5321, 5.1), and resolvers remember "none" for half an hour (RFC 2308). So the old set is replaced by the new one
-  in a single batch.
+  (RFC 5321, 5.1), and resolvers remember "none" for as long as the zone's SOA says (RFC 2308), half an hour at
+  Cloudflare. So the old set is replaced by the new one in a single batch.
 
   @X-1 @P3.2 @R1 @recorded @before_phase4
   Scenario: No answer was without a mail server while a domain moved

@@ -23,7 +23,7 @@ Feature: Mail from outside arrives in its mailbox, by the path that is meant
     And its trace leads through Cloudflare, and not through EC2
 
   @E-1 @M2 @observe @after_rollback
-  Scenario: After a rollback mail arrives as before
+  Scenario: After a rollback mail still arrives
     Given every address of the domains of this gate
     When an outside sender writes to each of them
     Then each message is in its mailbox in time, unaltered

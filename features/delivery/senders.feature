@@ -1,5 +1,5 @@
 Feature: Senders of every kind get through
-  Cloudflare wants mail to pass SPF or DKIM, prefers IPv6 and takes what comes in the clear, by its own account. Whoever
+  Cloudflare wants mail to pass SPF or DKIM, and takes it over IPv4 and IPv6, over TLS and in the clear. Whoever
   passes SPF or DKIM must get through, the small firm without DKIM as well as the large provider. What passes neither
   may be refused: the shadow run of the logs tells beforehand who that would be.
 

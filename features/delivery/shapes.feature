@@ -1,7 +1,8 @@
 Feature: Mail of every shape arrives whole
-  Real mail is not plain English text: it comes in Japanese in three encodings, with attachments named in them, from
-  addresses that no standard allows, signed or encrypted so that one changed octet spoils it, or from nobody at all, as
-  bounces of our own mail do. Each shape is sent once; bodies, attachments, author and subject must arrive unaltered.
+  Real mail is not plain English text: it comes in Japanese in two encodings, with attachments named in them, from
+  addresses that no standard allows, signed or encrypted so that one changed octet spoils it, or from the null sender,
+  as automatic replies do (delivery reports are not tried: Email Routing does not forward them). Each shape is sent
+  once; bodies, attachments, author and subject must arrive unaltered.
 
   @E-3 @P3.4 @observe @before_phase3
   Scenario: Dell takes mail of every shape for the delivery domains

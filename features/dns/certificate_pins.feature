@@ -6,4 +6,4 @@ Feature: TLSA records match Dell's certificate
   Scenario: Where there are TLSA records for Dell, they match the certificate that it shows
     Given Dell's public name
     When its TLSA records for port 25 are looked up, and STARTTLS is made there
-    Then every name server and resolver gives records that match Dell's certificate
+    Then every name server and resolver gives a record that matches Dell's certificate

@@ -1,6 +1,6 @@
 Feature: No MX record leads into a dead end
   A null MX ("no mail here", RFC 7505), an MX host that is only an alias (CNAME), or one behind Cloudflare's web proxy
-  each lose mail in their own way. A forgotten record at some label of the zone takes mail to where nobody looks.
+  can each lose mail in their own way. A forgotten record at some label of the zone takes mail to where nobody looks.
 
   @N-10 @P2.2 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No MX record leads into a dead end

@@ -1,6 +1,6 @@
 Feature: After its switch, a domain's mail goes to Cloudflare
-  Once a domain has been switched, no server and no resolver may name another host than Cloudflare's.
-  One that still names EC2 is a cache that will send mail to a machine which is about to be stopped.
+  Once a domain has been switched and its old TTL has passed, no server and no resolver may name another host than
+  Cloudflare's. One that still names EC2 is a cache that will send mail to a machine which is about to be stopped.
 
   @N-7 @P3.2 @R2 @observe @soak @before_phase4 @before_deletion @at_signoff
   Scenario: Every name server and resolver names Cloudflare's hosts alone

@@ -1,6 +1,6 @@
 Feature: The change that lies ready is the right one, and no more
-  What will be written at the switch can be read beforehand. It has to be the records that Cloudflare asks for this very
-  domain, preferences and all, and to leave alone whatever else the zone holds: above all the SPF record.
+  What will be written at the switch can be read beforehand. It has to be the records that Cloudflare wants for this
+  very domain, preferences and all, and to leave alone whatever else the zone holds: above all the SPF record.
 
   @N-3 @P2.2 @observe @before_phase3
   Scenario: The switch writes what Cloudflare asks for and leaves the rest alone

@@ -1,6 +1,6 @@
 Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
   Forwarded mail bears an envelope sender in the operator's own domain, so the domain's SPF must name Cloudflare beside
-  SendGrid. Enabling Email Routing can replace the record and disabling can delete it, so it is read again each time.
+  SendGrid. Enabling Email Routing can replace the record and disabling can delete it, so it is read at every gate.
 
   @N-4 @P2.2 @X9 @X10 @observe @soak @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Cloudflare and SendGrid are named, and EC2 only while it is ours

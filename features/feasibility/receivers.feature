@@ -1,7 +1,8 @@
 Feature: Whoever really receives mail is known
   Today's servers take mail for more addresses than anybody remembers: aliases, a catch-all, an old address that a shop
-  still writes to. At Cloudflare an address without a rule bounces. So the logs of the last 30 days say who receives;
-  postmaster, abuse and report addresses come on top. Each gets a rule, or is given up by name.
+  still writes to. At Cloudflare mail to an address without a rule bounces, or vanishes where the catch-all drops it. So
+  the logs of the last 30 days say who receives; postmaster, abuse and report addresses come on top. Each gets a rule,
+  or is given up by name.
 
   @I-9 @P3.1 @R1 @observe @before_phase1
   Scenario: Every address that takes mail has its place in the settings

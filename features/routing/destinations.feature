@@ -1,6 +1,6 @@
 Feature: Every destination is verified
   Cloudflare forwards to verified addresses only. A rule that points to one which was never confirmed is disabled, and
-  its mail is refused.
+  its mail is refused, or lost in silence where the catch-all drops.
 
   @C-1 @P3.1 @observe @soak @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each address's destination exists and is verified

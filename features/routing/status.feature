@@ -1,4 +1,4 @@
-Feature: Email Routing is ready when it has to be, and not before
+Feature: Nothing leads mail to Cloudflare before the switch, and Email Routing is ready after it
   Before the switch nothing may lead mail to Cloudflare. Afterwards Email Routing says of itself that it is enabled and
   ready, and that no record is missing.
 

@@ -8,5 +8,5 @@ Feature: Users can still send
     Given every way by which users send
     When a reply is sent by each of them
     Then each reply is in the outside mailbox, sent through SendGrid
-    And SendGrid took it over TLS, from somebody who had logged in
+    And Dell handed it to SendGrid over TLS, after a login there
     And it is signed for the sender's own domain

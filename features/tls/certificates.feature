@@ -10,9 +10,9 @@ Feature: Dell's certificate holds, and goes on holding without EC2
 
   @A-10 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Outdated versions of TLS are not spoken
-    Given Dell's ports for delivery and reading
+    Given Dell's ports for delivery, submission and reading
     When a client that knows nothing newer than TLS 1.1 tries each
-    Then none of them speaks to it
+    Then none of them completes a handshake
 
   @A-10 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Its renewal does not lead through EC2
