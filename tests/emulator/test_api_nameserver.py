@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import dns.rcode
 import pytest
 
 from fixtures.lab import image
+from fixtures.lab.emulator.alone import wait_for
 from fixtures.lab.nameserver import ZoneDatabase, ZoneRecord, character_strings, quoted
 
 SERVERS = ("ada.ns.cloudflare.com", "bob.ns.cloudflare.com")
@@ -82,23 +82,13 @@ def server() -> Iterator[Server]:
     command = ["chroot", str(root), "pdns_server", *(f"--{name}={value}" for name, value in options.items())]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_for(port, process)
+            wait_for(port)
             yield Server(database, port, root, folder)
         finally:
             process.terminate()
             process.wait(DEADLINE_S)
             database.close()
             shutil.rmtree(folder)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"PowerDNS does not answer on port {port}; exit code {process.poll()}")
 
 
 def test_every_type_is_served(server: Server) -> None:

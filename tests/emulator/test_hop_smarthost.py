@@ -19,7 +19,7 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, free_port
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, free_port, wait_for
 from tests.emulator.hop_support import Scene, message, scene
 
 PASSWORD = "SG.right"
@@ -43,7 +43,7 @@ def run(folder: Path, act: Act) -> None:
                 ],
             )  # fmt: skip
             try:
-                await _listening(port)
+                await asyncio.to_thread(wait_for, port)
                 await asyncio.wait_for(act(stage, port, folder / "log"), 30)
             finally:
                 process.terminate()
@@ -52,18 +52,6 @@ def run(folder: Path, act: Act) -> None:
                 assert time.monotonic() - begun < 1.5
 
     asyncio.run(inside())
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
 
 
 def _client(port: int, folder: Path) -> aiosmtplib.SMTP:

@@ -8,14 +8,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fixtures.lab.emulator.alone import certificate, free_port
+from fixtures.lab.emulator.alone import certificate, free_port, wait_for
 
 HOST = "mta-sts.a.example.net"
 PATH = "/.well-known/mta-sts.txt"
@@ -33,12 +32,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     argv = ["--listen", f"127.0.0.1:{listen}", "--certificate", str(pem), "--root", str(tmp_path / "web")]
     process = subprocess.Popen([sys.executable, "-m", "fixtures.lab.web", *argv], stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", listen)) == 0:
-                    break
-            time.sleep(0.02)
+        wait_for(listen)
         yield listen
     finally:
         process.send_signal(signal.SIGTERM)
