@@ -18,6 +18,11 @@ def all_ports(migration: Migration) -> Ports:
     return (*tls.ports(migration), *tls.submission(migration))
 
 
+@given("Dell's ports for delivery and reading", target_fixture="tls_ports")
+def others_ports(migration: Migration) -> Ports:
+    return tls.ports(migration)
+
+
 @when("a client that trusts public authorities takes up TLS at each", target_fixture="handshakes")
 def take_up_tls(tls_ports: Ports) -> tuple[tls.Handshake, ...]:
     return tls.handshakes(tls_ports)
