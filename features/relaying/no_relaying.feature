@@ -18,7 +18,7 @@ Feature: Nobody but our own users relays through Dell
       | a stranger              |
 
   @A-6 @X3 @drill @before_phase1 @before_phase2 @before_phase3 @before_phase4 @after_rollback
-  Scenario: A stranger can't relay through EC2 while it lives
+  Scenario: EC2 relays nothing for a stranger while it lives
     Given a stranger and the classic forms of a relay attempt
     When each form is offered to EC2 for a mailbox elsewhere
     Then EC2 accepts none of them
