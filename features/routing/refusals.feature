@@ -1,7 +1,7 @@
 Feature: What Cloudflare does not deliver, it rejects in session
   What is rejected in session comes back to whoever wrote it; what is accepted and dropped is lost without a word, and
-  only the operator may choose that. A subaddress (user+detail) works today: it must not stop with the switch
-  unless the settings say so.
+  only the operator may choose that. A subaddress (user+detail) works today: it must not stop with the switch unless
+  the settings say so.
 
   @C-5 @P3.4 @observe @before_phase4 @before_deletion @at_signoff
   Scenario: Mail to an address that nobody has is refused, unless the catch-all is set to drop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import dns.rcode
 import pytest
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import wait_for
+from fixtures.lab.emulator.alone import free_port, wait_for
 from fixtures.lab.nameserver import ZoneDatabase, ZoneRecord, character_strings, quoted
 
 SERVERS = ("ada.ns.cloudflare.com", "bob.ns.cloudflare.com")
@@ -63,9 +62,7 @@ def server() -> Iterator[Server]:
     database = ZoneDatabase(folder / "zones.sqlite")
     database.replace_zone(".", [ZoneRecord(name, "A", "173.245.58.10") for name in SERVERS], SERVERS)
     database.replace_zone("example.net", RECORDS, SERVERS)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     caches = ("cache-ttl", "query-cache-ttl", "negquery-cache-ttl", "zone-cache-refresh-interval")
     inside = Path("/tmp") / folder.name
     options = {
@@ -82,7 +79,7 @@ def server() -> Iterator[Server]:
     command = ["chroot", str(root), "pdns_server", *(f"--{name}={value}" for name, value in options.items())]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_for(port)
+            wait_for(port, process, DEADLINE_S)
             yield Server(database, port, root, folder)
         finally:
             process.terminate()

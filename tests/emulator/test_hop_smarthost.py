@@ -23,6 +23,7 @@ from fixtures.lab.emulator.alone import DELIVERY, ROUTED, free_port, wait_for
 from tests.emulator.hop_support import Scene, message, scene
 
 PASSWORD = "SG.right"
+READY_S_MAX = 10.0
 Act = Callable[[Scene, int, Path], Awaitable[None]]
 
 
@@ -43,7 +44,7 @@ def run(folder: Path, act: Act) -> None:
                 ],
             )  # fmt: skip
             try:
-                await asyncio.to_thread(wait_for, port)
+                await asyncio.to_thread(wait_for, port, process, READY_S_MAX)
                 await asyncio.wait_for(act(stage, port, folder / "log"), 30)
             finally:
                 process.terminate()

@@ -18,6 +18,7 @@ from fixtures.lab.emulator.alone import certificate, free_port, wait_for
 
 HOST = "mta-sts.a.example.net"
 PATH = "/.well-known/mta-sts.txt"
+READY_S_MAX = 10.0
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     argv = ["--listen", f"127.0.0.1:{listen}", "--certificate", str(pem), "--root", str(tmp_path / "web")]
     process = subprocess.Popen([sys.executable, "-m", "fixtures.lab.web", *argv], stderr=subprocess.DEVNULL)
     try:
-        wait_for(listen)
+        wait_for(listen, process, READY_S_MAX)
         yield listen
     finally:
         process.send_signal(signal.SIGTERM)
