@@ -26,7 +26,7 @@ from tests.lab import another
 from tests.labs import operator, standing
 
 NAME = "tests-own"
-DRILLS = "no_relaying and stranger or over_its_quota"
+DRILLS = "who_cant_relay and stranger or over_its_quota"
 REHEARSAL_S_MAX = 600
 
 
