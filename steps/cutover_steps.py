@@ -8,8 +8,9 @@ from pytest_bdd import given, then, when
 
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
-from fixtures.ledger.switches import Settled, first_switch, last_switch, settled
+from fixtures.ledger.switches import Settled, first_switch, last_switch, settled, spell
 from fixtures.migration import Migration
+from fixtures.watching import records
 
 STALE_MIN = 20
 BEFORE_S = 60.0
@@ -25,6 +26,25 @@ def switched_domains(migration: Migration, domains: tuple[str, ...]) -> dict[str
 @when("what was accepted is compared with what has arrived", target_fixture="ledgers")
 def settle_ledger(migration: Migration, switched: dict[str, float | None]) -> Switches:
     return tuple(settled(migration, d, since - BEFORE_S) for d, since in switched.items() if since is not None)
+
+
+@then("Cloudflare refused mail only while the plan of a switch had announced that it might")
+def refused_as_announced(migration: Migration, expect: Expect, ledgers: Switches) -> None:
+    def judge(each: Settled) -> Finding:
+        windows = records.windows(migration, each.domain, each.since)
+        expected = f"refused {', '.join(spell(*window) for window in windows) or 'at no time'}, if at all"
+        times = sorted(records.refusals(migration, each.domain, each.since))
+        # A log may give whole seconds.
+        outside = [at for at in times if not any(begin - 1 <= at <= end for begin, end in windows)]
+        said = f"{len(times)} refused by Cloudflare with 5xx"
+        if times:
+            said += f" within {times[-1] - times[0]:.0f} s, {spell(times[0], times[-1])}"
+        if not outside:
+            return passed(each.domain, said, each.evidence, expected=expected, domain=each.domain)
+        found = f"{said}, {len(outside)} of them {spell(outside[0], outside[-1])}, unannounced"
+        return failed(each.domain, expected, found, each.evidence, domain=each.domain)
+
+    expect("Cloudflare refused mail only as announced", map(judge, ledgers))
 
 
 @then("every message that was accepted has arrived")

@@ -67,12 +67,12 @@ def map_is_new(expect: Expect, smart_host_password: keeping.Password) -> None:
     if compiled is None:
         finding = passed(smart_host_password.table, "read as it is: there is no copy that could be old", *evidence)
     elif compiled.exists and compiled.modified_at >= source.modified_at:
-        finding = passed(compiled.path, "as new as its source", *evidence)
+        finding = passed(compiled.path, "no older than its source", *evidence)
     else:
         found = f"{source.modified_at - compiled.modified_at:.0f} s older" if compiled.exists else "no such file"
         hint = f"postmap {smart_host_password.table}"
-        finding = failed(compiled.path, f"as new as {source.path}", found, *evidence, hint=hint)
-    expect("The map is as new as its source", [finding])
+        finding = failed(compiled.path, f"no older than {source.path}", found, *evidence, hint=hint)
+    expect("The map is no older than its source", [finding])
 
 
 @then("what Postfix finds is a user and a password, and nothing more")
