@@ -31,7 +31,7 @@ def settle_ledger(migration: Migration, switched: dict[str, float | None]) -> Sw
 @then("Cloudflare refused mail only while the plan of a switch had announced that it might")
 def refused_as_announced(migration: Migration, expect: Expect, ledgers: Switches) -> None:
     def judge(each: Settled) -> Finding:
-        windows = records.windows(migration, each.domain, each.since)
+        windows = records.windows(migration.store, each.domain, each.since)
         expected = f"refused {', '.join(spell(*window) for window in windows) or 'at no time'}, if at all"
         times = sorted(records.refusals(migration, each.domain, each.since))
         # A log may give whole seconds.
