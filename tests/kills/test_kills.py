@@ -32,16 +32,16 @@ class Begun:
         self.name, self.told = name, folder / f"{name}.json"
         command = [sys.executable, "-m", "tests.kills.walk", "--name", f"kills-{name}", "--told", str(self.told)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
-        self.log = (folder / f"{name}.log").open("w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [*command, *options], cwd=PROJECT, env=environment, stdout=self.log, stderr=subprocess.STDOUT
-        )
+        self.log = folder / f"{name}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, *options], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
 
     def ended(self, limit_s: float) -> dict[str, Any]:
         """What it left: ``points``, ``states``."""
         status = self.process.wait(limit_s)
-        self.log.seek(0)
-        assert status == 0, self.log.read()[-5000:]
+        assert status == 0, self.log.read_text(encoding="utf-8")[-5000:]
         told: dict[str, Any] = json.loads(self.told.read_text(encoding="utf-8"))
         return told
 
