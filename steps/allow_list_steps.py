@@ -47,6 +47,33 @@ def all_there(
     expect("Each published prefix is admitted", judge())
 
 
+@then("no part of one is kept out by another line")
+def none_barred(expect: Expect, published: admitted.Published, admission_table: admitted.Table) -> None:
+    evidence = (admission_table.evidence, *_evidence(published))
+
+    def judge(network: admitted.Network) -> Finding:
+        inside = [line for line in admission_table.barred if line.version == network.version and line.overlaps(network)]
+        if not inside:
+            return passed(str(network), "no other line of the table has a part of it", *evidence)
+        found = f"another action than OK for {admitted.listed(inside)}"
+        hint = "Take that line out, and run prepare_dell: mail from there is refused or thrown away"
+        return failed(str(network), "admitted as a whole", found, *evidence, hint=hint)
+
+    expect("No part of a prefix is kept out", map(judge, sorted(published.networks, key=str)))
+
+
+@then("nobody may deliver by name alone")
+def no_guests(migration: Migration, expect: Expect) -> None:
+    found = admitted.guests(migration)
+    expected = "no line: guests are let in while verification mail is awaited, and not longer"
+    if found.names:
+        hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
+        finding = failed(found.path, expected, found.evidence.answer, found.evidence, hint=hint)
+    else:
+        finding = passed(found.path, "empty", found.evidence, expected=expected)
+    expect("Nobody is let in by name", [finding])
+
+
 @then("nothing else stands there but our own networks and, while it may deliver, EC2")
 def nothing_else(
     migration: Migration, expect: Expect, published: admitted.Published, admission_table: admitted.Table

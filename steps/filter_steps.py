@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Finding, Verdict, failed, passed
+from fixtures.evidence import Finding, Verdict, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Stage
 from fixtures.migration import Migration
-from fixtures.probes import delivery, filters
+from fixtures.probes import delivery, detours, filters
 
 
 @given("Dell's Postfix as it receives mail from outside", target_fixture="filters_known")
@@ -39,6 +41,36 @@ def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_fo
         "Every filter that judges clients is one that the operator has named",
         map(judge, filters_found.found) if filters_found.found else [none],
     )
+
+
+@given("Dell as it files mail that it has taken", target_fixture="filters_known")
+def filters_known_inside(migration: Migration) -> tuple[str, ...]:
+    return migration.settings.dell.filters
+
+
+@when("whatever may discard, copy, rewrite or re-route a message is looked for", target_fixture="detours_found")
+def look_for_detours(migration: Migration) -> detours.Detours:
+    return detours.look(migration)
+
+
+@then("each is one that the settings name")
+def detours_are_named(expect: Expect, filters_known: tuple[str, ...], detours_found: detours.Detours) -> None:
+    evidence = detours_found.evidence
+    expected = f"named in dell.filters ({', '.join(filters_known) or 'which names none'})"
+
+    def judge() -> Iterator[Finding]:
+        for it in detours_found.found:
+            if it.known:
+                yield passed(it.what, f"known: {it.known}", *evidence, expected=expected)
+            else:
+                hint = "Take it out; or see what it does to forwarded mail, then name it in the settings"
+                yield failed(it.what, expected, f"{it.does}, and nobody named it", *evidence, hint=hint)
+        if detours_found.unasked:
+            yield unknown("Dell's Dovecot", expected, detours_found.unasked, *evidence)
+        elif not detours_found.found:
+            yield passed("Dell", "nothing of the kind", *evidence, expected=expected)
+
+    expect("Whatever may lead mail astray is one that the operator has named", judge())
 
 
 @given("a message without a DKIM signature, from a domain whose DMARC policy is p=reject", target_fixture="author")

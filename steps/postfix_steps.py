@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pytest_bdd import given, then, when
 
 from fixtures import dellplan
 from fixtures.evidence import Finding, failed, passed
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes import maillog, postfix
+from fixtures.probes import filing, maillog, postfix
 from fixtures.transport import dell
 
 Planned = dict[str, str]
@@ -43,6 +45,20 @@ def values_as_planned(
         stray = (found.keys() & planned.keys()) - overrides.keys()
         findings += [judge(f"{service}: {name}", planned[name], found[name]) for name in sorted(stray)]
     expect("Every parameter of the plan is in force", findings)
+
+
+@then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")
+def tables_as_planned(migration: Migration, expect: Expect) -> None:
+    def judge(it: filing.Filed) -> Iterator[Finding]:
+        hint = "Run prepare_dell, which writes them from the settings; an address that is to stay belongs in there"
+        for line in it.extra:
+            yield failed(f"{it.path}: {line}", "no such entry", "an entry of its own", it.evidence, hint=hint)
+        for line in it.missing:
+            yield failed(f"{it.path}: {line}", "this entry", "not there", it.evidence, hint=hint)
+        if not (it.extra or it.missing):
+            yield passed(it.path, it.evidence.answer, it.evidence, expected="the plan's entries")
+
+    expect("Mailboxes and aliases are the plan's", (each for it in filing.look(migration) for each in judge(it)))
 
 
 @then("the files are no newer than what the running server read")

@@ -48,6 +48,18 @@ def names_both(migration: Migration, expect: Expect, spf_records: Records) -> No
     expect("SPF names Cloudflare and SendGrid", map(judge, spf_records))
 
 
+@then("it does not let the whole world send")
+def not_for_everybody(expect: Expect, spf_records: Records) -> None:
+    def judge(found: spf.Spf) -> Finding:
+        said = f"of everybody else it says {found.default}"
+        if found.default != "pass":
+            return passed(found.domain, said, found.evidence, domain=found.domain)
+        hint = "End it with ~all or -all: +all lets anybody write in this domain's name"
+        return failed(found.domain, "anything but pass", said, found.evidence, domain=found.domain, hint=hint)
+
+    expect("SPF does not let everybody send", map(judge, spf_records))
+
+
 @then("it names EC2's address only while that address is ours")
 def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage: Stage) -> None:
     address = str(migration.settings.ec2.ipv4)

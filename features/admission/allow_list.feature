@@ -8,4 +8,6 @@ Feature: Dell's table of admitted clients is what Cloudflare publishes
     Given the prefixes that Cloudflare publishes for Email Routing, as several resolvers give them
     When Dell's table of admitted clients is compared with them
     Then each published prefix stands in the table
+    And no part of one is kept out by another line
     And nothing else stands there but our own networks and, while it may deliver, EC2
+    And nobody may deliver by name alone

@@ -7,6 +7,7 @@ Feature: Dell's Postfix runs as planned
     Given the plan's parameters, as corrected
     When Postfix is asked for those in force
     Then each has its planned value
+    And its tables of mailboxes and aliases hold what the plan holds, and nothing else
     And the files are no newer than what the running server read
     And Postfix finds nothing wrong with its configuration
 

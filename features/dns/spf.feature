@@ -8,6 +8,7 @@ Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
     When their SPF records are read and evaluated
     Then each has exactly one, within ten DNS lookups
     And it names Cloudflare and SendGrid
+    And it does not let the whole world send
     And it names EC2's address only while that address is ours
 
   @N-4 @P2.2 @M2 @observe @after_rollback

@@ -15,3 +15,9 @@ Feature: Dell keeps mail that it cannot file
       | Dovecot's LMTP socket is gone        |
       | the disk of Dell's queue is full     |
       | the disk of Dell's mailboxes is full |
+
+  @O-3 @R1 @observe @before_phase3 @before_phase4
+  Scenario: Dell gives no message up early
+    Given how long Dell's Postfix keeps mail, and how often it tries
+    When this is compared with what senders do
+    Then mail is kept for days, and tried again within hours

@@ -119,10 +119,11 @@ def test_a_table_of_clients_is_read_line_by_line() -> None:
         "# note\n104.30.0.0/19 OK\n2405:8100:c000::/38\tOK\n10.0.0.0/8 REJECT\n\n203.0.113.20 OK\n"
         "104.30.0.1/19 OK\nif x\n"
     )
-    networks, odd = admitted.parse(text)
+    networks, barred, odd = admitted.parse(text)
     assert [str(each) for each in networks] == ["104.30.0.0/19", "2405:8100:c000::/38", "203.0.113.20/32"]
+    assert [str(each) for each in barred] == ["10.0.0.0/8"]
     assert odd == ("104.30.0.1/19 OK", "if x")
-    assert admitted.parse("") == ((), ())
+    assert admitted.parse("") == ((), (), ())
 
 
 def test_addresses_are_the_same_however_they_are_written() -> None:
@@ -173,6 +174,8 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
         "check_policy_service { unix:private/p, timeout=10s }",
         "reject_rbl_client zen.example.net=127.0.0.[2..11]",
     ]
+    circle = {"outer": "inner", "inner": "outer, reject_unverified_sender"}
+    assert list(filters.judging("outer", circle)) == ["reject_unverified_sender"]
     assert list(filters.judging("", {})) == []
     assert list(filters.judging("check_policy_service", {})) == ["check_policy_service "]
 

@@ -1,0 +1,61 @@
+"""What Dell's configuration says of discarding, copying, re-routing and giving up, read without a Dell."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.probes import detours, endurance, filing
+
+SINCE_24 = """\
+sieve_script personal {
+  path = ~/.dovecot.sieve
+  type = personal
+}
+protocol lmtp {
+  sieve_script spam {
+    path = /etc/dovecot/spam.sieve
+    type = before
+  }
+}
+passdb static {
+  type = after
+}
+"""
+UNTIL_23 = """\
+plugin {
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_before = /etc/dovecot/sieve/before.d
+  sieve_before2 = /etc/dovecot/sieve/more.d
+  sieve_plugins = sieve_imapsieve
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        (SINCE_24, ["sieve_script spam: before"]),
+        (UNTIL_23, ["sieve_before: /etc/dovecot/sieve/before.d", "sieve_before2: /etc/dovecot/sieve/more.d"]),
+    ],
+)
+def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[str]) -> None:
+    assert [what for what, _ in detours.sieve_ones(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        ("5d", "d", 432_000), ("5", "d", 432_000), ("4000s", "s", 4000), ("300", "s", 300), ("1h", "s", 3600),
+        ("2w", "d", 1_209_600), ("30m", "s", 1800), ("50", "", 50), ("50s", "", None), ("", "s", None),
+        ("soon", "s", None), ("-1", "s", None),
+    ],
+)  # fmt: skip
+def test_a_time_of_postfix(value: str, unit: str, expected: int | None) -> None:
+    assert endurance.number(value, unit) == expected
+
+
+def test_entries_of_a_table_without_notes_and_blanks() -> None:
+    assert filing.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
+        "a@x.example mailbox", "b@x.example a@x.example",
+    }  # fmt: skip
