@@ -1,4 +1,4 @@
-"""What on Dell bans clients by itself."""
+"""What on Dell bans clients by itself, and what refuses or limits them by a rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fixtures.evidence import Finding, Verdict, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Progress
 from fixtures.migration import Migration
-from fixtures.probes import bans
+from fixtures.probes import bans, shutouts
 from fixtures.probes.nftables import Network
 
 
@@ -23,19 +23,30 @@ def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -
     return bans.look(migration, admitted_networks)
 
 
+@when("the firewall's rules and the routes on Dell are followed as their mail meets them", target_fixture="shut_out")
+def look_at_rules(migration: Migration, admitted_networks: tuple[Network, ...]) -> bans.Bans:
+    return shutouts.look(migration, admitted_networks)
+
+
 @then("none of it can touch these addresses")
 def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_found: bans.Bans) -> None:
-    evidence, expected = bans_found.evidence, f"spares {', '.join(map(str, admitted_networks))}"
+    claim = "No automatic ban can touch an admitted address"
+    expect(claim, [_judged(it, bans_found, admitted_networks, "could ban") for it in bans_found.banners])
 
-    def judge(it: bans.Banner) -> Finding:
-        if it.absent:
-            return Finding(it.what, Verdict.ABSENT, expected, it.how, evidence=(evidence,))
-        if it.unasked:
-            return unknown(it.what, expected, it.unasked, evidence)
-        if it.touches:
-            found = f"{it.how}: could ban {', '.join(map(str, it.touches))}"
-            hint = "Except these from it (fail2ban: ignoreip), or a few refused recipients shut Email Routing out"
-            return failed(it.what, expected, found, evidence, hint=hint)
-        return passed(it.what, it.how, evidence, expected=expected)
 
-    expect("No automatic ban can touch an admitted address", map(judge, bans_found.banners))
+@then("none of them is refused, limited or left without an answer at port 25")
+def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], shut_out: bans.Bans) -> None:
+    claim = "No rule and no route shuts out an admitted address"
+    expect(claim, [_judged(it, shut_out, admitted_networks, "touches") for it in shut_out.banners])
+
+
+def _judged(it: bans.Banner, found: bans.Bans, admitted: tuple[Network, ...], does: str) -> Finding:
+    evidence, expected = found.evidence, f"spares {', '.join(map(str, admitted))}"
+    if it.absent:
+        return Finding(it.what, Verdict.ABSENT, expected, it.how, evidence=(evidence,))
+    if it.unasked:
+        return unknown(it.what, expected, it.unasked, evidence, hint=it.hint if it.how else "")
+    if it.touches:
+        told = f"{it.how}: {does} {', '.join(map(str, it.touches))}"
+        return failed(it.what, expected, told, evidence, hint=it.hint)
+    return passed(it.what, it.how, evidence, expected=expected)

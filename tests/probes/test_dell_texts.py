@@ -72,8 +72,6 @@ def test_a_ruleset_that_is_none_can_not_be_judged() -> None:
 JAIL = """\
 =-=-= nft
 absent
-=-=-= iptables
-absent
 =-=-= fail2ban
 Server replied: pong
 =-=-= jail postfix
@@ -103,6 +101,11 @@ id,scope
 --- spared
 whitelist:
   cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
+=-=-= sshguard
+--- spared
+-w 100.64.10.1
+127.0.0.0/8
+104.30.0.0/19
 """
 
 
@@ -111,7 +114,15 @@ def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
     assert told["fail2ban's jail postfix"].touches == (SIX, EC2)
     assert told["fail2ban's jail sshd"].touches == ()
     assert told["CrowdSec"].touches == (FOUR,)
-    assert [each.what for each in told.values() if each.absent] == ["nftables", "iptables"]
+    assert told["sshguard"].touches == (SIX,)
+    assert [each.what for each in told.values() if each.absent] == ["nftables"]
+
+
+def test_the_set_of_sshguard_is_judged_by_its_whitelist() -> None:
+    text = ruleset(BY_SET, flags=["interval"]).replace('"guard"', '"sshguard"')
+    told = {each.what: each for each in bans.judge(f"=-=-= nft\n{text}\n=-=-= sshguard\n--- spared\n", (FOUR,))}
+    assert told["sshguard"].touches == (FOUR,)
+    assert told["nftables inet sshguard input, rule 0"].touches == ()
 
 
 def test_a_table_of_clients_is_read_line_by_line() -> None:
