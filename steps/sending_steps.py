@@ -89,7 +89,7 @@ def _protected(receipts: tuple[submission.Receipt, ...], insists: submission.Ins
 def _why_not(told: Conversation) -> str:
     """No more than the answer bears out."""
     if told.unheard:
-        return f"Nobody answered at {told.knock}: is that what programs are set to, and what lies between?"
+        return "Nobody answered: is that where programs are set to go, and does a packet filter let by?"
     if told.code and told.stage in {"banner", "mail", "rcpt"}:
         return "Restrictions for port 25 may reach this port too (X14)"
     return ""
