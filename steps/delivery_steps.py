@@ -52,9 +52,9 @@ def _arrived(migration: Migration, deliveries: Deliveries) -> Iterator[Finding]:
         member = f"{sent.kind + ': ' if sent.kind else ''}{address.address} from {sent.sender}"
         domain = "" if sent.kind else address.domain  # a kind of mail goes to one address for all of them
         if not sent.taken:
-            judge = failed if sent.conversation.code >= 500 else unknown
-            told = sent.conversation
-            said = f"the first server did not take it: {told.code or 'nothing'} {told.text} (at {told.stage or 'rcpt'})"
+            # A 4xx is no last word, unless the server took the message for others and closed the matter.
+            judge = failed if sent.answer.code >= 500 or sent.conversation.queued else unknown
+            said = f"the first server did not take it: {sent.answer}"
             yield judge(member, expected, said, *evidence, domain=domain)
         elif not each.copies:
             found = f"not there after {each.search.waited_s:.0f} s"

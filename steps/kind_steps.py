@@ -37,9 +37,8 @@ def _faults(each: Shown, expected: str) -> Iterator[Finding]:
     it = each.delivery
     if it is None:
         return
-    told = it.sent.conversation
     if not it.sent.taken:
-        yield failed(each.kind, expected, f"not taken: {told.code} {told.text}", *each.evidence)
+        yield failed(each.kind, expected, f"not taken: {it.sent.answer}", *each.evidence)
     if not it.copies:
         said, trail = (it.fate.says, it.fate.evidence) if it.fate else ("", ())
         hint = f"Last seen: {said or 'in no log that can be read'}"

@@ -84,7 +84,15 @@ def own_senders_accepted(expect: Expect, own_sender_offers: Offers) -> None:
         if told.outcome.accepted:
             return passed(member, str(told.outcome), told.evidence, expected=expected, domain=domain)
         make = unknown if told.unheard else failed
-        hint = "A rule against spoofing refuses our own domain from outside: except the admitted clients from it (X9)"
-        return make(member, expected, str(told.outcome), told.evidence, domain=domain, hint=hint)
+        return make(member, expected, str(told.outcome), told.evidence, domain=domain, hint=_why_not(told))
 
     expect("Our own domains as senders are accepted", (judge(*each) for each in own_sender_offers))
+
+
+def _why_not(told: Conversation) -> str:
+    """No more than the answer bears out: a refusal of the client itself comes before any sender is named."""
+    if not told.outcome.code:
+        return "Nobody answered to the end: that is no word on senders. Is Postfix up, and does a packet filter let by?"
+    if told.outcome.refused_at in {"mail", "rcpt"}:
+        return "A rule against spoofing refuses our own domain from outside: except the admitted clients from it (X9)"
+    return ""

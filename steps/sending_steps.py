@@ -10,6 +10,7 @@ from fixtures.evidence import Evidence, Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes import submission
+from fixtures.probes.session import Conversation
 from fixtures.settings import Address
 
 
@@ -51,9 +52,9 @@ def _arrived(migration: Migration, receipts: tuple[submission.Receipt, ...]) -> 
         told, member = receipt.sent.conversation, _member(receipt)
         expected = f"taken, and in the outside mailbox through {relay}"
         if not receipt.sent.taken:
-            said = f"not taken: {told.code} {told.text}"
-            hint = "Restrictions for port 25 may reach this port too (X14)"
-            yield failed(member, expected, said, told.evidence, hint=hint)
+            make = unknown if told.unheard else failed
+            said = f"not taken: {receipt.sent.answer}"
+            yield make(member, expected, said, told.evidence, hint=_why_not(told))
         elif receipt.arrived is None:
             yield failed(member, expected, "not in the outside mailbox", told.evidence, receipt.search.evidence)
         elif not receipt.by_sendgrid:
@@ -83,6 +84,15 @@ def _protected(receipts: tuple[submission.Receipt, ...], insists: submission.Ins
         else:
             found = f"{said}, and Dell does not insist: {insists.evidence.answer}"
             yield failed(member, expected, found, told, insists.evidence)
+
+
+def _why_not(told: Conversation) -> str:
+    """No more than the answer bears out."""
+    if told.unheard:
+        return "Nobody answered: is that where programs are set to go, and does a packet filter let by?"
+    if told.code and told.stage in {"banner", "mail", "rcpt"}:
+        return "Restrictions for port 25 may reach this port too (X14)"
+    return ""
 
 
 def _member(receipt: submission.Receipt) -> str:

@@ -33,6 +33,11 @@ def _judge(each: Agreement) -> Finding:
         said += f"; {len(each.unexplained)} unexplained, such as {first}"
         hint = "Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log"
         return failed(each.domain, AGREE, said, *each.evidence, domain=each.domain, hint=hint)
+    if each.doubtful:
+        first = "; ".join(map(str, each.doubtful[:3]))
+        said += f"; {len(each.doubtful)} of which nobody can tell, such as {first}"
+        hint = "Let Dovecot log where it can be read, and keep its log as long as Postfix's"
+        return unknown(each.domain, AGREE, said, *each.evidence, domain=each.domain, hint=hint)
     if not each.agreed:
         hint = f"Send mail, and look again half an hour later: {agreement.YOUNG} is no answer"
         return unknown(each.domain, AGREE, f"{said}: nothing to compare", *each.evidence, domain=each.domain, hint=hint)

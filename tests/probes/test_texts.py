@@ -85,6 +85,33 @@ def test_rejects_reloads_and_warnings() -> None:
     assert len(log.warnings) == 1
 
 
+DISCARDED = """\
+Jan  1 00:00:01 mail postfix/smtpd[1]: AAAAAA0001: client=x.example[192.0.2.1]
+Jan  1 00:00:01 mail postfix/cleanup[2]: AAAAAA0001: discard: header Subject: reject: now from x.example[192.0.2.1]; \
+from=<a@x.example> to=<alice@own.example> proto=ESMTP helo=<x>: spam; rule
+Jan  1 00:00:01 mail postfix/cleanup[2]: AAAAAA0001: removed (discarded)
+Jan  1 00:00:02 mail postfix/cleanup[2]: AAAAAA0002: discard: body buy from local; from=<a@own.example> \
+to=<bob@own.example>
+Jan  1 00:00:03 mail postfix/smtpd[1]: NOQUEUE: discard: RCPT from unknown[2001:db8::7]:4242: <a@x.example>: \
+Sender address spam; rule; from=<a@x.example> to=<alice@own.example> proto=ESMTP helo=<x>
+Jan  1 00:00:04 mail postfix/cleanup[2]: AAAAAA0001: milter-discard: END-OF-MESSAGE from x.example[192.0.2.1]: \
+milter triggers DISCARD action; from=<a@x.example> to=<alice@own.example> proto=ESMTP helo=<x>
+Jan  1 00:00:05 mail postfix/smtpd[1]: NOQUEUE: discard: cut"""
+
+
+def test_what_postfix_discards() -> None:
+    """By checks of headers and bodies, by tables of access, and for a milter."""
+    log = maillog.parse(DISCARDED, now=NOW)
+    alice, bob = "alice@own.example", "bob@own.example"
+    assert [(each.queue_id, each.client_address, each.recipient, each.rule) for each in log.discards] == [
+        ("AAAAAA0001", "192.0.2.1", alice, "header Subject: reject: now: spam; rule"),
+        ("AAAAAA0002", "", bob, "body buy"),
+        ("NOQUEUE", "2001:db8::7", alice, "RCPT: <a@x.example>: Sender address spam; rule"),
+        ("AAAAAA0001", "192.0.2.1", alice, "END-OF-MESSAGE: milter triggers DISCARD action"),
+    ]
+    assert (log.rejects, log.unread, [bool(each.removed_at) for each in log.trails]) == ((), 1, [True])
+
+
 def test_times_of_both_forms() -> None:
     """The traditional one is the host's own zone's; the year is the one that doesn't lie ahead."""
     line = "mail postfix/master[1]: reload -- version 3.10.5, configuration /etc/postfix\n"

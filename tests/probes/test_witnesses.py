@@ -1,0 +1,70 @@
+"""What is in no mailbox, although Cloudflare and Postfix know of it: deleted by its user, or discarded by Dovecot."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import agreement
+from fixtures.probes.agreement import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreement
+from fixtures.probes.dovecotlog import Dovecot
+from fixtures.probes.events import Event
+from fixtures.probes.trails import Delivery, Trail
+
+NOW = 1_790_000_000.0
+CAROL = "carol@pilot.example.net"
+NOTED = Evidence("asked", "answered")
+STORED, DISCARDED, SENT_ON = (
+    "stored mail into mailbox 'INBOX'",
+    "discard action: Marked message to be discarded if not explicitly delivered (discard action)",
+    "redirect action: forwarded to <b@c.example>",
+)
+
+
+def heard(dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0) -> Agreement:
+    """Of one message, which Cloudflare and Postfix have delivered and no mailbox has."""
+    at = NOW - ago_s
+    event = Event(at, message_id, "j@x", CAROL, "s", "delivered", "forward", "r", "", "", "", "", "", True, 1, "s")
+    lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
+    trail = Trail("D1", at, "x", "104.30.0.9", "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
+    told: Any = SimpleNamespace(
+        domain="pilot.example.net", since=NOW - 86400, events=(event,), sampled=False, evidence=NOTED
+    )
+    log: Any = SimpleNamespace(trails=(trail,), evidence=NOTED)
+    migration: Any = SimpleNamespace(settings=settings_without_a_lab(), clock=SimpleNamespace(now=lambda: NOW))
+    moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
+    boxes: Any = SimpleNamespace(messages=(), evidence=())
+    return agreement._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
+
+
+@pytest.mark.parametrize(
+    ("did", "name"),
+    [((STORED,), GONE), ((SENT_ON,), FORWARDED), ((DISCARDED, STORED), GONE), ((DISCARDED,), "")],
+)
+def test_dovecot_tells_what_it_has_done(did: tuple[str, ...], name: str) -> None:
+    found = heard(Dovecot({"ses+1": did}, NOTED))
+    (difference,) = found.differences
+    assert (difference.name, difference.doubt, bool(found.unexplained)) == (name, "", not name)
+    assert did[0] in difference.says
+
+
+def test_without_a_word_of_dovecots_nobody_can_tell() -> None:
+    """Neither where its log lacks the message, nor where it can't be read."""
+    for dovecot in (Dovecot({"other": (STORED,)}, NOTED), CouldNotAsk("Dell: no such log")):
+        found = heard(dovecot)
+        assert (found.unexplained, found.named) == ((), {})
+        assert found.doubtful[0].doubt.startswith(DOUBT)
+    assert "no such log" in str(found.doubtful[0])
+
+
+def test_what_was_discarded_is_not_under_way() -> None:
+    assert heard(Dovecot({}, NOTED), ago_s=3).named == {UNDER_WAY: 1}
+    assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), ago_s=3).unexplained
+
+
+def test_our_own_test_mail_is_deleted_by_nobody() -> None:
+    assert heard(Dovecot({"ses+1": (STORED,)}, NOTED), message_id="<mxgate.1@x>").unexplained
