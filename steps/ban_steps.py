@@ -8,7 +8,7 @@ from fixtures.evidence import Finding, Verdict, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.gates.progress import Progress
 from fixtures.migration import Migration
-from fixtures.probes import bans, shutouts
+from fixtures.probes import bans, shutouts, spans
 from fixtures.probes.nftables import Network
 
 
@@ -47,6 +47,6 @@ def _judged(it: bans.Banner, found: bans.Bans, admitted: tuple[Network, ...], do
     if it.unasked:
         return unknown(it.what, expected, it.unasked, evidence, hint=it.hint if it.how else "")
     if it.touches:
-        told = f"{it.how}: {does} {', '.join(map(str, it.touches))}"
+        told = f"{it.how}: {does} {spans.told(it.touches)}"
         return failed(it.what, expected, told, evidence, hint=it.hint)
     return passed(it.what, it.how, evidence, expected=expected)

@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import json
-from typing import Any
 
 import pytest
 
-from fixtures.probes import admitted, bans, filters, keeping, nftables, renewal, sightings, sysnames
+from fixtures.probes import admitted, bans, filters, keeping, renewal, sightings, sysnames
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
-SADDR = {"payload": {"protocol": "ip", "field": "saddr"}}
-DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
-MINE = {"prefix": {"addr": "104.30.0.0", "len": 19}}
-DROP: dict[str, Any] = {"drop": None}
-ACCEPT: dict[str, Any] = {"accept": None}
-
-
-def match(left: dict[str, Any], right: object, op: str = "==") -> dict[str, Any]:
-    return {"match": {"op": op, "left": left, "right": right}}
-
-
-BY_SET = [match(SADDR, "@banned"), DROP]
-FILL: list[dict[str, Any]] = [match(DPORT, 25), {"set": {"op": "add", "elem": SADDR, "set": "@banned"}}]
-
-
-def ruleset(*rules: list[dict[str, Any]], flags: object = ("dynamic", "timeout"), elem: object = ()) -> str:
-    place = {"family": "inet", "table": "guard"}
-    banned = {**place, "name": "banned", "type": "ipv4_addr", "flags": flags, "elem": elem}
-    told: list[dict[str, Any]] = [{"metainfo": {}}, {"table": {}}, {"set": banned}, {"chain": {}}]
-    told += [{"rule": {**place, "chain": "input", "handle": n, "expr": rule}} for n, rule in enumerate(rules)]
-    return json.dumps({"nftables": told})
-
-
-@pytest.mark.parametrize(
-    ("text", "touched"),
-    [
-        pytest.param(ruleset(), [], id="nothing refuses"),
-        pytest.param(ruleset(BY_SET, FILL), [FOUR, EC2], id="fills itself"),
-        pytest.param(ruleset(BY_SET, flags="timeout"), [FOUR, EC2], id="a program fills it, flags as a word"),
-        pytest.param(ruleset([match(SADDR, MINE), ACCEPT], BY_SET, FILL), [EC2], id="accepted before"),
-        pytest.param(ruleset([match(SADDR, MINE), {"counter": {}}, ACCEPT], BY_SET, FILL), [EC2], id="and counted"),
-        pytest.param(ruleset([match(SADDR, MINE), match(DPORT, 22), ACCEPT], BY_SET), [FOUR, EC2], id="elsewhere"),
-        pytest.param(ruleset(BY_SET, [match(SADDR, MINE), ACCEPT]), [FOUR, EC2], id="accepted too late"),
-        pytest.param(ruleset([match(SADDR, MINE, "!="), *BY_SET]), [EC2], id="excepted in the rule"),
-        pytest.param(ruleset(BY_SET, [match(SADDR, MINE, "!="), *FILL]), [EC2], id="never added"),
-        pytest.param(ruleset([match(DPORT, 22), *BY_SET]), [], id="another port"),
-        pytest.param(ruleset([match(DPORT, {"set": [25, 465]}), *BY_SET]), [FOUR, EC2], id="among ports"),
-        pytest.param(ruleset(BY_SET, flags=["interval"], elem=["192.0.2.9"]), [], id="written, of others"),
-        pytest.param(ruleset(BY_SET, flags=["interval"], elem=["104.30.7.7"]), [FOUR], id="written, of ours"),
-        pytest.param(
-            ruleset(BY_SET, flags=["interval"], elem=[{"range": ["100.64.0.0", "100.64.255.255"]}]), [EC2], id="range"
-        ),
-        pytest.param(
-            ruleset(BY_SET, flags=[], elem=[{"elem": {"val": "100.64.10.1", "timeout": 9}}]), [EC2], id="timed"
-        ),
-    ],
-)
-def test_a_ruleset_tells_whom_it_could_ban(text: str, touched: list[nftables.Network]) -> None:
-    found = {network for ban in nftables.bans(text, 25) for network in (FOUR, SIX, EC2) if ban.touches(network)}
-    assert found == set(touched)
-
-
-def test_a_ruleset_that_is_none_can_not_be_judged() -> None:
-    for text in ("Operation not permitted\nfailed", "{}", "", "[]"):
-        (first, *_) = bans.judge(f"=-=-= nft\n{text}\n", (FOUR,))
-        assert first.unasked
 
 
 JAIL = """\
-=-=-= nft
-absent
 =-=-= fail2ban
 Server replied: pong
 =-=-= jail postfix
@@ -115,14 +55,6 @@ def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
     assert told["fail2ban's jail sshd"].touches == ()
     assert told["CrowdSec"].touches == (FOUR,)
     assert told["sshguard"].touches == (SIX,)
-    assert [each.what for each in told.values() if each.absent] == ["nftables"]
-
-
-def test_the_set_of_sshguard_is_judged_by_its_whitelist() -> None:
-    text = ruleset(BY_SET, flags=["interval"]).replace('"guard"', '"sshguard"')
-    told = {each.what: each for each in bans.judge(f"=-=-= nft\n{text}\n=-=-= sshguard\n--- spared\n", (FOUR,))}
-    assert told["sshguard"].touches == (FOUR,)
-    assert told["nftables inet sshguard input, rule 0"].touches == ()
 
 
 def test_a_table_of_clients_is_read_line_by_line() -> None:

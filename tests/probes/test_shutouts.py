@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fixtures.probes import routes, shutouts
-from fixtures.probes.barriers import subtract
+from fixtures.probes.spans import subtract
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 ADMITTED = (FOUR, SIX, EC2)
@@ -169,6 +169,7 @@ SAVED_ABOVE = "connlimit --connlimit-above 30 --connlimit-mask 32 --connlimit-sa
 RECENT = (
     "-m conntrack --ctstate NEW -m recent --update --seconds 30 --hitcount 6 --name x --mask 255.255.255.255 --rsource"
 )
+SETS = "-p tcp --dport 25 -m conntrack --ctstate NEW -m recent --set --name x --mask 255.255.255.255 --rsource"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,10 @@ RECENT = (
         ([LIMITED + SAVED_ABOVE], {FOUR, EC2}),
         ([LIMITED + "limit --limit 10/sec -j ACCEPT", "-A INPUT -p tcp --dport 25 -j DROP"], {FOUR, EC2}),
         ([LIMITED + "hashlimit --hashlimit-above 5/min --hashlimit-name m -j DROP"], {FOUR, EC2}),
-        ([f"-A INPUT -p tcp -m multiport --dports 20:30,465 {RECENT} -j L", "-A L -j REJECT"], {FOUR, EC2}),
+        (
+            [f"-A INPUT -p tcp -m multiport --dports 20:30,465 {RECENT} -j L", "-A L -j REJECT", f"-A INPUT {SETS}"],
+            {FOUR, EC2},
+        ),
         (["-A INPUT ! -s 104.30.0.0/19 -p tcp --dport 25 -j DROP"], {EC2}),
         (["-A INPUT -i lo -s 104.30.5.0/25 -j DROP", "-A INPUT -i docker+ -s 104.30.5.0/25 -j DROP"], set()),
         ([f"-A INPUT -p tcp --dport 22 {RECENT} -j DROP", "-A INPUT -p udp -s 104.30.5.0/25 -j DROP"], set()),
