@@ -52,7 +52,7 @@ def none_barred(expect: Expect, published: admitted.Published, admission_table: 
     evidence = (admission_table.evidence, *_evidence(published))
 
     def judge(network: admitted.Network) -> Finding:
-        inside = [line for line in admission_table.barred if line.version == network.version and line.overlaps(network)]
+        inside = admission_table.kept_out(network)
         if not inside:
             return passed(str(network), "no other line of the table has a part of it", *evidence)
         found = f"another action than OK for {admitted.listed(inside)}"

@@ -32,6 +32,8 @@ def _judge(each: Agreement) -> Finding:
         first = "; ".join(map(str, each.unexplained[:3]))
         said += f"; {len(each.unexplained)} unexplained, such as {first}"
         hint = "Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log"
+        if "discard action" in first:
+            hint += "; if a Sieve script of a user's may discard mail, name sieve in dell.filters"
         return failed(each.domain, AGREE, said, *each.evidence, domain=each.domain, hint=hint)
     if each.doubtful:
         first = "; ".join(map(str, each.doubtful[:3]))

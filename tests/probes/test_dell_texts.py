@@ -6,6 +6,7 @@ import ipaddress
 
 import pytest
 
+from fixtures.evidence import Evidence
 from fixtures.probes import admitted, bans, filters, keeping, renewal, sightings, sysnames
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
@@ -64,9 +65,24 @@ def test_a_table_of_clients_is_read_line_by_line() -> None:
     )
     networks, barred, odd = admitted.parse(text)
     assert [str(each) for each in networks] == ["104.30.0.0/19", "2405:8100:c000::/38", "203.0.113.20/32"]
-    assert [str(each) for each in barred] == ["10.0.0.0/8"]
+    assert [(place, str(each)) for place, each in barred] == [(2, "10.0.0.0/8")]
     assert odd == ("104.30.0.1/19 OK", "if x")
     assert admitted.parse("") == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "kept_out"),
+    [
+        ("104.30.0.0/19 OK\n0.0.0.0/0 REJECT\n", []),
+        ("104.30.5.0/24 REJECT\n104.30.0.0/19 OK\n", ["104.30.5.0/24"]),
+        ("104.30.5.0/24 DUNNO\n104.30.0.0/19 OK\n", ["104.30.5.0/24"]),
+        ("104.30.0.0/20 OK\n0.0.0.0/0 REJECT\n104.30.0.0/19 OK\n", ["0.0.0.0/0"]),
+        ("10.0.0.0/8 REJECT\n::/0 REJECT\n104.30.0.0/19 OK\n", []),
+    ],
+)
+def test_the_first_line_that_holds_an_address_decides(text: str, kept_out: list[str]) -> None:
+    told = admitted.Table("t", *admitted.parse(text), Evidence("t", "t"))
+    assert [str(each) for each in told.kept_out(FOUR)] == kept_out
 
 
 def test_addresses_are_the_same_however_they_are_written() -> None:

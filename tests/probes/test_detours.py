@@ -26,6 +26,7 @@ plugin {
   sieve = file:~/sieve;active=~/.dovecot.sieve
   sieve_before = /etc/dovecot/sieve/before.d
   sieve_before2 = /etc/dovecot/sieve/more.d
+  sieve_default_name = roundcube
   sieve_plugins = sieve_imapsieve
 }
 """

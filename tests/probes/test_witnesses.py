@@ -25,7 +25,9 @@ STORED, DISCARDED, SENT_ON = (
 )
 
 
-def heard(dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0) -> Agreement:
+def heard(
+    dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0, filters: tuple[str, ...] = ()
+) -> Agreement:
     """Of one message, which Cloudflare and Postfix have delivered and no mailbox has."""
     at = NOW - ago_s
     event = Event(at, message_id, "j@x", CAROL, "s", "delivered", "forward", "r", "", "", "", "", "", True, 1, "s")
@@ -35,7 +37,9 @@ def heard(dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: f
         domain="pilot.example.net", since=NOW - 86400, events=(event,), sampled=False, evidence=NOTED
     )
     log: Any = SimpleNamespace(trails=(trail,), evidence=NOTED)
-    migration: Any = SimpleNamespace(settings=settings_without_a_lab(), clock=SimpleNamespace(now=lambda: NOW))
+    settings = settings_without_a_lab()
+    settings = settings.model_copy(update={"dell": settings.dell.model_copy(update={"filters": filters})})
+    migration: Any = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW))
     moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
     boxes: Any = SimpleNamespace(messages=(), evidence=())
     return agreement._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
@@ -64,6 +68,10 @@ def test_without_a_word_of_dovecots_nobody_can_tell() -> None:
 def test_what_was_discarded_is_not_under_way() -> None:
     assert heard(Dovecot({}, NOTED), ago_s=3).named == {UNDER_WAY: 1}
     assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), ago_s=3).unexplained
+
+
+def test_a_discard_is_explained_where_the_operator_knows_of_sieve() -> None:
+    assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), filters=("sieve",)).named == {agreement.DISCARDED: 1}
 
 
 def test_our_own_test_mail_is_deleted_by_nobody() -> None:
