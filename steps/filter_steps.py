@@ -14,6 +14,7 @@ from fixtures.probes import delivery, detours, filters
 
 
 @given("Dell's Postfix as it receives mail from outside", target_fixture="filters_known")
+@given("Dell as it files mail that it has taken", target_fixture="filters_known")
 def filters_known(migration: Migration) -> tuple[str, ...]:
     return migration.settings.dell.filters
 
@@ -41,11 +42,6 @@ def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_fo
         "Every filter that judges clients is one that the operator has named",
         map(judge, filters_found.found) if filters_found.found else [none],
     )
-
-
-@given("Dell as it files mail that it has taken", target_fixture="filters_known")
-def filters_known_inside(migration: Migration) -> tuple[str, ...]:
-    return migration.settings.dell.filters
 
 
 @when("whatever may discard, copy, rewrite or re-route a message is looked for", target_fixture="detours_found")
