@@ -17,7 +17,8 @@ from fixtures.gates.dellparts import parts
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.gates.store import StoreError
-from fixtures.migration import VERSION, Migration
+from fixtures.migration import Migration
+from fixtures.version import VERSION
 
 KEY = "features/relaying/no_relaying.feature::test_relay[a stranger]"
 AS_IT_RUNS = {
