@@ -10,7 +10,7 @@ import aiosmtplib
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
+from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.hop.blocklist import ZONE
 from fixtures.lab.emulator.state import Rule
 from fixtures.lab.smtp_delivery import BriefCache
@@ -32,6 +32,70 @@ def test_a_sender_on_the_block_list_is_refused_as_documented(tmp_path: Path) -> 
         stage.names[f"1.0.0.127.{ZONE}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
         assert (await stage.send(message())).startswith("250")
         assert len(stage.destination.taken) == 1
+
+    run(tmp_path, act)
+
+
+REVERSE = "1.0.0.127.in-addr.arpa", "PTR"
+
+
+async def greeting(stage: Scene) -> tuple[str, str, str]:
+    """What a client on loopback is greeted with, and the answers to EHLO and QUIT; "" where it was hung up on."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.mx_port)
+    writer.write(b"EHLO client.example.net\r\nQUIT\r\n")
+    said = (await reader.read()).decode().split("\r\n")
+    writer.close()
+    return said[0], said[1] if len(said) > 2 else "", said[-2] if len(said) > 2 else ""
+
+
+@pytest.mark.parametrize(
+    ("names", "leads_back"),
+    [
+        ([], False),
+        (["mail.example.net."], True),
+        (["elsewhere.example.net."], False),
+        (["elsewhere.example.net.", "mail.example.net."], True),
+    ],
+    ids=["no PTR", "there and back", "not back", "one of two"],
+)
+def test_who_has_no_name_that_leads_back_is_turned_away_in_place_of_the_greeting(
+    tmp_path: Path, names: list[str], leads_back: bool
+) -> None:
+    async def act(stage: Scene) -> None:
+        stage.names["elsewhere.example.net", "A"] = ["192.0.2.1"]
+        stage.names[REVERSE] = names
+        first, ehlo, last = await greeting(stage)
+        if leads_back:
+            assert (first[:4], ehlo[:4], last[:3]) == ("220 ", "250-", "221")
+        else:
+            assert (first, ehlo[:3], last[:3]) == ("550 Sender IP reverse lookup rejected", "503", "221")
+        stage.world.knobs.reverse_lookup = "ignored"
+        assert (await greeting(stage))[0].startswith("220 ")
+
+    run(tmp_path, act)
+
+
+def test_where_dns_fails_a_client_may_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixtures.lab.emulator.hop.reverse.LOOKUP_S_MAX", 0.2)
+
+    async def act(stage: Scene) -> None:
+        stage.names.clear()
+        monkeypatch.setattr(Names, "datagram_received", lambda *_: None)
+        assert await greeting(stage) == ("421 4.4.3 Sender IP reverse lookup failed, try again later", "", "")
+
+    run(tmp_path, act)
+
+
+def test_mail_to_nobody_may_be_taken_and_dropped(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
+        stage.world.knobs.nobody = "discarded"
+        assert await stage.send(message(), to=(f"nobody@{ROUTED}",)) == "250 2.0.0 Ok"
+        assert stage.world.events[-1]["status"] == "dropped"
+        assert (await stage.send(message(), to=("nobody@elsewhere.example",))).startswith("550 5.1.1")
+        stage.zone.routing.enabled = False
+        assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
+        assert not stage.destination.taken
 
     run(tmp_path, act)
 
