@@ -46,12 +46,12 @@ def test_knobs_are_set_all_or_none(emulator: Running) -> None:
     answer = emulator.management.post("/knobs", json=bad)
     assert (answer.status_code, answer.json()["error"]) == (
         400,
-        "enabling: expected one of coexists, refuses, replaces, found 'sometimes'",
+        "enabling: expected one of refuses, replaces, found 'sometimes'",
     )
     assert emulator.management.get("/knobs").json()["settle_s"] == 30
     good = {"settle_s": None, "duplicate_421": 0.5, "upstream_4xx": "retried"}
     answer = emulator.management.post("/knobs", json=good)
-    expected = {"enabling": "coexists", "verification_from": "elsewhere", **good}
+    expected = {"enabling": "refuses", "verification_from": "elsewhere", **good}
     assert {name: answer.json()[name] for name in expected} == expected
 
 

@@ -53,10 +53,8 @@ async def prepare(client: AsyncCloudflare, emulator: Running) -> None:
 
 
 async def switch(client: AsyncCloudflare, emulator: Running) -> None:
-    """Enable, unlock, one batch, lock."""
+    """One batch, then enable."""
     zone_id = emulator.zone.id
-    await client.email_routing.dns.create(zone_id=zone_id, name=APEX)
-    await client.email_routing.dns.edit(zone_id=zone_id, name=APEX)
     needed = await client.email_routing.dns.get(zone_id=zone_id) or []
     posts: Any = [
         {"type": "MX", "name": r.name, "content": r.content, "priority": r.priority, "ttl": 300}
@@ -65,7 +63,7 @@ async def switch(client: AsyncCloudflare, emulator: Running) -> None:
     ]
     deletes: Any = [{"id": r.id} async for r in client.dns.records.list(zone_id=zone_id, type="MX")]
     await client.dns.records.batch(zone_id=zone_id, deletes=deletes, posts=posts)
-    await client.email_routing.dns.create(zone_id=zone_id, name=APEX)
+    await client.email_routing.dns.create(zone_id=zone_id)
 
 
 async def back(client: AsyncCloudflare, emulator: Running) -> None:

@@ -20,7 +20,7 @@ DKIM = f"cf2024-1._domainkey.{APEX}"
 
 
 def enable(emulator: Running) -> Settings:
-    settings = emulator.client().email_routing.dns.create(zone_id=emulator.zone.id, name=APEX)
+    settings = emulator.client().email_routing.dns.create(zone_id=emulator.zone.id)
     assert settings is not None
     return settings
 
@@ -31,7 +31,7 @@ def status(emulator: Running) -> str | None:
 
 
 def unlock(emulator: Running) -> None:
-    emulator.client().email_routing.dns.edit(zone_id=emulator.zone.id, name=APEX)
+    emulator.client().email_routing.dns.edit(zone_id=emulator.zone.id)
 
 
 def switch(emulator: Running) -> None:
@@ -65,38 +65,50 @@ def test_needed_records_are_known_before(emulator: Running, client: Cloudflare) 
     assert len({r.priority for r in needed if r.type == "MX"}) == 3
 
 
-def test_coexists_by_the_way_of_the_migration(emulator: Running) -> None:
-    """Enabled with the old MX standing; ready only after unlock, one batch, and lock."""
+def test_foreign_mx_go_first(emulator: Running) -> None:
+    """Refused while the old MX or a null MX stands; ready once one batch has moved it, and unlocked on request."""
     merge_spf(emulator)
-    assert status(emulator) == "unconfigured"
-    assert enable(emulator).status == "misconfigured/locked"
-    assert (emulator.contents("MX"), text(emulator)) == ([OLD_MX], [MERGED_SPF])
-    assert text(emulator, DKIM) == [emulator.key.dns_txt]
-    unlock(emulator)
-    assert status(emulator) == "misconfigured"
+    assert _refused(emulator) == (409, 2008, "Non-Cloudflare MX records exist")
+    assert (status(emulator), emulator.contents("MX")) == ("unconfigured", [OLD_MX])
     switch(emulator)
-    assert status(emulator) == "unlocked"
     assert enable(emulator).status == "ready"
-    assert emulator.contents("MX") == list(MX_HOSTS)
-    assert text(emulator) == [MERGED_SPF]
+    assert (emulator.contents("MX"), text(emulator)) == (list(MX_HOSTS), [MERGED_SPF])
+    assert text(emulator, DKIM) == [emulator.key.dns_txt]
     assert [row[0] for row in rows(emulator.databases[1], APEX, "MX")] == list(MX_HOSTS)
+    unlock(emulator)
+    assert status(emulator) == "unlocked"
+    client: Any = emulator.client()
+    null = client.dns.records.create(zone_id=emulator.zone.id, type="MX", name=APEX, content=".", priority=0, ttl=1)
+    assert status(emulator) == "misconfigured"
+    assert _refused(emulator)[1] == 2008
+    client.dns.records.delete(null.id, zone_id=emulator.zone.id)
+    assert enable(emulator).status == "ready"
+
+
+def _refused(emulator: Running) -> tuple[int, int | None, str | None]:
+    with pytest.raises(cloudflare.APIStatusError) as error:
+        enable(emulator)
+    (told,) = error.value.errors
+    return error.value.status_code, told.code, told.message
+
+
+@pytest.mark.parametrize("name", [APEX, APEX.upper(), "webmakeprofit.example", 7])
+@pytest.mark.parametrize("do", ["create", "edit"])
+def test_a_name_is_a_subdomains(emulator: Running, client: Any, do: str, name: Any) -> None:
+    """The apex has none: terraform-provider-cloudflare issue 5890."""
+    with pytest.raises(cloudflare.UnprocessableEntityError) as error:
+        getattr(client.email_routing.dns, do)(zone_id=emulator.zone.id, name=name)
+    (told,) = error.value.errors
+    assert (told.code, told.message) == (2007, f"Invalid Input: must be a a subdomains of {APEX}")
+    assert status(emulator) == "unconfigured"
 
 
 def test_an_unmerged_spf_record_is_replaced(emulator: Running) -> None:
     """X10: SendGrid's mechanism is gone afterwards."""
     assert text(emulator) == [OLD_SPF]
+    switch(emulator)
     enable(emulator)
     assert text(emulator) == [SPF]
-
-
-def test_refuses_while_foreign_mx_stand(emulator: Running) -> None:
-    emulator.management.post("/knobs", json={"enabling": "refuses"})
-    with pytest.raises(cloudflare.BadRequestError) as error:
-        enable(emulator)
-    assert refusal(error) == 2013
-    assert (status(emulator), emulator.contents("MX"), text(emulator)) == ("unconfigured", [OLD_MX], [OLD_SPF])
-    switch(emulator)
-    assert enable(emulator).status == "ready"
 
 
 def test_replaces_foreign_mx_and_any_spf(emulator: Running) -> None:
@@ -113,11 +125,12 @@ def test_replaces_foreign_mx_and_any_spf(emulator: Running) -> None:
 
 def test_locked_records_stand_still(emulator: Running, client: Any) -> None:
     """MX of the apex and DKIM by any method; other names' MX are free."""
+    switch(emulator)
     enable(emulator)
     zone_id = emulator.zone.id
-    (old,) = client.dns.records.list(zone_id=zone_id, type="MX")
+    old, *_ = client.dns.records.list(zone_id=zone_id, type="MX")
     (dkim,) = client.dns.records.list(zone_id=zone_id, name={"exact": DKIM})
-    fields: Any = {"type": "MX", "name": APEX, "content": MX_HOSTS[0], "priority": 5, "ttl": 1}
+    fields: Any = {"type": "MX", "name": APEX, "content": "mx.example.net", "priority": 5, "ttl": 1}
     attempts: list[Callable[[], Any]] = [
         lambda: client.dns.records.create(zone_id=zone_id, **fields),
         lambda: client.dns.records.update(old.id, zone_id=zone_id, **fields),
@@ -138,9 +151,8 @@ def test_locked_records_stand_still(emulator: Running, client: Any) -> None:
 def test_disabling_takes_the_merged_spf_along(emulator: Running, client: Cloudflare) -> None:
     """X10: a rollback has to bring SPF back."""
     merge_spf(emulator)
-    enable(emulator)
-    unlock(emulator)
     switch(emulator)
+    enable(emulator)
     settings = client.email_routing.dns.delete(zone_id=emulator.zone.id)
     assert settings is not None
     assert (settings.enabled, settings.status) == (False, "unconfigured")
@@ -148,13 +160,17 @@ def test_disabling_takes_the_merged_spf_along(emulator: Running, client: Cloudfl
 
 
 def test_disabling_leaves_what_is_not_the_routings(emulator: Running, client: Cloudflare) -> None:
-    """The old MX stayed under ``coexists``, and so it does here."""
+    """The old MX, put back after unlocking."""
+    switch(emulator)
     enable(emulator)
+    unlock(emulator)
+    client.dns.records.create(zone_id=emulator.zone.id, type="MX", name=APEX, content=OLD_MX, priority=10, ttl=300)
     client.email_routing.dns.delete(zone_id=emulator.zone.id)
     assert emulator.contents("MX") == [OLD_MX]
 
 
 def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) -> None:
+    switch(emulator)
     enable(emulator)
     ready_at = emulator.zone.routing.ready_at
     assert 0 < ready_at - emulator.world.clock.now() <= 30
@@ -164,7 +180,8 @@ def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) ->
 
 
 def test_the_deprecated_ways_do_the_same(emulator: Running, client: Cloudflare) -> None:
-    ways = {"enable": "misconfigured/locked", "unlock": "misconfigured", "disable": "unconfigured"}
+    switch(emulator)
+    ways = {"enable": "ready", "unlock": "unlocked", "disable": "unconfigured"}
     for way, state in ways.items():
         with pytest.warns(DeprecationWarning, match="deprecated"):
             assert getattr(client.email_routing, way)(zone_id=emulator.zone.id).status == state
