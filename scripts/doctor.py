@@ -18,6 +18,7 @@ from fixtures import checklist
 from fixtures.checklist import Question
 from fixtures.checkup.questions import exit_status, questions, secret
 from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
+from fixtures.gates import waivers
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 from scripts.alarm_paths import VARIABLE, ways
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     try:
         migration = open_migration(options.config)
+        waivers.check(migration.settings)
         alarms = Question("alarms", partial(_alarms, migration))
         told = checklist.ask((*questions(migration), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from fixtures.ledger.windows import OPENED
 from fixtures.probes import cloudflare
 from scripts.change import Job, Write, unfinished
 
@@ -13,10 +14,13 @@ SCRIPT = "switch_mx"
 
 def noted(job: Job, write: Write) -> Write:
     """A write by which the MX moves, or may move, with its times recorded if it did."""
-    clock = job.migration.clock
+    clock, bounds = job.migration.clock, job.migration.settings.bounds
+    announced = job.migration.settings.cloudflare.enabling in {"refuses", "replaces"}
 
     def do() -> None:
         began, real_began = clock.now(), time.time()
+        if announced:
+            job.migration.store.record(OPENED, job.domain, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
         write.do()
         stands = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
         if stands and {each.text for each in stands} <= set(job.migration.settings.cloudflare.mx):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fixtures.ledger.windows import CLOSED, SETTLED
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, mxhosts
 from scripts.change import Job, Refused, Write
@@ -34,6 +35,7 @@ def settle(job: Job, *, moved: bool) -> Write:
             waited = migration.clock.now() - began
             if not open_ones:
                 migration.store.record("settling", job.domain, seconds=waited, moved=moved)
+                migration.store.record(CLOSED, job.domain, why=SETTLED)
                 job.say(f"Cloudflare's MX hosts take every address, {waited:.0f} s after enabling")
                 return
             if waited > SETTLE_S:

@@ -96,7 +96,7 @@ def _kept(journey: Journey) -> Iterator[Finding]:
 
 def _mail(journey: Journey) -> Iterator[Finding]:
     name, told = journey.domain, journey.evidence
-    amiss = [each.sentence() for each in journey.balance.series if each.arrived is None]
+    amiss = [each.sentence() for each in journey.balance.series if each.missing]
     amiss += [*(f"twice: {e.sentence()}" for e in journey.balance.unexplained_copies), *journey.balance.unexpected]
     late = [each for each in journey.balance.series if each.injected_at >= journey.fresh_from]
     other = [each for each in late if each.path != "ec2"]

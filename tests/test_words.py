@@ -15,7 +15,7 @@ from pytest_bdd.gherkin_parser import Step
 from pytest_bdd.scenario import make_python_name
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
-from fixtures.gates import KINDS, TABLE
+from fixtures.gates import KINDS, TABLE, waivers
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
 from fixtures.settings import Settings, check
@@ -194,6 +194,7 @@ def test_the_examples_are_settings() -> None:
     long = EXAMPLE.read_text(encoding="utf-8")
     for given, source in ((short, README.name), (long, EXAMPLE.name)):
         settings = check(tomllib.loads(given), source)
+        waivers.check(settings)
         assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
     report(_unexplained(Settings.model_json_schema(), tomllib.loads(long)))
 

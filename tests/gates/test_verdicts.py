@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, timedelta
 
 import pytest
 
 from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
-from fixtures.gates import Gate
-from fixtures.gates.outcome import Outcome
+from fixtures.gates import Gate, waivers
+from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.progress import Stage
 from fixtures.gates.session import GateClosed
-from fixtures.settings import Waiver
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.settings import SettingsError, Waiver
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
@@ -85,6 +87,37 @@ def test_waivers(world: World, waivers: tuple[Waiver, ...], tags: tuple[str, ...
     assert (outcome.verdict is Verdict.WAIVED) is opens
     assert ("postmaster: known" in outcome.waiver) is opens
     assert world.judge(PHASE1, outcome).open is opens
+
+
+@pytest.mark.parametrize(
+    ("title", "opens"), [("", True), ("a scenario", True), ("another", False)], ids=["none", "its own", "another"]
+)
+def test_a_waiver_may_cover_one_scenario_alone(world: World, title: str, *, opens: bool) -> None:
+    narrow = waiver("N-1", 9).model_copy(update={"scenario": title})
+    outcome = describe(("N-1",), PHASE1.label, "a scenario", "a feature", "a.feature")
+    outcome.conclude(Judged("claim", (failed("a", "b", "c"),)), (narrow,))
+    assert (outcome.verdict is Verdict.WAIVED) is opens
+    assert world.judge(PHASE1, outcome).open is opens
+
+
+@pytest.mark.parametrize(
+    ("covers", "title", "fault"),
+    [
+        ("X-2", "Nothing bounced, even while a plan had announced it", ""),
+        ("X-5", "A domain that has gone through the switch comes back", ""),
+        ("N-1", "", ""),
+        ("X-2", "Nothing bounced", "X-2 has no scenario 'Nothing bounced'. Expected .* 'Nothing bounced, even while"),
+        ("X-1", "Nothing bounced, even while a plan had announced it", "X-1 has no scenario"),
+        ("Z-9", "anything", "such as 'none: no scenario judges it'"),
+    ],
+    ids=["its title", "an outline's, filled in", "all of it", "a part of a title", "another id's", "an id that isn't"],
+)
+def test_a_waiver_names_a_scenario_that_there_is(covers: str, title: str, fault: str) -> None:
+    narrow = waiver(covers, 9).model_copy(update={"scenario": title})
+    settings = settings_without_a_lab()
+    waivers.check(settings)
+    with pytest.raises(SettingsError, match=fault) if fault else nullcontext():
+        waivers.check(settings.model_copy(update={"waivers": (narrow,)}))
 
 
 def test_nothing_judged_opens_nothing(world: World) -> None:
