@@ -43,7 +43,8 @@ def switch(emulator: Running) -> None:
         for r in needed
         if r.type == "MX"
     ]
-    deletes: Any = [{"id": r.id} for r in client.dns.records.list(zone_id=emulator.zone.id, type="MX")]
+    old = client.dns.records.list(zone_id=emulator.zone.id, type="MX", name={"exact": APEX})
+    deletes: Any = [{"id": r.id} for r in old]
     client.dns.records.batch(zone_id=emulator.zone.id, deletes=deletes, posts=posts)
 
 
@@ -58,9 +59,10 @@ def merge_spf(emulator: Running) -> None:
 
 
 def test_needed_records_are_known_before(emulator: Running, client: Cloudflare) -> None:
-    """Priorities differ by zone but not by call."""
+    """Priorities differ by zone but not by call; hosts end in a dot, and SPF comes last."""
     needed = client.email_routing.dns.get(zone_id=emulator.zone.id) or []
-    assert [r.content for r in needed if r.type == "MX"] == list(MX_HOSTS)
+    assert [r.content for r in needed[:3]] == [f"{host}." for host in MX_HOSTS]
+    assert [(r.type, r.name) for r in needed[3:]] == [("TXT", DKIM), ("TXT", APEX)]
     assert needed == client.email_routing.dns.get(zone_id=emulator.zone.id)
     assert len({r.priority for r in needed if r.type == "MX"}) == 3
 
@@ -159,14 +161,42 @@ def test_disabling_takes_the_merged_spf_along(emulator: Running, client: Cloudfl
     assert (emulator.contents("MX"), text(emulator), text(emulator, DKIM)) == ([], [], [])
 
 
-def test_disabling_leaves_what_is_not_the_routings(emulator: Running, client: Cloudflare) -> None:
-    """The old MX, put back after unlocking."""
+def test_what_email_routing_made_stays_its_own(emulator: Running, client: Any) -> None:
+    """cloudflare-docs PR 32101: edited after unlocking, its records go all the same; those put in their place stay."""
     switch(emulator)
     enable(emulator)
     unlock(emulator)
-    client.dns.records.create(zone_id=emulator.zone.id, type="MX", name=APEX, content=OLD_MX, priority=10, ttl=300)
-    client.email_routing.dns.delete(zone_id=emulator.zone.id)
-    assert emulator.contents("MX") == [OLD_MX]
+    zone_id = emulator.zone.id
+    edited, replaced, *_ = client.dns.records.list(zone_id=zone_id, type="MX")
+    client.dns.records.edit(edited.id, zone_id=zone_id, type="MX", name=APEX, content=OLD_MX, priority=10, ttl=300)
+    client.dns.records.delete(replaced.id, zone_id=zone_id)
+    client.dns.records.create(zone_id=zone_id, type="MX", name=APEX, content=replaced.content, priority=9, ttl=300)
+    merge_spf(emulator)
+    client.email_routing.dns.delete(zone_id=zone_id)
+    assert (emulator.contents("MX"), text(emulator)) == ([replaced.content], [])
+    assert not any(getattr(record.meta, "email_routing", False) for record in client.dns.records.list(zone_id=zone_id))
+
+
+def test_a_foreign_spf_record_may_be_kept(emulator: Running) -> None:
+    emulator.management.post("/knobs", json={"spf": "kept"})
+    switch(emulator)
+    assert enable(emulator).status == "misconfigured/locked"
+    assert text(emulator) == [OLD_SPF]
+    assert _codes(emulator) == ["spf.foreign", "spf.missing"]
+    merge_spf(emulator)
+    assert status(emulator) == "ready"
+
+
+def test_no_record_comes_beside_a_cname(emulator: Running, client: Any) -> None:
+    zone_id = emulator.zone.id
+    for old in (
+        *client.dns.records.list(zone_id=zone_id, type="MX"),
+        *client.dns.records.list(zone_id=zone_id, type="TXT"),
+    ):
+        client.dns.records.delete(old.id, zone_id=zone_id)
+    client.dns.records.create(zone_id=zone_id, type="CNAME", name=APEX, content="elsewhere.example", ttl=300)
+    assert _refused(emulator)[:2] == (400, 81054)
+    assert emulator.contents("MX") == []
 
 
 def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) -> None:
@@ -174,6 +204,9 @@ def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) ->
     enable(emulator)
     ready_at = emulator.zone.routing.ready_at
     assert 0 < ready_at - emulator.world.clock.now() <= 30
+    assert _synced(emulator) is False
+    emulator.world.clock.advance(31)
+    assert _synced(emulator) is True
     unlock(emulator)
     enable(emulator)
     assert emulator.zone.routing.ready_at == ready_at
@@ -193,8 +226,44 @@ def test_edit_sets_flags_and_ignores_enabled(emulator: Running, client: Cloudfla
     assert (edited.support_subaddress, edited.enabled) == (True, False)
 
 
-def test_what_is_missing_is_named(emulator: Running, client: Cloudflare) -> None:
+def test_the_first_read_makes_the_settings(emulator: Running, client: Cloudflare) -> None:
+    """Seen in public code: a zone that nobody has enabled has times, and is not synced."""
+    first, again = (client.email_routing.get(zone_id=emulator.zone.id) for _ in range(2))
+    assert first == again
+    assert first is not None
+    assert first.created == first.modified is not None
+    assert _synced(emulator) is False
+
+
+def test_an_enabled_zone_without_its_records_is_unconfigured(emulator: Running, client: Any) -> None:
+    """The DKIM record may stay; Cloudflare's hosts still know the zone."""
+    switch(emulator)
+    enable(emulator)
+    unlock(emulator)
+    for record in client.dns.records.list(zone_id=emulator.zone.id, name={"exact": APEX}):
+        client.dns.records.delete(record.id, zone_id=emulator.zone.id)
+    settings = client.email_routing.get(zone_id=emulator.zone.id)
+    assert (settings.enabled, settings.status) == (True, "unconfigured")
+
+
+def test_what_is_wrong_is_named(emulator: Running, client: Any) -> None:
     """The other documented shape of ``dns.get``, by the deprecated parameter."""
-    answer: Any = client.email_routing.dns.get(zone_id=emulator.zone.id, subdomain=APEX)
-    codes = [error["code"] for error in answer["errors"]]
-    assert codes == ["mx.missing"] * 3 + ["txt.missing"] * 2 + ["mx.conflict"]
+    assert _codes(emulator) == ["mx.foreign", *["mx.missing"] * 3, "dkim.missing", "spf.foreign", "spf.missing"]
+    switch(emulator)
+    enable(emulator)
+    assert _codes(emulator) == []
+    for name, content in ((DKIM, "v=DKIM1; p="), (APEX, "v=spf1 -all")):
+        client.dns.records.create(zone_id=emulator.zone.id, type="TXT", name=name, content=f'"{content}"', ttl=300)
+    assert _codes(emulator) == ["dkim.conflict", "spf.multiple"]
+    assert status(emulator) == "misconfigured/locked"
+
+
+def _codes(emulator: Running, name: str = APEX) -> list[str]:
+    answer: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=name)
+    assert all(error.get("missing") or error.get("existing") or error.get("multiple") for error in answer["errors"])
+    return [error["code"] for error in answer["errors"]]
+
+
+def _synced(emulator: Running) -> Any:
+    settings: Any = emulator.client().email_routing.get(zone_id=emulator.zone.id)
+    return settings.synced

@@ -11,7 +11,7 @@ import pytest
 from cloudflare import Cloudflare
 
 from fixtures.lab.emulator.api.rules import RULES_MAX
-from fixtures.lab.emulator.state import Destination, Rule
+from fixtures.lab.emulator.state import Destination, Rule, Subdomain
 from tests.emulator.conftest import ACCOUNT, APEX, Running
 from tests.emulator.test_api_records import refusal
 
@@ -53,17 +53,63 @@ def test_a_rules_life(emulator: Running, client: Cloudflare, destination: str) -
         pytest.param(to(f"a@{APEX}"), forward("late@dell.webmakeprofit.org"), 2054, id="unverified destination"),
         pytest.param(to(f"a@{APEX}"), forward("x@y.example", "z@y.example"), 2007, id="two destinations"),
         pytest.param(to("a@elsewhere.example"), [{"type": "drop"}], 2007, id="another domain's address"),
-        pytest.param(to(f"a@{APEX}"), [{"type": "worker", "value": ["w"]}], 2007, id="worker"),
+        pytest.param(to(f"a@{APEX}"), [{"type": "worker", "value": ["w"]}], 2016, id="worker"),
+        pytest.param(to(f"*@below.{APEX}"), [{"type": "drop"}], 2062, id="a subdomain's catch-all"),
+        pytest.param(to(f"a@{APEX}"), forward("Alice@dell.webmakeprofit.org"), 2054, id="another case"),
         pytest.param([], [{"type": "drop"}], 2007, id="no matcher"),
         pytest.param([{"type": "all"}], [{"type": "drop"}], 2020, id="a second catch-all"),
     ],
 )
+@pytest.mark.usefixtures("destination")
 def test_rules_refused(emulator: Running, client: Cloudflare, matchers: Any, actions: Any, code: int) -> None:
     client.email_routing.addresses.create(account_id=ACCOUNT, email="late@dell.webmakeprofit.org")
     with pytest.raises(cloudflare.APIStatusError) as error:
         client.email_routing.rules.create(zone_id=emulator.zone.id, matchers=matchers, actions=actions)
     assert refusal(error) == code
     assert emulator.zone.routing.rules == []
+
+
+def test_an_address_has_one_rule(emulator: Running, client: Cloudflare) -> None:
+    """Upper and lower case alike, on creating and on updating; the error stands in the messages too."""
+    rules, zone_id = client.email_routing.rules, emulator.zone.id
+    drop: Any = [{"type": "drop"}]
+    first = rules.create(zone_id=zone_id, matchers=to(f"alice@{APEX}"), actions=drop)
+    other = rules.create(zone_id=zone_id, matchers=to(f"alice@below.{APEX}"), actions=drop)
+    assert first
+    assert other
+    with pytest.raises(cloudflare.ConflictError) as error:
+        rules.create(zone_id=zone_id, matchers=to(f"Alice@{APEX.upper()}"), actions=drop)
+    told: Any = error.value.body
+    assert told["errors"] == told["messages"] == [{"code": 2014, "message": "Duplicated Zone rule"}]
+    with pytest.raises(cloudflare.ConflictError):
+        rules.update(str(other.id), zone_id=zone_id, matchers=to(f"alice@{APEX}"), actions=drop)
+    rules.update(str(first.id), zone_id=zone_id, matchers=to(f"Alice@{APEX}"), actions=drop, name="itself")
+
+
+@pytest.mark.parametrize(
+    ("targets", "status", "code"),
+    [
+        (["a@webmakeprofit.org"], 422, 2016),
+        (["a@below.webmakeprofit.org"], 422, 2016),
+        (["*@webmakeprofit.org"], 422, 2016),
+        (["*@below.webmakeprofit.org"], 400, 2062),
+        (["a@elsewhere.example"], 400, 2062),
+        ([7], 422, 2007),
+        ([], 200, None),
+    ],
+)
+def test_the_plan_of_wrangler(emulator: Running, targets: list[Any], status: int, code: int | None) -> None:
+    """No Worker is known; the domains are."""
+    emulator.zone.routing.enabled = True
+    emulator.zone.routing.subdomains[f"below.{APEX}"] = Subdomain(f"below.{APEX}", 0.0)
+    whole = [{"target": each} for each in targets if str(each).startswith("*")]
+    single = [{"matchers": to(each)} for each in targets if not str(each).startswith("*")]
+    body = {"owner_worker_tag": "a" * 32, "rules": single, "catch_all_rules": whole}
+    where = f"{emulator.url}/client/v4/accounts/{ACCOUNT}/email/routing/rules/plan"
+    answer = httpx.post(where, json=body, headers={"authorization": "Bearer all"}, verify=emulator.tls)
+    told = answer.json()
+    assert (answer.status_code, next((each["code"] for each in told["errors"]), None)) == (status, code)
+    assert told["result"] == (None if code else {"zones": []})
 
 
 def test_two_hundred_rules_are_the_most(emulator: Running, client: Cloudflare) -> None:
@@ -80,6 +126,7 @@ def test_the_catch_all(emulator: Running, client: Cloudflare, destination: str) 
     first = catch_alls.get(zone_id=zone_id)
     assert first is not None
     assert first.enabled is False
+    assert getattr(first, "priority", None) == 2147483647
     catch_alls.update(zone_id=zone_id, matchers=[{"type": "all"}], actions=forward(destination), enabled=True)
     got = catch_alls.get(zone_id=zone_id)
     assert got is not None
@@ -117,6 +164,32 @@ def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: 
     assert got.verified is not None
 
 
+def test_a_destination_is_asked_again_after_five_minutes(emulator: Running, client: Cloudflare) -> None:
+    """Not before, not even where it was deleted meanwhile; another spelling is another address."""
+    asked: queue.Queue[str] = queue.Queue()
+
+    async def send(destination: Destination) -> None:
+        asked.put(destination.email)
+
+    emulator.world.verifier = send
+    addresses, email = client.email_routing.addresses, "bob@dell.webmakeprofit.org"
+    made: Any = addresses.create(account_id=ACCOUNT, email=email)
+    assert made.status == "unverified"
+    with pytest.raises(cloudflare.RateLimitError) as error:
+        addresses.create(account_id=ACCOUNT, email=email)
+    assert refusal(error) == 2025
+    emulator.world.clock.advance(301)
+    again = addresses.create(account_id=ACCOUNT, email=email)
+    assert again is not None
+    assert again.id == made.id
+    addresses.delete(made.id, account_id=ACCOUNT)
+    with pytest.raises(cloudflare.RateLimitError):
+        addresses.create(account_id=ACCOUNT, email=email)
+    addresses.create(account_id=ACCOUNT, email="Bob@dell.webmakeprofit.org")
+    assert [asked.get(timeout=5) for _ in range(3)] == [email, email, "Bob@dell.webmakeprofit.org"]
+    assert asked.empty()
+
+
 def test_a_mail_that_can_not_be_sent_is_in_the_history(emulator: Running, client: Cloudflare) -> None:
     async def send(destination: Destination) -> None:
         raise ConnectionRefusedError(destination.email)
@@ -139,7 +212,8 @@ def test_deleting_a_destination_disables_its_rules(emulator: Running, client: Cl
 
 @pytest.mark.usefixtures("destination")
 @pytest.mark.parametrize(
-    ("email", "code"), [("nobody", 2007), ("a@b c.example", 2007), ("Alice@dell.webmakeprofit.org", 100640)]
+    ("email", "code"),
+    [("nobody", 2007), ("a@b c.example", 2007), ("ü@utf.example", 2007), ("alice@dell.webmakeprofit.org", 100640)],
 )
 def test_destinations_refused(client: Cloudflare, email: str, code: int) -> None:
     with pytest.raises(cloudflare.APIStatusError) as error:

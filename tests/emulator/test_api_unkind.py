@@ -79,7 +79,7 @@ def test_a_records_fault_is_pointed_at(emulator: Running, body: dict[str, Any], 
         ({"matchers": [{"type": "literal", "field": "to", "value": "alice@elsewhere.example"}]}, "/matchers/0/value"),
         ({"matchers": []}, "/matchers"),
         ({"actions": [{"type": "forward", "value": ["a@b.example", "c@d.example"]}]}, "/actions/0/value"),
-        ({"actions": [{"type": "worker", "value": ["w"]}]}, "/actions/0/type"),
+        ({"actions": [{"type": "mail"}]}, "/actions/0/type"),
         ({"source": "dashboard"}, "/source"),
     ],
 )

@@ -1,0 +1,107 @@
+"""Email Routing by way of a subdomain: its records beside a foreign MX at the apex, and what the MX hosts then know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cloudflare
+import pytest
+
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS, SPF
+from fixtures.lab.emulator.hop.routes import route
+from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
+from tests.emulator.test_api_records import refusal
+from tests.emulator.test_api_routing import enable, switch, text, unlock
+
+BELOW = f"mxgate.{APEX}"
+
+
+def enable_below(emulator: Running) -> Any:
+    return emulator.client().email_routing.dns.create(zone_id=emulator.zone.id, name=BELOW)
+
+
+def codes(emulator: Running, name: str) -> set[str]:
+    told: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=name)
+    assert [record["name"] for record in told["record"]] == [name] * 3 + [f"cf2024-1._domainkey.{name}", name]
+    return {error["code"] for error in told["errors"]}
+
+
+def taken(emulator: Running, *names: str) -> list[bool]:
+    """Whether the MX hosts take an address that has a rule, at each of NAMES."""
+    rules = emulator.client().email_routing.rules
+    for name in names:
+        if not any(rule.matchers[0]["value"] == f"a@{name}" for rule in emulator.zone.routing.rules):
+            matcher: Any = {"type": "literal", "field": "to", "value": f"a@{name}"}
+            rules.create(zone_id=emulator.zone.id, matchers=[matcher], actions=[{"type": "drop"}])
+    return [route(emulator.world, f"a@{name}") is not None for name in names]
+
+
+def test_a_subdomain_leaves_the_apex_alone(emulator: Running) -> None:
+    settings = enable_below(emulator)
+    assert (settings.enabled, settings.status) == (True, "misconfigured")
+    (below,) = settings.subdomains
+    assert {name: below[name] for name in ("name", "enabled", "status")} == {
+        "name": BELOW,
+        "enabled": True,
+        "status": "ready",
+    }
+    assert below["id"] == below["tag"]
+    assert (emulator.contents("MX"), text(emulator)) == ([OLD_MX], [OLD_SPF])
+    assert (emulator.contents("MX", BELOW), text(emulator, BELOW)) == (list(MX_HOSTS), [SPF])
+    assert codes(emulator, APEX) >= {"mx.foreign", "mx.missing", "spf.foreign", "spf.missing"}
+    assert codes(emulator, BELOW) == set()
+
+
+@pytest.mark.parametrize("early", ["refused", "taken"])
+def test_what_the_mx_hosts_take_of_the_apex(emulator: Running, early: str) -> None:
+    """A rule for a name that isn't enabled is accepted, and does nothing; the apex's own enabling ends the question."""
+    emulator.management.post("/knobs", json={"apex_early": early})
+    assert taken(emulator, APEX, BELOW) == [False, False]
+    enable_below(emulator)
+    assert taken(emulator, APEX, BELOW) == [False, False], "not settled yet"
+    emulator.world.clock.advance(31)
+    assert taken(emulator, APEX, BELOW) == [early == "taken", True]
+    with pytest.raises(cloudflare.ConflictError):
+        enable(emulator)
+    switch(emulator)
+    assert enable(emulator).status == "ready"
+    assert taken(emulator, APEX, BELOW) == [early == "taken", True]
+    emulator.world.clock.advance(31)
+    assert taken(emulator, APEX, BELOW) == [True, True]
+
+
+def test_the_apex_may_have_to_come_first(emulator: Running) -> None:
+    emulator.management.post("/knobs", json={"subdomains": "after_apex"})
+    with pytest.raises(cloudflare.BadRequestError):
+        enable_below(emulator)
+    assert emulator.contents("MX", BELOW) == []
+    switch(emulator)
+    enable(emulator)
+    assert enable_below(emulator).status == "ready"
+
+
+def test_disabling_clears_both(emulator: Running, client: Any) -> None:
+    switch(emulator)
+    enable(emulator)
+    enable_below(emulator)
+    settings: Any = client.email_routing.dns.delete(zone_id=emulator.zone.id)
+    assert (settings.enabled, settings.subdomains) == (False, [])
+    assert [record.type for record in emulator.zone.records.values()] == ["A"]
+    assert taken(emulator, APEX, BELOW) == [False, False]
+
+
+def test_each_name_has_a_lock_of_its_own(emulator: Running, client: Any) -> None:
+    """The apex's MX is free where only a subdomain is routed."""
+    enable_below(emulator)
+    zone_id, fields = emulator.zone.id, {"type": "MX", "content": "mx.example.net", "priority": 5, "ttl": 300}
+    client.dns.records.create(zone_id=zone_id, name=APEX, **fields)
+    with pytest.raises(cloudflare.BadRequestError) as error:
+        client.dns.records.create(zone_id=zone_id, name=BELOW, **fields)
+    assert refusal(error) == 890190
+    (one, *_) = client.dns.records.list(zone_id=zone_id, name={"exact": BELOW})
+    assert (one.meta.email_routing, one.meta.read_only) == (True, True)
+    client.email_routing.dns.edit(zone_id=zone_id, name=BELOW)
+    client.dns.records.create(zone_id=zone_id, name=BELOW, **fields)
+    with pytest.raises(cloudflare.BadRequestError):
+        client.email_routing.dns.edit(zone_id=zone_id, name=f"other.{APEX}")
+    unlock(emulator)
