@@ -91,6 +91,9 @@ class Script:
     finish: Callable[[Job], None] | None = None
     cleanup: Callable[[Job], None] | None = None
     """Runs after the writes in any case, also when one failed."""
+    opens: Callable[[str | None], Migration] = open_migration
+    otherwise: str = ""
+    """What else a person can do where a system can't be asked."""
 
 
 def run(script: Script, arguments: list[str] | None = None) -> int:
@@ -98,7 +101,7 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
     options = _parser(script).parse_args(arguments)
     options.given = _without_digest(sys.argv[1:] if arguments is None else arguments)
     try:
-        migration = open_migration(options.config)
+        migration = script.opens(options.config)
         domain = migration.settings.domain(options.domain).name if options.domain else ""
         if script.per_domain and not domain:
             names = ", ".join(migration.settings.domain_names)
@@ -112,6 +115,8 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
     except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
         # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is a StoreError and none.
         bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
+        if script.otherwise and isinstance(error, CouldNotAsk):
+            error = CouldNotAsk(f"{error}\n{script.otherwise}")
         return _fail(script, error, BAD_INPUT if bad else REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
@@ -164,14 +169,9 @@ def _apply(script: Script, job: Job) -> int:
 
 
 def _stands(migration: Migration, script: Script) -> str:
-    """Names what stands. Empty where that can't be read and no gate precedes the script: a way back waits for nobody
-    that it doesn't need, and whatever gate comes next is judged anew."""
-    try:
-        return present_digest(migration)
-    except CouldNotAsk:
-        if gate_of_script(script.name):
-            raise
-        return ""
+    """Names what stands. Empty where no gate precedes the script, as none goes by it: a way back asks nobody that it
+    doesn't need, and whatever gate comes next is judged again."""
+    return present_digest(migration) if gate_of_script(script.name) else ""
 
 
 def _complete(script: Script, job: Job, plan: str) -> None:

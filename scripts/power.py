@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.progress import Progress
-from fixtures.loop import run as run_on_loop
 from fixtures.migration import Migration
 from fixtures.probes import ec2
-from fixtures.transport import connect
 from scripts.change import Job, Refused, Write
 from scripts.gateway import Call
+from scripts.knocking import ACCEPTS, SILENT, UNSEEN, knock
 
-START_S_MAX, POLL_S = 300, 2
-PORT_S_MAX, KNOCK_S = 120.0, 2.0
+START_S_MAX, POLL_S = 300.0, 2.0
+PORT_S_MAX, TELL_S = 120.0, 10.0
 COMING = {"running", "pending"}
 FIRST = "EC2 first"
-SILENT, ACCEPTS = "silent", "accepts mail"
+PROVED = "start seen"
+"""The record that the instance was stopped, started, and took mail again."""
 
 
 def require_way_back(job: Job, progress: Progress) -> None:
@@ -31,34 +30,38 @@ def require_way_back(job: Job, progress: Progress) -> None:
 
 
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
-    """What makes EC2 take mail again. AWS is not needed for that where EC2 was never stopped and takes mail now."""
+    """What makes EC2 take mail again. AWS is asked only where EC2 was stopped, or is silent to somebody who hears."""
     it = job.migration.settings.ec2
     require_way_back(job, progress)
-    try:
-        there = ec2.instance(job.migration)
-    except CouldNotAsk as error:
-        if progress.stopped or not takes_mail(job.migration):
-            raise
-        job.say(f"{error}. Never mind: {it.ipv4} was not stopped from here, and takes connections at port 25")
+    job.say(f"asking whether {it.name} ({it.ipv4}) takes mail; half a minute where all is silent")
+    port = knock(job)
+    if port.state == ACCEPTS and (port.named or not progress.stopped):
         return
+    if port.state == UNSEEN and not progress.stopped:
+        job.say(f"{it.ipv4}: {port.told}. It was not stopped from here, and that has to do")
+        return
+    there = ec2.instance(job.migration)
     if there.gone:
         raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
-    if there.state not in COMING:
+    if there.state in COMING:
+        require_address(job.migration)
+    else:
         yield start(job, there.state)
-    if there.state not in COMING or (progress.stopped and reach(job.migration) != ACCEPTS):
+    if port.state == SILENT:
         yield open_port(job)
+    elif port.state == UNSEEN:
+        job.say(f"{it.ipv4}: {port.told}. AWS's word that it runs has to do")
 
 
 def start(job: Job, state: str) -> Write:
-    """Start the instance, which is STATE now, and wait until AWS says that it runs."""
+    """Start the instance, which is STATE now, and wait until AWS says that it runs, at its own address."""
     settings, client = job.migration.settings.ec2, ec2.client(job.migration)
     call = Call(client, "start_instances", {"InstanceIds": [settings.instance_id]})
 
     def do() -> None:
         call()
-        with ec2.asking(f"{call.command}: not running within {START_S_MAX} s"):
-            waiting = {"Delay": POLL_S, "MaxAttempts": START_S_MAX // POLL_S}
-            client.get_waiter("instance_running").wait(**call.arguments, WaiterConfig=waiting)
+        wait_until(job, "running", START_S_MAX, read)
+        require_address(job.migration)
 
     def read() -> str:
         return ec2.instance(job.migration).state
@@ -67,49 +70,40 @@ def start(job: Job, state: str) -> Write:
 
 
 def open_port(job: Job) -> Write:
-    """Wait until port 25 of the gateway's address takes connections. Refused if the address is no longer its own."""
+    """Wait until port 25 of the gateway's address takes mail."""
     settings = job.migration.settings.ec2
 
     def do() -> None:
-        if not owns_address(job.migration):
-            raise Refused(f"{settings.ipv4} is not {settings.instance_id}'s any more: the MX would lead to a stranger")
-        deadline = time.monotonic() + PORT_S_MAX
-        while reach(job.migration) != ACCEPTS:
-            if time.monotonic() > deadline:
-                raise Refused(
-                    f"{settings.ipv4}: port 25 took no connection in {PORT_S_MAX:.0f} s. Look at Postfix there, and "
-                    "whether port 25 can be reached from here at all"
-                )
-            time.sleep(0.2)
+        try:
+            wait_until(job, ACCEPTS, PORT_S_MAX, read)
+        except CouldNotAsk as fault:
+            raise Refused(f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again") from None
+
+    def read() -> str:
+        return knock(job).state
 
     subject = f"port 25 of {settings.name} ({settings.ipv4})"
-    return Write(FIRST, subject, SILENT, ACCEPTS, do, partial(reach, job.migration))
+    return Write(FIRST, subject, SILENT, ACCEPTS, do, read)
 
 
-def reach(migration: Migration) -> str:
-    """Whether the gateway takes connections at its own address just now."""
-    if not owns_address(migration):
-        return SILENT
-    return ACCEPTS if takes_mail(migration) else SILENT
+def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
+    """Until READ says what is WANTED; a person is told how long that takes. ``CouldNotAsk`` at the limit."""
+    began = told = time.monotonic()
+    while (found := read()) != wanted:
+        now = time.monotonic()
+        if now - began > limit_s:
+            raise CouldNotAsk(f"after {limit_s:.0f} s it is {found}, not {wanted}")
+        if now - told > TELL_S:
+            told = now
+            job.say(f"{found}, waiting for {wanted}, {now - began:.0f} s of {limit_s:.0f} s")
+        time.sleep(POLL_S)
 
 
-def takes_mail(migration: Migration) -> bool:
-    """Whether somebody takes connections at port 25 of the gateway's address, whoever has that now."""
-    return run_on_loop(_accepts(str(migration.settings.ec2.ipv4)))
-
-
-def owns_address(migration: Migration) -> bool:
-    """Whether the settings' address is the instance's: an elastic one, or the one that it has while it runs."""
-    wanted = str(migration.settings.ec2.ipv4)
+def require_address(migration: Migration) -> None:
+    """``Refused`` if the settings' address is not the instance's: neither an elastic one, nor what it has now."""
+    wanted, instance_id = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
     only = [{"Name": "public-ip", "Values": [wanted]}]
     elastic = Call(ec2.client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
-    holders = {each.get("InstanceId") for each in elastic}
-    return migration.settings.ec2.instance_id in holders or ec2.instance(migration).address == wanted
-
-
-async def _accepts(address: str) -> bool:
-    try:
-        (await connect(address, 25, timeout_s=KNOCK_S)).close()
-    except (ConnectionRefusedError, CouldNotAsk):
-        return False
-    return True
+    if instance_id in {each.get("InstanceId") for each in elastic} or ec2.instance(migration).address == wanted:
+        return
+    raise Refused(f"{wanted} is not {instance_id}'s any more: the MX would lead to a stranger")

@@ -1,12 +1,13 @@
-"""Take a domain back to EC2: its MX and its SPF record, as the first snapshot has them. Needs no gate.
+"""Take a domain back to EC2: its MX, as the first snapshot has it. Needs no gate, and nobody but Cloudflare's DNS.
 
-    python -m scripts.rollback --domain D                the MX and SPF, at once
-    python -m scripts.rollback --domain D --clean-up     later: rules, Email Routing, MTA-STS policy, TTLs
+    python -m scripts.rollback --domain D                the MX, at once
+    python -m scripts.rollback --domain D --clean-up     later: SPF, rules, Email Routing, MTA-STS policy, TTLs
     python -m scripts.rollback --domain D --with-dell    that, and Dell's files and names, once no domain is switched
 
-Email Routing, its rules and Dell's admission of Cloudflare stay at first, since mail still comes that way until the
-switched TTL has passed everywhere; ``--clean-up`` refuses until then. Without it all stays, a shortened TTL too: the
-next switch needs it. After ``stop_ec2`` the instance is started first; after ``delete_ec2`` no way leads back.
+Email Routing, its rules, the SPF record and Dell's admission of Cloudflare stay at first, since mail still comes that
+way until the switched TTL has passed everywhere; ``--clean-up`` refuses until then. Without it all stays, a shortened
+TTL too: the next switch needs it. After ``stop_ec2`` the instance is started first; after ``delete_ec2`` no way leads
+back. Without the store, or its snapshot: the copy that ``switch_mx`` left, else what the settings say.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare
-from fixtures.probes.account import record
 from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
+from scripts.mx_back import mx_back
+from scripts.night_papers import open_at_night
 from scripts.power import FIRST, gateway_again
-from scripts.routing import UNLOCKED, unlock
-from scripts.zone import is_spf, set_rrset, value
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -48,21 +47,13 @@ def plan(job: Job) -> Iterator[Write]:
 def _mail(job: Job) -> Iterator[Write]:
     migration, domain = job.migration, job.domain
     progress = Progress.read(migration.store, migration.settings)
-    once = [each for each in map(record, takeback.at_first(job)["records"]) if each.name == domain]
     yield from gateway_again(job, progress)
-    records, routing = cloudflare.records(migration, domain), cloudflare.routing(migration, domain)
-    before = [each for each in once if each.type == "MX"]
-    lowered = migration.settings.bounds.ttl_s if progress.done_at("lower_ttl", domain) else 0
-    ttl = lowered or before[0].ttl
-    moved = tuple(set_rrset(job, domain, domain, "MX", [value(e) for e in before], ttl, "MX", present=records))
-    if moved and routing.enabled and routing.status not in UNLOCKED:
-        yield unlock(job)
-    yield from (replace(each, group="mail goes to EC2 again") for each in moved)
-    spf = [each for each in once if is_spf(each)]
-    ttl = lowered or (spf[0].ttl if spf else ttl)
-    yield from set_rrset(
-        job, domain, domain, "TXT", [each.text for each in spf], ttl, "SPF", only=is_spf, present=records
-    )
+    before, assumed = takeback.mx_at_first(job)
+    if assumed:
+        job.say(assumed)
+    short = progress.done_at("lower_ttl", domain) is not None
+    yield from mx_back(job, before, migration.settings.bounds.ttl_s if short else before[0].ttl)
+    yield from takeback.spf_again(job)
 
 
 def _check(job: Job) -> None:
@@ -85,18 +76,28 @@ def _finish(job: Job) -> None:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clean-up", action="store_true", help="later: rules, Email Routing, policy, TTLs")
+    parser.add_argument("--clean-up", action="store_true", help="later: SPF, rules, Email Routing, policy, TTLs")
     parser.add_argument("--with-dell", action="store_true", help="that, and Dell's files, once no domain is switched")
 
 
+SUMMARY = """\
+Take a domain back to EC2: its MX at once, as the first snapshot has it, and the rest later.
+
+Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where it no longer lets EC2 send.
+Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
+locked. Nothing is waited for longer than 20 s without a word, but for the start of EC2.
+Later: --clean-up, once the TTL and a minute have passed; it refuses before.
+By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN"""
 SCRIPT = Script(
     "rollback",
-    "Take a domain back to EC2, as the first snapshot has it.",
+    SUMMARY,
     plan,
     per_domain=True,
     options=_options,
     check=_check,
     finish=_finish,
+    opens=open_at_night,
+    otherwise="BY HAND, without any API: python -m scripts.by_hand --domain DOMAIN (or the paper in night/)",
 )
 
 

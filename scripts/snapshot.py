@@ -1,7 +1,8 @@
 """Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
 
 The first snapshot of a name is the one that counts; a later one is kept beside it. It holds:
-``zones``: domain -> ``records`` (each a ``Record``), ``routing``, ``rules``, ``catch_all``, ``policy`` (MTA-STS);
+``zones``: domain -> ``records`` (each a ``Record``), ``export`` (the zone file), ``routing``, ``rules``,
+``catch_all``, ``policy`` (MTA-STS);
 ``destinations``: every destination address of the account;
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf``;
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where not all may read it;
@@ -63,6 +64,7 @@ def _zone(migration: Migration, domain: str) -> dict[str, Any]:
     whole = asdict(cloudflare.routing(migration, domain))
     return {
         "records": [asdict(each) for each in cloudflare.records(migration, domain).records],
+        "export": cloudflare.exported(migration, domain),
         "routing": {key: whole[key] for key in ("enabled", "status", "subaddressing", "required")},
         "rules": whole["rules"],
         "catch_all": whole["catch_all"],

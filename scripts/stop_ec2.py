@@ -2,7 +2,8 @@
 
     python -m scripts.stop_ec2 [--gives-up-address] [--apply DIGEST]
 
-Nothing is deleted: the instance can be started again, and an elastic address stays with it.
+Nothing is deleted: the instance can be started again, and an elastic address stays with it. Its port 25 is knocked at
+before, from here and from each vantage: only who heard it then can say later that it is dead.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures.evidence import CouldNotAsk
-from fixtures.loop import run as run_on_loop
 from fixtures.migration import Migration
 from fixtures.probes import ec2
-from fixtures.transport import connect
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.gateway import Call, require_permission, require_unprotected
+from scripts.knocking import heard_before, heard_from, heard_now
+from scripts.power import PROVED
 
 STOP_S_MAX, POLL_S = 300, 2
-PORT_DEAD_S_MAX, KNOCK_S = 60.0, 2.0
+PORT_DEAD_S_MAX = 60.0
 SETTLED = {"running", "stopping", "stopped", "terminated", "absent"}
 
 
@@ -48,6 +48,9 @@ def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
     require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
     require_permission([_call(job.migration)])
+    heard_now(job, _addresses(job))
+    if job.migration.store.last(PROVED) is None:
+        job.say("no start of this instance was ever seen (restart_ec2): that it can be started again is AWS's promise")
     address = job.migration.settings.ec2.ipv4
     if not _elastic(job.migration) and not job.options.gives_up_address:
         raise Refused(
@@ -57,20 +60,29 @@ def check(job: Job) -> None:
         )
 
 
-def finish(job: Job) -> None:
-    """Wait until port 25 of the gateway's addresses, while they are ours, no longer accepts from here."""
+def _addresses(job: Job) -> list[str]:
+    """The gateway's, as long as they are ours."""
     settings = job.migration.settings.ec2
-    ours = [settings.ipv4] if _elastic(job.migration) else []
+    return [str(each) for each in (settings.ipv4 if _elastic(job.migration) else None, settings.ipv6) if each]
+
+
+def finish(job: Job) -> None:
+    """Wait until whoever heard port 25 of the gateway's addresses before, while they are ours, hears it no longer."""
     deadline = time.monotonic() + PORT_DEAD_S_MAX
-    for address in map(str, [*ours, *([settings.ipv6] if settings.ipv6 else [])]):
-        while run_on_loop(_accepts(address)):
+    for address in _addresses(job):
+        before = heard_before(job, address)
+        if not before:
+            job.say(f"port 25 of {address}: could not look, since nobody heard it before the stop either")
+            continue
+        while alive := heard_from(job.migration, address, before):
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"the instance is stopped, yet port 25 of {address} still accepts after {PORT_DEAD_S_MAX:.0f} s. "
-                    "Does the address belong to another machine? Look before going on; then run this again"
+                    f"the instance is stopped, yet port 25 of {address} still greets {', '.join(alive)} after "
+                    f"{PORT_DEAD_S_MAX:.0f} s. Does the address belong to another machine? Look before going on; then "
+                    "run this again"
                 )
             time.sleep(0.2)
-        job.say(f"port 25 of {address} is dead")
+        job.say(f"port 25 of {address} is dead, seen from {', '.join(before)}")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -95,14 +107,6 @@ def _elastic(migration: Migration) -> bool:
     """Whether the settings' address is an elastic one, which a stop leaves with the instance."""
     only = [{"Name": "public-ip", "Values": [str(migration.settings.ec2.ipv4)]}]
     return bool(Call(ec2.client(migration), "describe_addresses", {"Filters": only})()["Addresses"])
-
-
-async def _accepts(address: str) -> bool:
-    try:
-        (await connect(address, 25, timeout_s=KNOCK_S)).close()
-    except (ConnectionRefusedError, CouldNotAsk):
-        return False
-    return True
 
 
 SCRIPT = Script("stop_ec2", "Stop the EC2 gateway.", plan, options=options, check=check, finish=finish)

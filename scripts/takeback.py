@@ -6,6 +6,7 @@ more: until then mail still comes that way. Destinations stay: they are the acco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,14 +14,18 @@ from fixtures.probes import cloudflare, dns
 from fixtures.probes.account import Record, record
 from scripts.change import Job, Refused, Write
 from scripts.mta_sts import put_back
+from scripts.night_papers import first_snapshot
 from scripts.routing import disable, subaddressing
 from scripts.rrset import AUTO_S, every, told
 from scripts.rules import rules_as
+from scripts.spf_text import merged
 from scripts.zone import is_spf, set_rrset, value
 
 BACK = "rolled back"
 """The record that says since when a domain's MX has been EC2's again."""
 LAST_CACHE_S = 60.0
+ASSUMED_PREFERENCE = 10
+_ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
 LEFT = "as disabling leaves it"
 PREPARED = ("merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare")
 """What is to be done again before the domain's next switch."""
@@ -28,10 +33,47 @@ PREPARED = ("merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare")
 
 def at_first(job: Job) -> dict[str, Any]:
     """The domain's part of the first snapshot. ``Refused`` if it has no MX."""
-    taken = (job.migration.store.snapshot("start") or {}).get("zones", {}).get(job.domain, {})
-    if not any((each.type, each.name) == ("MX", job.domain) for each in map(record, taken.get("records", ()))):
+    taken = known(job)
+    if not taken:
         raise Refused(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to")
-    return dict(taken)
+    return taken
+
+
+def known(job: Job) -> dict[str, Any]:
+    """The same; empty where there is no snapshot, or none with an MX of the domain."""
+    taken = first_snapshot(job.migration).get("zones", {}).get(job.domain, {})
+    has_mx = any((each.type, each.name) == ("MX", job.domain) for each in map(record, taken.get("records", ())))
+    return dict(taken) if has_mx else {}
+
+
+def mx_at_first(job: Job) -> tuple[list[Record], str]:
+    """EC2's MX records by the first snapshot; without one by the settings, and then what is assumed of them."""
+    if taken := known(job):
+        return [each for each in map(record, taken["records"]) if (each.type, each.name) == ("MX", job.domain)], ""
+    settings = job.migration.settings
+    assumed = Record("MX", job.domain, settings.ec2.name, settings.bounds.ttl_s, ASSUMED_PREFERENCE)
+    return [assumed], (
+        f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain} is assumed. By migration.toml that is "
+        f"{value(assumed)}, with the preference {ASSUMED_PREFERENCE} and the TTL {assumed.ttl} s for want of others"
+    )
+
+
+def spf_again(job: Job) -> Iterator[Write]:
+    """Nothing while the record lets in who it did before; else, after a disabling by hand say, it does again (X10)."""
+    once = [e.text for e in map(record, known(job).get("records", ())) if e.name == job.domain and is_spf(e)]
+    present = cloudflare.records(job.migration, job.domain)
+    stands = [each for each in present.of(job.domain, "TXT") if is_spf(each)]
+    has = {term.lower() for each in stands for term in each.text.split()}
+    lacks = [term for text in once for term in text.split() if term.lower() not in has and not _ALL.fullmatch(term)]
+    if len(stands) <= 1 and not lacks:
+        return
+    try:
+        wanted = merged([*once, *(each.text for each in stands)], ())
+    except Refused as fault:
+        job.say(f"SPF of {job.domain} is left as it is: {fault}")
+        return
+    ttl = stands[0].ttl if stands else job.migration.settings.bounds.ttl_s
+    yield from set_rrset(job, job.domain, job.domain, "TXT", [wanted], ttl, "SPF", only=is_spf, present=present)
 
 
 def plan(job: Job) -> Iterator[Write]:

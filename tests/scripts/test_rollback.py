@@ -110,6 +110,7 @@ print(json.dumps([done, [each.text for each in cloudflare.records(migration, PIL
     assert lab.exec("ec2", ["postfix", "start"]).returncode == 0
     assert silent["status"] == 2  # a missing secret is bad input
     assert "Unable to locate credentials" in silent["said"]
+    assert "BY HAND, without any API: python -m scripts.by_hand" in silent["said"]
     assert "route1.mx.cloudflare.net" in there
     done, mx = ask(without)
     assert done["status"] == 0, done["said"]
@@ -125,10 +126,11 @@ def test_the_way_back_is_told_by_the_store_alone(lab: Lab, start: Any) -> None:
         alone, cwd=PROJECT, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}
     )
     assert done.returncode == 0, done.stderr
-    steps, _, zone = done.stdout.partition("as a zone file (RFC 1035).\n")
+    steps, _, zone = done.stdout.partition("as Cloudflare exports it (RFC 1035).\n")
     assert "pilot.example.net. 3600 IN MX 10 mail.webmakeprofit.org.\n" in steps
     assert 'pilot.example.net. 3600 IN TXT "v=spf1 ' in steps
-    assert "delete the MX records that name route1.mx.cloudflare.net" in steps
+    assert 0 < steps.index("ADD first") < steps.index("Then DELETE the MX records that name route1.mx.cloudflare.net")
+    assert "CLOUDFLARE IS GONE" in steps
     assert dns.zone.from_text(zone, "pilot.example.net.", check_origin=False).find_rdataset("@", "MX")
 
 

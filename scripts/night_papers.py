@@ -1,0 +1,120 @@
+"""What a way back stands on when the store is out of reach: papers and a copy of the store, beside ``migration.toml``.
+
+``switch_mx`` leaves them before its first write: ``night/DOMAIN.txt``, the way back by hand, to be printed; and
+``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from fixtures.gates.store import Store, StoreError, journal, records, snapshots
+from fixtures.migration import Migration, open_migration
+from fixtures.probes import cloudflare
+from fixtures.settings import StoreSettings
+from scripts.snapshot import START
+
+KEPT = (snapshots, records, journal)
+"""Tables that a way back reads."""
+ROWS_AT_ONCE = 500
+OURS_ALONE = 0o077
+"""As the umask: a store may hold what not everybody should read."""
+
+
+def folder(migration: Migration) -> Path:
+    return migration.settings.file.absolute().parent / "night"
+
+
+def write(migration: Migration, domain: str) -> Path:
+    """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
+
+    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
+    """
+    from scripts import by_hand  # which reads what this module keeps
+
+    text = by_hand.paper(migration, domain, cloudflare.exported(migration, domain))
+    made = folder(migration) / f"{domain}.txt"
+    with _umask():
+        made.parent.mkdir(exist_ok=True)
+        _copy(migration.store, made.parent)
+        made.write_text(text, encoding="utf-8")
+    return made
+
+
+def open_at_night(path: str | Path | None = None) -> Migration:
+    """The migration of a script that may not wait, and has to do without its store if need be: then with the copy.
+
+    Says so loudly. Raises ``SettingsError``, and ``StoreError`` where not even a copy can be used.
+    """
+    migration = replace(open_migration(path), hurried=True)
+    try:
+        migration.store.last("done")
+    except StoreError as fault:
+        there = folder(migration) / "store.sqlite"
+        kept = f"of {_when(there)}" if there.exists() else "which is new and empty"
+        print(f"THE STORE IS OUT OF REACH: {fault}\nGoing on with {there}, {kept}", file=sys.stderr)
+        with _umask():
+            there.parent.mkdir(exist_ok=True)
+            settings = migration.settings.model_copy(update={"store": StoreSettings(url=f"sqlite:///{there}")})
+            secrets = migration.secrets.model_copy(update={"store_url": SecretStr("")})
+            migration = replace(migration, settings=settings, secrets=secrets)
+            migration.store.last("done")
+    return migration
+
+
+def first_snapshot(migration: Migration) -> dict[str, Any]:
+    """How all stood before anything was changed: by the store, else, loudly, by its copy. Empty: nobody knows."""
+    if taken := migration.store.snapshot(START):
+        return taken
+    there = folder(migration) / "store.sqlite"
+    if not there.exists():
+        return {}
+    try:
+        store = Store(f"sqlite:///{there}", migration.clock)
+        taken = store.snapshot(START) or {}
+        store.close()
+    except StoreError:
+        return {}
+    if taken:
+        print(f"THE STORE HAS NO SNAPSHOT: taken from its copy of {_when(there)}, {there}", file=sys.stderr)
+    return taken
+
+
+def _copy(store: Store, into: Path) -> None:
+    """Of what a way back reads, into one SQLite file, whatever the store is; whole, or as it was before."""
+    partial, there = into / "store.partial", into / "store.sqlite"
+    partial.unlink(missing_ok=True)
+    made = Store(f"sqlite:///{partial}", store.clock)
+    try:
+        with store.engine.connect() as one, made.engine.begin() as other:
+            for table in KEPT:
+                for rows in one.execute(sa.select(table)).mappings().partitions(ROWS_AT_ONCE):
+                    other.execute(table.insert(), [dict(row) for row in rows])
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"{partial}: the store could not be copied: {str(error).splitlines()[0]}") from None
+    finally:
+        made.close()
+    partial.replace(there)
+
+
+def _when(file: Path) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(file.stat().st_mtime))
+
+
+@contextlib.contextmanager
+def _umask() -> Iterator[None]:
+    before = os.umask(OURS_ALONE)
+    try:
+        yield
+    finally:
+        os.umask(before)
