@@ -91,7 +91,7 @@ class Script:
     finish: Callable[[Job], None] | None = None
     cleanup: Callable[[Job], None] | None = None
     """Runs after the writes in any case, also when one failed."""
-    opens: Callable[[str | None], Migration] = open_migration
+    opens: Callable[[str | None], Migration] | None = None
     otherwise: str = ""
     """What else a person can do where a system can't be asked."""
 
@@ -101,7 +101,7 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
     options = _parser(script).parse_args(arguments)
     options.given = _without_digest(sys.argv[1:] if arguments is None else arguments)
     try:
-        migration = script.opens(options.config)
+        migration = (script.opens or open_migration)(options.config)
         domain = migration.settings.domain(options.domain).name if options.domain else ""
         if script.per_domain and not domain:
             names = ", ".join(migration.settings.domain_names)

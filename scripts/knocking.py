@@ -61,7 +61,7 @@ def greetings(migration: Migration, address: str) -> dict[Vantage | None, str]:
     async def ask_all(places: Sequence[Vantage | None]) -> list[str]:
         return await asyncio.gather(*map(ask, places))
 
-    places = (None, *migration.settings.vantages)
+    places = (None, *(each for each in migration.settings.vantages if each.plays != "ec2"))
     return dict(zip(places, run(ask_all(places)), strict=True))
 
 

@@ -69,7 +69,10 @@ def _finish(job: Job) -> None:
     begun = unfinished(job, SCRIPT.name)
     if job.options.clean_up or job.options.with_dell:
         takeback.completed(job)
-    elif begun:
+        return
+    if Progress.read(job.migration.store, job.migration.settings).stopped:  # not any more
+        job.migration.store.record("undone", "", scripts=("stop_ec2",))
+    if begun:
         seconds = time.time() - begun[0]["real_at"]
         job.migration.store.record(takeback.BACK, job.domain, seconds=seconds)
         job.say(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
-from scripts import merge_spf
+from scripts import merge_spf, night_papers
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.moments import noted, remember
 from scripts.routing import ENABLING, UNLOCKED, enable, keep_spf, lock, unlock
@@ -89,6 +89,7 @@ def _check(job: Job) -> None:
     pilot = migration.settings.pilot
     if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
         raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
+    job.say(f"the way back by hand: {night_papers.write(migration, domain)}. Print it before you go on")
 
 
 SUMMARY = """\

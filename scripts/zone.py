@@ -123,7 +123,7 @@ def unlock_records(migration: Migration, domain: str) -> None:
     """Let the records of Email Routing be written."""
     zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"unlocking the records of {domain}", "Zone Settings: Edit"):
-        cloudflare.client(migration).email_routing.dns.edit(zone_id=zone.id, name=domain)
+        cloudflare.client(migration).email_routing.dns.edit(zone_id=zone.id)
 
 
 def _select(records: Sequence[Record], only: Callable[[Record], bool]) -> tuple[Record, ...]:

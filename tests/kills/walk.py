@@ -90,7 +90,7 @@ class Walk(Rehearsal):
             self.traffic.stop()
 
     def after(self, stage: Stage) -> None:
-        if stage.label == "phase2-pilot-again":
+        if stage.label == "rolledback-pilot":
             self._phase1()
             for script in PREPARED:
                 self._run(script, self.migration.settings.pilot)
