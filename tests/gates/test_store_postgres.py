@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from fixtures.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate, nights
+from fixtures.gates import Gate, chain, nights
 from fixtures.gates.database import StoreError
 from fixtures.gates.progress import Kind, Stage
 from fixtures.gates.store import Locked, Store
@@ -181,6 +181,31 @@ def test_two_that_open_an_empty_one_at_once(server: Server, store: Store) -> Non
     numbers = [row["number"] for row in store.numbered()]
     assert numbers == list(range(1, 61))
     assert set(store.runs()) == {"one", "two", "three"}
+    assert faults(store) == ()
+
+
+def faults(store: Store) -> tuple[str, ...]:
+    with store.looking() as db:
+        return chain.faults(db)
+
+
+def test_another_hand_is_found(store: Store) -> None:
+    store.put_snapshot("start", "0", {"zones": {"\u4f8b\u3048.example": [1, 2.5, None, True]}})
+    store.record("night", verdict="fail")
+    store.add_message(message_id="<1@x>", run="r", domain="a.example.net", injected_at=0.1 + 0.2)
+    store.update_messages([{"message_id": "<1@x>", "bounced": "5.1.1"}])
+    assert faults(store) == ()
+    for statement, says in (
+        ("""UPDATE records SET body = '{"verdict": "pass"}'""", "row 1 of records (night"),
+        ("UPDATE messages SET bounced = NULL", "row 1 of messages (a.example.net"),
+        ("DELETE FROM snapshots", "row 1 of snapshots was written, and is gone"),
+    ):
+        with store.engine.connect() as db:
+            db.exec_driver_sql(statement)
+            (told,) = chain.faults(db)
+            assert told.startswith(says)
+            db.rollback()
+    assert faults(store) == ()
 
 
 def test_a_lock_is_held_across_machines_and_outlives_its_owner(server: Server, store: Store) -> None:

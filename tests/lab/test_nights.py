@@ -8,7 +8,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from fixtures.gates import chain
 from fixtures.gates.nights import DAY_S
+from fixtures.gates.store import Store
 from fixtures.lab.faults import named, planted
 from fixtures.lab.world import Lab
 from tests.conftest import features
@@ -25,6 +27,9 @@ def lab() -> Iterator[Lab]:
     with standing(NAME, 8, "phase4") as made:
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
             store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
+        past = Store(f"sqlite:///{made.folder}/operator/store.sqlite", made.clock)
+        with closing(past), past.engine.begin() as db:
+            chain.begin(db, "", 0)
         yield made
 
 

@@ -1,0 +1,243 @@
+"""The store's chain: what another hand has done is found, named, and closes the gate; what mxgate does never is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from fixtures.clock import Clock
+from fixtures.evidence import Verdict
+from fixtures.gates import Gate, chain
+from fixtures.gates.check import GateClosed
+from fixtures.gates.progress import Stage
+from fixtures.gates.store import Store, messages, records
+from fixtures.report import write
+from fixtures.report.history import let_through
+from fixtures.report.index import heads
+from scripts import store as script
+from tests.conftest import PROJECT
+from tests.gates.conftest import PILOT, World, came_out
+from tests.report import sample
+from tests.test_bad_input import MINIMAL
+
+STAGE = Stage(Gate.PHASE3, (PILOT,), "phase3")
+WRITES = """\
+import sys
+from fixtures.clock import Clock
+from fixtures.gates.store import Store
+store = Store(sys.argv[1], Clock())
+for number in range(60):
+    store.record("authority", "a.example.net", second=number)
+    store.add_message(message_id=f"<{sys.argv[2]}.{number}@x>", run=sys.argv[2], domain="a.example.net")
+    store.update_messages([{"message_id": f"<{sys.argv[2]}.{number}@x>", "arrived_real": 1.5, "copies": 1}])
+"""
+CHECK_S_MAX = 1.0
+APPEND_S_MAX = 0.002
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store with a row of each kind, and one that was changed since by mxgate itself."""
+    made = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
+    made.put_snapshot("start", "0", {"zones": {"例え.example": "\u202e"}})
+    made.record("override", PILOT, script="switch_mx", reason="nobody else was there")
+    made.record("night", gate="phase4", verdict="fail")
+    made.log("switch_mx", PILOT, "r", "MX", "before", before="a", after="b")
+    for run, verdict in (("one", "pass"), ("two", "fail")):
+        made.put_verdict(
+            gate="phase3", domain=PILOT, verdict=verdict, target="t", settings="s", suite="1", present="p", run=run,
+            body={},
+        )  # fmt: skip
+    made.add_message(message_id="<1@x>", run="r", domain=PILOT, injected_at=1.0, injected_real=2.0)
+    made.update_messages([{"message_id": "<1@x>", "bounced": "5.1.1 unknown"}])
+    yield made
+    made.close()
+
+
+def found(store: Store, *seen: chain.Seen) -> tuple[str, ...]:
+    with store.looking() as db:
+        return chain.faults(db, seen)
+
+
+def head(store: Store) -> chain.Head:
+    with store.looking() as db:
+        made = chain.head(db)
+    assert made is not None
+    return made
+
+
+def by_hand(store: Store, statement: str) -> None:
+    with store.engine.begin() as db:
+        assert db.exec_driver_sql(statement).rowcount
+
+
+def test_what_mxgate_writes_is_as_it_was_written(store: Store) -> None:
+    assert found(store) == ()
+    store.void_verdict("phase3", PILOT)
+    assert found(store, chain.Seen(head(store), "the report", 0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE records SET body = json_set(body, '$.verdict', 'pass') WHERE kind = 'night'",
+         r"row 2 of records \(night, .*\) is not what mxgate wrote: it was edited"),
+        ("UPDATE records SET at = at - 86400 WHERE kind = 'night'", r"row 2 of records \(night, .*edited"),
+        ("DELETE FROM records WHERE kind = 'override'", r"row 1 of records was written, and is gone: it was deleted"),
+        ("UPDATE verdicts SET verdict = 'pass' WHERE run = 'two'", r"row 2 of verdicts \(phase3 pilot.*edited"),
+        ("UPDATE verdicts SET void = NOT void", r"row 1 of verdicts was voided by a later one, and counts again"),
+        ("UPDATE snapshots SET digest = '1'", r"row 1 of snapshots \(start, .*edited"),
+        ("DELETE FROM journal", r"row 1 of journal was written, and is gone"),
+        ("UPDATE messages SET bounced = NULL", r"row 1 of messages \(.*pilot.*edited"),
+        ("DELETE FROM messages", r"row 1 of messages was written, and is gone"),
+        (("INSERT INTO records (kind, domain, at, real_at, body) SELECT kind, domain, at, real_at, body FROM records "
+          "WHERE kind = 'night'"), r"row 3 of records \(night, .*put there past mxgate"),
+        ("DELETE FROM chain WHERE seq = 3", r"link 4 of its chain does not follow"),
+        ("UPDATE chain SET content = 'x' WHERE seq = 3", r"link 3 of its chain does not follow"),
+        ("DELETE FROM chain", r"its chain is gone"),
+    ],
+)  # fmt: skip
+def test_what_another_hand_did_is_named(store: Store, statement: str, says: str) -> None:
+    by_hand(store, statement)
+    (told,) = found(store)
+    assert re.match(says, told), told
+
+
+def test_many_are_not_all_listed(store: Store) -> None:
+    for number in range(20):
+        store.record("entry", number=number)
+    by_hand(store, "DELETE FROM records WHERE kind = 'entry'")
+    assert (len(found(store)), found(store)[-1]) == (6, "and more")
+
+
+def test_an_older_store(store: Store, tmp_path: Path) -> None:
+    """A backup that was put back, and rows that were taken out at the end with their links."""
+    shutil.copy(tmp_path / "store.sqlite", tmp_path / "backup.sqlite")
+    store.record("override", PILOT, script="stop_ec2", reason="it was in the way")
+    seen = chain.Seen(head(store), "the report phase3-1.html", 1.8e9)
+    assert found(store, seen) == ()
+    with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as again:
+        by_hand(again, "DELETE FROM chain WHERE seq = (SELECT max(seq) FROM chain)")
+        by_hand(again, "DELETE FROM records WHERE id = (SELECT max(id) FROM records)")
+        assert found(again) == ()  # by itself it is whole
+        (told,) = found(again, seen)
+        newest = seen.head.seq
+        assert told.startswith(f"it ends at link {newest - 1}, and the report phase3-1.html of 2027-01-15 ")
+        assert told.endswith(
+            f"has seen link {newest}: an older copy was put in its place, or the newest rows were taken out"
+        )
+        again.record("entry")  # and it went on from there
+        assert "is not the one that the report phase3-1.html" in found(again, seen)[0]
+        assert found(again, chain.Seen(chain.Head("another", 10**6, "x"), "a report of another store", 1.8e9)) == ()
+
+
+def test_a_gate_over_an_edited_store_is_closed(world: World) -> None:
+    """For scripts behind a verdict that stands, and for whoever judges again; green again once it is undone."""
+    world.judge(STAGE, came_out(STAGE, Verdict.PASS))
+    world.require("switch_mx", PILOT)
+    store = world.migration.store
+    store.record("override", PILOT, script="stop_ec2", reason="it was in the way")
+    with store.engine.begin() as db:
+        kept = db.exec_driver_sql("SELECT body FROM records WHERE kind = 'override'").scalar()
+    by_hand(store, "UPDATE records SET body = json_set(body, '$.reason', 'all was well') WHERE kind = 'override'")
+    with pytest.raises(GateClosed, match=r"not open: .*row \d of records \(override pilot.*edited; Restore the newest"):
+        world.require("switch_mx", PILOT)
+    result = world.judge(STAGE, came_out(STAGE, Verdict.PASS))
+    assert result.verdicts == {PILOT: Verdict.FAIL}
+    assert any("it was edited" in reason for reason in result.reasons)
+    with store.engine.begin() as db:
+        db.execute(sa.text("UPDATE records SET body = :kept WHERE kind = 'override'"), {"kept": kept})
+    assert world.judge(STAGE, came_out(STAGE, Verdict.PASS)).open
+    world.require("switch_mx", PILOT)
+
+
+def test_a_store_without_a_chain_is_accepted_once_and_loudly(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    made = world.migration.store
+    made.record("entry")
+    by_hand(made, "UPDATE schema SET version = 1")
+    by_hand(made, "DELETE FROM chain")
+    for _ in range(2):
+        with closing(Store(made.url, made.clock)) as opened:
+            assert found(opened) == ()
+    said = capsys.readouterr().err
+    assert said.count("kept no chain: what stood in it was accepted as it stood (1 rows); every report will say") == 1
+    (told,) = let_through(world.migration)
+    assert told.startswith("the store, 1 rows, ")
+    assert "kept no chain" in told
+
+
+def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It checks, it names the way out, and what was accepted by it is in the store for good."""
+    config = tmp_path / "migration.toml"
+    config.write_text(MINIMAL.replace("STORE", f"{tmp_path}/store.sqlite"), encoding="utf-8")
+    with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as made:
+        made.record("entry")
+        assert script.main(["--config", str(config)]) == 0
+        assert f"is what mxgate wrote, up to link {head(made)}" in capsys.readouterr().out
+        by_hand(made, "UPDATE records SET at = 0")
+        assert script.main(["--config", str(config)]) == 1
+        assert "it was edited\nRestore the newest backup" in capsys.readouterr().err
+        assert script.main(["--config", str(config), "--accept", "short"]) == 2
+        assert script.main(["--config", str(config), "--accept", "the clock was off that night"]) == 0
+        assert [row["reason"] for row in made.recorded(chain.ACCEPTED)] == ["the clock was off that night"]
+        assert found(made) == ()
+
+
+def test_heads_are_read_from_reports(store: Store, tmp_path: Path) -> None:
+    """And a report's evidence names its head, so that a signature binds it."""
+    for name, text in (("new", str(head(store))), ("old", ""), ("odd", "none")):
+        write(replace(sample.report(), store_head=text), tmp_path / f"{name}.html")
+        assert json.loads((tmp_path / f"{name}.evidence.json").read_text(encoding="utf-8"))["store"] == text
+    (seen,) = heads(tmp_path)
+    assert (seen.head, seen.by) == (head(store), "the report new.html")
+    assert f"<code>{head(store)}</code>" in (tmp_path / "new.html").read_text(encoding="utf-8")
+
+
+def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_writers_at_once_fork_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.sqlite"
+    argv = [[sys.executable, "-c", WRITES, url, name] for name in ("watch", "gate", "script")]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(_run, argv))
+    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr[-500:] for each in done]
+    with closing(Store(url, Clock())) as made:
+        assert found(made) == ()
+        assert head(made).seq == 3 * 60 * 3
+
+
+def test_it_is_checked_in_a_second_and_slows_nobody(tmp_path: Path) -> None:
+    """The processor's time, of 100,000 rows; and of one more, as watch adds them each second."""
+    with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as made:
+        with made.engine.begin() as db:
+            body = {"answers": 4, "without_mx": 0, "mx": [["10 mail.example.net"]]}
+            row = {"kind": "authority", "domain": "a", "body": body}
+            db.execute(records.insert(), [{**row, "at": n / 2, "real_at": n / 3} for n in range(90_000)])
+            sent = [{"message_id": f"<{n}@x>", "run": "r", "injected_at": n / 2} for n in range(10_000)]
+            db.execute(messages.insert(), sent)
+            chain.begin(db, "", 0)
+
+        def took() -> float:
+            began = time.process_time()
+            assert found(made) == ()
+            return time.process_time() - began
+
+        assert min(took() for _ in range(3)) < CHECK_S_MAX
+        began = time.process_time()
+        for number in range(200):
+            made.record("authority", "a", second=number)
+        assert (time.process_time() - began) / 200 < APPEND_S_MAX
