@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
@@ -188,11 +188,11 @@ class Herald:
         self._migration, self._heard = migration, 0
         self.trouble = ""
 
-    def heed(self, met: int) -> None:
-        """MET: how many abort rules are met by now."""
-        if met > self._heard and self._migration.secrets.alarm_urls.get_secret_value():
+    def heed(self, met: Collection[str]) -> None:
+        """MET: the abort rules that are met by now; one that was withdrawn is news, too."""
+        if len(met) != self._heard and self._migration.secrets.alarm_urls.get_secret_value():
             threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True).start()
-        self._heard = met
+        self._heard = len(met)
 
     def _tell(self) -> None:
         try:

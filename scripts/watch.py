@@ -1,20 +1,20 @@
 """Watch a domain's MX while it moves: authority, resolvers, Dell, and numbered mail, which it sends. Changes nothing.
 
-Mail goes to every address: RATE a second for 15 min after its start and each change of the MX, then one a minute.
+Mail goes to every address: RATE a second for ten minutes from its start and each change of the MX, then less.
 Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
-Ends after SECONDS (48 h by the settings), or with Ctrl-C. Exit: 0 done, 1 an abort rule was met, 2 bad input.
+Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the mail that is on its way.
+Exit: 0 done, 1 an abort rule is met, 2 bad input.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
-from collections.abc import Iterator
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk
@@ -22,8 +22,10 @@ from fixtures.gates.store import StoreError
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
-from fixtures.watching import Watch, WatchState
+from fixtures.watching import Watch
+from fixtures.watching.records import propagation
 from scripts.alarm_paths import Herald
+from scripts.watchscreen import ending, screen
 
 DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 
@@ -60,59 +62,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     until, watch = time.monotonic() + seconds, watch.start()
-    console, herald = Console(), Herald(migration)
+    console, herald, bounds = Console(), Herald(migration), migration.settings.bounds
     try:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             while time.monotonic() < until:
-                herald.heed(len(watch.state.aborts))
+                herald.heed(watch.state.aborts)
                 if console.is_terminal:
-                    live.update(screen(watch.state, migration), refresh=True)
+                    live.update(screen(watch.state, bounds), refresh=True)
                 time.sleep(min(0.5, max(0.0, until - time.monotonic())))
     except KeyboardInterrupt:
-        console.print("ending; what was seen is being written")
+        console.print("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way")
+    with contextlib.suppress(KeyboardInterrupt):
+        watch.drain(bounds.arrival_s)
     told = watch.stop()
-    console.print(screen(watch.state, migration))
+    herald.heed(watch.state.aborts)
+    console.print(screen(watch.state, bounds))
     if herald.trouble:
         console.print(Text(f"alarm not sent: {herald.trouble}", style="bold red"))
-    console.print(f"asked {told['asked']} times, {told['without_mx']} answers without an MX")
+    spread = propagation(migration, watch.domain)
+    for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds):
+        console.print(Text(line))
     return ABORT_RULE_MET if told["aborts"] else DONE
-
-
-def screen(state: WatchState, migration: Migration) -> Group:
-    """Everything on one screen. Foreign text is never read as rich's markup."""
-    table = Table(title=Text(f"{state.domain}: {', '.join(state.mx) or 'no MX'} (TTL {state.ttl_s} s)"))
-    for column in ("resolver", "answers", "asks again in", "new after"):
-        table.add_column(column)
-    for each in state.resolvers:
-        new = state.changed_at is not None and each.mx == state.mx
-        kind = "could not ask" if each.error else "new" if new else "old" if state.changed_at else "same"
-        left = "-" if each.ttl is None else f"{each.ttl} s"
-        after = "-" if each.first_new_s is None else f"{each.first_new_s:.0f} s"
-        table.add_row(*map(Text, (each.name, f"{kind}: {each.error or ', '.join(each.mx)}", left, after)))
-    return Group(table, *(Text(line, style=style) for line, style in _lines(state, migration)))
-
-
-def _lines(state: WatchState, migration: Migration) -> Iterator[tuple[str, str]]:
-    since = "not switched yet" if state.changed_at is None else f"T+{state.now - state.changed_at:.0f} s"
-    yield f"{time.strftime('%H:%M:%S %Z')}  {since}", "bold"
-    if ledger := state.ledger:
-        yield f"mail: {ledger.sentence()}", ""
-        by_ec2 = [entry.sender for entry in ledger.series[-200:] if entry.path == "ec2"]
-        yield f"through EC2, of the last 200: {len(by_ec2)} ({', '.join(sorted(set(by_ec2))) or 'nobody'})", ""
-    queue = "could not look" if state.dell_queue is None else str(state.dell_queue)
-    yield f"authority: {state.asked} answers, {state.without_mx} without an MX, {state.errors} errors", ""
-    yield f"Dell's queue: {queue}; last rejects: {'none' if not state.rejects else ''}", ""
-    for line in state.rejects:
-        yield f"  {line}", ""
-    for trouble in state.troubles:
-        yield f"could not look: {trouble}", "yellow"
-    bounds = migration.settings.bounds
-    yield f"abort rules: {bounds.abort_lost} lost, {bounds.abort_deferred} waiting", ""
-    for met in state.aborts:
-        yield f"MET: {met}", "bold red"
-    if state.aborts:
-        yield f"recommended: python -m scripts.rollback --domain {state.domain}", "bold red"
-    yield f"a rollback would take {state.rollback_s:.0f} s now", ""
 
 
 if __name__ == "__main__":

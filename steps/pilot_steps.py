@@ -12,6 +12,7 @@ from fixtures.gates.progress import Progress, Stage
 from fixtures.ledger.switches import first_switch, last_switch, settled
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, dns
+from fixtures.watching import abort_rules
 from steps.cutover_steps import Switches, whole
 
 LAST_CACHE_S = 60.0
@@ -54,10 +55,19 @@ def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switch
     said = f"enabled: {routing.enabled}, status {routing.status}"
     ready = routing.enabled and routing.status == "ready"
     state = passed(pilot, said, routing.evidence) if ready else failed(pilot, "ready", said, routing.evidence)
-    aborts = migration.store.recorded("abort rule", pilot, last_switch(migration, pilot) or 0)
-    met = [failed(f"{pilot}: {a['rule']}", "no abort rule met", str(a["found"])) for a in aborts]
+    aborts = abort_rules.alarms(migration.store, pilot, last_switch(migration, pilot) or 0)
+    met = [_aborted(pilot, alarm) for alarm in aborts]
     served = [*_mx(migration, pilot), *_rules(migration, pilot, routing), *_path(migration, pilot, ledgers)]
     expect("The pilot has been well", [state, *met, *served, *whole(ledgers, {pilot: last_switch(migration, pilot)})])
+
+
+def _aborted(pilot: str, alarm: abort_rules.Alarm) -> Finding:
+    member, expected, found = f"{pilot}: {alarm.rule.name}", "no abort rule met", alarm.rule.found
+    if alarm.withdrawn:
+        return passed(member, f"a false alarm ({found}), withdrawn: {alarm.withdrawn}", expected=expected)
+    return failed(
+        member, expected, found, hint=f"If it proved wrong: python -m scripts.watch --domain {pilot} withdraws it"
+    )
 
 
 def _mx(migration: Migration, pilot: str) -> Iterator[Finding]:

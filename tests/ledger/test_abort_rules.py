@@ -1,0 +1,204 @@
+"""When a watch advises to go back: never on the word of a collector in trouble, and no alarm stands that was wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fixtures import alarms as told_alarms
+from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger import Collected, Traffic
+from fixtures.migration import Migration
+from fixtures.probes.postfix import Queue, Queued
+from fixtures.probes.trails import Reject
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.watching import counting
+from fixtures.watching.abort_rules import DEFERRED, LOST, MET, alarms
+from fixtures.watching.counting import Counting
+from fixtures.watching.dellside import DellSide, deferred, own_probe
+
+DOMAIN, RUN = "pilot.example.net", "a-run"
+SETTINGS = settings_without_a_lab()
+
+
+class Mail:
+    """Numbered mail of a watch, whose collector says TROUBLES, and what Counting makes of it."""
+
+    def __init__(self, url: str, patch: pytest.MonkeyPatch) -> None:
+        told = {"store": StoreSettings(url=url), "clock": ClockSettings()}
+        self.migration = Migration(SETTINGS.model_copy(update=told), Secrets())
+        self.troubles: tuple[str, ...] = ()
+        patch.setattr(counting, "collect", lambda *_: Collected(0, 0, 0, self.troubles))
+        self.held: list[tuple[str, float]] = []
+        traffic = cast("Traffic", self)
+        self.run = RUN
+        self.began = time.time() - 5000
+        self.counting = Counting(self.migration, DOMAIN, traffic, self.began)
+
+    def hold(self, sender: str, seconds: float) -> None:
+        self.held.append((sender, seconds))
+
+    def add(self, name: str, *, age: float = 1, **fate: Any) -> None:
+        at = time.time() - age
+        known = {"sender": "s", "family": "ipv4", "address": f"u@{DOMAIN}", "mailbox": "u", "injected_at": at}
+        self.migration.store.add_message(
+            message_id=name, run=RUN, domain=DOMAIN, **{"injected_real": at, **known, **fate}
+        )  # fmt: skip
+
+    def arrives(self, name: str) -> None:
+        self.migration.store.update_messages([{"message_id": name, "arrived_real": time.time(), "bounced": None}])
+
+    def met(self) -> list[tuple[str, bool]]:
+        return [(each.rule.name, bool(each.withdrawn)) for each in alarms(self.migration.store, DOMAIN)]
+
+
+@pytest.fixture
+def mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mail:
+    return Mail(f"sqlite:///{tmp_path}/store.sqlite", monkeypatch)
+
+
+def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
+    """The mailboxes can't be read for half an hour: all that was sent meanwhile seems to be missing."""
+    mail.add("<1@s>", age=1800)
+    mail.troubles = ("alice: the connection was reset",)
+    for _ in range(3):
+        with pytest.raises(CouldNotAsk, match="reset"):
+            mail.counting.round(0)
+    assert mail.met() == []
+    mail.troubles = ()
+    mail.arrives("<1@s>")
+    mail.counting.round(0)
+    assert mail.met() == []
+    assert mail.counting.standing == {}
+
+
+def test_what_a_clean_round_misses_is_lost(mail: Mail) -> None:
+    mail.add("<1@s>", age=1800)
+    mail.troubles = ("alice: the connection was reset",)
+    with pytest.raises(CouldNotAsk):
+        mail.counting.round(0)
+    mail.troubles = ()
+    mail.counting.round(0)
+    mail.counting.round(0)
+    assert mail.met() == [(LOST, False)]
+    assert "1 messages lost" in mail.counting.standing[LOST]
+
+
+def test_an_alarm_that_proves_wrong_is_withdrawn_on_record(mail: Mail) -> None:
+    mail.add("<1@s>", age=1800)
+    mail.counting.round(0)
+    (alarm,) = told_alarms.due(mail.migration)
+    told_alarms.keep(mail.migration, alarm)
+    mail.arrives("<1@s>")
+    mail.counting.round(0)
+    assert mail.met() == [(LOST, True)]
+    assert mail.counting.standing == {}
+    assert "all 1 that counted as lost are accounted for" in mail.counting.withdrawn
+    (news,) = told_alarms.due(mail.migration)
+    assert not news.bad
+    assert "false alarm" in news.title
+
+
+def test_one_that_is_half_wrong_stands(mail: Mail) -> None:
+    for number in (1, 2):
+        mail.add(f"<{number}@s>", age=1800)
+    mail.counting.round(0)
+    mail.arrives("<1@s>")
+    mail.counting.round(0)
+    assert mail.met() == [(LOST, False)]
+
+
+def test_the_next_loss_is_a_new_alarm(mail: Mail) -> None:
+    mail.add("<1@s>", age=1800)
+    mail.counting.round(0)
+    mail.arrives("<1@s>")
+    mail.counting.round(0)
+    mail.add("<2@s>", bounced="550 5.1.1")
+    mail.counting.round(0)
+    assert mail.met() == [(LOST, True), (LOST, False)]
+
+
+def test_the_next_watch_withdraws_what_an_earlier_one_left(mail: Mail) -> None:
+    mail.add("<1@s>", age=1800)
+    mail.counting.round(0)
+    mail.arrives("<1@s>")
+    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
+    again.begin()
+    assert mail.met() == [(LOST, True)]
+    assert again.standing == {}
+
+
+def test_an_alarm_of_another_domain_is_left_alone(mail: Mail) -> None:
+    mail.migration.store.record(MET, "other.example.net", rule=LOST, found="1", messages=["<1@s>"], run=RUN)
+    mail.counting.begin()
+    assert mail.counting.standing == {}
+
+
+@pytest.mark.parametrize(
+    ("fate", "waiting", "met"),
+    [
+        ({"deferrals": 1}, 0, True),
+        ({"deferrals": 1, "acknowledged_real": 1.0}, 0, False),
+        ({"deferrals": 1, "arrived_real": 1.0}, 0, False),
+        ({"deferrals": 0}, 0, False),
+        ({"deferrals": 0}, SETTINGS.bounds.abort_deferred, True),
+    ],
+    ids=["put off at its sender", "taken since", "arrived since", "under way", "at Dell"],
+)
+def test_who_waits(mail: Mail, fate: dict[str, Any], waiting: int, *, met: bool) -> None:
+    for number in range(SETTINGS.bounds.abort_deferred):
+        mail.add(f"<{number}@s>", **fate)
+    mail.counting.round(waiting)
+    assert mail.met() == [(DEFERRED, False)] * met
+
+
+def test_whoever_is_put_off_is_given_time(mail: Mail) -> None:
+    mail.add("<1@s>", deferrals=1)
+    mail.counting.round(0)
+    mail.counting.round(0)
+    mail.add("<2@s>", deferrals=1)
+    mail.add("<3@t>", sender="t", deferrals=2)
+    mail.counting.round(0)
+    assert sorted(mail.held) == [("s", 10.0), ("s", 20.0), ("t", 10.0)]
+
+
+def queued(queue: str, *recipients: str) -> Queued:
+    return Queued("Q1", queue, 0, 0, 1, "x@y.example", tuple((each, "") for each in recipients))
+
+
+def test_only_ours_and_only_what_is_deferred_waits_at_dell() -> None:
+    domain = SETTINGS.domains[0]
+    told = (
+        queued("deferred", f"a@{domain.name}", f"b@{domain.delivery}", "c@customer.example"),
+        queued("deferred", "d@customer.example"),
+        queued("active", f"e@{domain.name}"),
+    )
+    assert deferred(SETTINGS, Queue(told, Evidence("the queue", "3"))) == 2
+
+
+def test_what_waited_before_is_not_the_switch_s_doing() -> None:
+    dell = DellSide(cast("Migration", None))
+    assert dell.more == 0
+    for waiting, more in ((30, 0), (32, 2), (5, 0), (25, 20)):
+        dell.count(waiting)
+        assert dell.more == more
+
+
+@pytest.mark.parametrize(
+    ("fields", "ours"),
+    [
+        ({"sender": "probe@four.example"}, True),
+        ({"helo": "a1b2.mxgate.invalid"}, True),
+        ({"recipient": "mxgate-nobody-1@x.example"}, True),
+        ({"sender": "a@customer.example", "helo": "mx.customer.example", "recipient": "bob@x.example"}, False),
+        ({"sender": SETTINGS.senders[0].address}, False),
+    ],
+    ids=["its sender", "its HELO", "its recipient", "a customer", "numbered mail"],
+)
+def test_our_own_probes_are_no_news(fields: dict[str, str], *, ours: bool) -> None:
+    known = {"sender": "", "recipient": "", "helo": ""} | fields
+    assert own_probe(SETTINGS, Reject(0, "RCPT", "host", "192.0.2.1", 550, "no", **known)) is ours
