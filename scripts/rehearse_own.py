@@ -32,6 +32,7 @@ from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
 from fixtures.lab.own.certify import certify, told
 from fixtures.migration import Migration, open_migration
+from fixtures.report.render import replace
 from fixtures.settings import SettingsError
 from scripts import snapshot
 from scripts.change import BAD_INPUT, DONE, REFUSED
@@ -96,11 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
         migration = open_migration(options.config)
         if migration.settings.target == "lab":
             raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
-        options.out.mkdir(parents=True, exist_ok=True)
+        options.out.mkdir(0o700, parents=True, exist_ok=True)
         found = rehearse(migration, options)
         certificate.take_in(migration.store, found)
-        file = options.out / f"{found.name}.json"
-        file.write_text(found.text(), encoding="utf-8")
+        file = replace(options.out / f"{found.name}.json", found.text())
     except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
         print(f"rehearse: no certificate: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT

@@ -4,8 +4,8 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``zones``: domain -> ``records`` (each a ``Record``), ``export`` (the zone file), ``routing``, ``rules``,
 ``catch_all``, ``policy`` (MTA-STS);
 ``destinations``: every destination address of the account;
-``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that not everybody may read, ``postconf``;
-``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where not all may read it;
+``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that may hold passwords or keys, ``postconf``;
+``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where that may hold them;
 ``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
 """

@@ -59,6 +59,30 @@ def entries(file: Path) -> list[int]:
     return found
 
 
+def _modes(file: Path) -> dict[str, str]:
+    return {each.name: oct(each.stat().st_mode & 0o777) for each in sorted(file.parent.glob(f"{file.name}*"))}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, "0o600"), (0o644, "0o600"), (0o640, "0o600"), (0o660, "0o660")],
+    ids=["made now", "for everybody", "for a group to read", "shared by a group"],
+)  # fmt: skip
+def test_nobody_else_may_read_it(tmp_path: Path, before: int | None, after: str) -> None:
+    """The log beside it neither, in which everything stands first."""
+    file = tmp_path / "store.sqlite"
+    umask = os.umask(0)
+    try:
+        if before is not None:
+            Store(f"sqlite:///{file}", Clock()).close()
+            file.chmod(before)
+        store = Store(f"sqlite:///{file}", Clock())
+        store.record("entry", number=1)
+        assert _modes(file) == dict.fromkeys(("store.sqlite", "store.sqlite-shm", "store.sqlite-wal"), after)
+        store.close()
+    finally:
+        os.umask(umask)
+
+
 def test_a_newer_one_is_refused_and_left_as_it_is(file: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{file}")
     with engine.begin() as db:

@@ -74,6 +74,12 @@ def test_foreign_text_stays_text() -> None:
     assert plain(sample.HOSTILE) in unescape(page)
 
 
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    page = write(sample.report(), tmp_path / "made here" / "report.html")
+    modes = {oct(each.stat().st_mode & 0o777) for each in (page.parent, *page.parent.iterdir())}
+    assert modes == {"0o700", "0o600"}
+
+
 def test_no_secret_survives_in_any_encoding(tmp_path: Path) -> None:
     raw = sample.SECRET.encode()
     forms = [sample.SECRET, quote(sample.SECRET, safe=""), raw.hex(), base64.b64encode(raw).decode().rstrip("=")]

@@ -1,0 +1,106 @@
+"""An SSH connection that goes silent, as when a laptop sleeps or a NAT drops the flow: found out, and made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from fixtures import transport
+from fixtures.evidence import CouldNotAsk
+from fixtures.loop import run
+from fixtures.settings import Transport
+from fixtures.transport import Shell
+
+
+class SilentPath:
+    """A way to an SSH server over which nothing comes any more once it is ``silent``; new connections get through."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.silent = False
+
+    async def open(self, keys: Path) -> int:
+        """Returns the port."""
+        server = await asyncssh.listen(
+            "127.0.0.1", 0, server_host_keys=[str(keys)], authorized_client_keys=f"{keys}.pub", process_factory=_obey
+        )
+        self._to = server.get_port()
+        path = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        return int(path.sockets[0].getsockname()[1])
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.silent = False
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = self.connections
+        while data := await reader.read(65536):
+            if self.silent or mine < self.connections:
+                continue
+            writer.write(data)
+        writer.close()
+
+
+async def _obey(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    """``say WORD`` says it; anything else takes for ever."""
+    said = (process.command or "").split()
+    if said[0] == "say":
+        process.stdout.write(said[1])
+        process.exit(0)
+    await asyncio.sleep(600)
+
+
+@pytest.fixture
+def path() -> SilentPath:
+    return SilentPath()
+
+
+@pytest.fixture
+def host(tmp_path: Path, path: SilentPath, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Keep-alives ten times as often as they are, so that a test takes seconds."""
+    monkeypatch.setattr(transport, "KEEPALIVE_S", transport.KEEPALIVE_S / 10)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(str(tmp_path / "key"))
+    key.write_public_key(str(tmp_path / "key.pub"))
+    port = run(path.open(tmp_path / "key"))
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{port} {key.export_public_key().decode()}")
+    there = {"host": "127.0.0.1", "user": "somebody", "key_file": tmp_path / "key", "known_hosts": known}
+    return Shell("Dell", Transport(kind="ssh", port=port, **there))
+
+
+def test_the_bounds_say_so() -> None:
+    assert 15 <= transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) <= 20
+
+
+def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPath) -> None:
+    assert host.run("say", "first").stdout == "first"
+    path.silent = True
+    began = time.monotonic()
+    with pytest.raises(CouldNotAsk, match=r"Dell: its SSH connection broke \(.*\); the next command makes a new one"):
+        host.run("wait")
+    assert time.monotonic() - began < transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) + 1
+    assert host.run("say", "again").stdout == "again"
+    assert path.connections == 2
+
+
+def test_one_that_died_between_two_commands_is_not_used(host: Shell, path: SilentPath) -> None:
+    assert host.run("say", "first").stdout == "first"
+    path.silent = True
+    time.sleep(transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) + 0.5)
+    assert host.run("say", "again").stdout == "again"
+    assert path.connections == 2
+
+
+def test_a_slow_command_is_waited_for(host: Shell, path: SilentPath) -> None:
+    """Its server answers meanwhile; the command's own deadline ends it, and the connection stays."""
+    with pytest.raises(CouldNotAsk, match="was not done in"):
+        run(host.arun("wait", timeout_s=transport.KEEPALIVE_S * 8 - transport.CONNECT_S))
+    assert host.run("say", "still").stdout == "still"
+    assert path.connections == 1

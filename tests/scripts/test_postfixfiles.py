@@ -1,0 +1,81 @@
+"""What a snapshot keeps of a host's Postfix: no password and no key, of which there is the digest alone."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from fixtures.gates.present import without_passwords
+from fixtures.settings import Transport
+from fixtures.transport import Shell
+from scripts import postfixfiles
+
+POSTCONF = """\
+#!/bin/sh
+case "$1" in
+-h) echo "{folder}" ;;
+-nx) printf '%s\\n' "smtp_sasl_password_maps = hash:{folder}/relay_login" "smtpd_tls_key_file = {folder}/own" \\
+     "alias_maps = hash:{outside}/aliases" "virtual_alias_maps = mysql:{outside}/lookups.cf" ;;
+*) echo "mydomain = example.net" ;;
+esac
+"""
+KEPT = {
+    "main.cf": "smtp_sasl_password_maps = static:needed-for-the-way-back\n",
+    "virtual": "alice@example.net alice\n",
+    "virtual_users": "bob@example.net bob\n",
+    "aliases": "root: alice\n",
+}
+SECRET = {
+    "sasl_passwd": "[smtp.example.net]:587 apikey:hunter2\n",
+    "relay_login": "[smtp.example.net]:587 apikey:hunter2\n",
+    "own": "a key in another form\n",
+    "certificate.pem": "-----BEGIN CERTIFICATE-----\n",
+    "chain": "-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n",
+    "mysql-aliases.cf": "hosts = db\npassword = hunter2\n",
+    "ldap.cf": "bind_dn = cn=x\n  bind_pw = hunter2\n",
+    "passdb": "alice:{SHA512-CRYPT}$6$x:1000:1000\n",
+    "logins": "bob@example.net:$2y$05$abcdef\n",
+    "users": "carol:1:2\n",
+    "unreadable": "anything\n",
+}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    folder, outside, programs = (tmp_path / name for name in ("postfix", "outside", "bin"))
+    for each in (folder, outside, programs):
+        each.mkdir()
+    for name, text in {**KEPT, **SECRET}.items():
+        (folder / name).write_text(text, encoding="ascii")
+        (folder / name).chmod(0o640 if name == "unreadable" else 0o644)
+    (outside / "aliases").write_text("root: alice\n", encoding="ascii")
+    (outside / "lookups.cf").write_text("password = hunter2\n", encoding="ascii")
+    postconf = programs / "postconf"
+    postconf.write_text(POSTCONF.format(folder=folder, outside=outside), encoding="ascii")
+    postconf.chmod(0o755)
+    return Shell("Dell", Transport(kind="local", prefix=("env", f"PATH={programs}:/usr/bin:/bin")))
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("  args = password=hunter2 nopassword=n", "  args = password=digest:f52fbd32b2b3b86f nopassword=n"),
+        ("passdb_static_password = hunter2", "passdb_static_password = digest:f52fbd32b2b3b86f"),
+        ("doveadm_password = # hidden, use -P to show it", "doveadm_password = # hidden, use -P to show it"),
+        ("  pass = %{password}", "  pass = %{password}"),
+        ("default_pass_scheme = CRYPT", "default_pass_scheme = CRYPT"),
+    ],
+)  # fmt: skip
+def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> None:
+    assert without_passwords(line) == shown
+
+
+def test_no_password_and_no_key_is_kept(host: Shell) -> None:
+    told = postfixfiles.taken(host)
+    assert told["files"] == {name: base64.b64encode(text.encode()).decode() for name, text in KEPT.items()}
+    assert told["digests"] == {name: sha256(text.encode()).hexdigest() for name, text in SECRET.items()}
+    outside = {Path(path).name: base64.b64decode(content) for path, content in told["elsewhere"].items()}
+    assert outside == {"aliases": b"root: alice\n", "lookups.cf": b""}
