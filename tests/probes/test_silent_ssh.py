@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from fixtures import transport
+from fixtures import transport, tunnels
 from fixtures.evidence import CouldNotAsk
 from fixtures.loop import run
 from fixtures.settings import Transport
@@ -47,7 +47,7 @@ class SilentPath:
         writer.close()
 
 
-async def _obey(process: asyncssh.SSHServerProcess[bytes]) -> None:
+async def _obey(process: asyncssh.SSHServerProcess[str]) -> None:
     """``say WORD`` says it; anything else takes for ever."""
     said = (process.command or "").split()
     if said[0] == "say":
@@ -64,7 +64,7 @@ def path() -> SilentPath:
 @pytest.fixture
 def host(tmp_path: Path, path: SilentPath, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Keep-alives ten times as often as they are, so that a test takes seconds."""
-    monkeypatch.setattr(transport, "KEEPALIVE_S", transport.KEEPALIVE_S / 10)
+    monkeypatch.setattr(tunnels, "KEEPALIVE_S", tunnels.KEEPALIVE_S / 10)
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(str(tmp_path / "key"))
     key.write_public_key(str(tmp_path / "key.pub"))
@@ -76,7 +76,7 @@ def host(tmp_path: Path, path: SilentPath, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 def test_the_bounds_say_so() -> None:
-    assert 15 <= transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) <= 20
+    assert 15 <= tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) <= 20
 
 
 def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPath) -> None:
@@ -85,7 +85,7 @@ def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPat
     began = time.monotonic()
     with pytest.raises(CouldNotAsk, match=r"Dell: its SSH connection broke \(.*\); the next command makes a new one"):
         host.run("wait")
-    assert time.monotonic() - began < transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) + 1
+    assert time.monotonic() - began < tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 1
     assert host.run("say", "again").stdout == "again"
     assert path.connections == 2
 
@@ -93,7 +93,7 @@ def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPat
 def test_one_that_died_between_two_commands_is_not_used(host: Shell, path: SilentPath) -> None:
     assert host.run("say", "first").stdout == "first"
     path.silent = True
-    time.sleep(transport.KEEPALIVE_S * (transport.KEEPALIVES + 1) + 0.5)
+    time.sleep(tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 0.5)
     assert host.run("say", "again").stdout == "again"
     assert path.connections == 2
 
@@ -101,6 +101,6 @@ def test_one_that_died_between_two_commands_is_not_used(host: Shell, path: Silen
 def test_a_slow_command_is_waited_for(host: Shell, path: SilentPath) -> None:
     """Its server answers meanwhile; the command's own deadline ends it, and the connection stays."""
     with pytest.raises(CouldNotAsk, match="was not done in"):
-        run(host.arun("wait", timeout_s=transport.KEEPALIVE_S * 8 - transport.CONNECT_S))
+        run(host.arun("wait", timeout_s=tunnels.KEEPALIVE_S * 8 - transport.CONNECT_S))
     assert host.run("say", "still").stdout == "still"
     assert path.connections == 1

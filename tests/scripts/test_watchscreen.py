@@ -22,7 +22,8 @@ NOW = time.time()
 
 
 def entry(number: int, **fate: Any) -> Entry:
-    known = {"acknowledged": None, "acknowledged_by": "", "arrived": NOW, "copies": 1, "path": "cloudflare"}
+    known: dict[str, Any] = {"acknowledged": None, "acknowledged_by": "", "arrived": NOW, "copies": 1}
+    known |= {"path": "cloudflare"}
     known |= {"deferrals": 0, "bounced": ""} | fate
     who = "with a stale cache" if known["path"] == "ec2" else "over IPv4"
     return Entry(number, f"<mxgate.{number:032}@s.example>", who, "ipv4", "a@b.example", "b.example", NOW, NOW, **known)

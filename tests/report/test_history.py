@@ -1,0 +1,74 @@
+"""What a report tells of the past happened: nothing that was only planned, and nothing that a drill did."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fixtures.gates.drills import OVERRIDE
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.report import history
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+
+PILOT = "pilot.example.net"
+
+
+class Past:
+    """A store in which scripts leave what they leave."""
+
+    def __init__(self, url: str) -> None:
+        told = {"store": StoreSettings(url=url), "clock": ClockSettings()}
+        self.migration = Migration(settings_without_a_lab().model_copy(update=told), Secrets())
+        self.store, self.number = self.migration.store, 0
+
+    def apply(self, script: str, subject: str, reason: str = "", domain: str = PILOT, *, killed: bool = False) -> None:
+        """As ``change`` does. KILLED: after its last write."""
+        self.number += 1
+        run = f"run {self.number}"
+        if reason:
+            self.store.record("override", domain, script=script, reason=reason)
+        self.store.record("run", domain, script=script, run=run, plan="abc", before="")
+        began = time.time()
+        self.store.log(script, domain, run, subject, "before")
+        if script == "switch_mx":
+            self.store.record("switch", domain, began=began, ended=began, real_began=began, real_ended=began)
+        self.store.log(script, domain, run, subject, "after")
+        if not killed:
+            self.store.record("done", domain, script=script, plan="abc")
+            self.store.record("run", domain, script=script, run=run, plan="abc", before="", after="")
+
+    def marks(self) -> list[str]:
+        return [each.label for each in sorted(history.marks(self.migration), key=lambda each: each.real_at)]
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    return Past(f"sqlite:///{tmp_path}/store.sqlite")
+
+
+def test_what_was_only_planned_or_done_already_is_no_event(past: Past) -> None:
+    past.apply("switch_mx", f"{PILOT} MX")
+    for script in ("rollback", "switch_mx", "stop_ec2"):  # --as-shell, or --apply, where nothing is to be done
+        past.store.record("done", PILOT, script=script, plan="")
+    assert past.marks() == [f"{PILOT} switched"]
+
+
+def test_there_and_back_and_the_stop(past: Past) -> None:
+    past.apply("switch_mx", f"{PILOT} MX")
+    past.apply("rollback", f"{PILOT} MX, EC2's added")
+    past.apply("rollback", f"{PILOT} TXT")  # --clean-up, later
+    past.apply("switch_mx", f"{PILOT} MX", killed=True)
+    past.apply("stop_ec2", "i-1", domain="")
+    assert past.marks() == [f"{PILOT} switched", f"{PILOT} rolled back", f"{PILOT} switched", "EC2 stopped"]
+
+
+def test_drills_leave_no_event(past: Past) -> None:
+    past.apply("switch_mx", f"{PILOT} MX", OVERRIDE)
+    past.apply("rollback", f"{PILOT} MX, EC2's added", OVERRIDE)
+    past.apply("stop_ec2", "i-1", OVERRIDE, domain="")
+    past.apply("switch_mx", f"{PILOT} MX", "the operator is in a hurry")
+    past.apply("rollback", f"{PILOT} MX, EC2's added")
+    assert past.marks() == [f"{PILOT} switched", f"{PILOT} rolled back"]
