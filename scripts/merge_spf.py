@@ -6,7 +6,6 @@ SendGrid: both must be let in by the same record, since two records are an error
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -15,9 +14,6 @@ from fixtures.probes import cloudflare, spf
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.spf_text import SENDGRID, merged
 from scripts.zone import is_spf, set_rrset
-
-_COSTLY = re.compile(r"[+?~-]?(?:a|mx|ptr|exists)(?:[:/].*)?", re.IGNORECASE)
-"""Mechanisms that cost one lookup and no more of their own (RFC 7208, 4.6.4)."""
 
 
 def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
@@ -34,28 +30,20 @@ def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
             continue
         if len(stands) > 1:
             job.say(f"{domain} has {len(stands)} SPF records, which receivers call an error: they become one")
-        _count(job, domain, text)
+        _judge(job, domain, text)
         ttl = stands[0].ttl if stands else settings.bounds.ttl_s
         yield from set_rrset(job, domain, domain, "TXT", [text], ttl, "SPF", only=is_spf, present=present)
 
 
-def _count(job: Job, domain: str, text: str) -> None:
-    """At most ten lookups and two that find nothing (RFC 7208, 4.6.4), each include counted as it stands now."""
-    lookups = sum(bool(_COSTLY.fullmatch(term)) for term in text.split())
-    voids = 0
-    for term in text.split():
-        name, _, target = term.lstrip("+?~-").partition(":")
-        if name.lower() == "include":
-            found = spf.evaluate(job.migration, target)
-            if found.unasked:
-                raise CouldNotAsk(f"SPF of {domain}: {term} can't be counted: {'; '.join(found.unasked)}")
-            if found.faults:
-                raise Refused(f"SPF of {domain}: {term} is an error to receivers: {'; '.join(found.faults)}")
-            lookups, voids = lookups + 1 + found.lookups, voids + found.voids
-    if lookups > spf.LOOKUPS_MAX or voids > spf.VOID_MAX:
+def _judge(job: Job, domain: str, text: str) -> None:
+    """As receivers would see it: not more than ten lookups, two that find nothing (RFC 7208, 4.6.4), and no error."""
+    found = spf.evaluate(job.migration, domain, instead=text)
+    if found.unasked:
+        raise CouldNotAsk(f"SPF of {domain} can't be judged before it stands: {'; '.join(found.unasked)}")
+    if found.faults:
         raise Refused(
-            f"SPF of {domain} would cost {lookups} lookups, {voids} of them void; {spf.LOOKUPS_MAX} and {spf.VOID_MAX} "
-            f"are allowed. Take out what is no longer needed: {text}"
+            f"SPF of {domain} would be an error to receivers: {'; '.join(found.faults)}; 10 lookups, 2 of them void, "
+            f"are allowed (RFC 7208, 4.6.4). Take out what is no longer needed: {text}"
         )
 
 

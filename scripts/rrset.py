@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fixtures.probes import spf
 from fixtures.probes.cloudflare import Record
 from scripts.change import Refused
 
@@ -24,7 +25,7 @@ def every(_: Record) -> bool:
 
 def is_spf(record: Record) -> bool:
     """Whether it is an SPF record (RFC 7208, 4.5); other TXT records of the name are none of its business."""
-    return record.type == "TXT" and (record.text.lower() + " ").startswith("v=spf1 ")
+    return record.type == "TXT" and spf.is_spf(record.text)
 
 
 def value(record: Record) -> str:
@@ -55,7 +56,7 @@ def danger_of(name: str, kind: str, texts: Sequence[str], *, deletes: bool) -> s
         return "DKIM"
     if name.startswith("_dmarc."):
         return "DMARC"
-    if kind == "TXT" and any((text.lower() + " ").startswith("v=spf1 ") for text in texts):
+    if kind == "TXT" and any(map(spf.is_spf, texts)):
         return "SPF"
     return "deletes" if deletes else ""
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Sequence
 
+from fixtures.probes import spf
 from scripts.change import Refused
 
 SENDGRID = "sendgrid.net"
 """What Dell's own mail is let in by (SendGrid, SPF)."""
-_TERM = re.compile(
-    r"[+?~-]?(?:(?P<all>all)|(?:include|exists):\S+|(?:a|mx)(?::[^/\s]+)?(?:/\d+)?(?://\d+)?|ptr(?::\S+)?"
-    r"|ip(?P<version>[46]):(?P<network>\S+))|(?P<modifier>[a-z][a-z0-9_.-]*)=\S*",
-    re.IGNORECASE,
-)
 _MILDEST_FIRST = "+?~-"
 
 
@@ -25,47 +19,42 @@ def merged(texts: Sequence[str], includes: Sequence[str]) -> str:
     none. Raises ``Refused`` for what can't be merged: a redirect, what is no term, a term that nobody reads, an
     include that is denied.
     """
-    mechanisms, modifiers, alls = [], [], [] if texts else ["~all"]
+    mechanisms, modifiers, alls = list[spf.Term](), list[spf.Term](), list[spf.Term]()
     for text in texts:
         ended = False
-        for term in text.split()[1:]:
-            match = _match(term, text)
-            if match["modifier"]:
+        for term in _terms(text):
+            if not term.qualifier:
                 modifiers.append(term)
             elif ended:
                 raise Refused(
-                    f"{text!r}: nobody reads {term}, which stands after all (RFC 7208, 5.1). Take it out first"
+                    f"{text!r}: nobody reads {term.text}, which stands after all (RFC 7208, 5.1). Take it out first"
                 )
-            elif match["all"]:
+            elif term.name == "all":
                 ended = True
                 alls.append(term)
             else:
                 mechanisms.append(term)
-    mechanisms += [f"include:{name}" for name in includes if not _included(mechanisms, name)]
-    alls.sort(key=lambda term: _MILDEST_FIRST.find(term[0]))  # a bare "all" is "+all", and sorts first too
-    return " ".join(dict.fromkeys(("v=spf1", *mechanisms, *alls[:1], *modifiers)))
+    words = [term.text for term in mechanisms]
+    words += [f"include:{name}" for name in includes if not _included(mechanisms, name)]
+    alls.sort(key=lambda term: _MILDEST_FIRST.find(term.qualifier))
+    words += [term.text for term in alls[:1]] if texts else ["~all"]
+    return " ".join(dict.fromkeys(("v=spf1", *words, *(term.text for term in modifiers))))
 
 
-def _match(term: str, text: str) -> re.Match[str]:
-    match = _TERM.fullmatch(term)
-    if match is None or (match["network"] and not _is_network(match["network"], match["version"])):
-        raise Refused(f"{text!r}: {term!r} is no term of SPF (RFC 7208, 12). Correct it first")
-    if (match["modifier"] or "").lower() == "redirect":
-        raise Refused(f"{text!r}: {term} hands the word to another record. Put that record's terms here first")
-    return match
-
-
-def _is_network(text: str, version: str) -> bool:
+def _terms(text: str) -> tuple[spf.Term, ...]:
     try:
-        return ipaddress.ip_network(text, strict=False).version == int(version)
-    except ValueError:
-        return False
+        found = spf.terms(text)
+    except spf.Malformed as why:
+        raise Refused(f"{text!r} is no record of SPF (RFC 7208, 12): {why}. Correct it first") from None
+    if away := next((term for term in found if term.name == "redirect"), None):
+        raise Refused(f"{text!r}: {away.text} hands the word to another record. Put that record's terms here first")
+    return found
 
 
-def _included(mechanisms: Sequence[str], name: str) -> bool:
+def _included(mechanisms: Sequence[spf.Term], name: str) -> bool:
     for term in mechanisms:
-        if term.lstrip(_MILDEST_FIRST).lower() == f"include:{name}".lower():
-            if term[0] in "?~-":
-                raise Refused(f"{term} says that {name} may not send. Take the {term[0]!r} away first")
+        if (term.name, term.value.lower()) == ("include", name.lower()):
+            if term.qualifier != "+":
+                raise Refused(f"{term.text} says that {name} may not send. Take the {term.qualifier!r} away first")
             return True
     return False

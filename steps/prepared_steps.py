@@ -9,7 +9,7 @@ from pytest_bdd import then, when
 from fixtures.evidence import Finding, failed, passed
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes import prepared
+from fixtures.probes import prepared, spf
 from fixtures.probes.prepared import Prepared
 
 Changes = tuple[Prepared, ...]
@@ -78,7 +78,7 @@ def _mx(it: Prepared, known: set[str]) -> Finding:
 
 def _others(it: Prepared) -> Iterator[str]:
     """What the plan changes that Cloudflare does not ask for."""
-    asked = {(each.name, each.type) for each in it.routing.required if not each.text.lower().startswith("v=spf1")}
+    asked = {(each.name, each.type) for each in it.routing.required if not spf.is_spf(each.text)}
     for each in it.writes:
         if each.rrset is None or each.rrset in asked:
             continue

@@ -57,13 +57,12 @@ def no_permit(migration: Migration, expect: Expect, subjects: tuple[str, ...]) -
 
     def judge(found: spf.Spf, address: str) -> Finding:
         member, expected = f"{found.domain} for {address}", "nothing that lets it send"
-        permit = found.permit(address)
-        if permit is None and found.unasked:
-            return unknown(member, expected, "; ".join(found.unasked), found.evidence, domain=found.domain)
-        if permit is None:
-            return passed(member, expected, found.evidence, domain=found.domain)
-        said = f"{permit.mechanism} in the record of {permit.by}"
-        return failed(member, expected, said, found.evidence, domain=found.domain)
+        permit, unclear = found.permit(address), (*found.unasked, *found.faults)
+        if permit:
+            return failed(member, expected, permit, found.evidence, domain=found.domain)
+        if unclear:
+            return unknown(member, expected, "; ".join(unclear), found.evidence, domain=found.domain)
+        return passed(member, expected, found.evidence, domain=found.domain)
 
     records = [spf.evaluate(migration, domain) for domain in subjects]
     expect("No SPF mechanism lets EC2 send", (judge(found, address) for found in records for address in addresses))

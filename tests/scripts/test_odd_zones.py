@@ -75,8 +75,7 @@ for each in own:
 print(json.dumps([done, before, after]))
 """)
     assert done["status"] == 1, done["said"]
-    assert "lookups" in done["said"]
-    assert "10 and 2 are allowed" in " ".join(done["said"].split())
+    assert "Too many DNS lookups" in " ".join(done["said"].split())
     assert before == after
 
 

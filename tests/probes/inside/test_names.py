@@ -91,16 +91,18 @@ def test_mx_hosts_have_their_addresses() -> None:
 
 def test_spf_today(migration: Migration) -> None:
     found = spf.evaluate(migration, DOMAIN)
-    assert (len(found.records), found.lookups, found.default, found.faults) == (1, 1, "softfail", ())
+    assert (len(found.records), found.lookups, found.faults, found.unasked) == (1, 1, (), ())
     assert found.has_include("sendgrid.net")
     assert not found.has_include("_spf.mx.cloudflare.net")
-    assert found.permit("203.0.113.20").mechanism == "ip4:203.0.113.20"  # type: ignore[union-attr]
-    assert found.permit("167.89.123.50").by == "sendgrid.net"  # type: ignore[union-attr]
-    assert found.permit("203.0.113.21") is None
+    assert found.permit("203.0.113.20") == "ip4:203.0.113.20"
+    assert found.permit("167.89.123.50") == "include:sendgrid.net"
+    assert not found.permit("203.0.113.21")
+    assert "TXT sendgrid.net: v=spf1 ip4:" in found.evidence.transcript
 
 
-def test_no_spf_is_a_fault(migration: Migration) -> None:
-    assert "0 SPF records" in spf.evaluate(migration, f"empty.{PILOT}").faults[0]
+def test_no_spf_is_none(migration: Migration) -> None:
+    found = spf.evaluate(migration, f"empty.{PILOT}")
+    assert (found.records, {each.result.verdict for each in found.spans}) == ((), {"none"})
 
 
 def test_two_spf_records_are_a_fault(migration: Migration) -> None:
@@ -110,26 +112,20 @@ def test_two_spf_records_are_a_fault(migration: Migration) -> None:
     deadline = time.monotonic() + 10
     while len((found := spf.evaluate(migration, name)).records) != 2:
         assert time.monotonic() < deadline
-    assert "2 SPF records" in found.faults[0]
+    assert found.faults == ("Two or more type TXT spf records found. (asked for 0.0.0.0)",)
 
 
 def test_a_circle_of_includes_ends(migration: Migration) -> None:
     publish(migration, "TXT", f"circle.{PILOT}", f'"v=spf1 include:circle.{PILOT} -all"')
-    found = spf.evaluate(migration, f"circle.{PILOT}")
-    assert any("too deeply" in fault for fault in found.faults)
+    assert "trivial recursion" in spf.evaluate(migration, f"circle.{PILOT}").faults[0]
 
 
-def test_lookups_are_counted(migration: Migration) -> None:
-    """Eleven are one too many; mx, a and redirect count, and a name without addresses is void."""
-    terms = " ".join(f"exists:{n}.nothing.example" for n in range(7))
-    text = f'"v=spf1 ip6:2001:db8::/32 a:mail.{DOMAIN} mx:{DOMAIN} a:nope.{DOMAIN} {terms} redirect=elsewhere.example"'
-    publish(migration, "TXT", f"many.{PILOT}", text)
-    found = spf.evaluate(migration, f"many.{PILOT}")
-    assert (found.lookups, found.voids, found.default) == (11, 1, "fail")
-    assert "11 lookups, at most 10" in found.faults[0]
-    assert {each.mechanism for each in found.permits} == {
-        "ip6:2001:db8::/32", f"a:mail.{DOMAIN}", f"mx:{DOMAIN}", "ip4:203.0.113.150",
-    }  # fmt: skip
+def test_hosts_and_mx_are_looked_up_and_a_record_is_judged_before_it_stands(migration: Migration) -> None:
+    text = f"v=spf1 ip6:2001:db8::/32 a:mail.{DOMAIN} a:nope.{DOMAIN} mx:{DOMAIN} redirect=sendgrid.net"
+    found = spf.evaluate(migration, f"many.{PILOT}", instead=text)
+    assert (found.lookups, found.faults) == (4, ())
+    assert max(each.result.voids for each in found.spans) == 1
+    assert (found.permit("203.0.113.20"), found.permit("2001:db8::1")) == (f"a:mail.{DOMAIN}", "ip6:2001:db8::/32")
 
 
 def test_zone_and_routing_at_the_api(migration: Migration) -> None:
