@@ -64,7 +64,7 @@ take(migration)
 own = [each for each in cloudflare.records(migration, PILOT).of(PILOT, "TXT") if each.text.startswith("v=spf1")]
 for each in own:
     sdk.dns.records.delete(each.id, zone_id=there.id)
-full = "v=spf1 " + " ".join(f"a:h{number}.example.net" for number in range(9)) + " ~all"
+full = "v=spf1 " + " ".join(f"a:mail.webmakeprofit.org/{number}" for number in range(24, 33)) + " ~all"
 made = plant(type="TXT", name=PILOT, content=full)
 before = every()
 done = do("merge_spf", PILOT)
