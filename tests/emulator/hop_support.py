@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import aiosmtplib
+import dkim
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
 from fixtures.lab.emulator.alone import world as new_world
 from fixtures.lab.emulator.hop import Hop
-from fixtures.lab.emulator.hop.content import Content
-from fixtures.lab.emulator.hop.sign import Key, dkim_signature
+from fixtures.lab.emulator.hop.sign import Key
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.state import Knobs, World, Zone
 from fixtures.lab.endpoint import Endpoint
@@ -84,8 +85,13 @@ class Scene:
         return f"{reply.code} {reply.message}"
 
     def signed(self, message: bytes) -> bytes:
-        """MESSAGE with the sender's own DKIM signature."""
-        return dkim_signature(Content.of(message), self.sender_key) + message
+        """MESSAGE with the sender's own DKIM signature, by another signer than the hop's."""
+        key = self.sender_key
+        pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        made = dkim.sign(
+            message, key.selector.encode(), key.domain.encode(), pem, canonicalize=(b"relaxed", b"relaxed")
+        )
+        return bytes(made) + message
 
     @property
     def last(self) -> tuple[str, str, bytes, str]:

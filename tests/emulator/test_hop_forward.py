@@ -34,7 +34,7 @@ def test_added_fields_stand_on_top_in_the_order_seen_in_real_mail(tmp_path: Path
         assert re.findall(r"^([\w-]+):", added, re.MULTILINE) == [
             "DKIM-Signature", "DKIM-Signature", "X-Forwarded-To", "X-Forwarded-For", "Feedback-ID", "Received",
             "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Received-SPF",
-            "Authentication-Results", "X-CF-SpamH-Score",
+            "Authentication-Results",
         ]  # fmt: skip
         assert f"X-Forwarded-For: alice@{ROUTED} alice@{DELIVERY}\r\n" in added
         assert f"for <alice@{ROUTED}>;" in added

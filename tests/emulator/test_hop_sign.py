@@ -21,6 +21,7 @@ from fixtures.lab import image
 from fixtures.lab.emulator.alone import ROUTED, SENDER
 from fixtures.lab.emulator.hop import content, helo_name
 from tests.emulator.hop_support import Scene, message, scene
+from tests.emulator.hop_support import run as hop_run
 
 SCRIPT = Path(__file__).with_name("verify.pl")
 
@@ -180,3 +181,70 @@ def test_dkimpy_verifies_the_original_signature_both_added_and_the_chain(
                 dkim.DKIM(mail.replace(b"two ", b"too ")).verify(index, dnsfunc=key)
 
     run(act)
+
+
+NAMES = (
+    "To:Subject:From:Date:Feedback-ID:reply-to:cc:resent-date:resent-from:resent-to:resent-cc:in-reply-to:references:"
+    "list-id:list-help:list-unsubscribe:list-unsubscribe-post:list-subscribe:list-post:list-owner:list-archive"
+)
+
+
+def test_tags_are_those_of_mail_that_cloudflare_forwarded(tmp_path: Path) -> None:
+    """As a receiver kept it in October 2025."""
+    of_arc = ":".join(
+        x for x in NAMES.split(":") if x not in {"Feedback-ID", "list-unsubscribe", "list-unsubscribe-post"}
+    )
+
+    async def act(stage: Scene) -> None:
+        await stage.send(message())
+        fields, _ = dkim.rfc822_parse(stage.last[2])
+        tags = {}
+        for name, value in fields:
+            if name in {b"DKIM-Signature", b"ARC-Message-Signature", b"ARC-Seal"}:
+                pairs = (part.partition(b"=") for part in value.split(b";"))
+                tags[name.decode()] = {k.strip().decode(): b"".join(v.split()).decode() for k, _, v in pairs}
+        signature, of_chain, seal = tags["DKIM-Signature"], tags["ARC-Message-Signature"], tags["ARC-Seal"]
+        assert list(signature) == ["v", "a", "s", "d", "c", "h", "t", "x", "bh", "b"]
+        assert list(of_chain) == ["i", "a", "s", "d", "c", "h", "t", "x", "bh", "b"]
+        assert list(seal) == ["i", "a", "s", "d", "cv", "b"]
+        assert (signature["h"], of_chain["h"]) == (NAMES, of_arc)
+        assert int(signature["x"]) - int(signature["t"]) == 7 * 86400
+
+    hop_run(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("change", "breaks"),
+    [
+        ((b"\r\nTo: ", b"\r\nReply-To: eve@evil.example\r\nTo: "), True),
+        ((b"\r\nTo: ", b"\r\nList-Id: <x.example>\r\nTo: "), True),
+        ((b"Feedback-ID: ", b"Feedback-ID: x"), True),
+        ((b"\r\nMessage-ID: <", b"\r\nMessage-ID: <x"), False),
+        ((b"\r\nTo: ", b"\r\nContent-Type: text/html\r\nTo: "), False),
+    ],
+    ids=["Reply-To", "List-Id", "Feedback-ID", "Message-ID", "Content-Type"],
+)
+def test_what_breaks_a_signature_is_what_would_break_cloudflares(
+    tmp_path: Path, change: tuple[bytes, bytes], breaks: bool
+) -> None:
+    async def act(stage: Scene) -> None:
+        def key(name: bytes, **_: object) -> bytes:
+            (text,) = stage.names[name.decode().rstrip("."), "TXT"]
+            return text.replace('" "', "").strip('"').encode()
+
+        await stage.send(message())
+        changed = stage.last[2].replace(*change)
+        assert changed != stage.last[2]
+        assert dkim.DKIM(changed).verify(dnsfunc=key) is not breaks
+
+    hop_run(tmp_path, act)
+
+
+def test_a_greeting_name_without_spf_is_told_as_cloudflare_tells_it(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        await stage.send(message())
+        helo = f"client.{SENDER}"
+        told = f"spf=none (mx.cloudflare.net: no SPF records found for postmaster@{helo}) smtp.helo={helo}"
+        assert told.encode() in stage.last[2]
+
+    hop_run(tmp_path, act)
