@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP
 
 from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.hop.blocklist import ZONE
-from fixtures.lab.emulator.state import Destination, Rule
+from fixtures.lab.emulator.state import Rule
 from fixtures.lab.smtp_delivery import BriefCache
 from tests.emulator.hop_support import Destination25, Scene, message, run
 
@@ -220,24 +220,3 @@ class _other:  # noqa: N801  used as a context manager
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-
-
-@pytest.mark.parametrize("able", [True, False], ids=["SMTPUTF8", "without"])
-def test_a_destination_that_is_not_ascii_gets_its_mail_or_an_event_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, able: bool
-) -> None:
-    async def act(stage: Scene) -> None:
-        stage.world.knobs.verification_from = "prefix"
-        async with _other(stage, enable_SMTPUTF8=able):
-            await stage.hop.send_verification(Destination(email=f"\u00fc@{DELIVERY}", created="", modified=""))
-            while not stage.world.events:  # noqa: ASYNC110  the hop has no event to wait for
-                await asyncio.sleep(0.01)
-        (row,) = stage.world.events
-        assert row["status"] == ("delivered" if able else "deliveryFailed")
-        if able:
-            assert f"To: \u00fc@{DELIVERY}".encode() in stage.last[2]
-        else:
-            assert "SMTPUTF8" in row["errorDetail"]
-        assert not [each for each in caplog.records if each.exc_info]
-
-    run(tmp_path, act)
