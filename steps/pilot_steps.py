@@ -53,8 +53,8 @@ def pilot_held(migration: Migration, expect: Expect, pilot: str) -> None:
 def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switches) -> None:
     routing = cloudflare.routing(migration, pilot)
     said = f"enabled: {routing.enabled}, status {routing.status}"
-    ready = routing.enabled and routing.status == "ready"
-    state = passed(pilot, said, routing.evidence) if ready else failed(pilot, "ready", said, routing.evidence)
+    told = (said, routing.evidence)
+    state = passed(pilot, *told) if routing.complete else failed(pilot, "ready, nothing missing", *told)
     aborts = abort_rules.alarms(migration.store, pilot, last_switch(migration, pilot) or 0)
     met = [_aborted(pilot, alarm) for alarm in aborts]
     served = [*_mx(migration, pilot), *_rules(migration, pilot, routing), *_path(migration, pilot, ledgers)]

@@ -85,9 +85,9 @@ def routing_ready(expect: Expect, routings: Routings) -> None:
     def judge(domain: str, routing: cloudflare.Routing) -> Finding:
         lacking = ", ".join(f"{each.type} {each.name}" for each in routing.missing)
         found = f"enabled: {routing.enabled}, status {routing.status}, missing: {lacking or 'nothing'}"
-        make = passed if routing.enabled and routing.status == "ready" and not routing.missing else failed
-        if make is passed:
+        if routing.complete:
             return passed(domain, found, routing.evidence, domain=domain)
-        return failed(domain, "enabled, status ready, nothing missing", found, routing.evidence, domain=domain)
+        expected = "enabled, status ready or unlocked, nothing missing"
+        return failed(domain, expected, found, routing.evidence, domain=domain)
 
     expect("Email Routing is enabled and ready", (judge(d, r) for d, r in routings.items()))
