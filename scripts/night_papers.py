@@ -18,14 +18,13 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from fixtures.gates.store import Store, StoreError, journal, records, snapshots
+from fixtures.gates import chain
+from fixtures.gates.store import Store, StoreError, locks
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare
 from fixtures.settings import StoreSettings
 from scripts.snapshot import START
 
-KEPT = (snapshots, records, journal)
-"""Tables that a way back reads."""
 ROWS_AT_ONCE = 500
 OURS_ALONE = 0o077
 """As the umask: a store may hold what not everybody should read."""
@@ -91,13 +90,16 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
 
 
 def _copy(store: Store, into: Path) -> None:
-    """Of what a way back reads, into one SQLite file, whatever the store is; whole, or as it was before."""
+    """Into one SQLite file, whatever the store is, with the chain of its rows; whole, or as it was before."""
     partial, there = into / "store.partial", into / "store.sqlite"
     partial.unlink(missing_ok=True)
     made = Store(f"sqlite:///{partial}", store.clock)
     try:
         with store.engine.connect() as one, made.engine.begin() as other:
-            for table in KEPT:
+            for table in chain.META.sorted_tables:
+                other.execute(table.delete())
+                if table is locks:
+                    continue
                 for rows in one.execute(sa.select(table)).mappings().partitions(ROWS_AT_ONCE):
                     other.execute(table.insert(), [dict(row) for row in rows])
     except sa.exc.SQLAlchemyError as error:
