@@ -95,7 +95,7 @@ def _copy(store: Store, into: Path) -> None:
     partial.unlink(missing_ok=True)
     made = Store(f"sqlite:///{partial}", store.clock)
     try:
-        with store.engine.connect() as one, made.engine.begin() as other:
+        with store.looking() as one, made.engine.begin() as other:
             for table in chain.META.sorted_tables:
                 other.execute(table.delete())
                 if table is locks:

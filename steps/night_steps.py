@@ -5,9 +5,11 @@ from __future__ import annotations
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import Finding, Verdict, failed, passed, unknown
+from fixtures.gates import Gate
 from fixtures.gates.nights import Series, series
 from fixtures.gates.plugin import Expect
-from fixtures.gates.progress import Progress
+from fixtures.gates.present import identity
+from fixtures.gates.progress import Progress, Stage
 from fixtures.ledger.switches import Settled, last_switch, settled
 from fixtures.migration import Migration
 from steps.cutover_steps import whole
@@ -29,8 +31,8 @@ def since_stop(migration: Migration) -> float | None:
 
 
 @when("they are counted", target_fixture="counted")
-def count_nights(migration: Migration, begun: float | None) -> Series | None:
-    return None if begun is None else series(migration, begun)
+def count_nights(migration: Migration, stage: Stage, begun: float | None) -> Series | None:
+    return None if begun is None else series(migration, begun, stage.gate, identity(migration))
 
 
 @when("what was accepted of it is compared with what has arrived", target_fixture="ledgers")
@@ -38,14 +40,22 @@ def settle_since(migration: Migration, begun: float | None, domains: tuple[str, 
     return () if begun is None else tuple(settled(migration, domain, begun) for domain in domains)
 
 
-@then("at least a week of them is green, with no red one in between")
-def a_week(migration: Migration, expect: Expect, counted: Series | None) -> None:
-    expect("A week of green nights", [_unbroken(counted, migration.settings.bounds.nights_before_stop)])
+@then("as many of them are green as the settings ask, with no red one in between")
+def enough_nights(migration: Migration, stage: Stage, expect: Expect, counted: Series | None) -> None:
+    expect("Enough green nights", [_unbroken(counted, _wanted(migration, stage))])
 
 
-@then("at least two weeks of them are green, with no red one in between")
-def two_weeks(migration: Migration, expect: Expect, counted: Series | None) -> None:
-    expect("Two weeks of green nights", [_unbroken(counted, migration.settings.bounds.nights_before_deletion)])
+@then("as many days have passed")
+def enough_days(migration: Migration, stage: Stage, expect: Expect, counted: Series | None) -> None:
+    wanted = _wanted(migration, stage)
+    expected = f"{wanted} days since what they are counted from"
+    if counted is None:
+        found = unknown("the days", expected, "no record of that")
+    elif counted.days < wanted:
+        found = unknown("the days", expected, f"{counted.days:.1f}", counted.evidence, hint="Wait")
+    else:
+        found = passed("the days", f"{counted.days:.1f}", counted.evidence, expected=expected)
+    expect("Enough days", [found])
 
 
 @then("every message of it has arrived")
@@ -72,6 +82,12 @@ def quick(migration: Migration, expect: Expect, ledgers: tuple[Settled, ...]) ->
     expect("Mail is no slower than it may be", map(judge, ledgers))
 
 
+def _wanted(migration: Migration, stage: Stage) -> int:
+    """Nights, and days, before the gate of STAGE."""
+    bounds = migration.settings.bounds
+    return bounds.nights_before_stop if stage.gate is Gate.PHASE4 else bounds.nights_before_deletion
+
+
 def _unbroken(counted: Series | None, wanted: int) -> Finding:
     expected = f"{wanted} green nights in a row"
     if counted is None:
@@ -80,7 +96,7 @@ def _unbroken(counted: Series | None, wanted: int) -> Finding:
     said = f"{found} in a row, of {len(counted.nights)} nights"
     if found >= wanted:
         return passed("the nights", said, counted.evidence, expected=expected)
-    why = "; ".join([*map(str, counted.red), *counted.missing]) or NOT_YET
+    why = "; ".join(counted.against) or NOT_YET
     hint = f"Go on with pytest features/ --soak, every night: {wanted - found} more"
     make = failed if counted.red else unknown
     return make("the nights", expected, f"{said}: {why}", counted.evidence, hint=hint)

@@ -73,6 +73,13 @@ def config(tmp_path: Path) -> Iterator[Path]:
         ('["alice"]', '["alice"]\ncatch_all = "alice"', ["would fold all mailboxes into one (X5)", "found 'alice'"]),
         ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', ["is EC2's name too", "would bounce", "X11"]),
         ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
+        ("[store]", "[bounds]\nnights_before_stop = -3\n[store]", ["bounds.nights_before_stop", "1, found -3"]),
+        ("[store]", "[bounds]\npilot_hold_s = nan\n[store]", ["bounds.pilot_hold_s", "found nan"]),
+        (
+            "[store]",
+            "[bounds]\nnights_before_stop = 3\n[store]",
+            ["bounds: nights_before_stop = 3, where at least 7 is promised", "or a reason as loosened"],
+        ),
         ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
         ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),

@@ -18,6 +18,7 @@ from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 from fixtures.gates import KINDS, TABLE, waivers
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
+from fixtures.schema_bounds import example
 from fixtures.settings import Settings, check
 from tests.conftest import features
 from tests.reading import ROOT, report, under
@@ -196,6 +197,8 @@ def test_the_examples_are_settings() -> None:
         settings = check(tomllib.loads(given), source)
         waivers.check(settings)
         assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
+    bounds = long[long.index("[bounds]") : long.index("\n[alarm]")]
+    assert bounds == example(), f"{EXAMPLE.name}: [bounds] is not what fixtures/schema_bounds.py says: \n{example()}"
     report(_unexplained(Settings.model_json_schema(), tomllib.loads(long)))
 
 

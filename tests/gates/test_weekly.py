@@ -39,8 +39,8 @@ def test_it_is_for_when_all_is_over(world: World) -> None:
 def test_no_gate_counts_it(world: World) -> None:
     world.judge(NIGHT, came_out(NIGHT, Verdict.PASS, "N-7"))
     world.judge(WEEK, came_out(WEEK, Verdict.FAIL, "N-7"))
-    found = nights.series(world.migration, 0)
-    assert (len(found.nights), found.green_in_a_row) == (1, 1)
+    found = nights.series(world.migration)
+    assert (len(found.nights), len(found.red)) == (1, 0)
     newest = nights.newest(world.migration)
     assert newest is not None
     assert (newest.light, newest.verdict) == (True, Verdict.FAIL)

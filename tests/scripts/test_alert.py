@@ -50,7 +50,7 @@ def run(config: Path, *options: str) -> int:
 
 
 def night(migration: Migration, verdict: Verdict, *, ago_s: float = 0, stage: Stage = NIGHT) -> None:
-    nights.keep(migration, stage, f"run {time.time()}", verdict, [came_out(stage, verdict, "N-7")])
+    nights.keep(migration, stage, f"run {time.time()}", verdict, [came_out(stage, verdict, "N-7")], target="lab:one")
     if ago_s:
         _shift(migration, "records", ago_s)
 

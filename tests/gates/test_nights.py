@@ -1,0 +1,149 @@
+"""Nights: which of them count, and what the evidence says of those that don't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+import fixtures.gates.nights as counting
+from fixtures.evidence import Verdict, passed
+from fixtures.gates import Gate
+from fixtures.gates.nights import DAY_S, Series
+from fixtures.gates.outcome import Outcome
+from fixtures.gates.progress import Kind, Stage
+from fixtures.migration import Migration
+from fixtures.report.history import last_nights
+from fixtures.settings import Waiver
+from tests.gates.conftest import World, came_out
+
+HOUR_S = 3600.0
+ALL = ("webmakeprofit.org", "fx-trader-life.com", "pilot.example.net")
+NIGHT = Stage(Gate.PHASE4, ALL, "night-phase4", Kind.NIGHT)
+
+
+def letters(stage: Stage, domains: Iterable[str] = ALL, verdict: Verdict = Verdict.PASS) -> Outcome:
+    """A scenario whose mail to DOMAINS arrived."""
+    made = came_out(stage, verdict, "E-1")
+    made.findings = [passed(f"alice@{each} from outside", "arrived after 0.1 s", domain=each) for each in domains]
+    return made
+
+
+def night(world: World, *outcomes: Outcome, after_s: float = DAY_S, stage: Stage = NIGHT) -> None:
+    world.migration.clock.advance(after_s)
+    assert world.judge(stage, *(outcomes or (letters(stage),))).stored
+
+
+def counted(world: World, since: float = 0, migration: Migration | None = None) -> Series:
+    return counting.series(migration or world.migration, since, Gate.PHASE4, world.identity)
+
+
+def test_seven_of_them(world: World) -> None:
+    began = world.migration.clock.now()
+    for _ in range(7):
+        night(world)
+    found = counted(world, began)
+    assert (found.green_in_a_row, found.against) == (7, ())
+    assert found.days == pytest.approx(7, abs=0.01)
+
+
+def test_fourteen_in_one_evening_are_one(world: World) -> None:
+    began = world.migration.clock.now()
+    for _ in range(14):
+        night(world, after_s=600)
+    found = counted(world, began)
+    assert (len(found.nights), found.green_in_a_row, len(found.doubles)) == (14, 1, 13)
+    assert found.days < 0.1
+    assert "14 nights in 0.1 days, 1 green in a row, 0 red, 13 too soon, 0 none" in found.evidence.answer
+    assert found.evidence.transcript.count("pass: less than 20 h after another") == 13
+    assert [each.verdict.opens for each in last_nights(world.migration)] == [True] + [False] * 13
+
+
+@pytest.mark.parametrize(("gap_s", "count"), [(20 * HOUR_S - 60, 1), (20 * HOUR_S, 2)])
+def test_the_boundary(world: World, gap_s: float, count: int) -> None:
+    night(world)
+    night(world, after_s=gap_s)
+    assert counted(world).green_in_a_row == count
+
+
+def test_where_no_time_is_compressed_the_systems_clock_counts_too(world: World) -> None:
+    for _ in range(3):
+        night(world)
+    live = world.migration.settings.model_copy(update={"target": "live"})
+    assert counting.series(replace(world.migration, settings=live)).compressed is False
+    here = replace(counted(world), compressed=False)
+    assert (here.green_in_a_row, len(here.doubles)) == (1, 2)
+
+
+def test_an_inconclusive_one_leaves_its_evening_to_another(world: World) -> None:
+    night(world)
+    night(world, letters(NIGHT, verdict=Verdict.INCONCLUSIVE))
+    night(world, after_s=HOUR_S)
+    assert counted(world).green_in_a_row == 2
+
+
+def test_a_red_one_starts_anew_and_takes_its_evening(world: World) -> None:
+    night(world)
+    night(world, letters(NIGHT), came_out(NIGHT, Verdict.FAIL, "N-7"))
+    night(world, after_s=HOUR_S)
+    assert counted(world).green_in_a_row == 0
+    night(world)
+    assert counted(world).green_in_a_row == 1
+
+
+def test_a_night_without_mail_is_none(world: World) -> None:
+    night(world, came_out(NIGHT, Verdict.PASS, "N-7"))
+    night(world, letters(NIGHT, ALL[:2]))
+    found = counted(world)
+    assert found.green_in_a_row == 0
+    assert "no mail to webmakeprofit.org was sent and found; no mail to fx-" in found.against[0]
+    assert "2 messages arrived, by " in found.against[1]
+    assert found.against[1].endswith(": no mail to pilot.example.net was sent and found")
+
+
+def test_those_of_strangers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of other systems, before another gate, of some domains, by hand, by another version."""
+    night(world)
+    world.identity = "lab:two"
+    night(world)
+    world.identity = "lab:one"
+    night(world, stage=replace(NIGHT, gate=Gate.PHASE3))
+    night(world, stage=replace(NIGHT, domains=ALL[:2]))
+    world.migration.clock.advance(DAY_S)
+    world.migration.store.record("night", gate="phase4", domains=list(ALL), run="x", suite="?", verdict="pass", bad=[])
+    found = counted(world)
+    assert (len(found.nights), found.green_in_a_row) == (5, 1)
+    strangers = [each for each in found.against if not each.startswith("none between")]
+    words = (
+        "of other systems",
+        "not judged before phase4",
+        "pilot.example.net was not judged",
+        "nothing says of which",
+    )
+    assert all(word in said for said, word in zip(strangers, words, strict=True))
+    monkeypatch.setattr(counting, "VERSION", "9.9.9+0")
+    assert "judged by another version; this is 9.9.9+0" in counted(world).against[0]
+    assert counted(world).green_in_a_row == 0
+
+
+def test_settings_that_decide_about_nights(world: World) -> None:
+    """A waiver of something else costs no two weeks; another bound does."""
+    night(world)
+    given = world.migration.settings
+    waiver = Waiver.model_validate(
+        {"id": "S-5", "owner": "Tanaka", "reason": "no reports came in", "expires": "2099-01-01"}
+    )
+    waived = replace(world.migration, settings=given.model_copy(update={"waivers": (waiver,)}))
+    assert counted(world, migration=waived).green_in_a_row == 1
+    bounds = given.bounds.model_copy(update={"arrival_s": 6.0})
+    other = replace(world.migration, settings=given.model_copy(update={"bounds": bounds}))
+    assert "it was judged by other settings; these are " in counted(world, migration=other).against[0]
+
+
+def test_gaps_are_told(world: World) -> None:
+    began = world.migration.clock.now()
+    night(world)
+    night(world, after_s=3 * DAY_S)
+    (told,) = counted(world, began).missing
+    assert told.endswith(": 72 h, at most 26")
