@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fixtures.probes import cloudflare
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes import cloudflare, dns
 from fixtures.probes.account import Record
 from scripts.change import Job, Write
 from scripts.rrset import line, mx_added, told, value
@@ -53,6 +54,20 @@ def mx_back(job: Job, before: Sequence[Record], ttl: int) -> Iterator[Write]:
             yield Write(
                 GROUP, subject, stood, stays, partial(_make, job, body), partial(_read, job), command, "MX", TRIES
             )
+
+
+def left_over(job: Job) -> None:
+    """Say where name servers still name Cloudflare's MX though the API lists none, which one report has seen."""
+    try:
+        answers = dns.ask(dns.authorities(job.domain), job.domain, "MX")
+    except CouldNotAsk:
+        return
+    still = [str(each.server) for each in answers if set(each.hosts) & set(job.migration.settings.cloudflare.mx)]
+    if still:
+        job.say(
+            f"{', '.join(still)} still name Cloudflare's MX beside EC2's: they lag, or Email Routing hides its own "
+            "records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > Records"
+        )
 
 
 def _make(job: Job, body: Callable[[Sequence[Record]], Body]) -> None:

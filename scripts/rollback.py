@@ -21,7 +21,7 @@ from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare
 from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
-from scripts.mx_back import mx_back
+from scripts.mx_back import left_over, mx_back
 from scripts.night_papers import open_at_night
 from scripts.power import FIRST, gateway_again
 
@@ -76,6 +76,8 @@ def _finish(job: Job) -> None:
         seconds = time.time() - begun[0]["real_at"]
         job.migration.store.record(takeback.BACK, job.domain, seconds=seconds)
         job.say(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")
+        left_over(job)
+        job.say(f"next: pytest features/ --gate rolledback --domain {job.domain}; to take back the rest: --clean-up")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
