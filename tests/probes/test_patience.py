@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
-from fixtures.probes.patience import WAIT_S_MAX, Patient
+from fixtures.probes.patience import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient
 from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
 
 __all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures
@@ -36,3 +38,22 @@ def test_no_time_or_too_long_a_time_is_told_to_the_caller(emulator: Running, aft
     began = emulator.world.clock.now()
     assert asked(emulator, 1) == [429]
     assert emulator.world.clock.now() - began < 30
+
+
+@pytest.mark.parametrize("kind", ["timeout", "status"])
+def test_in_a_hurry_nothing_is_waited_for_in_silence(
+    emulator: Running, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """Neither an API that hangs, nor a limit on requests: whoever asks has another way."""
+    fault = {"path": "/zones", "kind": kind, "status": 429, "retry_after_s": 60, "times": 9}
+    assert emulator.management.post("/faults", json=fault).is_success
+    began = time.monotonic()
+    with Hurried(verify=emulator.tls) as api:
+        if kind == "timeout":
+            with pytest.raises(httpx.TimeoutException):
+                api.get(f"{emulator.url}/client/v4/zones")
+            assert "no answer from 127.0.0.1 for 3 s" in capsys.readouterr().err
+        else:
+            reply = api.get(f"{emulator.url}/client/v4/zones")
+            assert (reply.status_code, reply.headers["x-should-retry"]) == (429, "false")
+    assert time.monotonic() - began < ANSWER_S_MAX + 2
