@@ -23,6 +23,7 @@ Reporting-MTA: dns; mx.outside.example
 Final-Recipient: rfc822; alice@webmakeprofit.org
 Action: {action}
 Status: 5.1.1
+{more}\
 Diagnostic-Code: smtp; 550 5.1.1 Address
  does not exist
 
@@ -36,19 +37,38 @@ Subject: [mxgate test 1]
 """
 
 
-def arrived(text: str) -> Arrived:
-    return Arrived(Kept(1, "", 0, "", 0.0, ()), "INBOX", text.encode(), "", (), 0.0, 0.0)
+def arrived(text: str, saved_at: float = 0.0) -> Arrived:
+    return Arrived(Kept(1, "", 0, "", saved_at, ()), "INBOX", text.encode(), "", (), 0.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers"])
 def test_a_failure_names_its_message(kind: str) -> None:
     expected = Report("<mxgate.1@four.example>", "smtp; 550 5.1.1 Address does not exist")
-    assert failure(arrived(DSN.format(action="failed", kind=kind))) == expected
+    assert failure(arrived(DSN.format(action="failed", kind=kind, more=""))) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "relay", "at"),
+    [
+        ("Remote-MTA: dns; route1.mx.cloudflare.net\n", "route1.mx.cloudflare.net", 7.0),
+        (
+            "Remote-MTA: dns;route1.mx.cloudflare.net\nLast-Attempt-Date: Thu, 01 Jan 1970 00:01:40 +0000\n",
+            "route1.mx.cloudflare.net",
+            100.0,
+        ),
+        ("Last-Attempt-Date: some day\n", "", 7.0),
+    ],
+    ids=["its relay", "its time, too", "no date"],
+)
+def test_a_failure_says_who_refused_and_when(more: str, relay: str, at: float) -> None:
+    found = failure(arrived(DSN.format(action="failed", kind="message/rfc822", more=more), saved_at=7.0))
+    assert found is not None
+    assert (found.relay, found.at) == (relay, at)
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "delivered"])
 def test_other_reports_are_no_bounce(action: str) -> None:
-    assert failure(arrived(DSN.format(action=action, kind="message/rfc822"))) is None
+    assert failure(arrived(DSN.format(action=action, kind="message/rfc822", more=""))) is None
 
 
 def test_ordinary_mail_is_no_bounce() -> None:

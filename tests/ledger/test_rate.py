@@ -1,0 +1,74 @@
+"""How much numbered mail is made: no receiver may take it for an attack, and one that asks for patience gets it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import SMTP
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger import Traffic
+from fixtures.loop import run
+from fixtures.migration import Migration
+from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings
+from fixtures.settings import Traffic as Rates
+from fixtures.watching.pacing import pace
+
+SETTINGS = settings_without_a_lab()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    async def listen() -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(lambda: SMTP(Sink()), "127.0.0.1", 0)
+
+    server = run(listen())
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
+    senders = tuple(
+        Sender(name=name, address=f"{name}@s.example", host="127.0.0.1", port=port, family="ipv4", tls=False)
+        for name in ("quick", "held")
+    )
+    told = {
+        "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
+        "clock": ClockSettings(),
+        "senders": senders,
+    }
+    migration = Migration(SETTINGS.model_copy(update=told), Secrets())
+    with Traffic(migration, "held", 20) as traffic:
+        traffic.hold("held", 1)
+        time.sleep(0.8)
+        assert {row["sender"] for row in migration.store.numbered()} == {"quick"}
+        assert traffic.state.skipped > 0
+        time.sleep(0.8)
+    assert {row["sender"] for row in migration.store.numbered()} == {"quick", "held"}
+
+
+@pytest.mark.parametrize(
+    ("quiet_s", "rate"),
+    [(0, 1.0), (599, 1.0), (601, 0.1), (3599, 0.1), (3601, 1 / 60)],
+    ids=["at its start", "around a change", "after it", "for an hour", "for the rest"],
+)
+def test_a_watch_is_loud_for_minutes_alone(quiet_s: float, rate: float) -> None:
+    rates = Rates()
+    settings = SimpleNamespace(settings=SimpleNamespace(traffic=rates))
+    traffic = SimpleNamespace(running=True, rate=9.0, migration=settings)
+    pace(cast("Traffic", traffic), rates.switch_rate_per_s, quiet_s)
+    assert traffic.rate == pytest.approx(rate)
+
+
+def test_nobody_counts_on_mail_that_has_ended() -> None:
+    traffic = SimpleNamespace(running=False, state=SimpleNamespace(injected=7))
+    with pytest.raises(CouldNotAsk, match="ended, after 7 messages: start watch again"):
+        pace(cast("Traffic", traffic), 1, 0)
