@@ -101,9 +101,7 @@ def went_back(state: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("whole")
-@pytest.mark.parametrize(
-    "options", [("kills",), *(("faults", "--turn", str(turn)) for turn in range(7))], ids=" ".join
-)
+@pytest.mark.parametrize("options", [("kills",), *(("faults", "--turn", str(turn)) for turn in range(7))], ids=" ".join)
 def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
     """Killed at, or refused each of its writes, in each way: the next run finishes, and no mail is lost."""
     told = Begun(tmp_path, "back", *SAMPLE, "--only", "rollback", "--every", "--kind", *options).ended(ALL_S_MAX)
