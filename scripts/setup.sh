@@ -1,6 +1,7 @@
 # Sets up what is missing, and says first what that is. To be run, or to be sourced by a script; the first argument:
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
-#   test  that, and what the project's own tests need: a browser that reads, shows and prints the report
+#   test  that, and what the project's own tests need: a browser that reads, shows and prints the report, and Cloudflare's
+#         command line (npm's wrangler) against the emulator
 #   live  the Python environment alone, without what only rehearsals and the project's own tests need
 # A script passes its own arguments after that: where they ask for its help, nothing is set up, and no root is needed.
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
@@ -41,6 +42,8 @@ missing_packages() {
     [ "$mode" = test ] || return 0
     command -v chromium >/dev/null || echo chromium fonts-noto-cjk
     command -v pdftotext >/dev/null || echo poppler-utils
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
 }
 
 set_up_packages() {
@@ -75,6 +78,19 @@ set_up_python() {
         refuse "the Python packages could not be installed; run this again once the package index can be reached."
 }
 
+# Cloudflare's own command line, which the tests let loose on the emulator; as locked, and no script of it is run.
+set_up_wrangler() {
+    local from=$root/tests/emulator/wrangler into=$venv/wrangler wanted
+    wanted=$(digest_of tests/emulator/wrangler/package-lock.json)
+    [ "$(cat "$into/mxgate-lock" 2>/dev/null)" = "$wanted" ] && return 0
+    printf 'mxgate: will install the locked wrangler with npm into .venv/wrangler, once\n'
+    rm -rf "$into"
+    { mkdir "$into" && cp "$from/package.json" "$from/package-lock.json" "$into" &&
+        (cd "$into" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) &&
+        printf '%s\n' "$wanted" >"$into/mxgate-lock"; } ||
+        refuse "wrangler could not be installed; run this again once npm's registry can be reached."
+}
+
 export PATH=$PATH:/usr/sbin:/sbin
 case $mode in
 lab | test | live) ;;
@@ -90,4 +106,5 @@ if [ -n "$helping" ]; then
 else
     if [ "$mode" != live ]; then set_up_packages; fi
     set_up_python
+    if [ "$mode" = test ]; then set_up_wrangler; fi
 fi

@@ -99,6 +99,22 @@ def test_bad_input_is_one_line_and_exit_2(command: list[str], options: list[str]
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "aiosmtpd"])
+def test_what_only_a_rehearsal_has_is_missing(command: list[str], package: str) -> None:
+    """A sentence, and what to do; also where the package is asked for late."""
+    argv = [*command[2:], "--mx", "127.0.0.1", "--smtp-port", "0"]
+    code = (
+        f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = {argv!r}; "
+        "runpy.run_module('fixtures.lab.emulator', run_name='__main__')"
+    )
+    ended = run([sys.executable, "-c", code])
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"emulator: {package}")
+    assert f"is missing from {sys.executable}" in ended.stderr
+    assert "bash scripts/setup.sh lab" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_help_teaches(command: list[str]) -> None:
     ended = run([*command[:3], "--help"])
     assert ended.returncode == 0

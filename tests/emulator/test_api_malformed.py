@@ -151,3 +151,15 @@ def test_what_breaks_careless_readers(emulator: Running, sending: Any, client: C
     for path in ("/requests", "/state", "/events"):
         assert emulator.management.get(path).status_code == 200
     assert len(list(client.dns.records.list(zone_id=emulator.zone.id))) == 3
+
+
+def test_the_history_is_limited_in_bytes(emulator: Running, sending: Any) -> None:
+    """300 requests of a megabyte: what is kept is the newest, and a tenth of them."""
+    for number in range(300):
+        sending("POST", f"/zones/{emulator.zone.id}/dns_records", b"%06d" % number + b"x" * 1_000_000)
+    kept = emulator.management.get("/requests").json()
+    assert sum(len(each["body"]) for each in kept) < 34_000_000
+    assert 20 < len(kept) < 40
+    assert kept[-1]["body"].startswith("000299")
+    emulator.management.delete("/requests")
+    assert emulator.world.requests.size == 0

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from fixtures.lab.emulator import __main__, draws, options
+from fixtures.lab.emulator import command, draws, options
 from fixtures.lab.emulator.api.management import KNOB_RANGES
 from fixtures.lab.emulator.state import Knobs
 from tests.emulator.test_readme import NEEDED, PAGE
@@ -31,7 +31,7 @@ def test_the_values_are_all_choices_and_each_default() -> None:
 
 def test_a_draw_is_options_of_the_emulator(capsys: pytest.CaptureFixture[str]) -> None:
     for seed in draws.covering():
-        assert __main__.main(["--knobs", "--seed", str(seed)]) == 0
+        assert command.main(["--knobs", "--seed", str(seed)]) == 0
         told = capsys.readouterr().out.split()
         made = options.knobs(options.parser().parse_args([*NEEDED, *told]))
         assert {name: getattr(made, name) for name in draws.values()} == draws.drawn(seed)
