@@ -80,7 +80,15 @@ def test_zones_in_order(ask: Any, zones: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/zones?plan=free", f"/zones/{'1' * 32}/dns_records?include_shadow_metadata=true", "/accounts?type=x"]
+    "path",
+    [
+        "/zones?plan=free",
+        "/accounts?type=x",
+        f"/zones/{'1' * 32}/dns_records?include_shadow_metadata=true",
+        f"/zones/{'1' * 32}/email/routing/rules?matcher=alice",
+        f"/zones/{'1' * 32}/email/routing/rules?order=priority",
+        f"/accounts/{ACCOUNT}/email/routing/addresses?email=alice",
+    ],
 )
 def test_a_filter_without_effect_is_not_taken(ask: Any, path: str) -> None:
     assert code(ask(path)) == (501, 10501)
