@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import cloudflare
@@ -231,7 +232,8 @@ def test_the_first_read_makes_the_settings(emulator: Running, client: Cloudflare
     first, again = (client.email_routing.get(zone_id=emulator.zone.id) for _ in range(2))
     assert first == again
     assert first is not None
-    assert first.created == first.modified is not None
+    assert isinstance(first.created, datetime)
+    assert first.created == first.modified
     assert _synced(emulator) is False
 
 
