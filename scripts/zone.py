@@ -19,8 +19,9 @@ from scripts.change import Job, Refused, Write
 from scripts.rrset import changes, danger_of, every, is_spf, line, seconds, told, value
 
 __all__ = ["is_managed", "is_spf", "seconds", "set_rrset", "set_ttl", "value"]
-LOCKED = "code 890190"
-"""Email Routing holds the records (MX, DKIM) until they are unlocked: seen for every way of writing them."""
+LOCKED = "managed by Email Routing"
+"""Email Routing holds the records (MX, DKIM) until they are unlocked: seen for every way of writing them, with one text
+and code 890190, or 1046."""
 _BATCH = "https://api.cloudflare.com/client/v4/zones/{}/dns_records/batch"
 
 

@@ -147,6 +147,10 @@ def test_locked_records_stand_still(emulator: Running, client: Any) -> None:
             attempt()
         assert refusal(error) == 890190
     client.dns.records.create(zone_id=zone_id, type="MX", name="dell", content="mx.example.net", priority=10, ttl=1)
+    emulator.management.post("/knobs", json={"lock_code": "1046"})
+    with pytest.raises(cloudflare.PermissionDeniedError, match="managed by Email Routing") as other:
+        client.dns.records.create(zone_id=zone_id, **fields)
+    assert refusal(other) == 1046
     unlock(emulator)
     client.dns.records.create(zone_id=zone_id, **fields)
 
