@@ -88,6 +88,7 @@ def test_zones_in_order(ask: Any, zones: list[str]) -> None:
         f"/zones/{'1' * 32}/email/routing/rules?matcher=alice",
         f"/zones/{'1' * 32}/email/routing/rules?order=priority",
         f"/accounts/{ACCOUNT}/email/routing/addresses?email=alice",
+        f"/zones/{'1' * 32}/email/routing/dns?name=below",
     ],
 )
 def test_a_filter_without_effect_is_not_taken(ask: Any, path: str) -> None:
