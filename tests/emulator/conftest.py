@@ -93,7 +93,7 @@ def signing_key() -> SigningKey:
 
 def new_world(clock: Clock) -> World:
     """One zone as it stands before the move."""
-    world = World(ACCOUNT, clock, seed=7, knobs=Knobs(settle_s=30, transient_errors=0))
+    world = World(ACCOUNT, clock, seed=7, knobs=Knobs(settle_s=30, transient_errors=0, batch_spread_s=0))
     records = [
         Record("MX", APEX, OLD_MX, ttl=3600, priority=10),
         Record("TXT", APEX, OLD_SPF, ttl=3600),

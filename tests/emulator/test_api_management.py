@@ -135,6 +135,29 @@ def test_writes_reach_name_servers_late_and_in_order(emulator: Running, client: 
     assert [each.serial(APEX) for each in emulator.databases] == [7, 7], "one serial for one content"
 
 
+def test_a_batch_reaches_each_name_server_record_by_record(emulator: Running, client: Any) -> None:
+    """A part of the new set, perhaps none of it, is answered for a moment; the serial comes with the last."""
+    emulator.management.post("/knobs", json={"batch_spread_s": 0.5})
+    (old,) = client.dns.records.list(zone_id=emulator.zone.id, type="MX")
+    posts = [
+        {"type": "MX", "name": APEX, "content": f"route{number}.mx.cloudflare.net", "priority": number, "ttl": 300}
+        for number in range(1, 9)
+    ]
+    client.dns.records.batch(zone_id=emulator.zone.id, posts=posts, deletes=[{"id": old.id}])
+    whole = [(each["content"], 300, each["priority"]) for each in posts]
+    for database in emulator.databases:
+        seen: list[tuple[list[tuple[str, int, int]], int | None]] = []
+        until = time.monotonic() + 5
+        while (not seen or seen[-1] != (whole, 2)) and time.monotonic() < until:
+            seen.append((rows(database, APEX, "MX"), database.serial(APEX)))
+            time.sleep(0.01)
+        assert seen[-1] == (whole, 2)
+        if database is emulator.databases[0]:
+            parts = [each for each, serial in seen if each != whole]
+            assert any(0 < len(part) < 9 for part in parts)
+            assert {serial for each, serial in seen if each != whole} == {1}
+
+
 def test_one_name_server_lags(emulator: Running, client: Any) -> None:
     """In order, and not for ever: lowering the lag lets it catch up at once."""
 
