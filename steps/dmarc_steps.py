@@ -7,7 +7,7 @@ from pytest_bdd import then, when
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes import dmarc, dns
+from fixtures.probes import dmarc, dmarcrecord, dns
 from fixtures.probes.submission import Receipt
 
 Policies = tuple[dmarc.Published, ...]
@@ -29,9 +29,9 @@ def receivers_agree(expect: Expect, policies: Policies) -> None:
         member, answer = f"reports about {it.domain} to {it.receiver}", it.answer
         if answer.error:
             return unknown(member, "a word of agreement", answer.error, answer.evidence, domain=it.domain)
-        if dmarc.policies(answer.rrset):
+        if dmarcrecord.policies(answer.rrset):
             return passed(member, answer.rrset[0], answer.evidence, domain=it.domain)
-        expected, hint = f"TXT {answer.name}: v=DMARC1", "Without it no report is sent there (RFC 7489, 7.1)"
+        expected, hint = f"TXT {answer.name}: v=DMARC1", "Without it no report is sent there (RFC 9990, 4)"
         return failed(member, expected, answer.evidence.answer, answer.evidence, domain=it.domain, hint=hint)
 
     asked = {it.domain: it for it in policies}
@@ -55,12 +55,12 @@ def _policy(domain: str, answer: dns.Answer) -> Finding:
     member, expected = f"{domain} at {answer.server}", "one policy that can be read"
     if answer.error:
         return unknown(member, expected, answer.error, answer.evidence, domain=domain)
-    found = [dmarc.parse(text) for text in dmarc.policies(answer.rrset)]
+    found = [dmarcrecord.parse(text) for text in dmarcrecord.policies(answer.rrset)]
     faults = [fault for policy in found for fault in policy.faults]
     if len(found) == 1 and not faults:
         return passed(member, found[0].text, answer.evidence, expected=expected, domain=domain)
     said = f"{len(found)} policies: {'; '.join(faults) or answer.evidence.answer}"
-    hint = "Receivers act as if there were none (RFC 7489, 6.6.3)"
+    hint = "Receivers act as if there were none (RFC 9989, 4.10)"
     return failed(member, expected, said, answer.evidence, domain=domain, hint=hint)
 
 

@@ -14,11 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.evidence import Evidence
-from fixtures.probes import dkimkeys, dmarc, mtasts, remains, tlsa
+from fixtures.probes import dkimkeys, mtasts, remains, tlsa
 from fixtures.probes.account import Record
-from fixtures.probes.signatures import Signature
-from fixtures.probes.submission import Authentication
 from fixtures.probes.taglist import Malformed, tags
 
 HUGE = "x" * 70_000
@@ -70,42 +67,6 @@ def test_a_key_is_read_as_a_verifier_reads_it(text: str, words: str) -> None:
     assert bool(faults) == bool(words)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("v=DMARC1; p=none; rua=mailto:a@b.example!10m,mailto:c@d.example", ""),
-        ("v=DMARC1;p=REJECT;sp=none;adkim=s;aspf=r;pct=50;fo=1:d;ri=3600;", ""),
-        ("v=DMARC1", "p= does not come"),
-        ("v=DMARC1; rua=mailto:a@b.example; p=none", "p= does not come"),
-        ("v=DMARC1; p=maybe", "p=maybe"),
-        ("v=DMARC1; p=none; pct=101", "pct=101"),
-        ("v=DMARC1; p=none; rua=a@b.example", "no mailto:"),
-        ("v=DMARC1; p=none; p=reject", "stands twice"),
-    ],
-)
-def test_a_dmarc_policy_is_read_as_a_receiver_reads_it(text: str, words: str) -> None:
-    faults = "; ".join(dmarc.parse(text).faults)
-    assert words in faults
-    assert bool(faults) == bool(words)
-
-
-def test_only_dmarc_records_count() -> None:
-    assert dmarc.policies(("v=DMARC1; p=none", "v=spf1 -all", "v=DMARC10; p=none", "V=dmarc1; p=none")) == (
-        "v=DMARC1; p=none",
-    )
-
-
-def test_strict_alignment_wants_the_very_same_domain() -> None:
-    def told(policy: str) -> Authentication:
-        signed = (Signature("mail.own.example", "s1", "", aligned=True),)
-        evidence = Evidence("asked", "told")
-        return Authentication("own.example", signed, "em1.own.example", "pass", True, policy, evidence)
-
-    assert dmarc.passes(told("v=DMARC1; p=none"))[0]
-    assert dmarc.passes(told("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
-    assert not dmarc.passes(told("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
-
-
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n"
 
 
@@ -152,7 +113,6 @@ def test_where_reports_on_tls_go() -> None:
 @given(st.text(max_size=200))
 def test_no_text_is_too_odd_to_be_read(text: str) -> None:
     dkimkeys.parse(text)
-    dmarc.parse(text)
     mtasts.parse(text)
     mtasts.identifier((text,))
     mtasts.reporting_faults((text,))

@@ -1,0 +1,123 @@
+"""DMARC records and which of them applies (RFC 9989), beside checkdmarc, which reads records by the same standard."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.evidence import Evidence
+from fixtures.probes import dmarc
+from fixtures.probes.dmarcrecord import applied, names, parse, policies
+from fixtures.probes.signatures import Signature
+from fixtures.probes.submission import Authentication
+
+RECORDS = [
+    ("v=DMARC1; p=none; rua=mailto:a@b.example!10m,mailto:c@d.example", ""),
+    ("v=DMARC1;p=REJECT;sp=none;adkim=s;aspf=r;pct=50;fo=1:d;ri=3600;", ""),
+    ("v=DMARC1; rua=mailto:a@b.example; p=none", ""),
+    ("v=DMARC1; rua=mailto:a@b.example", ""),
+    ("v=DMARC1; sp=none; p=reject", ""),
+    ("v=DMARC1; p=none; pct=101; ri=soon; rf=none", ""),
+    ("v=DMARC1; p=reject; np=quarantine; psd=n; t=y", ""),
+    ("v=DMARC1; p=reject; xyz=foo", ""),
+    ("V = DMARC1 ; P = None", ""),
+    ("v=DMARC1; p=none; adkim=strict", ""),
+    ("v=DMARC1; p=none; rua=https://report.example/dmarc", ""),
+    ("v=DMARC1; p=maybe", "p=maybe"),
+    ("v=DMARC1; p=none; sp=maybe", "sp=maybe"),
+    ("v=DMARC1; p=reject; np=maybe", "np=maybe"),
+    ("v=DMARC1; p=reject; psd=x", "psd=x"),
+    ("v=DMARC1; p=reject; t=x", "t=x"),
+    ("v=DMARC1; p=none; fo=x", "fo=x"),
+    ("v=DMARC1; p", "'p' is no tag"),
+    ("v=DMARC1; p=none; rua=a@b.example", "no mailto:"),
+    ("v=DMARC1; p=none; rua=mailto:nobody", "no mailto:"),
+    ("v=DMARC1; p=none; p=reject", "stands twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), [*RECORDS, ("v=DMARC1", "neither p= nor rua="), ("", "it is empty")])
+def test_a_record_is_read_as_receivers_read_it(text: str, words: str) -> None:
+    faults = "; ".join(parse(text).faults)
+    assert words in faults
+    assert bool(faults) == bool(words)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in RECORDS])
+def test_checkdmarc_says_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look for the MX and the agreement of each receiver: that is another question, and not asked here."""
+    from checkdmarc import dmarc as theirs
+
+    monkeypatch.setattr(theirs, "get_mx_records", lambda *_, **__: ["mx.example"])
+    monkeypatch.setattr(theirs, "verify_dmarc_report_destination", lambda *_, **__: True)
+    ours = parse(text)
+    try:
+        found = theirs.parse_dmarc_record(text, "own.example")["tags"]
+    except theirs.DMARCError:
+        assert ours.faults
+        return
+    assert not ours.faults
+    said = {tag: found[tag]["value"] for tag in ("p", "sp", "np", "psd", "t", "adkim", "aspf")}
+    modes = {True: "s", False: "r"}
+    assert said == {
+        "p": ours.policy, "sp": ours.subdomains, "np": ours.nonexistent, "psd": ours.psd,
+        "t": "y" if ours.testing else "n", "adkim": modes[ours.strict_dkim], "aspf": modes[ours.strict_spf],
+    }  # fmt: skip
+
+
+def test_only_dmarc_records_count() -> None:
+    texts = ("v=DMARC1; p=none", "v=spf1 -all", "v=DMARC10; p=none", "v=dmarc1; p=none", " v=DMARC1; p=none")
+    assert policies(texts) == ("v=DMARC1; p=none",)
+
+
+def test_of_a_long_name_eight_are_asked() -> None:
+    assert names("mail.own.example") == ("mail.own.example", "own.example", "example")
+    asked = names("a.b.c.d.e.f.g.h.i.j.example")
+    assert (len(asked), asked[1], asked[-1]) == (8, "e.f.g.h.i.j.example", "example")
+
+
+@pytest.mark.parametrize(
+    ("records", "word", "organizational"),
+    [
+        ({}, "none", "a.own.example"),
+        ({"a.own.example": "p=reject"}, "reject", "a.own.example"),
+        ({"own.example": "p=reject"}, "reject", "own.example"),
+        ({"own.example": "p=reject; sp=none"}, "none", "own.example"),
+        ({"own.example": "p=reject; t=y"}, "none", "own.example"),
+        ({"a.own.example": "p=none", "own.example": "p=reject"}, "none", "own.example"),
+        ({"own.example": "p=none; psd=n", "example": "p=reject"}, "none", "own.example"),
+        ({"example": "p=reject; sp=quarantine; psd=y"}, "quarantine", "own.example"),
+        ({"own.example": "p=none", "example": "p=reject; psd=y"}, "none", "own.example"),
+        ({"a.own.example": "p=maybe", "own.example": "p=reject"}, "none", "own.example"),
+        ({"own.example": "p=reject; rua=nobody"}, "reject", "own.example"),
+    ],
+)
+def test_which_record_applies(records: dict[str, str], word: str, organizational: str) -> None:
+    found = applied("a.own.example", {name: [f"v=DMARC1; {text}"] for name, text in records.items()})
+    assert (found.word, found.organizational) == (word, organizational)
+
+
+def test_two_records_at_a_name_count_as_none_and_np_is_for_names_that_are_not_there() -> None:
+    twice = {"own.example": ["v=DMARC1; p=reject", "v=DMARC1; p=none"]}
+    assert applied("own.example", twice).policy is None
+    one = {"own.example": ["v=DMARC1; p=none; np=reject"]}
+    assert applied("a.own.example", one).word == "none"
+    assert applied("a.own.example", one, exists=False).word == "reject"
+
+
+def test_strict_alignment_wants_the_very_same_domain() -> None:
+    def told(policy: str) -> Authentication:
+        signed = (Signature("mail.own.example", "s1", "", aligned=True),)
+        found = applied("own.example", {"own.example": [policy]})
+        return Authentication("own.example", signed, "em1.own.example", "pass", True, found, Evidence("asked", "told"))
+
+    assert dmarc.passes(told("v=DMARC1; p=none"))[0]
+    assert dmarc.passes(told("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
+    assert not dmarc.passes(told("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_too_odd_to_be_read(text: str) -> None:
+    parse(text)
+    applied("own.example", {"own.example": [text]})
