@@ -113,9 +113,9 @@ def test_finds_the_attachment_in_a_message() -> None:
     made["Subject"] = "Report Domain: example.net"
     made.set_content("See the attachment.")
     with pytest.raises(Unreadable, match="no attachment"):
-        of_message(made.as_bytes())
+        of_message(made.as_bytes(), parse)
     made.add_attachment(gzip.compress(REPORT), maintype="application", subtype="gzip", filename="a.xml.gz")
-    assert [each.identifier for each in of_message(made.as_bytes())] == ["7"]
+    assert [each.identifier for each in of_message(made.as_bytes(), parse)] == ["7"]
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
