@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from fixtures.checkup import storage
 from fixtures.clock import Clock
 from fixtures.evidence import Verdict
 from fixtures.gates import Gate, chain
@@ -193,6 +194,15 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert script.main(["--config", str(config), "--accept", "the clock was off that night"]) == 0
         assert [row["reason"] for row in made.recorded(chain.ACCEPTED)] == ["the clock was off that night"]
         assert found(made) == ()
+
+
+def test_the_doctor_sees_it(world: World) -> None:
+    world.migration.store.record("entry")
+    assert [each.verdict for each in storage.store(world.migration)] == [Verdict.PASS]
+    by_hand(world.migration.store, "DELETE FROM records")
+    (bad,) = storage.store(world.migration)
+    assert (bad.verdict, bad.found) == (Verdict.FAIL, "row 1 of records was written, and is gone: it was deleted")
+    assert "scripts.store --accept" in bad.hint
 
 
 def test_heads_are_read_from_reports(store: Store, tmp_path: Path) -> None:
