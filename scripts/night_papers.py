@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,13 @@ def write(migration: Migration, domain: str) -> Path:
 
     text = by_hand.paper(migration, domain, cloudflare.exported(migration, domain))
     made = folder(migration) / f"{domain}.txt"
-    with _umask():
-        made.parent.mkdir(exist_ok=True)
-        _copy(migration.store, made.parent)
-        made.write_text(text, encoding="utf-8")
+    try:
+        with _umask():
+            made.parent.mkdir(exist_ok=True)
+            _copy(migration.store, made.parent)
+            made.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{made}: can't be written: {error}. Let this user write beside migration.toml") from None
     return made
 
 
@@ -61,7 +65,7 @@ def open_at_night(path: str | Path | None = None) -> Migration:
     except StoreError as fault:
         there = folder(migration) / "store.sqlite"
         kept = f"of {_when(there)}" if there.exists() else "which is new and empty"
-        print(f"THE STORE IS OUT OF REACH: {fault}\nGoing on with {there}, {kept}", file=sys.stderr)
+        _tell(f"THE STORE IS OUT OF REACH: {fault}\nGoing on with {there}, {kept}")
         with _umask():
             there.parent.mkdir(exist_ok=True)
             settings = migration.settings.model_copy(update={"store": StoreSettings(url=f"sqlite:///{there}")})
@@ -85,7 +89,7 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
     except StoreError:
         return {}
     if taken:
-        print(f"THE STORE HAS NO SNAPSHOT: taken from its copy of {_when(there)}, {there}", file=sys.stderr)
+        _tell(f"THE STORE HAS NO SNAPSHOT: taken from its copy of {_when(there)}, {there}")
     return taken
 
 
@@ -107,6 +111,12 @@ def _copy(store: Store, into: Path) -> None:
     finally:
         made.close()
     partial.replace(there)
+
+
+@cache
+def _tell(text: str) -> None:
+    """Once a process."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _when(file: Path) -> str:
