@@ -14,6 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -89,8 +90,8 @@ class Script:
     check: Callable[[Job], None] | None = None
     """Refuses before the first write; not asked of a plan."""
     finish: Callable[[Job], None] | None = None
-    cleanup: Callable[[Job], None] | None = None
-    """Runs after the writes in any case, also when one failed."""
+    around: Callable[[Job], AbstractContextManager[object]] = nullcontext
+    """Entered around the writes: what it does at its end it does in any case, also when one failed."""
     opens: Callable[[str | None], Migration] | None = None
     otherwise: str = ""
     """What else a person can do where a system can't be asked."""
@@ -156,13 +157,10 @@ def _apply(script: Script, job: Job) -> int:
         name = gate.value if gate else ""
         about = {"script": script.name, "gate": name, "run": number, "plan": options.apply, "before": before}
         migration.store.record("run", job.domain, **about)
-        try:
+        with script.around(job):
             for write in writes:
                 _write(script, job, write, number)
             _complete(script, job, options.apply)
-        finally:
-            if script.cleanup:
-                script.cleanup(job)
         migration.store.record("run", job.domain, **about, after=_stands(migration, script))
     print(f"{script.name}: done, {len(writes)} writes")
     return DONE

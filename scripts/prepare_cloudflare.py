@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from fixtures.probes import cloudflare
@@ -59,9 +60,13 @@ def _verification(job: Job, address: Address) -> Write:
     return Write("verification", subject, "not verified", "verified", partial(verify, job, address), read)
 
 
-def _withdraw(job: Job) -> None:
-    if guests(job.migration) != NOBODY:
-        write_guests(job.migration, NOBODY)
+@contextmanager
+def _withdrawing(job: Job) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if guests(job.migration) != NOBODY:
+            write_guests(job.migration, NOBODY)
 
 
 SCRIPT = Script(
@@ -70,7 +75,7 @@ SCRIPT = Script(
     plan,
     per_domain=True,
     check=lambda job: require_lookup(job.migration),
-    cleanup=_withdraw,
+    around=_withdrawing,
 )
 
 

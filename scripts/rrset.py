@@ -61,22 +61,30 @@ def danger_of(name: str, kind: str, texts: Sequence[str], *, deletes: bool) -> s
     return "deletes" if deletes else ""
 
 
-def changes(
-    stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str], ttl: int
-) -> dict[str, list[dict[str, Any]]]:
-    """The batch that turns what stands into what is wanted.
+Batch = dict[str, list[dict[str, Any]]]
 
-    A record that stays keeps its identity and comment, and so does one that is replaced by one; otherwise what is no
-    longer wanted is deleted and what is new is made. Cloudflare does both in one transaction, deletions first.
+
+def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str], ttl: int) -> tuple[Batch, ...]:
+    """The batches that turn what stands into what is wanted, in this order: two at most.
+
+    A record that stays keeps its identity and comment. Others are patched into wanted ones, pair by pair (of an MX the
+    same host first); what lacks is made with them, and what is over is deleted last. For Cloudflare writes a batch in
+    one transaction, but it reaches the edge record by record (developers.cloudflare.com/dns/manage-dns-records/how-to/
+    batch-record-changes): so there is a record at every moment, and never one that is neither old nor wanted.
     """
     here = {value(each): each for each in stands}
     kept = [(here[text], text) for text in dict.fromkeys(wanted) if text in here]
-    old = [each for each in stands if all(each is not stays for stays, _ in kept)]
+    old = [each for each in stands if all(each is not same for same, _ in kept)]
     new = [text for text in dict.fromkeys(wanted) if text not in here]
-    if len(old) == len(new) == 1:
-        kept, old, new = [*kept, (old[0], new[0])], [], []
-    body: dict[str, list[dict[str, Any]]] = {
-        "deletes": [{"id": each.id} for each in old],
+    stays = {each.text for each in old}
+    for text in sorted(new, key=lambda text: text.rpartition(" ")[2] not in stays):
+        host = text.rpartition(" ")[2]
+        if old:
+            pair = next((each for each in old if each.text == host), old[0])
+            kept.append((pair, text))
+            old.remove(pair)
+            new.remove(text)
+    first: Batch = {
         "patches": [
             {"id": each.id, **_fields(name, kind, text, ttl)}
             for each, text in kept
@@ -84,7 +92,9 @@ def changes(
         ],
         "posts": [_fields(name, kind, text, ttl) for text in new],
     }
-    return {part: entries for part, entries in body.items() if entries}
+    last: Batch = {"deletes": [{"id": each.id} for each in old]}
+    batches = ({part: entries for part, entries in each.items() if entries} for each in (first, last))
+    return tuple(each for each in batches if each)
 
 
 def mx_added(stands: Sequence[Record], name: str, wanted: Sequence[str], ttl: int) -> dict[str, list[dict[str, Any]]]:

@@ -1,76 +1,122 @@
-"""After Email Routing was enabled, its MX hosts may refuse the domain for a while: waited for, as a write."""
+"""Cloudflare's MX hosts may refuse a domain's mail for a while: waited for, as a write."""
 
 from __future__ import annotations
 
-from fixtures.ledger.windows import CLOSED, SETTLED
-from fixtures.migration import Migration
-from fixtures.probes import cloudflare, mxhosts
-from scripts.change import Job, Refused, Write
+from collections.abc import Callable
+from dataclasses import dataclass
 
-SETTLE_S = 900.0
-"""The longest wait for Cloudflare's MX hosts, on the migration's clock."""
-PAUSE_S, PAUSE_S_MAX = 1.0, 5.0
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes import mxhosts
+from fixtures.settings import Address
+from scripts.change import Job, Refused, Write
+from scripts.safeguard import settled
+
+EARLY_S = 900.0
+"""The longest wait for Cloudflare's MX hosts while EC2 is still the MX, on the migration's clock."""
+PAUSE_S = 1.0
+UNHEARD_S = 30.0
+"""Hosts that can't be asked are asked again for so long; those that answer decide then."""
 TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
 
 
-def settle(job: Job, *, moved: bool) -> Write:
-    """Wait until each of Cloudflare's MX hosts takes each address. MOVED: mail comes to them already meanwhile."""
-    migration, addresses = job.migration, job.migration.settings.domain(job.domain).addresses
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the hosts said: those that refuse an address, and those that nobody could ask; a line each."""
 
-    def refusals(how_many: int | None = None) -> list[str]:
-        asked = mxhosts.ask(migration, addresses[:how_many])
-        return [
-            f"{each.host} ({each.at}), {each.address.address}: {each.told.outcome}"
-            for each in asked
-            if not each.told.outcome.accepted
-        ]
+    refused: tuple[str, ...]
+    unheard: tuple[str, ...]
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        lines = (*self.refused[:10], *(f"could not be asked: {each}" for each in self.unheard[:10]))
+        return "\n  ".join(("Cloudflare's MX hosts:", *lines))
+
+
+def settle(job: Job) -> Write:
+    """The MX has moved: wait until each of Cloudflare's MX hosts takes each address. ``Refused`` after the window."""
+    store, window_s = job.migration.store, job.migration.settings.bounds.window_s
 
     def do() -> None:
-        if not moved:
-            _require_unmoved(job)
-        began, pause = migration.clock.now(), PAUSE_S
-        while True:
-            # One address first: only when the domain is known is it worth asking for all of them.
-            open_ones = refusals(1) or refusals()
-            waited = migration.clock.now() - began
-            if not open_ones:
-                migration.store.record("settling", job.domain, seconds=waited, moved=moved)
-                migration.store.record(CLOSED, job.domain, why=SETTLED)
-                job.say(f"Cloudflare's MX hosts take every address, {waited:.0f} s after enabling")
-                return
-            if waited > SETTLE_S:
-                break
-            migration.clock.sleep(pause)
-            pause = min(pause * 1.3, PAUSE_S_MAX)
-        left = "\n  ".join(open_ones[:10])
-        where = f"The MX has moved: consider scripts.rollback --domain {job.domain}" if moved else "The MX did not move"
-        raise Refused(
-            f"after {SETTLE_S / 60:.0f} min Cloudflare's MX hosts don't take every address. {where}\n  {left}"
-        )
+        found = _wait(job, job.options.moved_at, window_s)
+        if found.refused:
+            raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")
+        if found.unheard:
+            job.say(f"{found}\n  Whether these take mail is shown by the numbered mail of watch")
+        store.record("settling", job.domain, seconds=found.seconds, moved=True)
+        settled(job)
+        job.say(f"Cloudflare's MX hosts take every address, {found.seconds:.0f} s after the MX had moved")
 
-    note = _window(migration) if moved else "asked while EC2 is still the MX"
-    subject = f"MX hosts of Cloudflare for {job.domain}, {note}"
-    return Write(
-        "before mail moves" if not moved else "Email Routing", subject, NOT_TAKEN, TAKEN, do, lambda: _taken(refusals())
+    subject = f"MX hosts of Cloudflare for {job.domain}, {_announced(job)}"
+    return _asked("Email Routing", subject, do)
+
+
+def ask_first(job: Job, give_up: Callable[[Look], None] | None = None) -> Write:
+    """While EC2 is still the MX: do Cloudflare's MX hosts take every address already? Best if they do.
+
+    GIVE_UP: what to do where they don't within a quarter of an hour; without one the MX moves after the window's time.
+    """
+
+    def do() -> None:
+        limit_s = EARLY_S if give_up else job.migration.settings.bounds.window_s
+        found = _wait(job, job.migration.clock.now(), limit_s)
+        if not found.refused and not found.unheard:
+            job.migration.store.record("settling", job.domain, seconds=found.seconds, moved=False)
+            job.say(f"Cloudflare's MX hosts take every address after {found.seconds:.0f} s, and EC2 is still the MX")
+        elif give_up:
+            give_up(found)
+        else:
+            job.say(f"{found}\n  The MX moves all the same")
+
+    return _asked("before mail moves", f"MX hosts of Cloudflare for {job.domain}, asked while EC2 is still the MX", do)
+
+
+def _asked(group: str, subject: str, do: Callable[[], None]) -> Write:
+    done: list[bool] = []
+
+    def once() -> None:
+        do()
+        done.append(True)
+
+    return Write(group, subject, NOT_TAKEN, TAKEN, once, lambda: TAKEN if done else NOT_TAKEN)
+
+
+def _wait(job: Job, since: float, limit_s: float) -> Look:
+    """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock."""
+    clock, pause = job.migration.clock, PAUSE_S
+    addresses = job.migration.settings.domain(job.domain).addresses
+    while True:
+        # One address a host first: only when the domain is known is it worth asking for all of them.
+        found = _look(job, addresses[:1])
+        if not found.refused:
+            found = _look(job, addresses)
+        waited = clock.now() - since
+        if waited > limit_s or (not found.refused and (waited > UNHEARD_S or not found.unheard)):
+            return Look(found.refused, found.unheard, waited)
+        clock.sleep(pause)
+        pause = min(pause * 1.3, limit_s / 30)
+
+
+def _look(job: Job, addresses: tuple[Address, ...]) -> Look:
+    try:
+        hosts = mxhosts.by_host(mxhosts.ask(job.migration, addresses))
+    except CouldNotAsk as error:
+        return Look((), (str(error),))
+    heard = [each for of_one in hosts.values() for each in of_one if each.heard]
+    refused = [each for each in heard if not each.told.outcome.accepted]
+    silent = [
+        f"{each[0].host} ({each[0].at}), {each[0].address.address}: {each[0].told.outcome}"
+        for each in hosts.values()
+        if not any(one.heard for one in each)
+    ]
+    return Look(tuple(f"{e.host} ({e.at}), {e.address.address}: {e.told.outcome}" for e in refused), tuple(silent))
+
+
+def _announced(job: Job) -> str:
+    """What the plan says of the time in which Cloudflare may refuse mail."""
+    window_s = job.migration.settings.bounds.window_s
+    measured = job.migration.store.last("settling", job.migration.settings.pilot)
+    lasted = f"{measured['seconds']:.0f} s at the pilot, " if measured and measured["moved"] else ""
+    return (
+        f"which may refuse mail meanwhile (550 5.1.1, so that it bounces): {lasted}up to {window_s:.0f} s, after which "
+        "EC2's MX is put back"
     )
-
-
-def _require_unmoved(job: Job) -> None:
-    found = {each.text for each in cloudflare.records(job.migration, job.domain).of(job.domain, "MX")}
-    if found and found <= set(job.migration.settings.cloudflare.mx):
-        raise Refused(
-            f"enabling has moved the MX of {job.domain} to Cloudflare at once. In migration.toml set "
-            'cloudflare.enabling = "replaces", and plan again: what is left to do here is done then, and the other '
-            "domains go that way"
-        )
-
-
-def _taken(refused: list[str]) -> str:
-    return NOT_TAKEN if refused else TAKEN
-
-
-def _window(migration: Migration) -> str:
-    pilot = migration.settings.pilot
-    measured = migration.store.last("settling", pilot)
-    told = "an unknown time" if measured is None else f"{measured['seconds']:.0f} s at the pilot"
-    return f"which may answer 5xx to mail meanwhile ({told})"

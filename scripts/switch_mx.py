@@ -1,70 +1,68 @@
-"""Move a domain's MX to Cloudflare: enable Email Routing, wait until its MX hosts know the domain, then one batch.
+"""Move a domain's MX to Cloudflare, with EC2's put back by itself if anything fails on the way.
 
-The order is ``cloudflare.enabling``'s, as the pilot showed. ``coexists``: EC2 stays the MX until every MX host of
-Cloudflare's accepts every address. ``refuses``: the batch goes first, and ``replaces``: enabling itself moves the MX;
-then Cloudflare may answer 5xx for as long as the plan says. ``watch`` has to run, and the pilot goes first.
+The order is ``cloudflare.enabling``'s. ``refuses``: Cloudflare can't be enabled beside EC2's MX, so the MX goes first,
+enabling follows at once, and Cloudflare may answer 5xx in between. ``replaces``: enabling itself moves the MX.
+``by_subdomain``: enabled by way of a subdomain, and the MX moves once every MX host takes every address.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fixtures.gates.progress import Progress
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
-from scripts import merge_spf, night_papers
+from scripts import merge_spf, subdomain
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.moments import noted, remember
-from scripts.routing import ENABLING, UNLOCKED, enable, keep_spf, lock, unlock
-from scripts.settling import settle
+from scripts.readiness import require
+from scripts.routing import ENABLING, enable, keep_spf, lock, told_state, unlock
+from scripts.safeguard import guarded
+from scripts.settling import ask_first, settle
 from scripts.zone import seconds, set_rrset, value
 
-HEARTBEAT_S = 15.0
 AUTOMATIC = 1
 
 
 def plan(job: Job) -> Iterator[Write]:
-    routing = cloudflare.routing(job.migration, job.domain)
+    routing, order = cloudflare.routing(job.migration, job.domain), job.migration.settings.cloudflare.enabling
     batch = tuple(_batch(job, routing))
     if routing.enabled:
         noted_before = job.migration.store.last(ENABLING, job.domain)
         # A run that was killed right after enabling has left its SPF record to this one (X10).
         yield from merge_spf.plan(job, noted_before["spf"] if noted_before else ())
+    elif order == "by_subdomain":
+        yield subdomain.enable(job)
+    if routing.enabled or order == "by_subdomain":
         yield from _move(job, routing, batch)
-        return
-    match job.migration.settings.cloudflare.enabling:
-        case "coexists":
-            yield noted(job, enable(job))
-            yield keep_spf(job)
-            yield from _move(job, routing, batch)
-        case "refuses":
-            yield from batch
-            yield enable(job)
-            yield keep_spf(job)
-            yield settle(job, moved=True)
-        case "replaces":
-            yield noted(job, enable(job, danger="MX"))
-            yield keep_spf(job)
-            yield settle(job, moved=True)
+    else:
+        yield from batch if order == "refuses" else ()
+        yield enable(job) if order == "refuses" else noted(job, enable(job, danger="MX"))
+        yield unlock(job)
+        yield keep_spf(job)
+        yield settle(job)
+    if order == "by_subdomain":
+        yield from subdomain.removed(job, fresh=not routing.enabled)
 
 
 def _move(job: Job, routing: Routing, batch: tuple[Write, ...]) -> Iterator[Write]:
-    """With Email Routing enabled: unlocked, the MX and what else is missing are written, and it is locked again."""
+    """With Email Routing enabled: the MX and what else is missing are written, and all of it is taken over by it."""
     missing = [each for each in routing.missing if each.type == "TXT" and each.name != job.domain]
     records = list(batch)
     for each in missing if routing.enabled else ():  # enabling adds them by itself
         records += set_rrset(job, job.domain, each.name, each.type, [each.text], AUTOMATIC, "DKIM")
-    if batch:
-        yield settle(job, moved=False)
-    if not records and routing.status == "ready":
+    if not records and routing.complete:
         return
-    if not routing.enabled or routing.status not in UNLOCKED:
-        yield unlock(job)
+    if batch:
+        by_subdomain = job.migration.settings.cloudflare.enabling == "by_subdomain"
+        yield ask_first(job, subdomain.giving_up(job) if by_subdomain else None)
     yield from records
     yield lock(job)
+    yield unlock(job)
+    yield keep_spf(job)
+    if batch:
+        yield settle(job)
 
 
 def _batch(job: Job, routing: Routing) -> Iterator[Write]:
@@ -80,29 +78,22 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
         yield noted(job, replace(write, group="the switch"))
 
 
-def _check(job: Job) -> None:
-    migration, domain = job.migration, job.domain
-    beat = migration.store.last("watch", domain)
-    if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
-        seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"
-        raise Refused(f"watch {seen} for {domain}: start it first: python -m scripts.watch --domain {domain}")
-    pilot = migration.settings.pilot
-    if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
-        raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
-    job.say(f"the way back by hand: {night_papers.write(migration, domain)}. Print it before you go on")
+def _finish(job: Job) -> None:
+    remember(job)
+    told_state(job)
 
 
 SUMMARY = """\
-Move a domain's MX to Cloudflare, once its MX hosts accept every address; watch has to run, and the pilot goes first.
+Move a domain's MX to Cloudflare; watch has to run, the pilot goes first, rules, destinations and SPF must be ready.
 
-Writes: Email Routing of the domain (enabled, its records unlocked and locked again), its MX, its SPF record where
-enabling changed that, and Cloudflare's DKIM record. Rules, destinations, Dell and EC2 stay as they are.
-Window: with cloudflare.enabling = "coexists" none: EC2 takes mail until the MX has moved, and from stale caches after
-that. With "refuses" or "replaces" Cloudflare may refuse mail (5xx, so that it bounces) from the moment that the MX
-moves until its MX hosts know every address: the plan says how long that took at the pilot, and after 15 minutes this
-gives up, and advises to go back.
+Writes: Email Routing of the domain (enabled, its records left unlocked: a way back then needs DNS alone), its MX, its
+SPF record where enabling changed that, and Cloudflare's DKIM record. Rules, destinations, Dell and EC2 stay.
+Window: Cloudflare may refuse mail (5xx, so that it bounces) from the moment that the MX moves until its MX hosts know
+every address. The plan says for how long at most: bounds.window_s. Only cloudflare.enabling = "by_subdomain" has none.
+Fails: whatever goes wrong once the MX has moved puts EC2's MX back by itself, and ends with 1. If this process is
+killed, or its terminal is lost, a guard that outlives it does so, and writes that to night/switch-DOMAIN.log.
 Back: python -m scripts.rollback --domain DOMAIN, which needs no gate."""
-SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=_check, finish=remember)
+SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=require, finish=_finish, around=guarded)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -85,6 +85,7 @@ def routing_ready(expect: Expect, routings: Routings) -> None:
     def judge(domain: str, routing: cloudflare.Routing) -> Finding:
         lacking = ", ".join(f"{each.type} {each.name}" for each in routing.missing)
         found = f"enabled: {routing.enabled}, status {routing.status}, missing: {lacking or 'nothing'}"
+        found += f"; Cloudflare says: {', '.join(routing.faults)}" if routing.faults else ""
         if routing.complete:
             return passed(domain, found, routing.evidence, domain=domain)
         expected = "enabled, status ready or unlocked, nothing missing"

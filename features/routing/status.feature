@@ -1,7 +1,7 @@
 Feature: Nothing leads mail to Cloudflare before the switch, and Email Routing is ready after it
   Before the switch nothing may lead mail to Cloudflare. Afterwards Email Routing says of itself that it is enabled and
   ready, and that no record is missing. Its records are left unlocked: while they are locked, only Email Routing's own
-  API could let a domain go back.
+  API could let a domain go back. What Cloudflare finds wrong, such as a foreign SPF record, is shown in its own words.
 
   @C-4 @P3.1 @observe @before_phase3
   Scenario: Before the switch no answer leads mail to Cloudflare

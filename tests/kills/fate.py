@@ -13,6 +13,7 @@ from zlib import crc32
 
 BEFORE, MIDDLE, AFTER = "killed before", "killed in the middle", "killed after"
 THROTTLED, BROKEN, TIMEOUT, LOST, CUT = "429", "500", "time-out", "done, answer lost", "cut in the middle"
+REFUSED = ("403", "409", "422")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Call:
     def faults(self) -> tuple[str, ...]:
         """How the network can fail it."""
         match self.wire:
-            case "cloudflare" | "aws":
+            case "cloudflare":
+                return (THROTTLED, BROKEN, TIMEOUT, LOST, *REFUSED)
+            case "aws":
                 return (THROTTLED, BROKEN, TIMEOUT, LOST)
             case "ssh" if self.writes:
                 return (TIMEOUT, LOST, CUT) if self.data else (TIMEOUT, LOST)

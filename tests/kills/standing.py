@@ -62,8 +62,8 @@ def _account(migration: Migration) -> Iterator[tuple[str, str]]:
     yield "scripts done", "\n".join(sorted(f"{script} {domain}" for script, domain in progress.last))
     for domain in migration.settings.domain_names:
         yield f"progress of {domain}", f"switched {progress.switched(domain)}, next {progress.next_gate(domain)}"
-        times = len(migration.store.recorded("switch", domain))
-        yield f"switches of {domain}, recorded", str(times)
+        through = [each for each in migration.store.recorded("switching", domain) if each["state"] == "through"]
+        yield f"switches of {domain}, recorded", str(len(through))
 
 
 def _files(migration: Migration) -> Iterator[tuple[str, str]]:

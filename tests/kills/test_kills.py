@@ -112,7 +112,7 @@ def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
 @pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("kills", ("kills",)), *((f"faults-{turn}", ("faults", "--turn", str(turn))) for turn in range(4))],
+    [("kills", ("kills",)), *((f"faults-{turn}", ("faults", "--turn", str(turn))) for turn in range(7))],
 )
 def test_all(name: str, options: tuple[str, ...], undisturbed: dict[str, Any], tmp_path: Path) -> None:
     """Before, in the middle of, and after each write; and each call failed by the network, each time otherwise."""

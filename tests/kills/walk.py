@@ -29,6 +29,7 @@ from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
 from fixtures.lab.scriptrun import ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
+from fixtures.probes import cloudflare
 from fixtures.transport import dell, ec2
 from scripts.change import REFUSED
 from scripts.snapshot import take
@@ -41,6 +42,7 @@ SIGNOFF = "signoff"
 RUN_S_MAX = 150.0
 RUNS_MAX = 400
 KILLED = -int(signal.SIGKILL)
+GUARD_S = 30.0
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
 TAKEN = """\
@@ -140,6 +142,8 @@ class Walk(Rehearsal):
                 )
             )  # fmt: skip
             killed = told is None
+            if name == "switch_mx":
+                self._leads_to_one_side(domain)
             # A run that a fault befell may refuse; the next one has to go further.
             if told and not (told["status"] == REFUSED and told["befell"]):
                 break
@@ -154,6 +158,21 @@ class Walk(Rehearsal):
         self.say(f"{name} {domain}: {runs} runs, {took_s:.1f} s; {listed}")
         if status != (REFUSED if refused else 0) or refused not in said:
             raise RehearsalFailed(f"{name} {domain} ended with {status} in run {runs}, after {hits}:\n{said[-3000:]}")
+
+    def _leads_to_one_side(self, domain: str) -> None:
+        """However a run of ``switch_mx`` ended, soon nobody has to do anything: its guard is through by itself."""
+        until, store = time.monotonic() + GUARD_S, self.migration.store
+        while (last := store.last("switching", domain) or {"state": "unmoved"})["state"] in {"moving", "going back"}:
+            if time.monotonic() > until:
+                raise RehearsalFailed(f"switch_mx {domain}: {GUARD_S:.0f} s after its end it still is {last}")
+            time.sleep(PAUSE_S)
+        mx = {each.text for each in cloudflare.records(self.migration, domain).of(domain, "MX")}
+        wanted = (
+            self.migration.settings.cloudflare.mx if last["state"] == "through" else (self.migration.settings.ec2.name,)
+        )
+        if mx != set(wanted):
+            raise RehearsalFailed(f"switch_mx {domain}: {last['state']}, and its MX is {mx}")
+        self.points[f"switch_mx: ended {last['state']}"] += 1
 
     def _one(self, order: under.Order) -> dict[str, Any] | None:
         """None if it was killed."""

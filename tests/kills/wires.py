@@ -22,7 +22,7 @@ import urllib3
 
 from fixtures.transport import Result, Shell
 from scripts import retire_terraform, tffiles
-from tests.kills.fate import AFTER, BEFORE, BROKEN, CUT, LOST, MIDDLE, THROTTLED, TIMEOUT, Call, Fate, die
+from tests.kills.fate import AFTER, BEFORE, BROKEN, CUT, LOST, MIDDLE, REFUSED, THROTTLED, TIMEOUT, Call, Fate, die
 
 API = "/client/v4/"
 HALF_S = 0.05
@@ -54,7 +54,7 @@ def _tap_cloudflare(fate: Fate) -> None:
         match deed := fate.draw(call):
             case _ if deed == BEFORE:
                 die()
-            case _ if deed in _ERRORS:
+            case _ if deed in {*_ERRORS, *REFUSED}:
                 status = int(deed)
                 told = {"success": False, "errors": [{"code": 10000 + status, "message": "planted"}], "result": None}
                 return httpx.Response(status, json=told, request=request)

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from fixtures.clock import Clock
 from fixtures.gates.store import Store
 from fixtures.migration import Migration
@@ -27,7 +29,8 @@ def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
         body = {"answers": 20, "without_mx": 0, "errors": 0, "mx": [OLD], **second}
         migration.store.record("authority", DOMAIN, **{**body, "second": int(began) + second["second"]})
     migration.store.record("authority change", DOMAIN, before=OLD, after=NEW, server="one", old_ttl_s=300)
-    migration.store.record("switch", DOMAIN, began=began, ended=began, real_began=began, real_ended=began)
+    sets = {"before": OLD, "after": NEW}
+    migration.store.record("switch", DOMAIN, began=began, ended=began, real_began=began, real_ended=began, **sets)
     return began
 
 
@@ -47,18 +50,55 @@ def test_answers_around_the_switch_are_counted(tmp_path: Path) -> None:
     _switch(migration, *({"second": number, "mx": [OLD] if number < 0 else [NEW]} for number in range(-9, 9)))
     found = records.moment(migration, DOMAIN)
     assert found is not None
-    assert (found.answers, found.without_mx, found.between) == (360, 0, ())
+    assert (found.answers, found.without_mx, found.parts, found.strays) == (360, 0, (), ())
     assert found.gap_s <= records.AROUND_S
 
 
-def test_a_set_in_between_and_a_gap_are_seen(tmp_path: Path) -> None:
+def test_a_part_long_after_the_batch_and_a_gap_are_seen(tmp_path: Path) -> None:
     migration = _migration(tmp_path)
-    _switch(migration, {"second": -9}, {"second": 9, "mx": [[*OLD, *NEW]], "without_mx": 2})
+    _switch(migration, {"second": -9}, {"second": 19, "mx": [[*OLD, *NEW]], "without_mx": 2})
     found = records.moment(migration, DOMAIN)
     assert found is not None
-    assert found.between == ("10 mail.own.example, 10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net",)
+    assert found.strays == ("10 mail.own.example, 10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net",)
     assert found.without_mx == 2
     assert found.gap_s > records.AROUND_S
+
+
+def test_parts_belong_to_the_seconds_of_any_batch_that_the_journal_has(tmp_path: Path) -> None:
+    """A way back writes the MX as well."""
+    migration = _migration(tmp_path)
+    _switch(migration, {"second": 1, "mx": [NEW[:1]]}, {"second": 40, "mx": [NEW[1:]]})
+    assert records.moment(migration, DOMAIN) is not None
+    for phase in ("before", "after"):
+        migration.store.log("rollback", DOMAIN, "run", f"{DOMAIN} MX", phase)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
+    assert (found.parts, found.strays) == ((NEW[0],), (NEW[1],))
+
+
+FOREIGN = "10 mail.stranger.example"
+
+
+@pytest.mark.parametrize(
+    ("second", "rrset", "expected"),
+    [
+        pytest.param(0, OLD, "", id="the old set"),
+        pytest.param(99, NEW, "", id="the new set, at any time"),
+        pytest.param(5, list(reversed(NEW)), "", id="in any order"),
+        pytest.param(5, [], "", id="none is counted elsewhere"),
+        pytest.param(100, NEW[:1], "part", id="one of the new, at the batch"),
+        pytest.param(99, [*OLD, NEW[0]], "part", id="old and new, in the second before"),
+        pytest.param(111, NEW[1:], "part", id="at the last moment of propagation"),
+        pytest.param(112, NEW[1:], "stray", id="later"),
+        pytest.param(98, NEW[1:], "stray", id="earlier"),
+        pytest.param(100, [FOREIGN], "stray", id="a stranger alone"),
+        pytest.param(100, [*NEW, FOREIGN], "stray", id="a stranger beside the new set"),
+        pytest.param(100, ["11 mail.own.example"], "stray", id="a preference that neither has"),
+    ],
+)
+def test_which_sets_are_propagation(second: int, rrset: list[str], expected: str) -> None:
+    parts, strays = records.judge([(second, rrset)], [OLD, NEW], [(100.0, 101.0)])
+    assert ("part" if parts else "stray" if strays else "") == expected
 
 
 def test_each_resolvers_turn_is_the_first_one(tmp_path: Path) -> None:

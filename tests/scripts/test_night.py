@@ -14,7 +14,7 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.labs import operator, standing
-from tests.scripts.test_switch import PREPARE, as_operator
+from tests.scripts.operating import PREPARE, as_operator
 
 NAME = "test-night"
 PILOT = "pilot.example.net"

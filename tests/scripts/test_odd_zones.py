@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.lab.world import Lab
 from tests.labs import standing
-from tests.scripts.test_switch import PREPARE, as_operator
+from tests.scripts.operating import PREPARE, as_operator
 
 NAME = "test-odd-zones"
 PLANT = """

@@ -14,7 +14,7 @@ import pytest
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
 from tests.labs import standing
-from tests.scripts.test_switch import PREPARE, as_operator
+from tests.scripts.operating import PREPARE, as_operator
 
 NAME = "test-rollback"
 pytestmark = pytest.mark.usefixtures("lab")

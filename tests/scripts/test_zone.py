@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from fixtures.probes.cloudflare import Record
@@ -43,43 +45,83 @@ def test_which_txt_is_spf(content: str, expected: bool) -> None:
 
 
 def test_one_for_one_is_changed_in_place() -> None:
-    body = changes([mx(10, "old.example")], NAME, "MX", ["10 new.example"], 60)
+    batches = changes([mx(10, "old.example")], NAME, "MX", ["10 new.example"], 60)
     patch = {"id": "old.example", "type": "MX", "name": NAME, "ttl": 60, "priority": 10, "content": "new.example"}
-    assert body == {"patches": [patch]}
+    assert batches == ({"patches": [patch]},)
 
 
-def test_the_switch_deletes_one_and_makes_three() -> None:
-    wanted = [f"{priority} route{priority}.mx.cloudflare.net" for priority in (1, 2, 3)]
-    body = changes([mx(10, "old.example")], NAME, "MX", wanted, 300)
-    assert body["deletes"] == [{"id": "old.example"}]
-    assert [(each["priority"], each["content"]) for each in body["posts"]] == [
-        (1, "route1.mx.cloudflare.net"), (2, "route2.mx.cloudflare.net"), (3, "route3.mx.cloudflare.net"),
-    ]  # fmt: skip
-    assert "patches" not in body
+CLOUDFLARES = ["1 route1.mx.cloudflare.net", "2 route2.mx.cloudflare.net", "3 route3.mx.cloudflare.net"]
+
+
+def cloudflares() -> list[Record]:
+    return [mx(int(text[0]), text[2:]) for text in CLOUDFLARES]
+
+
+def test_the_switch_patches_one_and_makes_two() -> None:
+    (batch,) = changes([mx(10, "old.example")], NAME, "MX", CLOUDFLARES, 300)
+    assert [(each["id"], each["content"]) for each in batch["patches"]] == [("old.example", CLOUDFLARES[0][2:])]
+    assert [f"{each['priority']} {each['content']}" for each in batch["posts"]] == CLOUDFLARES[1:]
+    assert "deletes" not in batch
+
+
+def test_on_the_way_back_what_is_over_goes_last() -> None:
+    first, last = changes(cloudflares(), NAME, "MX", ["10 old.example"], 300)
+    assert [(each["id"], each["content"]) for each in first["patches"]] == [(CLOUDFLARES[0][2:], "old.example")]
+    assert first.keys() == {"patches"}
+    assert last == {"deletes": [{"id": text[2:]} for text in CLOUDFLARES[1:]]}
+
+
+def test_a_host_that_stays_keeps_its_record() -> None:
+    (batch,) = changes(cloudflares(), NAME, "MX", [text.replace(" ", "0 ") for text in CLOUDFLARES], 300)
+    assert [(each["id"], each["priority"]) for each in batch["patches"]] == [
+        (text[2:], int(text[0]) * 10) for text in CLOUDFLARES
+    ]
+
+
+@pytest.mark.parametrize("way", ["there", "back", "from a half-written set"])
+def test_at_no_moment_is_there_no_mail_server_or_a_stranger(way: str) -> None:
+    """Each record of each batch by itself, as the edge may see them; that of a batch in whatever order."""
+    ours, theirs = ["10 old.example"], CLOUDFLARES
+    old = cloudflares() if way == "back" else [mx(10, "old.example")]
+    old += cloudflares()[1:2] if way == "from a half-written set" else []
+    for order in permutations(range(4)):
+        seen = {each.id: value(each) for each in old}
+        for batch in changes(old, NAME, "MX", ours if way == "back" else theirs, 300):
+            steps = [("delete", each) for each in batch.get("deletes", [])]
+            steps += [(str(each["id"]), each) for each in batch.get("patches", [])]
+            steps += [(each["content"], each) for each in batch.get("posts", [])]
+            for key, each in (steps[at] for at in order if at < len(steps)):
+                if key == "delete":
+                    del seen[each["id"]]
+                else:
+                    seen[key] = f"{each['priority']} {each['content']}"
+                assert seen
+                assert set(seen.values()) <= {*ours, *theirs}
+        assert sorted(seen.values()) == sorted(ours if way == "back" else theirs)
 
 
 def test_what_stays_is_left_alone() -> None:
     stands = [mx(10, "one.example"), mx(20, "two.example"), mx(30, "three.example")]
-    assert changes(stands, NAME, "MX", ["10 one.example"], 300) == {
-        "deletes": [{"id": "two.example"}, {"id": "three.example"}]
-    }
-    assert changes(stands[:1], NAME, "MX", ["10 one.example"], 300) == {}
+    assert changes(stands, NAME, "MX", ["10 one.example"], 300) == (
+        {"deletes": [{"id": "two.example"}, {"id": "three.example"}]},
+    )
+    assert changes(stands[:1], NAME, "MX", ["10 one.example"], 300) == ()
 
 
 def test_another_ttl_alone_is_a_patch() -> None:
-    (patch,) = changes([txt("v=spf1 ~all", 3600)], NAME, "TXT", ["v=spf1 ~all"], 300)["patches"]
+    (patch,) = changes([txt("v=spf1 ~all", 3600)], NAME, "TXT", ["v=spf1 ~all"], 300)[0]["patches"]
     assert (patch["ttl"], patch["content"]) == (300, '"v=spf1 ~all"')
 
 
 def test_a_proxied_address_is_unproxied() -> None:
     stands = Record("A", NAME, "192.0.2.1", 300, proxied=True, id="a")
-    (patch,) = changes([stands], NAME, "A", ["192.0.2.1"], 300)["patches"]
+    (patch,) = changes([stands], NAME, "A", ["192.0.2.1"], 300)[0]["patches"]
     assert patch["proxied"] is False
     assert told([stands]) != line("192.0.2.1", 300)
 
 
 def test_nothing_wanted_deletes_all() -> None:
-    assert changes([mx(10, "one.example")], NAME, "MX", [], 300) == {"deletes": [{"id": "one.example"}]}
+    assert changes([mx(10, "one.example")], NAME, "MX", [], 300) == ({"deletes": [{"id": "one.example"}]},)
 
 
 def test_long_text_is_cut_into_strings() -> None:

@@ -1,0 +1,66 @@
+"""What Cloudflare's MX hosts said, and what it says: of an address, of the client that asks, or nothing at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Evidence, Verdict
+from fixtures.probes.mxhosts import Asked, judge
+from fixtures.probes.session import Conversation, Knock, RcptResult
+from fixtures.settings import Address
+
+PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"
+
+
+def said(code: int, text: str = "", *, connection: Any = "open", stage: Any = "", banner: str = GREETING) -> Asked:
+    """A whole dialogue for one recipient, as the probe brings it back."""
+    result = RcptResult("a@own.example", code, text, connection in {"open", "dropped"}, stage)
+    told = Conversation(
+        Knock("192.0.2.1"), connection, stage, code, text, banner, (), "", (result,), "", Evidence("", "", "")
+    )
+    return Asked("route1", "192.0.2.1", Address("own.example", "dell.own.example", "a", "a"), told)
+
+
+YES, NO, LATER = said(250, "ok"), said(550, "5.1.1 no such address", stage="rcpt"), said(451, "later", stage="rcpt")
+TURNED_AWAY = said(550, "Sender IP reverse lookup rejected", stage="banner", banner="")
+TURNED_AWAY_LATER = said(550, "5.7.25 Sender IP reverse lookup rejected", stage="rcpt")
+BUSY = said(421, "too many connections", stage="banner", banner="")
+SILENT = said(0, "no answer in 5 s", connection="silent", stage="connect", banner="")
+SHUT = said(0, "connection refused", connection="refused", stage="connect", banner="")
+CUT = said(0, "closed", connection="dropped", stage="rcpt")
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepts", "greets"),
+    [
+        pytest.param([YES], [PASS], [PASS], id="250"),
+        pytest.param([NO], [FAIL], [PASS], id="550 to the address"),
+        pytest.param([LATER], [OPEN], [PASS], id="4xx to the address"),
+        pytest.param([CUT], [FAIL], [PASS], id="cut off in the dialogue"),
+        pytest.param([TURNED_AWAY], [OPEN], [OPEN], id="550 in place of the greeting"),
+        pytest.param([TURNED_AWAY_LATER], [OPEN], [OPEN], id="reverse lookup rejected, later"),
+        pytest.param([BUSY], [OPEN], [OPEN], id="421 in place of the greeting"),
+        pytest.param([SILENT], [OPEN], [OPEN], id="silence"),
+        pytest.param([SHUT], [FAIL], [FAIL], id="refuses connections"),
+        pytest.param([TURNED_AWAY, YES], [PASS], [PASS], id="one answer suffices, a PTR lacks for the other family"),
+        pytest.param([SILENT, YES], [PASS], [PASS], id="one answer suffices, the other family is silent"),
+        pytest.param([SHUT, YES], [PASS], [PASS], id="one answer suffices, the other family is shut"),
+        pytest.param([SILENT, NO], [FAIL], [PASS], id="a refusal that was heard counts"),
+        pytest.param([YES, NO], [PASS, FAIL], [PASS, PASS], id="both were heard, and differ"),
+        pytest.param([SILENT, SHUT], [FAIL], [FAIL], id="shut and silent"),
+        pytest.param([SILENT, TURNED_AWAY], [OPEN], [OPEN], id="heard by none"),
+        pytest.param([], [], [], id="nothing was asked"),
+    ],
+)
+def test_what_an_answer_says(asked: list[Asked], accepts: list[Verdict], greets: list[Verdict]) -> None:
+    assert [each.verdict for each in judge(asked, accept=True)] == accepts
+    assert [each.verdict for each in judge(asked, accept=False)] == greets
+
+
+def test_who_could_not_ask_is_told_what_to_do() -> None:
+    (found,) = judge([TURNED_AWAY], accept=True)
+    assert "PTR" in found.hint
+    assert "reverse lookup rejected" in found.found

@@ -1,0 +1,81 @@
+"""What tests do where the operator of a lab is, and what they plant in its Cloudflare."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fixtures.lab import plan
+from fixtures.lab.world import Lab
+from tests import labs
+
+BEGIN = """
+import contextlib, importlib, io, json, time
+from fixtures.ledger import Traffic
+from fixtures.migration import open_migration
+from fixtures.probes import cloudflare, delivery
+from fixtures.watching import Watch
+import scripts.snapshot
+
+migration = open_migration()
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
+
+def call(script, argv):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        status = importlib.import_module("scripts." + script).main(argv)
+    return status, said.getvalue()
+
+def do(script, domain=""):
+    options = ["--domain", domain] if domain else []
+    status, plan = call(script, [*options, "--json"])
+    if status != 3:
+        return {"status": status, "writes": 0, "said": plan}
+    told = json.loads(plan)
+    status, said = call(script, [*options, "--override", "a test in the lab", "--apply", told["digest"]])
+    subjects = [each["subject"].split(",")[0] for each in told["writes"]]
+    return {"status": status, "writes": len(told["writes"]), "said": said, "subjects": subjects}
+
+def switch(domain):
+    with Traffic(migration, "switch", 1.0, domains=(domain,)) as traffic:
+        watch = Watch(migration, domain, traffic).start()
+        time.sleep(0.3)
+        try:
+            return do("switch_mx", domain)
+        finally:
+            watch.stop()
+
+def paths(domain):
+    migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+    sent = delivery.from_outside(migration, migration.settings.domain(domain).addresses)
+    return sorted({each.path for each in delivery.arrivals(migration, sent)})
+
+def spf(domain):
+    found = cloudflare.records(migration, domain).of(domain, "TXT")
+    return [each.text for each in found if each.text.startswith("v=spf1")]
+"""
+PREPARE = """
+assert call("snapshot", [])[0] == 0
+for script in ("publish_delivery", "prepare_dell"):
+    assert do(script)["status"] == 0
+for domain in (PILOT, OTHER):
+    for script in ("merge_spf", "lower_ttl", "prepare_cloudflare"):
+        done = do(script, domain)
+        assert done["status"] == 0, done["said"]
+"""
+
+
+def as_operator(code: str, lab: str) -> Any:
+    """What CODE tells when it runs where the operator is."""
+    return labs.as_operator(lab, BEGIN + code)
+
+
+def plant(lab: Lab, told: dict[str, Any] | None, where: str = "faults") -> None:
+    """Tell Cloudflare's management port; WHERE: ``faults``, of which None takes all away, or ``knobs``."""
+    code = """import sys, urllib.request as web
+where, method, body = sys.argv[1:]
+web.urlopen(web.Request(where, body.encode() or None, method=method))"""
+    place = f"http://{plan.host('cloudflare').wire4}:{plan.MANAGEMENT_PORT}/{where}"
+    how = ("POST", json.dumps(told)) if told else ("DELETE", "")
+    planted = lab.exec("cloudflare", ["python3", "-c", code, place, *how])
+    assert planted.returncode == 0, planted.stderr

@@ -1,0 +1,141 @@
+"""A switch that fails or is ended half-way: EC2's MX stands again, without anybody's doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests import labs
+from tests.labs import standing
+from tests.scripts import operating
+from tests.scripts.operating import PREPARE, plant
+
+NAME = "test-switch-back"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that the tests of this file share; each leaves the domain at EC2."""
+    with standing(NAME, 7) as made:
+        as_operator(PREPARE + "print(0)")
+        yield made
+
+
+def as_operator(code: str) -> Any:
+    return operating.as_operator(code, NAME)
+
+
+REFUSALS = {
+    "403": {"method": "POST", "status": 403, "times": 1},
+    "409": {"method": "POST", "status": 409, "times": 5},
+    "422": {"method": "POST", "status": 422, "times": 1},
+    "500": {"method": "POST", "status": 500, "times": 5},
+    "429": {"method": "POST", "status": 429, "times": 20},
+}
+ENDED = """
+kinds = ("switching", "window opened", "window closed")
+states, opened, closed = (migration.store.recorded(kind, PILOT) for kind in kinds)
+mx = [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]
+print(json.dumps([states[-1]["state"], mx, len(opened), len(closed), spf(PILOT)]))
+"""
+OURS = ["mail.webmakeprofit.org"]
+MERGED = ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+def test_whatever_refuses_once_the_mx_has_moved_puts_it_back(lab: Lab, how: str) -> None:
+    """By the same run, which says so and ends with 1; and nothing of Email Routing's API is needed for it."""
+    plant(lab, {"path": "/email/routing/dns$", "kind": "status", **REFUSALS[how]})
+    try:
+        done = as_operator("print(json.dumps(switch(PILOT)))")
+    finally:
+        plant(lab, None)
+    state, mx, opened, closed, text = as_operator(ENDED)
+    assert done["status"] == 1, done
+    assert "EC2's MX of pilot.example.net stands again" in done["said"]
+    assert (state, mx, text) == ("back", OURS, MERGED)
+    assert opened == closed > 0
+
+
+HANGS = {"path": "/email/routing/dns$", "method": "POST", "kind": "timeout", "times": 10_000}
+RUN_AND_END = """
+import os, signal, subprocess, sys
+from fixtures.watching import Watch
+def end(number):
+    status, told = call("switch_mx", ["--domain", PILOT, "--json"])
+    argv = ["--domain", PILOT, "--override", "a test in the lab", "--apply", json.loads(told)["digest"]]
+    watch = Watch(migration, PILOT).start()
+    try:
+        run = subprocess.Popen([sys.executable, "-m", "scripts.switch_mx", *argv], stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while (migration.store.last("switch", PILOT) or {"real_at": 0})["real_at"] < began:
+            assert time.monotonic() < until and run.poll() is None, "the MX never moved"
+            time.sleep(0.05)
+        os.kill(run.pid, number)
+        at = time.monotonic()
+        if number == signal.SIGSTOP:
+            return run, at, ""
+        said = run.communicate(timeout=90)[1]
+        return run, at, said
+    finally:
+        watch.stop()
+def over(at, limit_s):
+    while (last := migration.store.last("switching", PILOT))["state"] not in ("back", "through"):
+        assert time.monotonic() - at < limit_s, last
+        time.sleep(0.1)
+    return time.monotonic() - at
+began = time.time()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "by"), [("SIGKILL", "guard"), ("SIGHUP", "guard"), ("SIGTERM", "run"), ("SIGINT", "run")]
+)
+def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(lab: Lab, number: str, by: str) -> None:
+    """By its own last act, or, where that can't be, by the guard that outlives it; nobody does anything."""
+    plant(lab, HANGS)
+    try:
+        took, status, said, locked = as_operator(
+            RUN_AND_END
+            + f"""
+run, at, said = end(signal.{number})
+took = over(at, 30)
+time.sleep(1)
+print(json.dumps([took, run.returncode, said, migration.store._held("migration")]))
+"""
+        )
+    finally:
+        plant(lab, None)
+    assert took < 15
+    assert as_operator(ENDED)[:2] == ["back", OURS]
+    assert locked is None
+    log = (lab.folder / "operator/night/switch-pilot.example.net.log").read_text(encoding="utf-8")
+    if by == "run":
+        assert status == 1
+        assert "stands again" in said
+        assert log == ""
+    else:
+        assert status < 0
+        assert "ended without a word" in log
+        assert "stands again" in log
+    (lab.folder / "operator/night/switch-pilot.example.net.log").write_text("", encoding="utf-8")
+
+
+def test_a_setting_that_nobody_has_seen_is_refused_by_name(lab: Lab) -> None:
+    config = lab.folder / "operator/migration.toml"
+    right = config.read_text(encoding="utf-8")
+    try:
+        for wrong, says in (
+            ('enabling = "coexists"', "was seen nowhere"),
+            ('enabling = "by_subdomain"', "by_subdomain_shown"),
+        ):
+            config.write_text(right.replace("[cloudflare]\n", f"[cloudflare]\n{wrong}\n"), encoding="utf-8")
+            done = labs.operator(NAME, "-m", "scripts.switch_mx", "--domain", "pilot.example.net")
+            assert done.returncode == 2
+            assert says in done.stderr
+            assert "cloudflare" in done.stderr
+    finally:
+        config.write_text(right, encoding="utf-8")
