@@ -7,6 +7,7 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
@@ -19,6 +20,8 @@ EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
 LOCKED = "locked"
+TRIES = 3
+"""Of enabling: just after the batch it may still be refused for the MX that stood before (HTTP 409)."""
 REFUSED = "code 2008"
 """Enabling while foreign MX records stand, a null MX among them: "Non-Cloudflare MX records exist", HTTP 409. Seen by
 several; ``replaces`` was seen by nobody yet."""
@@ -55,7 +58,7 @@ def enable(job: Job, danger: str = "") -> Write:
     def read() -> str:
         return "off" if status(job.migration, job.domain) == "off" else "enabled"
 
-    return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger)
+    return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger, tries=TRIES)
 
 
 def disable(job: Job) -> Write:
@@ -144,10 +147,13 @@ def keep_spf(job: Job) -> Write:
 
 
 def add_and_lock(job: Job, name: str = "") -> None:
-    """Enable, or lock again. NAME: a subdomain; for the zone's own name none may be sent (see ``unlock_records``)."""
-    zone = cloudflare.zone(job.migration, job.domain)
+    """Enable, or lock again. NAME: a subdomain; for the zone's own name none may be sent (see ``unlock_records``).
+
+    In a hurry: while it is tried mail may bounce.
+    """
+    zone, hurried = cloudflare.zone(job.migration, job.domain), replace(job.migration, hurried=True)
     with cloudflare.asking(f"enabling Email Routing of {name or job.domain}", EDIT):
-        dns = cloudflare.client(job.migration).email_routing.dns
+        dns = cloudflare.client(hurried).email_routing.dns
         dns.create(zone_id=zone.id, name=name) if name else dns.create(zone_id=zone.id)
 
 

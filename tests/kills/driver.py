@@ -1,0 +1,54 @@
+"""One switch by its own plan, in a process that dies or whose calls fail at a given write; gates and mail left out.
+
+    python -m tests.kills.driver FOLDER KIND NUMBER TURN
+
+FOLDER has ``migration.toml``. KIND, NUMBER, TURN: as ``Fate``. Cloudflare's MX hosts are
+played: they take all.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+
+from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.migration import Migration, open_migration
+from fixtures.probes import mxhosts
+from fixtures.probes.session import Conversation, Knock, RcptResult
+from fixtures.settings import Address
+from scripts import change, switch_mx
+from tests.kills import wires
+from tests.kills.fate import Fate
+
+
+def take_all(migration: Migration, addresses: Iterable[Address]) -> tuple[mxhosts.Asked, ...]:  # noqa: ARG001
+    """In the place of ``mxhosts.ask``."""
+    result = RcptResult("", 250, "ok", connected=True, refused_at="")
+    told = Conversation(
+        Knock("192.0.2.1"), "open", "", 250, "ok", "greeting", (), "", (result,), "", Evidence("", "")
+    )  # fmt: skip
+    return tuple(mxhosts.Asked("route1.mx.cloudflare.net", "192.0.2.1", each, told) for each in addresses)
+
+
+def main(folder: Path, kind: str, number: int, turn: int) -> int:
+    mxhosts.ask = take_all
+    migration = open_migration(folder / "migration.toml")
+    options = Namespace(config=str(folder / "migration.toml"), json=False)
+    job = change.Job(migration, migration.settings.pilot, options)
+    wires.tap(Fate.recall(kind, folder / "befallen", every=False, number=number, turn=turn))
+    try:
+        with migration.store.lock("migration", "a test"):
+            writes = tuple(switch_mx.plan(job))
+            with switch_mx.SCRIPT.around(job):
+                for write in writes:
+                    change._write(switch_mx.SCRIPT, job, write, job.options.run)
+    except (change.Refused, CouldNotAsk) as error:
+        print(error, file=sys.stderr)
+        return change.REFUSED
+    return change.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

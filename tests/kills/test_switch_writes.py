@@ -1,0 +1,203 @@
+"""Whatever befalls a switch at whichever write: the domain is at EC2 or at Cloudflare, soon, without anybody's doing.
+
+Cloudflare's API is the emulator's, and the run and its guard are processes of their own; no lab is needed. The
+mail that flows meanwhile is looked at in a lab (``walk.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.clock import Clock
+from fixtures.gates.store import Store
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from tests.emulator.conftest import (  # noqa: F401  # noqa: F401
+    ACCOUNT,
+    APEX,
+    OLD_MX,
+    OLD_SPF,
+    Running,
+    authority,
+    authority_file,
+    certificate,
+    emulator,
+    signing_key,
+)
+from tests.kills.fate import befallen
+
+PROJECT = Path(__file__).parents[2]
+RUN_S_MAX, OVER_S_MAX = 60.0, 20.0
+SETTINGS = f"""
+pilot = "{APEX}"
+domains = [{{ name = "{APEX}", delivery = "dell.{APEX}", mailboxes = ["alice", "bob"] }}]
+resolvers = [{{ name = "Quad9", address = "9.9.9.9" }}]
+cloudflare = {{ account_id = "{ACCOUNT}" }}
+senders = [{{ name = "a rented host", address = "probe@elsewhere.example.net", host = "203.0.113.150" }}]
+store = {{ url = "sqlite:///store.sqlite" }}
+clock = {{ file = "clock" }}
+bounds = {{ window_s = 20 }}
+[dell]
+name = "dell.{APEX}"
+ipv4 = "198.51.100.10"
+networks = ["127.0.0.0/8"]
+imap_host = "192.168.1.10"
+transport = {{ host = "192.168.1.10" }}
+[ec2]
+region = "ap-northeast-1"
+instance_id = "i-0123456789abcdef0"
+name = "{OLD_MX}"
+ipv4 = "203.0.113.20"
+seen_by_dell_as = "100.64.10.1"
+transport = {{ host = "100.64.10.1" }}
+"""
+MERGED = OLD_SPF.replace("~all", "include:_spf.mx.cloudflare.net ~all")
+FIRST = {"type": "MX", "name": APEX, "content": OLD_MX, "ttl": 3600, "priority": 10}
+WRITES = BATCH, ENABLE, UNLOCK = 1, 2, 3
+"""The writes of a switch in the default order, as calls of the API."""
+DEEDS = {"kills": ("before", "after"), "faults": ("429", "500", "time-out", "lost", "403", "409", "422")}
+SAMPLE = {*((BATCH, kind, turn) for kind in DEEDS for turn in (0, 1)), (ENABLE, "kills", 0)}
+SAMPLE |= {(ENABLE, "faults", turn) for turn in range(3)} | {(UNLOCK, "kills", 1)}
+
+Switch = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  # noqa: F811 - the fixtures above
+    """Run it; returns its exit status, what it said, and what it came to. AT: (kind, write, turn)."""
+    (tmp_path / "migration.toml").write_text(SETTINGS, encoding="utf-8")
+    for each in emulator.zone.records.values():
+        each.content = MERGED if each.content == OLD_SPF else each.content
+    with closing(_store(tmp_path)) as store:
+        store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
+
+    def run(*at: Any) -> tuple[int, str, str]:
+        where = {
+            "MXGATE_CLOUDFLARE_TOKEN": "all", "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
+            "SSL_CERT_FILE": authority_file, "PYTHONPATH": str(PROJECT),
+        }  # fmt: skip
+        kind, number, turn = at or ("", 0, 0)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), kind, str(number), str(turn)],
+            cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stderr, _over(tmp_path)
+
+    return run
+
+
+def _store(folder: Path) -> Store:
+    return Store(f"sqlite:///{folder / 'store.sqlite'}", Clock(folder / "clock"))
+
+
+def _over(folder: Path) -> str:
+    """What the switch has come to, once its run or the guard is through."""
+    until = time.monotonic() + OVER_S_MAX
+    with closing(_store(folder)) as store:
+        while True:
+            last = str((store.last("switching", APEX) or {"state": "unmoved"})["state"])
+            if last not in {"moving", "going back"} and store._held("migration") is None:
+                return last
+            assert time.monotonic() < until, f"{last}: {_log(folder)}"
+            time.sleep(0.1)
+
+
+def _log(folder: Path) -> str:
+    return (folder / f"night/switch-{APEX}.log").read_text(encoding="utf-8")
+
+
+def _leads_to_one_side(emulator: Running, state: str) -> None:  # noqa: F811
+    assert emulator.contents("MX") == (sorted(MX_HOSTS) if state == "through" else [OLD_MX])
+    assert emulator.contents("TXT") == [MERGED]
+
+
+def test_undisturbed_it_goes_through(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+
+
+POINTS = [(number, kind, turn) for kind in DEEDS for number in WRITES for turn in range(len(DEEDS[kind]))]
+
+
+@pytest.mark.parametrize("at", POINTS, ids=lambda at: f"write {at[0]}, {at[1]} {at[2]}")
+def test_at_each_write(
+    switch: Switch,
+    emulator: Running,  # noqa: F811
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    at: tuple[int, str, int],
+) -> None:
+    """Killed before it or after it, or answered so once; the next run goes through."""
+    number, kind, turn = at
+    if at not in SAMPLE and not request.config.getoption("--all-kills", default=False):
+        pytest.skip("asked for with --all-kills")
+    status, said, state = switch(kind, number, turn)
+    assert len(befallen(tmp_path / "befallen")) == 1
+    assert status == (-9 if kind == "kills" else 0 if state == "through" else 1), said
+    _leads_to_one_side(emulator, state)
+    assert (state == "back") == ("stands again" in said + _log(tmp_path))
+    again, said, state = switch()
+    assert (again, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+
+
+LASTING = {"path": "/email/routing/dns$", "times": 10_000}
+
+
+@pytest.mark.parametrize("status", [403, 409, 422, 429, 500])
+def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) -> None:  # noqa: F811
+    """The run itself goes back, by DNS alone, and says so."""
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": status, "retry_after_s": 60})
+    code, said, state = switch()
+    assert (code, state) == (1, "back"), said
+    assert "stands again" in said
+    _leads_to_one_side(emulator, state)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: Path, number: int) -> None:  # noqa: F811
+    """Before EC2's MX was added, and before Cloudflare's is deleted: the guard goes on."""
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403, "times": 1})
+    code, said, state = switch("kills", number + 1, 0)
+    assert (code, state) == (-9, "back"), said
+    assert "without a word" in _log(tmp_path)
+    _leads_to_one_side(emulator, state)
+
+
+def test_nothing_answers_for_a_while(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    """Once the API answers again EC2's MX stands again, without anybody's doing."""
+    refused = {"path": "/email/routing/dns$", "method": "POST", "status": 403, "times": 10_000}
+    emulator.management.post("/faults", json=refused)
+    down = threading.Event()
+
+    def go_down() -> None:
+        """For six seconds, as soon as enabling is tried."""
+        while not down.wait(0.05):
+            if any(
+                each["method"] == "POST" and each["path"].endswith("/routing/dns") for each in emulator.world.requests
+            ):
+                emulator.management.post("/faults", json={"path": ".", "status": 503, "times": 10_000})
+                down.wait(6)
+                emulator.management.delete("/faults")
+                return
+
+    watching = threading.Thread(target=go_down)
+    watching.start()
+    try:
+        code, said, state = switch()
+    finally:
+        down.set()
+        watching.join()
+    assert (code, state) == (1, "back"), said
+    assert "It is tried again; by hand: python -m scripts.by_hand" in said
+    _leads_to_one_side(emulator, state)
