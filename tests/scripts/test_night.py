@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("lab")
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here; all is prepared."""
-    with standing(NAME, 7, knobs=("--enabling", "refuses")) as made:
+    with standing(NAME, 7) as made:
         as_operator(PREPARE + "print(json.dumps([]))", NAME)
         yield made
 

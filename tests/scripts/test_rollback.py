@@ -45,7 +45,7 @@ def zones():
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing(NAME, 7, knobs=("--enabling", "refuses")) as made:
+    with standing(NAME, 7) as made:
         yield made
 
 
