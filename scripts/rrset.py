@@ -70,7 +70,9 @@ def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str
     A record that stays keeps its identity and comment. Others are patched into wanted ones, pair by pair (of an MX the
     same host first); what lacks is made with them, and what is over is deleted last. For Cloudflare writes a batch in
     one transaction, but it reaches the edge record by record (developers.cloudflare.com/dns/manage-dns-records/how-to/
-    batch-record-changes): so there is a record at every moment, and never one that is neither old nor wanted.
+    batch-record-changes): so there is a record at every moment, and never one that is neither old nor wanted. An MX
+    that Email Routing made is not patched into another: it stays linked, and disabling deletes it, edited or not
+    (github.com/cloudflare/cloudflare-docs/pull/32101).
     """
     here = {value(each): each for each in stands}
     kept = [(here[text], text) for text in dict.fromkeys(wanted) if text in here]
@@ -79,8 +81,9 @@ def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str
     stays = {each.text for each in old}
     for text in sorted(new, key=lambda text: text.rpartition(" ")[2] not in stays):
         host = text.rpartition(" ")[2]
-        if old:
-            pair = next((each for each in old if each.text == host), old[0])
+        free = [each for each in old if kind != "MX" or each.text == host or not each.managed]
+        if free:
+            pair = next((each for each in free if each.text == host), free[0])
             kept.append((pair, text))
             old.remove(pair)
             new.remove(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -53,8 +54,8 @@ def test_one_for_one_is_changed_in_place() -> None:
 CLOUDFLARES = ["1 route1.mx.cloudflare.net", "2 route2.mx.cloudflare.net", "3 route3.mx.cloudflare.net"]
 
 
-def cloudflares() -> list[Record]:
-    return [mx(int(text[0]), text[2:]) for text in CLOUDFLARES]
+def cloudflares(*, managed: bool = False) -> list[Record]:
+    return [replace(mx(int(text[0]), text[2:]), managed=managed) for text in CLOUDFLARES]
 
 
 def test_the_switch_patches_one_and_makes_two() -> None:
@@ -71,19 +72,28 @@ def test_on_the_way_back_what_is_over_goes_last() -> None:
     assert last == {"deletes": [{"id": text[2:]} for text in CLOUDFLARES[1:]]}
 
 
+def test_what_email_routing_made_is_replaced_and_not_edited() -> None:
+    """Disabling would delete it, edited or not."""
+    first, last = changes(cloudflares(managed=True), NAME, "MX", ["10 old.example"], 300)
+    assert [each["content"] for each in first["posts"]] == ["old.example"]
+    assert first.keys() == {"posts"}
+    assert [each["id"] for each in last["deletes"]] == [text[2:] for text in CLOUDFLARES]
+
+
 def test_a_host_that_stays_keeps_its_record() -> None:
-    (batch,) = changes(cloudflares(), NAME, "MX", [text.replace(" ", "0 ") for text in CLOUDFLARES], 300)
+    (batch,) = changes(cloudflares(managed=True), NAME, "MX", [text.replace(" ", "0 ") for text in CLOUDFLARES], 300)
     assert [(each["id"], each["priority"]) for each in batch["patches"]] == [
         (text[2:], int(text[0]) * 10) for text in CLOUDFLARES
     ]
 
 
+@pytest.mark.parametrize("managed", [False, True])
 @pytest.mark.parametrize("way", ["there", "back", "from a half-written set"])
-def test_at_no_moment_is_there_no_mail_server_or_a_stranger(way: str) -> None:
+def test_at_no_moment_is_there_no_mail_server_or_a_stranger(way: str, managed: bool) -> None:
     """Each record of each batch by itself, as the edge may see them; that of a batch in whatever order."""
     ours, theirs = ["10 old.example"], CLOUDFLARES
-    old = cloudflares() if way == "back" else [mx(10, "old.example")]
-    old += cloudflares()[1:2] if way == "from a half-written set" else []
+    old = cloudflares(managed=managed) if way == "back" else [mx(10, "old.example")]
+    old += cloudflares(managed=managed)[1:2] if way == "from a half-written set" else []
     for order in permutations(range(4)):
         seen = {each.id: value(each) for each in old}
         for batch in changes(old, NAME, "MX", ours if way == "back" else theirs, 300):
