@@ -14,16 +14,17 @@ Why not one batch that edits one into the other:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes import cloudflare, dns
 from fixtures.probes.account import Record
 from scripts.change import Job, Write
-from scripts.rrset import Batch, changes, line, told, value
+from scripts.rrset import line, mx_added, told, value
 from scripts.zone import batch, pasted
 
+Body = dict[str, list[dict[str, Any]]]
 GROUP = "mail goes to EC2 again"
 TRIES = 2
 
@@ -37,14 +38,16 @@ def mx_back(job: Job, before: Sequence[Record], ttl: int) -> Iterator[Write]:
     ours = [line(text, ttl) for text in dict.fromkeys(wanted)]
     now, both, then = told(stands), "\n".join(sorted([*others, *ours])), "\n".join(sorted(ours))
 
-    def part(stands: Sequence[Record], *, deletes: bool) -> Batch:
-        # Whether Email Routing made a record is not asked: none is edited.
-        apart = [replace(each, managed=True) for each in stands]
-        return next((each for each in changes(apart, domain, "MX", wanted, ttl) if ("deletes" in each) == deletes), {})
+    def add(stands: Sequence[Record]) -> Body:
+        return mx_added(stands, domain, wanted, ttl)
+
+    def remove(stands: Sequence[Record]) -> Body:
+        gone = [{"id": each.id} for each in stands if each.text not in hosts]
+        return {"deletes": gone} if gone else {}
 
     for subject, stood, stays, body in (
-        (f"{domain} MX, EC2's added", now, both, partial(part, deletes=False)),
-        (f"{domain} MX, the others deleted", both, then, partial(part, deletes=True)),
+        (f"{domain} MX, EC2's added", now, both, add),
+        (f"{domain} MX, the others deleted", both, then, remove),
     ):
         if stood != stays:
             command = pasted(cloudflare.zone(migration, domain).id, body(stands))
@@ -67,7 +70,7 @@ def left_over(job: Job) -> None:
         )
 
 
-def _make(job: Job, body: Callable[[Sequence[Record]], Batch]) -> None:
+def _make(job: Job, body: Callable[[Sequence[Record]], Body]) -> None:
     batch(job.migration, job.domain, f"{job.domain} MX", body(_stands(job)), once=True)
 
 

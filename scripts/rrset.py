@@ -100,6 +100,22 @@ def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str
     return tuple(each for each in batches if each)
 
 
+def mx_added(stands: Sequence[Record], name: str, wanted: Sequence[str], ttl: int) -> dict[str, list[dict[str, Any]]]:
+    """The batch after which the WANTED MX records stand too, beside whatever else does.
+
+    Only a record of a wanted host is patched, for its preference or TTL: Cloudflare takes no second one (81057).
+    """
+    here = {each.text: each for each in stands}
+    body: dict[str, list[dict[str, Any]]] = {"patches": [], "posts": []}
+    for text in dict.fromkeys(wanted):
+        fields, same = _fields(name, "MX", text, ttl), here.get(text.partition(" ")[2])
+        if same is None:
+            body["posts"].append(fields)
+        elif (value(same), same.ttl) != (text, ttl):
+            body["patches"].append({"id": same.id, **fields})
+    return {part: entries for part, entries in body.items() if entries}
+
+
 def _fields(name: str, kind: str, text: str, ttl: int) -> dict[str, Any]:
     fields: dict[str, Any] = {"type": kind, "name": name, "ttl": ttl}
     if kind == "MX":

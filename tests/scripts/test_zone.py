@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.probes.cloudflare import Record
 from scripts.change import Refused
-from scripts.rrset import changes, danger_of, is_spf, line, quoted, seconds, told, value
+from scripts.rrset import changes, danger_of, is_spf, line, mx_added, quoted, seconds, told, value
 
 NAME = "own.example"
 
@@ -108,6 +108,15 @@ def test_at_no_moment_is_there_no_mail_server_or_a_stranger(way: str, managed: b
                 assert seen
                 assert set(seen.values()) <= {*ours, *theirs}
         assert sorted(seen.values()) == sorted(ours if way == "back" else theirs)
+
+
+def test_on_a_rollback_ours_are_added_and_none_of_cloudflares_is_edited() -> None:
+    """Only a record of our own host is patched: a second one of it would be refused."""
+    theirs = [mx(int(text[0]), text[2:]) for text in CLOUDFLARES]
+    body = mx_added([*theirs, mx(99, "old.example")], NAME, ["10 old.example", "20 two.example"], 300)
+    assert [(each["id"], each["priority"]) for each in body["patches"]] == [("old.example", 10)]
+    assert [each["content"] for each in body["posts"]] == ["two.example"]
+    assert mx_added([mx(10, "old.example")], NAME, ["10 old.example"], 300) == {}
 
 
 def test_what_stays_is_left_alone() -> None:
