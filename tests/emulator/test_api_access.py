@@ -65,7 +65,7 @@ def test_a_reading_token_reads_and_does_not_write(emulator: Running) -> None:
 
 def test_a_disabled_token_opens_nothing(emulator: Running) -> None:
     emulator.world.tokens.append(Token("old", READ_ONLY, status="disabled"))
-    with pytest.raises(cloudflare.AuthenticationError) as error:
+    with pytest.raises(cloudflare.PermissionDeniedError) as error:
         emulator.client("old").zones.list()
     assert refusal(error) == 9109
     verified = emulator.client("old").user.tokens.verify()

@@ -124,7 +124,7 @@ def test_global_keys(emulator: Running, ask: Any) -> None:
     short = ask("/zones", headers={**key, "x-auth-key": "all"})
     assert code(short) == (400, 6003)
     assert [each["code"] for each in short[1]["errors"][0]["error_chain"]] == [6103]
-    assert code(ask("/zones", headers={"authorization": f"Bearer {KEY}"})) == (401, 9109)
+    assert code(ask("/zones", headers={"authorization": f"Bearer {KEY}"})) == (403, 9109)
 
 
 def test_pages(ask: Any, zones: list[str]) -> None:

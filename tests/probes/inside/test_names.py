@@ -142,7 +142,7 @@ def test_the_api_refuses_with_a_way_out(migration: Migration) -> None:
     secrets = migration.secrets.model_copy(
         update={"cloudflare_token": type(migration.secrets.cloudflare_token)("no" * 20)}
     )
-    with pytest.raises(CouldNotAsk, match=r"HTTP 401, code \d+.*MXGATE_CLOUDFLARE_TOKEN"):
+    with pytest.raises(CouldNotAsk, match=r"HTTP 403, code \d+.*MXGATE_CLOUDFLARE_TOKEN"):
         cloudflare.destinations(Migration(migration.settings, secrets))
     with pytest.raises(CouldNotAsk, match="has no zone of that name"):
         cloudflare.zone(migration, "nosuch.example")
