@@ -37,12 +37,15 @@ class Overdue(Refused):
 @contextmanager
 def guarded(job: Job) -> Iterator[None]:
     """Around the writes of a switch. ``Refused`` says that EC2's MX was put back, and why."""
-    job.options.run, job.options.moving, job.options.moved_at = secrets.token_hex(6), None, None
+    job.options.run, job.options.through = secrets.token_hex(6), False
+    job.options.moving = job.options.moved_at = None
     putback.noted(job, "begun", {})
     with _guard(job) as guard, _signals():
         try:
             yield
         except BaseException as error:
+            if job.options.through:
+                raise
             _be_deaf()
             kept = job.options.moving
             if kept is None:
@@ -54,8 +57,6 @@ def guarded(job: Job) -> Iterator[None]:
                 raise Refused(f"{why}.\n{done}") from None
             job.say(done)
             raise
-        else:
-            putback.noted(job, "through", {})
         finally:
             _be_deaf()
             _dismiss(guard)
@@ -81,6 +82,12 @@ def settled(job: Job) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
     if job.options.moving is not None:
         job.migration.store.record(CLOSED, job.domain, why=SETTLED)
+
+
+def through(job: Job) -> None:
+    """All is written: whatever fails or is interrupted from now on undoes nothing."""
+    job.options.through = True
+    putback.noted(job, "through", {})
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from scripts.change import Job, Refused, Script, Write, run
 from scripts.moments import noted, remember
 from scripts.readiness import require
 from scripts.routing import ENABLING, enable, keep_spf, lock, told_state, unlock
-from scripts.safeguard import guarded
+from scripts.safeguard import guarded, through
 from scripts.settling import ask_first, settle
 from scripts.zone import seconds, set_rrset, value
 
@@ -38,7 +38,9 @@ def plan(job: Job) -> Iterator[Write]:
         yield from _move(job, routing, batch)
     else:
         yield from batch if order == "refuses" else ()
-        yield enable(job) if order == "refuses" else noted(job, enable(job, danger="MX"))
+        on = enable(job, danger="" if order == "refuses" else "MX")
+        # Without a batch, since that was all that a machine did before it went down, the MX leads there already.
+        yield on if batch and order == "refuses" else noted(job, on)
         yield unlock(job)
         yield keep_spf(job)
         yield settle(job)
@@ -80,6 +82,7 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
 
 def _finish(job: Job) -> None:
     remember(job)
+    through(job)
     told_state(job)
 
 

@@ -44,6 +44,8 @@ def main(folder: Path, kind: str, number: int, turn: int) -> int:
             with switch_mx.SCRIPT.around(job):
                 for write in writes:
                     change._write(switch_mx.SCRIPT, job, write, job.options.run)
+                if switch_mx.SCRIPT.finish:
+                    switch_mx.SCRIPT.finish(job)
     except (change.Refused, CouldNotAsk) as error:
         print(error, file=sys.stderr)
         return change.REFUSED
