@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,6 +113,21 @@ tell(settle(migration, "bounce", 20))
     assert told["lost"]
     assert told["arrived"] + len(told["lost"]) == told["injected"]
     assert all("User doesn't exist: gone@pilot.example.net" in said for said in told["lost"])
+
+
+@pytest.mark.usefixtures("lab")
+def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
+    interrupted = ("timeout", "--preserve-status", "--signal=INT", "6")
+    options = ("-m", "scripts.watch", "--domain", "webmakeprofit.org", "--rate", "10")
+    done = labs.operator(NAME, *options, before=interrupted)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ending: no more mail is sent." in said
+    (sent, arrived) = re.findall(
+        r"mail: injected (\d+), acknowledged \d+, arrived (\d+), in flight 0, overdue 0", said
+    )[0]
+    assert int(sent) == int(arrived) > 10
+    assert said.endswith("webmakeprofit.org is not switched: of the 2 d that a switch is watched for nothing has begun")
 
 
 @pytest.mark.usefixtures("lab")
