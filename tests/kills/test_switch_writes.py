@@ -74,21 +74,26 @@ Switch = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  # noqa: F811 - the fixtures above
-    """Run it; returns its exit status, what it said, and what it came to. AT: (kind, write, turn)."""
-    (tmp_path / "migration.toml").write_text(SETTINGS, encoding="utf-8")
+    """Run it; returns its exit status, what it said, and what it came to.
+
+    AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default.
+    """
     for each in emulator.zone.records.values():
         each.content = MERGED if each.content == OLD_SPF else each.content
     with closing(_store(tmp_path)) as store:
         store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
 
-    def run(*at: Any) -> tuple[int, str, str]:
+    def run(*at: Any, order: str = "") -> tuple[int, str, str]:
+        more = f', enabling = "{order}", by_subdomain_shown = "played in this very test" }}' if order else " }"
+        text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
+        (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
         where = {
             "MXGATE_CLOUDFLARE_TOKEN": "all", "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
             "SSL_CERT_FILE": authority_file, "PYTHONPATH": str(PROJECT),
         }  # fmt: skip
-        kind, number, turn = at or ("", 0, 0)
+        told = [str(each) for each in at or ("", 0, 0)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), kind, str(number), str(turn)],
+            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), *told],
             cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=False,
         )  # fmt: skip
         return done.returncode, done.stderr, _over(tmp_path)
@@ -106,7 +111,7 @@ def _over(folder: Path) -> str:
     with closing(_store(folder)) as store:
         while True:
             last = str((store.last("switching", APEX) or {"state": "unmoved"})["state"])
-            if last not in {"moving", "going back"} and store._held("migration") is None:
+            if last == "begun" or (last not in {"moving", "going back"} and store._held("migration") is None):
                 return last
             assert time.monotonic() < until, f"{last}: {_log(folder)}"
             time.sleep(0.1)
@@ -150,6 +155,55 @@ def test_at_each_write(
     again, said, state = switch()
     assert (again, state) == (0, "through"), said
     _leads_to_one_side(emulator, state)
+
+
+BY_SUBDOMAIN_KILLS = [(number, turn) for number in (1, 2, 3, 4, 5) for turn in (0, 1)]
+
+
+def _nothing_below(emulator: Running) -> bool:  # noqa: F811
+    return not [each for each in emulator.zone.records.values() if f"mxgate.{APEX}" in each.name]
+
+
+def test_by_subdomain_the_mx_moves_by_dns_alone(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+    status, said, state = switch(order="by_subdomain")
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+    assert _nothing_below(emulator)
+    assert "EC2 is still the MX" in said
+    with closing(_store(tmp_path)) as store:
+        assert store.last("window opened", APEX) is None
+
+
+def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    """And the other order goes on from there."""
+    status, said, state = switch("", 0, 0, 550, order="by_subdomain")
+    assert (status, state) == (1, "unmoved"), said
+    assert 'cloudflare.enabling = "refuses"' in said
+    _leads_to_one_side(emulator, state)
+    assert _nothing_below(emulator)
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+
+
+@pytest.mark.parametrize("at", BY_SUBDOMAIN_KILLS, ids=str)
+def test_by_subdomain_killed_at_each_write(
+    switch: Switch,
+    emulator: Running,  # noqa: F811
+    request: pytest.FixtureRequest,
+    at: tuple[int, int],
+) -> None:
+    if at != (3, 1) and not request.config.getoption("--all-kills", default=False):
+        pytest.skip("asked for with --all-kills")
+    number, turn = at
+    status, said, state = switch("kills", number, turn, order="by_subdomain")
+    assert status == -9, said
+    assert state in {"begun", "back"}
+    _leads_to_one_side(emulator, state)
+    status, said, state = switch(order="by_subdomain")
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+    assert _nothing_below(emulator)
 
 
 LASTING = {"path": "/email/routing/dns$", "times": 10_000}
