@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.emulator.conftest import APEX, Running
+from tests.emulator.led import environment
 
 RUN_S_MAX = 120
 CONFIGURATION = """\
@@ -58,14 +58,9 @@ class Octodns:
         self.folder = folder
         self._file = folder / "octodns.yaml"
         self._file.write_text(CONFIGURATION.format(folder=folder, zone=APEX), encoding="utf-8")
-        port = emulator.url.rpartition(":")[2]
-        # The provider has Cloudflare's address built in: in a lab the name leads here. Without one, the address that a
-        # connection is made to is changed in the process, before octodns is loaded.
-        (folder / "sitecustomize.py").write_text(_LEAD.format(port=port), encoding="utf-8")
-        self._environment = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "REQUESTS_CA_BUNDLE": authority,
-            "CLOUDFLARE_TOKEN": "all", "CLOUDFLARE_ACCOUNT_ID": "a" * 32,
-        }  # fmt: skip
+        self._environment = environment(
+            emulator, authority, folder, CLOUDFLARE_TOKEN="all", CLOUDFLARE_ACCOUNT_ID="a" * 32
+        )
 
     def run(self, command: str, *arguments: str) -> str:
         call = [sys.executable, "-m", f"octodns.cmds.{command}", f"--config-file={self._file}", *arguments]
@@ -74,17 +69,6 @@ class Octodns:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
-
-
-_LEAD = """\
-import socket
-_known = socket.getaddrinfo
-def _led(host, port, *more, **named):
-    if host == "api.cloudflare.com":
-        host, port = "127.0.0.1", {port}
-    return _known(host, port, *more, **named)
-socket.getaddrinfo = _led
-"""
 
 
 @pytest.fixture

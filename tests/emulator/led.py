@@ -1,0 +1,27 @@
+"""Foreign programs that have Cloudflare's address built in: led to an emulator, and to nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.emulator.conftest import Running
+
+_LEAD = """\
+import socket
+_known = socket.getaddrinfo
+def _led(host, port, *more, **named):
+    if host == "api.cloudflare.com":
+        return _known("127.0.0.1", {port}, *more, **named)
+    raise socket.gaierror(socket.EAI_NONAME, "only the emulator is there")
+socket.getaddrinfo = _led
+"""
+
+
+def environment(emulator: Running, authority: str, folder: Path, **more: str) -> dict[str, str]:
+    """Of a Python program. In a lab the name leads to the emulator; without one, the address that a connection is made
+    to is changed in the process, before the program is loaded."""
+    lead = folder / "lead"
+    lead.mkdir()
+    (lead / "sitecustomize.py").write_text(_LEAD.format(port=emulator.url.rpartition(":")[2]), encoding="utf-8")
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(lead), "REQUESTS_CA_BUNDLE": authority, **more}
