@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fixtures.probes import cloudflare
 from scripts.change import Job, Write, unfinished
+from scripts.mx_back import MADE
 from scripts.putback import SCRIPT, SWITCHING
 from scripts.rrset import value
 from scripts.safeguard import moving
@@ -20,7 +21,9 @@ def noted(job: Job, write: Write) -> Write:
         moving(job)
         began, real_began = clock.now(), time.time()
         write.do()
-        after = _mx(job)
+        made = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+        job.migration.store.record(MADE, job.domain, ids=[each.id for each in made])
+        after = sorted(map(value, made))
         if after and {text.rpartition(" ")[2] for text in after} <= set(job.migration.settings.cloudflare.mx):
             _record(job, began, real_began, job.options.moving["stood"], after)
 

@@ -30,7 +30,7 @@ from fixtures.probes import cloudflare
 from fixtures.probes.account import Record
 from scripts import takeback
 from scripts.change import Job, Refused, Write
-from scripts.mx_back import mx_back
+from scripts.mx_back import left_over, mx_back
 from scripts.zone import is_spf, set_rrset, value
 
 SCRIPT = "switch_mx"
@@ -86,6 +86,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
         store.record(CLOSED, job.domain, why=PUT_BACK)
         store.record(takeback.BACK, job.domain, seconds=took)
     done = f"EC2's MX of {job.domain} stands again, {took:.0f} s later; caches follow within {kept['mx_ttl']} s"
+    left_over(job)
     if not _stands(job, lambda: _spf(job, kept), SPF_S, 0):
         done += f". The SPF record could not be written: python -m scripts.merge_spf --domain {job.domain}"
     return done

@@ -206,6 +206,15 @@ def test_by_subdomain_killed_at_each_write(
     assert _nothing_below(emulator)
 
 
+@pytest.mark.parametrize("at", [("kills", UNLOCK, 0), ("", 0, 0, 550)], ids=["killed", "its hosts take no mail"])
+def test_what_email_routing_hides_from_the_list_goes_too(switch: Switch, emulator: Running, at: Any) -> None:  # noqa: F811
+    """Its own MX are not listed once it is enabled; left there, mail would go on to hosts that refuse it."""
+    emulator.management.post("/knobs", json={"routing_mx": "hidden"})
+    _, said, state = switch(*at)
+    assert state == "back", said
+    _leads_to_one_side(emulator, state)
+
+
 LASTING = {"path": "/email/routing/dns$", "times": 10_000}
 
 
