@@ -21,7 +21,6 @@ import pytest
 from fixtures.clock import Clock
 from fixtures.gates.store import Store
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
-from scripts.routing import TRIES
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     ACCOUNT,
     APEX,
@@ -238,21 +237,25 @@ def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: 
     _leads_to_one_side(emulator, state)
 
 
-def test_nothing_answers_for_a_while(switch: Switch, emulator: Running) -> None:  # noqa: F811
+def test_nothing_answers_for_a_while(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
     """Once the API answers again EC2's MX stands again, without anybody's doing."""
     refused = {"path": "/email/routing/dns$", "method": "POST", "status": 403, "times": 10_000}
     emulator.management.post("/faults", json=refused)
     down = threading.Event()
 
     def go_down() -> None:
-        """For six seconds, once enabling has been given up."""
+        """DNS can't be written from the first try of enabling on, until for three seconds the switch has gone back."""
         while not down.wait(0.05):
-            tried = [each for each in emulator.world.requests if each["path"].endswith("/email/routing/dns")]
-            if sum(each["method"] == "POST" for each in tried) == TRIES:
-                emulator.management.post("/faults", json={"path": ".", "status": 503, "times": 10_000})
-                down.wait(6)
-                emulator.management.delete("/faults")
-                return
+            if any(
+                each["path"].endswith("/routing/dns") and each["method"] == "POST" for each in emulator.world.requests
+            ):
+                break
+        emulator.management.post("/faults", json={"path": "dns_records", "status": 503, "times": 10_000})
+        with closing(_store(tmp_path)) as store:
+            while not down.wait(0.1) and (store.last("switching", APEX) or {})["state"] != "going back":
+                pass
+        down.wait(3)
+        emulator.management.delete("/faults")
 
     watching = threading.Thread(target=go_down)
     watching.start()
