@@ -1,8 +1,9 @@
 """Register and verify a destination for each address of a domain, and give each its rule. No mail moves by this.
 
 Cloudflare forwards to verified addresses alone, and a rule takes a destination only once that is verified
-(developers.cloudflare.com/email-service/configuration/email-routing-addresses). While mails with the links are on
-their way, Dell lets Cloudflare's notification hosts in by their forward-confirmed names; that is withdrawn in any case.
+(developers.cloudflare.com/email-service/configuration/email-routing-addresses). All are registered first; then people
+open the links in their mailboxes, in a browser, and are waited for together. Meanwhile Dell lets Cloudflare's
+notification hosts in by their forward-confirmed names; that is withdrawn in any case.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scripts.change import Job, Script, Write, run
 from scripts.guests import NOBODY, admission, guests, require_lookup, write_guests
 from scripts.routing import subaddressing
 from scripts.rules import address_rules, catch_all
-from scripts.verification import state, verify
+from scripts.verification import await_people, record, register, state
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -31,7 +32,8 @@ def plan(job: Job) -> Iterator[Write]:
         stands = write.after
         yield write
     yield from (_destination(job, each) for each in absent)
-    yield from (_verification(job, each) for each in unverified)
+    if unverified:
+        yield _verification(job, unverified)
     yield from address_rules(job)
     yield from catch_all(job)
     yield from subaddressing(job, wanted=migration.settings.domain(job.domain).plus_addresses == "mailbox")
@@ -39,25 +41,22 @@ def plan(job: Job) -> Iterator[Write]:
 
 
 def _destination(job: Job, address: Address) -> Write:
-    account_id = job.migration.settings.cloudflare.account_id
-
-    def do() -> None:
-        with cloudflare.asking(f"destination {address.destination}", "Email Routing Addresses: Edit"):
-            addresses = cloudflare.client(job.migration).email_routing.addresses
-            addresses.create(account_id=account_id, email=address.destination)
-
     def read() -> str:
         return "absent" if state(job.migration, address.destination) == "absent" else "registered"
 
-    return Write("destinations", address.destination, "absent", "registered", do, read)
+    do = partial(register, job, address)
+    return Write("destinations", address.destination, "absent", "registered", do, read, tries=cloudflare.RETRIES)
 
 
-def _verification(job: Job, address: Address) -> Write:
+def _verification(job: Job, addresses: list[Address]) -> Write:
     def read() -> str:
-        return "verified" if state(job.migration, address.destination) == "verified" else "not verified"
+        known = cloudflare.destinations(job.migration)
+        done = all(getattr(known.find(each.destination), "verified", "") for each in addresses)
+        return "verified" if done else "not verified"
 
-    subject = f"{address.destination}, by the link in {address.mailbox}"
-    return Write("verification", subject, "not verified", "verified", partial(verify, job, address), read)
+    subject = f"{len(addresses)} destinations, each by a person who opens the link in its mailbox"
+    do = partial(await_people, job, addresses)
+    return Write("verification", subject, "not verified", "verified", do, read)
 
 
 @contextmanager
@@ -75,6 +74,7 @@ SCRIPT = Script(
     plan,
     per_domain=True,
     check=lambda job: require_lookup(job.migration),
+    finish=record,
     around=_withdrawing,
 )
 

@@ -9,7 +9,7 @@ from pytest_bdd import then, when
 from fixtures.evidence import Finding, failed, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes import verification
+from fixtures.probes import cloudflare, verification
 from fixtures.probes.verification import Sought
 from fixtures.settings import Address
 
@@ -36,6 +36,21 @@ def each_delivered(expect: Expect, sought: tuple[Sought, ...]) -> None:
 @then("its source is recorded")
 def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...]) -> None:
     expect("Where verification mail comes from is known", _origins(migration, sought))
+
+
+@then("a person has opened its link")
+def opened(migration: Migration, expect: Expect, addresses: tuple[Address, ...]) -> None:
+    known = cloudflare.destinations(migration)
+
+    def judge(each: Address) -> Finding:
+        found, expected = known.find(each.destination), "verified, which only the link's page in a browser does"
+        if found is not None and found.verified:
+            return passed(each.destination, f"verified {found.verified}", known.evidence, expected=expected)
+        hint = f"open the link in Cloudflare's mail in {each.mailbox}, in a browser"
+        state = "not verified" if found else "not registered"
+        return failed(each.destination, expected, state, known.evidence, domain=each.domain, hint=hint)
+
+    expect("A person has opened the link", map(judge, addresses))
 
 
 def _origins(migration: Migration, sought: tuple[Sought, ...]) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.state import Knobs, Record, Token, World, Zone
 from fixtures.lab.nameserver import ZoneDatabase
+from fixtures.lab.person import open_link
 
 ACCOUNT = "a" * 32
 APEX = "webmakeprofit.org"
@@ -157,10 +158,11 @@ def client(emulator: Running) -> Cloudflare:
 
 @pytest.fixture
 def destination(emulator: Running, client: Cloudflare) -> str:
-    """A destination that was verified by following its link."""
+    """A destination whose link a person has opened."""
     email = "alice@dell.webmakeprofit.org"
     client.email_routing.addresses.create(account_id=ACCOUNT, email=email)
     (created,) = emulator.world.destinations.values()
     link = f"{emulator.url}/email-routing/verify?token={created.token}"
-    assert httpx.get(link, verify=emulator.tls).status_code == 200
+    with httpx.Client(verify=emulator.tls) as browser:
+        assert open_link(browser, link) == "Email address verified"
     return email

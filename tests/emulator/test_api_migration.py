@@ -9,6 +9,7 @@ import httpx
 from cloudflare import AsyncCloudflare
 
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.person import open_link
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 
 ADDRESSES = ("alice", "bob", "postmaster")
@@ -33,12 +34,12 @@ def test_there_and_back(emulator: Running) -> None:
 
 
 async def prepare(client: AsyncCloudflare, emulator: Running) -> None:
-    """Destinations with their links followed, rules, SPF merged."""
+    """Destinations with their links opened, rules, SPF merged."""
     for local in ADDRESSES:
         await client.email_routing.addresses.create(account_id=ACCOUNT, email=f"{local}@dell.{APEX}")
-    async with httpx.AsyncClient(verify=emulator.tls) as browser:
+    with httpx.Client(verify=emulator.tls) as browser:
         for destination in list(emulator.world.destinations.values()):
-            await browser.get(f"{emulator.url}/email-routing/verify", params={"token": destination.token})
+            open_link(browser, f"{emulator.url}/email-routing/verify?token={destination.token}")
     for local in ADDRESSES:
         await client.email_routing.rules.create(
             zone_id=emulator.zone.id,

@@ -12,6 +12,7 @@ from cloudflare import Cloudflare
 
 from fixtures.lab.emulator.api.rules import RULES_MAX
 from fixtures.lab.emulator.state import Destination, Rule, Subdomain
+from fixtures.lab.person import open_link
 from tests.emulator.conftest import ACCOUNT, APEX, Running
 from tests.emulator.test_api_records import refusal
 
@@ -138,7 +139,7 @@ def test_the_catch_all(emulator: Running, client: Cloudflare, destination: str) 
 
 
 def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: Cloudflare) -> None:
-    """HEAD and a wrong token don't; the API lets nobody but an administrator."""
+    """Opened by a person: HEAD, GET and a wrong answer or token don't; the API lets an administrator alone."""
     asked: queue.Queue[str] = queue.Queue()
 
     async def send(destination: Destination) -> None:
@@ -157,8 +158,16 @@ def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: 
     with pytest.raises(cloudflare.PermissionDeniedError):
         client.email_routing.addresses.edit(made.id, account_id=ACCOUNT, status="verified")
     assert list(client.email_routing.addresses.list(account_id=ACCOUNT, verified=True)) == []
-    page = httpx.get(link + kept.token, verify=emulator.tls)
-    assert page.headers["content-type"].startswith("text/html")
+    for _ in range(3):
+        page = httpx.get(link + kept.token, verify=emulator.tls)
+        assert page.headers["content-type"].startswith("text/html")
+    for data in ({}, {"answer": ""}, {"answer": "1"}, {"answer": "é" * 999}):
+        assert httpx.post(link + kept.token, data=data, verify=emulator.tls).status_code == 403
+    assert httpx.post(f"{link}x", data={"answer": "1"}, verify=emulator.tls).status_code == 404
+    assert kept.verified is None
+    with httpx.Client(verify=emulator.tls) as browser:
+        assert open_link(browser, link + kept.token) == "Email address verified"
+        assert open_link(browser, link + kept.token) == "Email address verified"
     got = client.email_routing.addresses.get(made.id, account_id=ACCOUNT)
     assert got is not None
     assert got.verified is not None
