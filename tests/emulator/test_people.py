@@ -1,0 +1,105 @@
+"""Destinations are verified by people: what the scripts ask of the API meanwhile, and that they open no link."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.lab.person import open_link
+from fixtures.migration import Migration
+from fixtures.secrets import Secrets
+from scripts import verification
+from scripts.change import Refused
+from tests.emulator.conftest import ACCOUNT, Running
+
+PAGE = "/email-routing/verify"
+
+
+@pytest.fixture
+def job(emulator: Running, authority_file: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the scripts are given, against this emulator; nobody can read the mailboxes."""
+    monkeypatch.setenv("CLOUDFLARE_BASE_URL", f"{emulator.url}/client/v4")
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    monkeypatch.setattr(verification, "LOOK_S", 0.02)
+    settings = settings_without_a_lab()
+    changed = {
+        "cloudflare": settings.cloudflare.model_copy(update={"account_id": ACCOUNT}),
+        "store": settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/store.sqlite"}),
+        "clock": settings.clock.model_copy(update={"file": emulator.world.clock.file}),
+    }
+    migration = Migration(settings.model_copy(update=changed), Secrets(cloudflare_token=SecretStr("all")))
+    said: list[str] = []
+    yield SimpleNamespace(migration=migration, domain="pilot.example.net", say=said.append, said=said)
+    migration.store.close()
+
+
+def asked(emulator: Running, method: str, path: str) -> int:
+    return sum(each["method"] == method and path in each["path"] for each in list(emulator.world.requests))
+
+
+def test_all_are_waited_for_together_and_no_link_is_opened(
+    emulator: Running, job: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addresses = list(job.migration.settings.domain(job.domain).addresses)
+    for each in addresses:
+        verification.register(job, each)
+    monkeypatch.setattr(verification, "PEOPLE_S", 0.3)
+    with pytest.raises(Refused) as refused:
+        verification.await_people(job, addresses)
+    shown = capsys.readouterr().err
+    for each in addresses:
+        assert f"{each.mailbox}: Cloudflare's mail to {each.destination}" in str(refused.value)
+        assert f"{each.mailbox}  {each.destination}  in that mailbox" in shown
+    assert asked(emulator, "GET", PAGE) == 0
+    assert asked(emulator, "POST", "/addresses") == len(addresses)
+    assert asked(emulator, "DELETE", "/addresses") == 0
+
+    def person() -> None:
+        with httpx.Client(verify=emulator.tls) as browser:
+            for each in list(emulator.world.destinations.values()):
+                time.sleep(0.05)
+                open_link(browser, f"{emulator.url}{PAGE}?token={each.token}")
+
+    monkeypatch.setattr(verification, "PEOPLE_S", 30.0)
+    somebody = threading.Thread(target=person)
+    somebody.start()
+    verification.await_people(job, addresses)
+    somebody.join()
+    assert {verification.state(job.migration, each.destination) for each in addresses} == {"verified"}
+    assert asked(emulator, "POST", "/addresses") == len(addresses), "what waits for a person is not asked for again"
+
+
+def test_the_next_run_asks_for_another_mail_once_in_five_minutes(
+    emulator: Running, job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = list(job.migration.settings.domain(job.domain).addresses)[:2]
+    monkeypatch.setattr(verification, "PEOPLE_S", 0.1)
+    for each in addresses:
+        verification.register(job, each)
+    for minutes, mails in ((0, 2), (4, 2), (2, 4), (1, 4)):
+        emulator.world.clock.advance(60 * minutes)
+        with pytest.raises(Refused):
+            verification.await_people(job, addresses)
+        assert asked(emulator, "POST", "/addresses") == mails
+
+
+def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(emulator: Running, job: Any) -> None:
+    address = next(iter(job.migration.settings.domain(job.domain).addresses))
+    client = emulator.client()
+    made = client.email_routing.addresses.create(account_id=ACCOUNT, email=address.destination)
+    assert made is not None
+    client.email_routing.addresses.delete(str(made.id), account_id=ACCOUNT)
+    before = emulator.world.clock.now()
+    verification.register(job, address)
+    assert emulator.world.clock.now() - before >= 300
+    assert any("less than five minutes ago" in line for line in job.said)
+    assert verification.state(job.migration, address.destination) == "registered"
+    # The same from another's run: the mail is on its way already, and nothing fails.
+    assert not verification._ask(job, address)
