@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from fixtures.lab.emulator.hop.verification import verification_mail
+from fixtures.lab.emulator.state import Destination
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.lab.person import open_link
+from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
 from fixtures.secrets import Secrets
 from scripts import verification
@@ -103,3 +106,19 @@ def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(e
     assert verification.state(job.migration, address.destination) == "registered"
     # The same from another's run: the mail is on its way already, and nothing fails.
     assert not verification._ask(job, address)
+
+
+def test_the_labs_person_finds_links_in_new_mail_of_cloudflares_alone(tmp_path: Path) -> None:
+    mail = verification_mail(
+        Destination(email="carol@dell.pilot.example.net", created="", modified="", token="t0k-en_")
+    )
+    new = tmp_path / "carol@pilot.example.net/Maildir/new"
+    new.mkdir(parents=True)
+    boxes = Inboxes(tmp_path)
+    assert list(boxes.links()) == []
+    (new / "1.M1P1.dell").write_bytes(b"Return-Path: <x>\n" + mail.replace(b"\r\n", b"\n"))
+    (new / "1.M2P1.dell").write_bytes(mail.replace(b"noreply@notify.cloudflare.com", b"eve@evil.example"))
+    found = ("carol@pilot.example.net", "https://dash.cloudflare.com/email-routing/verify?token=t0k-en_")
+    assert list(boxes.links()) == [found]
+    (new / "1.M3P1.dell").write_bytes(b"x" * 70_000 + mail)
+    assert list(boxes.links()) == []
