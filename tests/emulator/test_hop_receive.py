@@ -12,7 +12,7 @@ import dkim
 import pytest
 
 from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
-from fixtures.lab.emulator.state import Destination, Rule
+from fixtures.lab.emulator.state import Destination, Rule, Subdomain
 from tests.emulator.hop_support import Scene, message, run
 
 
@@ -35,6 +35,21 @@ def test_mx_hosts_do_not_know_the_zone_until_it_has_settled(tmp_path: Path) -> N
         assert (await stage.send(message())).startswith("250")
         stage.zone.routing.enabled = False
         assert (await stage.send(message())).startswith("550 5.1.1")
+
+    run(tmp_path, act)
+
+
+def test_the_apex_of_a_zone_that_a_subdomain_enabled_is_refused_or_taken(tmp_path: Path) -> None:
+    async def act(stage: Scene) -> None:
+        below = f"reply.{ROUTED}"
+        stage.zone.routing.by_subdomain = True
+        stage.zone.routing.subdomains[below] = Subdomain(below, ready_at=0)
+        stage.zone.routing.rules.append(rule("bob", {"type": "drop"}))
+        stage.zone.routing.rules[-1].matchers[0]["value"] = f"bob@{below}"
+        assert (await stage.send(message())).startswith("550 5.1.1")
+        assert (await stage.send(message(), to=(f"bob@{below}",))).startswith("250")
+        stage.world.knobs.apex_early = "taken"
+        assert (await stage.send(message())).startswith("250")
 
     run(tmp_path, act)
 
