@@ -17,6 +17,7 @@ from fixtures.lab.emulator.state import Destination
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
+from fixtures.probes import cloudflare
 from fixtures.secrets import Secrets
 from scripts import verification
 from scripts.change import Refused
@@ -40,6 +41,7 @@ def job(emulator: Running, authority_file: str, tmp_path: Any, monkeypatch: pyte
     migration = Migration(settings.model_copy(update=changed), Secrets(cloudflare_token=SecretStr("all")))
     said: list[str] = []
     yield SimpleNamespace(migration=migration, domain="pilot.example.net", say=said.append, said=said)
+    cloudflare.client(migration).close()
     migration.store.close()
 
 
