@@ -1,0 +1,77 @@
+"""A switch in the order that lets Cloudflare refuse mail for a while: that while is announced, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests import labs
+from tests.labs import standing
+
+NAME = "test-announced"
+SWITCH = """
+import contextlib, importlib, io, json, time
+from fixtures.ledger import Traffic, settle
+from fixtures.ledger.windows import refusals, windows, within
+from fixtures.migration import open_migration
+from fixtures.probes import cloudflare, dns
+from fixtures.watching import Watch
+from fixtures.watching.abort_rules import alarms
+
+migration = open_migration()
+domain, store = migration.settings.pilot, migration.store
+
+def switch_mx(*argv):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        status = importlib.import_module("scripts.switch_mx").main(["--domain", domain, *argv])
+    return status, said.getvalue()
+
+dns.ask_everywhere(migration, domain, "MX")
+migration.clock.advance(migration.settings.bounds.ttl_s + 1)
+with Traffic(migration, "announced", 10, domains=(domain,)) as traffic:
+    watch = Watch(migration, domain, traffic, 10).start()
+    time.sleep(2)
+    status, plan = switch_mx("--json")
+    status, said = switch_mx("--override", "a test in the lab", "--apply", json.loads(plan)["digest"])
+    assert status == 0, said
+    time.sleep(3)
+    gone = cloudflare.routing(migration, domain).rules[0]
+    if LOSE:
+        client = cloudflare.client(migration).email_routing.rules
+        client.delete(gone.id, zone_id=cloudflare.zone(migration, domain).id)
+        time.sleep(4)
+    traffic.stop()
+    found = settle(migration, "announced", 30)
+    watch.stop()
+times = [row["sent_at"] for row in refusals(migration, domain)]
+print(json.dumps({
+    "windows": windows(store, domain), "inside": sum(within(at, windows(store, domain)) for at in times),
+    "refusals": len(times), "refused": len(found.refused), "lost": sorted({each.address for each in found.lost}),
+    "arrived": found.arrived, "injected": found.injected, "whole": found.whole, "sentence": found.sentence(),
+    "alarms": [[each.rule.name, each.withdrawn] for each in alarms(store, domain)], "gone": gone.address,
+}))
+"""
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with standing(NAME, 7, "phase3", knobs=("--enabling=refuses", "--settle-s=20")) as made:
+        yield made
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("lose", [False, True], ids=["as announced", "and one rule gone afterwards"])
+def test_what_bounced_as_announced_is_apart_and_all_else_is_lost(*, lose: bool) -> None:
+    told = labs.as_operator(NAME, f"LOSE = {lose}\n{SWITCH}", timeout_s=120)
+    shown = json.dumps(told, indent=1)
+    ((begin, end),) = told["windows"]
+    assert 0 < end - begin < 120, shown
+    assert told["inside"] == told["refused"] > 0, shown
+    assert told["injected"] == told["arrived"] + told["refused"] + told["refusals"] - told["inside"], shown
+    assert told["lost"] == [told["gone"]] * lose, shown
+    assert told["alarms"] == [["lost", ""]] * lose, shown
+    assert told["whole"] is not lose
