@@ -85,9 +85,10 @@ def settled(job: Job) -> None:
 
 
 def through(job: Job) -> None:
-    """All is written: whatever fails or is interrupted from now on undoes nothing."""
-    job.options.through = True
-    putback.noted(job, "through", {})
+    """All is written: whatever fails or is interrupted from now on undoes nothing. Where nothing was, nothing to do."""
+    if hasattr(job.options, "through"):
+        job.options.through = True
+        putback.noted(job, "through", {})
 
 
 @contextmanager

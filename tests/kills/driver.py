@@ -46,8 +46,10 @@ def main(folder: Path, kind: str, number: int, turn: int, code: int = 250) -> in
             with switch_mx.SCRIPT.around(job):
                 for write in writes:
                     change._write(switch_mx.SCRIPT, job, write, job.options.run)
-                if switch_mx.SCRIPT.finish:
-                    switch_mx.SCRIPT.finish(job)
+                change._complete(switch_mx.SCRIPT, job, "")
+        again = change.Job(migration, job.domain, Namespace(config=options.config))
+        assert not tuple(switch_mx.plan(again)), "it goes on after it was done"
+        change._complete(switch_mx.SCRIPT, again, "")
     except (change.Refused, CouldNotAsk) as error:
         print(error, file=sys.stderr)
         return change.REFUSED
