@@ -21,10 +21,10 @@ migration = open_migration()
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
 def call(script, argv):
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    out, said = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
         status = importlib.import_module("scripts." + script).main(argv)
-    return status, said.getvalue()
+    return status, out.getvalue() if status == 3 else said.getvalue() + out.getvalue()
 
 def do(script, domain=""):
     options = ["--domain", domain] if domain else []
