@@ -1,9 +1,9 @@
-"""One switch by its own plan, in a process that dies or whose calls fail at a given write; gates and mail left out.
+"""One switch or rollback by its own plan, in a process that dies or whose calls fail at a write; no gates, no mail.
 
-    python -m tests.kills.driver FOLDER KIND NUMBER TURN [CODE]
+    python -m tests.kills.driver FOLDER SCRIPT KIND NUMBER TURN [CODE]
 
-FOLDER has ``migration.toml``. KIND, NUMBER, TURN: as ``Fate``. Cloudflare's MX hosts are
-played: they answer CODE to every address, 250 by default.
+FOLDER has ``migration.toml``. KIND, NUMBER, TURN: as ``Fate``. Cloudflare's MX hosts are played: they answer CODE to
+every address, 250 by default; and EC2 is, which takes mail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from fixtures.migration import Migration, open_migration
 from fixtures.probes import mxhosts
 from fixtures.probes.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
-from scripts import change, switch_mx
+from scripts import change, power, rollback, switch_mx
+from scripts.knocking import ACCEPTS
+from scripts.knocking import Knock as Heard
 from tests.kills import wires
 from tests.kills.fate import Fate
 
@@ -33,23 +35,26 @@ def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tup
     return tuple(mxhosts.Asked("route1.mx.cloudflare.net", "192.0.2.1", each, told) for each in addresses)
 
 
-def main(folder: Path, kind: str, number: int, turn: int, code: int = 250) -> int:
+def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917 - as on the command line
     mxhosts.ask = partial(answer, code)
-    migration = open_migration(folder / "migration.toml")
-    options = Namespace(config=str(folder / "migration.toml"), json=False)
+    vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
+    vars(rollback)["left_over"] = lambda _: None
+    script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
+    migration = (script.opens or open_migration)(str(folder / "migration.toml"))
+    options = Namespace(config=str(folder / "migration.toml"), json=False, clean_up=False, with_dell=False)
     job = change.Job(migration, migration.settings.pilot, options)
     wires.tap(Fate.recall(kind, folder / "befallen", every=False, number=number, turn=turn))
     try:
         migration.store.take_over("migration")  # as --take-lock does
         with migration.store.lock("migration", "a test"):
-            writes = tuple(switch_mx.plan(job))
-            with switch_mx.SCRIPT.around(job):
+            writes = tuple(script.plan(job))
+            with script.around(job):
                 for write in writes:
-                    change._write(switch_mx.SCRIPT, job, write, job.options.run)
-                change._complete(switch_mx.SCRIPT, job, "")
-        again = change.Job(migration, job.domain, Namespace(config=options.config))
-        assert not tuple(switch_mx.plan(again)), "it goes on after it was done"
-        change._complete(switch_mx.SCRIPT, again, "")
+                    change._write(script, job, write, getattr(options, "run", "a run"))
+                change._complete(script, job, "")
+        again = change.Job(migration, job.domain, Namespace(config=options.config, clean_up=False, with_dell=False))
+        assert not tuple(script.plan(again)), "it goes on after it was done"
+        change._complete(script, again, "")
     except (change.Refused, CouldNotAsk) as error:
         print(error, file=sys.stderr)
         return change.REFUSED
@@ -57,4 +62,4 @@ def main(folder: Path, kind: str, number: int, turn: int, code: int = 250) -> in
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], *map(int, sys.argv[4:])))

@@ -82,7 +82,7 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  #
     with closing(_store(tmp_path)) as store:
         store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
 
-    def run(*at: Any, order: str = "") -> tuple[int, str, str]:
+    def run(*at: Any, order: str = "", script: str = "switch_mx") -> tuple[int, str, str]:
         more = f', enabling = "{order}", by_subdomain_shown = "played in this very test" }}' if order else " }"
         text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
         (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
@@ -92,10 +92,10 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  #
         }  # fmt: skip
         told = [str(each) for each in at or ("", 0, 0)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), *told],
+            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), script, *told],
             cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=False,
         )  # fmt: skip
-        return done.returncode, done.stderr, _over(tmp_path)
+        return done.returncode, done.stderr, _over(tmp_path) if script == "switch_mx" else ""
 
     return run
 
