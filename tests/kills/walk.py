@@ -1,6 +1,7 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
     python -m tests.kills.walk --name NAME --told FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
+        [--knobs drawn]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
@@ -25,6 +26,7 @@ from typing import Any
 from fixtures.dellplan import MAIN, MASTER
 from fixtures.gates.progress import Kind, Stage
 from fixtures.lab import rehearsal
+from fixtures.lab.emulator import draws
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
 from fixtures.lab.scriptrun import ScriptRun
 from fixtures.lab.world import Lab
@@ -194,7 +196,8 @@ class Walk(Rehearsal):
 def main() -> int:
     options = _parser().parse_args()
     rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
-    lab = Lab.up(options.name, seed=options.seed, owner_pid=None if options.keep else os.getpid())
+    knobs = draws.chosen(options.knobs, options.seed)
+    lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=None if options.keep else os.getpid())
     trouble = ""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -230,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--until", metavar="LABEL", default=SIGNOFF, help="the last phase, such as phase3-pilot")
     made.add_argument("--only", metavar="SCRIPT", nargs="+", default=[], help="to which it happens (default: to all)")
     made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
+    made.add_argument("--knobs", default="", help="what its Cloudflare does: options of the emulator, or drawn")
     made.add_argument("--told", type=Path, required=True)
     return made
 
