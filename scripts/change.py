@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.gates import TABLE, gate_of_script
 from fixtures.gates.check import GateClosed, require_open
 from fixtures.gates.present import present_digest
@@ -74,8 +74,8 @@ class Job:
         return (self.domain,) if self.domain else self.migration.settings.domain_names
 
     def say(self, text: str) -> None:
-        """Progress, on standard error, so that ``--json`` stays JSON."""
-        print(f"  {redact(text)}", file=sys.stderr, flush=True)
+        """Progress."""
+        tell(f"  {text}")
 
 
 @dataclass(frozen=True, slots=True)

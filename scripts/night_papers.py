@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from fixtures.evidence import tell
 from fixtures.gates import chain
 from fixtures.gates.store import Store, StoreError, locks
 from fixtures.migration import Migration, open_migration
@@ -113,10 +113,8 @@ def _copy(store: Store, into: Path) -> None:
     partial.replace(there)
 
 
-@cache
-def _tell(text: str) -> None:
-    """Once a process."""
-    print(text, file=sys.stderr, flush=True)
+_tell = cache(tell)
+"""Once a process."""
 
 
 def _when(file: Path) -> str:

@@ -7,7 +7,7 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
@@ -35,8 +35,8 @@ def status(migration: Migration, domain: str) -> str:
     """``off``, or the API's word."""
     zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
-        told = cloudflare.client(migration).email_routing.get(zone_id=zone.id)
-    return str(told.status or "unknown") if told and told.enabled else "off"
+        told: Any = cloudflare.client(migration).email_routing.get(zone_id=zone.id)
+        return str(told.status or "unknown") if told.enabled else "off"
 
 
 def enable(job: Job, danger: str = "") -> Write:
@@ -86,8 +86,8 @@ def subaddressing(job: Job, *, wanted: bool) -> Iterator[Write]:
     def read() -> str:
         zone = cloudflare.zone(job.migration, job.domain)
         with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
-            told = cloudflare.client(job.migration).email_routing.get(zone_id=zone.id)
-        return "on" if told and told.support_subaddress else "off"
+            told: Any = cloudflare.client(job.migration).email_routing.get(zone_id=zone.id)
+            return "on" if told.support_subaddress else "off"
 
     now, then = read(), "on" if wanted else "off"
     if now != then:
@@ -147,13 +147,10 @@ def keep_spf(job: Job) -> Write:
 
 
 def add_and_lock(job: Job, name: str = "") -> None:
-    """Enable, or lock again. NAME: a subdomain; for the zone's own name none may be sent (see ``unlock_records``).
-
-    In a hurry: while it is tried mail may bounce.
-    """
-    zone, hurried = cloudflare.zone(job.migration, job.domain), replace(job.migration, hurried=True)
+    """Enable, or lock again. NAME: a subdomain; for the zone's own name none may be sent (see ``unlock_records``)."""
+    zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"enabling Email Routing of {name or job.domain}", EDIT):
-        dns = cloudflare.client(hurried).email_routing.dns
+        dns = cloudflare.client(job.migration).email_routing.dns
         dns.create(zone_id=zone.id, name=name) if name else dns.create(zone_id=zone.id)
 
 
@@ -161,8 +158,8 @@ def prove_right(job: Job) -> None:
     """A call that changes nothing, before anything moves: the settings are written as they stand. ``CouldNotAsk``."""
     zone, sdk = cloudflare.zone(job.migration, job.domain), cloudflare.client(job.migration).email_routing
     with cloudflare.asking(f"Email Routing of {job.domain}, written as it stands", EDIT):
-        stands = sdk.get(zone_id=zone.id)
-        sdk.edit(zone_id=zone.id, support_subaddress=bool(stands and stands.support_subaddress))
+        stands: Any = sdk.get(zone_id=zone.id)
+        sdk.edit(zone_id=zone.id, support_subaddress=bool(stands.support_subaddress))
 
 
 def told_state(job: Job) -> None:

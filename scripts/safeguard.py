@@ -30,8 +30,8 @@ OVER = b"over\n"
 """The word by which the guard knows that nothing is left to do."""
 
 
-class Overdue(Refused):
-    """Cloudflare refused mail for longer than the plan lets it."""
+class Overdue(BaseException):
+    """Cloudflare refused mail for longer than the plan lets it. No client's ``except Exception`` may swallow it."""
 
 
 @contextmanager
@@ -40,26 +40,30 @@ def guarded(job: Job) -> Iterator[None]:
     job.options.run, job.options.through = secrets.token_hex(6), False
     job.options.moving = job.options.moved_at = None
     putback.noted(job, "begun", {})
+    over = False
     with _guard(job) as guard, _signals():
         try:
             yield
+            over = True
         except BaseException as error:
-            if job.options.through:
+            if over := job.options.through:
                 raise
             _be_deaf()
             kept = job.options.moving
             if kept is None:
                 putback.noted(job, "unmoved", {})
+                over = True
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             done = putback.put_back(job, kept, why)
-            if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt):
+            over = True
+            if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt | Overdue):
                 raise Refused(f"{why}.\n{done}") from None
             job.say(done)
             raise
         finally:
             _be_deaf()
-            _dismiss(guard)
+            _dismiss(guard, over=over)
 
 
 def moving(job: Job) -> None:
@@ -171,12 +175,14 @@ def _environment(job: Job) -> dict[str, str]:
     return made
 
 
-def _dismiss(guard: subprocess.Popen[Any]) -> None:
-    """Tell it that it is over."""
+def _dismiss(guard: subprocess.Popen[Any], *, over: bool) -> None:
+    """Tell it that it is OVER; else it goes on, by what the store says, once this process has let go of the lock."""
+    assert guard.stdin is not None
     with suppress(OSError):
-        assert guard.stdin is not None
-        guard.stdin.write(OVER)
+        guard.stdin.write(OVER if over else b"")
         guard.stdin.close()
+    if not over:
+        return
     try:
         guard.wait(END_S)
     except subprocess.TimeoutExpired:

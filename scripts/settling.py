@@ -15,7 +15,9 @@ EARLY_S = 900.0
 """The longest wait for Cloudflare's MX hosts while EC2 is still the MX, on the migration's clock."""
 PAUSE_S = 1.0
 UNHEARD_S = 30.0
-"""Hosts that can't be asked are asked again for so long; those that answer decide then."""
+"""Hosts that can't be asked are asked again for so long; those that were heard decide then, if any was."""
+Words = dict[tuple[str, str], str]
+"""The last word that was heard of each host on each address: a refusal, until it takes it (empty). Silence is none."""
 TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
 
 
@@ -25,7 +27,9 @@ class Look:
 
     refused: tuple[str, ...]
     unheard: tuple[str, ...]
-    seconds: float = 0.0
+    heard: bool
+    """Whether any was heard at all."""
+    seconds: float
 
     def __str__(self) -> str:
         lines = (*self.refused[:10], *(f"could not be asked: {each}" for each in self.unheard[:10]))
@@ -38,7 +42,7 @@ def settle(job: Job) -> Write:
 
     def do() -> None:
         found = _wait(job, job.options.moved_at, window_s)
-        if found.refused:
+        if found.refused or not found.heard:
             raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")
         if found.unheard:
             job.say(f"{found}\n  Whether these take mail is shown by the numbered mail of watch")
@@ -84,31 +88,36 @@ def _wait(job: Job, since: float, limit_s: float) -> Look:
     """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock."""
     clock, pause = job.migration.clock, PAUSE_S
     addresses = job.migration.settings.domain(job.domain).addresses
+    words: Words = {}
     while True:
         # One address a host first: only when the domain is known is it worth asking for all of them.
-        found = _look(job, addresses[:1])
-        if not found.refused:
-            found = _look(job, addresses)
-        waited = clock.now() - since
-        if waited > limit_s or (not found.refused and (waited > UNHEARD_S or not found.unheard)):
-            return Look(found.refused, found.unheard, waited)
+        unheard = _look(job, addresses[:1], words)
+        if not any(said for (_, address), said in words.items() if address == addresses[0].address):
+            unheard = _look(job, addresses, words)
+        waited, refused = clock.now() - since, tuple(filter(None, words.values()))
+        if waited > limit_s or (words and not refused and (waited > UNHEARD_S or not unheard)):
+            return Look(refused, unheard, bool(words), waited)
         clock.sleep(pause)
         pause = min(pause * 1.3, limit_s / 30)
 
 
-def _look(job: Job, addresses: tuple[Address, ...]) -> Look:
+def _look(job: Job, addresses: tuple[Address, ...], words: Words) -> tuple[str, ...]:
+    """Put what is heard now into WORDS; returns what can't be heard, a line each."""
     try:
         hosts = mxhosts.by_host(mxhosts.ask(job.migration, addresses))
     except CouldNotAsk as error:
-        return Look((), (str(error),))
-    heard = [each for of_one in hosts.values() for each in of_one if each.heard]
-    refused = [each for each in heard if not each.told.outcome.accepted]
-    silent = [
-        f"{each[0].host} ({each[0].at}), {each[0].address.address}: {each[0].told.outcome}"
-        for each in hosts.values()
-        if not any(one.heard for one in each)
-    ]
-    return Look(tuple(f"{e.host} ({e.at}), {e.address.address}: {e.told.outcome}" for e in refused), tuple(silent))
+        return (str(error),)
+    silent = []
+    for key, told in hosts.items():
+        if heard := [each for each in told if each.heard]:
+            words[key] = next((_line(each) for each in heard if not each.told.outcome.accepted), "")
+        else:
+            silent.append(_line(told[0]))
+    return tuple(silent)
+
+
+def _line(asked: mxhosts.Asked) -> str:
+    return f"{asked.host} ({asked.at}), {asked.address.address}: {asked.told.outcome}"
 
 
 def _announced(job: Job) -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
 from scripts import merge_spf, subdomain
@@ -86,6 +87,11 @@ def _finish(job: Job) -> None:
     told_state(job)
 
 
+def _in_a_hurry(path: str | None) -> Migration:
+    """Mail may bounce while an API is waited for: better the MX goes back."""
+    return replace(open_migration(path), hurried=True)
+
+
 SUMMARY = """\
 Move a domain's MX to Cloudflare; watch has to run, the pilot goes first, rules, destinations and SPF must be ready.
 
@@ -96,7 +102,9 @@ every address. The plan says for how long at most: bounds.window_s. Only cloudfl
 Fails: whatever goes wrong once the MX has moved puts EC2's MX back by itself, and ends with 1. If this process is
 killed, or its terminal is lost, a guard that outlives it does so, and writes that to night/switch-DOMAIN.log.
 Back: python -m scripts.rollback --domain DOMAIN, which needs no gate."""
-SCRIPT = Script("switch_mx", SUMMARY, plan, per_domain=True, check=require, finish=_finish, around=guarded)
+SCRIPT = Script(
+    "switch_mx", SUMMARY, plan, per_domain=True, check=require, finish=_finish, around=guarded, opens=_in_a_hurry
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

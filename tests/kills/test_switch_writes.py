@@ -75,14 +75,15 @@ Switch = Callable[..., tuple[int, str, str]]
 def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  # noqa: F811 - the fixtures above
     """Run it; returns its exit status, what it said, and what it came to.
 
-    AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default.
+    AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default. HEARD:
+    whether anybody reads what it says.
     """
     for each in emulator.zone.records.values():
         each.content = MERGED if each.content == OLD_SPF else each.content
     with closing(_store(tmp_path)) as store:
         store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
 
-    def run(*at: Any, order: str = "", script: str = "switch_mx") -> tuple[int, str, str]:
+    def run(*at: Any, order: str = "", script: str = "switch_mx", heard: bool = True) -> tuple[int, str, str]:
         more = f', enabling = "{order}", by_subdomain_shown = "played in this very test" }}' if order else " }"
         text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
         (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
@@ -91,11 +92,15 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  #
             "SSL_CERT_FILE": authority_file, "PYTHONPATH": str(PROJECT),
         }  # fmt: skip
         told = [str(each) for each in at or ("", 0, 0)]
+        read, write = os.pipe()
+        os.close(read)
         done = subprocess.run(
             [sys.executable, "-m", "tests.kills.driver", str(tmp_path), script, *told],
-            cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=False,
+            cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE if heard else write, text=True,
+            timeout=RUN_S_MAX, check=False,
         )  # fmt: skip
-        return done.returncode, done.stderr, _over(tmp_path) if script == "switch_mx" else ""
+        os.close(write)
+        return done.returncode, done.stderr or "", _over(tmp_path) if script == "switch_mx" else ""
 
     return run
 
