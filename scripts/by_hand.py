@@ -72,7 +72,7 @@ def _steps(job: Job) -> Iterator[str]:
     yield from (f"    {line(each)}" for each in mx)
     yield "    If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records."
     yield "    Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled."
-    yield f"2. Then DELETE the MX records that name {', '.join(settings.cloudflare.mx)}."
+    yield "2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net."
     yield "3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it"
     yield "    would refuse what caches still lead there, and take the SPF record along. If no TXT record of"
     yield f"    {domain} begins with v=spf1" + (", add:" if once else ", there was none before either.")

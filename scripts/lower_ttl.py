@@ -19,7 +19,7 @@ def plan(job: Job) -> Iterator[Write]:
     for domain in job.domains:
         present = cloudflare.records(job.migration, domain)
         mx, spf = present.of(domain, "MX"), [each for each in present.of(domain, "TXT") if is_spf(each)]
-        if any(seconds(each) > ttl for each in mx) and not is_managed(job, mx):
+        if any(seconds(each) > ttl for each in mx) and not is_managed(mx):
             yield from set_ttl(job, domain, domain, "MX", ttl, "MX", present=present)
         if any(seconds(each) > ttl for each in spf):
             yield from set_ttl(job, domain, domain, "TXT", ttl, "SPF", only=is_spf, present=present)

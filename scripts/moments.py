@@ -24,7 +24,7 @@ def noted(job: Job, write: Write) -> Write:
         made = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
         job.migration.store.record(MADE, job.domain, ids=[each.id for each in made])
         after = sorted(map(value, made))
-        if after and {text.rpartition(" ")[2] for text in after} <= set(job.migration.settings.cloudflare.mx):
+        if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
             _record(job, began, real_began, job.options.moving["stood"], after)
 
     return replace(write, do=do)

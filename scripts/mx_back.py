@@ -65,7 +65,7 @@ def left_over(job: Job) -> None:
         answers = dns.ask(dns.authorities(job.domain), job.domain, "MX")
     except CouldNotAsk:
         return
-    still = [str(each.server) for each in answers if set(each.hosts) & set(job.migration.settings.cloudflare.mx)]
+    still = [str(each.server) for each in answers if any(map(cloudflare.is_mx, each.hosts))]
     if still:
         job.say(
             f"{', '.join(still)} still name Cloudflare's MX beside EC2's: they lag, or Email Routing hides its own "

@@ -30,7 +30,7 @@ def plan(job: Job) -> Iterator[Write]:
         ]
         for name, kind in rrsets:
             stands = present.of(name, kind)
-            if any(seconds(each) < ttl for each in stands) and not is_managed(job, stands):
+            if any(seconds(each) < ttl for each in stands) and not is_managed(stands):
                 yield from set_ttl(job, domain, name, kind, ttl, "MX" if kind == "MX" else "", present=present)
         if any(is_spf(each) and seconds(each) < ttl for each in present.of(domain, "TXT")):
             yield from set_ttl(job, domain, domain, "TXT", ttl, "SPF", only=is_spf, present=present)

@@ -34,7 +34,7 @@ def plan(job: Job) -> Iterator[Write]:
         return
     # What a killed run left of TTLs, or disabling of the SPF record, is no reason to stop.
     stands = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-    away = {each.text for each in stands} & set(job.migration.settings.cloudflare.mx)
+    away = any(cloudflare.is_mx(each.text) for each in stands)
     if away or any(each.group == FIRST for each in first):
         again = f"python -m scripts.rollback --domain {job.domain}"
         raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")

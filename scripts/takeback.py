@@ -143,7 +143,7 @@ def require_let_go(job: Job, domain: str) -> None:
     for answer in dns.ask_everywhere(migration, domain, "MX"):
         if answer.error:
             raise Refused(f"MX of {domain}: {answer.server} can't be asked whether it has let go: {answer.error}")
-        if set(answer.hosts) & set(migration.settings.cloudflare.mx):
+        if any(map(cloudflare.is_mx, answer.hosts)):
             raise Refused(
                 f"{answer.server} still leads mail of {domain} to {', '.join(answer.hosts)} (TTL {answer.ttl}): wait, "
                 f"and ask again: {answer.evidence.again}"

@@ -25,9 +25,9 @@ and code 890190, or 1046."""
 _BATCH = "https://api.cloudflare.com/client/v4/zones/{}/dns_records/batch"
 
 
-def is_managed(job: Job, records: Sequence[Record]) -> bool:
+def is_managed(records: Sequence[Record]) -> bool:
     """Whether the MX records are Email Routing's own: Cloudflare gives them their TTL, and locks them."""
-    return any(each.text in job.migration.settings.cloudflare.mx for each in records)
+    return any(cloudflare.is_mx(each.text) for each in records)
 
 
 def set_rrset(  # noqa: PLR0913, PLR0917 - an RRset is that much, and the danger is said aloud

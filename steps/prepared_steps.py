@@ -10,6 +10,7 @@ from fixtures.evidence import Finding, failed, passed
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes import prepared, spf
+from fixtures.probes.account import is_mx
 from fixtures.probes.prepared import Prepared
 
 Changes = tuple[Prepared, ...]
@@ -22,9 +23,8 @@ def read_change(migration: Migration, subjects: tuple[str, ...]) -> Changes:
 
 
 @then("it brings exactly the MX that Cloudflare asks for")
-def right_mx(migration: Migration, expect: Expect, changes: Changes) -> None:
-    known = set(migration.settings.cloudflare.mx)
-    expect("The plan's MX is Cloudflare's", (_mx(it, known) for it in changes))
+def right_mx(expect: Expect, changes: Changes) -> None:
+    expect("The plan's MX is Cloudflare's", map(judged_mx, changes))
 
 
 @then("every other record that Cloudflare asks for stands, or comes with it")
@@ -53,18 +53,19 @@ def nothing_else(expect: Expect, changes: Changes) -> None:
     expect("The rest of the zone stays", map(judge, changes))
 
 
-def _mx(it: Prepared, known: set[str]) -> Finding:
+def judged_mx(it: Prepared) -> Finding:
+    """Whether the plan brings the MX that Cloudflare asks for, and whether that is Cloudflare's."""
     expected = ", ".join(it.required_mx) or "mail servers of Cloudflare's"
     planned = it.of(it.domain, "MX")
     by_itself = any(each.danger == "MX" and each.rrset is None for each in it.writes)
     values = tuple(value for each in planned for value in each.values) or (() if by_itself else it.present_mx)
-    foreign = {value.split()[-1] for value in it.required_mx} - known
+    foreign = sorted(value for value in it.required_mx if not is_mx(value.split()[-1]))
     if it.refusal:
         found = f"the script refuses: {it.refusal}"
     elif not it.required_mx:
         found = "Cloudflare asks for no mail server: is Email Routing to be had for this zone?"
     elif foreign:
-        found = f"asked for, but not among cloudflare.mx of migration.toml: {', '.join(sorted(foreign))}"
+        found = f"asked for, but no mail server of Cloudflare's (*.mx.cloudflare.net): {', '.join(foreign)}"
     elif by_itself and not planned:
         return passed(
             it.domain, "Email Routing sets them by itself when it is switched on", it.evidence, domain=it.domain

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.migration import Migration, open_migration
-from fixtures.probes import mxhosts
+from fixtures.probes import cloudflare, mxhosts
 from fixtures.probes.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
 from scripts import change, power, rollback, switch_mx
@@ -26,13 +26,17 @@ from tests.kills import wires
 from tests.kills.fate import Fate
 
 
-def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mxhosts.Asked, ...]:  # noqa: ARG001
+def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mxhosts.Asked, ...]:
     """In the place of ``mxhosts.ask``."""
     result = RcptResult("", code, "played", connected=True, refused_at="" if code == 250 else "rcpt")
     told = Conversation(
         Knock("192.0.2.1"), "open", "", code, "played", "greeting", (), "", (result,), "", Evidence("", "")
     )  # fmt: skip
-    return tuple(mxhosts.Asked("route1.mx.cloudflare.net", "192.0.2.1", each, told) for each in addresses)
+    return tuple(
+        mxhosts.Asked(host, "192.0.2.1", each, told)
+        for each in addresses
+        for host in cloudflare.mx_hosts(migration, each.domain)
+    )
 
 
 def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917 - as on the command line

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, mxhosts
@@ -157,6 +158,7 @@ def test_silence_is_no_word(
         return answer(code, migration, addresses)
 
     monkeypatch.setattr(mxhosts, "ask", ask)
+    monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
     found = settling._wait(job, began, 120)
     assert (bool(found.refused), found.heard) == (refused, heard)
     assert (found.seconds > 120) == (refused or not heard)

@@ -20,7 +20,7 @@ import pytest
 
 from fixtures.clock import Clock
 from fixtures.gates.store import Store
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS, NAMED_MX_HOSTS
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     ACCOUNT,
     APEX,
@@ -126,13 +126,28 @@ def _log(folder: Path) -> str:
 
 
 def _leads_to_one_side(emulator: Running, state: str) -> None:  # noqa: F811
-    assert emulator.contents("MX") == (sorted(MX_HOSTS) if state == "through" else [OLD_MX])
+    hosts = MX_HOSTS if emulator.world.knobs.mx_names == "route" else NAMED_MX_HOSTS
+    assert emulator.contents("MX") == (sorted(hosts) if state == "through" else [OLD_MX])
     assert emulator.contents("TXT") == [MERGED]
 
 
 def test_undisturbed_it_goes_through(switch: Switch, emulator: Running) -> None:  # noqa: F811
     status, said, state = switch()
     assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+
+
+def test_whatever_names_cloudflare_assigned_there_and_back_and_there(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    emulator.management.post("/knobs", json={"mx_names": "named"})
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+    status, said, _ = switch(script="rollback")
+    assert status == 0, said
+    _leads_to_one_side(emulator, "back")
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
+    status, said, state = switch()
+    assert (status, state) == (1, "back"), said
     _leads_to_one_side(emulator, state)
 
 

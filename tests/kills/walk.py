@@ -169,9 +169,9 @@ class Walk(Rehearsal):
                 raise RehearsalFailed(f"switch_mx {domain}: {GUARD_S:.0f} s after its end it still is {last}")
             time.sleep(PAUSE_S)
         mx = {each.text for each in cloudflare.records(self.migration, domain).of(domain, "MX")}
-        wanted = (
-            self.migration.settings.cloudflare.mx if last["state"] == "through" else (self.migration.settings.ec2.name,)
-        )
+        wanted: tuple[str, ...] = (self.migration.settings.ec2.name,)
+        if last["state"] == "through":
+            wanted = cloudflare.assigned_mx(self.migration, domain)
         if mx != set(wanted):
             raise RehearsalFailed(f"switch_mx {domain}: {last['state']}, and its MX is {mx}")
         self.points[f"switch_mx: ended {last['state']}"] += 1

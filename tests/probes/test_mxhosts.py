@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Evidence, Verdict
+from fixtures.probes.account import Record, Records, Routing, Rule, Zone, is_mx
 from fixtures.probes.mxhosts import Asked, judge
+from fixtures.probes.prepared import Planned, Prepared
 from fixtures.probes.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
+from steps.prepared_steps import judged_mx
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"
@@ -64,3 +67,46 @@ def test_who_could_not_ask_is_told_what_to_do() -> None:
     (found,) = judge([TURNED_AWAY], accept=True)
     assert "PTR" in found.hint
     assert "reverse lookup rejected" in found.found
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("route1.mx.cloudflare.net", True),
+        ("amir.mx.cloudflare.net", True),
+        ("Isaac.MX.Cloudflare.NET.", True),
+        ("mx.cloudflare.net", False),
+        ("_spf.mx.cloudflare.net", False),
+        ("a.route1.mx.cloudflare.net", False),
+        ("route1.mx.cloudflare.net.own.example", False),
+        ("route1.mx-cloudflare.net", False),
+        ("mail.own.example", False),
+        ("", False),
+    ],
+)
+def test_which_hosts_are_cloudflares(host: str, is_one: bool) -> None:
+    assert is_mx(host) is is_one
+
+
+@pytest.mark.parametrize(
+    ("hosts", "planned", "verdict"),
+    [
+        (["amir.mx.cloudflare.net", "linda.mx.cloudflare.net"], 2, PASS),
+        (["route1.mx.cloudflare.net"], 1, PASS),
+        (["route1.mx.cloudflare.net", "route2.mx.cloudflare.net"], 1, FAIL),
+        (["route1.mx.cloudflare.net", "mx.stranger.example"], 2, FAIL),
+        ([], 0, FAIL),
+    ],
+    ids=["named", "numbered", "one is not in the plan", "one is a stranger's", "none"],
+)
+def test_the_plan_brings_the_mx_that_cloudflare_asks_for(hosts: list[str], planned: int, verdict: Verdict) -> None:
+    """Whatever its hosts are called, as long as they are Cloudflare's (N-3)."""
+    domain, nothing = "own.example", Evidence("", "", "")
+    zone = Zone("1", domain, "active", (), "2")
+    required = tuple(Record("MX", domain, f"{host}.", 1, 7 + number) for number, host in enumerate(hosts))
+    catch_all = Rule("3", "", False, 0, "", "drop", ())
+    routing = Routing(zone, False, "unconfigured", False, required, required, (), catch_all, nothing)
+    after = "\n".join(f"{each.priority} {each.text} (TTL 300)" for each in required[:planned])
+    write = Planned(f"{domain} MX", "", after, "MX")
+    it = Prepared(domain, (write,), "", routing, Records(zone, (), nothing), nothing)
+    assert judged_mx(it).verdict is verdict

@@ -129,7 +129,7 @@ def test_the_way_back_is_told_by_the_store_alone(lab: Lab, start: Any) -> None:
     steps, _, zone = done.stdout.partition("as Cloudflare exports it (RFC 1035).\n")
     assert "pilot.example.net. 3600 IN MX 10 mail.webmakeprofit.org.\n" in steps
     assert 'pilot.example.net. 3600 IN TXT "v=spf1 ' in steps
-    assert 0 < steps.index("ADD first") < steps.index("Then DELETE the MX records that name route1.mx.cloudflare.net")
+    assert 0 < steps.index("ADD first") < steps.index("Then DELETE the MX records that name a server that ends in .mx")
     assert "CLOUDFLARE IS GONE" in steps
     assert dns.zone.from_text(zone, "pilot.example.net.", check_origin=False).find_rdataset("@", "MX")
 
