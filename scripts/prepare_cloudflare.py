@@ -27,6 +27,10 @@ def plan(job: Job) -> Iterator[Write]:
     known = cloudflare.destinations(migration)
     absent = [each for each in addresses if known.find(each.destination) is None]
     unverified = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+    for each in absent:
+        alike = [one.email for one in known.destinations if one.email.lower() == each.destination]
+        if alike:
+            job.say(f"{each.destination}: {alike[0]} is registered, which to Cloudflare is another: case counts")
     stands = guests(migration)
     for write in admission(job, stands, admitted=True) if unverified else ():
         stands = write.after

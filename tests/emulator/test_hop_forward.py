@@ -96,6 +96,45 @@ def test_a_deferral_is_retried_where_the_knob_says_so(tmp_path: Path, monkeypatc
     run(tmp_path, act, Knobs(upstream_4xx="retried"))
 
 
+@pytest.mark.parametrize("after", ["another destination", "drop", "no rule"])
+def test_a_retry_follows_the_rule_as_it_is_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str) -> None:
+    """Seen once: mail that waited for a destination went to the one that the rule was changed to."""
+    monkeypatch.setattr(forward, "RETRY_S", 0.1)
+    other = f"other@{DELIVERY}"
+
+    async def act(stage: Scene) -> None:
+        stage.destination.replies["RCPT"] = "451 4.7.1 Greylisted"
+        assert (await stage.send(message())).startswith("250")
+        stage.world.destinations["other"] = Destination(other, "", "", verified="2026-11-26T00:00:00Z")
+        rules = next(iter(stage.world.zones.values())).routing.rules
+        for each in rules:
+            each.enabled = after != "no rule"
+            each.actions = [{"type": "drop"} if after == "drop" else {"type": "forward", "value": [other]}]
+        del stage.destination.replies["RCPT"]
+        for _ in range(200):
+            if stage.world.events[-1]["status"] != "deferred":
+                break
+            await asyncio.sleep(0.05)
+        if after == "another destination":
+            assert (stage.last[1], stage.world.events[-1]["destination"]) == (other, other)
+            assert f"X-Forwarded-For: alice@{ROUTED} {other}\r\n".encode() in stage.last[2]
+        else:
+            assert (stage.destination.taken, stage.world.events[-1]["status"]) == ([], "dropped")
+
+    run(tmp_path, act, Knobs(upstream_4xx="retried"))
+
+
+@pytest.mark.parametrize("registered", [f"Alice@{DELIVERY}", f"alice@{DELIVERY.title()}"])
+def test_a_destination_in_another_case_is_not_the_rules(tmp_path: Path, registered: str) -> None:
+    async def act(stage: Scene) -> None:
+        for each in stage.world.destinations.values():
+            each.email = registered if each.email == f"alice@{DELIVERY}" else each.email
+        assert (await stage.send(message())).startswith("550 5.1.1")
+        assert not stage.destination.taken
+
+    run(tmp_path, act)
+
+
 def test_a_share_is_answered_421_although_it_was_delivered(tmp_path: Path) -> None:
     async def act(stage: Scene) -> None:
         assert (await stage.send(message())).startswith("421 4.3.0")

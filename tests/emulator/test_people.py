@@ -19,7 +19,7 @@ from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare
 from fixtures.secrets import Secrets
-from scripts import verification
+from scripts import prepare_cloudflare, verification
 from scripts.change import Refused
 from tests.emulator.conftest import ACCOUNT, Running
 
@@ -108,6 +108,20 @@ def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(e
     assert verification.state(job.migration, address.destination) == "registered"
     # The same from another's run: the mail is on its way already, and nothing fails.
     assert not verification._ask(job, address)
+
+
+def test_a_destination_in_another_case_is_another(emulator: Running, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cloudflare compares whole addresses exactly: a rule to what only looks registered would be refused (2054)."""
+    monkeypatch.setattr(prepare_cloudflare, "guests", lambda _: "")
+    monkeypatch.setattr(prepare_cloudflare, "admission", lambda *_, **__: ())
+    address = next(iter(job.migration.settings.domain(job.domain).addresses))
+    other = address.destination.capitalize()
+    emulator.world.destinations["b" * 32] = Destination(other, "", "", verified="2026-11-26T00:00:00Z", id="b" * 32)
+    assert verification.state(job.migration, address.destination) == "absent"
+    assert verification.state(job.migration, other) == "verified"
+    first = next(iter(prepare_cloudflare.plan(job)))
+    assert (first.subject, first.before, first.after) == (address.destination, "absent", "registered")
+    assert job.said == [f"{address.destination}: {other} is registered, which to Cloudflare is another: case counts"]
 
 
 def test_the_labs_person_finds_links_in_new_mail_of_cloudflares_alone(tmp_path: Path) -> None:
