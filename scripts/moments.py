@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from fixtures.ledger.windows import SWITCHING
 from fixtures.probes import cloudflare
 from scripts.change import Job, Write, unfinished
 from scripts.mx_back import MADE
-from scripts.putback import SCRIPT, SWITCHING
+from scripts.putback import SCRIPT
 from scripts.rrset import value
 from scripts.safeguard import moving
 
@@ -22,7 +23,8 @@ def noted(job: Job, write: Write) -> Write:
         began, real_began = clock.now(), time.time()
         write.do()
         made = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-        job.migration.store.record(MADE, job.domain, ids=[each.id for each in made])
+        job.options.made = [each.id for each in made]
+        job.migration.store.record(MADE, job.domain, ids=job.options.made)
         after = sorted(map(value, made))
         if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
             _record(job, began, real_began, job.options.moving["stood"], after)

@@ -14,6 +14,7 @@ Why not one batch that edits one into the other:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -84,10 +85,10 @@ def _read(job: Job) -> str:
 def _stands(job: Job) -> tuple[Record, ...]:
     """The MX that are listed, and of those that the switch made also what Email Routing hides from the list."""
     listed = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-    try:
-        made = (job.migration.store.last(MADE, job.domain) or {"ids": []})["ids"]
-    except StoreError:  # it goes without
-        made = []
-    shown = {each.id for each in listed}
+    if not hasattr(job.options, "made"):  # once: a store that is out of reach may take its time to say so
+        job.options.made = []
+        with suppress(StoreError):  # it goes without
+            job.options.made = (job.migration.store.last(MADE, job.domain) or {"ids": []})["ids"]
+    made, shown = job.options.made, {each.id for each in listed}
     asked = (cloudflare.record_of(job.migration, job.domain, each) for each in made if each not in shown)
     return (*listed, *(each for each in asked if each and (each.name, each.type) == (job.domain, "MX")))

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from fixtures.gates.progress import Progress
 from fixtures.gates.store import StoreError
-from fixtures.ledger.windows import CLOSED, PUT_BACK
+from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Record
 from scripts import takeback
@@ -33,7 +33,6 @@ from scripts.mx_back import left_over, mx_back
 from scripts.zone import is_spf, set_rrset, value
 
 SCRIPT = "switch_mx"
-SWITCHING = "switching"
 OVER = frozenset({"through", "unmoved", "back", "given up"})
 KEPT = ("stood", "mx", "mx_ttl", "spf", "spf_ttl")
 LIMIT_S = 6 * 3600.0
@@ -66,29 +65,56 @@ def before(job: Job) -> dict[str, Any]:
 def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
     """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
 
-    KEPT: what ``before`` gave. Nothing of the store is needed for it: that is told afterwards, if it can be.
+    KEPT: what ``before`` gave. Nothing of the store is needed for it: that is told after each write, if it can be.
     """
     began = time.monotonic()
     job = replace(job, migration=replace(job.migration, hurried=True))
-    noted(job, "going back", kept, why=why)
     job.say(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}")
-    if not _stands(job, lambda: _mx(job, kept), limit_s, QUIET_S):
-        noted(job, "given up", kept, why=why)
-        raise Refused(
-            f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
-            f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
-        )
+    book = Book(job)
+    book.later.append(lambda: noted(job, "going back", kept, why=why))
+    if not _stands(job, book, lambda: _mx(job, kept), limit_s, QUIET_S):
+        book.later.append(lambda: noted(job, "given up", kept, why=why))
+        book.write()
+        raise Refused(still_away(job, limit_s))
     took = time.monotonic() - began
-    noted(job, "back", kept, why=why)
-    with suppress(StoreError):
-        store = job.migration.store
-        store.record(CLOSED, job.domain, why=PUT_BACK)
-        store.record(takeback.BACK, job.domain, seconds=took)
+    book.later += [
+        lambda: noted(job, "back", kept, why=why),
+        lambda: job.migration.store.record(CLOSED, job.domain, why=PUT_BACK),
+        lambda: job.migration.store.record(takeback.BACK, job.domain, seconds=took),
+    ]
+    book.write()
     done = f"EC2's MX of {job.domain} stands again, {took:.0f} s later; caches follow within {kept['mx_ttl']} s"
     left_over(job)
-    if not _stands(job, lambda: _spf(job, kept), SPF_S, 0):
+    if not _stands(job, book, lambda: _spf(job, kept), SPF_S, 0):
         done += f". The SPF record could not be written: python -m scripts.merge_spf --domain {job.domain}"
     return done
+
+
+def still_away(job: Job, limit_s: float) -> str:
+    """What a person has to do where nothing else helped."""
+    return (
+        f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
+        f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
+    )
+
+
+@dataclass(slots=True)
+class Book:
+    """What the store is still to be told. After one fault it is told nothing more: each may take 20 s to come."""
+
+    job: Job
+    later: list[Callable[[], None]] = field(default_factory=list)
+    shut: bool = False
+
+    def write(self) -> None:
+        while self.later:
+            entry = self.later.pop(0)
+            try:
+                if not self.shut:
+                    entry()
+            except StoreError as error:
+                self.shut = True
+                self.job.say(f"not recorded, nor what follows: {error}")
 
 
 def _mx(job: Job, kept: dict[str, Any]) -> Iterator[Write]:
@@ -104,20 +130,20 @@ def _spf(job: Job, kept: dict[str, Any]) -> Iterator[Write]:
 
 
 def noted(job: Job, state: str, kept: dict[str, Any], **more: Any) -> None:
-    """Record what the switch has come to, as far as the store lets us."""
+    """Record what the switch has come to. Raises ``StoreError``."""
     body = {key: kept[key] for key in KEPT if key in kept} | more
-    with suppress(StoreError):
-        job.migration.store.record(SWITCHING, job.domain, run=job.options.run, state=state, **body)
+    job.migration.store.record(SWITCHING, job.domain, run=job.options.run, state=state, **body)
 
 
-def _stands(job: Job, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
+def _stands(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
     """Do what is PLANNED, again and again until for QUIET_S nothing is left to do. False at the limit."""
     until, pause, said, since = time.monotonic() + limit_s, PAUSE_S, "", 0.0
     while time.monotonic() < until:
         try:
             writes = 0
             for write in planned():
-                _journaled(job, write)
+                write.do()
+                book.later.append(partial(_journal, job, write))
                 writes += 1
             since = 0.0 if writes else since or time.monotonic()
             if since and time.monotonic() - since >= quiet_s:
@@ -128,15 +154,11 @@ def _stands(job: Job, planned: Callable[[], Iterator[Write]], limit_s: float, qu
             if str(error) != said:
                 said = str(error)
                 job.say(f"{said}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}")
+        book.write()
         time.sleep(pause)
     return False
 
 
-def _journaled(job: Job, write: Write) -> None:
-    """As ``change`` does it, and without the store if need be."""
+def _journal(job: Job, write: Write) -> None:
     about = (SCRIPT, job.domain, job.options.run, write.subject)
-    with suppress(StoreError):
-        job.migration.store.log(*about, "before", before=write.before, after=write.after, why="put back")
-    write.do()
-    with suppress(StoreError):
-        job.migration.store.log(*about, "after", found=write.after)
+    job.migration.store.log(*about, "after", before=write.before, after=write.after, why="put back")

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 
 from fixtures.gates.progress import Progress
+from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.probes import cloudflare
 from scripts import dellback, takeback
 from scripts.change import Job, Refused, Script, Write, run, unfinished
@@ -70,6 +71,8 @@ def _finish(job: Job) -> None:
     if job.options.clean_up or job.options.with_dell:
         takeback.completed(job)
         return
+    if half := half_way(job.migration.store, job.domain):
+        job.migration.store.record(SWITCHING, job.domain, run=half["run"], state="back", why="rollback")
     if Progress.read(job.migration.store, job.migration.settings).stopped:  # not any more
         job.migration.store.record("undone", "", scripts=("stop_ec2",))
     if begun:

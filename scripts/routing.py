@@ -6,7 +6,7 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
@@ -25,8 +25,6 @@ TRIES = 3
 REFUSED = "code 2008"
 """Enabling while foreign MX records stand, a null MX among them: "Non-Cloudflare MX records exist", HTTP 409. Seen by
 several; ``replaces`` was seen by nobody yet."""
-ENABLING = "enabling"
-"""Kind of record: the SPF texts that stood before Email Routing was enabled, which may replace them."""
 SYNC_PAUSE_S = 5.0
 LEFT = "as Email Routing leaves it"
 
@@ -43,8 +41,6 @@ def enable(job: Job, danger: str = "") -> Write:
     """Switch Email Routing on. Refused with the way out where foreign MX records are in its way."""
 
     def do() -> None:
-        stands = cloudflare.records(job.migration, job.domain).of(job.domain, "TXT")
-        job.migration.store.record(ENABLING, job.domain, spf=[each.text for each in stands if is_spf(each)])
         try:
             add_and_lock(job)
         except CouldNotAsk as error:
@@ -124,14 +120,17 @@ def lock(job: Job) -> Write:
     return Write(GROUP, f"records of {job.domain}, complete and locked", "unlocked", LOCKED, do, read)
 
 
-def keep_spf(job: Job) -> Write:
-    """The merged SPF record after enabling, which may have put Cloudflare's own in its place (X10)."""
+def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
+    """The merged SPF record after enabling, which may have put Cloudflare's own in its place (X10).
+
+    BEFORE: as ``merge_spf`` has it, which this must not take back.
+    """
     migration, domain = job.migration, job.domain
 
     def stands() -> list[str]:
         return [each.text for each in cloudflare.records(migration, domain).of(domain, "TXT") if is_spf(each)]
 
-    wanted = merged(stands(), (migration.settings.cloudflare.spf_include, SENDGRID))
+    wanted = merged([*before, *stands()], (migration.settings.cloudflare.spf_include, SENDGRID))
 
     def do() -> None:
         for write in set_rrset(

@@ -51,7 +51,8 @@ def guarded(job: Job) -> Iterator[None]:
             _be_deaf()
             kept = job.options.moving
             if kept is None:
-                putback.noted(job, "unmoved", {})
+                with suppress(StoreError):
+                    putback.noted(job, "unmoved", {})
                 over = True
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
@@ -72,9 +73,9 @@ def moving(job: Job) -> None:
         return
     kept = putback.before(job)
     store, bounds = job.migration.store, job.migration.settings.bounds
-    store.record(putback.SWITCHING, job.domain, run=job.options.run, state="moving", **kept)
+    putback.noted(job, "moving", kept)
     if job.migration.settings.cloudflare.enabling != "by_subdomain":
-        store.record(OPENED, job.domain, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
+        store.record(OPENED, job.domain, run=job.options.run, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
     job.options.moving, job.options.moved_at = kept, job.migration.clock.now()
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, bounds.window_s)
@@ -92,7 +93,8 @@ def through(job: Job) -> None:
     """All is written: whatever fails or is interrupted from now on undoes nothing. Where nothing was, nothing to do."""
     if hasattr(job.options, "through"):
         job.options.through = True
-        putback.noted(job, "through", {})
+        with suppress(StoreError):
+            putback.noted(job, "through", {})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.probes import mxhosts
 from fixtures.settings import Address
 from scripts.change import Job, Refused, Write
-from scripts.safeguard import settled
+from scripts.safeguard import moving, settled
 
 EARLY_S = 900.0
 """The longest wait for Cloudflare's MX hosts while EC2 is still the MX, on the migration's clock."""
@@ -41,6 +41,7 @@ def settle(job: Job) -> Write:
     store, window_s = job.migration.store, job.migration.settings.bounds.window_s
 
     def do() -> None:
+        moving(job)  # a run that went down before it asked has moved it
         found = _wait(job, job.options.moved_at, window_s)
         if found.refused or not found.heard:
             raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")

@@ -18,6 +18,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates.store import Locked, StoreError
+from fixtures.ledger.windows import SWITCHING
 from fixtures.migration import open_migration
 from fixtures.probes import cloudflare
 from fixtures.settings import SettingsError
@@ -28,19 +29,19 @@ from scripts.safeguard import OVER
 LOOK_S = 5.0
 GRACE_S = 60.0
 """How much longer than the window a run may be at it before it counts as stuck."""
-LOCK_S, PAUSE_S = 600.0, 0.3
+PAUSE_S = 0.3
 WATCH_S_MAX = 24 * 3600.0
 WITHOUT_A_WORD = "the run of switch_mx ended without a word"
 
 
 def state(job: Job) -> dict[str, Any]:
     """What the switch has come to; over, where a later one has begun."""
-    last = job.migration.store.last(putback.SWITCHING, job.domain) or {"state": "unmoved"}
+    last = job.migration.store.last(SWITCHING, job.domain) or {"state": "unmoved"}
     return last if last.get("run") == job.options.run else {"state": "unmoved"}
 
 
-def watch(job: Job) -> bool:
-    """Until the watched process has ended; tells whether it said that all was over."""
+def watch(job: Job, now: dict[str, Any]) -> bool:
+    """Until the watched process has ended; tells whether it said that all was over. NOW: what it had come to."""
     poll, process = select.poll(), _opened(job.options.watch)
     poll.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
     poll.register(process, select.POLLIN)
@@ -53,7 +54,7 @@ def watch(job: Job) -> bool:
                 return os.read(sys.stdin.fileno(), len(OVER)) == OVER
             return False
         with suppress(StoreError):
-            now = state(job)
+            now |= state(job)
             if now["state"] == "moving" and time.time() - now["real_at"] > late_s:
                 job.say(f"the run is stuck {late_s:.0f} s after the MX moved (stopped by Ctrl-Z?): it is ended")
                 signal.pidfd_send_signal(process, signal.SIGKILL)
@@ -68,10 +69,10 @@ def _opened(process: int) -> int:
         raise CouldNotAsk(f"process {process} can't be watched: {error}") from None
 
 
-def act(job: Job) -> None:
-    """Put the MX back, if the dead run had moved it. ``Refused`` where that could not be done."""
-    until, now = time.monotonic() + LOCK_S, {"state": "moving"}
-    while True:
+def act(job: Job, now: dict[str, Any]) -> None:
+    """Put the MX back, if the dead run had moved it: by the store, else by what was read last."""
+    until = time.monotonic() + putback.LIMIT_S
+    while time.monotonic() < until:
         try:
             now = state(job)
             if now["state"] in {*putback.OVER, "begun"}:
@@ -83,13 +84,12 @@ def act(job: Job) -> None:
                     job.say(putback.put_back(job, now, WITHOUT_A_WORD))
                 return
         except StoreError as error:
-            if not isinstance(error, Locked) and "mx" in now:  # it can be read, and not written: the disk is full, say
+            if not isinstance(error, Locked) and "mx" in now:  # the disk is full, say, or its server is down
                 job.say(f"without the lock, since {error}")
                 job.say(putback.put_back(job, now, WITHOUT_A_WORD))
                 return
-            if time.monotonic() > until:
-                raise
         time.sleep(PAUSE_S)
+    raise Refused(putback.still_away(job, putback.LIMIT_S))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,8 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         job = Job(migration, migration.settings.domain(options.domain).name, options)
         cloudflare.zone(migration, job.domain)  # known from now on
         print("ready", flush=True)
-        if not watch(job):
-            act(job)
+        now: dict[str, Any] = {}
+        if not watch(job, now):
+            act(job, now)
     except (SettingsError, StoreError, CouldNotAsk, Refused) as error:
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {redact(str(error))}", file=sys.stderr, flush=True)
         return REFUSED

@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Routing
@@ -18,25 +20,27 @@ from scripts import merge_spf, subdomain
 from scripts.change import Job, Refused, Script, Write, run
 from scripts.moments import noted, remember
 from scripts.readiness import require
-from scripts.routing import ENABLING, enable, keep_spf, lock, told_state, unlock
+from scripts.routing import enable, keep_spf, lock, told_state, unlock
 from scripts.safeguard import guarded, through
 from scripts.settling import ask_first, settle
 from scripts.zone import seconds, set_rrset, value
 
 AUTOMATIC = 1
+HALF_WAY = "A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail. This run asks; the way back:"
 
 
 def plan(job: Job) -> Iterator[Write]:
     routing, order = cloudflare.routing(job.migration, job.domain), job.migration.settings.cloudflare.enabling
-    batch = tuple(_batch(job, routing))
+    batch, half = tuple(_batch(job, routing)), half_way(job.migration.store, job.domain)
+    if half and not batch:
+        job.say(f"{job.domain}: {HALF_WAY} python -m scripts.rollback --domain {job.domain}")
     if routing.enabled:
-        noted_before = job.migration.store.last(ENABLING, job.domain)
-        # A run that was killed right after enabling has left its SPF record to this one (X10).
-        yield from merge_spf.plan(job, noted_before["spf"] if noted_before else ())
+        # A run that was killed right after enabling, and its guard too, has left its SPF record to this one (X10).
+        yield from merge_spf.plan(job, half["spf"] if half else ())
     elif order == "by_subdomain":
         yield subdomain.enable(job)
     if routing.enabled or order == "by_subdomain":
-        yield from _move(job, routing, batch)
+        yield from _move(job, routing, batch, half)
     else:
         yield from batch if order == "refuses" else ()
         on = enable(job, danger="" if order == "refuses" else "MX")
@@ -49,13 +53,13 @@ def plan(job: Job) -> Iterator[Write]:
         yield from subdomain.removed(job, fresh=not routing.enabled)
 
 
-def _move(job: Job, routing: Routing, batch: tuple[Write, ...]) -> Iterator[Write]:
+def _move(job: Job, routing: Routing, batch: tuple[Write, ...], half: dict[str, Any] | None) -> Iterator[Write]:
     """With Email Routing enabled: the MX and what else is missing are written, and all of it is taken over by it."""
     missing = [each for each in routing.missing if each.type == "TXT" and each.name != job.domain]
     records = list(batch)
     for each in missing if routing.enabled else ():  # enabling adds them by itself
         records += set_rrset(job, job.domain, each.name, each.type, [each.text], AUTOMATIC, "DKIM")
-    if not records and routing.complete:
+    if not records and routing.complete and not half:
         return
     if batch:
         by_subdomain = job.migration.settings.cloudflare.enabling == "by_subdomain"
@@ -63,8 +67,8 @@ def _move(job: Job, routing: Routing, batch: tuple[Write, ...]) -> Iterator[Writ
     yield from records
     yield lock(job)
     yield unlock(job)
-    yield keep_spf(job)
-    if batch:
+    yield keep_spf(job, half["spf"] if half else ())
+    if batch or half:
         yield settle(job)
 
 
@@ -101,6 +105,7 @@ Window: Cloudflare may refuse mail (5xx, so that it bounces) from the moment tha
 every address. The plan says for how long at most: bounds.window_s. Only cloudflare.enabling = "by_subdomain" has none.
 Fails: whatever goes wrong once the MX has moved puts EC2's MX back by itself, and ends with 1. If this process is
 killed, or its terminal is lost, a guard that outlives it does so, and writes that to night/switch-DOMAIN.log.
+Where: on a machine that stays up, in tmux, its lid open. After a power cut run this again, at once; watch says so too.
 Back: python -m scripts.rollback --domain DOMAIN, which needs no gate."""
 SCRIPT = Script(
     "switch_mx", SUMMARY, plan, per_domain=True, check=require, finish=_finish, around=guarded, opens=_in_a_hurry

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.gates.store import StoreError, records
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, mxhosts
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
-from scripts import putback, routing, safeguard, settling
+from fixtures.watching import Watch
+from fixtures.watching.dellside import DellSide
+from scripts import putback, routing, safeguard, settling, switch_guard
 from scripts.change import Job, Refused
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
+    APEX,
+    OLD_MX,
     Running,
     authority,
     authority_file,
@@ -31,7 +42,7 @@ from tests.emulator.conftest import (  # noqa: F401 - fixtures
     signing_key,
 )
 from tests.kills.driver import answer
-from tests.kills.test_switch_writes import LASTING, Switch, _leads_to_one_side, switch  # noqa: F401 - a fixture
+from tests.kills.test_switch_writes import LASTING, MERGED, Switch, _leads_to_one_side, _store, switch  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -132,7 +143,7 @@ def test_going_back_goes_on_after_whatever_fault(job: Job, monkeypatch: pytest.M
             raise error
         return iter(())
 
-    assert putback._stands(job, planned, 5, 0)
+    assert putback._stands(job, putback.Book(job), planned, 5, 0)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +174,7 @@ def test_silence_is_no_word(
     assert (bool(found.refused), found.heard) == (refused, heard)
     assert (found.seconds > 120) == (refused or not heard)
     if refused or not heard:
-        job.options.moved_at = began = clock.now()
+        job.options.moving, job.options.moved_at = {}, (began := clock.now())
         with pytest.raises(Refused, match="does not take every address"):
             settling.settle(job).do()
         assert job.migration.store.last("settling", job.domain) is None
@@ -176,3 +187,99 @@ def test_whatever_hangs_the_window_ends(switch: Switch, emulator: Running) -> No
     assert (status, state) == (1, "back"), said
     assert "did not take mail for every address within bounds.window_s" in said
     _leads_to_one_side(emulator, state)
+
+
+def _left_by_a_power_cut(folder: Path) -> None:
+    """The run and its guard went down right after enabling, which replaced the SPF record."""
+    with closing(_store(folder)) as store:
+        kept = store.last("switching", APEX, state="moving") or {}
+        body = {key: kept[key] for key in putback.KEPT}
+        store.record("switching", APEX, run="the dead run", state="moving", **body)
+        store.record("switching", APEX, run="another", state="begun")
+
+
+@pytest.mark.parametrize("code", [250, 550])
+def test_after_a_power_cut_the_hosts_are_asked_and_the_spf_record_comes_back(
+    switch: Switch,  # noqa: F811
+    emulator: Running,  # noqa: F811
+    tmp_path: Path,
+    code: int,
+) -> None:
+    assert switch()[2] == "through"
+    _left_by_a_power_cut(tmp_path)
+    for each in emulator.zone.records.values():
+        each.content = "v=spf1 include:_spf.mx.cloudflare.net ~all" if each.content == MERGED else each.content
+    status, said, state = switch("", 0, 0, code)
+    assert "A SWITCH ENDED HALF-WAY" in said
+    assert (status, state) == ((0, "through") if code == 250 else (1, "back")), said
+    assert ("MX hosts take every address, " in said) == (code == 250)
+    assert set(emulator.contents("TXT")[0].strip('"').split()) == set(MERGED.split())
+
+
+def test_after_a_power_cut_a_rollback_ends_it(switch: Switch, tmp_path: Path) -> None:  # noqa: F811
+    assert switch()[2] == "through"
+    _left_by_a_power_cut(tmp_path)
+    status, said, _ = switch(script="rollback")
+    assert status == 0, said
+    with closing(_store(tmp_path)) as store:
+        assert half_way(store, APEX) is None
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_watch_shows_a_switch_that_ended_half_way(job: Job, *, late: bool) -> None:
+    watch = Watch(job.migration, job.domain, _current=("10 route1.mx.cloudflare.net",))
+    watch._dell = DellSide(job.migration)
+    job.migration.store.record("switching", job.domain, run="the dead run", state="moving")
+    with job.migration.store.engine.begin() as db:
+        db.execute(sa.update(records).values(real_at=time.time() - 1000 * late))
+    asyncio.run(watch._beat())
+    assert [each.partition(":")[0] for each in watch.state.aborts] == ["a switch ended half-way"] * late
+
+
+@pytest.mark.parametrize("now", [{"state": "moving", "mx": ["10 mail.example.net"]}, {"state": "begun"}], ids=str)
+def test_a_guard_without_its_store_goes_by_what_it_read_last(
+    job: Job, monkeypatch: pytest.MonkeyPatch, now: dict[str, Any]
+) -> None:
+    """And it tries as long as any way back is tried; then it says what a person has to do."""
+
+    def away(_: Job) -> dict[str, Any]:
+        raise StoreError("the disk is gone")
+
+    done: list[Any] = []
+
+    def put_back(_: Job, kept: dict[str, Any], why: str) -> str:
+        done.append((kept["mx"], why))
+        return "done"
+
+    monkeypatch.setattr(switch_guard, "state", away)
+    monkeypatch.setattr(putback, "LIMIT_S", 1.0)
+    monkeypatch.setattr(putback, "put_back", put_back)
+    if "mx" in now:
+        switch_guard.act(job, now)
+        assert done == [(now["mx"], switch_guard.WITHOUT_A_WORD)]
+    else:
+        with pytest.raises(Refused, match=r"STILL LEADS TO CLOUDFLARE.*by_hand"):
+            switch_guard.act(job, now)
+
+
+def test_dns_waits_for_no_store(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+    """Another process holds the store from the moment that the MX has moved; that is told afterwards."""
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
+    took: list[float] = []
+
+    def hold() -> None:
+        while not any(e["path"].endswith("/routing/dns") and e["method"] == "POST" for e in emulator.world.requests):
+            time.sleep(0.02)
+        with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            while emulator.contents("MX") != [OLD_MX] and time.monotonic() < began + 19:
+                time.sleep(0.02)
+            took.append(time.monotonic() - began)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    status, said, state = switch()
+    holding.join()
+    assert (status, state) == (1, "back"), said
+    assert took[0] < 12
