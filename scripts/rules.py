@@ -13,7 +13,7 @@ from scripts.change import Job, Write
 
 PER_PAGE = 50
 TRIES = cloudflare.RETRIES + 1
-"""For a rule that is made: two of one address may stand side by side, so the client repeats nothing by itself."""
+"""For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
 
 

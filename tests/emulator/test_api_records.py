@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cloudflare
@@ -131,3 +132,54 @@ def test_export(emulator: Running, client: Any) -> None:
     text = client.dns.records.export(zone_id=emulator.zone.id)
     assert f"{APEX}.\t3600\tIN\tMX\t10 {OLD_MX}." in text
     assert f'{APEX}.\t3600\tIN\tTXT\t"{OLD_SPF}"' in text
+
+
+def test_twenty_threads_at_one_record(emulator: Running) -> None:
+    """Each request is one transaction: one of them makes it, and one deletes it."""
+    client: Any = emulator.client()
+    body = {"zone_id": emulator.zone.id, "type": "A", "name": "one", "content": "192.0.2.1", "ttl": 300}
+
+    def told(call: Any) -> int | None:
+        try:
+            call()
+        except cloudflare.APIStatusError as error:
+            return error.errors[0].code
+        return None
+
+    with ThreadPoolExecutor(20) as pool:
+        made = list(pool.map(lambda _: told(lambda: client.dns.records.create(**body)), range(20)))
+        (there,) = [each for each in emulator.zone.records.values() if each.name == f"one.{APEX}"]
+        gone = list(
+            pool.map(lambda _: told(lambda: client.dns.records.delete(there.id, zone_id=emulator.zone.id)), range(20))
+        )
+    assert (made.count(None), set(made) - {None}) == (1, {81058})
+    assert (gone.count(None), set(gone) - {None}) == (1, {81044})
+    assert rows(emulator.databases[0], f"one.{APEX}", "A") == []
+
+
+def test_a_list_that_is_deleted_from_while_it_is_paged_has_gaps(emulator: Running, client: Any) -> None:
+    """As with any offset: so what is to go is read to its end first."""
+    for number in range(30):
+        client.dns.records.create(zone_id=emulator.zone.id, type="A", name=f"h{number}", content="192.0.2.1", ttl=1)
+
+    def listed() -> Any:
+        return client.dns.records.list(zone_id=emulator.zone.id, per_page=10, name={"startswith": "h"})
+
+    for each in listed():
+        client.dns.records.delete(each.id, zone_id=emulator.zone.id)
+    assert len(list(listed())) == 10, "the second page was passed over"
+    for each in list(listed()):
+        client.dns.records.delete(each.id, zone_id=emulator.zone.id)
+    assert list(listed()) == []
+
+
+@pytest.mark.parametrize("also", ["deletes", "patches"])
+def test_a_record_named_twice_in_one_batch(emulator: Running, client: Any, also: str) -> None:
+    """Deleted, it is not there for what follows; the batch is refused whole."""
+    (old,) = client.dns.records.list(zone_id=emulator.zone.id, type="MX")
+    more = {"deletes": [{"id": old.id}]}
+    more[also] = [*more.get(also, []), {"id": old.id, **({"ttl": 60} if also == "patches" else {})}]
+    with pytest.raises(cloudflare.APIStatusError) as error:
+        client.dns.records.batch(zone_id=emulator.zone.id, **more)
+    assert refusal(error) == 81044
+    assert rows(emulator.databases[0], APEX, "MX") == [(OLD_MX, 3600, 10)]

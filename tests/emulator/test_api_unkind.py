@@ -92,6 +92,26 @@ def test_a_rules_fault_is_pointed_at(emulator: Running, change: dict[str, Any], 
     assert emulator.zone.routing.rules == []
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"matchers": []}, "matchers: must have matchers."),
+        ({"actions": [{"type": "drop"}, {"type": "drop"}]}, "actions: only one action per rule is allowed."),
+        (
+            {"actions": [{"type": "forward", "value": ["a@b.example", "c@d.example"]}]},
+            "forward action must contain exactly one destination",
+        ),
+    ],
+)
+def test_words_of_2007(emulator: Running, change: dict[str, Any], words: str) -> None:
+    """As several projects have them."""
+    client: Any = emulator.client()
+    right = {"matchers": [{"type": "literal", "field": "to", "value": f"a@{APEX}"}], "actions": [{"type": "drop"}]}
+    with pytest.raises(cloudflare.UnprocessableEntityError, match="2007") as refused:
+        client.email_routing.rules.create(zone_id=emulator.zone.id, **{**right, **change})
+    assert words in str(refused.value.errors[0].message)
+
+
 def test_an_accounts_own_token_is_no_users(emulator: Running) -> None:
     emulator.world.tokens.append(Token("owned", ALL, owner="account"))
     client = emulator.client("owned")

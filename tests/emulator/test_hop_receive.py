@@ -27,6 +27,26 @@ def test_unknown_address_is_refused_in_session(tmp_path: Path) -> None:
     run(tmp_path, act)
 
 
+def test_postmaster_without_a_rule_is_an_address_like_any_other(tmp_path: Path) -> None:
+    """A guess: RFC 5321 (4.5.1) wants it taken."""
+
+    async def act(stage: Scene) -> None:
+        assert (await stage.send(message(), to=(f"postmaster@{ROUTED}",))).startswith("550 5.1.1")
+        assert not stage.destination.taken
+
+    run(tmp_path, act)
+
+
+def test_the_same_recipient_three_times_gets_three_copies(tmp_path: Path) -> None:
+    """A guess too."""
+
+    async def act(stage: Scene) -> None:
+        assert (await stage.send(message(), to=(f"alice@{ROUTED}",) * 3)).startswith("250")
+        assert [each[1] for each in stage.destination.taken] == [f"alice@{DELIVERY}"] * 3
+
+    run(tmp_path, act)
+
+
 def test_mx_hosts_do_not_know_the_zone_until_it_has_settled(tmp_path: Path) -> None:
     async def act(stage: Scene) -> None:
         stage.zone.routing.ready_at = time.time() + 60

@@ -65,6 +65,12 @@ def test_settings_and_dns(emulator: Running, wrangler: Wrangler) -> None:
     assert f"/client/v4/accounts/{ACCOUNT}/email/routing/zones" in asked
 
 
+def test_an_object_in_the_place_of_the_list_is_more_than_it_takes(emulator: Running, wrangler: Wrangler) -> None:
+    """Two accounts had such an answer; wrangler 4 reads the list alone."""
+    emulator.management.post("/knobs", json={"dns_get": "object"})
+    wrangler("dns", "get", APEX, error="records is not iterable")
+
+
 def test_addresses_and_rules(emulator: Running, wrangler: Wrangler) -> None:
     wrangler("addresses", "create", DELIVERY)
     (destination,) = emulator.world.destinations.values()

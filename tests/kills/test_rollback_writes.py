@@ -63,8 +63,10 @@ def test_at_each_write(
     assert emulator.contents("TXT") == [MERGED]
 
 
-def test_locked_records_are_unlocked_and_only_they(there: Switch, emulator: Running) -> None:  # noqa: F811
+@pytest.mark.parametrize("code", ["890190", "1046"])
+def test_locked_records_are_unlocked_and_only_they(there: Switch, emulator: Running, code: str) -> None:  # noqa: F811
     """While they are locked nothing but Email Routing's own API helps: without it nothing is changed."""
+    emulator.management.post("/knobs", json={"lock_code": code})
     emulator.zone.routing.locked = True
     emulator.management.post("/faults", json={**ROUTING, "status": 503})
     status, said, _ = there(script="rollback")

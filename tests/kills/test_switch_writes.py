@@ -137,6 +137,13 @@ def test_undisturbed_it_goes_through(switch: Switch, emulator: Running) -> None:
     _leads_to_one_side(emulator, state)
 
 
+def test_it_goes_through_where_cloudflare_keeps_spf_records(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    emulator.management.post("/knobs", json={"spf": "kept"})
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    _leads_to_one_side(emulator, state)
+
+
 def test_whatever_names_cloudflare_assigned_there_and_back_and_there(switch: Switch, emulator: Running) -> None:  # noqa: F811
     emulator.management.post("/knobs", json={"mx_names": "named"})
     status, said, state = switch()

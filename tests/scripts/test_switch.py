@@ -64,7 +64,7 @@ print(json.dumps([done, sorted([each.address, each.enabled, *each.destinations] 
 
 
 def test_a_rule_is_made_once_though_the_answer_was_lost(lab: Lab) -> None:
-    """Cloudflare lets two rules of one address stand: a client that tried again by itself would make a second one."""
+    """Cloudflare refuses a second rule of one address (2014): a client that tries again would seem to fail."""
     plant(lab, LOST)
     done, rules = as_operator("""
 client = cloudflare.client(migration).email_routing.rules

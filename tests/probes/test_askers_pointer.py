@@ -1,0 +1,49 @@
+"""The doctor on the PTR of whoever asks Cloudflare's MX hosts: they turn away whose name does not lead back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from fixtures.checkup import ways
+from fixtures.evidence import Evidence, Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import dns, public, vantages
+
+THERE4, THERE6 = "162.159.205.11", "2606:4700:f5::b"
+OWN4, OWN6 = "203.0.113.150", "2001:db8:f::150"
+NAME = "out.elsewhere.example.net"
+
+
+@pytest.mark.parametrize(
+    ("own6", "pointers", "forward", "verdicts", "says"),
+    [
+        (OWN6, {OWN4: NAME, OWN6: NAME}, (OWN4, OWN6), ["pass", "pass"], f"{OWN6} is {NAME}, and that is {OWN6}"),
+        (OWN6, {OWN4: NAME}, (OWN4, OWN6), ["pass", "inconclusive"], f"{OWN6}: no PTR"),
+        (OWN6, {OWN4: NAME, OWN6: NAME}, (OWN4,), ["pass", "inconclusive"], f"{OWN6}: its PTR {NAME} leads elsewhere"),
+        ("", {OWN4: NAME}, (OWN4,), ["pass", "pass"], "no IPv6 there: they are asked by the other family alone"),
+    ],
+    ids=["both lead back", "none over IPv6", "it leads elsewhere", "no IPv6"],
+)
+def test_a_pointer_that_is_missing_is_found(  # noqa: PLR0917 - a row of the table
+    monkeypatch: pytest.MonkeyPatch,
+    own6: str,
+    pointers: dict[str, str],
+    forward: tuple[str, ...],
+    verdicts: list[str],
+    says: str,
+) -> None:
+    async def pointer(address: str) -> SimpleNamespace:
+        found = (f"{pointers[address]}.",) if address in pointers else ()
+        return SimpleNamespace(rrset=found, evidence=Evidence("PTR", str(found)))
+
+    addresses = {NAME: forward}
+    monkeypatch.setattr(public, "pointer", pointer)
+    monkeypatch.setattr(vantages, "seen_as", lambda _, towards: own6 if ":" in towards else OWN4)
+    monkeypatch.setattr(dns, "addresses", lambda name: SimpleNamespace(addresses=addresses.get(name, (THERE4, THERE6))))
+    found = list(ways.asker(settings_without_a_lab()))
+    assert [each.verdict for each in found] == list(map(Verdict, verdicts))
+    assert says in found[1].found
+    for each in found:
+        assert ("Let the provider set it" in each.hint) == (each.verdict is Verdict.INCONCLUSIVE)
