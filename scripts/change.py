@@ -14,7 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -116,9 +116,8 @@ def run(script: Script, arguments: list[str] | None = None) -> int:
     except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
         # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is a StoreError and none.
         bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
-        if script.otherwise and isinstance(error, CouldNotAsk):
-            error = CouldNotAsk(f"{error}\n{script.otherwise}")
-        return _fail(script, error, BAD_INPUT if bad else REFUSED)
+        more = f"\n{script.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
+        return _fail(script, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
     except KeyboardInterrupt:
         return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
 
@@ -161,7 +160,8 @@ def _apply(script: Script, job: Job) -> int:
             for write in writes:
                 _write(script, job, write, number)
             _complete(script, job, options.apply)
-        migration.store.record("run", job.domain, **about, after=_stands(migration, script))
+        with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
+            migration.store.record("run", job.domain, **about, after=_stands(migration, script))
     print(f"{script.name}: done, {len(writes)} writes")
     return DONE
 

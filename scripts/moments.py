@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+from fixtures.evidence import CouldNotAsk
+from fixtures.gates.store import StoreError
 from fixtures.ledger.windows import SWITCHING
 from fixtures.probes import cloudflare
 from scripts.change import Job, Write, unfinished
@@ -34,6 +37,11 @@ def noted(job: Job, write: Write) -> Write:
 
 def remember(job: Job) -> None:
     """After the last write: if no run since the last that was done has recorded it, the journal knows when it began."""
+    with suppress(StoreError, CouldNotAsk):  # mail is taken, whatever becomes of this
+        _remember(job)
+
+
+def _remember(job: Job) -> None:
     store = job.migration.store
     runs = unfinished(job, SCRIPT)
     if not runs or store.recorded("switch", job.domain, since=runs[0]["at"]):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from fixtures.settings import StoreSettings
 from scripts.snapshot import START
 
 ROWS_AT_ONCE = 500
+IN_MEMORY = "sqlite:///:memory:"
+NO_URL = {"store_url": SecretStr("")}
 OURS_ALONE = 0o077
 """As the umask: a store may hold what not everybody should read."""
 
@@ -55,24 +57,30 @@ def write(migration: Migration, domain: str) -> Path:
 
 
 def open_at_night(path: str | Path | None = None) -> Migration:
-    """The migration of a script that may not wait, and has to do without its store if need be: then with the copy.
+    """The migration of a script that may not wait, and has to do without its store if need be: with it in memory.
 
-    Says so loudly. Raises ``SettingsError``, and ``StoreError`` where not even a copy can be used.
+    As it can still be read, else as its copy is. Says so loudly. Raises ``SettingsError``.
     """
     migration = replace(open_migration(path), hurried=True)
     try:
-        migration.store.last("done")
+        with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):
+            return migration
     except StoreError as fault:
-        there = folder(migration) / "store.sqlite"
-        kept = f"of {_when(there)}" if there.exists() else "which is new and empty"
-        _tell(f"THE STORE IS OUT OF REACH: {fault}\nGoing on with {there}, {kept}")
-        with _umask():
-            there.parent.mkdir(exist_ok=True)
-            settings = migration.settings.model_copy(update={"store": StoreSettings(url=f"sqlite:///{there}")})
-            secrets = migration.secrets.model_copy(update={"store_url": SecretStr("")})
-            migration = replace(migration, settings=settings, secrets=secrets)
-            migration.store.last("done")
-    return migration
+        out_of_reach = f"THE STORE IS OUT OF REACH: {fault}"
+    settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
+    made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
+    copy = folder(migration) / "store.sqlite"
+    kept = "knowing nothing of what was before"
+    sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
+    if copy.exists():
+        sources[f"{copy}, of {_when(copy)}"] = partial(Store, f"sqlite:///{copy}", migration.clock)
+    for name, opened in sources.items():
+        with contextlib.suppress(StoreError):
+            _fill(made.store, opened())
+            kept = f"with {name}"
+            break
+    _tell(f"{out_of_reach}\nGoing on {kept}. No lock is held and nothing is recorded: run this again once it is back")
+    return made
 
 
 def first_snapshot(migration: Migration) -> dict[str, Any]:
@@ -99,6 +107,14 @@ def _copy(store: Store, into: Path) -> None:
     partial.unlink(missing_ok=True)
     made = Store(f"sqlite:///{partial}", store.clock)
     try:
+        _fill(made, store)
+    finally:
+        made.close()
+    partial.replace(there)
+
+
+def _fill(made: Store, store: Store) -> None:
+    try:
         with store.looking() as one, made.engine.begin() as other:
             for table in chain.META.sorted_tables:
                 other.execute(table.delete())
@@ -107,10 +123,7 @@ def _copy(store: Store, into: Path) -> None:
                 for rows in one.execute(sa.select(table)).mappings().partitions(ROWS_AT_ONCE):
                     other.execute(table.insert(), [dict(row) for row in rows])
     except sa.exc.SQLAlchemyError as error:
-        raise StoreError(f"{partial}: the store could not be copied: {str(error).splitlines()[0]}") from None
-    finally:
-        made.close()
-    partial.replace(there)
+        raise StoreError(f"{made.shown}: the store could not be copied: {str(error).splitlines()[0]}") from None
 
 
 _tell = cache(tell)

@@ -33,6 +33,9 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     """What makes EC2 take mail again. AWS is asked only where EC2 was stopped, or is silent to somebody who hears."""
     it = job.migration.settings.ec2
     require_way_back(job, progress)
+    if job.options.without_asking_ec2:
+        job.say(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say")
+        return
     job.say(f"asking whether {it.name} ({it.ipv4}) takes mail; half a minute where all is silent")
     port = knock(job)
     if port.state == ACCEPTS and (port.named or not progress.stopped):
@@ -47,7 +50,9 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
         require_address(job.migration)
     else:
         yield start(job, there.state)
-    if port.state == SILENT:
+    if port.state == SILENT and there.state == "running" and not progress.stopped:
+        job.say(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.told}. Senders wait for it; look at its Postfix, now")
+    elif port.state == SILENT:
         yield open_port(job)
     elif port.state == UNSEEN:
         job.say(f"{it.ipv4}: {port.told}. AWS's word that it runs has to do")
@@ -77,7 +82,10 @@ def open_port(job: Job) -> Write:
         try:
             wait_until(job, ACCEPTS, PORT_S_MAX, read)
         except CouldNotAsk as fault:
-            raise Refused(f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again") from None
+            raise Refused(
+                f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again, or "
+                "with --without-asking-ec2: senders wait for a silent MX for days, and Cloudflare may bounce"
+            ) from None
 
     def read() -> str:
         return knock(job).state

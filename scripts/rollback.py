@@ -85,6 +85,7 @@ def _finish(job: Job) -> None:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean-up", action="store_true", help="later: SPF, rules, Email Routing, policy, TTLs")
+    parser.add_argument("--without-asking-ec2", action="store_true", help="the MX goes to EC2, silent or not")
     parser.add_argument("--with-dell", action="store_true", help="that, and Dell's files, once no domain is switched")
 
 

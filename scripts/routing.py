@@ -6,22 +6,24 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare
-from scripts.change import Job, Refused, Write
+from scripts.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.spf_text import SENDGRID, merged
 from scripts.zone import is_spf, set_rrset, unlock_records
 
 EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
-LOCKED = "locked"
+LOCKED, READY = "locked", "ready"
 TRIES = 3
-"""Of enabling: just after the batch it may still be refused for the MX that stood before (HTTP 409)."""
+"""Of enabling, where an answer was lost, say."""
 REFUSED = "code 2008"
 """Enabling while foreign MX records stand, a null MX among them: "Non-Cloudflare MX records exist", HTTP 409. Seen by
 several; ``replaces`` was seen by nobody yet."""
@@ -41,15 +43,22 @@ def enable(job: Job, danger: str = "") -> Write:
     """Switch Email Routing on. Refused with the way out where foreign MX records are in its way."""
 
     def do() -> None:
-        try:
-            add_and_lock(job)
-        except CouldNotAsk as error:
-            if REFUSED not in str(error) or job.migration.settings.cloudflare.enabling == "refuses":
-                raise
-            raise Refused(
-                f'{error}. Nothing was changed. In migration.toml set cloudflare.enabling = "refuses", judge the gate '
-                "again, and plan again: then the MX goes first"
-            ) from None
+        settings = job.migration.settings
+        while True:
+            try:
+                return add_and_lock(job)
+            except CouldNotAsk as error:
+                if REFUSED not in str(error):
+                    raise
+                if settings.cloudflare.enabling != "refuses":
+                    raise Refused(
+                        f'{error}. Nothing was changed. In migration.toml set cloudflare.enabling = "refuses", judge '
+                        "the gate again, and plan again: then the MX goes first"
+                    ) from None
+                # Just after the batch it may still be refused for the MX that stood before.
+                if job.migration.clock.now() - job.options.moved_at > settings.bounds.window_s / 2:
+                    raise
+            time.sleep(TRY_AGAIN_S)
 
     def read() -> str:
         return "off" if status(job.migration, job.domain) == "off" else "enabled"
@@ -96,14 +105,23 @@ def unlock(job: Job) -> Write:
     def read() -> str:
         return "unlocked" if status(job.migration, job.domain) in UNLOCKED else "locked"
 
-    return Write(
-        GROUP,
-        f"lock of the records of {job.domain}",
-        "locked",
-        "unlocked",
-        lambda: unlock_records(job.migration, job.domain),
-        read,
-    )
+    subject = f"lock of the records of {job.domain}"
+    made = Write(GROUP, subject, "locked", "unlocked", lambda: unlock_records(job.migration, job.domain), read)
+    return if_it_can(job, made)
+
+
+def if_it_can(job: Job, write: Write) -> Write:
+    """WRITE, but what fails of it is only said: mail flows without it."""
+    failed: list[bool] = []
+
+    def do() -> None:
+        try:
+            write.do()
+        except CouldNotAsk as error:
+            failed.append(True)
+            job.say(f"{write.subject}: not {write.after}, do it in the dashboard: {error}")
+
+    return replace(write, do=do, read=lambda: write.after if failed else write.read())
 
 
 def lock(job: Job) -> Write:
@@ -115,7 +133,7 @@ def lock(job: Job) -> Write:
         done.append(True)
 
     def read() -> str:
-        return LOCKED if done or status(job.migration, job.domain) not in UNLOCKED else "unlocked"
+        return LOCKED if done or status(job.migration, job.domain) == READY else "unlocked"
 
     return Write(GROUP, f"records of {job.domain}, complete and locked", "unlocked", LOCKED, do, read)
 

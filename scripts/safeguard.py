@@ -56,6 +56,7 @@ def guarded(job: Job) -> Iterator[None]:
                 over = True
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+            job.say("Ctrl-C has no effect now: EC2's MX is being put back")
             done = putback.put_back(job, kept, why)
             over = True
             if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt | Overdue):
@@ -81,20 +82,17 @@ def moving(job: Job) -> None:
         signal.setitimer(signal.ITIMER_REAL, bounds.window_s)
 
 
-def settled(job: Job) -> None:
-    """Cloudflare's MX hosts take every address: the window is over."""
+def through(job: Job) -> None:
+    """Mail is taken: whatever fails or is interrupted from now on undoes nothing. Where nothing was, nothing to do."""
+    if getattr(job.options, "through", True):
+        return
+    job.options.through = True
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, 0)
-    if job.options.moving is not None:
-        job.migration.store.record(CLOSED, job.domain, why=SETTLED)
-
-
-def through(job: Job) -> None:
-    """All is written: whatever fails or is interrupted from now on undoes nothing. Where nothing was, nothing to do."""
-    if hasattr(job.options, "through"):
-        job.options.through = True
-        with suppress(StoreError):
-            putback.noted(job, "through", {})
+    with suppress(StoreError):
+        putback.noted(job, "through", {})
+        if job.options.moving is not None:
+            job.migration.store.record(CLOSED, job.domain, why=SETTLED)
 
 
 @contextmanager
@@ -122,7 +120,7 @@ def _be_deaf() -> None:
     """Nobody ends this half-way but by SIGKILL, after which the guard goes on."""
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTSTP, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)
 
 

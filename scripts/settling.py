@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes import mxhosts
+from fixtures.gates.store import StoreError
+from fixtures.probes import cloudflare, mxhosts
 from fixtures.settings import Address
 from scripts.change import Job, Refused, Write
-from scripts.safeguard import moving, settled
+from scripts.safeguard import moving, through
 
 EARLY_S = 900.0
 """The longest wait for Cloudflare's MX hosts while EC2 is still the MX, on the migration's clock."""
@@ -45,14 +47,24 @@ def settle(job: Job) -> Write:
         found = _wait(job, job.options.moved_at, window_s)
         if found.refused or not found.heard:
             raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")
+        _require_there(job)
+        through(job)
         if found.unheard:
             job.say(f"{found}\n  Whether these take mail is shown by the numbered mail of watch")
-        store.record("settling", job.domain, seconds=found.seconds, moved=True)
-        settled(job)
+        with suppress(StoreError):
+            store.record("settling", job.domain, seconds=found.seconds, moved=True)
         job.say(f"Cloudflare's MX hosts take every address, {found.seconds:.0f} s after the MX had moved")
 
     subject = f"MX hosts of Cloudflare for {job.domain}, {_announced(job)}"
     return _asked("Email Routing", subject, do)
+
+
+def _require_there(job: Job) -> None:
+    """``Refused`` where the MX has been led elsewhere meanwhile, by another operator's rollback say."""
+    with suppress(CouldNotAsk):
+        stands = [each.text for each in cloudflare.records(job.migration, job.domain).of(job.domain, "MX")]
+        if others := [each for each in stands if not cloudflare.is_mx(each)]:
+            raise Refused(f"the MX of {job.domain} is no longer Cloudflare's: it is {', '.join(sorted(others))}")
 
 
 def ask_first(job: Job, give_up: Callable[[Look], None] | None = None) -> Write:
@@ -128,5 +140,5 @@ def _announced(job: Job) -> str:
     lasted = f"{measured['seconds']:.0f} s at the pilot, " if measured and measured["moved"] else ""
     return (
         f"which may refuse mail meanwhile (550 5.1.1, so that it bounces): {lasted}up to {window_s:.0f} s, after which "
-        "EC2's MX is put back"
+        f"EC2's MX is put back, and then for up to {job.migration.settings.bounds.ttl_s} s more, from caches"
     )

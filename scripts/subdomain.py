@@ -12,7 +12,7 @@ from typing import NoReturn
 from fixtures.probes import cloudflare
 from fixtures.probes.account import Record
 from scripts.change import Job, Refused, Write
-from scripts.routing import GROUP, add_and_lock, status
+from scripts.routing import GROUP, add_and_lock, if_it_can, status
 from scripts.rrset import danger_of
 from scripts.settling import Look
 from scripts.zone import set_rrset, unlock_records
@@ -49,7 +49,7 @@ def removed(job: Job, *, fresh: bool) -> Iterator[Write]:
     def read() -> str:
         return SET_UP if _records(job) else NONE
 
-    yield Write(GROUP, f"records of {name(job)}", SET_UP, NONE, do, read, danger="deletes")
+    yield if_it_can(job, Write(GROUP, f"records of {name(job)}", SET_UP, NONE, do, read, danger="deletes"))
 
 
 def giving_up(job: Job) -> Callable[[Look], None]:

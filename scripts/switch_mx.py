@@ -86,8 +86,8 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
 
 
 def _finish(job: Job) -> None:
-    remember(job)
     through(job)
+    remember(job)
     told_state(job)
 
 

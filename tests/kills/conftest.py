@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 import pytest
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts.change import Job
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-kills", action="store_true", help="every kill point and network fault, about an hour")
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Of a switch whose store lies in this test's folder."""
+    told = {
+        "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
+        "clock": ClockSettings(file=tmp_path / "clock"),
+    }
+    settings = settings_without_a_lab().model_copy(update=told)
+    secrets = Secrets(cloudflare_token="a-token-of-this-test")
+    return Job(Migration(settings, secrets), settings.pilot, argparse.Namespace(run="a run", config=None))

@@ -13,6 +13,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.migration import Migration, open_migration
@@ -46,7 +47,8 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
     migration = (script.opens or open_migration)(str(folder / "migration.toml"))
-    options = Namespace(config=str(folder / "migration.toml"), json=False, clean_up=False, with_dell=False)
+    plain: dict[str, Any] = {"config": str(folder / "migration.toml"), "clean_up": False, "with_dell": False}
+    options = Namespace(json=False, without_asking_ec2=False, **plain)
     job = change.Job(migration, migration.settings.pilot, options)
     wires.tap(Fate.recall(kind, folder / "befallen", every=False, number=number, turn=turn))
     try:
@@ -57,7 +59,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
                 for write in writes:
                     change._write(script, job, write, getattr(options, "run", "a run"))
                 change._complete(script, job, "")
-        again = change.Job(migration, job.domain, Namespace(config=options.config, clean_up=False, with_dell=False))
+        again = change.Job(migration, job.domain, Namespace(without_asking_ec2=False, **plain))
         assert not tuple(script.plan(again)), "it goes on after it was done"
         change._complete(script, again, "")
     except (change.Refused, CouldNotAsk) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sqlite3
 import subprocess
@@ -22,11 +21,9 @@ import sqlalchemy as sa
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.store import StoreError, records
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
 from fixtures.probes import cloudflare, mxhosts
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
 from scripts import putback, routing, safeguard, settling, switch_guard
@@ -42,19 +39,16 @@ from tests.emulator.conftest import (  # noqa: F401 - fixtures
     signing_key,
 )
 from tests.kills.driver import answer
-from tests.kills.test_switch_writes import LASTING, MERGED, Switch, _leads_to_one_side, _store, switch  # noqa: F401 - a fixture
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Job:
-    """Of a switch whose store lies in this test's folder."""
-    told = {
-        "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
-        "clock": ClockSettings(file=tmp_path / "clock"),
-    }
-    settings = settings_without_a_lab().model_copy(update=told)
-    secrets = Secrets(cloudflare_token="a-token-of-this-test")
-    return Job(Migration(settings, secrets), settings.pilot, argparse.Namespace(run="a run", config=None))
+from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
+    LASTING,
+    MERGED,
+    PROJECT,
+    SETTINGS,
+    Switch,
+    _leads_to_one_side,
+    _store,
+    switch,
+)
 
 
 def test_nobody_reads_what_it_says(switch: Switch, emulator: Running) -> None:  # noqa: F811

@@ -61,12 +61,20 @@ def told(tmp_path: Path) -> Told:
         ([(0, OPENED, ANNOUNCED), (900, CLOSED, {"why": SETTLED})], [(0, 120)]),
         ([(0, OPENED, ANNOUNCED), (5, CLOSED, {"why": PUT_BACK})], [(0, 65)]),
         ([(0, OPENED, ANNOUNCED), (900, CLOSED, {"why": PUT_BACK})], [(0, 180 + WRITE_S)]),
-        ([(0, OPENED, ANNOUNCED), (2, OPENED, ANNOUNCED), (9, CLOSED, {"why": SETTLED})], [(0, 9)]),
+        ([(0, OPENED, ANNOUNCED), (2, OPENED, ANNOUNCED), (9, CLOSED, {"why": SETTLED})], [(0, 9), (2, 9)]),
+        (
+            [
+                (0, OPENED, ANNOUNCED), (5, CLOSED, {"why": PUT_BACK}),
+                (60, OPENED, ANNOUNCED), (100, CLOSED, {"why": SETTLED}),
+            ],
+            [(0, 65), (60, 100)],
+        ),
         ([(0, OPENED, ANNOUNCED), (300, OPENED, ANNOUNCED), (310, CLOSED, {"why": SETTLED})], [(0, 120), (300, 310)]),
         ([(-9, CLOSED, {"why": SETTLED}), (0, OPENED, ANNOUNCED)], [(0, 120)]),
     ],
     ids=[
         "none", "left open", "settled", "settled too late", "put back", "put back too late", "tried again",
+        "tried again while caches lead there",
         "killed, and again", "an earlier end",
     ],
 )  # fmt: skip

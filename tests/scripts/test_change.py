@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
@@ -118,6 +119,21 @@ def test_a_stale_plan_is_refused_with_what_stands_now(file: Path, capsys: pytest
     assert f"the plan is no longer {plan}" in told.err
     assert "- another hand's\n" in told.out
     assert file.read_text(encoding="ascii") == "another hand's"
+
+
+def test_what_stands_afterwards_makes_no_failure(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is written; Dell or AWS, which is asked for what stands now, is silent."""
+    plan, asked = digest(file, capsys), iter(["before"])
+
+    def stands(*_: object) -> str:
+        if told := next(asked, ""):
+            return told
+        raise CouldNotAsk("Dell is silent")
+
+    monkeypatch.setattr(change, "_stands", stands)
+    assert change.run(script(file), [*APPLY, plan]) == 0
 
 
 def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

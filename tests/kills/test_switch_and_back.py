@@ -1,0 +1,202 @@
+"""What undoes no switch that went well, and what keeps no rollback from its end: books, a status, a silent EC2."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import fixtures.migration
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.gates.store import Store, StoreError
+from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.probes import cloudflare, ec2, mxhosts
+from scripts import night_papers, power, rollback, routing, settling
+from scripts.change import Job, Refused, run
+from scripts.knocking import SILENT, Knock
+from tests.emulator.conftest import (  # noqa: F401 - fixtures
+    APEX,
+    OLD_MX,
+    Running,
+    authority,
+    authority_file,
+    certificate,
+    emulator,
+    signing_key,
+)
+from tests.kills.driver import answer
+from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
+    LASTING,
+    PROJECT,
+    SETTINGS,
+    Switch,
+    _leads_to_one_side,
+    _store,
+    switch,
+)
+
+
+def _mx(*hosts: str) -> Any:
+    """In the place of ``cloudflare.records``."""
+    return lambda *_: SimpleNamespace(of=lambda *_: [SimpleNamespace(text=each) for each in hosts])
+
+
+def _at_250(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mxhosts, "ask", partial(answer, 250))
+    monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
+    vars(job.options).update(through=False, moving={}, moved_at=job.migration.clock.now())
+
+
+def test_a_store_that_takes_nothing_undoes_no_switch(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail is taken: from here on nothing goes back, and nothing that is only recorded makes it look failed."""
+    _at_250(job, monkeypatch)
+    monkeypatch.setattr(cloudflare, "records", _mx(*MX_HOSTS))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Store, "record", full)
+    settling.settle(job).do()
+    assert job.options.through
+
+
+def test_an_mx_that_was_led_elsewhere_meanwhile_is_no_success(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another operator's rollback, say."""
+    _at_250(job, monkeypatch)
+    monkeypatch.setattr(cloudflare, "records", _mx(OLD_MX))
+    with pytest.raises(Refused, match=f"no longer Cloudflare's: it is {re.escape(OLD_MX)}"):
+        settling.settle(job).do()
+    assert not job.options.through
+
+
+def test_the_plan_says_for_how_long_mail_may_bounce_if_it_fails(job: Job) -> None:
+    bounds = job.migration.settings.bounds
+    told = settling.settle(job).subject
+    assert f"up to {bounds.window_s:.0f} s, after which EC2's MX is put back" in told
+    assert f"and then for up to {bounds.ttl_s} s more, from caches" in told
+
+
+def test_what_only_helps_a_way_back_fails_no_switch(switch: Switch, emulator: Running) -> None:  # noqa: F811
+    emulator.management.post("/faults", json={**LASTING, "method": "PATCH", "status": 403})
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    assert "not unlocked, do it in the dashboard" in said
+
+
+@pytest.mark.parametrize(("word", "reads"), [("ready", "locked"), ("misconfigured/locked", "unlocked")])
+def test_what_is_not_ready_is_locked_once_more(
+    job: Job, monkeypatch: pytest.MonkeyPatch, word: str, reads: str
+) -> None:
+    monkeypatch.setattr(routing, "status", lambda *_: word)
+    assert routing.lock(job).read() == reads
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_the_mx_that_stood_before_is_waited_for_until_half_the_window(
+    job: Job, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Longer than three tries; not longer than leaves time for the rest."""
+    window_s, tries = job.migration.settings.bounds.window_s, iter(range(9))
+
+    def refused(_: Job) -> None:
+        if next(tries) < 8:
+            raise CouldNotAsk(f"HTTP 409, {routing.REFUSED}: Non-Cloudflare MX records exist")
+
+    monkeypatch.setattr(routing, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(routing, "add_and_lock", refused)
+    job.options.moved_at = job.migration.clock.now() - window_s * 0.6 * late
+    with pytest.raises(CouldNotAsk) if late else nullcontext():
+        routing.enable(job).do()
+    assert list(tries) == (list(range(1, 9)) if late else [])
+
+
+def test_nobody_stops_a_way_back_from_the_keyboard() -> None:
+    code = """
+import os, signal
+from scripts import safeguard
+safeguard._be_deaf()
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU):
+    os.kill(os.getpid(), number)
+print("goes on")
+"""
+    begun = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=PROJECT, process_group=0
+    )
+    _, status = os.waitpid(begun.pid, os.WUNTRACED)
+    begun.kill()
+    assert (os.WIFSTOPPED(status), begun.communicate()[0]) == (False, "goes on\n")
+
+
+@pytest.mark.parametrize("left", ["the store, read only", "its copy", "nothing"])
+def test_a_rollback_needs_no_store_that_can_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """What can still be read is gone by; no lock is held and nothing is recorded, which is said."""
+    monkeypatch.setattr(night_papers, "_tell", tell)
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))  # of this test alone
+    gone = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    url = f"sqlite:///file:{tmp_path}/store.sqlite?mode=ro&uri=true" if "store" in left else gone
+    (tmp_path / "migration.toml").write_text(SETTINGS.replace("sqlite:///store.sqlite", url), encoding="utf-8")
+    with closing(_store(tmp_path)) as store:
+        store.put_snapshot("start", "", {"zones": {APEX: {}}})
+        if "copy" in left:
+            (tmp_path / "night").mkdir()
+            night_papers._copy(store, tmp_path / "night")
+        migration = night_papers.open_at_night(tmp_path / "migration.toml")
+        with migration.store.lock("migration", "a rollback"):
+            migration.store.record("done", APEX, script="rollback")
+        assert migration.store.snapshot("start") == (None if left == "nothing" else {"zones": {APEX: {}}})
+        assert store.last("done") is None
+    said = capsys.readouterr().err
+    assert "THE STORE IS OUT OF REACH" in said
+    assert ("knowing nothing" in said) == (left == "nothing")
+    assert "run this again once it is back" in said
+
+
+@pytest.mark.parametrize("error", [StoreError("it is full"), Refused("no"), CouldNotAsk("silence")], ids=str)
+def test_whatever_stops_a_rollback_names_the_way_by_hand(
+    job: Job, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def stopped(_: Job) -> Any:
+        raise error
+
+    script = replace(rollback.SCRIPT, plan=stopped, opens=lambda _: job.migration)
+    assert run(script, ["--domain", job.domain]) > 0
+    assert "BY HAND, without any API: python -m scripts.by_hand" in capsys.readouterr().err
+
+
+def _silent_ec2(job: Job, monkeypatch: pytest.MonkeyPatch, *, asks: bool) -> Job:
+    job.options.without_asking_ec2 = not asks
+    monkeypatch.setattr(power, "knock", lambda _: Knock(SILENT, "it takes no mail"))
+    there = SimpleNamespace(state="running", gone=False, id="i-1")
+    monkeypatch.setattr(ec2, "instance", lambda _: there)
+    monkeypatch.setattr(power, "require_address", lambda _: None)
+    return job
+
+
+@pytest.mark.parametrize(("asks", "stopped"), [(True, False), (False, True)])
+def test_mail_goes_to_an_ec2_that_is_silent_rather_than_bounces(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, asks: bool, stopped: bool
+) -> None:
+    """Where it was never stopped from here, or where the operator says so; senders wait for it."""
+    progress: Any = SimpleNamespace(stopped=stopped, deleted=False, done_at=lambda *_: None)
+    assert not list(power.gateway_again(_silent_ec2(job, monkeypatch, asks=asks), progress))
+    assert ("TAKES NO MAIL" if asks else "NOBODY ASKS") in capsys.readouterr().err
+
+
+def test_an_ec2_that_stays_silent_after_its_start_leaves_a_way(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    progress: Any = SimpleNamespace(stopped=True, deleted=False, done_at=lambda *_: None)
+    monkeypatch.setattr(power, "PORT_S_MAX", 0.0)
+    monkeypatch.setattr(power, "POLL_S", 0.01)
+    (write,) = power.gateway_again(_silent_ec2(job, monkeypatch, asks=True), progress)
+    with pytest.raises(Refused, match="--without-asking-ec2"):
+        write.do()
