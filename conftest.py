@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 try:
-    from fixtures.gates import Gate
+    from fixtures.plan.gates import Gate
     from fixtures.target import Target, TargetError, resolve
 except ModuleNotFoundError as missing:
     print(
@@ -19,12 +19,13 @@ except ModuleNotFoundError as missing:
     )
     sys.exit(2)
 
-STEPS = sorted(path.stem for path in (Path(__file__).parent / "steps").glob("*_steps.py"))
+ROOT = Path(__file__).parent
+STEPS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "steps").rglob("[!_]*.py"))
 pytest_plugins = [
     "fixtures.gates.plugin",
     "fixtures.report.plugin",
     "fixtures.report.annotations",
-    *(f"steps.{name}" for name in STEPS),
+    *STEPS,
 ]
 TARGET = pytest.StashKey[Target]()
 

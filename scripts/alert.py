@@ -17,14 +17,14 @@ import socket
 import sys
 from collections.abc import Iterable
 
-from fixtures.alarms import nights_heard
-from fixtures.gates.store import StoreError
+from fixtures.evidence.redaction import redact
+from fixtures.gates.alarms import nights_heard
 from fixtures.migration import Migration, open_migration
-from fixtures.redaction import redact
 from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, SettingsError
-from scripts.alarm_drill import drill
-from scripts.alarm_paths import NotSent, Sent, ping, send, tell, ways
+from fixtures.store import StoreError
+from scripts.lib.alarms.drill import drill
+from scripts.lib.alarms.paths import NotSent, Sent, ping, send, tell, ways
 
 TOLD, NOT_SENT, BAD_INPUT = 0, 1, 2
 RED = "1"

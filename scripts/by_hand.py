@@ -19,18 +19,18 @@ import dns.rdataclass
 import dns.rdatatype
 from dns.rdtypes.ANY.TXT import TXT
 
-from fixtures.gates.progress import Progress
-from fixtures.gates.store import StoreError
 from fixtures.migration import Migration
-from fixtures.probes.account import Record, record
+from fixtures.migration.progress import Progress
+from fixtures.probes.cloudflare.account import Record, record
 from fixtures.settings import SettingsError
-from scripts.change import BAD_INPUT, DONE, REFUSED, Job, Refused
-from scripts.cloudflare_gone import page
-from scripts.night_papers import open_at_night
-from scripts.power import require_way_back
-from scripts.rrset import STRING_MAX, seconds
-from scripts.takeback import known, mx_at_first
-from scripts.zone import is_spf
+from fixtures.store import StoreError
+from scripts.lib.aws.power import require_way_back
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Job, Refused
+from scripts.lib.cloudflare_gone import page
+from scripts.lib.dns.rrset import STRING_MAX, seconds
+from scripts.lib.dns.takeback import known, mx_at_first
+from scripts.lib.dns.zone import is_spf
+from scripts.lib.night_papers import open_at_night
 
 MAIL_TYPES = ("MX", "TXT", "CNAME")
 MX_NOTE = "Whoever takes it elsewhere replaces its MX records by EC2's, which stand above."

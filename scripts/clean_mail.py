@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from imapclient import DELETED
 
 from fixtures.ledger.cleaning import FOLDER, Cleanable, Ledger, among, cleanable, ledger
-from fixtures.probes import imap
-from scripts.change import Job, Refused, Script, Write, run
+from fixtures.probes.mailbox import imap
+from scripts.lib.change import Job, Refused, Script, Write, run
 
 GONE = "none of them"
 ONCE_MAX = 500

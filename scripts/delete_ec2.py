@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures.gates.progress import Progress
-from fixtures.probes import ec2
-from scripts.belongings import FINAL, deletions, final_image, known
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.gateway import ABSENT, PRESENT, Call, Deletion, require_permission, require_unprotected
+from fixtures.migration.progress import Progress
+from fixtures.probes.aws import ec2
+from scripts.lib.aws.belongings import FINAL, deletions, final_image, known
+from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, Deletion, require_permission, require_unprotected
+from scripts.lib.change import Job, Refused, Script, Write, run
 
 IMAGE_S_MAX, TERMINATE_S_MAX, POLL_S = 1800, 600, 2
 STOPPED = {"stopped", "shutting-down", "terminated", "absent"}

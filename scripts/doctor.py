@@ -14,14 +14,14 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures import checklist
-from fixtures.checklist import Question
-from fixtures.checkup.questions import exit_status, questions, secret
 from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
 from fixtures.gates import waivers
 from fixtures.migration import Migration, open_migration
+from fixtures.preflight import checklist
+from fixtures.preflight.checklist import Question
+from fixtures.preflight.doctor.questions import exit_status, questions, secret
 from fixtures.settings import SettingsError
-from scripts.alarm_paths import VARIABLE, ways
+from scripts.lib.alarms.paths import VARIABLE, ways
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2

@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fixtures import checklist
 from fixtures.evidence import CouldNotAsk, Verdict, redact
-from fixtures.feasibility import OPTIONS, look
-from fixtures.feasibility.questions import REACH, decide, questions
-from fixtures.probes import public
+from fixtures.preflight import checklist
+from fixtures.preflight.feasibility import OPTIONS, look
+from fixtures.preflight.feasibility.questions import REACH, decide, questions
+from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
-from scripts.asked import case
+from scripts.lib.asked import case
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--addresses", metavar="NUMBER", help="how many addresses receive mail, aliases included")
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
-    add("--reflector", default=public.REFLECTOR, metavar="URL", help="tells who asks (default: %(default)s)")
+    add("--reflector", default=public_address.REFLECTOR, metavar="URL", help="tells who asks (default: %(default)s)")
     add("--instance", default="ap-northeast-1/t2.micro/8", metavar="REGION/TYPE/GIB", help="default: %(default)s")
     add("--new-cost", metavar="USD", help="a month, of what the migration adds (a fixed address)")
     add("--json", action="store_true", help="the findings as JSON")

@@ -18,11 +18,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact
-from fixtures.mistakes import lines
+from fixtures.preflight.init import questions
+from fixtures.preflight.init.answers import Answers, read
+from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
-from fixtures.setup import questions
-from fixtures.setup.answers import Answers, read
-from fixtures.setup.text import render
+from fixtures.settings.mistakes import lines
 
 DONE, LEFT, BAD_INPUT = 0, 1, 2
 EXAMPLE = """\

@@ -14,7 +14,7 @@ from rich.table import Table
 from fixtures.lab import plan
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import Lab, down, standing
-from scripts.lab_options import parser
+from scripts.lib.lab_options import parser
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes import cloudflare, spf
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.spf_text import SENDGRID, merged
-from scripts.zone import is_spf, set_rrset
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dns import spf
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.dns.spf_text import SENDGRID, merged
+from scripts.lib.dns.zone import is_spf, set_rrset
 
 
 def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:

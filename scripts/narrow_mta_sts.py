@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from scripts.change import Job, Script, Write, run
-from scripts.mta_sts import ROUTING, publish
+from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.dns.mta_sts import ROUTING, publish
 
 
 def plan(job: Job) -> Iterator[Write]:

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from fixtures.probes import cloudflare
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Address
-from scripts.change import Job, Script, Write, run
-from scripts.guests import NOBODY, admission, guests, require_lookup, write_guests
-from scripts.routing import subaddressing
-from scripts.rules import address_rules, catch_all
-from scripts.verification import await_people, record, register, state
+from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.cloudflare.routing import subaddressing
+from scripts.lib.cloudflare.rules import address_rules, catch_all
+from scripts.lib.cloudflare.verification import await_people, record, register, state
+from scripts.lib.dell.guests import NOBODY, admission, guests, require_lookup, write_guests
 
 
 def plan(job: Job) -> Iterator[Write]:

@@ -1,7 +1,8 @@
 """Prepare Dell's Postfix to receive from Cloudflare, while EC2 goes on delivering.
 
-The operator's plan, corrected (``fixtures/dellplan.py``): backups, Dovecot's quota-status, lookup tables, master.cf,
-main.cf, then a check and one reload or restart. If Postfix then does not serve, both files go back to what they were.
+The operator's plan, corrected (``fixtures/plan/postfix.py``): backups, Dovecot's quota-status, lookup tables,
+master.cf, main.cf, then a check and one reload or restart. If Postfix then does not serve, both files go back to
+what they were.
 
     python -m scripts.prepare_dell [--apply DIGEST]
 """
@@ -12,12 +13,13 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from fixtures import dellplan
-from fixtures.dellplan import MAIN, MASTER, XCLIENT
+from fixtures.access.transport import Shell, dell
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings
-from fixtures.transport import Shell, dell
-from scripts import delleffect, dellfiles, dovecotfiles, lasting, postfixtext, sound, templates
-from scripts.change import Job, Refused, Script, Write, run
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.dell import dovecot as dovecotfiles
+from scripts.lib.dell import effect, host_files, lasting, postfix_text, preconditions, templates
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -26,35 +28,35 @@ def plan(job: Job) -> Iterator[Write]:
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
-    sound.require_readable(shell)
+    preconditions.require_readable(shell)
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
         yield from dovecot
         yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
         return
-    tables = list(dellfiles.tables(shell, settings, with_ec2=with_ec2))
+    tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
     files = list(_configuration(shell, settings))
     lasting.require(shell, [write.subject for write in (*tables, *files)])
     for write in files:
-        yield from dellfiles.backup(shell, write.subject)
+        yield from host_files.backup(shell, write.subject)
     yield from dovecot
     yield from tables
     yield from files
-    yield from delleffect.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
+    yield from effect.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
 
 
 def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
-    main, master = dellfiles.contents(shell, MAIN), dellfiles.contents(shell, MASTER)
+    main, master = host_files.contents(shell, MAIN), host_files.contents(shell, MASTER)
     if main is None or master is None:
         raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
     parameters, services = dellplan.parameters(settings), dellplan.services(settings)
-    before = postfixtext.parameters(main)
-    sound.require_certificate(shell, settings, before)
+    before = postfix_text.parameters(main)
+    preconditions.require_certificate(shell, settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
     # master.cf first: it is read at a reload alone, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
-    wanted = postfixtext.with_services(master, services, offers_auth=offers_auth)
-    yield from dellfiles.replacement(
+    wanted = postfix_text.with_services(master, services, offers_auth=offers_auth)
+    yield from host_files.replacement(
         shell, MASTER, master, wanted, shown=_shown_services, command=_postconf_services(wanted)
     )
     changed = [
@@ -63,22 +65,22 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
     command = shlex.join(["postconf", "-e", *(f"{name} = {parameters[name]}" for name in changed)])
 
     def shown(text: str) -> str:
-        stands = postfixtext.parameters(text)
+        stands = postfix_text.parameters(text)
         return "\n".join(
-            [*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), dellfiles.fingerprint(text)]
+            [*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), host_files.fingerprint(text)]
         )
 
-    wanted = postfixtext.with_parameters(main, parameters)
-    yield from dellfiles.replacement(shell, MAIN, main, wanted, shown=shown, command=command)
+    wanted = postfix_text.with_parameters(main, parameters)
+    yield from host_files.replacement(shell, MAIN, main, wanted, shown=shown, command=command)
 
 
 def _shown_services(text: str) -> str:
-    found = [entry.text for name in (dellplan.SMTP, XCLIENT) for entry in postfixtext.services(text, name)]
-    return "\n".join([*found, dellfiles.fingerprint(text)])
+    found = [entry.text for name in (dellplan.SMTP, XCLIENT) for entry in postfix_text.services(text, name)]
+    return "\n".join([*found, host_files.fingerprint(text)])
 
 
 def _postconf_services(text: str) -> str:
-    listener = next(entry.text for entry in postfixtext.services(text, XCLIENT))
+    listener = next(entry.text for entry in postfix_text.services(text, XCLIENT))
     admission = dellplan.ADMISSION
     return (
         shlex.join(["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={admission}"])

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes import cloudflare, dns
-from fixtures.probes.cloudflare import Records
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.zone import set_rrset
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Records
+from fixtures.probes.dns import queries as dns
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.dns.zone import set_rrset
 
 PREFERENCE = 10
 

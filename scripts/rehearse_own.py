@@ -21,21 +21,21 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates import certificate
 from fixtures.gates.certificate import Certificate
-from fixtures.gates.progress import WORLDS, Progress
-from fixtures.gates.store import Store, StoreError
 from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
 from fixtures.lab.own.certify import certify, told
 from fixtures.migration import Migration, open_migration
+from fixtures.migration.progress import WORLDS, Progress
 from fixtures.report.render import replace
 from fixtures.settings import SettingsError
+from fixtures.store import Store, StoreError
 from scripts import snapshot
-from scripts.change import BAD_INPUT, DONE, REFUSED
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED
 
 REPORTS = Path(__file__).parents[1] / "reports"
 

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.gates.progress import Progress
-from fixtures.probes import ec2
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.gateway import Call, require_permission, require_unprotected
-from scripts.knocking import ACCEPTS, knock
-from scripts.power import PROVED, open_port, require_address, start, wait_until
+from fixtures.migration.progress import Progress
+from fixtures.probes.aws import ec2
+from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
+from scripts.lib.aws.knocking import ACCEPTS, knock
+from scripts.lib.aws.power import PROVED, open_port, require_address, start, wait_until
+from scripts.lib.change import Job, Refused, Script, Write, run
 
 STOP_S_MAX = 300.0
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from fixtures.probes import cloudflare
-from scripts.change import Job, Script, Write, run
-from scripts.zone import is_managed, is_spf, seconds, set_ttl
+from fixtures.probes.cloudflare import api as cloudflare
+from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.dns.zone import is_managed, is_spf, seconds, set_ttl
 
 
 def plan(job: Job) -> Iterator[Write]:

@@ -12,13 +12,13 @@ import ipaddress
 import sys
 from collections.abc import Iterator
 
-from fixtures.probes import cloudflare
-from fixtures.probes.cloudflare import Record, Records
+from fixtures.access.transport import dell
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.settings import Settings
-from fixtures.transport import dell
-from scripts import delleffect, dellfiles, templates
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.zone import is_spf, set_rrset
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.dell import effect, host_files, templates
+from scripts.lib.dns.zone import is_spf, set_rrset
 
 _QUALIFIERS = "+?~-"
 _LEADS = {"MX", "CNAME", "SRV", "NS", "HTTPS", "SVCB"}
@@ -34,9 +34,9 @@ def plan(job: Job) -> Iterator[Write]:
     if settings.dell.template:
         yield from templates.plan(job, settings.dell.template, with_ec2=False)
     else:
-        tables = list(dellfiles.tables(shell, settings, with_ec2=False))
+        tables = list(host_files.tables(shell, settings, with_ec2=False))
         yield from tables
-        yield from delleffect.effect(shell, settings, planned=bool(tables))
+        yield from effect.effect(shell, settings, planned=bool(tables))
     for domain, present in zones.items():
         for each in filter(is_spf, present.records):
             yield from _spf(job, domain, each, present)

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes import terraform
+from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.tffiles import NOTHING, Configuration, copy
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.terraform.tf_files import NOTHING, Configuration, copy
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120

@@ -17,14 +17,15 @@ import sys
 import time
 from collections.abc import Iterator
 
-from fixtures.gates.progress import Progress
 from fixtures.ledger.windows import SWITCHING, half_way
-from fixtures.probes import cloudflare
-from scripts import dellback, takeback
-from scripts.change import Job, Refused, Script, Write, run, unfinished
-from scripts.mx_back import left_over, mx_back
-from scripts.night_papers import open_at_night
-from scripts.power import FIRST, gateway_again
+from fixtures.migration.progress import Progress
+from fixtures.probes.cloudflare import api as cloudflare
+from scripts.lib.aws.power import FIRST, gateway_again
+from scripts.lib.change import Job, Refused, Script, Write, run, unfinished
+from scripts.lib.dell import restore
+from scripts.lib.dns import takeback
+from scripts.lib.dns.mx_back import left_over, mx_back
+from scripts.lib.night_papers import open_at_night
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -41,7 +42,7 @@ def plan(job: Job) -> Iterator[Write]:
         raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")
     yield from takeback.plan(job)
     if job.options.with_dell:
-        yield from dellback.plan(job)
+        yield from restore.plan(job)
         yield from takeback.delivery_names(job)
 
 

@@ -19,15 +19,17 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from fixtures import transport
+from fixtures.access import transport
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates.present import dell_as_it_runs
-from fixtures.gates.store import StoreError, canonical
 from fixtures.migration import Migration, open_migration
-from fixtures.probes import cloudflare, ec2
+from fixtures.probes.aws import ec2
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import SettingsError
-from scripts import mta_sts, postfixfiles
-from scripts.change import BAD_INPUT, DONE, REFUSED
+from fixtures.store import StoreError, canonical
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED
+from scripts.lib.dell import postfix_files
+from scripts.lib.dns import mta_sts
 
 START = "start"
 
@@ -48,9 +50,9 @@ def _look(migration: Migration) -> dict[str, Any]:
     with ThreadPoolExecutor(len(settings.domains) + 5, "mxgate-snapshot") as pool:
         zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
         destinations = pool.submit(cloudflare.destinations, migration)
-        dell = pool.submit(postfixfiles.taken, transport.dell(settings))
+        dell = pool.submit(postfix_files.taken, transport.dell(settings))
         runs = pool.submit(dell_as_it_runs, settings)
-        gateway = pool.submit(postfixfiles.taken, transport.ec2(settings))
+        gateway = pool.submit(postfix_files.taken, transport.ec2(settings))
         inventory = pool.submit(_inventory, migration)
         return {
             "zones": {domain: told.result() for domain, told in zones.items()},

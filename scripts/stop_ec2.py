@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.migration import Migration
-from fixtures.probes import ec2
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.gateway import Call, require_permission, require_unprotected
-from scripts.knocking import heard_before, heard_from, heard_now
-from scripts.power import PROVED
+from fixtures.probes.aws import ec2
+from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
+from scripts.lib.aws.knocking import heard_before, heard_from, heard_now
+from scripts.lib.aws.power import PROVED
+from scripts.lib.change import Job, Refused, Script, Write, run
 
 STOP_S_MAX, POLL_S = 300, 2
 PORT_DEAD_S_MAX = 60.0

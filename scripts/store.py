@@ -10,10 +10,10 @@ import argparse
 import sys
 
 from fixtures.evidence import redact
-from fixtures.gates import chain, trust
-from fixtures.gates.store import StoreError
+from fixtures.gates import trust
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
+from fixtures.store import StoreError, chain
 
 
 def main(arguments: list[str] | None = None) -> int:

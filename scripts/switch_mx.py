@@ -14,16 +14,17 @@ from typing import Any
 
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
-from fixtures.probes import cloudflare
-from fixtures.probes.account import Routing
-from scripts import merge_spf, subdomain
-from scripts.change import Job, Refused, Script, Write, run
-from scripts.moments import noted, remember
-from scripts.readiness import require
-from scripts.routing import enable, keep_spf, lock, told_state, unlock
-from scripts.safeguard import guarded, through
-from scripts.settling import ask_first, settle
-from scripts.zone import seconds, set_rrset, value
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.account import Routing
+from scripts import merge_spf
+from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.cloudflare import subdomain
+from scripts.lib.cloudflare.readiness import require
+from scripts.lib.cloudflare.routing import enable, keep_spf, lock, told_state, unlock
+from scripts.lib.cloudflare.settling import ask_first, settle
+from scripts.lib.dns.switch_moments import noted, remember
+from scripts.lib.dns.zone import seconds, set_rrset, value
+from scripts.lib.safeguard import guarded, through
 
 AUTOMATIC = 1
 HALF_WAY = "A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail. This run asks; the way back:"

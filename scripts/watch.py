@@ -18,14 +18,14 @@ from rich.live import Live
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.gates.store import StoreError
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
+from fixtures.store import StoreError
 from fixtures.watching import Watch
 from fixtures.watching.records import propagation
-from scripts.alarm_paths import Herald
-from scripts.watchscreen import ending, screen
+from scripts.lib.alarms.paths import Herald
+from scripts.lib.watch_screen import ending, screen
 
 DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 

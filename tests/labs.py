@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.gates import Gate
 from fixtures.lab.world import Lab, down
+from fixtures.plan.gates import Gate
 from tests.conftest import COMMAND_S_MAX, run
 
 STAND_S_MAX = 240

@@ -187,9 +187,9 @@ def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
 
 
 ASK_AWS = """
-from fixtures.draft import rented
+from fixtures.preflight.draft import rented
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes import ec2
+from fixtures.probes.aws import ec2
 try:
     ec2.instance(rented(region="ap-northeast-1", instance_id="i-0123456789abcdef0"))
 except CouldNotAsk as fault:

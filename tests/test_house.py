@@ -24,7 +24,7 @@ from tests.reading import (
     writes_to_a_system,
 )
 
-MODULE_LINES, SCRIPT_LINES, STEPS_LINES, FEATURE_LINES, FUNCTION_LINES = 300, 120, 120, 60, 70
+MODULE_LINES, SCRIPT_LINES, STEPS_LINES, FEATURE_LINES, FUNCTION_LINES = 500, 120, 120, 60, 70
 
 STEPS_IMPORT_NOT = {
     "aiosmtplib", "anyio", "asyncio", "asyncssh", "boto3", "botocore", "cloudflare", "concurrent", "dkim", "dns",
@@ -55,7 +55,7 @@ def test_nothing_is_longer_than_a_reader_takes_in() -> None:
 def _limit(path: Path) -> int | None:
     if path.suffix == ".feature":
         return FEATURE_LINES
-    if path.parent == ROOT / "steps":
+    if ROOT / "steps" in path.parents:
         return STEPS_LINES
     if path.suffix == ".lock":
         return None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fixtures.schema import Route, is_placeholder
 from fixtures.settings import Secrets, SettingsError, load
+from fixtures.settings.schema import Route, is_placeholder
 
 SECRET = "canary-4711"
 

@@ -15,11 +15,12 @@ from pytest_bdd.gherkin_parser import Step
 from pytest_bdd.scenario import make_python_name
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
-from fixtures.gates import KINDS, TABLE, waivers
+from fixtures.gates import waivers
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
-from fixtures.schema_bounds import example
+from fixtures.plan.gates import KINDS, TABLE
 from fixtures.settings import Settings, check
+from fixtures.settings.bounds import example
 from tests.conftest import features
 from tests.reading import ROOT, report, under
 
@@ -61,7 +62,9 @@ def _kinds(steps: tuple[Step, ...], row: dict[str, str]) -> Iterator[tuple[str, 
 
 def definitions() -> list[StepFunctionContext]:
     """Every step definition of steps/."""
-    modules = {f"steps.{path.stem}" for path in under("steps") if path.stem != "__init__"}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in under("steps") if path.stem != "__init__"
+    }
     for module in sorted(modules):
         importlib.import_module(module)
     return [each for each in list(step_function_context_registry.values()) if each.step_func.__module__ in modules]
@@ -198,7 +201,7 @@ def test_the_examples_are_settings() -> None:
         waivers.check(settings)
         assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
     bounds = long[long.index("[bounds]") : long.index("\n[alarm]")]
-    assert bounds == example(), f"{EXAMPLE.name}: [bounds] is not what fixtures/schema_bounds.py says: \n{example()}"
+    assert bounds == example(), f"{EXAMPLE.name}: [bounds] is not what fixtures/settings/bounds.py says: \n{example()}"
     report(_unexplained(Settings.model_json_schema(), tomllib.loads(long)))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.secrets import PREFIX
 from fixtures.settings import Secrets, load
+from fixtures.settings.secrets import PREFIX
 from tests.conftest import PROJECT
 from tests.test_bad_input import MINIMAL
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.gates import Gate
+from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
 from tests.conftest import PROJECT, features, told
 from tests.reading import files, text

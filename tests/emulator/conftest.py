@@ -16,7 +16,7 @@ import pytest
 import trustme
 from cloudflare import AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, DefaultHttpxClient
 
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api import app, management
 from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher

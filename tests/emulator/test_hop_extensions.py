@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
-from fixtures.probes.extensions import hand_over
-from fixtures.probes.message import Marked
-from fixtures.probes.session import Conversation, Knock
+from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.smtp.extensions import hand_over
+from fixtures.probes.smtp.session import Conversation, Knock
 from tests.emulator.hop_support import Scene, message, run
 
 

@@ -17,10 +17,11 @@ from fixtures.lab.emulator.state import Destination
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare
-from fixtures.secrets import Secrets
-from scripts import prepare_cloudflare, verification
-from scripts.change import Refused
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.settings.secrets import Secrets
+from scripts import prepare_cloudflare
+from scripts.lib.change import Refused
+from scripts.lib.cloudflare import verification
 from tests.emulator.conftest import ACCOUNT, Running
 
 PAGE = "/email-routing/verify"

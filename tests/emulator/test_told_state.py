@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.routing import told_state
+from scripts.lib.cloudflare.routing import told_state
 from tests.emulator.conftest import APEX, Running
 from tests.emulator.test_people import job  # noqa: F401 - a fixture
 

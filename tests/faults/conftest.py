@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.gates import Gate
 from fixtures.lab.world import Lab
+from fixtures.plan.gates import Gate
 from tests.conftest import run
 from tests.labs import carry, standing
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.gates import Gate
+from fixtures.plan.gates import Gate
 from tests.faults.conftest import Walk, keyword
 
 PLAN = Path(__file__).parents[2] / "fixtures/lab/faults/operators_plan.sh"

@@ -11,10 +11,10 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.gates.check import require_open
 from fixtures.gates.outcome import Outcome, describe
-from fixtures.gates.progress import Stage
 from fixtures.gates.session import Session, StageResult
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.migration.progress import Stage
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"

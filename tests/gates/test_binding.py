@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate
 from fixtures.gates import check as checking
 from fixtures.gates.check import GateClosed
 from fixtures.gates.present import digest_of
-from fixtures.gates.progress import Stage
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fixtures.report.history import let_through
 from fixtures.report.render import render
-from fixtures.schema_bounds import NIGHT_GAP_S, Bounds
+from fixtures.settings.bounds import NIGHT_GAP_S, Bounds
 from tests.conftest import PROJECT
 from tests.gates.conftest import World
 from tests.report import sample

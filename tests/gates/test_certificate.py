@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.checkup import storage
 from fixtures.evidence import Inconclusive, Verdict
 from fixtures.gates import certificate, drills
 from fixtures.gates.certificate import DAY_S, Certificate, Drill
 from fixtures.gates.dellparts import parts
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
-from fixtures.gates.store import StoreError
 from fixtures.migration import Migration
-from fixtures.version import VERSION
+from fixtures.migration.version import VERSION
+from fixtures.preflight.doctor import storage
+from fixtures.store import StoreError
 
 KEY = "features/relaying/no_relaying.feature::test_relay[a stranger]"
 AS_IT_RUNS = {

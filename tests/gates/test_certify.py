@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
 from fixtures.gates.certificate import Certificate, Translation
 from fixtures.gates.drills import BEGUN, DRILLED, RECORD
 from fixtures.gates.outcome import Outcome
-from fixtures.gates.store import Store
 from fixtures.lab.errors import LabError
 from fixtures.lab.estate import DEFAULT
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
 from fixtures.lab.own.certify import certify, told
 from fixtures.migration import Migration
+from fixtures.store import Store
 from scripts import rehearse_own
 
 VERSIONS = {"version of Postfix": "3.7.11", "version of Dovecot": "2.4.1-4 (x)"}

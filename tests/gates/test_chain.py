@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fixtures.checkup import storage
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate, chain
 from fixtures.gates.check import GateClosed
-from fixtures.gates.progress import Stage
-from fixtures.gates.store import Store, messages, records
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
+from fixtures.preflight.doctor import storage
 from fixtures.report import write
 from fixtures.report.history import let_through
 from fixtures.report.index import heads
+from fixtures.store import Store, chain, messages, records
 from scripts import store as script
 from tests.conftest import PROJECT
 from tests.gates.conftest import PILOT, World, came_out
@@ -36,8 +36,8 @@ from tests.test_bad_input import MINIMAL
 STAGE = Stage(Gate.PHASE3, (PILOT,), "phase3")
 WRITES = """\
 import sys
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
+from fixtures.store import Store
 store = Store(sys.argv[1], Clock())
 for number in range(60):
     store.record("authority", "a.example.net", second=number)

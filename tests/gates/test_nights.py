@@ -9,11 +9,11 @@ import pytest
 
 import fixtures.gates.nights as counting
 from fixtures.evidence import Verdict, passed
-from fixtures.gates import Gate
 from fixtures.gates.nights import DAY_S, Series
 from fixtures.gates.outcome import Outcome
-from fixtures.gates.progress import Kind, Stage
 from fixtures.migration import Migration
+from fixtures.migration.progress import Kind, Stage
+from fixtures.plan.gates import Gate
 from fixtures.report.history import last_nights
 from fixtures.settings import Waiver
 from tests.gates.conftest import World, came_out

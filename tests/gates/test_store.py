@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fixtures.clock import Clock
-from fixtures.gates.database import StoreError
-from fixtures.gates.store import Locked, Store
+from fixtures.access.clock import Clock
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
+from fixtures.store import Locked, Store
+from fixtures.store.database import StoreError
 from tests.conftest import PROJECT
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
 WRITE = """\
 import sys
-from fixtures.clock import Clock
-from fixtures.gates.store import Store, StoreError
+from fixtures.access.clock import Clock
+from fixtures.store import Store, StoreError
 try:
     store = Store(sys.argv[1], Clock())
     for number in range(int(sys.argv[2])):

@@ -23,23 +23,24 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate, chain, nights
-from fixtures.gates.database import StoreError
-from fixtures.gates.progress import Kind, Stage
-from fixtures.gates.store import Locked, Store
+from fixtures.gates import nights
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.migration.progress import Kind, Stage
+from fixtures.plan.gates import Gate
 from fixtures.settings import ClockSettings, Secrets
+from fixtures.store import Locked, Store, chain
+from fixtures.store.database import StoreError
 from tests.conftest import PROJECT
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PASSWORD = "s3cret:of/the@store"
 HOLDS = """\
 import sys, time
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
+from fixtures.store import Store
 store = Store(sys.argv[1], Clock())
 with store.lock("migration", "switch_mx pilot.example.net"):
     print("held", flush=True)
@@ -47,8 +48,8 @@ with store.lock("migration", "switch_mx pilot.example.net"):
 """
 OPENS = """\
 import sys
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
+from fixtures.store import Store
 store = Store(sys.argv[1], Clock())
 for number in range(20):
     store.record("entry", number=number)

@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import pytest
 
 from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
-from fixtures.gates import Gate, waivers
+from fixtures.gates import waivers
 from fixtures.gates.outcome import Outcome, describe
-from fixtures.gates.progress import Stage
 from fixtures.gates.session import GateClosed
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
 from fixtures.settings import SettingsError, Waiver
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 

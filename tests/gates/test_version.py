@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.version import FOLDERS, RELEASE, VERSION, tree_digest
+from fixtures.migration.version import FOLDERS, RELEASE, VERSION, tree_digest
 from tests.conftest import PROJECT
 
 LIMIT_S = 0.05
@@ -45,7 +45,7 @@ def test_an_unpacked_tree_is_the_same(unpacked: Path) -> None:
 @pytest.mark.parametrize(
     "touched",
     ["README.md", "features/README.md", "scripts/README.md", "tests/test_house.py", "fixtures/probes/.dns.py.swp",
-     "fixtures/probes/__pycache__/dns.cpython-313.pyc", "steps/dns_steps.py~"],
+     "fixtures/probes/__pycache__/dns.cpython-313.pyc", "steps/dns/mx_records.py~"],
 )  # fmt: skip
 def test_what_voids_nothing(unpacked: Path, touched: str) -> None:
     _differs(unpacked, touched, differs=False)
@@ -53,9 +53,9 @@ def test_what_voids_nothing(unpacked: Path, touched: str) -> None:
 
 @pytest.mark.parametrize(
     "touched",
-    ["fixtures/probes/dns.py", "steps/dns_steps.py", "features/stability/nights.feature", "scripts/switch_mx.py",
-     "fixtures/gates/catalogue.toml", "fixtures/probes/data/shapes/html.eml", "scripts/gate", "conftest.py",
-     "fixtures/probes/new.py"],
+    ["fixtures/probes/dns/queries.py", "steps/dns/mx_records.py", "features/stability/nights.feature",
+     "scripts/switch_mx.py", "fixtures/gates/catalogue.toml", "fixtures/probes/mailbox/data/shapes/html.eml",
+     "scripts/gate", "conftest.py", "fixtures/probes/new.py"],
 )  # fmt: skip
 def test_what_voids_all(unpacked: Path, touched: str) -> None:
     _differs(unpacked, touched, differs=True)
@@ -78,9 +78,9 @@ def _differs(root: Path, touched: str, *, differs: bool) -> None:
 
 def test_a_file_by_another_name_is_other_code(unpacked: Path) -> None:
     before = tree_digest(unpacked)
-    moved = (unpacked / "steps/dns_steps.py").rename(unpacked / "steps/zns_steps.py")
+    moved = (unpacked / "steps/dns/mx_records.py").rename(unpacked / "steps/zns_steps.py")
     assert tree_digest(unpacked) != before
-    moved.rename(unpacked / "steps/dns_steps.py")
+    moved.rename(unpacked / "steps/dns/mx_records.py")
 
 
 def test_nobody_waits_for_it() -> None:

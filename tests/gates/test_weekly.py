@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate, nights
+from fixtures.gates import nights
 from fixtures.gates.catalogue import expectations
-from fixtures.gates.progress import STRANGERS, Kind, Progress, Stage, night_stages, week_stages
 from fixtures.gates.traceability import scenarios
+from fixtures.migration.progress import STRANGERS, Kind, Progress, Stage, night_stages, week_stages
+from fixtures.plan.gates import Gate
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 WEEK = Stage(Gate.SIGNOFF, (PILOT, OTHER), "week", Kind.WEEK)

@@ -10,7 +10,7 @@ import pytest
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
-from scripts.change import Job
+from scripts.lib.change import Job
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

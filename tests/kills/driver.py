@@ -17,31 +17,34 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.migration import Migration, open_migration
-from fixtures.probes import cloudflare, mxhosts
-from fixtures.probes.session import Conversation, Knock, RcptResult
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.smtp import mx_hosts
+from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
-from scripts import change, merge_spf, power, rollback, switch_mx
-from scripts.knocking import ACCEPTS
-from scripts.knocking import Knock as Heard
+from scripts import merge_spf, rollback, switch_mx
+from scripts.lib import change
+from scripts.lib.aws import power
+from scripts.lib.aws.knocking import ACCEPTS
+from scripts.lib.aws.knocking import Knock as Heard
 from tests.kills import wires
 from tests.kills.fate import Fate
 
 
-def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mxhosts.Asked, ...]:
+def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mx_hosts.Asked, ...]:
     """In the place of ``mxhosts.ask``."""
     result = RcptResult("", code, "played", connected=True, refused_at="" if code == 250 else "rcpt")
     told = Conversation(
         Knock("192.0.2.1"), "open", "", code, "played", "greeting", (), "", (result,), "", Evidence("", "")
     )  # fmt: skip
     return tuple(
-        mxhosts.Asked(host, "192.0.2.1", each, told)
+        mx_hosts.Asked(host, "192.0.2.1", each, told)
         for each in addresses
         for host in cloudflare.mx_hosts(migration, each.domain)
     )
 
 
 def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917 - as on the command line
-    mxhosts.ask = partial(answer, code)
+    mx_hosts.ask = partial(answer, code)
     vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
     vars(rollback)["left_over"] = lambda _: None
     vars(merge_spf)["_judge"] = lambda *_: None

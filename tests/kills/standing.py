@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from fixtures.access.transport import Shell, dell, shell
 from fixtures.gates.present import present
-from fixtures.gates.progress import Progress
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare, ec2
-from fixtures.transport import Shell, dell, shell
-from scripts.belongings import known
+from fixtures.migration.progress import Progress
+from fixtures.probes.aws import ec2
+from fixtures.probes.cloudflare import api as cloudflare
+from scripts.lib.aws.belongings import known
 
 NOT_OURS = "as it was"
 """Keys and identifiers are drawn anew for each lab; what no script has touched is said to be so, and no more."""

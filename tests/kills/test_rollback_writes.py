@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
-from scripts import change
+from scripts.lib import change
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     OLD_MX,
     Running,

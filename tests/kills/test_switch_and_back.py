@@ -17,12 +17,17 @@ import pytest
 
 import fixtures.migration
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.gates.store import Store, StoreError
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
-from fixtures.probes import cloudflare, ec2, mxhosts
-from scripts import night_papers, power, rollback, routing, settling
-from scripts.change import Job, Refused, run
-from scripts.knocking import SILENT, Knock
+from fixtures.probes.aws import ec2
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.smtp import mx_hosts
+from fixtures.store import Store, StoreError
+from scripts import rollback
+from scripts.lib import night_papers
+from scripts.lib.aws import power
+from scripts.lib.aws.knocking import SILENT, Knock
+from scripts.lib.change import Job, Refused, run
+from scripts.lib.cloudflare import routing, settling
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     APEX,
     OLD_MX,
@@ -51,7 +56,7 @@ def _mx(*hosts: str) -> Any:
 
 
 def _at_250(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mxhosts, "ask", partial(answer, 250))
+    monkeypatch.setattr(mx_hosts, "ask", partial(answer, 250))
     monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
     vars(job.options).update(through=False, moving={}, moved_at=job.migration.clock.now())
 
@@ -122,7 +127,7 @@ def test_the_mx_that_stood_before_is_waited_for_until_half_the_window(
 def test_nobody_stops_a_way_back_from_the_keyboard() -> None:
     code = """
 import os, signal
-from scripts import safeguard
+from scripts.lib import safeguard
 safeguard._be_deaf()
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU):
     os.kill(os.getpid(), number)

@@ -19,15 +19,18 @@ import pytest
 import sqlalchemy as sa
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.gates.store import StoreError, records
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare, mxhosts
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.smtp import mx_hosts
+from fixtures.store import StoreError, records
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
-from scripts import putback, routing, safeguard, settling, switch_guard
-from scripts.change import Job, Refused
+from scripts.lib import safeguard, switch_guard
+from scripts.lib.change import Job, Refused
+from scripts.lib.cloudflare import routing, settling
+from scripts.lib.dns import put_back as putback
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     APEX,
     OLD_MX,
@@ -162,7 +165,7 @@ def test_silence_is_no_word(
             raise CouldNotAsk("the vantage is away")
         return answer(code, migration, addresses)
 
-    monkeypatch.setattr(mxhosts, "ask", ask)
+    monkeypatch.setattr(mx_hosts, "ask", ask)
     monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
     found = settling._wait(job, began, 120)
     assert (bool(found.refused), found.heard) == (refused, heard)

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS, NAMED_MX_HOSTS
+from fixtures.store import Store
 from tests.emulator.conftest import (  # noqa: F401 - fixtures
     ACCOUNT,
     APEX,

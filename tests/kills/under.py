@@ -14,7 +14,7 @@ from typing import Any
 import boto3  # noqa: F401 - so that each child finds it loaded
 import cloudflare  # noqa: F401
 
-from scripts import change
+from scripts.lib import change
 from tests.kills import wires
 from tests.kills.fate import Fate
 

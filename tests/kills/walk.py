@@ -23,19 +23,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures.dellplan import MAIN, MASTER
-from fixtures.gates.progress import Kind, Stage
+from fixtures.access.transport import dell, ec2
 from fixtures.lab import rehearsal
 from fixtures.lab.emulator import draws
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
 from fixtures.lab.scriptrun import ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
-from fixtures.probes import cloudflare
-from fixtures.transport import dell, ec2
-from scripts.change import REFUSED
+from fixtures.migration.progress import Kind, Stage
+from fixtures.plan.postfix import MAIN, MASTER
+from fixtures.probes.cloudflare import api as cloudflare
+from scripts.lib.change import REFUSED
+from scripts.lib.dns.takeback import PREPARED
 from scripts.snapshot import take
-from scripts.takeback import PREPARED
 from tests.kills import standing, under
 from tests.kills.fate import befallen
 

@@ -20,8 +20,9 @@ import botocore.httpsession
 import httpx
 import urllib3
 
-from fixtures.transport import Result, Shell
-from scripts import retire_terraform, tffiles
+from fixtures.access.transport import Result, Shell
+from scripts import retire_terraform
+from scripts.lib.terraform import tf_files
 from tests.kills.fate import AFTER, BEFORE, BROKEN, CUT, LOST, MIDDLE, REFUSED, THROTTLED, TIMEOUT, Call, Fate, die
 
 HALF_S = 0.05
@@ -155,7 +156,7 @@ async def _half(shell: Shell, words: str, data: bytes, *, kill: bool) -> None:
 
 
 def _tap_files(fate: Fate) -> None:
-    terraform, put = retire_terraform._terraform, tffiles._put
+    terraform, put = retire_terraform._terraform, tf_files._put
 
     def tapped_terraform(folder: Path, *arguments: str) -> str:
         deed = fate.draw(Call("file", shlex.join(arguments), arguments[:2] == ("state", "rm")))
@@ -177,7 +178,7 @@ def _tap_files(fate: Fate) -> None:
         if deed == AFTER:
             die()
 
-    retire_terraform._terraform, tffiles._put = tapped_terraform, tapped_put
+    retire_terraform._terraform, tf_files._put = tapped_terraform, tapped_put
 
 
 def _digest(data: bytes) -> str:

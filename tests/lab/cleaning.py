@@ -12,12 +12,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from fixtures.gates.store import messages
 from fixtures.ledger import Traffic
 from fixtures.ledger.collecting import settle
 from fixtures.migration import Migration, open_migration
-from fixtures.probes import imap
-from fixtures.probes.message import NUMBER, RUN
+from fixtures.probes.mailbox import imap
+from fixtures.probes.mailbox.message import NUMBER, RUN
+from fixtures.store import messages
 from scripts import clean_mail
 
 OLD, FRESH = (f"clean-{age}-{os.getpid()}" for age in ("old", "fresh"))

@@ -7,8 +7,8 @@ import io
 import json
 import os
 
+from fixtures.access.transport import dell
 from fixtures.migration import open_migration
-from fixtures.transport import dell
 from scripts import alert
 from tests.scripts.receiver import receiving
 

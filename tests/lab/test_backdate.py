@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fixtures.lab import backdate
 from fixtures.lab.backdate import DAY_S, Period
-from fixtures.probes.maillog import parse
+from fixtures.probes.logs.postfix_log import parse
 
 BEGUN = 1_790_000_000.0
 

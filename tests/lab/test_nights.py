@@ -8,11 +8,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from fixtures.gates import chain
 from fixtures.gates.nights import DAY_S
-from fixtures.gates.store import Store
 from fixtures.lab.faults import named, planted
 from fixtures.lab.world import Lab
+from fixtures.store import Store, chain
 from tests.conftest import features
 from tests.labs import standing
 

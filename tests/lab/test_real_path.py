@@ -15,7 +15,7 @@ BEGIN = """
 import json
 from fixtures.ledger import Traffic
 from fixtures.migration import open_migration
-from fixtures.probes import delivery, dns
+from fixtures.probes.mailbox import delivery; from fixtures.probes.dns import queries as dns
 from fixtures.watching import Watch
 from scripts import stop_ec2, switch_mx
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.clock import Clock
+from fixtures.access.clock import Clock
 from fixtures.gates.present import POSTFIX
-from fixtures.gates.store import Store
 from fixtures.lab import own
 from fixtures.lab.world import Lab
 from fixtures.settings import load
+from fixtures.store import Store
 from tests.conftest import PROJECT, python, told
 from tests.lab import another
 from tests.labs import operator, standing

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from fixtures import alarms as told_alarms
 from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.gates import alarms as told_alarms
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Collected, Traffic
 from fixtures.migration import Migration
-from fixtures.probes.postfix import Queue, Queued
-from fixtures.probes.trails import Reject
+from fixtures.probes.dell.postfix import Queue, Queued
+from fixtures.probes.logs.trails import Reject
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from fixtures.watching import counting
 from fixtures.watching.abort_rules import DEFERRED, LOST, MET, alarms

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.ledger import Balance, balance, path_of
+from fixtures.ledger import Balance, balance
 from fixtures.ledger.accounting import UNEXPECTED
 from fixtures.migration import Migration
+from fixtures.probes.mailbox.message import path_of
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
 RUN = "a-run"

@@ -17,7 +17,7 @@ import contextlib, importlib, io, json, time
 from fixtures.ledger import Traffic, settle
 from fixtures.ledger.windows import refusals, windows, within
 from fixtures.migration import open_migration
-from fixtures.probes import cloudflare, dns
+from fixtures.probes.cloudflare import api as cloudflare; from fixtures.probes.dns import queries as dns
 from fixtures.watching import Watch
 from fixtures.watching.abort_rules import alarms
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.ledger.mailboxes import Report, failure
-from fixtures.probes.imap import Arrived, Kept
+from fixtures.probes.mailbox.imap import Arrived, Kept
+from fixtures.probes.mailbox.reader import Report, failure
 
 DSN = """\
 From: MAILER-DAEMON@mx.outside.example

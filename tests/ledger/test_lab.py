@@ -17,7 +17,7 @@ BEGIN = """
 import json, time
 from fixtures.ledger import Traffic, balance, collect, settle
 from fixtures.migration import open_migration
-from fixtures.transport import dell
+from fixtures.access.transport import dell
 
 def tell(found):
     print(json.dumps({
@@ -75,7 +75,7 @@ tell(balance(migration, "old-path"))
 def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
     """Dell has taken a message, and EC2 does not hear of it: it sends it anew. No sender's log knows."""
     told = as_operator("""
-from fixtures.transport import ec2
+from fixtures.access.transport import ec2
 
 def run(shell, text):
     shell.run("sh", "-c", text)
@@ -135,7 +135,7 @@ def test_watch_sees_the_switch_each_cache_and_the_refusals() -> None:
     """The MX moves although Email Routing isn't ready: every resolver is timed, and the 5xx window is measured."""
     told = as_operator("""
 import cloudflare
-from fixtures.probes import dns
+from fixtures.probes.dns import queries as dns
 from fixtures.watching import Watch
 
 domain = migration.settings.pilot

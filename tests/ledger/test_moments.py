@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixtures.ledger.moments import Moments
+from fixtures.migration.moments import Moments
 
 MOVED = Moments(((100.0, 100.0), (110.0, 110.0), (111.0, 5111.0), (120.0, 5120.0)))
 """The clock was moved by 5000 s, a little before 111."""

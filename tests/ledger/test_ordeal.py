@@ -8,9 +8,9 @@ import pytest
 
 from fixtures.evidence import Evidence
 from fixtures.ledger.accounting import Entry, _add_up
-from fixtures.ledger.ordeal import Ordeal
+from fixtures.ledger.outage_mail import Ordeal
 from fixtures.ledger.wayback import Zone
-from fixtures.probes.account import Record
+from fixtures.probes.cloudflare.account import Record
 
 ENTRY = Entry(
     1, "<1@x>", "a", "ipv4", "alice@example.net", "example.net", 100.0, 100.0, None, "", None, 0, "", 0, ""

@@ -13,10 +13,10 @@ import pytest
 from aiosmtpd.handlers import Sink
 from aiosmtpd.smtp import SMTP
 
+from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Traffic
-from fixtures.loop import run
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings
 from fixtures.settings import Traffic as Rates

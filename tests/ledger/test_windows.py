@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fixtures.gates.store import records
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Balance, balance
 from fixtures.ledger.windows import CLOSED, OPENED, PUT_BACK, REJECTED, SETTLED, WRITE_S, windows
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.store import records
 
 DOMAIN, OTHER, RUN = "pilot.example.net", "fx-trader-life.com", "a-run"
 ROUTE, EC2 = "route1.mx.cloudflare.net[104.30.0.1]:25", "mail.webmakeprofit.org[192.0.2.1]:25"

@@ -6,8 +6,8 @@ import ipaddress
 import json
 from typing import Any
 
-from fixtures.probes import shutouts
-from fixtures.probes.bans import Banner
+from fixtures.probes.dell import firewall
+from fixtures.probes.dell.bans import Banner
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 ADMITTED = (FOUR, SIX, EC2)
@@ -78,7 +78,7 @@ def saved(*lines: str, policy: str = "ACCEPT", tool: str = "iptables") -> str:
 
 def told(text: str, *, contained: bool = False) -> list[Banner]:
     """What is red or unknown."""
-    found = shutouts.judge(text, ADMITTED, contained=contained)
+    found = firewall.judge(text, ADMITTED, contained=contained)
     return [each for each in found if each.touches or each.unasked]
 
 

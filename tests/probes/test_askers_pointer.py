@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fixtures.checkup import ways
 from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes import dns, public, vantages
+from fixtures.preflight.doctor import ways
+from fixtures.probes.dns import queries as dns
+from fixtures.probes.smtp import public_address, vantages
 
 THERE4, THERE6 = "162.159.205.11", "2606:4700:f5::b"
 OWN4, OWN6 = "203.0.113.150", "2001:db8:f::150"
@@ -39,7 +40,7 @@ def test_a_pointer_that_is_missing_is_found(  # noqa: PLR0917 - a row of the tab
         return SimpleNamespace(rrset=found, evidence=Evidence("PTR", str(found)))
 
     addresses = {NAME: forward}
-    monkeypatch.setattr(public, "pointer", pointer)
+    monkeypatch.setattr(public_address, "pointer", pointer)
     monkeypatch.setattr(vantages, "seen_as", lambda _, towards: own6 if ":" in towards else OWN4)
     monkeypatch.setattr(dns, "addresses", lambda name: SimpleNamespace(addresses=addresses.get(name, (THERE4, THERE6))))
     found = list(ways.asker(settings_without_a_lab()))

@@ -7,7 +7,8 @@ import ipaddress
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.probes import admitted, bans, filters, keeping, renewal, sightings, sysnames
+from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, system_names
+from fixtures.probes.smtp import client_addresses
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 
@@ -63,11 +64,11 @@ def test_a_table_of_clients_is_read_line_by_line() -> None:
         "# note\n104.30.0.0/19 OK\n2405:8100:c000::/38\tOK\n10.0.0.0/8 REJECT\n\n203.0.113.20 OK\n"
         "104.30.0.1/19 OK\nif x\n"
     )
-    networks, barred, odd = admitted.parse(text)
+    networks, barred, odd = allow_list.parse(text)
     assert [str(each) for each in networks] == ["104.30.0.0/19", "2405:8100:c000::/38", "203.0.113.20/32"]
     assert [(place, str(each)) for place, each in barred] == [(2, "10.0.0.0/8")]
     assert odd == ("104.30.0.1/19 OK", "if x")
-    assert admitted.parse("") == ((), (), ())
+    assert allow_list.parse("") == ((), (), ())
 
 
 @pytest.mark.parametrize(
@@ -81,15 +82,15 @@ def test_a_table_of_clients_is_read_line_by_line() -> None:
     ],
 )
 def test_the_first_line_that_holds_an_address_decides(text: str, kept_out: list[str]) -> None:
-    told = admitted.Table("t", *admitted.parse(text), Evidence("t", "t"))
+    told = allow_list.Table("t", *allow_list.parse(text), Evidence("t", "t"))
     assert [str(each) for each in told.kept_out(FOUR)] == kept_out
 
 
 def test_addresses_are_the_same_however_they_are_written() -> None:
-    assert sightings.same("2405:8100:c000:0::1", "2405:8100:C000::1")
-    assert sightings.same("::ffff:104.30.0.1", "104.30.0.1")
-    assert not sightings.same("172.20.0.1", "104.30.0.1")
-    assert not sightings.same("unknown", "104.30.0.1")
+    assert client_addresses.same("2405:8100:c000:0::1", "2405:8100:C000::1")
+    assert client_addresses.same("::ffff:104.30.0.1", "104.30.0.1")
+    assert not client_addresses.same("172.20.0.1", "104.30.0.1")
+    assert not client_addresses.same("unknown", "104.30.0.1")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_addresses_are_the_same_however_they_are_written() -> None:
     ],
 )
 def test_a_password_is_judged_by_its_form(value: str | None, words: list[str]) -> None:
-    faults = keeping.form(value)
+    faults = backups.form(value)
     assert len(faults) == len(words)
     assert all(word in fault for word, fault in zip(words, faults, strict=True))
     assert not any("SG." in fault or "key" in fault for fault in faults)
@@ -116,10 +117,10 @@ def test_an_alias_file_is_read_with_its_folds_and_quotes() -> None:
         '# head\nPostmaster: root\nroot: alice,\n  bob\n"news desk": |"/bin/filter -x"\n'
         "nobody:\n  /dev/null\nbroken line\n"
     )
-    assert sysnames.parse(text) == {
+    assert system_names.parse(text) == {
         "postmaster": "root", "root": "alice, bob", "news desk": '|"/bin/filter -x"', "nobody": "/dev/null",
     }  # fmt: skip
-    assert sysnames.parse("") == {}
+    assert system_names.parse("") == {}
 
 
 def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
@@ -140,21 +141,26 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
 
 
 def test_a_line_names_ec2_and_nothing_longer() -> None:
-    assert renewal.named("scp root@100.64.10.1:/etc/x.pem /etc", "100.64.10.1")
-    assert renewal.named("curl https://MAIL.own.example/x.pem", "mail.own.example")
-    assert renewal.named("ssh 2001:db8:e::20 cat", "2001:db8:e::20")
-    assert not renewal.named("scp 100.64.10.11:/x y; scp 1100.64.10.1:/x", "100.64.10.1")
-    assert not renewal.named("old.mail.own.example mail.own.example.net mail.own.example-2", "mail.own.example")
-    assert not renewal.named("2001:db8:e::20:1", "2001:db8:e::20")
+    assert certificate_renewal.named("scp root@100.64.10.1:/etc/x.pem /etc", "100.64.10.1")
+    assert certificate_renewal.named("curl https://MAIL.own.example/x.pem", "mail.own.example")
+    assert certificate_renewal.named("ssh 2001:db8:e::20 cat", "2001:db8:e::20")
+    assert not certificate_renewal.named("scp 100.64.10.11:/x y; scp 1100.64.10.1:/x", "100.64.10.1")
+    assert not certificate_renewal.named(
+        "old.mail.own.example mail.own.example.net mail.own.example-2", "mail.own.example"
+    )
+    assert not certificate_renewal.named("2001:db8:e::20:1", "2001:db8:e::20")
 
 
 def test_names_that_must_be_reached_over_http() -> None:
     webroot = "[renewalparams]\nauthenticator = webroot\n[[webroot_map]]\nmail.own.example = /var/www\n"
-    assert renewal.challenged(webroot) == ("mail.own.example",)
-    assert renewal.challenged("[renewalparams]\nauthenticator = dns-cloudflare\ncert = /etc/x.pem\n") == ()
+    assert certificate_renewal.challenged(webroot) == ("mail.own.example",)
+    assert certificate_renewal.challenged("[renewalparams]\nauthenticator = dns-cloudflare\ncert = /etc/x.pem\n") == ()
     acme = "Le_Domain='dell.own.example'\nLe_Alt='no'\nLe_Webroot='{}'\n"
-    assert renewal.challenged(acme.format("/var/www")) == ("dell.own.example",)
-    assert renewal.challenged(acme.format("dns_cf")) == ()
-    assert renewal.challenged("") == ()
-    assert renewal.parts("") == ()
-    assert renewal.parts("=-=-= client /a\nx\n=-=-= clock /b\n") == (("client", "/a", "x\n"), ("clock", "/b", ""))
+    assert certificate_renewal.challenged(acme.format("/var/www")) == ("dell.own.example",)
+    assert certificate_renewal.challenged(acme.format("dns_cf")) == ()
+    assert certificate_renewal.challenged("") == ()
+    assert certificate_renewal.parts("") == ()
+    assert certificate_renewal.parts("=-=-= client /a\nx\n=-=-= clock /b\n") == (
+        ("client", "/a", "x\n"),
+        ("clock", "/b", ""),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probes import detours, endurance, filing
+from fixtures.probes.dell import queue_lifetime, rerouting, tables
 
 SINCE_24 = """\
 sieve_script personal {
@@ -41,7 +41,7 @@ plugin {
     ],
 )
 def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[str]) -> None:
-    assert [what for what, _ in detours.sieve_ones(text)] == found
+    assert [what for what, _ in rerouting.sieve_ones(text)] == found
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
     ],
 )  # fmt: skip
 def test_a_time_of_postfix(value: str, unit: str, expected: int | None) -> None:
-    assert endurance.number(value, unit) == expected
+    assert queue_lifetime.number(value, unit) == expected
 
 
 def test_entries_of_a_table_without_notes_and_blanks() -> None:
-    assert filing.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
+    assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",
     }  # fmt: skip

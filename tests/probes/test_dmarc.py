@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.evidence import Evidence
-from fixtures.probes import dmarc
-from fixtures.probes.dmarcrecord import applied, names, parse, policies
-from fixtures.probes.signatures import Signature
-from fixtures.probes.submission import Authentication
+from fixtures.probes.dns import dmarc
+from fixtures.probes.dns.dmarc_record import applied, names, parse, policies
+from fixtures.probes.mailbox.signatures import Signature
+from fixtures.probes.smtp.submission import Authentication
 
 RECORDS = [
     ("v=DMARC1; p=none; rua=mailto:a@b.example!10m,mailto:c@d.example", ""),

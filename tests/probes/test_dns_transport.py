@@ -11,7 +11,7 @@ import dns.message
 import dns.rrset
 import pytest
 
-from fixtures.probes import dns as probe
+from fixtures.probes.dns import queries as probe
 
 LONG = " ".join(['"' + "x" * 250 + '"'] * 20)
 

@@ -9,7 +9,7 @@ import pytest
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes import dovecotlog
+from fixtures.probes.logs import dovecot_log
 from fixtures.settings import Secrets, Transport
 
 ALICE = "lmtp(alice@own.example)<1659>"
@@ -39,8 +39,8 @@ Nov 26 05:27:55 {ALICE}<both>: Info: sieve: msgid=<5@x.example>: stored mail int
     ],
 )
 def test_what_was_done_in_a_session(session: str, *, stored: bool, forwarded: bool) -> None:
-    did = dovecotlog.parse(LOG).get(session, ())
-    assert (dovecotlog.stored(did), dovecotlog.forwarded(did)) == (stored, forwarded)
+    did = dovecot_log.parse(LOG).get(session, ())
+    assert (dovecot_log.stored(did), dovecot_log.forwarded(did)) == (stored, forwarded)
 
 
 def where(monkeypatch: pytest.MonkeyPatch, folder: Path, says: str) -> Migration:
@@ -60,13 +60,13 @@ def test_it_is_read_where_dovecot_says_that_it_writes(
 ) -> None:
     """A file of its own, or beside Postfix's lines; an answer to Postfix names the session."""
     (tmp_path / name).write_text(LOG)
-    log = dovecotlog.read(where(monkeypatch, tmp_path, says.format(tmp_path)), 30)
+    log = dovecot_log.read(where(monkeypatch, tmp_path, says.format(tmp_path)), 30)
     assert log.of("250 2.0.0 <alice@own.example> RaLH Saved") == ("saved mail to INBOX",)
     assert log.of("250 2.0.0 <alice@own.example> other Saved") == log.of("delivered to maildir") == ()
 
 
 def test_a_log_that_is_not_there_is_no_empty_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(CouldNotAsk, match=r"no\.log"):
-        dovecotlog.read(where(monkeypatch, tmp_path, f"{tmp_path}/no.log"), 30)
+        dovecot_log.read(where(monkeypatch, tmp_path, f"{tmp_path}/no.log"), 30)
     with pytest.raises(CouldNotAsk, match="can't be asked where it logs"):
-        dovecotlog.read(where(monkeypatch, tmp_path, ""), 30)
+        dovecot_log.read(where(monkeypatch, tmp_path, ""), 30)

@@ -6,12 +6,13 @@ import email
 
 import pytest
 
-from fixtures import dellplan, dovecotplan
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes import largest, smuggling
-from fixtures.probes.clients import Client
-from fixtures.probes.message import Letter, body_digest
-from fixtures.probes.sizes import CLOUDFLARE_BYTES
+from fixtures.plan import dovecot as dovecotplan
+from fixtures.plan import postfix as dellplan
+from fixtures.probes.mailbox.message import Letter, body_digest
+from fixtures.probes.smtp import largest_message, smuggling
+from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.sizes import CLOUDFLARE_BYTES
 
 SETTINGS = settings_without_a_lab()
 ADDRESS = next(SETTINGS.addresses())
@@ -57,7 +58,7 @@ def test_replies_that_queue() -> None:
 
 
 def test_the_largest_message_is_25_mib_without_what_is_added() -> None:
-    message, fields = largest.write(ADDRESS), largest.added(ADDRESS)
+    message, fields = largest_message.write(ADDRESS), largest_message.added(ADDRESS)
     assert len(message.content) == CLOUDFLARE_BYTES + len(fields)
     assert message.content.startswith(fields)
     assert message.digest == body_digest(message.content)
@@ -66,7 +67,7 @@ def test_the_largest_message_is_25_mib_without_what_is_added() -> None:
 
 
 def test_the_added_fields_are_fields() -> None:
-    read = email.message_from_bytes(largest.added(ADDRESS) + b"\r\nbody\r\n")
+    read = email.message_from_bytes(largest_message.added(ADDRESS) + b"\r\nbody\r\n")
     assert read.keys().count("DKIM-Signature") == 2
     assert read["X-Forwarded-To"] == ADDRESS.destination
     assert not read.defects

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fixtures.probes import maillog
+from fixtures.probes.logs import postfix_log
 from tests.fetched import from_debian
 
 LINES_MIN = 50
@@ -27,12 +27,12 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
 
 
 def test_no_line_of_postfix_is_left_unread(lines: list[tuple[str, str]]) -> None:
-    assert not [line for line, _ in lines if maillog.parse(line + "\n").unread]
+    assert not [line for line, _ in lines if postfix_log.parse(line + "\n").unread]
     assert len(lines) >= LINES_MIN
 
 
 def test_whoever_was_turned_away_is_known_by_address_and_recipient(lines: list[tuple[str, str]]) -> None:
-    turned_away = [(line, host, maillog.parse(line + "\n").rejects) for line, host in lines if "reject: " in line]
+    turned_away = [(line, host, postfix_log.parse(line + "\n").rejects) for line, host in lines if "reject: " in line]
     assert len(turned_away) >= LINES_MIN // 3
     for line, host, rejects in turned_away:
         (one,) = rejects

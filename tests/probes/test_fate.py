@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.fate import fates
+from fixtures.probes.logs.message_trace import fates
 from fixtures.settings import Secrets, Transport
 
 MAIN = "webmakeprofit.org"

@@ -10,9 +10,11 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes import cost, kept, references, secondjobs, terraform, writers
-from fixtures.probes.account import Record
-from fixtures.probes.terraform import Holding
+from fixtures.probes import snapshot
+from fixtures.probes.aws import cost, other_jobs, references, terraform
+from fixtures.probes.aws.terraform import Holding
+from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.dns import writers
 from fixtures.settings import Settings
 
 
@@ -94,7 +96,7 @@ shop.webmakeprofit.org_ecc
 
 
 def test_what_a_machine_does_is_told_from_what_serves_itself() -> None:
-    jobs = list(secondjobs.read(secondjobs.sections(ANSWER), settings()))
+    jobs = list(other_jobs.read(other_jobs.sections(ANSWER), settings()))
     assert [job.name for job in jobs if not job.expected] == [
         "listener tcp/443",
         "timer certbot-renew.timer",
@@ -104,22 +106,22 @@ def test_what_a_machine_does_is_told_from_what_serves_itself() -> None:
         "certificate of shop.webmakeprofit.org",
     ]
     assert not any("3306" in job.name or "323" in job.name for job in jobs)
-    assert not list(secondjobs.read({}, settings()))
-    assert secondjobs.sections("no mark at all\n") == {}
+    assert not list(other_jobs.read({}, settings()))
+    assert other_jobs.sections("no mark at all\n") == {}
 
 
 def test_changes_are_told_by_who_made_them() -> None:
     old = [record("MX", "a.net", "mail.a.net", 10), record("TXT", "a.net", '"v=spf1 -all"')]
     new = [record("MX", "a.net", "route1.mx.cloudflare.net", 7), record("TXT", "a.net", "v=spf1 ~all")]
     by_us = {"a.net MX": ("switch_mx", frozenset({"7 route1.mx.cloudflare.net"}))}
-    told = {each.subject: each.by for each in kept.changes(old, new, by_us)}
+    told = {each.subject: each.by for each in snapshot.changes(old, new, by_us)}
     assert told == {"MX a.net": "switch_mx", "TXT a.net": ""}
     required = [record("MX", "a.net", "route1.mx.cloudflare.net", 9)]
-    assert [each.by for each in kept.changes(old[:1], new[:1], {}, required)] == ["Email Routing"]
+    assert [each.by for each in snapshot.changes(old[:1], new[:1], {}, required)] == ["Email Routing"]
     overwritten = {"a.net MX": ("switch_mx", frozenset({"7 elsewhere.example"}))}
-    assert [each.by for each in kept.changes(old[:1], new[:1], overwritten)] == [""]
-    assert [(each.now, each.by) for each in kept.changes(old[:1], [], {})] == [("none", "")]
-    assert kept.changes(old, [replace(each, ttl=1) for each in old], {}) == ()
+    assert [each.by for each in snapshot.changes(old[:1], new[:1], overwritten)] == [""]
+    assert [(each.now, each.by) for each in snapshot.changes(old[:1], [], {})] == [("none", "")]
+    assert snapshot.changes(old, [replace(each, ttl=1) for each in old], {}) == ()
 
 
 def test_a_resource_of_terraform_tells_what_it_writes() -> None:

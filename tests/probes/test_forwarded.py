@@ -7,12 +7,12 @@ from email.message import EmailMessage
 
 import pytest
 
-from fixtures.probes import verification
-from fixtures.probes.forwarded import form_of
-from fixtures.probes.imap import Arrived, Kept
-from fixtures.probes.kinds import KINDS, seen
-from fixtures.probes.message import hops
-from fixtures.probes.signatures import sealed, verified
+from fixtures.probes.mailbox import verification
+from fixtures.probes.mailbox.forwarded import form_of
+from fixtures.probes.mailbox.imap import Arrived, Kept
+from fixtures.probes.mailbox.message import hops
+from fixtures.probes.mailbox.signatures import sealed, verified
+from fixtures.probes.smtp.sender_kinds import KINDS, seen
 from fixtures.settings import Address
 
 ADDRESS = Address("example.net", "dell.example.net", "alice", "alice")

@@ -11,7 +11,7 @@ import pytest
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes import history
+from fixtures.probes.logs import history
 from fixtures.settings import Secrets, Settings, Transport
 
 DAY_S = 86_400

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes import logplace, maillog
-from fixtures.schema_dell import Dell
+from fixtures.probes.logs import log_files, postfix_log
+from fixtures.settings.dell import Dell
 
 DELL = settings_without_a_lab().dell
 CONTAINER = DELL.transport.model_dump() | {"container": "postfix"}
@@ -25,7 +25,7 @@ SAID = "postfix/smtpd[9]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 554 5.7.1 no;
     ],
 )
 def test_a_line_keeps_the_engines_stamp_alone(stamps: str) -> None:
-    log = maillog.parse(logplace.plain(f"{stamps}{SAID}\n"))
+    log = postfix_log.parse(log_files.plain(f"{stamps}{SAID}\n"))
     (reject,) = log.rejects
     assert int(reject.at) == 1795602797
     assert (reject.client_address, log.unread) == ("192.0.2.1", 0)
@@ -33,7 +33,7 @@ def test_a_line_keeps_the_engines_stamp_alone(stamps: str) -> None:
 
 def test_other_lines_are_left_alone() -> None:
     text = "2026-11-25T10:33:17.123456789Z opendkim[4]: postfix is a word\nhello\n"
-    assert logplace.plain(text) == text
+    assert log_files.plain(text) == text
 
 
 @pytest.mark.parametrize(

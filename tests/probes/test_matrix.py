@@ -9,9 +9,9 @@ from email.policy import default
 
 import pytest
 
-from fixtures.probes import matrix
-from fixtures.probes.matrix import Shape, shapes, write
-from fixtures.probes.message import changes
+from fixtures.probes.mailbox import message_matrix
+from fixtures.probes.mailbox.message import changes
+from fixtures.probes.mailbox.message_matrix import Shape, shapes, write
 
 
 def written(shape: Shape) -> bytes:
@@ -59,8 +59,8 @@ def test_directives_are_read_and_mistakes_told() -> None:
     assert (named("null-sender").local, named("two-dots").local, named("html").local) == ("", "a..b", None)
     assert (named("several-recipients").recipients, named("plus-address").detail) == (3, "shop")
     with pytest.raises(ValueError, match="colour"):
-        matrix._shape("x", b"# special\n@ colour red\nFrom: {from}\n\n")
-    empty = matrix._shape("x", b"")
+        message_matrix._shape("x", b"# special\n@ colour red\nFrom: {from}\n\n")
+    empty = message_matrix._shape("x", b"")
     assert (empty.special, empty.template) == ("", b"")
 
 

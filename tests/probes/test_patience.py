@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from fixtures.probes.patience import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient
+from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient
 from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
 
 __all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures

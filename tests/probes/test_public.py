@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures.draft import draft
+from fixtures.access.transport import here
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
-from fixtures.feasibility import Case, Sight, reach
-from fixtures.probes import public
-from fixtures.probes.public import Standing
-from fixtures.transport import here
+from fixtures.preflight.draft import draft
+from fixtures.preflight.feasibility import Case, Sight, reach
+from fixtures.probes.smtp import public_address
+from fixtures.probes.smtp.public_address import Standing
 
 PUBLIC = "198.51.100.10"
 NOTHING = Evidence("nothing", "nothing")
@@ -26,7 +26,7 @@ NOTHING = Evidence("nothing", "nothing")
     ],
 )  # fmt: skip
 def test_kinds_of_addresses(address: str, says: str) -> None:
-    assert (says in public.kind(address)) if says else public.kind(address) == ""
+    assert (says in public_address.kind(address)) if says else public_address.kind(address) == ""
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_kinds_of_addresses(address: str, says: str) -> None:
 )  # fmt: skip
 def test_names_that_look_dynamic(name: str, dynamic: bool) -> None:
     """A guess: a fixed address with its digits in its name looks so too, and is asked for, not refused."""
-    assert public.dynamic_name(name) is dynamic
+    assert public_address.dynamic_name(name) is dynamic
 
 
 def _of(source: str, seen: str = PUBLIC, **known: str) -> Finding:

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.probes import dkimkeys, mtasts, remains, tlsa
-from fixtures.probes.account import Record
-from fixtures.probes.taglist import Malformed, tags
+from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.dns import dkim_keys, leftovers, mta_sts, tlsa
+from fixtures.probes.dns.taglist import Malformed, tags
 
 HUGE = "x" * 70_000
 
@@ -62,7 +62,7 @@ def test_tags_keep_their_order_and_lose_their_blanks() -> None:
     ],
 )
 def test_a_key_is_read_as_a_verifier_reads_it(text: str, words: str) -> None:
-    faults = "; ".join(dkimkeys.parse(text).faults)
+    faults = "; ".join(dkim_keys.parse(text).faults)
     assert words in faults
     assert bool(faults) == bool(words)
 
@@ -71,7 +71,7 @@ POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmx: *.mx.cl
 
 
 def test_a_policy_admits_by_one_label_and_no_more() -> None:
-    found = mtasts.parse(POLICY)
+    found = mta_sts.parse(POLICY)
     assert not found.faults
     assert found.admits("mail.own.example")
     assert found.admits("route1.mx.cloudflare.net")
@@ -93,29 +93,29 @@ def test_a_policy_admits_by_one_label_and_no_more() -> None:
     ],
 )
 def test_a_policy_that_senders_would_not_take_says_why(text: str, words: str) -> None:
-    assert words in "; ".join(mtasts.parse(text).faults)
+    assert words in "; ".join(mta_sts.parse(text).faults)
 
 
 def test_the_record_of_a_policy_says_which_it_is() -> None:
-    assert mtasts.identifier(("v=STSv1; id=20250301T000000;", "v=spf1 -all")) == ("20250301T000000", "")
-    assert "2 records" in mtasts.identifier(("v=STSv1; id=a", "v=STSv1; id=b"))[1]
-    assert "0 records" in mtasts.identifier(())[1]
-    assert "id=a-b" in mtasts.identifier(("v=STSv1; id=a-b",))[1]
+    assert mta_sts.identifier(("v=STSv1; id=20250301T000000;", "v=spf1 -all")) == ("20250301T000000", "")
+    assert "2 records" in mta_sts.identifier(("v=STSv1; id=a", "v=STSv1; id=b"))[1]
+    assert "0 records" in mta_sts.identifier(())[1]
+    assert "id=a-b" in mta_sts.identifier(("v=STSv1; id=a-b",))[1]
 
 
 def test_where_reports_on_tls_go() -> None:
-    assert mtasts.reporting_faults(("v=spf1 -all",)) is None
-    assert mtasts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example, https://c.example/r",)) == ""
-    assert "expected mailto:" in str(mtasts.reporting_faults(("v=TLSRPTv1; rua=a@b.example",)))
-    assert "2 records" in str(mtasts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example",) * 2))
+    assert mta_sts.reporting_faults(("v=spf1 -all",)) is None
+    assert mta_sts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example, https://c.example/r",)) == ""
+    assert "expected mailto:" in str(mta_sts.reporting_faults(("v=TLSRPTv1; rua=a@b.example",)))
+    assert "2 records" in str(mta_sts.reporting_faults(("v=TLSRPTv1; rua=mailto:a@b.example",) * 2))
 
 
 @given(st.text(max_size=200))
 def test_no_text_is_too_odd_to_be_read(text: str) -> None:
-    dkimkeys.parse(text)
-    mtasts.parse(text)
-    mtasts.identifier((text,))
-    mtasts.reporting_faults((text,))
+    dkim_keys.parse(text)
+    mta_sts.parse(text)
+    mta_sts.identifier((text,))
+    mta_sts.reporting_faults((text,))
     tlsa.parse(text)
 
 
@@ -185,4 +185,4 @@ def test_what_leads_to_ec2(kind: str, name: str, content: str, leads: bool) -> N
     class Settings:
         ec2 = Ec2
 
-    assert bool(remains.leads(Record(kind, name, content, 300), Settings)) is leads  # type: ignore[arg-type] # the part it reads
+    assert bool(leftovers.leads(Record(kind, name, content, 300), Settings)) is leads  # type: ignore[arg-type] # the part it reads

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.evidence import CouldNotAsk, Evidence
-from fixtures.probes import spf
+from fixtures.probes.dns import spf
 from tests.fetched import from_index
 
 PYSPF = "pyspf==2.0.14", "57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.probes import shutouts
+from fixtures.probes.dell import firewall
 from tests.probes.rulesets import (
     ACCEPT,
     DROP,
@@ -149,7 +149,7 @@ def test_warnings_do_not_get_into_the_ruleset(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
         (tmp_path / name).chmod(0o755)
     said = subprocess.run(
-        ["/bin/sh", "-c", shutouts._READ], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+        ["/bin/sh", "-c", firewall._READ], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )
     assert (
         said.stdout.split()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.probes import routes
+from fixtures.probes.dell import routes
 from tests.probes.rulesets import (
     ACCEPT,
     DROP,

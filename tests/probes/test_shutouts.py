@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.probes import routes, shutouts
-from fixtures.probes.spans import subtract
+from fixtures.probes.dell import firewall, routes
+from fixtures.probes.dell.address_spans import subtract
 from tests.probes.rulesets import (
     ACCEPT,
     ADMITTED,
@@ -108,7 +108,7 @@ def test_what_is_passed_on_counts_where_postfix_is_in_a_container() -> None:
     ],
 )
 def test_what_is_not_understood_is_no_fault(text: str, words: str) -> None:
-    found = shutouts.judge(text, ADMITTED)
+    found = firewall.judge(text, ADMITTED)
     assert not [each for each in found if each.touches]
     assert any(words in each.unasked for each in found)
 
@@ -158,7 +158,7 @@ def test_a_table_that_iptables_shows_is_not_told_twice() -> None:
     chain = {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input"}
     ruleset = json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})
     text = saved("-A INPUT -s 104.30.5.0/25 -j DROP").replace("absent", ruleset, 1)
-    told = [[each.what for each in shutouts.judge(one, ADMITTED) if each.touches] for one in (text, _by_nft(text))]
+    told = [[each.what for each in firewall.judge(one, ADMITTED) if each.touches] for one in (text, _by_nft(text))]
     mine = "iptables -A INPUT -s 104.30.5.0/25 -j DROP"
     assert told == [["nftables ip filter INPUT, rule ?", mine], [mine]]
 
@@ -184,7 +184,7 @@ def test_routes_that_lead_nowhere(route: dict[str, Any], wanted: set[object]) ->
 
 def test_a_route_of_another_table_may_never_be_asked() -> None:
     text = json.dumps([{"type": "blackhole", "dst": "104.30.5.0/25", "table": "99"}])
-    (it,) = [each for each in shutouts.judge(f"=-=-= routes\n{text}\n", (FOUR,)) if each.what.startswith("ip route")]
+    (it,) = [each for each in firewall.judge(f"=-=-= routes\n{text}\n", (FOUR,)) if each.what.startswith("ip route")]
     assert not it.touches
     assert "if a rule sends them to table 99" in it.unasked
 

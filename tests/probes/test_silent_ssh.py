@@ -9,11 +9,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from fixtures import transport, tunnels
+from fixtures.access import transport, tunnels
+from fixtures.access.loop import run
+from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk
-from fixtures.loop import run
 from fixtures.settings import Transport
-from fixtures.transport import Shell
 
 
 class SilentPath:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from fixtures.evidence import redact
-from fixtures.probes import maillog, relay
-from fixtures.probes.account import Record, stands_for, unquoted
-from fixtures.probes.message import Letter, body_digest, hops
-from fixtures.probes.signatures import aligned
-from fixtures.probes.smtp import just_outside, sample_addresses
+from fixtures.probes.cloudflare.account import Record, stands_for, unquoted
+from fixtures.probes.logs import postfix_log
+from fixtures.probes.mailbox.message import Letter, body_digest, hops
+from fixtures.probes.mailbox.signatures import aligned
+from fixtures.probes.smtp import relaying
+from fixtures.probes.smtp.smtp_client import just_outside, sample_addresses
 
 NOW = datetime(2027, 1, 2, 3, 0, tzinfo=UTC).timestamp()
 LOG = """\
@@ -47,7 +48,7 @@ Jan 99 00:00:13 mail postfix/smtpd[6]: connect from unknown[1.2.3.4]
 
 
 def test_a_log_is_understood() -> None:
-    log = maillog.parse(LOG, now=NOW)
+    log = postfix_log.parse(LOG, now=NOW)
     assert log.unread == 1
     one, two, three = log.trails
     assert (one.message_id, one.client_name, one.client_address) == (
@@ -67,13 +68,13 @@ def test_a_log_is_understood() -> None:
         ("deferred", "r1.example[192.0.2.1]"), ("deferred", "r2.example[2001:db8::2]"),
     ]  # fmt: skip
     assert not one.put_off
-    assert [each.text for each in three.put_off] == [maillog.CUT_OFF]
+    assert [each.text for each in three.put_off] == [postfix_log.CUT_OFF]
     assert (three.sender, three.client_address) == ("", "")
     assert log.clients_of(["<one@four.example>", "<none@x>"]) == {"<one@four.example>": ("104.30.8.99",)}
 
 
 def test_rejects_reloads_and_warnings() -> None:
-    log = maillog.parse(LOG, now=NOW)
+    log = postfix_log.parse(LOG, now=NOW)
     reject = log.rejects[0]
     assert (reject.stage, reject.client_address, reject.code, reject.sender, reject.recipient) == (
         "RCPT", "2001:db8::7", 554, "", "x@y.example",
@@ -101,7 +102,7 @@ Jan  1 00:00:05 mail postfix/smtpd[1]: NOQUEUE: discard: cut"""
 
 def test_what_postfix_discards() -> None:
     """By checks of headers and bodies, by tables of access, and for a milter."""
-    log = maillog.parse(DISCARDED, now=NOW)
+    log = postfix_log.parse(DISCARDED, now=NOW)
     alice, bob = "alice@own.example", "bob@own.example"
     assert [(each.queue_id, each.client_address, each.recipient, each.rule) for each in log.discards] == [
         ("AAAAAA0001", "192.0.2.1", alice, "header Subject: reject: now: spam; rule"),
@@ -117,7 +118,7 @@ def test_times_of_both_forms() -> None:
     line = "mail postfix/master[1]: reload -- version 3.10.5, configuration /etc/postfix\n"
     text = f"Jan  1 09:00:00 {line}2027-01-01T00:00:00.5+00:00 {line}Dec 31 09:00:00 {line}"
     new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
-    log = maillog.parse(text, utc_offset_s=9 * 3600, now=NOW)
+    log = postfix_log.parse(text, utc_offset_s=9 * 3600, now=NOW)
     assert log.reloads == (new_year, new_year + 0.5, new_year - 86400)
 
 
@@ -126,7 +127,7 @@ def test_a_long_log_takes_seconds() -> None:
     lines = LOG.splitlines()[2:9]
     text = "\n".join(lines[n % 7].replace("56296A813C", f"{n // 7:010X}") for n in range(100_000))
     begun = time.process_time()
-    log = maillog.parse(text, now=NOW)
+    log = postfix_log.parse(text, now=NOW)
     assert time.process_time() - begun < 1.0
     assert len(log.trails) == 14_286
 
@@ -212,7 +213,7 @@ def test_a_sample_of_a_prefix(prefix: str) -> None:
 
 
 def test_the_relay_forms() -> None:
-    forms = relay.forms()
+    forms = relaying.forms()
     assert len(forms) >= 24
     assert len({form.name for form in forms}) == len({(form.mail_from, form.rcpt) for form in forms}) == len(forms)
     assert all("{foreign" in form.rcpt for form in forms)

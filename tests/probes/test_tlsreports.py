@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.probes.aggregates import Unreadable, of_message
-from fixtures.probes.alignment import Sessions
-from fixtures.probes.tlsreports import parse
+from fixtures.ledger.alignment import Sessions
+from fixtures.probes.mailbox.dmarc_reports import Unreadable, of_message
+from fixtures.probes.mailbox.tls_reports import parse
 
 REPORT: dict[str, Any] = {
     "organization-name": "Company-X",

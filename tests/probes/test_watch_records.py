@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
 from fixtures.migration import Migration
+from fixtures.store import Store
 from fixtures.watching import records
 
 OLD, NEW = ["10 mail.own.example"], ["10 route1.mx.cloudflare.net", "20 route2.mx.cloudflare.net"]

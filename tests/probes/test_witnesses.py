@@ -9,11 +9,11 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes import agreement
-from fixtures.probes.agreement import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreement
-from fixtures.probes.dovecotlog import Dovecot
-from fixtures.probes.events import Event
-from fixtures.probes.trails import Delivery, Trail
+from fixtures.ledger import witnesses
+from fixtures.ledger.witnesses import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreement
+from fixtures.probes.cloudflare.events import Event
+from fixtures.probes.logs.dovecot_log import Dovecot
+from fixtures.probes.logs.trails import Delivery, Trail
 
 NOW = 1_790_000_000.0
 CAROL = "carol@pilot.example.net"
@@ -42,7 +42,7 @@ def heard(
     migration: Any = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW))
     moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
     boxes: Any = SimpleNamespace(messages=(), evidence=())
-    return agreement._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
+    return witnesses._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_was_discarded_is_not_under_way() -> None:
 
 
 def test_a_discard_is_explained_where_the_operator_knows_of_sieve() -> None:
-    assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), filters=("sieve",)).named == {agreement.DISCARDED: 1}
+    assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), filters=("sieve",)).named == {witnesses.DISCARDED: 1}
 
 
 def test_our_own_test_mail_is_deleted_by_nobody() -> None:

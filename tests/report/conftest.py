@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fixtures import redaction
+from fixtures.evidence import redaction
 from tests.report import sample
 
 

@@ -8,9 +8,9 @@ import random
 from datetime import date
 
 from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
-from fixtures.gates import TABLE, Gate
 from fixtures.ledger.accounting import Balance, Entry, _add_up
-from fixtures.probes.cost import Charge, Saving
+from fixtures.plan.gates import TABLE, Gate
+from fixtures.probes.aws.cost import Charge, Saving
 from fixtures.report.model import (
     Decision,
     GateRun,
@@ -26,8 +26,8 @@ from fixtures.report.model import (
     StepRun,
     TraceRow,
 )  # fmt: skip
-from fixtures.schema_rented import NewCost
 from fixtures.settings import Waiver
+from fixtures.settings.rented import NewCost
 
 NOW = 1_764_030_000.0
 PILOT, FIRST, SECOND = "pilot.example.net", "webmakeprofit.org", "xn--r8jz45g.example"

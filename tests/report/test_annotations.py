@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixtures.evidence import Verdict
+from fixtures.evidence.redaction import keep_secret
 from fixtures.gates.outcome import Outcome, describe
-from fixtures.redaction import keep_secret
 from fixtures.report.annotations import EACH_MAX, command, commands
 
 PATH = "features/dns/mx_after_switch.feature"

@@ -62,8 +62,8 @@ import pytest
 from pytest_bdd import given, parsers
 
 from fixtures.evidence import Absent, CouldNotAsk, Evidence, Finding, Inconclusive, Judged, Verdict, failed, keep_secret
-from fixtures.gates import Gate, collection, plugin
-from fixtures.gates.progress import Stage
+from fixtures.plan.gates import Gate; from fixtures.gates import collection, plugin
+from fixtures.migration.progress import Stage
 from fixtures.gates.session import SESSION, Session
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration

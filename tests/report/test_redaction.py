@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures import redaction
-from fixtures.redaction import REDACTED, keep_secret, redact
+from fixtures.evidence import redaction
+from fixtures.evidence.redaction import REDACTED, keep_secret, redact
 
 SECRETS = {
     "with everything": "hunter2<&\"correct horse=%41\\n+/'",

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from fixtures.evidence import Verdict, failed, passed
-from fixtures.gates import Gate
+from fixtures.plan.gates import Gate
 from fixtures.report import render, render_markdown_checklist, write
 from fixtures.report.exhibits import Exhibits
 from fixtures.report.model import Decision, Override, RunReport

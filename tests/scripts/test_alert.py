@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.gates import Gate, nights
-from fixtures.gates.progress import Kind, Stage
+from fixtures.evidence.redaction import redact
+from fixtures.gates import nights
 from fixtures.migration import Migration, open_migration
-from fixtures.redaction import redact
+from fixtures.migration.progress import Kind, Stage
+from fixtures.plan.gates import Gate
 from scripts import alert
-from scripts.alarm_paths import Herald, ways
+from scripts.lib.alarms.paths import Herald, ways
 from tests.gates.conftest import came_out
 from tests.scripts.receiver import Receiver, receiving
 from tests.test_bad_input import MINIMAL

@@ -17,14 +17,14 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
-from scripts import change
-from scripts.change import Job, Script, Write
+from scripts.lib import change
+from scripts.lib.change import Job, Script, Write
 
 APPLY = ("--override", "a test of the scripts alone", "--apply")
 HOLDER = """
 import sys, time
-from fixtures.clock import Clock
-from fixtures.gates.store import Store
+from fixtures.access.clock import Clock
+from fixtures.store import Store
 with Store(sys.argv[1], Clock()).lock("migration", "switch_mx pilot.example.net"):
     print("held", flush=True)
     time.sleep(60)

@@ -6,11 +6,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from fixtures import dellplan
-from fixtures.dellplan import SMTP, XCLIENT
 from fixtures.lab.files import settings_without_a_lab
-from scripts.change import Refused
-from scripts.postfixtext import parameters, services, with_parameters, with_services
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import SMTP, XCLIENT
+from scripts.lib.change import Refused
+from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services
 from scripts.retire_ec2_access import without_ec2
 
 MAIN = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.change import Refused
-from scripts.hcl import HclError, blocks, code, cut
-from scripts.tfconfig import doomed
+from scripts.lib.change import Refused
+from scripts.lib.terraform.configuration import doomed
+from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
 TRICKY = """\
 # resource "aws_instance" "mail" { in a comment

@@ -14,10 +14,10 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
+from fixtures.preflight.init import questions
+from fixtures.preflight.init.answers import Answers
+from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
-from fixtures.setup import questions
-from fixtures.setup.answers import Answers
-from fixtures.setup.text import explained, render
 from tests.conftest import PROJECT, python, told
 from tests.labs import operator, standing
 

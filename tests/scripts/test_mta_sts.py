@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from scripts.change import Refused
-from scripts.mta_sts import ROUTING, identifier, policy
+from scripts.lib.change import Refused
+from scripts.lib.dns.mta_sts import ROUTING, identifier, policy
 
 OLD = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmax_age: 604800\r\n"
 WIDE = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n"

@@ -88,8 +88,8 @@ def test_a_container_that_died_of_it_is_brought_back_from_outside(dell: Owned) -
 READ = """
 import sys, time
 from fixtures.migration import open_migration
-from fixtures.probes import history, maillog
-from fixtures.transport import dell, ec2
+from fixtures.probes.logs import history, postfix_log as maillog
+from fixtures.access.transport import dell, ec2
 host, place = sys.argv[1:]
 migration = open_migration()
 shell = {"dell": dell, "ec2": ec2}[host](migration.settings)
@@ -132,9 +132,10 @@ def test_a_log_read_in_parts_is_the_log_read_whole(dell: Owned, host: str, place
 
 def test_a_log_that_is_not_there_is_no_empty_log(dell: Owned) -> None:
     """Could not look is never nothing found."""
-    code = "import sys; from fixtures.migration import open_migration; from fixtures.probes import maillog\n"
+    code = "import sys; from fixtures.migration import open_migration\n"
+    code += "from fixtures.probes.logs import postfix_log as maillog\n"
     code += "from fixtures.evidence import CouldNotAsk\n"
-    code += "from fixtures.transport import ec2\n"
+    code += "from fixtures.access.transport import ec2\n"
     code += "shell = ec2(open_migration().settings)\n"
     code += "try: maillog.read(shell, sys.argv[1])\nexcept CouldNotAsk as why: print('refused:', why)"
     for place, words in (("journal:nosuch", "no line of -u nosuch"), ("container", "no container is named")):

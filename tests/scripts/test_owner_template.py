@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fixtures import rendering
+from fixtures.plan import templates
 from fixtures.settings import load
 from tests.scripts.owning import FILES, Owned, came_to, owned
 
@@ -84,7 +84,7 @@ def test_the_patch_applies_anywhere_and_renders_as_planned(dell: Owned, tmp_path
     assert "@MAIL_NAME@" in (clone / MAIN).read_text()
     template = load(dell.settings).dell.template
     assert template
-    rendered = rendering.render(template, clone)
+    rendered = templates.render(template, clone)
     assert "mydestination =\n" in rendered["main.cf"]
     assert "127.0.0.1:10025 inet" in rendered["master.cf"]
     assert "biff = no\n" in rendered["main.cf"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.access.transport import Shell
 from fixtures.gates.present import without_passwords
 from fixtures.settings import Transport
-from fixtures.transport import Shell
-from scripts import postfixfiles
+from scripts.lib.dell import postfix_files
 
 POSTCONF = """\
 #!/bin/sh
@@ -74,7 +74,7 @@ def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> Non
 
 
 def test_no_password_and_no_key_is_kept(host: Shell) -> None:
-    told = postfixfiles.taken(host)
+    told = postfix_files.taken(host)
     assert told["files"] == {name: base64.b64encode(text.encode()).decode() for name, text in KEPT.items()}
     assert told["digests"] == {name: sha256(text.encode()).hexdigest() for name, text in SECRET.items()}
     outside = {Path(path).name: base64.b64decode(content) for path, content in told["elsewhere"].items()}

@@ -20,7 +20,7 @@ NAME = "test-rollback"
 pytestmark = pytest.mark.usefixtures("lab")
 MORE = """
 from fixtures.gates.present import present
-from fixtures.transport import dell
+from fixtures.access.transport import dell
 
 def back(domain, *options, config=""):
     given = ["--domain", domain, *options, *(["--config", config] if config else [])]
@@ -161,7 +161,7 @@ def test_all_of_it_is_taken_back(start: Any) -> None:
 done = [back(PILOT, "--clean-up"), back(OTHER, "--clean-up"), back(PILOT, "--with-dell")]
 again = [back(PILOT, "--with-dell"), back(OTHER, "--clean-up")]
 now = [files(), zones(), {k: v for k, v in present(migration).items() if k.startswith("Email Routing")}]
-from fixtures.gates.progress import Progress
+from fixtures.migration.progress import Progress
 progress = Progress.read(migration.store, migration.settings)
 gates = [progress.next_gate(domain) for domain in (PILOT, OTHER)]
 print(json.dumps([done, again, now, sorted({*paths(PILOT), *paths(OTHER)}), gates]))

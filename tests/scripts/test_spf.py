@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.change import Refused
-from scripts.spf_text import merged
+from scripts.lib.change import Refused
+from scripts.lib.dns.spf_text import merged
 
 BOTH = ("_spf.mx.cloudflare.net", "sendgrid.net")
 CLOUDFLARE, SENDGRID = (f"include:{name}" for name in BOTH)

@@ -35,7 +35,7 @@ def test_destinations_are_verified_and_nobody_stays_admitted() -> None:
         + """
 again = do("prepare_cloudflare", PILOT)
 found = cloudflare.destinations(migration).destinations
-from fixtures.transport import dell
+from fixtures.access.transport import dell
 guests = dell(migration.settings).run("grep", "-c", "^[^#]", "/etc/postfix/mxgate-guests", check=False).stdout.strip()
 print(json.dumps([again, [each.email for each in found if not each.verified], len(found), guests]))
 """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.change import Refused
-from scripts.postfixtext import with_parameters
-from scripts.templatetext import edited
+from scripts.lib.change import Refused
+from scripts.lib.dell.postfix_text import with_parameters
+from scripts.lib.dell.template_text import edited
 
 TEXT = """\
 {% set nets = ["127.0.0.0/8"] %}

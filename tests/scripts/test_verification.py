@@ -19,8 +19,8 @@ PAGE = "/email-routing/verify"
 BEGIN = """
 import contextlib, importlib, io, json
 from fixtures.migration import open_migration
-from fixtures.probes import cloudflare, verification as mails
-from scripts import verification
+from fixtures.probes.cloudflare import api as cloudflare; from fixtures.probes.mailbox import verification as mails
+from scripts.lib.cloudflare import verification
 
 migration = open_migration()
 PILOT = "pilot.example.net"

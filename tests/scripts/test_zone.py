@@ -7,9 +7,9 @@ from itertools import permutations
 
 import pytest
 
-from fixtures.probes.cloudflare import Record
-from scripts.change import Refused
-from scripts.rrset import changes, danger_of, is_spf, line, mx_added, quoted, seconds, told, value
+from fixtures.probes.cloudflare.api import Record
+from scripts.lib.change import Refused
+from scripts.lib.dns.rrset import changes, danger_of, is_spf, line, mx_added, quoted, seconds, told, value
 
 NAME = "own.example"
 

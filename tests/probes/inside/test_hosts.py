@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.access.transport import Shell, dell
+from fixtures.access.transport import ec2 as gateway
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes import ec2, maillog, postfix, smtp, terraform
-from fixtures.probes.message import Letter
-from fixtures.probes.smtp import Knock
-from fixtures.transport import Shell, dell
-from fixtures.transport import ec2 as gateway
+from fixtures.probes.aws import ec2, terraform
+from fixtures.probes.dell import postfix
+from fixtures.probes.logs import postfix_log
+from fixtures.probes.mailbox.message import Letter
+from fixtures.probes.smtp import smtp_client
+from fixtures.probes.smtp.smtp_client import Knock
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def shell(migration: Migration) -> Shell:
 
 
 def reloads(migration: Migration, shell: Shell) -> tuple[float, ...]:
-    return maillog.read(shell, migration.settings.dell.log).reloads
+    return postfix_log.read(shell, migration.settings.dell.log).reloads
 
 
 def test_the_whole_configuration(migration: Migration, shell: Shell) -> None:
@@ -83,7 +86,7 @@ def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -
     via = next(each for each in migration.settings.vantages if each.name == "ec2")
     letter = Letter("friend@four.example", ("alice@webmakeprofit.org",), mark).write()
     try:
-        assert smtp.send(Knock("100.64.10.2", via=via), letter).queued
+        assert smtp_client.send(Knock("100.64.10.2", via=via), letter).queued
         deadline = time.monotonic() + 10
         while not (waiting := [m for m in postfix.queue(shell).messages if m.queue == "deferred"]):
             assert time.monotonic() < deadline
@@ -100,19 +103,19 @@ def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -
 
 def test_a_log_is_read_from_where_it_was_left(migration: Migration) -> None:
     shell, path = gateway(migration.settings), migration.settings.ec2.log
-    before = maillog.read(shell, path)
-    smtp.probe(Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",)))
+    before = postfix_log.read(shell, path)
+    smtp_client.probe(Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",)))
     deadline = time.monotonic() + 10
-    while not (after := maillog.read(shell, path, before.position)).rejects:
+    while not (after := postfix_log.read(shell, path, before.position)).rejects:
         assert time.monotonic() < deadline
     reject = after.rejects[0]
     assert (reject.stage, reject.code, reject.client_address) == ("RCPT", 554, "203.0.113.200")
     assert (reject.sender, reject.recipient) == ("a@four.example", "x@elsewhere.example")
     assert abs(reject.at - time.time()) < 30
     assert after.lines < before.lines + after.lines
-    assert maillog.read(shell, path, maillog.Position(inode=1, offset=10**9)).lines >= before.lines
+    assert postfix_log.read(shell, path, postfix_log.Position(inode=1, offset=10**9)).lines >= before.lines
     with pytest.raises(CouldNotAsk, match="can't be read"):
-        maillog.read(shell, Path("/var/log/nosuch.log"))
+        postfix_log.read(shell, Path("/var/log/nosuch.log"))
 
 
 def test_what_belongs_to_the_instance(migration: Migration) -> None:

@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
+from fixtures.access.transport import dell, vantage
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes import clients, imap, maillog, relay, smtp, submission
-from fixtures.probes.message import Letter
-from fixtures.probes.smtp import Knock
-from fixtures.transport import dell, vantage
+from fixtures.probes.logs import postfix_log
+from fixtures.probes.mailbox import imap
+from fixtures.probes.mailbox.message import Letter
+from fixtures.probes.smtp import clients, relaying, smtp_client, submission
+from fixtures.probes.smtp.smtp_client import Knock
 
 DELL, EC2_4, EC2_6 = "100.64.10.2", "203.0.113.20", "2001:db8:e::20"
 ALICE = "alice@webmakeprofit.org"
@@ -26,7 +28,7 @@ def from_ec2(migration: Migration, **fields: object) -> Knock:
 
 
 def test_a_dialogue_up_to_rcpt(migration: Migration) -> None:
-    told = smtp.probe(from_ec2(migration))
+    told = smtp_client.probe(from_ec2(migration))
     assert told.outcome.accepted
     assert (told.connection, told.stage, told.outcome.code) == ("open", "", 250)
     assert "PIPELINING" in told.extensions
@@ -37,13 +39,13 @@ def test_a_dialogue_up_to_rcpt(migration: Migration) -> None:
 
 def test_forty_sources_side_by_side(migration: Migration) -> None:
     via = vantage(migration.settings, "cloudflare")
-    sources = [a for p in migration.settings.cloudflare.prefixes for a in smtp.sample_addresses(p, 7, 18)]
+    sources = [a for p in migration.settings.cloudflare.prefixes for a in smtp_client.sample_addresses(p, 7, 18)]
     knocks = [
         Knock(EC2_6 if ":" in source else EC2_4, via=via, source=source, mail_from="friend@four.example", rcpt=(ALICE,))
         for source in sources
     ]
     begun = time.monotonic()
-    told = smtp.probe_all(knocks)
+    told = smtp_client.probe_all(knocks)
     assert time.monotonic() - begun < 1.5
     assert len(told) == 40
     assert all(each.outcome.accepted for each in told)
@@ -51,21 +53,21 @@ def test_forty_sources_side_by_side(migration: Migration) -> None:
 
 def test_each_way_to_fail_has_its_type(migration: Migration) -> None:
     world = vantage(migration.settings, "world")
-    closed = smtp.probe(Knock("198.51.100.10", port=26, via=world, source="203.0.113.9", rcpt=(ALICE,)))
+    closed = smtp_client.probe(Knock("198.51.100.10", port=26, via=world, source="203.0.113.9", rcpt=(ALICE,)))
     assert (closed.connection, closed.outcome.refused_at, closed.connected) == ("refused", "connect", False)
-    foreign = smtp.probe(from_ec2(migration, rcpt=("a@elsewhere.example",)))
+    foreign = smtp_client.probe(from_ec2(migration, rcpt=("a@elsewhere.example",)))
     assert (foreign.connection, foreign.outcome.refused_at, foreign.outcome.code // 100) == ("open", "rcpt", 4)
-    liar = smtp.probe(Knock(EC2_4, starttls=True, tls_name="wrong.example", rcpt=(ALICE,)))
+    liar = smtp_client.probe(Knock(EC2_4, starttls=True, tls_name="wrong.example", rcpt=(ALICE,)))
     assert (liar.connection, liar.stage) == ("dropped", "starttls")
     assert "certificate verify failed" in liar.outcome.text
-    unusable = smtp.probe(Knock(EC2_4, via=vantage(migration.settings, "ec2"), source="2001:db8:ffff::1"))
+    unusable = smtp_client.probe(Knock(EC2_4, via=vantage(migration.settings, "ec2"), source="2001:db8:ffff::1"))
     assert unusable.connection == "unreachable"
 
 
 def test_starttls_and_login(migration: Migration) -> None:
     password = migration.secrets.mailbox_password.get_secret_value()
     right = Knock(DELL, 587, starttls=True, tls_name=DELL, login=(ALICE, password))
-    told = smtp.probe(right)
+    told = smtp_client.probe(right)
     assert told.tls.startswith("TLSv1")
     assert told.stage == ""
     assert password not in repr(told)
@@ -74,7 +76,7 @@ def test_starttls_and_login(migration: Migration) -> None:
 def test_a_message_arrives_as_it_was_sent(migration: Migration, mark: str) -> None:
     body = "日本語の本文\n.\n.. two dots\n" + "x" * 900 + "\n"
     letter = Letter("friend@four.example", (ALICE,), mark, number=4711, subject="件名", body=body).write()
-    sent = smtp.send(from_ec2(migration), letter)
+    sent = smtp_client.send(from_ec2(migration), letter)
     assert sent.queued.startswith("250")
     found = imap.find(imap.mailbox(migration, ALICE), [letter.message_id], 10)
     assert found.missing == ()
@@ -84,7 +86,7 @@ def test_a_message_arrives_as_it_was_sent(migration: Migration, mark: str) -> No
     assert copy.kept.received[1].from_address == "100.64.10.1"
     assert 0 <= copy.kept.saved_at - sent.evidence.at < 5
     assert copy.seen_at - copy.kept.saved_at < 1
-    log = maillog.read(dell(migration.settings), migration.settings.dell.log)
+    log = postfix_log.read(dell(migration.settings), migration.settings.dell.log)
     assert log.clients_of([letter.message_id]) == {letter.message_id: ("100.64.10.1",)}
 
 
@@ -100,7 +102,7 @@ def test_a_mailbox_is_collected_in_steps(migration: Migration, mark: str) -> Non
     first = imap.collect(box)
     letters = [Letter("friend@four.example", (box.user,), mark, number=n).write() for n in (1, 2, 3)]
     for letter in letters:
-        assert smtp.send(from_ec2(migration), letter).queued
+        assert smtp_client.send(from_ec2(migration), letter).queued
     imap.find(box, [letter.message_id for letter in letters], 10)
     second = imap.collect(box, first.uid_next)
     assert sorted(kept.number for kept in second.messages) == [1, 2, 3]  # Postfix may deliver several at once
@@ -118,13 +120,13 @@ def test_relaying_is_refused_and_seen_where_it_is_not(migration: Migration, mark
     """EC2 may not relay through Dell. An own network may, which shows that the sink would tell."""
     gateway = clients.Client("EC2", "100.64.10.1", vantage(migration.settings, "ec2"))
     ours = clients.Client("webmail", "172.20.0.9", vantage(migration.settings, "dell"))
-    refused = relay.battery(migration, [gateway], mark, target=DELL)
-    assert len(refused) == len(relay.forms()) >= 24
+    refused = relaying.battery(migration, [gateway], mark, target=DELL)
+    assert len(refused) == len(relaying.forms()) >= 24
     assert not any(attempt.outcome.accepted for attempt in refused)
     assert {attempt.outcome.refused_at for attempt in refused} == {"rcpt"}
-    assert relay.control(migration, mark).arrived
-    assert [kept.number for kept in relay.at_sink(migration, mark).messages] == [0]
-    taken = relay.battery(migration, [ours], f"{mark}-ours", target=DELL)
+    assert relaying.control(migration, mark).arrived
+    assert [kept.number for kept in relaying.at_sink(migration, mark).messages] == [0]
+    taken = relaying.battery(migration, [ours], f"{mark}-ours", target=DELL)
     through = [attempt.message_id for attempt in taken if attempt.message_id]
     assert len(through) > 10
     assert imap.find(imap.relay_sink(migration), through[:1], 20).missing == ()
@@ -159,18 +161,18 @@ def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> N
     rules = f"{table}; add rule inet shut in tcp dport 25 drop"
     subprocess.run([*inside, rules], check=True, timeout=10)
     try:
-        told = smtp.probe(from_ec2(migration))
+        told = smtp_client.probe(from_ec2(migration))
     finally:
         subprocess.run([*inside, "delete table inet shut"], check=True, timeout=10)
     assert (told.connection, told.outcome.refused_at, told.outcome.connected) == ("silent", "connect", False)
-    assert smtp.probe(from_ec2(migration)).outcome.accepted
+    assert smtp_client.probe(from_ec2(migration)).outcome.accepted
 
 
 # After a wrong password Dovecot makes its client wait, by seconds (auth_failure_delay, and a penalty for the address).
 
 
 def test_a_wrong_login_is_typed() -> None:
-    told = smtp.probe(Knock(DELL, 587, starttls=True, login=(ALICE, "certainly-wrong")))
+    told = smtp_client.probe(Knock(DELL, 587, starttls=True, login=(ALICE, "certainly-wrong")))
     assert (told.stage, told.code) == ("auth", 535)
 
 

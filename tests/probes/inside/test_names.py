@@ -8,7 +8,9 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes import cloudflare, dns, spf
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns import spf
 
 DOMAIN = "webmakeprofit.org"
 PILOT = "pilot.example.net"

@@ -8,7 +8,8 @@ import pytest
 
 from fixtures.lab.emulator.hop.rewrite import helo_name
 from fixtures.migration import Migration
-from fixtures.probes import dns, dnssec
+from fixtures.probes.dns import dnssec
+from fixtures.probes.dns import queries as dns
 
 SIGNED, UNSIGNED = "webmakeprofit.org", "pilot.example.net"
 

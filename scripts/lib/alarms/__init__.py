@@ -1,0 +1,1 @@
+"""The ways that alarms leave by."""

@@ -1,0 +1,202 @@
+"""The ways that alarms leave by: apprise's URLs and a healthcheck's ping. None of them may be the mail under test."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from fixtures.evidence.redaction import keep_secret, redact
+from fixtures.gates import alarms
+from fixtures.settings import Alarm as Ways
+from fixtures.settings import Secrets, Settings, SettingsError
+
+if TYPE_CHECKING:
+    import apprise
+
+    from fixtures.migration import Migration
+
+URLS_MAX = 10
+PING_S = 10.0
+VARIABLE = "MXGATE_ALARM_URLS"
+_ADDRESS = re.compile(r"@((?:[\w-]+\.)+[\w-]+)")
+_NAME = re.compile(r"(?:[\w-]+\.)+[\w-]+")
+
+
+class NotSent(Exception):
+    """An alarm reached nobody; says by which way and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the URLs. ``name``: its place and kind, for people; never the URL, which is a secret."""
+
+    name: str
+    notifier: apprise.Apprise
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of an alarm on one way."""
+
+    way: str
+    fault: str
+    """Empty: it was taken."""
+    took_s: float
+
+
+def ways(secrets: Secrets, settings: Settings | None) -> tuple[Way, ...]:
+    """The ways of ``MXGATE_ALARM_URLS``. Without SETTINGS, mail can't be told from the mail under test: it is left out.
+
+    Raises ``SettingsError`` for none at all, one that apprise doesn't know, and one that is the mail under test.
+    """
+    import apprise
+
+    urls = secrets.alarm_urls.get_secret_value().split()
+    if not urls:
+        raise SettingsError(f"{VARIABLE} is not set: alarms have no way out. Expected apprise's URLs, blanks between")
+    if len(urls) > URLS_MAX:
+        raise SettingsError(f"{VARIABLE}: {len(urls)} URLs, at most {URLS_MAX}")
+    made = []
+    for number, url in enumerate(urls, 1):
+        _hide(url)
+        name = f"way {number} ({url.partition(':')[0][:20]})"
+        if fault := _is_own_mail(url, settings):
+            raise SettingsError(f"{VARIABLE}, {name}: {fault}. Expected a way that works while that mail is down")
+        notifier = apprise.Apprise()
+        with _Said() as said:
+            if not notifier.add(url):
+                raise SettingsError(
+                    f"{VARIABLE}, {name}: apprise can't use it ({said}); apprise's documentation has its form"
+                )
+        if settings is not None or not _is_mail(url):
+            made.append(Way(name, notifier))
+    return tuple(made)
+
+
+def _hide(url: str) -> None:
+    """Its parts too: a library tells a path or a user alone."""
+    parts = urlsplit(url)
+    keep_secret(url, parts.netloc.rpartition("@")[0], parts.password, *(p for p in parts.path.split("/") if len(p) > 7))
+    keep_secret(*(value for pair in parts.query.split("&") if len(value := pair.partition("=")[2]) > 7))
+
+
+def _is_mail(url: str) -> bool:
+    return url.partition(":")[0].lower() in {"mailto", "mailtos"}
+
+
+def _is_own_mail(url: str, settings: Settings | None) -> str:
+    """Why a way would end in the mail under test; empty if it doesn't."""
+    if settings is None:
+        return ""
+    ours = {name for each in settings.domains for name in (each.name, each.delivery)} | {settings.dell.name}
+    text = unquote(unquote(url)).lower()
+    # Other services are judged by the addresses that they write to, which come after who we are there.
+    rest = text.partition("://")[2].partition("@")[2]
+    found = _NAME.findall(text) if _is_mail(url) else _ADDRESS.findall("@".join(["", *rest.split("@")[1:]]))
+    if _is_mail(url) and any(host in text for host in (str(settings.dell.ipv4), settings.dell.imap_host.lower())):
+        return "it sends through Dell"
+    hit = next((name for name in found for own in ours if name == own or name.endswith(f".{own}")), "")
+    return f"it writes to {hit}, whose mail is under test" if hit else ""
+
+
+def send(all_ways: tuple[Way, ...], how: Ways, title: str, text: str) -> tuple[Sent, ...]:
+    """Tell it on each way, with ``how.tries`` tries. Raises ``NotSent`` where none has taken it."""
+    sent = tuple(_on(way, how, f"mxgate: {redact(title)}", redact(text)) for way in all_ways)
+    if not any(not each.fault for each in sent):
+        told = "; ".join(f"{each.way}: {each.fault}" for each in sent) or "no way is left"
+        raise NotSent(f"{title}: nobody took it in {how.tries} tries: {told}")
+    return sent
+
+
+def _on(way: Way, how: Ways, title: str, text: str) -> Sent:
+    began, fault = time.monotonic(), ""
+    for tried in range(how.tries):
+        if tried:
+            time.sleep(how.pause_s)
+        with _Said() as said:
+            if way.notifier.notify(body=text or title, title=title):
+                return Sent(way.name, "", time.monotonic() - began)
+            fault = str(said)
+    return Sent(way.name, fault, time.monotonic() - began)
+
+
+def ping(secrets: Secrets, how: Ways) -> str:
+    """Ping the healthcheck, if one is named; returns why it took no ping, or nothing."""
+    url = secrets.healthcheck_url.get_secret_value()
+    if not url:
+        return ""
+    _hide(url)
+    fault = ""
+    for tried in range(how.tries):
+        if tried:
+            time.sleep(how.pause_s)
+        try:
+            answer = httpx.get(url, timeout=PING_S, follow_redirects=True)
+            if answer.is_success:
+                return ""
+            fault = f"it answered {answer.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            fault = f"{type(error).__name__}: {error}"
+    return redact(f"the healthcheck took no ping in {how.tries} tries: {fault}")
+
+
+class _Said(logging.Handler):
+    """What apprise logs meanwhile: its only way to say why. Kept from the terminal, where it would show URLs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(redact(record.getMessage()))
+
+    def __enter__(self) -> Self:
+        logger = logging.getLogger("apprise")
+        logger.addHandler(self)
+        logger.propagate = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("apprise").removeHandler(self)
+
+    def __str__(self) -> str:
+        return " ".join("; ".join(self.lines[-2:]).split())[:300] or "without a reason"
+
+
+def tell(migration: Migration, *, silence: bool = False) -> Iterator[tuple[alarms.Alarm, tuple[Sent, ...]]]:
+    """Send what is due, and remember each that was taken. Raises ``NotSent`` and ``SettingsError``."""
+    due = alarms.due(migration, silence=silence)
+    out = ways(migration.secrets, migration.settings) if due else ()
+    for alarm in due:
+        sent = send(out, migration.settings.alarm, alarm.title, alarm.text)
+        alarms.keep(migration, alarm)
+        yield alarm, sent
+
+
+class Herald:
+    """Tells what is due beside a watch, which goes on meanwhile."""
+
+    def __init__(self, migration: Migration) -> None:
+        self._migration, self._heard = migration, 0
+        self.trouble = ""
+
+    def heed(self, met: Collection[str]) -> None:
+        """MET: the abort rules that are met by now; one that was withdrawn is news, too."""
+        if len(met) != self._heard and self._migration.secrets.alarm_urls.get_secret_value():
+            threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True).start()
+        self._heard = len(met)
+
+    def _tell(self) -> None:
+        try:
+            for _ in tell(self._migration):
+                pass
+        except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on, and says so in the end
+            self.trouble = redact(str(error))

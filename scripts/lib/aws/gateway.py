@@ -1,0 +1,119 @@
+"""Calls that change the gateway in AWS, each about one id, tried with DryRun before the first is made."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fixtures.migration import Migration
+from fixtures.probes.aws.api import Item, asking, client
+from scripts.lib.change import Refused
+
+PRESENT, ABSENT = "present", "absent"
+_NOT_THERE = re.compile(r"NotFound$|NoSuchEntity$|^InvalidAMIID\.Unavailable$")
+_IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$")
+"""Holds as long as something stands that an earlier call of the plan deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of EC2's, IAM's or CloudWatch's API. ``name`` and ``arguments`` as boto3 has them."""
+
+    client: Any
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> dict[str, Any]:
+        """Make it. Raises ``CouldNotAsk`` with AWS's own code."""
+        with asking(self.command):
+            made: dict[str, Any] = getattr(self.client, self.name)(**self.arguments)
+        return made
+
+    @property
+    def service(self) -> str:
+        return str(self.client.meta.service_model.service_name)
+
+    @property
+    def command(self) -> str:
+        """The same for the aws command."""
+        options = ((_dashed(key), value) for key, value in self.arguments.items())
+        return shlex.join(["aws", self.service, self.name.replace("_", "-"), *(w for o in options for w in _words(*o))])
+
+    def refusal(self) -> str:
+        """Why AWS would not do it (EC2's DryRun: permissions); empty if it would, or can't be asked beforehand."""
+        from botocore.exceptions import ClientError
+
+        if self.service != "ec2":
+            return ""
+        with asking(f"{self.command} --dry-run"):
+            try:
+                getattr(self.client, self.name)(**self.arguments, DryRun=True)
+            except ClientError as error:
+                told = error.response["Error"]
+                if told["Code"] == "DryRunOperation" or _IN_THE_WAY.search(told["Code"]):
+                    return ""
+                return f"{self.command}: {told['Code']}: {told['Message']}"
+        return f"{self.command}: DryRun was not honoured"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One thing to delete, or one tie to cut. ``read``: ``present`` or ``absent``."""
+
+    kind: str
+    subject: str
+    call: Call
+    read: Callable[[], str]
+
+
+def require_permission(calls: Iterable[Call]) -> None:
+    """Ask AWS of each call whether it would do it, before the first is made. ``Refused`` names all it would not."""
+    refusals = [refusal for call in calls if (refusal := call.refusal())]
+    if refusals:
+        raise Refused("AWS would not do it, so nothing was begun:\n  " + "\n  ".join(refusals))
+
+
+def require_unprotected(migration: Migration, attribute: str, switch: str) -> None:
+    """``Refused`` while the instance's ATTRIBUTE, such as ``disableApiStop``, protects it. SWITCH: what lifts it."""
+    wanted = migration.settings.ec2.instance_id
+    told = Call(client(migration), "describe_instance_attribute", {"InstanceId": wanted, "Attribute": attribute})()
+    if told.get(attribute[0].upper() + attribute[1:], {}).get("Value"):
+        raise Refused(
+            f"{wanted} is protected by {attribute}, which somebody set by intent. If it is to go none the less, lift "
+            f"that and run this again: aws ec2 modify-instance-attribute --instance-id {wanted} {switch}"
+        )
+
+
+def subject(item: Item) -> str:
+    """A thing of the gateway's as a plan names it: what, which, and why it is taken to be the gateway's."""
+    return f"{item.kind} {item.id}" + (f" {item.name}" if item.name not in {"", item.id} else "") + f": {item.reason}"
+
+
+def watched(look: Callable[[], Any], key: str = "") -> Callable[[], str]:
+    """Tells ``present`` when LOOK finds anything (below KEY of its answer), else, or if AWS knows none, ``absent``."""
+    from botocore.exceptions import ClientError
+
+    def read() -> str:
+        with asking("what stands"):
+            try:
+                found = look()
+            except ClientError as error:
+                if _NOT_THERE.search(error.response["Error"]["Code"]):
+                    return ABSENT
+                raise
+        return PRESENT if (found[key] if key else found) else ABSENT
+
+    return read
+
+
+def _dashed(name: str) -> str:
+    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _words(option: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [option if value else option.replace("--", "--no-", 1)]
+    return [option, *(map(str, value) if isinstance(value, list) else [str(value)])]

@@ -1,0 +1,298 @@
+"""What all scripts share: plan, digest, gate, lock, journal, read back, exit codes.
+
+A script yields ``Write``s: each one a single write, with what stands before and after it. Without ``--apply`` they
+are shown with their digest; with ``--apply DIGEST`` exactly these are made. A script that was killed is run again: what
+is done is no longer planned, and the rest is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.gates.check import GateClosed, require_open
+from fixtures.gates.present import present_digest
+from fixtures.migration import Migration, open_migration
+from fixtures.plan.gates import TABLE, gate_of_script
+from fixtures.settings import SettingsError
+from fixtures.store import Locked, StoreError, canonical
+
+DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
+TRY_AGAIN_S = 1.0
+READ_BACK_S = 30.0
+"""For so long a write may take to show; DNS and APIs are eventually consistent."""
+
+
+class Refused(Exception):
+    """The script will not go on; says why and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One single write. ``before`` and ``after``: what stands at ``subject``, as text to read and to compare."""
+
+    group: str
+    subject: str
+    before: str
+    after: str
+    do: Callable[[], None]
+    read: Callable[[], str]
+    """Reads back what stands there; must equal ``after`` once it is done."""
+    command: str = ""
+    """An equivalent for a person to paste; secrets as $VARIABLES."""
+    danger: str = ""
+    """MX, SPF, DKIM, DMARC, NS, or ``deletes``: named in the plan."""
+    tries: int = 1
+    """How often ``do`` is tried, while what it reads back says that it was not done: for what a client that repeats by
+    itself, after an answer that was lost, would make twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a script was asked to do. ``domain``: empty for the whole migration."""
+
+    migration: Migration
+    domain: str
+    options: argparse.Namespace
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domain asked for, else all."""
+        return (self.domain,) if self.domain else self.migration.settings.domain_names
+
+    def say(self, text: str) -> None:
+        """Progress."""
+        tell(f"  {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script: its name, what it is for, and its plan. ``finish`` runs after the last write, and may refuse."""
+
+    name: str
+    summary: str
+    plan: Callable[[Job], Iterable[Write]]
+    per_domain: bool = False
+    options: Callable[[argparse.ArgumentParser], None] | None = None
+    check: Callable[[Job], None] | None = None
+    """Refuses before the first write; not asked of a plan."""
+    finish: Callable[[Job], None] | None = None
+    around: Callable[[Job], AbstractContextManager[object]] = nullcontext
+    """Entered around the writes: what it does at its end it does in any case, also when one failed."""
+    opens: Callable[[str | None], Migration] | None = None
+    otherwise: str = ""
+    """What else a person can do where a system can't be asked."""
+
+
+def run(script: Script, arguments: list[str] | None = None) -> int:
+    """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
+    options = _parser(script).parse_args(arguments)
+    options.given = _without_digest(sys.argv[1:] if arguments is None else arguments)
+    try:
+        migration = (script.opens or open_migration)(options.config)
+        domain = migration.settings.domain(options.domain).name if options.domain else ""
+        if script.per_domain and not domain:
+            names = ", ".join(migration.settings.domain_names)
+            raise SettingsError(f"{script.name} changes one domain at a time: --domain with one of {names}")
+        if options.override is not None and len(options.override) < 10:
+            raise SettingsError("--override: expected a reason of at least ten characters, which the report will show")
+        if options.take_lock:
+            migration.store.take_over("migration")
+        job = Job(migration, domain, options)
+        return _apply(script, job) if options.apply else _show(script, job, tuple(script.plan(job)))
+    except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
+        # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is a StoreError and none.
+        bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
+        more = f"\n{script.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
+        return _fail(script, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
+    except KeyboardInterrupt:
+        return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
+
+
+def _without_digest(arguments: list[str]) -> list[str]:
+    """The arguments that a plan's command repeats: not --json, and no digest that was asked for before."""
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
+
+
+def digest(writes: Iterable[Write]) -> str:
+    """Names a plan; 12 hex characters."""
+    told = [(each.group, each.subject, each.before, each.after) for each in writes]
+    return sha256(canonical(told).encode()).hexdigest()[:12]
+
+
+def _apply(script: Script, job: Job) -> int:
+    migration, options = job.migration, job.options
+    with migration.store.lock("migration", f"{script.name} {job.domain}".strip()):
+        writes = tuple(script.plan(job))
+        if not writes:
+            print(f"{script.name}: nothing to do")
+            _complete(script, job, "")
+            return DONE
+        if digest(writes) != options.apply:
+            _show(script, job, writes)
+            raise Refused(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
+        if options.override:
+            migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
+        else:
+            require_open(migration, script.name, job.domains)
+        if script.check:
+            script.check(job)
+        before, number = _stands(migration, script), secrets.token_hex(6)
+        gate = gate_of_script(script.name)
+        name = gate.value if gate else ""
+        about = {"script": script.name, "gate": name, "run": number, "plan": options.apply, "before": before}
+        migration.store.record("run", job.domain, **about)
+        with script.around(job):
+            for write in writes:
+                _write(script, job, write, number)
+            _complete(script, job, options.apply)
+        with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
+            migration.store.record("run", job.domain, **about, after=_stands(migration, script))
+    print(f"{script.name}: done, {len(writes)} writes")
+    return DONE
+
+
+def _stands(migration: Migration, script: Script) -> str:
+    """Names what stands. Empty where no gate precedes the script, as none goes by it: a way back asks nobody that it
+    doesn't need, and whatever gate comes next is judged again."""
+    return present_digest(migration) if gate_of_script(script.name) else ""
+
+
+def _complete(script: Script, job: Job, plan: str) -> None:
+    if script.finish:
+        script.finish(job)
+    job.migration.store.record("done", job.domain, script=script.name, plan=plan)
+
+
+def _write(script: Script, job: Job, write: Write, number: str) -> None:
+    store = job.migration.store
+    now = write.read()
+    if now == write.after:
+        return
+    if now != write.before:
+        raise Refused(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again")
+    job.say(f"{write.group}: {write.subject}")
+    store.log(script.name, job.domain, number, write.subject, "before", before=write.before, after=write.after)
+    _do(write)
+    until = time.monotonic() + READ_BACK_S
+    while (found := write.read()) != write.after:
+        if time.monotonic() > until:
+            raise Refused(
+                f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}"
+            )
+        time.sleep(0.2)
+    store.log(script.name, job.domain, number, write.subject, "after", found=found)
+
+
+def _do(write: Write) -> None:
+    for left in reversed(range(write.tries)):
+        try:
+            write.do()
+        except CouldNotAsk:
+            if write.read() == write.after:  # it was done, and the answer was lost
+                return
+            if not left:
+                raise
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return
+
+
+def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
+    plan = digest(writes)
+    if job.options.json:
+        rows = [
+            {key: redact(getattr(w, key)) for key in ("group", "subject", "before", "after", "danger")} for w in writes
+        ]
+        print(json.dumps({"script": script.name, "domain": job.domain, "digest": plan, "writes": rows}, indent=1))
+    elif job.options.as_shell:
+        print("\n".join(redact(each.command or f"# by hand: {each.subject}: {each.after}") for each in writes))
+    else:
+        _print(script, job, writes, plan)
+    if not writes:
+        if not job.options.json:
+            print(f"{script.name}: nothing to do")
+        return _nothing(script, job)
+    return PLANNED
+
+
+def _nothing(script: Script, job: Job) -> int:
+    """Nothing is to be written: complete the run that was killed after its last write, if one was."""
+    store = job.migration.store
+    if begun := unfinished(job, script.name):
+        with store.lock("migration", f"{script.name} {job.domain}".strip()):
+            _complete(script, job, begun[-1]["plan"])
+    elif store.last("done", job.domain, script=script.name) is None:  # nothing was ever to be done: progress too
+        store.record("done", job.domain, script=script.name, plan="")
+    return DONE
+
+
+def unfinished(job: Job, script: str) -> list[dict[str, Any]]:
+    """The runs of SCRIPT that have begun to write since it was last done, oldest first."""
+    store = job.migration.store
+    done = store.last("done", job.domain, script=script)
+    rows = store.recorded("run", job.domain, since=done["at"] if done else 0)
+    return [row for row in rows if row["script"] == script and "after" not in row]
+
+
+def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> None:
+    console, group = Console(), ""
+    for write in writes:
+        if write.group != group:
+            group = write.group
+            console.print(Text(group, style="bold"))
+        danger = Text(f"  [{write.danger}]", style="bold red") if write.danger else Text("")
+        console.print(Text(f"  {write.subject}") + danger)
+        for mark, text, style in (("-", write.before, "red"), ("+", write.after, "green")):
+            for line in redact(text).splitlines():
+                console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
+    if writes:
+        given = "".join(f" {shlex.quote(each)}" for each in job.options.given)
+        gate = gate_of_script(script.name)
+        console.print(Text(f"{len(writes)} writes planned, digest {plan}. To make exactly these:"))
+        console.print(Text(f"  python -m scripts.{script.name}{given} --apply {plan}"), soft_wrap=True)
+        if gate:
+            console.print(Text(f"  (opens with the gate {gate}: {TABLE[gate].question})"))
+
+
+def _fail(script: Script, reason: object, status: int) -> int:
+    text = redact(str(reason))
+    print(text if text.startswith(script.name) else f"{script.name}: {text}", file=sys.stderr)
+    return status
+
+
+def _parser(script: Script) -> argparse.ArgumentParser:
+    domain = " --domain example.net" if script.per_domain else ""
+    made = argparse.ArgumentParser(
+        prog=f"python -m scripts.{script.name}",
+        description=script.summary,
+        epilog=f"example: python -m scripts.{script.name}{domain}            shows the plan and its digest\n"
+        f"         python -m scripts.{script.name}{domain} --apply DIGEST   makes exactly that plan\n"
+        "exit: 0 done or nothing to do, 1 refused or failed, 2 bad input, 3 changes planned",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    made.add_argument("--domain", help="the routed domain" + ("" if script.per_domain else " (default: all)"))
+    made.add_argument("--apply", metavar="DIGEST", help="make the plan of this digest")
+    made.add_argument("--override", metavar="REASON", help="write behind a closed gate; red in every report")
+    made.add_argument("--take-lock", action="store_true", help="take over the lock of a process that is dead")
+    made.add_argument("--json", action="store_true", help="the plan as JSON")
+    made.add_argument("--as-shell", action="store_true", help="the plan as commands for a person to paste")
+    if script.options:
+        script.options(made)
+    return made

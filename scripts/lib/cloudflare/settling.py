@@ -1,0 +1,145 @@
+"""Cloudflare's MX hosts may refuse a domain's mail for a while: waited for, as a write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.smtp import mx_hosts
+from fixtures.settings import Address
+from fixtures.store import StoreError
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.safeguard import moving, through
+
+EARLY_S = 900.0
+"""The longest wait for Cloudflare's MX hosts while EC2 is still the MX, on the migration's clock."""
+PAUSE_S = 1.0
+UNHEARD_S = 30.0
+"""Hosts that can't be asked are asked again for so long; those that were heard decide then, if any was."""
+Words = dict[tuple[str, str], str]
+"""The last word that was heard of each host on each address: a refusal, until it takes it (empty). Silence is none."""
+TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the hosts said: those that refuse an address, and those that nobody could ask; a line each."""
+
+    refused: tuple[str, ...]
+    unheard: tuple[str, ...]
+    heard: bool
+    """Whether any was heard at all."""
+    seconds: float
+
+    def __str__(self) -> str:
+        lines = (*self.refused[:10], *(f"could not be asked: {each}" for each in self.unheard[:10]))
+        return "\n  ".join(("Cloudflare's MX hosts:", *lines))
+
+
+def settle(job: Job) -> Write:
+    """The MX has moved: wait until each of Cloudflare's MX hosts takes each address. ``Refused`` after the window."""
+    store, window_s = job.migration.store, job.migration.settings.bounds.window_s
+
+    def do() -> None:
+        moving(job)  # a run that went down before it asked has moved it
+        found = _wait(job, job.options.moved_at, window_s)
+        if found.refused or not found.heard:
+            raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")
+        _require_there(job)
+        through(job)
+        if found.unheard:
+            job.say(f"{found}\n  Whether these take mail is shown by the numbered mail of watch")
+        with suppress(StoreError):
+            store.record("settling", job.domain, seconds=found.seconds, moved=True)
+        job.say(f"Cloudflare's MX hosts take every address, {found.seconds:.0f} s after the MX had moved")
+
+    subject = f"MX hosts of Cloudflare for {job.domain}, {_announced(job)}"
+    return _asked("Email Routing", subject, do)
+
+
+def _require_there(job: Job) -> None:
+    """``Refused`` where the MX has been led elsewhere meanwhile, by another operator's rollback say."""
+    with suppress(CouldNotAsk):
+        stands = [each.text for each in cloudflare.records(job.migration, job.domain).of(job.domain, "MX")]
+        if others := [each for each in stands if not cloudflare.is_mx(each)]:
+            raise Refused(f"the MX of {job.domain} is no longer Cloudflare's: it is {', '.join(sorted(others))}")
+
+
+def ask_first(job: Job, give_up: Callable[[Look], None] | None = None) -> Write:
+    """While EC2 is still the MX: do Cloudflare's MX hosts take every address already? Best if they do.
+
+    GIVE_UP: what to do where they don't within a quarter of an hour; without one the MX moves after the window's time.
+    """
+
+    def do() -> None:
+        limit_s = EARLY_S if give_up else job.migration.settings.bounds.window_s
+        found = _wait(job, job.migration.clock.now(), limit_s)
+        if not found.refused and not found.unheard:
+            job.migration.store.record("settling", job.domain, seconds=found.seconds, moved=False)
+            job.say(f"Cloudflare's MX hosts take every address after {found.seconds:.0f} s, and EC2 is still the MX")
+        elif give_up:
+            give_up(found)
+        else:
+            job.say(f"{found}\n  The MX moves all the same")
+
+    return _asked("before mail moves", f"MX hosts of Cloudflare for {job.domain}, asked while EC2 is still the MX", do)
+
+
+def _asked(group: str, subject: str, do: Callable[[], None]) -> Write:
+    done: list[bool] = []
+
+    def once() -> None:
+        do()
+        done.append(True)
+
+    return Write(group, subject, NOT_TAKEN, TAKEN, once, lambda: TAKEN if done else NOT_TAKEN)
+
+
+def _wait(job: Job, since: float, limit_s: float) -> Look:
+    """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock."""
+    clock, pause = job.migration.clock, PAUSE_S
+    addresses = job.migration.settings.domain(job.domain).addresses
+    words: Words = {}
+    while True:
+        # One address a host first: only when the domain is known is it worth asking for all of them.
+        unheard = _look(job, addresses[:1], words)
+        if not any(said for (_, address), said in words.items() if address == addresses[0].address):
+            unheard = _look(job, addresses, words)
+        waited, refused = clock.now() - since, tuple(filter(None, words.values()))
+        if waited > limit_s or (words and not refused and (waited > UNHEARD_S or not unheard)):
+            return Look(refused, unheard, bool(words), waited)
+        clock.sleep(pause)
+        pause = min(pause * 1.3, limit_s / 30)
+
+
+def _look(job: Job, addresses: tuple[Address, ...], words: Words) -> tuple[str, ...]:
+    """Put what is heard now into WORDS; returns what can't be heard, a line each."""
+    try:
+        hosts = mx_hosts.by_host(mx_hosts.ask(job.migration, addresses))
+    except CouldNotAsk as error:
+        return (str(error),)
+    silent = []
+    for key, told in hosts.items():
+        if heard := [each for each in told if each.heard]:
+            words[key] = next((_line(each) for each in heard if not each.told.outcome.accepted), "")
+        else:
+            silent.append(_line(told[0]))
+    return tuple(silent)
+
+
+def _line(asked: mx_hosts.Asked) -> str:
+    return f"{asked.host} ({asked.at}), {asked.address.address}: {asked.told.outcome}"
+
+
+def _announced(job: Job) -> str:
+    """What the plan says of the time in which Cloudflare may refuse mail."""
+    window_s = job.migration.settings.bounds.window_s
+    measured = job.migration.store.last("settling", job.migration.settings.pilot)
+    lasted = f"{measured['seconds']:.0f} s at the pilot, " if measured and measured["moved"] else ""
+    return (
+        f"which may refuse mail meanwhile (550 5.1.1, so that it bounces): {lasted}up to {window_s:.0f} s, after which "
+        f"EC2's MX is put back, and then for up to {job.migration.settings.bounds.ttl_s} s more, from caches"
+    )

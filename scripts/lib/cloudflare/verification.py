@@ -1,0 +1,152 @@
+"""Destinations are registered here, and verified by people: each opens the link in Cloudflare's mail, in a browser.
+
+The link leads to a page of the dashboard that wants a browser and perhaps a login (several projects met it), so no
+program follows it, this one neither. Nothing is deleted to try again: a repeated request sends the mail again, and is
+refused within five minutes (HTTP 429, code 2025, "Verification email has been sent too recently").
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.mailbox import verification
+from fixtures.settings import Address
+from scripts.lib.change import Job, Refused
+
+ASKED = "verification asked"
+"""The kind of the store's records of when Cloudflare was asked to send a mail."""
+TOO_SOON = 2025
+RESEND_S = 305.0
+PEOPLE_S = 1800.0
+"""How long people are waited for; the next run goes on where one ended."""
+LIST_S = 20.0
+"""So long the list waits until it has all links."""
+LOOK_S, LOOK_S_MAX = 0.5, 10.0
+
+
+def state(migration: Migration, destination: str) -> str:
+    """``absent``, ``registered`` or ``verified``."""
+    found = cloudflare.destinations(migration).find(destination)
+    return "absent" if found is None else "verified" if found.verified else "registered"
+
+
+def register(job: Job, address: Address) -> None:
+    """Register the destination, which sends it Cloudflare's mail. Waits where it was asked for too recently."""
+    if not _ask(job, address):
+        job.say(f"{address.destination}: Cloudflare sent it a mail less than five minutes ago, and waits as long")
+        job.migration.clock.sleep(RESEND_S)
+        if not _ask(job, address):
+            raise Refused(
+                f"{address.destination}: Cloudflare still says that its mail was sent too recently. Run again"
+            )
+
+
+def await_people(job: Job, addresses: Sequence[Address]) -> None:
+    """Show in which mailboxes a link waits for a person, and wait for all of them. Refused after half an hour."""
+    began = now = time.monotonic()
+    seen = dict[str, verification.VerificationMail]()
+    listed, pause, left_before = set[str](), LOOK_S, len(addresses)
+    while True:
+        known = cloudflare.destinations(job.migration)
+        left = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+        seen |= _mails(job.migration, [each for each in left if each.destination not in seen])
+        if not left:
+            return
+        if now > began + PEOPLE_S:
+            raise Refused(_unverified(left))
+        if len(left) < left_before:
+            job.say(f"{len(addresses) - len(left)} of {len(addresses)} are verified")
+            left_before = len(left)
+        unseen = [each for each in left if each.destination not in seen]
+        if not unseen or not _readable(job.migration) or now > began + LIST_S:
+            _show(job, [each for each in left if each.destination not in listed], seen)
+            listed |= {each.destination for each in left}
+        if now == began or _readable(job.migration):
+            _ask_again(job, unseen)
+        time.sleep(pause)
+        pause, now = min(pause * 1.3, LOOK_S_MAX), time.monotonic()
+
+
+def record(job: Job) -> None:
+    """Keep where each mail came from (E-5), once it has come."""
+    store = job.migration.store
+    addresses = job.migration.settings.domain(job.domain).addresses
+    unknown = [each for each in addresses if not store.last(verification.RECORD, destination=each.destination)]
+    try:
+        for mail in _mails(job.migration, unknown).values():
+            store.record(verification.RECORD, mail.domain, **mail.body)
+    except CouldNotAsk as fault:
+        job.say(f"where Cloudflare's mails came from is not recorded: {fault}. Run this again")
+
+
+def _ask(job: Job, address: Address) -> bool:
+    """Whether Cloudflare sends a mail; False: it did, less than five minutes ago. Raises ``CouldNotAsk``."""
+    import cloudflare as sdk
+
+    migration, destination = job.migration, address.destination
+    addresses = cloudflare.once(migration).email_routing.addresses
+    with cloudflare.asking(f"destination {destination}", "Email Routing Addresses: Edit"):
+        try:
+            addresses.create(account_id=migration.settings.cloudflare.account_id, email=destination)
+        except sdk.RateLimitError as error:
+            if TOO_SOON not in {each.code for each in error.errors or ()}:
+                raise
+            return False
+    migration.store.record(ASKED, address.domain, destination=destination, at=migration.clock.now())
+    return True
+
+
+def _ask_again(job: Job, addresses: Iterable[Address]) -> None:
+    """For mails that did not come, a last request being five minutes old or of another's."""
+    for address in addresses:
+        last = job.migration.store.last(ASKED, address.domain, destination=address.destination)
+        if last is not None and job.migration.clock.now() < last["at"] + RESEND_S:
+            continue
+        try:
+            sent = _ask(job, address)
+        except CouldNotAsk as fault:
+            job.say(str(fault))
+            sent = False
+        told = "asked for another" if sent else "asked again in five minutes"
+        job.say(f"{address.destination}: no mail of Cloudflare's is in {address.mailbox}: {told}")
+        if not sent:
+            at = job.migration.clock.now()
+            job.migration.store.record(ASKED, address.domain, destination=address.destination, at=at)
+
+
+def _mails(migration: Migration, addresses: Sequence[Address]) -> dict[str, verification.VerificationMail]:
+    """The newest mail to each destination that has come; none without the mailboxes' password."""
+    if not addresses or not _readable(migration):
+        return {}
+    found = verification.newest(migration, addresses)
+    return {each.destination: each for each in found}
+
+
+def _readable(migration: Migration) -> bool:
+    return bool(migration.secrets.mailbox_password.get_secret_value())
+
+
+def _show(job: Job, addresses: Sequence[Address], seen: dict[str, verification.VerificationMail]) -> None:
+    """The links at a terminal alone: whoever has one can verify, and a log is read by many."""
+    if not addresses:
+        return
+    job.say(f"{len(addresses)} links wait for a person with a browser, up to {PEOPLE_S / 60:.0f} min from now:")
+    for each in addresses:
+        mail = seen.get(each.destination)
+        link = mail.links[0] if mail and sys.stderr.isatty() else "in that mailbox"
+        print(f"  {each.mailbox}  {each.destination}  {link}", file=sys.stderr, flush=True)
+
+
+def _unverified(left: Sequence[Address]) -> str:
+    rows = "\n".join(f"  {each.mailbox}: Cloudflare's mail to {each.destination}" for each in left)
+    return (
+        f"{len(left)} destinations are not verified after {PEOPLE_S / 60:.0f} min. In each of these mailboxes a person "
+        f"opens the link, in a browser; then run this again, which goes on here:\n{rows}\n"
+        "Where no mail came, Dell's log says whether it was refused. Where a link is no longer valid, the dashboard "
+        "sends another: Email Routing, Destination addresses, Resend"
+    )

@@ -1,0 +1,95 @@
+"""Dell's Dovecot: the writes that give it the quota-status service and put that into effect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from fixtures.access.transport import CommandFailed, Shell, dovecot
+from fixtures.plan import dovecot as dovecotplan
+from fixtures.plan.dovecot import INCLUDE, MAIN
+from fixtures.settings import Settings
+from scripts.lib.change import Refused, Write
+from scripts.lib.dell import host_files, lasting
+
+_LISTENS, _SILENT, _OLD = "listens, as in its files", "is not there", "listens; changed files not read yet"
+_SEEN = f"{dovecotplan.QUOTA}.read"
+"""Touched once Dovecot has read its files by our doing."""
+_STATE = 'if [ ! -S "$1" ]; then echo silent; elif [ "$2" -nt "$3" ]; then echo old; else echo listens; fi'
+# A reload is done before the new listeners are: at most five seconds.
+_RELOAD = """\
+touch -- "$2.new" && doveadm reload && for _ in {1..50}; do [ ! -S "$1" ] || exec mv -- "$2.new" "$2"; sleep .1; done
+echo "no $1" >&2
+exit 1
+"""
+
+
+def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
+    """Files, their inclusion and a reload, as far as they are missing. Nothing where the service is not ours to make.
+
+    Raises ``Refused`` where Dovecot is older than the configuration that we write.
+    """
+    shell = dovecot(settings)
+    queue = postfix.run("postconf", "-xh", "queue_directory").stdout.strip()
+    wanted = dovecotplan.tables(settings, queue)
+    if not wanted:
+        return
+    _require_version(shell)
+    socket = f"{queue}/{dovecotplan.OURS.removeprefix('unix:')}"
+    files = [each for path, text in wanted.items() for each in _file(shell, path, text)]
+    present = host_files.contents(shell, MAIN)
+    if present is None:
+        raise Refused(f"Dell: expected {MAIN}; is Dovecot configured elsewhere? Then set dell.quota_policy")
+    include = dovecotplan.including(present)
+    changed = [MAIN] if include != present else []
+    lasting.require(shell, [*changed, *(each.subject for each in files)])
+    if include != present:
+        yield from host_files.backup(shell, MAIN)
+    yield from files
+    yield from host_files.replacement(
+        shell, MAIN, present, include, shown=_shown, command=f"sed -i '/^dovecot_storage_version/a {INCLUDE}' {MAIN}"
+    )
+    state = _state(shell, socket)
+    if state == _LISTENS and any(each.subject == dovecotplan.QUOTA for each in files):
+        state = _OLD  # once that is written
+    if state != _LISTENS:
+        yield Write(
+            "Dovecot as it runs", "quota-status on Dell", state, _LISTENS, partial(_take_effect, shell, socket),
+            partial(_state, shell, socket), "doveconf -n >/dev/null && doveadm reload",
+        )  # fmt: skip
+
+
+def _file(shell: Shell, path: str, wanted: str) -> Iterator[Write]:
+    return host_files.replacement(shell, path, host_files.contents(shell, path), wanted)
+
+
+def _require_version(shell: Shell) -> None:
+    done = shell.run("dovecot", "--version", check=False)
+    found = f"Dovecot {done.stdout.split()[0]}" if done.ok and done.stdout.strip() else "no Dovecot beside Postfix"
+    if not done.ok or re.match(r"Dovecot 2\.[0-3]\b", found):
+        raise Refused(
+            f"Dell has {found}: quota-status is set up here for 2.4 and newer alone. Set that service up by hand, so "
+            "that it knows the aliases too, and name its place as dell.quota_policy, such as "
+            '"inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
+        )
+
+
+def _shown(text: str) -> str:
+    stands = INCLUDE if INCLUDE in text.split("\n") else "no quota-status of ours"
+    return f"{stands}\n{host_files.fingerprint(text)}"
+
+
+def _state(shell: Shell, socket: str) -> str:
+    found = shell.run("sh", "-c", _STATE, "sh", socket, dovecotplan.QUOTA, _SEEN).stdout.strip()
+    return {"listens": _LISTENS, "old": _OLD}.get(found, _SILENT)
+
+
+def _take_effect(shell: Shell, socket: str) -> None:
+    try:
+        shell.run("sh", "-c", "doveconf -n >/dev/null")
+        shell.run("bash", "-c", _RELOAD, "bash", socket, _SEEN)
+    except CommandFailed as error:
+        if host_files.restore(shell, MAIN):
+            shell.run("doveadm", "reload", check=False)
+        raise Refused(f"Dovecot does not take its new configuration: {error}. {MAIN} is as before") from None

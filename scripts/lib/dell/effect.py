@@ -1,0 +1,201 @@
+"""Dell's Postfix as it runs: the write that puts changed files into effect, or goes back to what was.
+
+That is a write of its own, which can be told from outside: is port 25 open where it should be, and has the running
+server read what stands in the files? So a run that was killed between the two is finished by the next.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+
+from fixtures.access.transport import CommandFailed, Shell
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import ADMITTED, ALIASES, MAILBOXES, MAIN, MASTER
+from fixtures.probes.dell import postfix
+from fixtures.settings import Settings
+from scripts.lib.change import Refused, Write
+from scripts.lib.dell.host_files import restore
+
+LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
+_OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
+_PID = "/var/spool/postfix/pid/master.pid"
+SEEN = "/etc/postfix/mxgate.read"
+"""Touched once Postfix has read its files by our doing, and serves as it should."""
+EFFECT = "port 25 open at every address; files read"
+
+# By its unit where there is one, or systemd would take Postfix for stopped.
+_RESTART = """\
+if systemctl -q is-active postfix 2>/dev/null; then exec systemctl restart postfix; fi
+postfix stop >/dev/null 2>&1
+exec postfix start
+"""
+# A delivery that is cut off is made again, a second copy: mostly there is none for a moment.
+_DRAIN = 'for _ in $(seq 50); do [ -n "$(ls -A /var/spool/postfix/active)" ] || exit 0; sleep .1; done'
+# What a client of that address hears for that recipient. After a change smtpd may take two seconds to begin.
+_DIALOGUE = """\
+for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/$3; } 2>/dev/null && break; sleep .2; done
+hear() { line=; while read -r -t 15 line <&3; do [[ $line == ???-* ]] || break; done; }
+hear
+for said in "EHLO mxgate.invalid" "XCLIENT ADDR=$1" "EHLO mxgate.invalid" "MAIL FROM:<>" "RCPT TO:<$2>"; do
+    printf '%s\\r\\n' "$said" >&3 || exit
+    hear
+done
+echo "$line"
+printf 'QUIT\\r\\n' >&3
+"""
+
+
+def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[str] = ()) -> Iterator[Write]:
+    """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
+
+    PLANNED: whether files are to be changed before it. UNDO: files that go back to their newest backup if Postfix then
+    does not serve, and it hadn't read them before.
+    """
+    unopened = _unopened(shell, settings)
+    now = state(shell, settings)
+    if not planned and now == EFFECT:
+        return
+    if unopened and not shell.transport.container and shell.run("cat", "--", _PID, check=False).stdout.strip() == "1":
+        raise Refused(
+            "Dell: Postfix is the first process of its container; a restart for inet_interfaces would end it. Write "
+            "inet_interfaces = all into main.cf, restart the container, and run this again"
+        )
+    yield Write(
+        "Postfix as it runs",
+        "Postfix on Dell",
+        f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
+        EFFECT,
+        partial(_take_effect, shell, settings, undo, restart=bool(unopened)),
+        partial(state, shell, settings),
+        f"postfix check && {_load_command(shell) if unopened else 'postfix reload'}",
+    )
+
+
+def state(shell: Shell, settings: Settings) -> str:
+    """Where port 25 is open, and whether the files were read: ``EFFECT``, if all is well."""
+    changed = bool(_unread(shell, *_OURS))
+    door = _unopened(shell, settings) or "port 25 open at every address"
+    return f"{door}; {'changed files not read yet' if changed else 'files read'}"
+
+
+def _unread(shell: Shell, *paths: str) -> list[str]:
+    """Files that were changed after we last saw Postfix serve by them.
+
+    That it was started since is not enough: a run that was killed before it looked may have started it.
+    """
+    found = {each.path: each for each in postfix.files(shell, (*paths, SEEN)).files}
+    return [path for path in paths if not found[path].exists or found[path].changed_at > found[SEEN].modified_at]
+
+
+def _unopened(shell: Shell, settings: Settings) -> str:
+    """Where port 25 listens, if that is not at every address of each family that Dell has; else empty."""
+    lines = shell.run("cat", "/proc/net/tcp", "/proc/net/tcp6", check=False).stdout.splitlines()
+    rows = (line.split()[1:4:2] for line in lines)
+    found = {
+        _address(local) for local, state in (r for r in rows if len(r) == 2) if (state, local[-5:]) == ("0A", ":0019")
+    }
+    wanted = {"0.0.0.0", *(["::"] if settings.dell.ipv6 else [])}  # noqa: S104 - as the kernel says it
+    if wanted <= found:
+        return ""
+    return f"port 25 open at {', '.join(sorted(found)) or 'no address'} alone"
+
+
+def _address(local: str) -> str:
+    """From the kernel's way of writing, in words of the machine's own (little-endian) order."""
+    raw = bytes.fromhex(local.partition(":")[0])
+    return str(ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))))
+
+
+def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, restart: bool) -> None:
+    changed = _unread(shell, *undo)
+    try:
+        shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
+        _load(shell, restart=restart)
+        _require_service(shell, settings)
+    except (CouldNotAsk, Refused) as error:
+        for path in changed:
+            restore(shell, path)
+        _load_again(shell, restart=restart)
+        names = " and ".join(changed)
+        what = (
+            f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
+        )
+        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
+    _note_read(shell)
+    # What came while a server was being restarted would wait for minutes (minimal_backoff_time).
+    shell.run("postqueue", "-f", check=False)
+
+
+def read_and_serving(shell: Shell, settings: Settings) -> None:
+    """Have files read that others wrote, and require that Postfix serves. Raises ``Refused``, ``CouldNotAsk``."""
+    await_up(shell)
+    if _unread(shell, *_OURS):
+        shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
+    _require_service(shell, settings)
+    _note_read(shell)
+
+
+def await_up(shell: Shell) -> None:
+    """Until Postfix runs, which may just be starting. Raises ``CouldNotAsk``."""
+    until = time.monotonic() + OPEN_S_MAX
+    while not (done := shell.run("postfix", "status", check=False)).ok:
+        if time.monotonic() > until:
+            raise CommandFailed(shell.name, done)
+        time.sleep(0.2)
+
+
+def _note_read(shell: Shell) -> None:
+    # ``postfix check`` wants everything in there to be Postfix's own.
+    _script(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', SEEN)
+
+
+def _load(shell: Shell, *, restart: bool) -> None:
+    there = shell.transport
+    if restart:
+        with suppress(CouldNotAsk):  # a container that has died delivers nothing, and is to be restarted all the same
+            shell.run("sh", "-c", _DRAIN, timeout_s=LOAD_S_MAX, check=False)
+    if restart and there.container:
+        shell.machine.run(there.engine, "restart", there.container, timeout_s=LOAD_S_MAX)
+    elif restart:
+        _script(shell, _RESTART)
+    else:
+        shell.run("postfix", "reload")
+
+
+def _load_again(shell: Shell, *, restart: bool) -> None:
+    """Of files that it had run with before. Where a reload ended Postfix it has to be started."""
+    try:
+        _load(shell, restart=restart)
+        await_up(shell)
+    except CouldNotAsk:
+        _load(shell, restart=True)
+        await_up(shell)
+
+
+def _load_command(shell: Shell) -> str:
+    there = shell.transport
+    return f"{there.engine} restart {there.container}" if there.container else "postfix stop && postfix start"
+
+
+def _require_service(shell: Shell, settings: Settings) -> None:
+    """Port 25 open everywhere, and a mailbox accepted from Email Routing's address."""
+    until = time.monotonic() + OPEN_S_MAX
+    while unopened := _unopened(shell, settings):
+        if time.monotonic() > until:
+            raise Refused(f"after {OPEN_S_MAX:.0f} s, {unopened}")
+        time.sleep(0.1)
+    client, recipient = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses()).destination
+    said = (client, recipient, str(dellplan.XCLIENT_PORT))
+    done = shell.run("bash", "-c", _DIALOGUE, "bash", *said, timeout_s=DIALOGUE_S_MAX, check=False)
+    if not done.stdout.startswith("250 "):
+        heard = done.stdout.strip() or done.stderr.strip() or "nothing"
+        raise Refused(f"{client} offers a message for {recipient}: expected 250, heard {heard}")
+
+
+def _script(shell: Shell, script: str, *arguments: str) -> None:
+    shell.run("sh", "-c", script, "sh", *arguments, timeout_s=LOAD_S_MAX)

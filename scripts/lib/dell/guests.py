@@ -1,0 +1,78 @@
+"""Dell's table of guests: clients let in by their forward-confirmed names, while verification mail is awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from hashlib import sha256
+
+from fixtures.access.transport import dell
+from fixtures.migration import Migration
+from fixtures.plan.postfix import GUESTS, SMTP
+from scripts.lib.change import Job, Refused, Write
+
+LOOKUP = f"check_client_access texthash:{GUESTS}"
+NOBODY = "nobody"
+UNREAD = "# not read yet"
+"""Stands in the table until Postfix has read it, so that a run that was killed in between can be told."""
+# The sum first: a connection that breaks would otherwise put half a table in place.
+_REPLACE = """\
+set -e
+put() {
+    chmod 644 "$1.mxgate.new"
+    touch -d "@$(($(date +%s) - 3))" "$1.mxgate.new"
+    mv -f "$1.mxgate.new" "$1"
+}
+cat >"$1.mxgate.new"
+[ "$(sha256sum <"$1.mxgate.new" | cut -d' ' -f1)" = "$2" ] || { rm -f "$1.mxgate.new"; exit 1; }
+put "$1"
+old=$(pgrep -x smtpd) || old=
+postfix reload
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    left=
+    for pid in $old; do if kill -0 "$pid" 2>/dev/null; then left="$left $pid"; fi; done
+    [ -n "$left" ] || break
+    sleep 0.1
+done
+grep -vxF "$3" "$1" >"$1.mxgate.new"
+put "$1"
+"""
+"""Dated back: each daemon would wait two seconds for a file so new to be whole (Postfix, dict_thash.c), and this one
+comes whole, in one rename. An idle smtpd from before the reload may take one more client, by the old table: wait until
+these are gone. One that is busy ends with its client, so it isn't waited for longer."""
+
+
+def require_lookup(migration: Migration) -> None:
+    """Refuse where Dell's port 25 does not ask the table: then nobody could be let in."""
+    shell = dell(migration.settings)
+    asked = shell.run("postconf", "-P", f"{SMTP}/smtpd_client_restrictions", check=False).stdout
+    if LOOKUP not in " ".join(asked.replace(",", " ").split()):
+        raise Refused(f"Dell's port 25 does not ask {LOOKUP}: Cloudflare's mails can't come in. Run prepare_dell again")
+
+
+def admission(job: Job, stands: str, *, admitted: bool) -> Iterator[Write]:
+    """Let the hosts in that send verification mails, or withdraw that. STANDS: who is let in before."""
+    wanted = ", ".join(job.migration.settings.cloudflare.verification_sources) if admitted else NOBODY
+    if stands != wanted:
+        group = "admission of verification mail at Dell" if admitted else "admission withdrawn"
+        do = partial(write_guests, job.migration, wanted)
+        yield Write(group, GUESTS, stands, wanted, do, partial(guests, job.migration))
+
+
+def guests(migration: Migration) -> str:
+    """Who is let in by name just now; says so if Postfix may not have read it yet."""
+    lines = dell(migration.settings).run("cat", "--", GUESTS).stdout.splitlines()
+    found = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    names = ", ".join(dict.fromkeys(name.removeprefix(".") for name in found)) or NOBODY
+    return f"{names} {UNREAD}" if UNREAD in lines else names
+
+
+def write_guests(migration: Migration, names: str) -> None:
+    """Let in exactly NAMES. A texthash is read when a daemon starts, hence the reload; comments are kept."""
+    shell = dell(migration.settings)
+    lines = shell.run("cat", "--", GUESTS).stdout.splitlines()
+    kept = [line for line in lines if line.startswith("#") and line != UNREAD]
+    # With the dot for a Postfix whose parent_domain_matches_subdomains leaves smtpd_access_maps out (access(5)).
+    rows = [f"{dot}{name} OK" for name in names.split(", ") if name != NOBODY for dot in ("", ".")]
+    text = "".join(f"{line}\n" for line in (*kept, *rows, UNREAD))
+    shell.run("sh", "-c", _REPLACE, "sh", GUESTS, sha256(text.encode()).hexdigest(), UNREAD, stdin=text)

@@ -1,0 +1,165 @@
+"""main.cf and master.cf as text: reading and editing them so that what is not ours stays byte for byte.
+
+A file that can't be understood, or says a thing twice, is refused and not guessed at. (``postconf -e`` and ``-P`` would
+do as well on the machine itself; as text, a plan can be made and shown without writing anything there.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import MAIN, MASTER, SMTP, XCLIENT, XCLIENT_PORT
+from scripts.lib.change import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A logical line: the numbers of its physical lines, and its text in one (postconf(5), master(5))."""
+
+    lines: tuple[int, ...]
+    text: str
+
+    @property
+    def service(self) -> str:
+        """``name/type``, for a line of master.cf."""
+        return "/".join(self.text.split()[:2])
+
+
+def entries(text: str, path: str) -> Iterator[Entry]:
+    """The logical lines of main.cf or master.cf. Raises ``Refused`` where a line continues nothing."""
+    lines, found = text.split("\n"), list[list[int]]()
+    for number, line in enumerate(lines):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not line[0].isspace():
+            found.append([number])
+        elif found:
+            found[-1].append(number)
+        else:
+            raise Refused(f"{path} line {number + 1}: continues a line that is not there. Mend it by hand first")
+    for numbers in found:
+        yield Entry(tuple(numbers), " ".join(lines[each].strip() for each in numbers))
+
+
+def parameters(text: str) -> dict[str, str]:
+    """What main.cf says in words, the last where one stands twice (as Postfix takes it)."""
+    pairs = (entry.text.partition("=") for entry in entries(text, MAIN))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def with_parameters(text: str, wanted: Mapping[str, str]) -> str:
+    """The text of main.cf with these parameters, each on one line (X1). What already says the same stays as it is."""
+    lines: list[str | None] = list(text.split("\n"))
+    missing = dict(wanted)
+    for entry in entries(text, MAIN):
+        name, mark, value = (part.strip() for part in entry.text.partition("="))
+        if not mark:
+            raise Refused(f"{MAIN} line {entry.lines[0] + 1}: no `name = value`. Mend it by hand first")
+        if name in wanted and name not in missing:
+            raise Refused(f"{MAIN} line {entry.lines[0] + 1}: {name} stands twice. Take one of them out first")
+        if name not in missing:
+            continue
+        planned = missing.pop(name)
+        if dellplan.normal(value) != dellplan.normal(planned):
+            lines[entry.lines[0]] = _parameter(name, planned)
+            for number in entry.lines[1:]:
+                lines[number] = None
+    text = "\n".join(line for line in lines if line is not None)
+    return _ended(text) + "".join(f"{_parameter(name, value)}\n" for name, value in missing.items())
+
+
+def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_auth: bool) -> str:
+    """The text of master.cf with these overrides; the XCLIENT listener is made as a copy of port 25's service.
+
+    OFFERS_AUTH: whether main.cf offers AUTH to all today. Raises ``Refused`` where another service would lose what
+    main.cf gave it.
+    """
+    _require_apart(text, offers_auth=offers_auth)
+    for service, overrides in wanted.items():
+        if service == XCLIENT:
+            text = _without_an_older_copy(text)
+        if not services(text, service):
+            (like,) = services(text, SMTP)
+            fields = like.text.split()
+            name = service.rpartition("/")[0]
+            text = f"{_ended(text)}{' '.join([name, *fields[1:8]])}\n" + "".join(
+                f"  -o {each}\n" for each in _options(like)
+            )
+        for parameter, value in overrides.items():
+            text = _with_override(text, service, parameter, value)
+    return text
+
+
+def _without_an_older_copy(text: str) -> str:
+    """The text without a listener that port 25's service has changed beside: it would judge as that did once."""
+    found = services(text, XCLIENT)
+    (like,) = services(text, SMTP)
+    stale = [each for each in found if _as_copy(each) != _as_copy(like)]
+    gone = {number for each in stale for number in each.lines}
+    return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in gone)
+
+
+def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
+    options = {each for each in _options(entry) if not each.startswith(f"{dellplan.XCLIENT_HOSTS}=")}
+    return entry.text.split()[1:8], options
+
+
+def _require_apart(text: str, *, offers_auth: bool) -> None:
+    smtp = services(text, SMTP)
+    if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
+        raise Refused(f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {len(smtp)} such lines")
+    for entry in entries(text, MASTER):
+        name, kind, *rest = [*entry.text.split(), ""]
+        options = " ".join(_options(entry))
+        if entry.service == XCLIENT and "smtpd_authorized_xclient_hosts=" in options:
+            continue
+        if kind == "inet" and name.rpartition(":")[2] == str(XCLIENT_PORT):
+            raise Refused(f"{MASTER}: port {XCLIENT_PORT} is taken by `{entry.text}`; the XCLIENT listener needs it")
+        if kind != "inet" or rest[5:6] != ["smtpd"] or entry.service == SMTP:
+            continue
+        if offers_auth and "smtpd_sasl_auth_enable=" not in options:
+            raise Refused(
+                f"{MASTER}: `{name} inet` offers AUTH by main.cf alone, where it will be off. Give it its own first: "
+                f"postconf -P {name}/inet/smtpd_sasl_auth_enable=yes"
+            )
+        if not re.search(r"smtpd_(client|relay|recipient)_restrictions=", options):
+            raise Refused(
+                f"{MASTER}: `{name} inet` has no restrictions of its own, and main.cf's on clients will be empty. Give "
+                f"it its own first, such as -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+            )
+
+
+def _with_override(text: str, service: str, parameter: str, value: str) -> str:
+    found = services(text, service)
+    if len(found) != 1 or "{" in found[0].text:
+        raise Refused(f"{MASTER}: `{service.replace('/', ' ')}` stands twice or has options in braces: edit it by hand")
+    lines, entry = text.split("\n"), found[0]
+    pattern = re.compile(rf"(-o\s*{re.escape(parameter)}=)(\S*)")
+    stands = [number for number in entry.lines if pattern.search(lines[number])]
+    if len(pattern.findall(entry.text)) != len(stands) or len(stands) > 1:
+        raise Refused(f"{MASTER}: `{service.replace('/', ' ')}` sets {parameter} in a way that can't be edited safely")
+    if stands:
+        lines[stands[0]] = pattern.sub(lambda match: match[1] + value, lines[stands[0]])
+    else:
+        lines.insert(entry.lines[-1] + 1, f"  -o {parameter}={value}")
+    return "\n".join(lines)
+
+
+def services(text: str, service: str) -> list[Entry]:
+    """The lines of master.cf for a service, which should be one."""
+    return [entry for entry in entries(text, MASTER) if entry.service == service]
+
+
+def _options(entry: Entry) -> list[str]:
+    return re.findall(r"-o\s*(\S+)", entry.text)
+
+
+def _parameter(name: str, value: str) -> str:
+    return f"{name} = {value}".rstrip()
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"

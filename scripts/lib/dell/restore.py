@@ -1,0 +1,128 @@
+"""Dell as it was before ``prepare_dell``: Postfix's two files as the first snapshot has them, and nothing of ours left.
+
+Postfix first, restarted with its old files; then Dovecot without quota-status; then our tables, which nobody reads any
+more. What serves now is kept as the newest backup, and comes back by itself if Postfix does not serve without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Iterator
+from functools import partial
+
+from fixtures.access.transport import CommandFailed, Shell, dell, dovecot
+from fixtures.plan import dovecot as dovecotplan
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import MAIN, MASTER
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dell import effect, host_files
+from scripts.lib.dell.host_files import NO_FILE, fingerprint
+
+LOAD_S_MAX = 60.0
+_SERVES, _UNREAD = "serves by its files", "old files not read yet"
+_PID = "/var/spool/postfix/pid/master.pid"
+_TABLES = (dellplan.ADMITTED, dellplan.GUESTS, dellplan.MAILBOXES, dellplan.ALIASES, effect.SEEN)
+_DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
+# By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
+_RESTART = """\
+if systemctl -q is-active postfix 2>/dev/null; then systemctl restart postfix
+else postfix stop >/dev/null 2>&1; postfix start; fi || exit
+set -- $(postconf -xh inet_interfaces | tr , ' ')
+case $1 in all | loopback-only) set -- 127.0.0.1 ;; esac
+for _ in {1..50}; do
+    { exec 3<>"/dev/tcp/$1/25"; } 2>/dev/null && read -r -t 10 line <&3 && [[ $line == 220* ]] && exit
+    sleep .2
+done
+echo "no greeting at $1, port 25" >&2
+exit 1
+"""
+
+
+def plan(job: Job) -> Iterator[Write]:
+    """Whatever still differs. ``Refused`` where the files are not ours to write."""
+    settings = job.migration.settings
+    if settings.dell.owner != "host":
+        raise Refused(
+            f"dell.owner is {settings.dell.owner!r}: put back what owns the files (the backups beside them, or git "
+            "revert of the template's patch), and deploy it; --with-dell does so for files on the host alone"
+        )
+    shell = dell(settings)
+    texts = {path: _taken(job, path) for path in (MAIN, MASTER)}
+    present = {path: host_files.contents(shell, path) for path in texts}
+    changed = [path for path in texts if present[path] != texts[path]]
+    for path in changed:
+        yield from host_files.backup(shell, path)
+    # main.cf first: with it alone port 25 still admits by our table, as master.cf says until it is read anew.
+    for path in changed:
+        yield from host_files.replacement(shell, path, present[path], texts[path], shown=fingerprint)
+    if changed or _state(shell) != _SERVES:
+        restart = partial(_restart, shell)
+        read = partial(_state, shell)
+        yield Write(
+            "Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, "postfix stop; postfix start"
+        )
+    yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
+    for path in _TABLES:
+        yield from _removal(shell, path)
+
+
+def _taken(job: Job, path: str) -> str:
+    name = path.rpartition("/")[2]
+    files = (job.migration.store.snapshot("start") or {}).get("dell", {}).get("files", {})
+    if name not in files:
+        raise Refused(f"the first snapshot does not hold {path}, which not everybody may read: copy its oldest backup")
+    return base64.b64decode(files[name]).decode("utf-8", "surrogateescape")
+
+
+def _dovecot(shell: Shell, queue: str) -> Iterator[Write]:
+    present = host_files.contents(shell, dovecotplan.MAIN) or ""
+    without = "".join(each for each in present.splitlines(keepends=True) if each.strip() != dovecotplan.INCLUDE)
+    yield from host_files.replacement(shell, dovecotplan.MAIN, present, without, shown=fingerprint)
+    socket = f"{queue}/{dovecotplan.OURS.removeprefix('unix:')}"
+
+    def read() -> str:
+        return "listens" if shell.run("test", "-S", socket, check=False).ok else "is gone"
+
+    if read() == "listens":
+        yield Write(
+            "Dovecot as it runs", "quota-status on Dell", "listens", "is gone",
+            partial(_run, shell, "doveadm", "reload"), read, "doveadm reload",
+        )  # fmt: skip
+    for path in _DOVECOTS:
+        yield from _removal(shell, path)
+
+
+def _removal(shell: Shell, path: str) -> Iterator[Write]:
+    def read() -> str:
+        return NO_FILE if (text := host_files.contents(shell, path)) is None else fingerprint(text)
+
+    if (now := read()) != NO_FILE:
+        command = ("rm", "-f", "--", path)
+        yield Write(
+            "Dell's files", path, now, NO_FILE, partial(_run, shell, *command), read, shlex.join(command), "deletes"
+        )
+
+
+def _run(shell: Shell, *argv: str) -> None:
+    shell.run(*argv)
+
+
+def _state(shell: Shell) -> str:
+    """Whether Postfix runs, and was started after its files were last changed."""
+    newer = shell.run("find", MAIN, MASTER, "-cnewer", _PID, check=False)
+    runs = shell.run("postfix", "status", check=False).ok
+    return _SERVES if newer.ok and not newer.stdout and runs else _UNREAD
+
+
+def _restart(shell: Shell) -> None:
+    try:
+        shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
+        shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
+    except CommandFailed as error:
+        for path in (MAIN, MASTER):
+            host_files.restore(shell, path)
+        shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
+        raise Refused(
+            f"Dell's Postfix does not serve by its old files: {error}. Both are as in the newest backup again, and read"
+        ) from None

@@ -1,0 +1,208 @@
+"""Dell's Postfix where templates in git own its configuration: a patch for them, rendered, deployed and compared.
+
+The patch is made by editing a copy of the repository, and it counts only if the copy then renders to what is planned,
+and to what it rendered before in all else. It is committed on a branch of its own, which the operator merges; from
+there their own command renders, and another brings it to Dell and makes the container anew. If Postfix then is not what
+was rendered, or does not serve, the branch is left and what was before is deployed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fixtures.access.transport import Shell, dell
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan import postfix as dellplan
+from fixtures.plan import templates
+from fixtures.plan.postfix import MAIN, MASTER
+from fixtures.settings import Settings
+from fixtures.settings.dell import Template
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dell import effect, host_files, lasting, postfix_text, preconditions, template_text
+from scripts.lib.dell.template_repository import BRANCH, Repo
+
+_PATCHED, _AS_RENDERED = "the patch is not applied", "as rendered"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of the templates."""
+
+    patch: str
+    """Empty: they render to what is planned already."""
+    files: dict[str, str]
+    """Path in the repository to its text, of those that the patch changes."""
+    before: dict[str, str]
+    after: dict[str, str]
+    """What is rendered, file name to text, without the patch and with it."""
+
+
+def plan(job: Job, template: Template, *, with_ec2: bool) -> Iterator[Write]:
+    """The commit, and putting it into effect, as far as they are missing."""
+    settings = job.migration.settings
+    shell, repo = dell(settings), Repo(template)
+    repo.require_clean()
+    change = _change(template, settings, with_ec2=with_ec2)
+    now = _state(shell, settings, change.after)
+    if not change.patch and now == _serving():
+        return
+    _require_known(shell, repo, change)
+    preconditions.require_readable(shell)
+    preconditions.require_certificate(
+        shell, settings, postfix_text.parameters(templates.running(shell, "main.cf") or "")
+    )
+    if change.patch:
+        repo.require_branch()
+    if not shell.transport.container or lasting.mount_of(MAIN, lasting.mounts(shell)):
+        for path in (MAIN, MASTER):
+            yield from host_files.backup(shell, path)
+    if change.patch:
+        yield Write(
+            "the templates", f"{template.repo}, branch {BRANCH}", _PATCHED, change.patch,
+            partial(repo.commit, change.patch),
+            lambda: change.patch if repo.holds(change.files) else _PATCHED,
+            f"cd {template.repo} && git checkout -b {BRANCH} && git apply --index <<'EOF' && git commit -m mxgate\n"
+            f"{change.patch}EOF",
+        )  # fmt: skip
+    yield Write(
+        "Postfix as it runs", "what the templates render, on Dell", now, _serving(),
+        partial(_deploy, shell, settings, repo, change),
+        lambda: _state(shell, settings, change.after),
+        f"cd {template.repo} && {repo.commands}",
+    )  # fmt: skip
+
+
+def _change(template: Template, settings: Settings, *, with_ec2: bool) -> Change:
+    with templates.copied(template) as copy:
+        before = copy.render()
+        files = dict(_files(copy, settings, before, with_ec2=with_ec2))
+        for path, text in files.items():
+            (copy.folder / path).write_bytes(text.encode("utf-8", "surrogateescape"))
+        if not files:
+            return Change("", {}, before, before)
+        copy.git("add", "-f", "--", *files)
+        patch = copy.git("diff", "--cached", "--no-color", "--no-ext-diff", "--full-index", "HEAD", "--", *files)
+        after = copy.render()
+    _require_planned(settings, before, after, with_ec2=with_ec2)
+    return Change(patch, files, before, after)
+
+
+def _files(
+    copy: templates.Copy, settings: Settings, rendered: Mapping[str, str], *, with_ec2: bool
+) -> Iterator[tuple[str, str]]:
+    """Each file of the repository that has to be another one, with its text."""
+    template = copy.template
+    folder = Path(template.main_cf).parent
+    stands = postfix_text.parameters(rendered["main.cf"])
+    wanted = {name: value for name, value in dellplan.parameters(settings).items() if _differs(stands, name, value)}
+    offers_auth = stands.get("smtpd_sasl_auth_enable", "no") == "yes"
+    services = dellplan.services(settings)
+    edited = {
+        template.main_cf: lambda text: postfix_text.with_parameters(text, wanted),
+        template.master_cf: lambda text: postfix_text.with_services(text, services, offers_auth=offers_auth),
+    }
+    for path, edit in edited.items():
+        text = _text(copy.folder / path)
+        if text is None:
+            raise Refused(f"dell.template: there is no {path} in {template.repo}")
+        changed = template_text.edited(text, edit)
+        if changed != text:
+            yield path, changed
+    for path, text in dellplan.tables(settings, with_ec2=with_ec2).items():
+        name = str(folder / Path(path).name)
+        if _text(copy.folder / name) != text:
+            yield name, text
+
+
+def _require_planned(
+    settings: Settings, before: Mapping[str, str], after: Mapping[str, str], *, with_ec2: bool
+) -> None:
+    """Refuse a patch by which the templates do not render to what is planned, or to something else besides."""
+    planned = dellplan.parameters(settings)
+    was, now = (postfix_text.parameters(each["main.cf"]) for each in (before, after))
+    others = {name for name in was.keys() | now.keys() if name not in planned and was.get(name) != now.get(name)}
+    wrong = [f"main.cf: {name}" for name, value in planned.items() if _differs(now, name, value)]
+    wrong += [f"main.cf: {name}" for name in sorted(others)]
+    ours = dellplan.services(settings)
+    old, new = (
+        {entry.text for entry in postfix_text.entries(each["master.cf"], MASTER) if entry.service not in ours}
+        for each in (before, after)
+    )
+    wrong += [f"master.cf: {text.split(' -o ')[0]}" for text in old ^ new]
+    for service, options in ours.items():
+        texts = " ".join(e.text for e in postfix_text.services(after["master.cf"], service))
+        wrong += [f"master.cf: {service}: {name}" for name, value in options.items() if f"{name}={value}" not in texts]
+    tables = dellplan.tables(settings, with_ec2=with_ec2)
+    wrong += [Path(path).name for path, text in tables.items() if after.get(Path(path).name) != text]
+    if wrong:
+        raise Refused(
+            f"Dell's templates can't be patched safely: then they would not render as planned: {'; '.join(wrong[:5])}. "
+            "A value that a loop or a condition writes has to be edited by hand; what lies beside the template of "
+            "main.cf has to be rendered too (copied). Nothing was changed"
+        )
+
+
+def _require_known(shell: Shell, repo: Repo, change: Change) -> None:
+    """Refuse to deploy over a configuration that no template has rendered: somebody's edits would be undone."""
+    odd = templates.unlike(shell, change.before)
+    if not odd or not templates.unlike(shell, change.after):
+        return
+    if repo.ours and not templates.unlike(shell, repo.rendered_before()):
+        return
+    raise Refused(
+        f"Dell: {', '.join(odd)} is not what {repo.template.repo} renders now: somebody edited it there, or the last "
+        "commit is not deployed. Deploying would undo that. Bring both together first; nothing was changed"
+    )
+
+
+def _deploy(shell: Shell, settings: Settings, repo: Repo, change: Change) -> None:
+    try:
+        if templates.render(repo.template, repo.folder) != change.after:
+            raise Refused(f"{repo.template.repo} renders otherwise than its copy did")
+        _bring(shell, settings, repo, change.after)
+    except (CouldNotAsk, Refused) as error:
+        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {_back(shell, repo)}") from None
+
+
+def _bring(shell: Shell, settings: Settings, repo: Repo, rendered: Mapping[str, str]) -> None:
+    template = repo.template
+    templates.command(template.deploy, template.repo, template.limit_s)
+    if odd := templates.unlike(shell, rendered):
+        raise Refused(f"after `{' '.join(template.deploy)}` {', '.join(odd)} on Dell is not as rendered")
+    effect.read_and_serving(shell, settings)
+
+
+def _back(shell: Shell, repo: Repo) -> str:
+    """Leave our commit, and deploy what was before. Tells how that went."""
+    try:
+        repo.leave()
+        before = templates.render(repo.template, repo.folder)
+        templates.command(repo.template.deploy, repo.template.repo, repo.template.limit_s)
+        odd = templates.unlike(shell, before)
+        effect.await_up(shell)
+    except CouldNotAsk as error:
+        return f"Going back failed too: {error}. Deploy {repo.template.repo} by hand, now"
+    left = f", but for {', '.join(odd)}: deploy by hand, now" if odd else ""
+    return f"The branch {BRANCH} is left, and what was rendered before is deployed again{left}"
+
+
+def _serving() -> str:
+    return f"{_AS_RENDERED}; {effect.EFFECT}"
+
+
+def _state(shell: Shell, settings: Settings, rendered: Mapping[str, str]) -> str:
+    odd = templates.unlike(shell, rendered)
+    if odd:
+        return f"not as rendered: {', '.join(odd)}"
+    return f"{_AS_RENDERED}; {effect.state(shell, settings)}"
+
+
+def _differs(stands: Mapping[str, str], name: str, value: str) -> bool:
+    return name not in stands or dellplan.normal(stands[name]) != dellplan.normal(value)
+
+
+def _text(file: Path) -> str | None:
+    return file.read_bytes().decode("utf-8", "surrogateescape") if file.is_file() else None

@@ -1,0 +1,112 @@
+"""A domain's MTA-STS policy (RFC 8461): the file, and the record whose id tells senders to fetch it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from fixtures.access.transport import Shell, shell
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dns.zone import set_rrset, value
+
+ROUTING = "*.mx.cloudflare.net"
+"""Cloudflare's MX hosts, as its own policy names them (Cloudflare, Email Routing, "MTA-STS")."""
+_KEYS = ("version", "mode", "max_age")
+# The sum first: a connection that breaks would otherwise put half a policy in place.
+_REPLACE = """\
+umask 022; new="$1.new"
+cat >"$new" && [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { rm -f "$new"; exit 1; }
+chmod --reference="$1" "$new" && sync "$new" && mv -f "$new" "$1"
+"""
+
+
+def policy(text: str, mx: Sequence[str]) -> str:
+    """The policy with these MX patterns; version, mode and max_age as they are. ``Refused`` if it is none.
+
+    Lines end in CRLF (RFC 8461, 3.2).
+    """
+    pairs = [
+        (key.strip(), found.strip())
+        for key, colon, found in (line.partition(":") for line in text.split("\n"))
+        if colon
+    ]
+    fields = dict(pairs)
+    if fields.get("version") != "STSv1" or any(key not in fields for key in _KEYS):
+        raise Refused(f"no MTA-STS policy: expected the fields {', '.join(_KEYS)} (RFC 8461, 3.2), found {text!r}")
+    kept = [f"{key}: {found}" for key, found in pairs if key not in {*_KEYS, "mx"}]
+    lines = ["version: STSv1", f"mode: {fields['mode']}", *(f"mx: {name}" for name in mx)]
+    return "".join(f"{line}\r\n" for line in (*lines, f"max_age: {fields['max_age']}", *kept))
+
+
+def identifier(text: str) -> str:
+    """The id of a policy: the same for the same text. At most 32 letters and digits (RFC 8461, 3.1)."""
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def publish(job: Job, domain: str, mx: Sequence[str]) -> Iterator[Write]:
+    """The file first, then the record (RFC 8461, 8.3). Nothing for a domain whose ``mta_sts`` is false."""
+    if not job.migration.settings.domain(domain).mta_sts:
+        return
+    before = published(job.migration, domain)
+    try:
+        after = policy(before, mx)
+    except Refused as error:
+        raise Refused(f"{_place(job.migration, domain)[1]}: {error}") from None
+    yield from put_back(job, domain, after)
+    yield from _record(job, domain, identifier(after))
+
+
+def published(migration: Migration, domain: str) -> str:
+    """The policy's text as it lies on the host of ``[mta_sts]``. Raises ``CouldNotAsk``."""
+    web, path = _place(migration, domain)
+    return web.run("cat", "--", path).stdout
+
+
+def taken(migration: Migration, domain: str) -> str | None:
+    """The same for a snapshot; None for a domain without a policy, or whose policy lies where we can't read it."""
+    settings = migration.settings
+    return published(migration, domain) if settings.mta_sts and settings.domain(domain).mta_sts else None
+
+
+def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
+    """The file alone, as it is to be; nothing where that is not known."""
+    if after is None or (before := published(job.migration, domain)) == after:
+        return
+    web, path = _place(job.migration, domain)
+    escaped = shlex.quote(after.replace("\r\n", r"\r\n"))
+    command = f"printf %b {escaped} >{shlex.quote(path)}  # on the host of [mta_sts]"
+
+    def do() -> None:
+        web.run("sh", "-c", _REPLACE, "sh", path, sha256(after.encode()).hexdigest(), stdin=after)
+
+    yield Write(f"MTA-STS of {domain}", path, before, after, do, lambda: published(job.migration, domain), command)
+
+
+def _place(migration: Migration, domain: str) -> tuple[Shell, str]:
+    settings = migration.settings.mta_sts
+    if settings is None:
+        raise Refused(f"{domain} has mta_sts = true, but migration.toml has no [mta_sts] that says where policies lie")
+    path = settings.root / f"mta-sts.{domain}" / ".well-known" / "mta-sts.txt"
+    return shell("web", settings.transport), str(path)
+
+
+def _record(job: Job, domain: str, wanted: str) -> Iterator[Write]:
+    name = f"_mta-sts.{domain}"
+    present = cloudflare.records(job.migration, domain)
+    found = [each for each in present.of(name, "TXT") if _is_sts(each)]
+    if len(found) != 1:
+        raise Refused(
+            f"{name} has {len(found)} MTA-STS records, expected one (RFC 8461, 3.1). With none there is no policy in "
+            "force, and mta_sts = false is the truth"
+        )
+    text = re.sub(r"\bid\s*=\s*[A-Za-z0-9]*", f"id={wanted}", value(found[0]))
+    yield from set_rrset(job, domain, name, "TXT", [text], found[0].ttl, only=_is_sts, present=present)
+
+
+def _is_sts(record: Record) -> bool:
+    return record.text.startswith("v=STSv1")

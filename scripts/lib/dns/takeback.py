@@ -1,0 +1,179 @@
+"""What a rollback takes back later: a domain's policy, rules, Email Routing and records, as the snapshot has them.
+
+Not before the switched TTL and a minute have passed since the MX came back, and nobody answers with Cloudflare's MX any
+more: until then mail still comes that way. Destinations stay: they are the account's, and move no mail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.account import Record, record
+from fixtures.probes.dns import queries as dns
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.cloudflare.routing import disable, subaddressing
+from scripts.lib.cloudflare.rules import rules_as
+from scripts.lib.dns.mta_sts import put_back
+from scripts.lib.dns.rrset import AUTO_S, every, told
+from scripts.lib.dns.spf_text import merged
+from scripts.lib.dns.zone import is_spf, set_rrset, value
+from scripts.lib.night_papers import first_snapshot
+
+BACK = "rolled back"
+"""The record that says since when a domain's MX has been EC2's again."""
+LAST_CACHE_S = 60.0
+ASSUMED_PREFERENCE = 10
+_ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
+LEFT = "as disabling leaves it"
+PREPARED = ("merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare")
+"""What is to be done again before the domain's next switch."""
+
+
+def at_first(job: Job) -> dict[str, Any]:
+    """The domain's part of the first snapshot. ``Refused`` if it has no MX."""
+    taken = known(job)
+    if not taken:
+        raise Refused(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to")
+    return taken
+
+
+def known(job: Job) -> dict[str, Any]:
+    """The same; empty where there is no snapshot, or none with an MX of the domain."""
+    taken = first_snapshot(job.migration).get("zones", {}).get(job.domain, {})
+    has_mx = any((each.type, each.name) == ("MX", job.domain) for each in map(record, taken.get("records", ())))
+    return dict(taken) if has_mx else {}
+
+
+def mx_at_first(job: Job) -> tuple[list[Record], str]:
+    """EC2's MX records by the first snapshot; without one by the settings, and then what is assumed of them."""
+    if taken := known(job):
+        return [each for each in map(record, taken["records"]) if (each.type, each.name) == ("MX", job.domain)], ""
+    settings = job.migration.settings
+    assumed = Record("MX", job.domain, settings.ec2.name, settings.bounds.ttl_s, ASSUMED_PREFERENCE)
+    return [assumed], (
+        f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain} is assumed. By migration.toml that is "
+        f"{value(assumed)}, with the preference {ASSUMED_PREFERENCE} and the TTL {assumed.ttl} s for want of others"
+    )
+
+
+def spf_again(job: Job) -> Iterator[Write]:
+    """Nothing while the record lets in who it did before; else, after a disabling by hand say, it does again (X10)."""
+    once = [e.text for e in map(record, known(job).get("records", ())) if e.name == job.domain and is_spf(e)]
+    present = cloudflare.records(job.migration, job.domain)
+    stands = [each for each in present.of(job.domain, "TXT") if is_spf(each)]
+    has = {term.lower() for each in stands for term in each.text.split()}
+    lacks = [term for text in once for term in text.split() if term.lower() not in has and not _ALL.fullmatch(term)]
+    if len(stands) <= 1 and not lacks:
+        return
+    try:
+        wanted = merged([*once, *(each.text for each in stands)], ())
+    except Refused as fault:
+        job.say(f"SPF of {job.domain} is left as it is: {fault}")
+        return
+    ttl = stands[0].ttl if stands else job.migration.settings.bounds.ttl_s
+    yield from set_rrset(job, job.domain, job.domain, "TXT", [wanted], ttl, "SPF", only=is_spf, present=present)
+
+
+def plan(job: Job) -> Iterator[Write]:
+    """Whatever still differs. The records come last, since disabling may have touched them."""
+    taken = at_first(job)
+    yield from put_back(job, job.domain, taken.get("policy"))
+    yield from rules_as(job, taken["rules"], taken["catch_all"])
+    yield from subaddressing(job, wanted=bool(taken["routing"]["subaddressing"]))
+    routing = cloudflare.routing(job.migration, job.domain)
+    ends = routing.enabled and not taken["routing"]["enabled"]
+    if ends:
+        yield disable(job)
+    records = [record(each) for each in taken["records"]]
+    keys = dict.fromkeys(each.name for each in routing.required if each.type == "TXT" and each.name != job.domain)
+    for name, kind in ((job.domain, "MX"), (job.domain, "TXT"), *((key, "TXT") for key in keys)):
+        yield from (_after_disabling if ends else rrset_as)(job, records, name, kind)
+    yield from rrset_as(job, records, f"_mta-sts.{job.domain}", "TXT")
+
+
+def rrset_as(job: Job, records: list[Record], name: str, kind: str, domain: str = "") -> Iterator[Write]:
+    """At most one write, after which the RRset is what RECORDS hold of it; of a domain's own TXT records the SPF."""
+    only = is_spf if (name, kind) == (job.domain, "TXT") else every
+    first = [each for each in records if (each.name, each.type) == (name, kind) and only(each)]
+    ttl = first[0].ttl if first else 1
+    danger = "MX" if kind == "MX" else "SPF" if only is is_spf else "DKIM" if "_domainkey" in name else ""
+    danger = danger or ("" if first else "deletes")
+    yield from set_rrset(job, domain or job.domain, name, kind, [value(e) for e in first], ttl, danger, only=only)
+
+
+def _after_disabling(job: Job, records: list[Record], name: str, kind: str) -> Iterator[Write]:
+    """The same, planned before it is known what disabling leaves of the RRset (X10)."""
+    only = is_spf if (name, kind) == (job.domain, "TXT") else every
+    wanted = told([each for each in records if (each.name, each.type) == (name, kind) and only(each)])
+
+    def do() -> None:
+        for write in rrset_as(job, records, name, kind):
+            job.say(f"disabling left {write.before!r}")
+            write.do()
+
+    def read() -> str:
+        stands = told([e for e in cloudflare.records(job.migration, job.domain).of(name, kind) if only(e)])
+        return wanted if stands == wanted else LEFT
+
+    danger = "MX" if kind == "MX" else "SPF" if only is is_spf else "DKIM"
+    yield Write(f"DNS of {job.domain}", f"{name} {kind}", LEFT, wanted, do, read, danger=danger)
+
+
+def require_let_go(job: Job, domain: str) -> None:
+    """Refuse until the last cache has let go of Cloudflare's MX."""
+    migration, store = job.migration, job.migration.store
+    moving = {f"{domain} MX"}
+    if migration.settings.cloudflare.enabling == "replaces":
+        moving.add(f"Email Routing of {domain}")
+    moved = [row["at"] for row in store.journaled("switch_mx", domain) if row["subject"] in moving]
+    moved += [row["began"] for row in store.recorded("switch", domain)]
+    if moved:
+        back = store.last(BACK, domain)
+        if back is None or back["at"] < max(moved):  # by hand, say: then it counts from when we see it
+            store.record(BACK, domain, seconds=0.0)
+        since = store.recorded(BACK, domain)[-1]["at"]
+        left = since + max(migration.settings.bounds.ttl_s, AUTO_S) + LAST_CACHE_S - migration.clock.now()
+        if left > 0:
+            raise Refused(
+                f"caches may lead mail of {domain} to Cloudflare for {left:.0f} s more: Email Routing, its rules and "
+                "Dell's admission stay until then. Run this again afterwards"
+            )
+    for answer in dns.ask_everywhere(migration, domain, "MX"):
+        if answer.error:
+            raise Refused(f"MX of {domain}: {answer.server} can't be asked whether it has let go: {answer.error}")
+        if any(map(cloudflare.is_mx, answer.hosts)):
+            raise Refused(
+                f"{answer.server} still leads mail of {domain} to {', '.join(answer.hosts)} (TTL {answer.ttl}): wait, "
+                f"and ask again: {answer.evidence.again}"
+            )
+
+
+def completed(job: Job) -> None:
+    """The domain stands before phase 2 again, and with Dell's files back before phase 1."""
+    store = job.migration.store
+    store.record("undone", job.domain, scripts=PREPARED)
+    if job.options.with_dell:
+        store.record("undone", "", scripts=("publish_delivery", "prepare_dell"))
+
+
+def delivery_names(job: Job) -> Iterator[Write]:
+    """What ``publish_delivery`` made, in every zone: MX before the addresses that they name."""
+    settings = job.migration.settings
+    zones = (job.migration.store.snapshot("start") or {})["zones"]
+    names = [(each.delivery, "MX") for each in settings.domains]
+    for name, kind in (*names, (settings.dell.name, "A"), (settings.dell.name, "AAAA")):
+        zone = dns.zone_of(job.migration, name)
+        yield from rrset_as(job, [record(each) for each in zones[zone]["records"]], name, kind, zone)
+
+
+def require_taken_back(job: Job, domain: str) -> None:
+    """Refuse while another domain still needs Dell as it is."""
+    if cloudflare.routing(job.migration, domain).enabled:
+        raise Refused(
+            f"{domain} still has Email Routing, which needs Dell as it is: first python -m scripts.rollback --domain "
+            f"{domain}, and later the same with --clean-up"
+        )
+    require_let_go(job, domain)

@@ -1,0 +1,142 @@
+"""What a way back stands on when the store is out of reach: papers and a copy of the store, beside ``migration.toml``.
+
+``switch_mx`` leaves them before its first write: ``night/DOMAIN.txt``, the way back by hand, to be printed; and
+``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from fixtures.evidence import tell
+from fixtures.migration import Migration, open_migration
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.settings import StoreSettings
+from fixtures.store import Store, StoreError, chain, locks
+from scripts.snapshot import START
+
+ROWS_AT_ONCE = 500
+IN_MEMORY = "sqlite:///:memory:"
+NO_URL = {"store_url": SecretStr("")}
+OURS_ALONE = 0o077
+"""As the umask: a store may hold what not everybody should read."""
+
+
+def folder(migration: Migration) -> Path:
+    return migration.settings.file.absolute().parent / "night"
+
+
+def write(migration: Migration, domain: str) -> Path:
+    """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
+
+    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
+    """
+    from scripts import by_hand  # which reads what this module keeps
+
+    text = by_hand.paper(migration, domain, cloudflare.exported(migration, domain))
+    made = folder(migration) / f"{domain}.txt"
+    try:
+        with _umask():
+            made.parent.mkdir(exist_ok=True)
+            _copy(migration.store, made.parent)
+            made.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{made}: can't be written: {error}. Let this user write beside migration.toml") from None
+    return made
+
+
+def open_at_night(path: str | Path | None = None) -> Migration:
+    """The migration of a script that may not wait, and has to do without its store if need be: with it in memory.
+
+    As it can still be read, else as its copy is. Says so loudly. Raises ``SettingsError``.
+    """
+    migration = replace(open_migration(path), hurried=True)
+    try:
+        with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):
+            return migration
+    except StoreError as fault:
+        out_of_reach = f"THE STORE IS OUT OF REACH: {fault}"
+    settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
+    made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
+    copy = folder(migration) / "store.sqlite"
+    kept = "knowing nothing of what was before"
+    sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
+    if copy.exists():
+        sources[f"{copy}, of {_when(copy)}"] = partial(Store, f"sqlite:///{copy}", migration.clock)
+    for name, opened in sources.items():
+        with contextlib.suppress(StoreError):
+            _fill(made.store, opened())
+            kept = f"with {name}"
+            break
+    _tell(f"{out_of_reach}\nGoing on {kept}. No lock is held and nothing is recorded: run this again once it is back")
+    return made
+
+
+def first_snapshot(migration: Migration) -> dict[str, Any]:
+    """How all stood before anything was changed: by the store, else, loudly, by its copy. Empty: nobody knows."""
+    if taken := migration.store.snapshot(START):
+        return taken
+    there = folder(migration) / "store.sqlite"
+    if not there.exists():
+        return {}
+    try:
+        store = Store(f"sqlite:///{there}", migration.clock)
+        taken = store.snapshot(START) or {}
+        store.close()
+    except StoreError:
+        return {}
+    if taken:
+        _tell(f"THE STORE HAS NO SNAPSHOT: taken from its copy of {_when(there)}, {there}")
+    return taken
+
+
+def _copy(store: Store, into: Path) -> None:
+    """Into one SQLite file, whatever the store is, with the chain of its rows; whole, or as it was before."""
+    partial, there = into / "store.partial", into / "store.sqlite"
+    partial.unlink(missing_ok=True)
+    made = Store(f"sqlite:///{partial}", store.clock)
+    try:
+        _fill(made, store)
+    finally:
+        made.close()
+    partial.replace(there)
+
+
+def _fill(made: Store, store: Store) -> None:
+    try:
+        with store.looking() as one, made.engine.begin() as other:
+            for table in chain.META.sorted_tables:
+                other.execute(table.delete())
+                if table is locks:
+                    continue
+                for rows in one.execute(sa.select(table)).mappings().partitions(ROWS_AT_ONCE):
+                    other.execute(table.insert(), [dict(row) for row in rows])
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"{made.shown}: the store could not be copied: {str(error).splitlines()[0]}") from None
+
+
+_tell = cache(tell)
+"""Once a process."""
+
+
+def _when(file: Path) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(file.stat().st_mtime))
+
+
+@contextlib.contextmanager
+def _umask() -> Iterator[None]:
+    before = os.umask(OURS_ALONE)
+    try:
+        yield
+    finally:
+        os.umask(before)
