@@ -13,7 +13,7 @@ import pytest
 from fixtures.migration.version import FOLDERS, RELEASE, VERSION, tree_digest
 from tests.conftest import PROJECT
 
-LIMIT_S = 0.05
+LIMIT_S = 1.0
 
 
 @pytest.fixture(scope="module")

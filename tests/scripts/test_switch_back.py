@@ -62,7 +62,9 @@ def end(number):
     argv = ["--domain", PILOT, "--override", "a test in the lab", "--apply", json.loads(told)["digest"]]
     watch = Watch(migration, PILOT).start()
     try:
-        run = subprocess.Popen([sys.executable, "-m", "scripts.switch_mx", *argv], stderr=subprocess.PIPE, text=True)
+        # Whoever runs these tests under nohup, or in the background, ignores signals that this run is to get.
+        command = ["env", "--default-signal=HUP,INT", sys.executable, "-m", "scripts.switch_mx", *argv]
+        run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 60
         while (migration.store.last("switch", PILOT) or {"real_at": 0})["real_at"] < began:
             assert time.monotonic() < until and run.poll() is None, "the MX never moved"
