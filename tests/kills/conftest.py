@@ -11,6 +11,13 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from scripts.lib.change import Job
+from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulator on loopback
+    authority,
+    authority_file,
+    certificate,
+    emulator,
+    signing_key,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,15 +12,7 @@ import pytest
 
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS
 from scripts.lib import change
-from tests.emulator.conftest import (  # noqa: F401 - fixtures
-    OLD_MX,
-    Running,
-    authority,
-    authority_file,
-    certificate,
-    emulator,
-    signing_key,
-)
+from tests.emulator.conftest import OLD_MX, Running
 from tests.kills.fate import befallen
 from tests.kills.test_switch_writes import MERGED, Switch, switch  # noqa: F401 - a fixture
 
@@ -43,7 +35,7 @@ def there(switch: Switch) -> Switch:  # noqa: F811 - the fixture above
 @pytest.mark.parametrize("at", POINTS, ids=lambda at: f"write {at[1]}, {at[0]} {at[2]}")
 def test_at_each_write(
     there: Switch,
-    emulator: Running,  # noqa: F811
+    emulator: Running,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     at: tuple[str, int, int],
@@ -64,7 +56,7 @@ def test_at_each_write(
 
 
 @pytest.mark.parametrize("code", ["890190", "1046"])
-def test_locked_records_are_unlocked_and_only_they(there: Switch, emulator: Running, code: str) -> None:  # noqa: F811
+def test_locked_records_are_unlocked_and_only_they(there: Switch, emulator: Running, code: str) -> None:
     """While they are locked nothing but Email Routing's own API helps: without it nothing is changed."""
     emulator.management.post("/knobs", json={"lock_code": code})
     emulator.zone.routing.locked = True

@@ -28,16 +28,7 @@ from scripts.lib.aws import power
 from scripts.lib.aws.knocking import SILENT, Knock
 from scripts.lib.change import Job, Refused, run
 from scripts.lib.cloudflare import routing, settling
-from tests.emulator.conftest import (  # noqa: F401 - fixtures
-    APEX,
-    OLD_MX,
-    Running,
-    authority,
-    authority_file,
-    certificate,
-    emulator,
-    signing_key,
-)
+from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
 from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
     LASTING,

@@ -31,16 +31,7 @@ from scripts.lib import safeguard, switch_guard
 from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
 from scripts.lib.dns import put_back as putback
-from tests.emulator.conftest import (  # noqa: F401 - fixtures
-    APEX,
-    OLD_MX,
-    Running,
-    authority,
-    authority_file,
-    certificate,
-    emulator,
-    signing_key,
-)
+from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
 from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
     LASTING,
@@ -198,7 +189,7 @@ def _left_by_a_power_cut(folder: Path) -> None:
 @pytest.mark.parametrize("code", [250, 550])
 def test_after_a_power_cut_the_hosts_are_asked_and_the_spf_record_comes_back(
     switch: Switch,  # noqa: F811
-    emulator: Running,  # noqa: F811
+    emulator: Running,
     tmp_path: Path,
     code: int,
 ) -> None:

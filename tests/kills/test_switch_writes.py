@@ -21,18 +21,7 @@ import pytest
 from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api.routing_records import MX_HOSTS, NAMED_MX_HOSTS
 from fixtures.store import Store
-from tests.emulator.conftest import (  # noqa: F401 - fixtures
-    ACCOUNT,
-    APEX,
-    OLD_MX,
-    OLD_SPF,
-    Running,
-    authority,
-    authority_file,
-    certificate,
-    emulator,
-    signing_key,
-)
+from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 from tests.kills.fate import befallen
 
 PROJECT = Path(__file__).parents[2]
@@ -72,7 +61,7 @@ Switch = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:  # noqa: F811 - the fixtures above
+def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
     """Run it; returns its exit status, what it said, and what it came to.
 
     AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default. HEARD:
@@ -125,14 +114,14 @@ def _log(folder: Path) -> str:
     return (folder / f"night/switch-{APEX}.log").read_text(encoding="utf-8")
 
 
-def _leads_to_one_side(emulator: Running, state: str) -> None:  # noqa: F811
+def _leads_to_one_side(emulator: Running, state: str) -> None:
     hosts = MX_HOSTS if emulator.world.knobs.mx_names == "route" else NAMED_MX_HOSTS
     assert emulator.contents("MX") == (sorted(hosts) if state == "through" else [OLD_MX])
     assert emulator.contents("TXT") == [MERGED]
 
 
 @pytest.mark.parametrize("spf", ["replaced", "kept"])
-def test_undisturbed_it_goes_through(switch: Switch, emulator: Running, spf: str) -> None:  # noqa: F811
+def test_undisturbed_it_goes_through(switch: Switch, emulator: Running, spf: str) -> None:
     emulator.management.post("/knobs", json={"spf": spf})
     status, said, state = switch()
     assert (status, state) == (0, "through"), said
@@ -141,7 +130,7 @@ def test_undisturbed_it_goes_through(switch: Switch, emulator: Running, spf: str
 
 def test_whatever_names_cloudflare_assigned_there_and_back_and_there(
     switch: Switch,
-    emulator: Running,  # noqa: F811
+    emulator: Running,
     tmp_path: Path,
 ) -> None:
     emulator.management.post("/knobs", json={"mx_names": "named"})
@@ -165,7 +154,7 @@ POINTS = [(number, kind, turn) for kind in DEEDS for number in WRITES for turn i
 @pytest.mark.parametrize("at", POINTS, ids=lambda at: f"write {at[0]}, {at[1]} {at[2]}")
 def test_at_each_write(
     switch: Switch,
-    emulator: Running,  # noqa: F811
+    emulator: Running,
     tmp_path: Path,
     request: pytest.FixtureRequest,
     at: tuple[int, str, int],
@@ -187,11 +176,11 @@ def test_at_each_write(
 BY_SUBDOMAIN_KILLS = [(number, turn) for number in (1, 2, 3, 4, 5) for turn in (0, 1)]
 
 
-def _nothing_below(emulator: Running) -> bool:  # noqa: F811
+def _nothing_below(emulator: Running) -> bool:
     return not [each for each in emulator.zone.records.values() if f"mxgate.{APEX}" in each.name]
 
 
-def test_by_subdomain_the_mx_moves_by_dns_alone(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_by_subdomain_the_mx_moves_by_dns_alone(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     status, said, state = switch(order="by_subdomain")
     assert (status, state) == (0, "through"), said
     _leads_to_one_side(emulator, state)
@@ -201,7 +190,7 @@ def test_by_subdomain_the_mx_moves_by_dns_alone(switch: Switch, emulator: Runnin
         assert store.last("window opened", APEX) is None
 
 
-def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emulator: Running) -> None:  # noqa: F811
+def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emulator: Running) -> None:
     """And the other order goes on from there."""
     status, said, state = switch("", 0, 0, 550, order="by_subdomain")
     assert (status, state) == (1, "unmoved"), said
@@ -216,7 +205,7 @@ def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emul
 @pytest.mark.parametrize("at", BY_SUBDOMAIN_KILLS, ids=str)
 def test_by_subdomain_killed_at_each_write(
     switch: Switch,
-    emulator: Running,  # noqa: F811
+    emulator: Running,
     request: pytest.FixtureRequest,
     at: tuple[int, int],
 ) -> None:
@@ -234,7 +223,7 @@ def test_by_subdomain_killed_at_each_write(
 
 
 @pytest.mark.parametrize("at", [("kills", UNLOCK, 0), ("", 0, 0, 550)], ids=["killed", "its hosts take no mail"])
-def test_what_email_routing_hides_from_the_list_goes_too(switch: Switch, emulator: Running, at: Any) -> None:  # noqa: F811
+def test_what_email_routing_hides_from_the_list_goes_too(switch: Switch, emulator: Running, at: Any) -> None:
     """Its own MX are not listed once it is enabled; left there, mail would go on to hosts that refuse it."""
     emulator.management.post("/knobs", json={"routing_mx": "hidden"})
     _, said, state = switch(*at)
@@ -246,7 +235,7 @@ LASTING = {"path": "/email/routing/dns$", "times": 10_000}
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 500])
-def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) -> None:  # noqa: F811
+def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) -> None:
     """The run itself goes back, by DNS alone, and says so."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": status, "retry_after_s": 60})
     code, said, state = switch()
@@ -256,7 +245,7 @@ def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) ->
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: Path, number: int) -> None:  # noqa: F811
+def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: Path, number: int) -> None:
     """Before EC2's MX was added, and before Cloudflare's is deleted: the guard goes on."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403, "times": 1})
     code, said, state = switch("kills", number + 1, 0)
@@ -265,7 +254,7 @@ def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: 
     _leads_to_one_side(emulator, state)
 
 
-def test_nothing_answers_for_a_while(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_nothing_answers_for_a_while(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     """Once the API answers again EC2's MX stands again, without anybody's doing."""
     refused = {"path": "/email/routing/dns$", "method": "POST", "status": 403, "times": 10_000}
     emulator.management.post("/faults", json=refused)
