@@ -24,7 +24,7 @@ from tests.reading import (
     writes_to_a_system,
 )
 
-MODULE_LINES, SCRIPT_LINES, STEPS_LINES, FEATURE_LINES, FUNCTION_LINES = 500, 125, 120, 60, 70
+MODULE_LINES, FEATURE_LINES, FUNCTION_LINES = 500, 60, 70
 
 STEPS_IMPORT_NOT = {
     "aiosmtplib", "anyio", "asyncio", "asyncssh", "boto3", "botocore", "cloudflare", "concurrent", "dkim", "dns",
@@ -55,18 +55,7 @@ def test_nothing_is_longer_than_a_reader_takes_in() -> None:
 def _limit(path: Path) -> int | None:
     if path.suffix == ".feature":
         return FEATURE_LINES
-    if ROOT / "steps" in path.parents:
-        return STEPS_LINES
-    if path.suffix == ".lock":
-        return None
-    if path.parent == ROOT / "scripts" and (not is_python(path) or _runs(path)):  # the rest is modules they share
-        return SCRIPT_LINES
     return MODULE_LINES if is_python(path) else None
-
-
-def _runs(path: Path) -> bool:
-    """Whether it is a script, which a person runs: it has a ``main``."""
-    return any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree(path).body)
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
