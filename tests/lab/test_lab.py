@@ -111,6 +111,14 @@ def test_true_client_addresses(lab: Lab, host: str, source: str, target: str) ->
     until(lambda: lab.exec(server, log).returncode == 0, f"{server} has seen {source}")
 
 
+@pytest.mark.parametrize(("source", "greets"), [("", "550 Sender IP reverse lookup rejected"), (plan.WORLD6, "220 ")])
+def test_a_rented_host_is_turned_away_over_ipv6(lab: Lab, source: str, greets: str) -> None:
+    """Whoever speaks from the world without further ado has no name that leads back; its mail servers have."""
+    bound = f"('{source or '::'}', 0)"
+    knock = f"import socket; print(socket.create_connection(('2606:4700:f5::b', 25), 5, {bound}).recv(99).decode())"
+    assert lab.exec("world", ["python3", "-c", knock]).stdout.startswith(greets)
+
+
 def test_tailnet_is_closed_to_others(lab: Lab) -> None:
     """Only hosts with a tailnet address reach another's."""
     knock = f"import socket; socket.create_connection(('{plan.DELL_TAILNET}', 25), 2)"
