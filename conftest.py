@@ -1,33 +1,25 @@
-"""Options and wiring only: what is judged, against what, and where the report goes."""
+"""Options and wiring only: what is judged, against what, and where the report goes.
+
+What judges is imported when the options are known to be good: ``--help`` and a slip of the pen are answered at once.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-try:
-    from fixtures.plan.gates import Gate
-    from fixtures.target import Target, TargetError, resolve
-except ModuleNotFoundError as missing:
-    print(
-        f"mxgate is not set up for this Python ({sys.executable}): {missing.name} is missing.\n"
-        "Run scripts/rehearse once (it sets up what is missing and says first what that is),\n"
-        "then use .venv/bin/pytest features/",
-        file=sys.stderr,
-    )
-    sys.exit(2)
+from fixtures.plan.gates import Gate
+
+if TYPE_CHECKING:
+    from fixtures.target import Target
 
 ROOT = Path(__file__).parent
 STEPS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "steps").rglob("[!_]*.py"))
-pytest_plugins = [
-    "fixtures.gates.plugin",
-    "fixtures.report.plugin",
-    "fixtures.report.annotations",
-    *STEPS,
-]
-TARGET = pytest.StashKey[Target]()
+PLUGINS = ["fixtures.gates.plugin", "fixtures.report.plugin", "fixtures.report.annotations", *STEPS]
+TARGET: pytest.StashKey[Target] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,12 +48,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
-    from fixtures.gates.collection import Arrange, Listing
-    from fixtures.gates.plugin import Collect  # registered as a plugin first, for its assertions
-    from fixtures.gates.session import SESSION
-
     if config.option.help or _only_tests(config):
         return
+    try:
+        for plugin in PLUGINS:
+            config.pluginmanager.import_plugin(plugin)
+        from fixtures.gates.collection import Arrange, Listing
+        from fixtures.gates.plugin import Collect
+        from fixtures.gates.session import SESSION
+        from fixtures.target import TargetError, resolve
+    except ModuleNotFoundError as missing:
+        pytest.exit(
+            f"mxgate is not set up for this Python ({sys.executable}): {missing.name} is missing.\n"
+            "Run scripts/rehearse once (it sets up what is missing and says first what that is),\n"
+            "then use .venv/bin/pytest features/",
+            returncode=2,
+        )
     try:
         target = resolve(config)
     except TargetError as error:
@@ -75,9 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _only_tests(config: pytest.Config) -> bool:
     """Whether no feature was asked for: the project's own tests need no target."""
-    root = Path(__file__).parent
     asked = [Path(str(arg).split("::")[0]).resolve() for arg in config.args]
-    return bool(asked) and all((root / "tests") in (path, *path.parents) for path in asked)
+    return bool(asked) and all((ROOT / "tests") in (path, *path.parents) for path in asked)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
