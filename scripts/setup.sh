@@ -12,6 +12,9 @@ packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-ce
 mode=${1:-lab}
 case " ${*:2} " in *" -h "* | *" --help "*) helping=yes ;; *) helping= ;; esac
 
+# Many processes are started: what one has compiled, the next need not compile again.
+unset PYTHONDONTWRITEBYTECODE
+
 refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
 
 as_root() {

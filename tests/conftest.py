@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+# Hundreds of processes are started: what one has compiled, the next need not compile again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 120
 
@@ -24,7 +28,7 @@ def run(
     return subprocess.run(
         command,
         cwd=PROJECT,
-        env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | (environment or {}),
+        env=inherited | (environment or {}),
         capture_output=True,
         text=True,
         check=False,
