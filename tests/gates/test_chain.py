@@ -23,9 +23,9 @@ from fixtures.gates.check import GateClosed
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from fixtures.preflight.doctor import storage
-from fixtures.report import write
 from fixtures.report.history import let_through
 from fixtures.report.index import heads
+from fixtures.report.render import write
 from fixtures.store import Store, chain, messages, records
 from scripts import store as script
 from tests.conftest import PROJECT

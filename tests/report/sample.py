@@ -8,24 +8,15 @@ import random
 from datetime import date
 
 from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
+from fixtures.gates.nights import Night
+from fixtures.gates.outcome import Outcome, Step
+from fixtures.gates.session import StageResult
 from fixtures.ledger.accounting import Balance, Entry, _add_up
-from fixtures.plan.gates import TABLE, Gate
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
 from fixtures.probes.aws.cost import Charge, Saving
-from fixtures.report.model import (
-    Decision,
-    GateRun,
-    Mark,
-    Night,
-    Override,
-    Propagation,
-    ResolverSeen,
-    RunReport,
-    ScenarioRun,
-    ScriptRun,
-    Standing,
-    StepRun,
-    TraceRow,
-)  # fmt: skip
+from fixtures.report.history import Mark, ScriptRun, Standing
+from fixtures.report.model import Decision, RunReport, TraceRow
 from fixtures.settings import Waiver
 from fixtures.settings.rented import NewCost
 
@@ -66,28 +57,27 @@ def smtp(client: str, reply: str) -> Evidence:
 
 
 def scenario(
-    name: str, ids: str, verdict: Verdict, *findings: Finding, error: str = "", stage: str = "gate"
-) -> ScenarioRun:
-    steps = (
-        StepRun("Given", "the settings of this migration", Verdict.PASS, 0.001),
-        StepRun("When", "every member is asked", Verdict.PASS, 0.21),
-        StepRun("Then", name, verdict, 0.02),
-    )
-    tags = ("before_phase3", *ids.split(), "observe")
-    return ScenarioRun(
-        name, "features/dns/mx.feature", tags, tuple(ids.split()), stage, verdict, 0.24, steps, findings, error
-    )
+    name: str, ids: str, verdict: Verdict, *findings: Finding, error: str = "", kind: str = "observe"
+) -> Outcome:
+    steps = [
+        Step("Given", "the settings of this migration", Verdict.PASS, 1),
+        Step("When", "every member is asked", Verdict.PASS, 210),
+        Step("Then", name, verdict, 20),
+    ]
+    tags = (*ids.split(), kind)
+    return Outcome("phase3", name, "MX", "features/dns/mx.feature", tags, verdict, steps, [*findings], error, NOW, 240)
 
 
 NEW = "10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net, 30 route3.mx.cloudflare.net"
 OLD = "10 mail.webmakeprofit.org"
 
 
-def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: ScenarioRun) -> GateRun:
-    return GateRun(which.value, TABLE[which].question, NOW, {domain: verdict}, scenarios)
+def gate(which: Gate, domain: str, verdict: Verdict, *scenarios: Outcome) -> StageResult:
+    stage = Stage(which, (domain,) if domain else (), which.value)
+    return StageResult(stage, {domain: verdict}, (), NOW, NOW, stored=True, outcomes=scenarios)
 
 
-def good(domain: str) -> ScenarioRun:
+def good(domain: str) -> Outcome:
     letter = Evidence(
         "the newest message in alice's mailbox", f"Subject: {SUBJECT}", f"From: a\nSubject: {SUBJECT}\n", at=NOW
     )
@@ -98,7 +88,7 @@ def good(domain: str) -> ScenarioRun:
     return scenario("Before its switch the MX is EC2 everywhere", "N-1 P2.1", Verdict.PASS, *findings)
 
 
-def bad(domain: str) -> ScenarioRun:
+def bad(domain: str) -> Outcome:
     findings = (
         passed("104.30.0.1", "250 2.1.5 Ok", smtp("104.30.0.1", "250 2.1.5 Ok")),
         failed(
@@ -116,7 +106,7 @@ def bad(domain: str) -> ScenarioRun:
     )
 
 
-def hostile(domain: str) -> ScenarioRun:
+def hostile(domain: str) -> Outcome:
     evidence = Evidence(f"TXT {HOSTILE}", HOSTILE, f"{HOSTILE}\n{SECRET}", HOSTILE, NOW, 3.0)
     finding = unknown(HOSTILE, "one SPF record", f"{HOSTILE} {SECRET}", evidence, domain=domain, hint=HOSTILE)
     return scenario(
@@ -124,9 +114,9 @@ def hostile(domain: str) -> ScenarioRun:
     )
 
 
-def drill(domain: str) -> ScenarioRun:
+def drill(domain: str) -> Outcome:
     return scenario(
-        "Dell refuses to relay", "A-6 X3", Verdict.PASS, passed("route-addr", "554", domain=domain), stage="drill"
+        "Dell refuses to relay", "A-6 X3", Verdict.PASS, passed("route-addr", "554", domain=domain), kind="drill"
     )
 
 
@@ -171,7 +161,13 @@ def traffic(lost: int = 3) -> Balance:
 
 def night(day: int, *, clean: bool, text: str) -> Night:
     verdict = Verdict.PASS if clean or day not in {3, 4} else Verdict.FAIL if day == 3 else Verdict.INCONCLUSIVE
-    return Night(NOW + day * 86400, verdict, () if verdict.opens else (f"N-7 The MX is Cloudflare's: {verdict}{text}",))
+    return Night(
+        NOW + day * 86400, NOW, "", verdict, () if verdict.opens else (f"N-7 The MX is Cloudflare's: {verdict}{text}",)
+    )
+
+
+def override(script: str, domain: str, reason: str) -> dict[str, object]:
+    return {"script": script, "domain": domain, "reason": reason, "at": NOW}
 
 
 def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
@@ -186,10 +182,13 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
     ]
     text = "" if clean else f" {HOSTILE} {SECRET}"
     typed = text.replace("\udce9", "")  # a file in UTF-8 can't hold the surrogate
-    seen = (
-        ResolverSeen("fresh", 1.0, 0.5), ResolverSeen("plain", 284.0, 283.0), ResolverSeen("stale", 2900.0, 2890.0),
-        ResolverSeen("forgetful" + text, None, 4000.0),
-    )  # fmt: skip
+    times: dict[str, tuple[float | None, float]] = {
+        "fresh": (1.0, 0.5),
+        "plain": (284.0, 283.0),
+        "stale": (2900.0, 2890.0),
+    }
+    times |= {} if clean else {"forgetful" + text: (None, 4000.0)}
+    resolvers = {name: {"first_new_s": new, "last_old_s": old} for name, (new, old) in times.items()}
     return RunReport(
         title="Rehearsal of the migration to Cloudflare Email Routing" + text,
         decision=decision,
@@ -201,12 +200,12 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
         started_real=NOW - 260, ended_real=NOW, started_at=NOW - 260, ended_at=NOW + 21 * 86400, compressed=True,
         gates=tuple(gates),
         waivers=() if clean else (Waiver(id="A-9", owner="the operator" + typed, reason="no lists are used here" + typed, expires=date(2027, 1, 31)),),
-        overrides=() if clean else (Override("stop_ec2", "", "the lab is stood at a later gate" + text, NOW),),
-        scripts=(ScriptRun("prepare_dell" + text, "", "9f2c41d0ab34", 0, 14, 3.1, NOW - 200),
-                 ScriptRun("switch_mx", PILOT, "77aa01c2de99", 0, 3, 1.2, NOW - 120)),
+        overrides=() if clean else (override("stop_ec2", "", "the lab is stood at a later gate" + text),),
+        scripts=(ScriptRun("prepare_dell" + text, "", "9f2c41d0ab34", NOW - 200, 0, 14, 3.1),
+                 ScriptRun("switch_mx", PILOT, "77aa01c2de99", NOW - 120, 0, 3, 1.2)),
         ledger=traffic(0 if clean else 3),
         marks=(Mark("MX of pilot switched" + text, NOW - 120, NOW - 120), Mark("MX of webmakeprofit.org switched", NOW - 117, NOW + 40_000), Mark("EC2 stopped", NOW - 20, NOW + 7 * 86400)),
-        propagation=(Propagation(PILOT + text, 3600, 7200, seen[: 3 if clean else 4]),),
+        propagation=({"domain": PILOT + text, "old_ttl_s": 3600, "seconds": 7200, "resolvers": resolvers},),
         nights=tuple(night(day, clean=clean, text=text) for day in range(14) if day != 5),
         standings=(Standing(PILOT, "phase4", NOW - 120), Standing(FIRST, "phase3"), Standing(SECOND, "phase3")),
         saving=saving(), planned_usd=9.5,

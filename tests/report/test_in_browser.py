@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.report import index, write
-from fixtures.report.model import Decision, GateRun, Override, RunReport
+from fixtures.gates.session import StageResult
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
+from fixtures.report import index
+from fixtures.report.model import Decision, RunReport
+from fixtures.report.render import write
 from fixtures.settings import Waiver
 from tests.report import sample
 from tests.report.browser import Page, chromium
@@ -53,14 +57,18 @@ def fullest() -> RunReport:
     """As much of everything as a first page may have to tell of."""
     made = sample.report()
     verdicts = dict.fromkeys((sample.PILOT, sample.FIRST, sample.SECOND), Verdict.PASS)
-    gates = [GateRun(f"phase{n}-others", "?", 0, {"": Verdict.PASS} if n % 2 else verdicts) for n in range(10)]
+    stages = [Stage(Gate.PHASE3, (), f"phase{n}-others") for n in range(10)]
+    gates = [
+        StageResult(stage, {"": Verdict.PASS} if n % 2 else verdicts, (), 0, 0, stored=True)
+        for n, stage in enumerate(stages)
+    ]
     troubled = [made.gates[4]] * 4
     waivers = [
         Waiver(id=f"A-{n}", owner="the operator", reason="x" * 200, expires=date(2027, 1, 31)) for n in range(1, 10)
     ]
     return replace(
         made, gates=(*gates, *troubled), waivers=tuple(waivers), reasons=tuple("y " * 150 for _ in range(12)),
-        overrides=tuple(Override("switch_mx", sample.FIRST, "z " * 150, 0) for _ in range(9)),
+        overrides=tuple(sample.override("switch_mx", sample.FIRST, "z " * 150) for _ in range(9)),
         drill_only=tuple(f"A-{n}: what breaks" for n in range(40)),
     )  # fmt: skip
 

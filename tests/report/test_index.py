@@ -8,8 +8,9 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
-from fixtures.report import index, write
+from fixtures.report import index
 from fixtures.report.model import Decision
+from fixtures.report.render import write
 from tests.report import sample
 
 

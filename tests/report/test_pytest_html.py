@@ -1,4 +1,4 @@
-"""pytest-html's page bears our verdict, and neither markup nor a secret of a failing test."""
+"""pytest-html's page holds neither markup nor a secret of a failing test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-CONFTEST = """
+CONFTEST = 'pytest_plugins = ["fixtures.report.plugin"]\n'
+TEST = """
 from pathlib import Path
 
 from fixtures.evidence import keep_secret
@@ -29,8 +30,6 @@ def pytest_sessionfinish(session):
 TEST = """
 import pytest
 
-from tests.report import sample
-
 
 @pytest.mark.parametrize("case", [1], ids=["<img src=x onerror=alert(1)>"])
 def test_fails(case):
@@ -38,7 +37,7 @@ def test_fails(case):
 """
 
 
-def test_our_verdict_is_on_top_and_nothing_is_markup(tmp_path: Path) -> None:
+def test_nothing_is_markup_or_a_secret(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (tmp_path / "test_it.py").write_text(TEST, encoding="utf-8")
     options = [
@@ -57,8 +56,6 @@ def test_our_verdict_is_on_top_and_nothing_is_markup(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert {oct((tmp_path / name).stat().st_mode & 0o777) for name in ("page.html", "junit.xml")} == {"0o600"}
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h2>NO-GO: " in page
-    assert "signed.html" in page
     blob = json.loads(unescape(re.findall(r'data-jsonblob="([^"]*)"', page)[0]))
     (row,) = (test for tests in blob["tests"].values() for test in tests)
     rows = "".join(row["resultsTableRow"]) + row["log"]  # what its script takes for HTML

@@ -14,10 +14,11 @@ from urllib.parse import quote
 import pytest
 
 from fixtures.evidence import Verdict, failed, passed
+from fixtures.gates.session import StageResult
 from fixtures.plan.gates import Gate
-from fixtures.report import render, render_markdown_checklist, write
 from fixtures.report.exhibits import Exhibits
-from fixtures.report.model import Decision, Override, RunReport
+from fixtures.report.model import Decision, RunReport
+from fixtures.report.render import render, render_markdown_checklist, write
 from fixtures.report.text import plain, span
 from tests.report import sample
 
@@ -147,17 +148,21 @@ def test_a_report_of_many_like_looks_stays_small() -> None:
     assert report.evidence_json.count("Access denied") == 2 * 60
 
 
+def _labelled(result: StageResult, label: str) -> StageResult:
+    return replace(result, stage=replace(result.stage, label=label))
+
+
 def test_no_closed_gate_is_missing_from_the_first_page() -> None:
     made = sample.report()
-    opened = tuple(replace(made.gates[0], gate=f"before-{n}") for n in range(30))
+    opened = tuple(_labelled(made.gates[0], f"before-{n}") for n in range(30))
     many = replace(made, gates=(made.gates[4], *opened, made.gates[5]))
-    assert [gate.gate for gate in many.listed] == ["phase3", *(f"before-{n}" for n in range(20, 30)), "phase3"]
+    assert [gate.stage.label for gate in many.listed] == ["phase3", *(f"before-{n}" for n in range(20, 30)), "phase3"]
     first = render(many).partition('id="ledger"')[0]
     assert "and 20 more that opened, below" in first
 
 
 def test_many_overrides_are_folded() -> None:
-    some = tuple(Override("lower_ttl", f"d{n}.example", "the lab is stood at a later gate", 0) for n in range(9))
+    some = tuple(sample.override("lower_ttl", f"d{n}.example", "the lab is stood at a later gate") for n in range(9))
     page = render(replace(sample.report(), overrides=some))
     assert "9 overrides" in page
     assert "3 of them here" in page

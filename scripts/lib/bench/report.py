@@ -10,8 +10,12 @@ import time
 from pathlib import Path
 
 from fixtures.evidence import Evidence, Verdict, passed
-from fixtures.report import write
-from fixtures.report.model import Decision, GateRun, RunReport, ScenarioRun, StepRun
+from fixtures.gates.outcome import Outcome, Step
+from fixtures.gates.session import StageResult
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
+from fixtures.report.model import Decision, RunReport
+from fixtures.report.render import write
 
 SCENARIOS, MEMBERS, TIMES = 300, 8, 5
 OPENED_S_MAX, SIZE_MB_MAX, OPENING_S_MAX = 1.0, 3.0, 60
@@ -20,9 +24,9 @@ _OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,4
 
 def made() -> RunReport:
     """A gate of many scenarios, none of which says what another one says."""
-    gate = GateRun(
-        "phase3", "May this domain's MX move?", 0, {"": Verdict.PASS}, tuple(map(_scenario, range(SCENARIOS)))
-    )
+    scenarios = tuple(map(_scenario, range(SCENARIOS)))
+    stage = Stage(Gate.PHASE3, (), "phase3")
+    gate = StageResult(stage, {"": Verdict.PASS}, (), 0, 0, stored=True, outcomes=scenarios)
     return RunReport(
         "Bench", Decision.GO, ("All hold.",), "bench", "1", "0", "lab", 0, 1, 0, 1, compressed=False, gates=(gate,)
     )
@@ -55,9 +59,9 @@ def _open(binary: str, page: Path) -> float:
     return time.perf_counter() - begun
 
 
-def _scenario(number: int) -> ScenarioRun:
+def _scenario(number: int) -> Outcome:
     said = f"what scenario {number} says at length in a sentence"
-    steps = tuple(StepRun(word, said, Verdict.PASS) for word in ("Given", "When", "Then"))
+    steps = [Step(word, said, Verdict.PASS) for word in ("Given", "When", "Then")]
     looks = [
         Evidence(
             f"RCPT TO:<a{number}@b.example> at dell.example:25 from 192.0.2.{member}", f"250 2.1.5 Ok, {number}",
@@ -66,7 +70,6 @@ def _scenario(number: int) -> ScenarioRun:
         )
         for member in range(MEMBERS)
     ]  # fmt: skip
-    findings = tuple(passed(f"192.0.2.{n}", look.answer, look, expected="250") for n, look in enumerate(looks))
-    return ScenarioRun(
-        f"Scenario {number}", "features/a.feature", ("N-7",), ("N-7",), "gate", Verdict.PASS, 0.2, steps, findings
-    )
+    findings = [passed(f"192.0.2.{n}", look.answer, look, expected="250") for n, look in enumerate(looks)]
+    name = f"Scenario {number}"
+    return Outcome("phase3", name, "A", "features/a.feature", ("N-7",), Verdict.PASS, steps, findings, took_ms=200)
