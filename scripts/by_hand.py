@@ -21,7 +21,7 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.cloudflare.account import Record, record
+from fixtures.probes.cloudflare.api import Record, record
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError
 from scripts.lib.aws.power import require_way_back

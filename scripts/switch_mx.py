@@ -15,7 +15,7 @@ from typing import Any
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.account import Routing
+from fixtures.probes.cloudflare.api import Routing
 from scripts import merge_spf
 from scripts.lib.change import Job, Refused, Script, Write, run
 from scripts.lib.cloudflare import subdomain

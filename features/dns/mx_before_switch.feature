@@ -6,4 +6,4 @@ Feature: Until its switch, a domain's mail goes to EC2
   Scenario: Every name server and resolver names today's gateway alone
     Given the domains that have not been switched
     When every name server and every resolver is asked for their MX
-    Then each answer is the EC2 gateway, and it alone
+    Then each answer is the EC2 gateway, and nothing else

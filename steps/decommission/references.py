@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pytest_bdd import then, when
 
-from fixtures.evidence import Finding, failed, passed, unknown
+from fixtures.evidence import passed
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.aws import references
-from fixtures.probes.aws.references import Mention
+from fixtures.probes.aws.references import Mention, judged
 
 Mentions = tuple[Mention, ...]
 
@@ -32,27 +32,12 @@ def search_everywhere(migration: Migration) -> Mentions:
 @then("nothing refers to it but the records that the migration itself changes")
 def only_the_mail_server(expect: Expect, mentions: Mentions) -> None:
     hint = "Whoever follows this uses EC2: lead it to Dell, or to SendGrid, before EC2 is stopped"
-
-    def judge(each: Mention) -> Finding:
-        if each.text and each.role:
-            return passed(each.where, each.text, *each.evidence, expected=each.role, domain=each.domain)
-        return _unnamed(each, hint)
-
-    expect("No client depends on EC2", map(judge, mentions))
+    expect("No client depends on EC2", [judged(each, hint, role_counts=True) for each in mentions])
 
 
 @then("nothing that is in use names it")
 def nothing_names_it(migration: Migration, expect: Expect, mentions: Mentions) -> None:
     hint = "Take it out: run retire_ec2_access for records, SPF and Dell's table, and correct the rest by hand"
-    told = f"no mention of {', '.join(references.names(migration.settings))}"
-    seen = [passed("what was searched for", told)]
-    expect("Nothing refers to EC2", [*seen, *(_unnamed(each, hint) for each in mentions)])
-
-
-def _unnamed(each: Mention, hint: str) -> Finding:
-    if each.unread:
-        return unknown(each.where, "no mention of EC2", each.unread, *each.evidence, domain=each.domain)
-    if each.text and each.used:
-        return failed(each.where, "no mention of EC2", each.text, *each.evidence, domain=each.domain, hint=hint)
-    left = f"a file that is not in use: {each.text}" if each.text else "no mention of EC2"
-    return passed(each.where, left, *each.evidence, expected="no mention of EC2", domain=each.domain)
+    wanted = f"no mention of {', '.join(references.names(migration.settings))}"
+    found = [judged(each, hint) for each in mentions]
+    expect("Nothing refers to EC2", [passed("what was searched for", wanted), *found])

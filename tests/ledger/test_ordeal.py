@@ -10,7 +10,7 @@ from fixtures.evidence import Evidence
 from fixtures.ledger.accounting import Entry, _add_up
 from fixtures.ledger.outage_mail import Ordeal
 from fixtures.ledger.wayback import Zone
-from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.cloudflare.api import Record
 
 ENTRY = Entry(
     1, "<1@x>", "a", "ipv4", "alice@example.net", "example.net", 100.0, 100.0, None, "", None, 0, "", 0, ""

@@ -15,7 +15,7 @@ from fixtures.ledger.accounting import Entry
 from fixtures.ledger.agreement import LAG_S, compared
 from fixtures.ledger.switches import Settled
 from fixtures.probes.cloudflare import events as probe
-from fixtures.probes.cloudflare.account import Zone
+from fixtures.probes.cloudflare.api import Zone
 from fixtures.probes.cloudflare.events import Estimate, alike
 
 NOW = 1_790_000_000.0

@@ -13,7 +13,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes import snapshot
 from fixtures.probes.aws import cost, other_jobs, references, terraform
 from fixtures.probes.aws.terraform import Holding
-from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
 from fixtures.settings import Settings
 

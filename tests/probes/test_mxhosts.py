@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Evidence, Verdict
-from fixtures.probes.cloudflare.account import Record, Records, Routing, Rule, Zone, is_mx
-from fixtures.probes.dns.prepared_change import Planned, Prepared
+from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
+from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
 from fixtures.probes.smtp.mx_hosts import Asked, judge
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
-from steps.dns.prepared_change import judged_mx
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.probes.cloudflare.account import Record
-from fixtures.probes.dns import dkim_keys, leftovers, mta_sts, tlsa
+from fixtures.probes.aws import references
+from fixtures.probes.cloudflare.api import Record
+from fixtures.probes.dns import dkim_keys, mta_sts, tlsa
 from fixtures.probes.dns.taglist import Malformed, tags
 
 HUGE = "x" * 70_000
@@ -185,4 +186,4 @@ def test_what_leads_to_ec2(kind: str, name: str, content: str, leads: bool) -> N
     class Settings:
         ec2 = Ec2
 
-    assert bool(leftovers.leads(Record(kind, name, content, 300), Settings)) is leads  # type: ignore[arg-type] # the part it reads
+    assert bool(references.leads(Record(kind, name, content, 300), Settings)) is leads  # type: ignore[arg-type] # the part it reads

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fixtures.evidence import redact
-from fixtures.probes.cloudflare.account import Record, stands_for, unquoted
+from fixtures.probes.cloudflare.api import Record, stands_for, unquoted
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox.message import Letter, body_digest, hops
 from fixtures.probes.mailbox.signatures import aligned

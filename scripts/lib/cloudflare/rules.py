@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import account
+from fixtures.probes.cloudflare import api as account
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Address
 from scripts.lib.change import Job, Write

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare.routing import GROUP, add_and_lock, if_it_can, status
 from scripts.lib.cloudflare.settling import Look

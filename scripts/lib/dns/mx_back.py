@@ -20,7 +20,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import queries as dns
 from fixtures.store import StoreError
 from scripts.lib.change import Job, Write

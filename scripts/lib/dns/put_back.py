@@ -25,7 +25,7 @@ from typing import Any
 from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.account import Record
+from fixtures.probes.cloudflare.api import Record
 from fixtures.store import StoreError
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dns import takeback

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.account import Record, record
+from fixtures.probes.cloudflare.api import Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare.routing import disable, subaddressing
