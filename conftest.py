@@ -24,7 +24,7 @@ TARGET: pytest.StashKey[Target] = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mxgate", "gates of the migration")
-    group.addoption("--gate", choices=[g.value for g in Gate], help="judge this gate alone, and change nothing")
+    group.addoption("--gate", choices=[g.value for g in Gate], help="judge only this gate, and change nothing")
     group.addoption("--domain", action="append", default=[], help="with --gate: for this routed domain (repeatable)")
     group.addoption("--soak", action="store_true", help="judge a night: what is tagged @soak, as each domain stands")
     group.addoption("--light", action="store_true", help="with --soak, after sign-off: what can still break by itself")

@@ -34,7 +34,7 @@ exit: 0 written or shown, 1 left alone, since a file is there (--force replaces 
 SECRETS = """\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
 from systemd (LoadCredential=mxgate_x, lower case):
-  MXGATE_CLOUDFLARE_TOKEN   an API token; README.md lists its permissions
+  MXGATE_CLOUDFLARE_TOKEN   an API token; fixtures/settings/README.md lists its permissions
   MXGATE_MAILBOX_PASSWORD   of the mailboxes on Dell: test mailboxes of one password, or all of them by a passdb of
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside

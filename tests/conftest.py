@@ -48,7 +48,7 @@ def features(*options: str, before: Sequence[str] = (), **environment: str) -> s
     return python("pytest", "features/", "-q", *options, before=before, **environment)
 
 
-def told(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+def ended(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
     """It ended with STATUS and one clear message that has WORDS: no traceback, and nothing was judged."""
     said = done.stdout + done.stderr
     assert done.returncode == status, said[-3000:]

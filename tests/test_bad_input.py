@@ -12,7 +12,7 @@ import pytest
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.world import standing
 from fixtures.settings import EXAMPLE, load
-from tests.conftest import NOBODY, PROJECT, features, python, told
+from tests.conftest import NOBODY, PROJECT, ended, features, python
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 MINIMAL = """\
@@ -95,7 +95,7 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
     good = config.read_text(encoding="utf-8")
     config.write_text(good.partition(was)[0] if is_ is None else good.replace(was, is_), encoding="utf-8")
     done = features("--config", str(config))
-    told(done, 2, *words)
+    ended(done, 2, *words)
     said = done.stdout + done.stderr
     for noise in ("Input should", "Field required", "tuple", "Tuple", "after validation"):
         assert noise not in said
@@ -115,7 +115,7 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
 )
 @pytest.mark.usefixtures("config")
 def test_options(options: list[str], words: list[str]) -> None:
-    told(features(*options), 2, *words)
+    ended(features(*options), 2, *words)
 
 
 @pytest.mark.usefixtures("config")
@@ -123,21 +123,22 @@ def test_no_settings_where_they_are_looked_for() -> None:
     """It says who named the file, and how to write it."""
     words = ["migration.toml: there is no such file in /", "Go to the folder where it is", "--config or $MXGATE_CONFIG"]
     if not (PROJECT / "migration.toml").exists():
-        told(python("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
+        ended(python("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
     done = python("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
-    told(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
+    ended(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
     assert "python -m scripts.init --config /nowhere/m.toml" in done.stderr
 
 
 @pytest.mark.usefixtures("config")
 def test_a_gate_that_there_is_not() -> None:
     """In pytest's own words, with its own status for them."""
-    told(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "'phase1', 'phase2'")
+    ended(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "'phase1', 'phase2'")
 
 
 @pytest.mark.usefixtures("config")
 def test_no_podman() -> None:
-    told(features("--rehearse", PATH="/nowhere"), 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
+    done = features("--rehearse", PATH="/nowhere")
+    ended(done, 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
 
 
 @pytest.mark.usefixtures("config")
@@ -146,7 +147,7 @@ def test_no_lab_in_a_live_runs_environment(options: list[str]) -> None:
     """Its lock leaves out what only labs import."""
     argv = ["features/", "-q", *options]
     code = f"import sys; sys.modules['trustme'] = None; import pytest; sys.exit(pytest.main({argv!r}))"
-    told(python("-c", code), 2, "trustme is missing", "bash scripts/setup.sh lab")
+    ended(python("-c", code), 2, "trustme is missing", "bash scripts/setup.sh lab")
 
 
 @ROOT
@@ -156,31 +157,33 @@ def test_no_root() -> None:
     readable = python("pytest", "--version", before=NOBODY)
     if readable.returncode != 0:
         pytest.skip("nobody may not read this checkout")
-    told(features("--rehearse", before=NOBODY), 2, "the lab needs root", "sudo")
-    told(python("scripts.lab_cli", "up", "--name", "rootless", before=NOBODY), 2, "the lab needs root")
+    ended(features("--rehearse", before=NOBODY), 2, "the lab needs root", "sudo")
+    ended(python("scripts.lab_cli", "up", "--name", "rootless", before=NOBODY), 2, "the lab needs root")
 
 
 def test_scripts(config: Path) -> None:
     ours, theirs = "pilot.example.net", "nobody.example.net"
     given = ["--config", str(config)]
-    told(python("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
-    told(python("scripts.switch_mx", *given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
-    told(python("scripts.switch_mx", *given, "--domain", theirs), 2, f"--domain {theirs}: not in {config}, which", ours)
+    ended(python("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
+    ended(python("scripts.switch_mx", *given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
+    done = python("scripts.switch_mx", *given, "--domain", theirs)
+    ended(done, 2, f"--domain {theirs}: not in {config}, which", ours)
     for name in ("PILOT.example.net", "pilot.example.net."):  # as people and zone files write it
         assert load(config).domain(name).name == ours
     done = python("scripts.switch_mx", *given, "--domain", ours, "--apply", "0" * 12, "--override", "short")
-    told(done, 2, "--override: expected a reason of at least ten characters")
+    ended(done, 2, "--override: expected a reason of at least ten characters")
 
 
 def test_a_live_system_that_can_not_be_asked(config: Path) -> None:
     """Without a token nothing can be read, so nothing is judged, planned or written."""
     store = config.with_name("store.sqlite")
-    told(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
+    ended(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
     done = python("scripts.lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
-    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
-    told(python("scripts.snapshot", "--config", str(config)), 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")
+    ended(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
+    done = python("scripts.snapshot", "--config", str(config))
+    ended(done, 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")
     done = python("scripts.lower_ttl", "--config", str(config), MXGATE_CLOUDFLARE_TOKEN="  ")
-    told(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is blank: expected the secret alone")
+    ended(done, 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is blank: expected only the secret")
     for file in config.parent.glob("store.sqlite*"):  # opened, as it must be to know how far the migration is
         assert file.name.startswith(store.name)
         file.unlink()
@@ -211,23 +214,23 @@ except CouldNotAsk as fault:
     ids=["no credentials", "no network"],
 )
 def test_amazon_can_not_be_asked(given: dict[str, str], words: str, not_: str) -> None:
-    """What is missing is told, and nothing else is blamed."""
+    """What is missing is named, and nothing else is blamed."""
     nothing = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
-    alone = ("unshare", "-n", "env", "-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_PROFILE", "-u", "AWS_SECRET_ACCESS_KEY")
+    isolated = ("unshare", "-n", "env", "-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_PROFILE", "-u", "AWS_SECRET_ACCESS_KEY")
     keys = tuple(f"{key}={value}" for key, value in given.items())
-    done = python("-c", ASK_AWS, before=(*alone, *keys), AWS_EC2_METADATA_DISABLED="true", **nothing)
-    told(done, 0, words)
+    done = python("-c", ASK_AWS, before=(*isolated, *keys), AWS_EC2_METADATA_DISABLED="true", **nothing)
+    ended(done, 0, words)
     assert not_ not in done.stdout
 
 
 def test_rehearsing_ones_own(config: Path) -> None:
     """Without settings, with a lab's, and without a snapshot."""
-    told(python("scripts.rehearse_own", "--config", "no-such.toml"), 2, "no-such.toml: there is no such file")
+    ended(python("scripts.rehearse_own", "--config", "no-such.toml"), 2, "no-such.toml: there is no such file")
     given = ["scripts.rehearse_own", "--config", str(config)]
-    told(python(*given, "--snapshot", "none-of-these"), 2, "--snapshot none-of-these: ", "has none of that name")
-    told(python(*given), 2, "no certificate: MXGATE_CLOUDFLARE_TOKEN")
+    ended(python(*given, "--snapshot", "none-of-these"), 2, "--snapshot none-of-these: ", "has none of that name")
+    ended(python(*given), 2, "no certificate: MXGATE_CLOUDFLARE_TOKEN")
     config.write_text(config.read_text(encoding="utf-8").replace('"live"', '"lab"'), encoding="utf-8")
-    told(python(*given), 2, "a lab's settings (target). Expected those of your own system")
+    ended(python(*given), 2, "a lab's settings (target). Expected those of your own system")
     config.with_name("store.sqlite").unlink()
 
 
@@ -250,9 +253,9 @@ def test_switch_mx_explains_itself() -> None:
 
 @pytest.mark.usefixtures("config")
 def test_a_fault_that_there_is_not() -> None:
-    """The nearest are told, and not the whole catalogue."""
+    """The nearest are named, and not the whole catalogue."""
     done = python("fixtures.lab.faults", "spf-two-record")
-    told(done, 2, "faults: spf-two-record: no such fault. Did you mean ", "All of them: python -m fixtures.lab.faults")
+    ended(done, 2, "faults: spf-two-record: no such fault. Did you mean ", "All of them: python -m fixtures.lab.faults")
     assert len(done.stderr) < 300
 
 

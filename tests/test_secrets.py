@@ -51,10 +51,10 @@ def test_a_secret_has_three_places(file: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_file_that_holds_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str) -> None:
     monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=says) as told:
+    with pytest.raises(SettingsError, match=says) as raised:
         Secrets()
-    assert "MXGATE_CLOUDFLARE_TOKEN_FILE" in str(told.value)
-    assert SECRET not in str(told.value)
+    assert "MXGATE_CLOUDFLARE_TOKEN_FILE" in str(raised.value)
+    assert SECRET not in str(raised.value)
     file.unlink()
     with pytest.raises(SettingsError, match="No such file"):
         Secrets()

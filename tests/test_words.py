@@ -1,4 +1,4 @@
-"""The features say what README.md and features/README.md promise, in words that are all defined and all used."""
+"""The features say what the pages promise, in words that are all defined and all used; and one word means one thing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from fixtures.gates import waivers
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
-from fixtures.gates.traceability import FEATURES, README, Scenario, fill, scenarios
+from fixtures.gates.traceability import FEATURES, PAGES, Scenario, current, scenarios
 from fixtures.plan.gates import KINDS, TABLE
 from fixtures.settings import Settings, check
-from fixtures.settings.bounds import example
+from fixtures.settings.bounds import Bounds, example
 from tests.conftest import features
-from tests.reading import ROOT, report, under
+from tests.reading import ROOT, files, report, text, under
 
 EXAMPLE = ROOT / "fixtures/migration.example.toml"
+SETTINGS_PAGE = ROOT / "fixtures/settings/README.md"
 JUDGED = set(KINDS) - {"soak"}
 REGISTERED = {*KINDS, *(spec.tag for spec in TABLE.values()), *expectations(), *plan_lines()}
 Words = list[tuple[str, str]]
@@ -54,10 +55,10 @@ def _kinds(steps: tuple[Step, ...], row: dict[str, str]) -> Iterator[tuple[str, 
     kind = "given"
     for step in steps:
         kind = {"Context": "given", "Action": "when", "Outcome": "then"}.get(step.keyword_type, kind)
-        text = step.text
+        says = step.text
         for key, value in row.items():
-            text = text.replace(f"<{key}>", value)
-        yield kind, text
+            says = says.replace(f"<{key}>", value)
+        yield kind, says
 
 
 def definitions() -> list[StepFunctionContext]:
@@ -159,10 +160,10 @@ def test_every_definition_is_used() -> None:
 
 def _not_one(found: list[Scenario], known: list[StepFunctionContext]) -> Iterator[str]:
     for s in found:
-        for kind, text in dict.fromkeys(words(s)):
-            if len(these := matching(kind, text, known)) != 1:
+        for kind, says in dict.fromkeys(words(s)):
+            if len(these := matching(kind, says, known)) != 1:
                 which = "".join(f"\n    {each.step_func.__module__}: {each.parser.name}" for each in these)
-                yield f"{_at(s)}: {kind} {text}: {len(these)} definitions{which}"
+                yield f"{_at(s)}: {kind} {says}: {len(these)} definitions{which}"
 
 
 def _unused(found: list[Scenario], known: list[StepFunctionContext]) -> Iterator[str]:
@@ -187,16 +188,24 @@ def test_a_listing_names_every_expectation() -> None:
     assert not [key for key, count in listed if count == "never"]
 
 
-def test_readme_is_current() -> None:
-    now = README.read_text(encoding="utf-8")
-    assert fill(now) == now, "run python -m fixtures.gates.traceability --write"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_made_tables_are_current(page: Path) -> None:
+    assert current(page) == text(page), "run python -m fixtures.gates.traceability --write"
+
+
+def test_the_first_page_is_short() -> None:
+    """The first rehearsal within one screen, one's own domains within three."""
+    lines = text(ROOT / "README.md").splitlines()
+    assert len(lines) <= 300
+    assert lines.index("## Try it") < 40
+    assert lines.index("## Your own domains") < 120
 
 
 def test_the_examples_are_settings() -> None:
     """Both load, Dell's name lies in a zone that the scripts may write to, and the long one leaves no key out."""
-    short = README.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
-    long = EXAMPLE.read_text(encoding="utf-8")
-    for given, source in ((short, README.name), (long, EXAMPLE.name)):
+    short = text(SETTINGS_PAGE).partition("```toml\n")[2].partition("```")[0]
+    long = text(EXAMPLE)
+    for given, source in ((short, SETTINGS_PAGE.name), (long, EXAMPLE.name)):
         settings = check(tomllib.loads(given), source)
         waivers.check(settings)
         assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
@@ -222,6 +231,83 @@ def _keys(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _keys(inner)
+
+
+def glossary() -> dict[str, tuple[str, list[str]]]:
+    """Each word of GLOSSARY.md: what it means, and the words that are not used for it."""
+    rows = re.findall(r"^\| (?!word |---)(.+?) \| (.+?) \| (.*?) ?\|$", text(ROOT / "GLOSSARY.md"), re.MULTILINE)
+    return {word: (means, [each for each in re.split(r", ", instead) if each]) for word, means, instead in rows}
+
+
+def _prose() -> Iterator[tuple[str, str]]:
+    """Features and pages, each line with where it stands."""
+    for path in files():
+        if path.suffix in {".md", ".feature"} and path.name != "GLOSSARY.md":
+            for number, line in enumerate(text(path).splitlines(), 1):
+                yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+def test_one_word_means_one_thing() -> None:
+    """The glossary is in order and in use, what it quotes is there, and nothing else goes by another name."""
+    known = glossary()
+    assert len(known) > 40
+    assert list(known) == sorted(known, key=str.lower)
+    means = " ".join(what for what, _ in known.values())
+    assert {each.partition(".")[2] for each in re.findall(r"bounds\.\w+", means)} <= set(Bounds.model_fields)
+    said = " ".join(line for _, line in _prose()).lower()
+    words = [part for word in known for part in re.split(r"[,;] ", word)]
+    report(f"{word}: no feature and no page says so" for word in words if word.lower() not in said)
+    instead = {other: word for word, (_, others) in known.items() for other in others}
+    wrong = re.compile(rf"\b({'|'.join(map(re.escape, instead))})\b")
+    report(f"{at}: {m[0]!r} is {instead[m[0]]!r} here" for at, line in _prose() for m in wrong.finditer(line))
+
+
+OLD_WORDS = re.compile(r"\b(told|whom|bears?|anew|beside|alone|whence|heed|fate|ado|tidings)\b", re.IGNORECASE)
+"""Words that whoever learned English late looks up; CONTRIBUTING.md, "Words"."""
+LEFT = {
+    "fixtures/lab/emulator": 54,
+    "fixtures/lab": 113,
+    "fixtures/probes": 418,
+    "fixtures/preflight": 105,
+    "fixtures/report": 46,
+    "fixtures/ledger": 78,
+    "fixtures/watching": 13,
+    "scripts": 198,
+    "steps": 273,
+    "features/": 30,
+    "tests/deploy": 4,
+    "tests/emulator": 117,
+    "tests/faults": 24,
+    "tests/gates/test_certify": 2,
+    "tests/kills": 126,
+    "tests/lab": 78,
+    "tests/ledger": 114,
+    "tests/probes": 104,
+    "tests/report": 57,
+    "tests/scripts": 111,
+}
+"""How many uses each room has left. The number only goes down; a room that is not here has none."""
+
+
+MADE = {"features/TRACEABILITY.md", "reports/sample/rehearsal-seed-7.md", "tests/test_words.py"}
+"""Made from other texts, or this."""
+
+
+def test_words_are_plain() -> None:
+    uses: Counter[str] = Counter()
+    where: dict[str, list[str]] = {}
+    for path in files():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix in {".py", ".md", ".feature", ".toml", ".yml"} and name not in MADE:
+            room = next((room for room in LEFT if name.startswith(room)), "")
+            for number, line in enumerate(text(path).splitlines(), 1):
+                uses[room] += len(found := OLD_WORDS.findall(line))
+                where.setdefault(room, []).extend(f"{name}:{number}: {word}" for word in found)
+    report(
+        f"{room or 'elsewhere'}: {uses[room]} uses, at most {LEFT.get(room, 0)}:\n  " + "\n  ".join(where[room][-20:])
+        for room in uses
+        if uses[room] > LEFT.get(room, 0)
+    )
 
 
 BAD = """\

@@ -13,7 +13,7 @@ import yaml
 
 from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
-from tests.conftest import PROJECT, features, told
+from tests.conftest import PROJECT, ended, features
 from tests.reading import files, text
 from tests.scripts.receiver import receiving
 from tests.test_bad_input import MINIMAL
@@ -114,7 +114,7 @@ def test_a_gate_that_can_not_be_judged(tmp_path: Path) -> None:
     config = tmp_path / "migration.toml"
     config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
     done = gate("soak", "--light", MXGATE_CONFIG=str(config))
-    told(done, 2, "--light is for when EC2 is deleted")
+    ended(done, 2, "--light is for when EC2 is deleted")
     assert not any(line.startswith("::") for line in done.stdout.splitlines())  # no workflow, no commands
     assert gate("phase9", MXGATE_CONFIG=str(config)).returncode == 2  # pytest's own status for a bad option is 4
     assert gate().returncode == 2

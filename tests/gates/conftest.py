@@ -1,4 +1,4 @@
-"""A migration with a real store and no systems: what stands is told by the test, in ``World``."""
+"""A migration with a real store and no systems: what stands is said by the test, in ``World``."""
 
 from __future__ import annotations
 

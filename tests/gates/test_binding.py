@@ -27,9 +27,9 @@ def judged(world: World) -> World:
 
 
 def refused(world: World, why: str, script: str = "switch_mx", *domains: str) -> None:
-    with pytest.raises(GateClosed, match=why) as told:
+    with pytest.raises(GateClosed, match=why) as raised:
         world.require(script, *(domains or (PILOT,)))
-    assert "Judge it: pytest features/ --gate" in str(told.value)
+    assert "Judge it: pytest features/ --gate" in str(raised.value)
 
 
 def test_an_open_gate_lets_its_script_write(judged: World) -> None:
@@ -88,7 +88,7 @@ def test_other_systems(judged: World) -> None:
 
 
 def test_another_hand(judged: World) -> None:
-    """The difference is told, and once it is put back the verdict counts again."""
+    """The difference is named, and once it is put back the verdict counts again."""
     was = judged.present["MX pilot.example.net"]
     judged.present["MX pilot.example.net"] = "300 10 elsewhere.example.net"
     refused(judged, "another hand: MX pilot.example.net: was 300 10 mail.* is 300 10 elsewhere")
@@ -99,7 +99,7 @@ def test_another_hand(judged: World) -> None:
 def test_a_new_run_voids_the_old_verdict(judged: World) -> None:
     """Also one that is killed before it has judged anything."""
     judged.session(PHASE3).open_stage("phase3")
-    refused(judged, "not judged, or is being judged anew")
+    refused(judged, "not judged, or is being judged again")
 
 
 # What the gate's own scripts change -------------------------------------------------------------------------------

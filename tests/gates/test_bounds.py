@@ -35,8 +35,8 @@ def test_a_looser_one_needs_a_reason(name: str) -> None:
     for said in ({}, {"loosened": "because"}):
         with pytest.raises(ValidationError, match=rf"{name} = .*, where at (least|most) .* is promised\. Expected"):
             Bounds.model_validate({name: LOOSER[name], **said})
-    (told,) = Bounds.model_validate({name: LOOSER[name], "loosened": REASON}).loose
-    assert told.startswith(f"{name} = {LOOSER[name]:g}, where at ")
+    (sentence,) = Bounds.model_validate({name: LOOSER[name], "loosened": REASON}).loose
+    assert sentence.startswith(f"{name} = {LOOSER[name]:g}, where at ")
 
 
 @pytest.mark.parametrize("name", LOOSER)
@@ -55,9 +55,9 @@ def test_a_stricter_one_needs_none() -> None:
 def test_what_is_loosened_stands_in_red_on_page_one(world: World) -> None:
     bounds = Bounds(nights_before_stop=3, loosened=f"{REASON} <script>")
     settings = world.migration.settings.model_copy(update={"bounds": bounds})
-    told = tuple(let_through(replace(world.migration, settings=settings)))
-    assert told == (f"bounds.nights_before_stop = 3, where at least 7 is promised: {REASON} <script>",)
-    page = render(replace(sample.report(), let_through=told))
+    said = tuple(let_through(replace(world.migration, settings=settings)))
+    assert said == (f"bounds.nights_before_stop = 3, where at least 7 is promised: {REASON} <script>",)
+    page = render(replace(sample.report(), let_through=said))
     first = page[page.index('<div class="first">') : page.index("</main>")]
     assert re.search(
         r'<div class="warn red"><b>Let through:</b>\s*<ul><li>bounds\.nights_before_stop = 3, where', first

@@ -47,9 +47,9 @@ class Live:
         return outcome
 
     def why_not(self, tag: str = "A-6") -> str:
-        with pytest.raises(Inconclusive) as told:
+        with pytest.raises(Inconclusive) as raised:
             self.recall(tag)
-        return str(told.value)
+        return str(raised.value)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def made(live: Live) -> Callable[..., Certificate]:
     """Makes a certificate of that Dell, changed as asked, and keeps it."""
 
     def make(**changes: object) -> Certificate:
-        told = parts(AS_IT_RUNS)
+        said = parts(AS_IT_RUNS)
         fields = {
             "made_at": live.migration.clock.now(),
             "suite": VERSION,
@@ -73,7 +73,7 @@ def made(live: Live) -> Callable[..., Certificate]:
             "domains": live.migration.settings.domain_names,
             "snapshot": "0123456789abcdef",
             "lab": "Postfix 3.10.13, Dovecot 2.4.1",
-            "worlds": {"today": told, "prepared": told | {"parameter myhostname": "mx.example.net"}},
+            "worlds": {"today": said, "prepared": said | {"parameter myhostname": "mx.example.net"}},
             "not_certified": {"A-9": "a milter takes part"},
             "drills": [
                 Drill(key=KEY, name="A stranger can't relay", ids=("A-6",), world=each, verdict=Verdict.PASS,
@@ -175,9 +175,9 @@ def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Ca
 def test_a_red_drill_is_red(live: Live, made: Callable[..., Certificate]) -> None:
     red = Drill(key=KEY, name="n", ids=("A-6",), world="today", verdict=Verdict.FAIL, error="it relayed", evidence="e")
     made(drills=[red])
-    with pytest.raises(drills.FromRecord, match="it relayed") as told:
+    with pytest.raises(drills.FromRecord, match="it relayed") as raised:
         live.recall()
-    assert told.value.verdict is Verdict.FAIL
+    assert raised.value.verdict is Verdict.FAIL
 
 
 def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(

@@ -112,8 +112,8 @@ def test_what_mxgate_writes_is_as_it_was_written(store: Store) -> None:
 )  # fmt: skip
 def test_what_another_hand_did_is_named(store: Store, statement: str, says: str) -> None:
     by_hand(store, statement)
-    (told,) = found(store)
-    assert re.match(says, told), told
+    (said,) = found(store)
+    assert re.match(says, said), said
 
 
 def test_many_are_not_all_listed(store: Store) -> None:
@@ -133,10 +133,10 @@ def test_an_older_store(store: Store, tmp_path: Path) -> None:
         by_hand(again, "DELETE FROM chain WHERE seq = (SELECT max(seq) FROM chain)")
         by_hand(again, "DELETE FROM records WHERE id = (SELECT max(id) FROM records)")
         assert found(again) == ()  # by itself it is whole
-        (told,) = found(again, seen)
+        (said,) = found(again, seen)
         newest = seen.head.seq
-        assert told.startswith(f"it ends at link {newest - 1}, and the report phase3-1.html of 2027-01-15 ")
-        assert told.endswith(
+        assert said.startswith(f"it ends at link {newest - 1}, and the report phase3-1.html of 2027-01-15 ")
+        assert said.endswith(
             f"has seen link {newest}: an older copy was put in its place, or the newest rows were taken out"
         )
         again.record("entry")  # and it went on from there
@@ -174,9 +174,9 @@ def test_a_store_without_a_chain_is_accepted_once_and_loudly(world: World, capsy
             assert found(opened) == ()
     said = capsys.readouterr().err
     assert said.count("kept no chain: what stood in it was accepted as it stood (1 rows); every report will say") == 1
-    (told,) = let_through(world.migration)
-    assert told.startswith("the store, 1 rows, ")
-    assert "kept no chain" in told
+    (said,) = let_through(world.migration)
+    assert said.startswith("the store, 1 rows, ")
+    assert "kept no chain" in said
 
 
 def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,5 +145,5 @@ def test_gaps_are_told(world: World) -> None:
     began = world.migration.clock.now()
     night(world)
     night(world, after_s=3 * DAY_S)
-    (told,) = counted(world, began).missing
-    assert told.endswith(": 72 h, at most 26")
+    (said,) = counted(world, began).missing
+    assert said.endswith(": 72 h, at most 26")

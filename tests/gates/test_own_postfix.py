@@ -1,4 +1,4 @@
-"""The operator's Postfix in the lab: kept byte for byte, but for what is told, not certified, or refused."""
+"""The operator's Postfix in the lab: kept byte for byte, but for what is listed, not certified, or refused."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def test_what_it_can_not_is_told_and_what_that_decides_on_is_not_certified(
     line: str, part: str, lab: str | None, uncertain: str | None
 ) -> None:
     made = host(line + "\n")
-    (told,) = made.translations
-    assert (told.part, told.live, told.lab) == (part, line.partition(" = ")[2], lab)
+    (said,) = made.translations
+    assert (said.part, said.live, said.lab) == (part, line.partition(" = ")[2], lab)
     assert (uncertain in made.not_certified) if uncertain else not made.not_certified
     assert line not in made.files["/etc/postfix/main.cf"].decode()
 

@@ -1,4 +1,4 @@
-"""The store on SQLite: whatever is wrong with its file is told in a sentence, and what was stored stays."""
+"""The store on SQLite: whatever is wrong with its file becomes a sentence, and what was stored stays."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _modes(file: Path) -> dict[str, str]:
     ids=["made now", "for everybody", "for a group to read", "shared by a group"],
 )  # fmt: skip
 def test_nobody_else_may_read_it(tmp_path: Path, before: int | None, after: str) -> None:
-    """The log beside it neither, in which everything stands first."""
+    """Nor can the log next to it, in which everything stands first."""
     file = tmp_path / "store.sqlite"
     umask = os.umask(0)
     try:
@@ -98,7 +98,7 @@ def test_a_newer_one_is_refused_and_left_as_it_is(file: Path) -> None:
 
 @pytest.mark.parametrize("left", [0.3, 0.9])
 def test_one_that_was_cut(file: Path, left: float) -> None:
-    """Its second half never reached the disk. It is refused, and not made anew over what is left."""
+    """Its second half never reached the disk. It is refused, and not made again over what is left."""
     whole = file.read_bytes()
     cut = whole[: int(len(whole) * left)]
     file.write_bytes(cut)
@@ -122,10 +122,10 @@ def test_a_writer_that_is_killed_leaves_all_that_it_has_told(file: Path) -> None
     argv = [sys.executable, "-c", WRITE, f"sqlite:///{file}", "100000"]
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
-        told = [int(writer.stdout.readline()) for _ in range(30)]
+        said = [int(writer.stdout.readline()) for _ in range(30)]
         writer.kill()
-        told += [int(line) for line in writer.stdout.read().splitlines()]
-    assert entries(file)[50:][: len(told)] == told
+        said += [int(line) for line in writer.stdout.read().splitlines()]
+    assert entries(file)[50:][: len(said)] == said
 
 
 @pytest.fixture
@@ -150,16 +150,16 @@ def test_read_only(file: Path, small_disk: Path) -> None:
 
 @ROOT
 def test_a_full_disk(file: Path, small_disk: Path) -> None:
-    """What was told as stored is there, what failed is told, and with room it goes on."""
+    """What was reported as stored is there, what failed is named, and with room it goes on."""
     there = Path(shutil.copy(file, small_disk / file.name))
     done = write(there, 1000)
-    told = [int(line) for line in done.stdout.split()]
+    said = [int(line) for line in done.stdout.split()]
     assert done.returncode == 2
     assert "full" in done.stderr
     assert "Make room" in done.stderr
     for each in small_disk.iterdir():
         shutil.copy(each, file.parent / each.name)
-    assert entries(file)[50:] == told
+    assert entries(file)[50:] == said
     assert write(file).returncode == 0
 
 
@@ -192,15 +192,15 @@ PASSWORD = "hunter2-and-more"
     ids=["no server", "in the query", "another database", "no URL"],
 )
 def test_its_password_is_never_told(url: str, words: str) -> None:
-    with pytest.raises(StoreError, match=words) as told:
+    with pytest.raises(StoreError, match=words) as raised:
         Store(url, Clock())
-    assert PASSWORD not in f"{told.value!r} {told.value}"
+    assert PASSWORD not in f"{raised.value!r} {raised.value}"
 
 
 def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = settings_without_a_lab().model_copy(update={"store": StoreSettings(url=f"postgresql://u:{PASSWORD}@h/n")})
-    with pytest.raises(StoreError, match=r"\[store\] url holds a password: .*MXGATE_STORE_URL") as told:
+    with pytest.raises(StoreError, match=r"\[store\] url holds a password: .*MXGATE_STORE_URL") as raised:
         _ = Migration(bare, Secrets()).store
-    assert PASSWORD not in str(told.value)
+    assert PASSWORD not in str(raised.value)
     monkeypatch.setenv("MXGATE_STORE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite")
     assert Migration(bare, Secrets()).store.url == f"sqlite:///{tmp_path}/elsewhere.sqlite"

@@ -1,6 +1,6 @@
 """The store on a real PostgreSQL of its own: several machines share it, and each sees what another has done.
 
-The server is a throwaway cluster in a folder below /tmp, reached over a Unix socket alone. Its programs come with a
+The server is a throwaway cluster in a folder below /tmp, reached only over a Unix socket. Its programs come with a
 package of Python's, so that no machine gets a database service for the sake of a test.
 """
 
@@ -152,7 +152,7 @@ def test_what_one_machine_judged_opens_the_gate_at_another(server: Server, store
     assert there is not None
     assert there.verdict == "pass"
     here.require("switch_mx", PILOT)
-    store.void_verdict("phase3", PILOT)  # judged anew, there
+    store.void_verdict("phase3", PILOT)  # judged again, there
     assert here.migration.store.verdict("phase3", PILOT) is None
 
 
@@ -203,8 +203,8 @@ def test_another_hand_is_found(store: Store) -> None:
     ):
         with store.engine.connect() as db:
             db.exec_driver_sql(statement)
-            (told,) = chain.faults(db)
-            assert told.startswith(says)
+            (said,) = chain.faults(db)
+            assert said.startswith(says)
             db.rollback()
     assert faults(store) == ()
 
@@ -260,10 +260,10 @@ def test_one_that_takes_no_writes(store: Store, server: Server) -> None:
 
 def test_a_wrong_password_and_a_server_that_is_gone(store: Store, server: Server) -> None:
     wrong = server.url.replace("s3cret", "wr0ng")
-    with pytest.raises(StoreError, match=r"password authentication failed .*MXGATE_STORE_URL") as told:
+    with pytest.raises(StoreError, match=r"password authentication failed .*MXGATE_STORE_URL") as raised:
         Store(wrong, Clock())
-    assert "wr0ng" not in str(told.value)
-    assert "***" in str(told.value)
+    assert "wr0ng" not in str(raised.value)
+    assert "***" in str(raised.value)
     store.record("entry", number=1)
     server.stop()
     try:

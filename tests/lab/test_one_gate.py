@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from fixtures.lab.world import Lab
-from tests.conftest import features, python, told
+from tests.conftest import ended, features, python
 from tests.labs import operator
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
@@ -20,9 +20,9 @@ def stored(lab: Lab, columns: str) -> list[tuple[object, ...]]:
 
 def test_domains_that_do_not_fit(phase3: Lab) -> None:
     given = ["--lab", phase3.name]
-    told(features(*given, "--gate", "phase1", "--domain", PILOT), 2, "the whole migration: leave out --domain")
+    ended(features(*given, "--gate", "phase1", "--domain", PILOT), 2, "the whole migration: leave out --domain")
     done = features(*given, "--gate", "phase3", "--domain", "nobody.example.net")
-    told(done, 2, "--domain nobody.example.net: not in ", "migration.toml, which has ", PILOT)
+    ended(done, 2, "--domain nobody.example.net: not in ", "migration.toml, which has ", PILOT)
     assert stored(phase3, "id") == []
 
 
@@ -34,7 +34,7 @@ def test_a_domain_that_is_not_on_the_account(phase3: Lab, tmp_path: Path) -> Non
         text.replace(f"{phase3.folder}/operator/store.sqlite", f"{tmp_path}/store.sqlite"), encoding="utf-8"
     )
     done = operator(phase3.name, "-m", "pytest", "features/", "-q", "--gate", "phase2", "--config", str(config))
-    told(done, 2, "nothing was judged: not-ours.net: the account", "Zone: Read")
+    ended(done, 2, "nothing was judged: not-ours.net: the account", "Zone: Read")
     with sqlite3.connect(tmp_path / "store.sqlite") as db:
         assert not db.execute("select * from verdicts").fetchall()
 
@@ -42,13 +42,13 @@ def test_a_domain_that_is_not_on_the_account(phase3: Lab, tmp_path: Path) -> Non
 def test_a_digest_of_another_plan(phase3: Lab) -> None:
     """Refused, with the plan as it is now, and how to make that one."""
     done = operator(phase3.name, "-m", "scripts.switch_mx", "--domain", PILOT, "--apply", "0" * 12)
-    told(done, 1, "the plan is no longer 000000000000", f"scripts.switch_mx --domain {PILOT} --apply ")
+    ended(done, 1, "the plan is no longer 000000000000", f"scripts.switch_mx --domain {PILOT} --apply ")
     assert done.stdout.count("--apply") == 1
 
 
 def test_the_name_of_a_lab_that_stands(phase3: Lab) -> None:
     done = python("scripts.lab_cli", "up", "--name", phase3.name)
-    told(done, 2, "stands already", f"scripts/lab down --name {phase3.name}", "--name")
+    ended(done, 2, "stands already", f"scripts/lab down --name {phase3.name}", "--name")
 
 
 def test_the_same_verdict_each_time_and_with_several_workers(phase3: Lab) -> None:

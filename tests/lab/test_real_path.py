@@ -7,7 +7,7 @@ import signal
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.conftest import features, told
+from tests.conftest import ended, features
 from tests.lab.test_lab import until
 from tests.labs import as_operator
 
@@ -100,4 +100,4 @@ def test_a_dead_host_is_named(phase3: Lab) -> None:
     os.kill(phase3.pids["web"], signal.SIGKILL)
     until(lambda: not phase3.alive, "the host is dead")
     done = features("--gate", "phase4", "--lab", phase3.name)
-    told(done, 2, "is not whole: web is dead", f"scripts/lab down --name {phase3.name}")
+    ended(done, 2, "is not whole: web is dead", f"scripts/lab down --name {phase3.name}")

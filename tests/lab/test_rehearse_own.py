@@ -21,7 +21,7 @@ from fixtures.lab import own
 from fixtures.lab.world import Lab
 from fixtures.settings import load
 from fixtures.store import Store
-from tests.conftest import PROJECT, python, told
+from tests.conftest import PROJECT, ended, python
 from tests.lab import another
 from tests.labs import operator, standing
 
@@ -142,11 +142,11 @@ def test_one_of_another_dell_and_a_broken_one_judge_nothing(live: Live, tmp_path
     text = live.config.read_text(encoding="utf-8")
     other.write_text(text.replace('"dell.kumo-post.net"', '"dell2.kumo-post.net"'), encoding="utf-8")
     done, _ = live.gate(tmp_path, "--config", str(other), "--certificate", str(live.certificate))
-    told(done, 2, "is of another Dell: dell.kumo-post.net; this is dell2.kumo-post.net", "scripts/rehearse --config")
+    ended(done, 2, "is of another Dell: dell.kumo-post.net; this is dell2.kumo-post.net", "scripts/rehearse --config")
     cut = tmp_path / "cut.json"
     cut.write_text(live.certificate.read_text(encoding="utf-8")[:-100], encoding="utf-8")
     done, _ = live.gate(tmp_path, "--config", str(live.config), "--certificate", str(cut))
-    told(done, 2, "cut.json: no drill certificate of this version")
+    ended(done, 2, "cut.json: no drill certificate of this version")
 
 
 def test_a_snapshot_that_no_lab_can_play_is_refused_with_all_reasons(live: Live) -> None:
@@ -156,7 +156,7 @@ def test_a_snapshot_that_no_lab_can_play_is_refused_with_all_reasons(live: Live)
     with opened(live.config) as store:
         store.put_snapshot("bad", "0" * 16, body)
     done = python("scripts.rehearse_own", "--config", str(live.config), "--snapshot", "bad")
-    told(done, 2, "a lab of your own system can't be made", "virtual, which the snapshot lacks", "Email Routing was")
+    ended(done, 2, "a lab of your own system can't be made", "virtual, which the snapshot lacks", "Email Routing was")
 
 
 def test_a_secret_in_plain_gets_into_no_certificate(live: Live) -> None:
@@ -165,5 +165,5 @@ def test_a_secret_in_plain_gets_into_no_certificate(live: Live) -> None:
     with opened(live.config) as store:
         store.put_snapshot("plain", "1" * 16, body)
     done = python("scripts.rehearse_own", "--config", str(live.config), "--snapshot", "plain")
-    told(done, 2, "parameter note: holds a secret in plain")
+    ended(done, 2, "parameter note: holds a secret in plain")
     assert secret not in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""README.md names exactly the rights that the lab's operator has."""
+"""The settings' page names exactly the rights that the lab's operator has."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PERMISSIONS = {
 """The lab's scope for each of Cloudflare's permissions, as its dashboard names them."""
 
 
-def test_readme_asks_for_what_the_lab_grants() -> None:
+def test_the_page_asks_for_what_the_lab_grants() -> None:
     assert set(SCOPES["cloudflare_token"].split()) == set(PERMISSIONS)
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "fixtures/settings/README.md").read_text(encoding="utf-8").split())
     row = text[text.index("| `MXGATE_CLOUDFLARE_TOKEN` |") :].partition("| `MXGATE_MAILBOX_PASSWORD`")[0]
     assert [each for each in PERMISSIONS.values() if each not in row] == []
     assert f"`{RULE}`" in text

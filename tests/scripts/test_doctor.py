@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
-from tests.conftest import python, told
+from tests.conftest import ended, python
 from tests.lab.test_lab import until
 from tests.labs import operator, standing
 
@@ -267,4 +267,4 @@ def _has_power(lab: Lab, power: str) -> bool:
 
 
 def test_bad_input() -> None:
-    told(python("scripts.doctor", "--config", "/no/such.toml"), 2, "doctor: /no/such.toml: there is no such file")
+    ended(python("scripts.doctor", "--config", "/no/such.toml"), 2, "doctor: /no/such.toml: there is no such file")

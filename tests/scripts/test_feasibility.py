@@ -17,7 +17,7 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT, python, told
+from tests.conftest import PROJECT, ended, python
 from tests.labs import operator, standing
 from tests.test_bad_input import MINIMAL
 
@@ -163,7 +163,7 @@ def test_settings_answer_more(lab: Lab) -> None:
     ],
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
-    told(python("scripts.feasibility", *options), 2, *words)
+    ended(python("scripts.feasibility", *options), 2, *words)
 
 
 def test_settings_of_another_domain(tmp_path: Path) -> None:
@@ -171,12 +171,14 @@ def test_settings_of_another_domain(tmp_path: Path) -> None:
     file = tmp_path / "migration.toml"
     file.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
     fault = f"{file} has pilot.example.net, and not own.example.net"
-    told(python("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out")
+    ended(
+        python("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out"
+    )
     done = python("scripts.feasibility", "own.example.net", "--json", before=("unshare", "-n"), MXGATE_CONFIG=str(file))
     assert f"feasibility: {fault}: it is not used" in done.stderr
     assert json.loads(done.stdout)["verdict"] == "UNKNOWN"
     given = {"MXGATE_CONFIG": str(tmp_path / "none.toml")}
-    told(python("scripts.feasibility", "own.example.net", **given), 2, f"{tmp_path}/none.toml: ")
+    ended(python("scripts.feasibility", "own.example.net", **given), 2, f"{tmp_path}/none.toml: ")
 
 
 def test_it_writes_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from fixtures.preflight.init import questions
 from fixtures.preflight.init.answers import Answers
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
-from tests.conftest import PROJECT, python, told
+from tests.conftest import PROJECT, ended, python
 from tests.labs import operator, standing
 
 NAME = "tests-init"
@@ -169,10 +169,10 @@ def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[
 
 
 def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
-    told(python("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
+    ended(python("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
     for target in (tmp_path, tmp_path / "none/migration.toml"):
         done = python("scripts.init", "--force", "--defaults", "--config", str(target))
-        told(done, 2, f"init: {target}: expected a file to write, in a folder that there is")
+        ended(done, 2, f"init: {target}: expected a file to write, in a folder that there is")
     answers = tmp_path / "answers.toml"
     answers.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     sealed = tmp_path / "sealed"
@@ -187,7 +187,7 @@ def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
 
 def test_nobody_is_asked_and_nothing_names_a_domain(tmp_path: Path) -> None:
     done = python("scripts.init", "--defaults", "--dry-run", "--config", str(tmp_path / "made.toml"))
-    told(done, 2, "domains: at least one is needed", "--answers FILE", "leave out --defaults")
+    ended(done, 2, "domains: at least one is needed", "--answers FILE", "leave out --defaults")
 
 
 def test_placeholders_and_secrets_are_no_answers() -> None:
