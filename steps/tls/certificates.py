@@ -34,7 +34,7 @@ def certificates_hold(migration: Migration, expect: Expect, handshakes: tuple[tl
     bound = migration.settings.bounds.certificate_days
 
     def judge(it: tls.Handshake) -> Finding:
-        expected = f"TLS 1.2 or newer, a valid certificate for {it.port.name}, {bound} days left or more"
+        expected = f"TLS 1.2 or newer, a valid certificate for {it.port.knock.tls_name}, {bound} days left or more"
         days = it.left_s / DAY_S
         if it.fault:
             found = it.fault + (f"; the certificate names {', '.join(it.names)}" if it.names else "")

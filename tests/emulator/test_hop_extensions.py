@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
 from fixtures.probes.mailbox.message import Marked
-from fixtures.probes.smtp.extensions import hand_over
+from fixtures.probes.smtp.sender_kinds import hand_over
 from fixtures.probes.smtp.session import Conversation, Knock
 from tests.emulator.hop_support import Scene, message, run
 

@@ -14,7 +14,7 @@ from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox.message import Letter, body_digest, hops
 from fixtures.probes.mailbox.signatures import aligned
 from fixtures.probes.smtp import relaying
-from fixtures.probes.smtp.smtp_client import just_outside, sample_addresses
+from fixtures.probes.smtp.clients import just_outside, sample_addresses
 
 NOW = datetime(2027, 1, 2, 3, 0, tzinfo=UTC).timestamp()
 LOG = """\

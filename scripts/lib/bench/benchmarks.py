@@ -17,7 +17,8 @@ from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp.clients import player
-from fixtures.probes.smtp.smtp_client import Knock, aprobe, probe_all
+from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 
 Measured = tuple[float, str, float | None, float | None]
 SENT, ARRIVALS = 200, 7

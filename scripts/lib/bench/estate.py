@@ -15,7 +15,8 @@ from fixtures.migration import open_migration
 from fixtures.probes.dns import dmarc, spf
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp.clients import player
-from fixtures.probes.smtp.smtp_client import Knock, probe_all
+from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.smtp_client import probe_all
 from scripts.lib.bench.benchmarks import AT_ONCE, PEER_S_MAX, Measured, asking, gate, peer
 from scripts.lib.bench.figure import Figure, tried
 

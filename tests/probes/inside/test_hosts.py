@@ -18,7 +18,7 @@ from fixtures.probes.dell import postfix
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import smtp_client
-from fixtures.probes.smtp.smtp_client import Knock
+from fixtures.probes.smtp.session import Knock
 
 
 @pytest.fixture

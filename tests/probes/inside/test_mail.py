@@ -16,7 +16,7 @@ from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import clients, relaying, smtp_client, submission
-from fixtures.probes.smtp.smtp_client import Knock
+from fixtures.probes.smtp.session import Knock
 
 DELL, EC2_4, EC2_6 = "100.64.10.2", "203.0.113.20", "2001:db8:e::20"
 ALICE = "alice@webmakeprofit.org"
@@ -39,7 +39,7 @@ def test_a_dialogue_up_to_rcpt(migration: Migration) -> None:
 
 def test_forty_sources_side_by_side(migration: Migration) -> None:
     via = vantage(migration.settings, "cloudflare")
-    sources = [a for p in migration.settings.cloudflare.prefixes for a in smtp_client.sample_addresses(p, 7, 18)]
+    sources = [a for p in migration.settings.cloudflare.prefixes for a in clients.sample_addresses(p, 7, 18)]
     knocks = [
         Knock(EC2_6 if ":" in source else EC2_4, via=via, source=source, mail_from="friend@four.example", rcpt=(ALICE,))
         for source in sources
