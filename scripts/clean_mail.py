@@ -60,7 +60,7 @@ def _delete(found: Cleanable, known: Ledger) -> None:
             raise Refused(f"{found.mailbox}: its server has no UIDPLUS, without which more than ours could be expunged")
         for start in range(0, len(found.uids), ONCE_MAX):
             asked = found.uids[start : start + ONCE_MAX]
-            still = [each.kept.uid for each in among(client, found.mailbox, asked, known)[0]]
+            still = [each.uid for each in among(client, found.mailbox, asked, known)[0]]
             if still:  # a user may have flagged one meanwhile
                 client.add_flags(still, [DELETED], silent=True)
                 client.uid_expunge(still)

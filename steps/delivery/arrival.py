@@ -99,6 +99,6 @@ def _headers(each: Delivery) -> tuple[Evidence, ...]:
     if not each.copies:
         return ()
     copy = each.copies[0]
-    shown = "\n".join(f"Received: {hop.text}" for hop in copy.kept.received)
-    what = f"the header of UID {copy.kept.uid} in {each.search.mailbox}"
-    return (Evidence(what, f"{len(copy.kept.received)} hops, {each.path}", shown, at=copy.seen_at),)
+    shown = "\n".join(f"Received: {hop.text}" for hop in copy.received)
+    what = f"the header of UID {copy.uid} in {each.search.mailbox}"
+    return (Evidence(what, f"{len(copy.received)} hops, {each.path}", shown, at=copy.seen_at),)

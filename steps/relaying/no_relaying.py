@@ -87,9 +87,9 @@ def none_arrived(migration: Migration, expect: Expect, attempts: Attempts, mark:
     expect(
         "Nothing came through, and it would have been seen",
         (
-            failed("the mailbox elsewhere", "no relayed message", f"{len(through)} came through", found.evidence)
+            failed("the mailbox elsewhere", "no relayed message", f"{len(through)} came through", *found.evidence)
             if through
-            else passed("the mailbox elsewhere", f"none of {len(attempts)} attempts is there", found.evidence),
+            else passed("the mailbox elsewhere", f"none of {len(attempts)} attempts is there", *found.evidence),
             passed("the control", "direct mail arrived", control.sent.evidence, control.search.evidence)
             if direct
             else unknown("the control", "direct mail arrives", "it did not", control.sent.evidence),

@@ -72,7 +72,7 @@ def look_alikes(original: bytes) -> dict[str, tuple[bytes, tuple[str, ...]]]:
 def plant(migration: Migration, user: str, other: str) -> dict[int, str]:
     """Into USER's mailbox, and a copy of what is USER's into OTHER's. Returns UID -> name for USER's."""
     box = imap.mailbox(migration, user)
-    [first, *_] = imap.collect(box, run=OLD).messages
+    [first, *_] = imap.of_run(box, OLD).messages
     planted = {}
     with imap.opened(box, "INBOX", readonly=False) as (client, _):
         original = bytes(client.fetch([first.uid], ["BODY.PEEK[]"])[first.uid][b"BODY[]"])
@@ -99,7 +99,7 @@ def uids(migration: Migration, user: str) -> set[int]:
 
 def left(migration: Migration, run: str) -> int:
     users = dict.fromkeys(each.mailbox for each in migration.settings.addresses())
-    return sum(len(imap.collect(imap.mailbox(migration, user), run=run).messages) for user in users)
+    return sum(len(imap.of_run(imap.mailbox(migration, user), run).messages) for user in users)
 
 
 def main() -> None:
@@ -114,9 +114,7 @@ def main() -> None:
     grow_old(migration, OLD)
     user, other = "alice@webmakeprofit.org", "bob@webmakeprofit.org"
     planted = plant(migration, user, other)
-    theirs = uids(migration, user) - {
-        each.uid for each in imap.collect(imap.mailbox(migration, user), run=OLD).messages
-    }
+    theirs = uids(migration, user) - {each.uid for each in imap.of_run(imap.mailbox(migration, user), OLD).messages}
     status, told = clean(here, "--json")
     refused, _ = clean(here, "--apply", told["digest"])
     untouched = left(migration, OLD)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probes.mailbox.imap import Arrived, Kept
-from fixtures.probes.mailbox.reader import Report, failure
+from fixtures.probes.mailbox.message import Report, failure
 
 DSN = """\
 From: MAILER-DAEMON@mx.outside.example
@@ -37,14 +36,10 @@ Subject: [mxgate test 1]
 """
 
 
-def arrived(text: str, saved_at: float = 0.0) -> Arrived:
-    return Arrived(Kept(1, "", 0, "", saved_at, ()), "INBOX", text.encode(), "", (), 0.0, 0.0)
-
-
 @pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers"])
 def test_a_failure_names_its_message(kind: str) -> None:
     expected = Report("<mxgate.1@four.example>", "smtp; 550 5.1.1 Address does not exist")
-    assert failure(arrived(DSN.format(action="failed", kind=kind, more=""))) == expected
+    assert failure(DSN.format(action="failed", kind=kind, more="").encode(), 0) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,15 +56,15 @@ def test_a_failure_names_its_message(kind: str) -> None:
     ids=["its relay", "its time, too", "no date"],
 )
 def test_a_failure_says_who_refused_and_when(more: str, relay: str, at: float) -> None:
-    found = failure(arrived(DSN.format(action="failed", kind="message/rfc822", more=more), saved_at=7.0))
+    found = failure(DSN.format(action="failed", kind="message/rfc822", more=more).encode(), 7.0)
     assert found is not None
     assert (found.relay, found.at) == (relay, at)
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "delivered"])
 def test_other_reports_are_no_bounce(action: str) -> None:
-    assert failure(arrived(DSN.format(action=action, kind="message/rfc822", more=""))) is None
+    assert failure(DSN.format(action=action, kind="message/rfc822", more="").encode(), 0) is None
 
 
 def test_ordinary_mail_is_no_bounce() -> None:
-    assert failure(arrived("Message-ID: <x@y>\n\nAction: failed\n")) is None
+    assert failure(b"Message-ID: <x@y>\n\nAction: failed\n", 0) is None

@@ -9,8 +9,7 @@ import pytest
 
 from fixtures.probes.mailbox import verification
 from fixtures.probes.mailbox.forwarded import form_of
-from fixtures.probes.mailbox.imap import Arrived, Kept
-from fixtures.probes.mailbox.message import hops
+from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.signatures import sealed, verified
 from fixtures.probes.smtp.sender_kinds import KINDS, seen
 from fixtures.settings import Address
@@ -77,17 +76,15 @@ def test_a_broken_signature_is_a_fault_and_not_raised() -> None:
         assert [bool(each.fault) for each in verified(content, "example.net")] == [True]
 
 
-def _arrived(body: str) -> Arrived:
+def _arrived(body: str) -> Stored:
     mail = EmailMessage()
     mail["From"], mail["Date"] = "Cloudflare <noreply@notify.cloudflare.com>", email.utils.formatdate(0)
     mail.set_content(body)
-    way = hops(
-        [
-            "from dell by dell with LMTP id x; Thu, 1 Jan 1970 00:00:00 +0000",
-            "from mta.example (host.example [192.0.2.25]) by dell.example.net (Postfix) with ESMTP id x; no date",
-        ]
+    way = (
+        ("Received", "from dell by dell with LMTP id x; Thu, 1 Jan 1970 00:00:00 +0000"),
+        ("Received", "from mta.example (host.example [192.0.2.25]) by dell.example.net (Postfix) with ESMTP id x; no"),
     )
-    return Arrived(Kept(1, "<v@x>", 0, "", 5.0, way), "INBOX", mail.as_bytes(), "", (), 5.0, 5.0)
+    return Stored("alice", "INBOX", 1, way, saved_at=5.0, content=mail.as_bytes())
 
 
 def test_links_are_taken_from_cloudflare_alone() -> None:

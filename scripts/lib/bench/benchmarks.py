@@ -120,7 +120,7 @@ def arrival(bound_s: float) -> Measured:
     ]
     if not copies:
         raise RuntimeError(f"none of {ARRIVALS} messages arrived")
-    return statistics.median(copy.seen_at - copy.kept.saved_at for copy in copies), "", None, bound_s
+    return statistics.median(copy.seen_at - copy.saved_at for copy in copies), "", None, bound_s
 
 
 def peer(lab: Lab, host: str, command: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import imap
-from fixtures.probes.mailbox.message import Letter
+from fixtures.probes.mailbox.message import RUN, Letter
 from fixtures.probes.smtp import clients, relaying, smtp_client, submission
 from fixtures.probes.smtp.session import Knock
 
@@ -81,11 +82,11 @@ def test_a_message_arrives_as_it_was_sent(migration: Migration, mark: str) -> No
     found = imap.find(imap.mailbox(migration, ALICE), [letter.message_id], 10)
     assert found.missing == ()
     copy = found.arrived[0]
-    assert (copy.digest, copy.kept.number, copy.kept.run) == (letter.digest, 4711, mark)
-    assert [hop.protocol for hop in copy.kept.received] == ["LMTP", "ESMTP"]
-    assert copy.kept.received[1].from_address == "100.64.10.1"
-    assert 0 <= copy.kept.saved_at - sent.evidence.at < 5
-    assert copy.seen_at - copy.kept.saved_at < 1
+    assert (copy.digest, copy.number, copy.run) == (letter.digest, 4711, mark)
+    assert [hop.protocol for hop in copy.received] == ["LMTP", "ESMTP"]
+    assert copy.received[1].from_address == "100.64.10.1"
+    assert 0 <= copy.saved_at - sent.evidence.at < 5
+    assert copy.seen_at - copy.saved_at < 1
     log = postfix_log.read(dell(migration.settings), migration.settings.dell.log)
     assert log.clients_of([letter.message_id]) == {letter.message_id: ("100.64.10.1",)}
 
@@ -97,18 +98,21 @@ def test_what_does_not_arrive_is_missing(migration: Migration) -> None:
     assert 0.4 <= time.monotonic() - begun < 2
 
 
-def test_a_mailbox_is_collected_in_steps(migration: Migration, mark: str) -> None:
+def test_a_mailbox_is_read_on_and_by_run(migration: Migration, mark: str) -> None:
     box = imap.mailbox(migration, "bob@webmakeprofit.org")
-    first = imap.collect(box)
-    letters = [Letter("friend@four.example", (box.user,), mark, number=n).write() for n in (1, 2, 3)]
-    for letter in letters:
-        assert smtp_client.send(from_ec2(migration), letter).queued
-    imap.find(box, [letter.message_id for letter in letters], 10)
-    second = imap.collect(box, first.uid_next)
-    assert sorted(kept.number for kept in second.messages) == [1, 2, 3]  # Postfix may deliver several at once
-    assert second.uid_validity == first.uid_validity
-    assert imap.collect(box, second.uid_next).messages == ()
-    assert len(imap.collect(box, run=mark).messages) == 3
+    reader = imap.Reader(box, ("HEADER", RUN, mark), time.time())
+    with closing(reader):
+        assert list(reader.new()) == []
+        letters = [Letter("friend@four.example", (box.user,), mark, number=n).write() for n in (1, 2, 3)]
+        for letter in letters:
+            assert smtp_client.send(from_ec2(migration), letter).queued
+        imap.find(box, [letter.message_id for letter in letters], 10)
+        assert sorted(each.number for each in reader.new()) == [1, 2, 3]  # Postfix may deliver several at once
+        assert list(reader.new()) == []
+    assert len(imap.of_run(box, mark).messages) == 3
+    kept = imap.kept(migration, [box.user], time.time(), ("HEADER", RUN, mark)).messages
+    assert {each.message_id for each in kept} == {letter.message_id for letter in letters}
+    assert set(map(len, imap.contents(migration, kept).values())) == {each.size for each in kept}
 
 
 def test_nothing_is_marked_as_seen(migration: Migration) -> None:
@@ -179,7 +183,7 @@ def test_a_wrong_login_is_typed() -> None:
 def test_a_wrong_password_says_which_variable(migration: Migration) -> None:
     box = replace(imap.mailbox(migration, ALICE), password=SecretStr("certainly-wrong"))
     with pytest.raises(CouldNotAsk, match="MXGATE_MAILBOX_PASSWORD") as told:
-        imap.collect(box)
+        imap.of_run(box, "x")
     assert "certainly" not in str(told.value)
     with pytest.raises(CouldNotAsk, match="is not set"):
-        imap.collect(replace(box, password=SecretStr("")))
+        imap.of_run(replace(box, password=SecretStr("")), "x")
