@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.probes.mailbox import dmarc_reports
-from fixtures.probes.mailbox.dmarc_reports import Unreadable, of_message, parse, unpacked
+from fixtures.probes.mailbox import reports
+from fixtures.probes.mailbox.reports import Unreadable, of_message, parse, unpacked
 
 REPORT = b"""<?xml version="1.0" encoding="UTF-8" ?>
 <feedback>
@@ -58,12 +58,12 @@ def test_unpacks_a_zip_archive_of_one_file_only() -> None:
 
 def test_refuses_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What unpacks to more than the bound is not unpacked whole."""
-    monkeypatch.setattr(dmarc_reports, "UNPACKED_MAX", 2**20)
+    monkeypatch.setattr(reports, "UNPACKED_MAX", 2**20)
     zeros = bytes(2**22)
     for packed in (gzip.compress(zeros), _zip({"a.xml": zeros})):
         with pytest.raises(Unreadable, match="unpacked"):
             unpacked(packed)
-    monkeypatch.setattr(dmarc_reports, "PACKED_MAX", 100)
+    monkeypatch.setattr(reports, "PACKED_MAX", 100)
     with pytest.raises(Unreadable, match="packed"):
         unpacked(REPORT)
 

@@ -8,9 +8,8 @@ from email.message import EmailMessage
 import pytest
 
 from fixtures.probes.mailbox import verification
-from fixtures.probes.mailbox.forwarded import form_of
 from fixtures.probes.mailbox.imap import Stored
-from fixtures.probes.mailbox.signatures import sealed, verified
+from fixtures.probes.mailbox.signatures import form_of, sealed, verified
 from fixtures.probes.smtp.sender_kinds import KINDS, seen
 from fixtures.settings import Address
 

@@ -9,9 +9,9 @@ from email.policy import default
 
 import pytest
 
-from fixtures.probes.mailbox import message_matrix
+from fixtures.probes.mailbox import shapes
 from fixtures.probes.mailbox.message import changes
-from fixtures.probes.mailbox.message_matrix import Shape, shapes, write
+from fixtures.probes.mailbox.shapes import Shape, every, write
 
 
 def written(shape: Shape) -> bytes:
@@ -26,10 +26,10 @@ def small(shape: Shape) -> Shape:
 
 
 def named(name: str) -> Shape:
-    return next(shape for shape in shapes() if shape.name == name)
+    return next(shape for shape in every() if shape.name == name)
 
 
-@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", every(), ids=lambda shape: shape.name)
 def test_every_shape_is_a_message_that_says_what_is_special(shape: Shape) -> None:
     content = written(small(shape))
     assert len(shape.special) > 10
@@ -59,8 +59,8 @@ def test_directives_are_read_and_mistakes_told() -> None:
     assert (named("null-sender").local, named("two-dots").local, named("html").local) == ("", "a..b", None)
     assert (named("several-recipients").recipients, named("plus-address").detail) == (3, "shop")
     with pytest.raises(ValueError, match="colour"):
-        message_matrix._shape("x", b"# special\n@ colour red\nFrom: {from}\n\n")
-    empty = message_matrix._shape("x", b"")
+        shapes._shape("x", b"# special\n@ colour red\nFrom: {from}\n\n")
+    empty = shapes._shape("x", b"")
     assert (empty.special, empty.template) == ("", b"")
 
 

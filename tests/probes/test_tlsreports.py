@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.ledger.alignment import Sessions
-from fixtures.probes.mailbox.dmarc_reports import Unreadable, of_message
-from fixtures.probes.mailbox.tls_reports import parse
+from fixtures.probes.mailbox.reports import Unreadable, of_message
+from fixtures.probes.mailbox.reports import parse_tls as parse
 
 REPORT: dict[str, Any] = {
     "organization-name": "Company-X",

@@ -1,0 +1,190 @@
+"""Mail that is written by senders of every kind and in every shape, and found again in a mailbox as it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pytest_bdd import then, when
+from pytest_bdd.parsers import parse
+
+from fixtures.evidence import Evidence, Finding, absent, failed, finding, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.migration import Migration
+from fixtures.probes.mailbox import delivery, shapes, signatures
+from fixtures.probes.mailbox.delivery import Delivery
+from fixtures.probes.mailbox.signatures import Forwarded, Seal, Signature
+from fixtures.probes.smtp import sender_kinds
+from fixtures.probes.smtp.sender_kinds import Shown
+from fixtures.settings import Address
+
+SIZES = {"of every shape": False, "of 20 MiB": True}
+Deliveries = tuple[Delivery, ...]
+Mail = tuple[Forwarded, ...]
+
+
+@when("an outside sender writes to each of them", target_fixture="deliveries")
+def stranger_writes(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
+    return delivery.arrivals(migration, delivery.from_outside(migration, addresses))
+
+
+@when("an admitted client delivers to each of them", target_fixture="deliveries")
+def admitted_delivers(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
+    return delivery.arrivals(migration, delivery.to_dell(migration, addresses))
+
+
+@when(parse("outside senders write mail {which}"), target_fixture="deliveries")
+def strangers_write_shapes(migration: Migration, subjects: tuple[str, ...], which: str) -> Deliveries:
+    return delivery.arrivals(migration, shapes.from_outside(migration, subjects, heavy=SIZES[which]))
+
+
+@when(parse("an admitted client delivers mail {which}"), target_fixture="deliveries")
+def admitted_delivers_shapes(migration: Migration, subjects: tuple[str, ...], which: str) -> Deliveries:
+    return delivery.arrivals(migration, shapes.to_dell(migration, subjects, heavy=SIZES[which]))
+
+
+@then("each message is in its mailbox in time, unaltered")
+def messages_arrived(migration: Migration, expect: Expect, deliveries: Deliveries) -> None:
+    bound = migration.settings.bounds.arrival_s
+    expect("Each message arrives, in time and unharmed", (_arrived(each, bound) for each in deliveries))
+
+
+@then("its trace leads through EC2")
+def trace_by_ec2(expect: Expect, deliveries: Deliveries) -> None:
+    expect("The message came through EC2", (_came_by("ec2", each) for each in deliveries))
+
+
+@then("its trace leads through Cloudflare, and not through EC2")
+def trace_by_cloudflare(expect: Expect, deliveries: Deliveries) -> None:
+    claim = "The message came through Cloudflare, and not through EC2"
+    expect(claim, (_came_by("cloudflare", each) for each in deliveries))
+
+
+@when("a sender of every kind writes to them", target_fixture="shown")
+def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Shown, ...]:
+    return sender_kinds.every_kind(migration, addresses)
+
+
+@then("the mail of each arrives, over the IP version and with the TLS that its kind uses")
+def each_arrives(expect: Expect, shown: tuple[Shown, ...]) -> None:
+    expect("Senders of every kind get through", map(_of_kind, shown))
+
+
+@when("a sender that signs writes to each of them", target_fixture="forwarded_mail")
+def signer_writes(migration: Migration, subjects: tuple[str, ...]) -> Mail:
+    return signatures.from_signers(migration, subjects)
+
+
+@then("the sender's own signature verifies in the mailbox")
+def own_verifies(expect: Expect, forwarded_mail: Mail) -> None:
+    expect("The sender's DKIM signature survives", _each(forwarded_mail, _own))
+
+
+@then("both DKIM signatures that Cloudflare adds verify, and its ARC seal")
+def cloudflares_verify(expect: Expect, forwarded_mail: Mail) -> None:
+    expect("Cloudflare's DKIM signatures and ARC seal verify", _each(forwarded_mail, _cloudflares))
+
+
+@then("the envelope sender has one of Cloudflare's known rewritten forms")
+def envelope_known(expect: Expect, forwarded_mail: Mail) -> None:
+    expect("The envelope sender has a known form", _each(forwarded_mail, _envelope))
+
+
+def _arrived(each: Delivery, bound: float) -> Finding:
+    sent, address = each.sent, each.sent.address
+    expected = f"in the mailbox {address.mailbox} within {bound:.0f} s, body as sent, one copy (two only after a 4xx)"
+    evidence = (sent.conversation.evidence, each.search.evidence, *_headers(each))
+    member = f"{sent.kind + ': ' if sent.kind else ''}{address.address} from {sent.sender}"
+    domain = "" if sent.kind else address.domain  # a kind of mail goes to one address for all of them
+    if not sent.taken:
+        # A 4xx is no last word, unless the server took the message for others and closed the matter.
+        judge = failed if sent.answer.code >= 500 or sent.conversation.queued else unknown
+        return judge(member, expected, f"the first server did not take it: {sent.answer}", *evidence, domain=domain)
+    if not each.copies:
+        return _missing(each, member, expected, evidence, domain)
+    fault = each.changed or (f"arrived after {each.latency_s:.0f} s" if each.latency_s > bound else "")
+    found = fault or f"arrived after {each.latency_s:.1f} s"
+    if not fault and len(each.copies) > 1:  # has a server had reason to send it again?
+        put_off, trail = (each.fate.put_off, each.fate.evidence) if each.fate else ("", ())
+        fault = "" if put_off else "no 4xx in its trail"
+        found = f"{len(each.copies)} copies, {f'sent again after {put_off}' if put_off else f'and {fault}'}"
+        evidence = (*trail, *evidence)
+    return finding(member, expected, found, *evidence, holds=not fault, domain=domain)
+
+
+def _missing(each: Delivery, member: str, expected: str, evidence: tuple[Evidence, ...], domain: str = "") -> Finding:
+    said, trail = (each.fate.says, each.fate.evidence) if each.fate else ("", ())
+    found, hint = f"not there after {each.search.waited_s:.0f} s", f"Last seen: {said or 'in no log that can be read'}"
+    return failed(member, expected, found, *trail, *evidence, domain=domain, hint=hint)
+
+
+def _came_by(path: str, each: Delivery) -> Finding:
+    address, there = each.sent.address, bool(each.copies)
+    return finding(
+        f"{address.address} from {each.sent.sender}", f"a Received chain through {path} and nothing else",
+        f"through {each.path}", *(_headers(each) if there else [each.search.evidence]),
+        holds=each.path == path, unasked="" if there else "no message arrived", domain=address.domain,
+    )  # fmt: skip
+
+
+def _headers(each: Delivery) -> tuple[Evidence, ...]:
+    """The trace of the first copy, newest hop first."""
+    if not each.copies:
+        return ()
+    copy = each.copies[0]
+    shown = "\n".join(f"Received: {hop.text}" for hop in copy.received)
+    what = f"the header of UID {copy.uid} in {each.search.mailbox}"
+    return (Evidence(what, f"{len(copy.received)} hops, {each.path}", shown, at=copy.seen_at),)
+
+
+def _of_kind(each: Shown) -> Finding:
+    it, expected, hint = each.delivery, f"in the mailbox, whole, and {each.expected}", ""
+    if each.absent:
+        return absent(each.kind, expected, each.why, *each.evidence)
+    if it is None:
+        return unknown(each.kind, expected, each.why, *each.evidence)
+    if it.sent.taken and not it.copies:
+        return _missing(it, each.kind, expected, each.evidence)
+    fault, unseen = it.changed if it.sent.taken else f"not taken: {it.sent.answer}", ""
+    if not fault and not each.holds:
+        fault = f"Cloudflare saw {each.seen or 'nothing that can be read'}"
+        unseen = "" if each.seen else fault
+        hint = "The settings may be wrong about this sender, or its SPF, its key or its server are"
+    found = fault or "arrived"
+    return finding(each.kind, expected, found, *each.evidence, holds=not fault, unasked=unseen, hint=hint)
+
+
+def _each(mail: Mail, judge: Callable[[Forwarded], Iterator[Finding]]) -> Iterator[Finding]:
+    for each in mail:
+        if each.copy is None:
+            found = "it did not arrive"
+            yield unknown(each.member, "a message to look at", found, *each.evidence, domain=each.domain)
+        else:
+            yield from judge(each)
+
+
+def _own(each: Forwarded) -> Iterator[Finding]:
+    found = sorted((signature for signature in each.signatures if signature.aligned), key=lambda it: bool(it.fault))
+    yield _verifies(each, f"a signature of {each.author}", found[0] if found else None)
+
+
+def _cloudflares(each: Forwarded) -> Iterator[Finding]:
+    yield _verifies(each, "the signature of Cloudflare's forwarder", each.signed_by(*signatures.FORWARDERS))
+    yield _verifies(each, f"the signature of {each.domain}", each.signed_by(each.domain))
+    yield _verifies(each, "Cloudflare's ARC seal", each.seal)
+
+
+def _verifies(each: Forwarded, what: str, found: Signature | Seal | None) -> Finding:
+    holds = found is not None and not found.fault
+    unasked = str(found) if found and not found.asked else ""
+    expected, said = f"{what} that verifies", str(found or "none")
+    return finding(each.member, expected, said, *each.evidence, holds=holds, unasked=unasked, domain=each.domain)
+
+
+def _envelope(each: Forwarded) -> Iterator[Finding]:
+    expected = f"one of {', '.join(signatures.FORMS)} at {each.domain}"
+    hint = "Cloudflare rewrites in a way that was not seen before: does Dell still take such a sender (A-8)?"
+    if signatures.form_of(each.return_path, each.domain):
+        yield passed(each.member, each.return_path, *each.evidence, expected=expected, domain=each.domain)
+    else:
+        found = each.return_path or "no Return-Path"
+        yield failed(each.member, expected, found, *each.evidence, domain=each.domain, hint=hint)
