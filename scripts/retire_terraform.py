@@ -33,7 +33,7 @@ def plan(job: Job) -> Iterator[Write]:
     folder, addresses = _folder(job), job.migration.settings.ec2.terraform_addresses
     if folder is None:
         return
-    held = terraform.state_resources(folder).resources
+    held = terraform.held(folder).addresses
     going = tuple(each for each in held if _belongs(each, addresses))
     configuration = Configuration(folder, addresses, tuple(each for each in held if each not in going))
     for name in configuration.cuts():
@@ -90,7 +90,7 @@ def _forget(folder: Path, resource: str) -> None:
 
 
 def _held(folder: Path, resource: str) -> str:
-    return HELD if resource in terraform.state_resources(folder).resources else FORGOTTEN
+    return HELD if resource in terraform.held(folder).addresses else FORGOTTEN
 
 
 def _terraform(folder: Path, *arguments: str) -> str:

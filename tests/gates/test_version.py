@@ -45,7 +45,7 @@ def test_an_unpacked_tree_is_the_same(unpacked: Path) -> None:
 @pytest.mark.parametrize(
     "touched",
     ["README.md", "features/README.md", "scripts/README.md", "tests/test_house.py", "fixtures/probes/.dns.py.swp",
-     "fixtures/probes/__pycache__/dns.cpython-313.pyc", "steps/dns/mx_records.py~"],
+     "fixtures/probes/__pycache__/dns.cpython-313.pyc", "steps/dns.py~"],
 )  # fmt: skip
 def test_what_voids_nothing(unpacked: Path, touched: str) -> None:
     _differs(unpacked, touched, differs=False)
@@ -53,7 +53,7 @@ def test_what_voids_nothing(unpacked: Path, touched: str) -> None:
 
 @pytest.mark.parametrize(
     "touched",
-    ["fixtures/probes/dns/queries.py", "steps/dns/mx_records.py", "features/stability/nights.feature",
+    ["fixtures/probes/dns/queries.py", "steps/dns.py", "features/stability/nights.feature",
      "scripts/switch_mx.py", "fixtures/gates/catalogue.toml", "fixtures/probes/mailbox/data/shapes/html.eml",
      "scripts/gate", "conftest.py", "fixtures/probes/new.py"],
 )  # fmt: skip
@@ -78,9 +78,9 @@ def _differs(root: Path, touched: str, *, differs: bool) -> None:
 
 def test_a_file_by_another_name_is_other_code(unpacked: Path) -> None:
     before = tree_digest(unpacked)
-    moved = (unpacked / "steps/dns/mx_records.py").rename(unpacked / "steps/zns_steps.py")
+    moved = (unpacked / "steps/dns.py").rename(unpacked / "steps/zns_steps.py")
     assert tree_digest(unpacked) != before
-    moved.rename(unpacked / "steps/dns/mx_records.py")
+    moved.rename(unpacked / "steps/dns.py")
 
 
 def test_nobody_waits_for_it() -> None:

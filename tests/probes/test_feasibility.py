@@ -157,6 +157,7 @@ def test_resources_of_a_state_bear_their_keys() -> None:
     ]  # fmt: skip
     found = [(each.address, each.id) for each in terraform._holdings(given)]
     assert found == [
+        ("data.aws_ami.x", "ami-1"),
         ("aws_eip.m[0]", "e"),
         ('module.mail.aws_instance.m["a"]', ""),
         ("module.mail.aws_instance.m", "i-2"),

@@ -141,7 +141,7 @@ def test_what_is_left_of_an_instance_that_is_gone(migration: Migration) -> None:
 def test_terraform_tells_state_plan_and_mentions(migration: Migration, tmp_path: Path) -> None:
     folder, ours = migration.settings.ec2.terraform, migration.settings.ec2.terraform_addresses
     assert folder is not None
-    assert set(ours) < set(terraform.state_resources(folder).resources)
+    assert set(ours) < set(terraform.held(folder).addresses)
     assert {each.word for each in terraform.mentions(folder, ours).mentions} == set(ours)
     with pytest.raises(CouldNotAsk, match="can't plan"):
         terraform.plan_is_empty(folder)
@@ -150,11 +150,11 @@ def test_terraform_tells_state_plan_and_mentions(migration: Migration, tmp_path:
     (tmp_path / "main.tf").write_text(keep)
     argv = ["terraform", f"-chdir={tmp_path}", "state", "rm", *ours]
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
-    assert terraform.state_resources(tmp_path).resources == ("terraform_data.keep",)
+    assert terraform.held(tmp_path).addresses == ("terraform_data.keep",)
     assert terraform.plan_is_empty(tmp_path).empty
     assert terraform.mentions(tmp_path, ours).mentions == ()
     (tmp_path / "main.tf").write_text(keep.replace("mail archive", "other"))
     changed = terraform.plan_is_empty(tmp_path)
     assert (changed.empty, "1 to change" in changed.summary) == (False, True)
     with pytest.raises(CouldNotAsk, match="is no folder"):
-        terraform.state_resources(tmp_path / "nosuch")
+        terraform.held(tmp_path / "nosuch")

@@ -1,0 +1,467 @@
+"""What DNS says of the domains' mail, who serves it, and what receivers make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import Finding, failed, finding, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.ledger.switches import last_switch
+from fixtures.migration import Migration
+from fixtures.migration.progress import Progress, Stage
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dns import (
+    after_all,
+    dkim_keys,
+    dmarc,
+    dnssec,
+    mail_servers,
+    mta_sts,
+    nameservers,
+    prepared_change,
+    spf,
+    tlsa,
+    writers,
+)
+from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns.queries import Answers
+from fixtures.probes.smtp import clients, public_address, vantages
+from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.submission import Receipt
+
+Exchangers = tuple[mail_servers.Exchanger, ...]
+Services = tuple[nameservers.Service, ...]
+Changes = tuple[prepared_change.Prepared, ...]
+Records = tuple[spf.Spf, ...]
+Keys = tuple[dkim_keys.Published, ...]
+Policies = tuple[mta_sts.Published, ...]
+Chains = tuple[dnssec.Chain, ...]
+Knocks = tuple[tuple[clients.Client, Conversation], ...]
+Lifetimes = tuple[after_all.Lifetime, ...]
+Zones = dict[str, cloudflare.Records]
+
+
+@when("every name server and every resolver is asked for their MX", target_fixture="answers")
+def ask_mx_everywhere(migration: Migration, subjects: tuple[str, ...]) -> Answers:
+    return dns.ask_each(migration, {domain: domain for domain in subjects}, "MX")
+
+
+@when("every name server is asked for the TTL of their MX", target_fixture="answers")
+def ask_mx_at_authority(subjects: tuple[str, ...]) -> Answers:
+    return {domain: dns.ask(dns.authorities(domain), domain, "MX") for domain in subjects}
+
+
+@then("each answer is the EC2 gateway, and nothing else")
+def answers_are_ec2(migration: Migration, expect: Expect, answers: Answers) -> None:
+    wanted = dict.fromkeys(answers, (migration.settings.ec2.name,))
+    expect("The MX is the EC2 gateway, and nothing else", _compared(answers, wanted))
+
+
+@then("each answer is the set of hosts that Cloudflare assigned, and only that")
+def answers_are_cloudflare(migration: Migration, expect: Expect, answers: Answers) -> None:
+    wanted = {domain: cloudflare.assigned_mx(migration, domain) for domain in answers}
+    expect("The MX is Cloudflare's set, and only that", _compared(answers, wanted))
+
+
+@then("no answer leads to Cloudflare")
+def answers_are_not_cloudflare(expect: Expect, answers: Answers) -> None:
+    found = [
+        dns.judged(answer, "no host of Cloudflare's", holds=not any(map(cloudflare.is_mx, answer.hosts)), domain=domain)
+        for domain, answer in dns.each(answers)
+    ]
+    expect("Nobody is led to Cloudflare before the switch", found)
+
+
+@then("none is longer than the settings say")
+def ttl_is_short(migration: Migration, expect: Expect, answers: Answers) -> None:
+    bound = migration.settings.bounds.ttl_s
+    expected = f"an MX that may be kept at most {bound} s"
+    found = [
+        dns.judged(answer, expected, holds=0 < (answer.ttl or 0) <= bound, domain=domain)
+        for domain, answer in dns.each(answers)
+    ]
+    expect("The MX may be kept for a short time only", found)
+
+
+@then("the longest TTL from before has run out since it was shortened")
+def old_ttl_ran_out(migration: Migration, expect: Expect, answers: Answers) -> None:
+    expect("The old lifetime has run out", [_notice(migration, domain) for domain in answers])
+
+
+def _notice(migration: Migration, domain: str) -> Finding:
+    bounds = migration.settings.bounds
+    wait_s = max(bounds.ttl_notice_s, bounds.old_ttl_s)
+    done = migration.store.last("done", domain, script="lower_ttl")
+    if done is None:
+        return unknown(domain, "a record of when the lifetime was shortened", "none", domain=domain)
+    past_s = migration.clock.now() - done["at"]
+    expected, found = f"shortened at least {wait_s / 3600:.0f} h ago", f"shortened {past_s / 3600:.1f} h ago"
+    return finding(domain, expected, found, holds=past_s >= wait_s, domain=domain, hint="Wait, and ask again")
+
+
+def _compared(answers: Answers, wanted: Mapping[str, tuple[str, ...]]) -> list[Finding]:
+    return [
+        dns.judged(answer, ", ".join(wanted[domain]), holds=set(answer.hosts) == set(wanted[domain]), domain=domain)
+        for domain, answer in dns.each(answers)
+    ]
+
+
+@when("every MX that their zones name is examined", target_fixture="exchangers")
+def read_exchangers(migration: Migration, subjects: tuple[str, ...]) -> Exchangers:
+    return mail_servers.read(migration, subjects)
+
+
+@then("none is a null MX")
+def no_null_mx(expect: Expect, exchangers: Exchangers) -> None:
+    hint = "A null MX (RFC 7505) tells senders to bounce at once: delete it"
+    fault = "no mail is taken"
+    expect("No null MX", mail_servers.judged(exchangers, "a mail server", lambda mx: fault if mx.is_null else "", hint))
+
+
+@then("no MX host is behind the web proxy")
+def no_proxied_target(expect: Expect, exchangers: Exchangers) -> None:
+    hint = "Cloudflare's web proxy takes no mail: switch the proxy off for this name (DNS only)"
+    found = mail_servers.judged(exchangers, "a target that is not proxied", lambda mx: mx.proxied, hint)
+    expect("No MX target is proxied", found)
+
+
+@then("each MX stands at a name that the settings know")
+def known_labels(migration: Migration, expect: Expect, exchangers: Exchangers) -> None:
+    known = {name for each in migration.settings.domains for name in (each.name, each.delivery, *each.other_mx)}
+    expected = f"one of {', '.join(sorted(known))}"
+    hint = "If it has to be there, name it in other_mx of its domain; else delete it: mail to it goes astray"
+    found = mail_servers.judged(
+        exchangers, expected, lambda mx: "" if mx.record.name in known else mx.record.name, hint
+    )
+    expect("No MX at a forgotten name", found)
+
+
+@then("no MX host is an alias, and no name with an MX is one")
+def no_alias(expect: Expect, exchangers: Exchangers) -> None:
+    expect("No alias at a mail server's name", (each for mx in exchangers for each in mail_servers.judged_aliases(mx)))
+
+
+@when(
+    "the parent, the name servers and Cloudflare are asked for the NS set, and each name server for our mail records",
+    target_fixture="services",
+)
+def ask_services(migration: Migration, subjects: tuple[str, ...]) -> Services:
+    return nameservers.ask(migration, subjects)
+
+
+@then("parent and zone name exactly the servers that Cloudflare assigned")
+def served_by_cloudflare(expect: Expect, services: Services) -> None:
+    expect("Cloudflare serves the zones", (found for each in services for found in nameservers.judged_delegation(each)))
+
+
+@then("every server has the same SOA serial and gives the same answers")
+def servers_agree(expect: Expect, services: Services) -> None:
+    expect("The servers agree", (found for each in services for found in nameservers.judged_agreement(each)))
+
+
+@when(
+    "Terraform, the programs on Dell and EC2, and the records themselves are searched for other writers",
+    target_fixture="found_writers",
+)
+def search_writers(migration: Migration, subjects: tuple[str, ...]) -> tuple[writers.Writer, ...]:
+    stopped = Progress.read(migration.store, migration.settings).stopped
+    return writers.ask(migration, subjects, with_ec2=not stopped)
+
+
+@then("no other writer was found")
+def nobody_else(expect: Expect, found_writers: tuple[writers.Writer, ...]) -> None:
+    expect("Nobody else writes our records", map(writers.judged, found_writers))
+
+
+@when("the change that lies ready is read, and what Cloudflare asks for", target_fixture="changes")
+def read_change(migration: Migration, subjects: tuple[str, ...]) -> Changes:
+    return tuple(prepared_change.read(migration, domain) for domain in subjects)
+
+
+@then("it brings exactly the MX that Cloudflare asks for")
+def right_mx(expect: Expect, changes: Changes) -> None:
+    expect("The plan's MX is Cloudflare's", map(prepared_change.judged_mx, changes))
+
+
+@then("every other record that Cloudflare asks for stands, or comes with it")
+def right_records(expect: Expect, changes: Changes) -> None:
+    found = (each for it in changes for each in prepared_change.judged_records(it))
+    expect("All that Cloudflare asks for will stand", found)
+
+
+@then("nothing else of the zone changes")
+def nothing_else(expect: Expect, changes: Changes) -> None:
+    expect("The rest of the zone stays", map(prepared_change.judged_rest, changes))
+
+
+@when("their SPF records are read and evaluated", target_fixture="spf_records")
+def read_spf(migration: Migration, subjects: tuple[str, ...]) -> Records:
+    return tuple(spf.evaluate(migration, domain) for domain in subjects)
+
+
+@then("each has exactly one, within ten DNS lookups")
+def exactly_one(expect: Expect, spf_records: Records) -> None:
+    expect("Exactly one SPF record", map(spf.judged_one, spf_records))
+
+
+@then("it names Cloudflare and SendGrid")
+def names_both(migration: Migration, expect: Expect, spf_records: Records) -> None:
+    wanted = _included(migration)
+    expect("SPF names Cloudflare and SendGrid", (spf.judged_includes(each, wanted) for each in spf_records))
+
+
+@then("it does not let the whole world send")
+def not_for_everybody(expect: Expect, spf_records: Records) -> None:
+    expect("SPF does not let everybody send", map(spf.judged_width, spf_records))
+
+
+@then("it names EC2's address only while that address is ours")
+def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage: Stage) -> None:
+    address = str(migration.settings.ec2.ipv4)
+    ours = not Progress.read(migration.store, migration.settings).deleted
+    found = (spf.judged_ec2(each, address, ours=ours) for each in spf_records)
+    expect(f"EC2's address in SPF at {stage.gate}", found)
+
+
+@then("it is the one of the snapshot, or has Cloudflare and SendGrid beside that until the clean-up")
+def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -> None:
+    kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in _included(migration)}
+
+    def before(domain: str) -> list[str]:
+        records = kept.records(domain) if kept else ()
+        return [r.text for r in records if (r.type, r.name) == ("TXT", domain) and spf.is_spf(r.text)]
+
+    found = (spf.judged_as_before(each, before(each.domain), may_stand) for each in spf_records)
+    expect("Whoever could send before can send", found)
+
+
+def _included(migration: Migration) -> tuple[str, str]:
+    return migration.settings.cloudflare.spf_include, "sendgrid.net"
+
+
+@when("every name server and every resolver is asked for their DMARC policies", target_fixture="policies")
+def ask_for_policies(migration: Migration, subjects: tuple[str, ...]) -> Answers:
+    return dmarc.published(migration, subjects)
+
+
+@then("each domain has exactly one, and it can be read")
+def one_policy(expect: Expect, policies: Answers) -> None:
+    expect("Each domain has one DMARC policy", (dmarc.judged(domain, answer) for domain, answer in dns.each(policies)))
+
+
+@then("every report address in another domain has agreed to receive reports")
+def receivers_agree(expect: Expect, policies: Answers) -> None:
+    expect("Receivers of reports have agreed", dmarc.judged_agreements(policies, dmarc.agreements(policies)))
+
+
+@when("somebody in each of them sends a message through SendGrid", target_fixture="receipts")
+def send_through_sendgrid(migration: Migration, subjects: tuple[str, ...]) -> tuple[Receipt, ...]:
+    return dmarc.send(migration, subjects)
+
+
+@then("each message arrives outside, and passes DMARC for the domain of its From line")
+def messages_pass(expect: Expect, receipts: tuple[Receipt, ...]) -> None:
+    expect("Mail through SendGrid passes DMARC", map(dmarc.judged_receipt, receipts))
+
+
+@when("every name server and every resolver is asked for the keys of Cloudflare and SendGrid", target_fixture="keys")
+def ask_for_keys(migration: Migration, subjects: tuple[str, ...]) -> Keys:
+    return dkim_keys.published(migration, subjects)
+
+
+@then("each key is there and fit to verify with")
+def keys_are_fit(expect: Expect, keys: Keys) -> None:
+    expect("Every signing key can be read", (dkim_keys.judged(key, answer) for key in keys for answer in key.answers))
+
+
+@then("Cloudflare's is the one that Cloudflare asks for")
+def keys_are_cloudflares(expect: Expect, keys: Keys) -> None:
+    own = [(key, answer) for key in keys if key.wanted for answer in key.answers]
+    expect("Cloudflare's key is the one it signs with", (dkim_keys.judged_same(*each) for each in own))
+
+
+@when("the MTA-STS policy is read as senders read it", target_fixture="sts")
+def read_policy(migration: Migration, subjects: tuple[str, ...]) -> Policies:
+    return mta_sts.published(migration, subjects)
+
+
+@then("it can be read over HTTPS, announced by exactly one record with its id")
+def policy_is_sound(migration: Migration, expect: Expect, sts: Policies) -> None:
+    wanted = {domain.name: domain.mta_sts for domain in migration.settings.domains}
+    found = (each for it in sts for each in mta_sts.judged_sound(it, wanted=wanted[it.domain]))
+    expect("The MTA-STS policy can be read", found)
+
+
+@then("it admits EC2 and Cloudflare's MX hosts")
+def admits_both(migration: Migration, expect: Expect, sts: Policies) -> None:
+    old = migration.settings.ec2.name
+    new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
+    expect("The policy admits both", (mta_sts.judged_hosts(it, (old, *new[it.domain])) for it in sts if it.exists))
+
+
+@then("it admits Cloudflare's MX hosts, and not EC2")
+def admits_only_new(migration: Migration, expect: Expect, sts: Policies) -> None:
+    old = migration.settings.ec2.name
+    new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
+    found = (mta_sts.judged_hosts(it, new[it.domain], but_not=old) for it in sts if it.exists)
+    expect("The policy admits only Cloudflare's", found)
+
+
+@then("senders have had the time to notice it")
+def senders_noticed(migration: Migration, expect: Expect, sts: Policies) -> None:
+    now = migration.clock.now()
+    changes = [(it, mta_sts.last_change(migration, it)) for it in sts if it.exists]
+    expect("Senders know the policy", [mta_sts.judged_noticed(it, change, now) for it, change in changes])
+
+
+@then("it admitted both for as long as senders may have kept the policy from before")
+def admitted_both_long(migration: Migration, expect: Expect, sts: Policies) -> None:
+    changes = [(it, mta_sts.last_change(migration, it)) for it in sts if it.exists]
+    found = [mta_sts.judged_narrowed(it, change, last_switch(migration, it.domain)) for it, change in changes]
+    expect("Both were admitted long enough", found)
+
+
+@when("every name server and every resolver is asked where TLS reports go", target_fixture="tls_reports")
+def ask_reporting(migration: Migration, subjects: tuple[str, ...]) -> Answers:
+    return dns.ask_each(migration, {domain: f"_smtp._tls.{domain}" for domain in subjects}, "TXT")
+
+
+@then("each record that there is can be read")
+def reporting_is_sound(expect: Expect, tls_reports: Answers) -> None:
+    found = (mta_sts.judged_reporting(domain, answer) for domain, answer in dns.each(tls_reports))
+    expect("TLS reports have a readable address", found)
+
+
+@when("those that are signed are checked from their parent down", target_fixture="chains")
+def check_chains(migration: Migration, subjects: tuple[str, ...]) -> Chains:
+    return dnssec.chains(migration, subjects)
+
+
+@then("every name server's signatures hold for the records that mail needs")
+def signatures_hold(expect: Expect, chains: Chains) -> None:
+    expect("Signatures hold at every name server", (found for chain in chains for found in dnssec.judged(chain)))
+
+
+@then("every validating resolver gives an answer, and marks it as authentic")
+def resolvers_vouch(expect: Expect, chains: Chains) -> None:
+    found = (each for chain in chains if chain.ds for each in dnssec.judged_resolvers(chain))
+    expect("Resolvers vouch for signed zones", found)
+
+
+@when("its TLSA records for port 25 are looked up, and STARTTLS is made there", target_fixture="pins")
+def read_pins(migration: Migration) -> tlsa.Dane:
+    return tlsa.read(migration)
+
+
+@then("every name server and resolver gives a record that matches Dell's certificate")
+def pins_fit(expect: Expect, pins: tlsa.Dane, dell_name: str) -> None:
+    expect("Dell's certificate is the one that is pinned", tlsa.judged(pins, dell_name))
+
+
+@given("Dell's public name", target_fixture="dell_name")
+@given("Dell's public address as in the settings", target_fixture="dell_name")
+def dell_name(migration: Migration) -> str:
+    return migration.settings.dell.name
+
+
+@when("its addresses are looked up and port 25 is tried by an admitted client outside", target_fixture="door")
+@when("its kind and port 25 are examined", target_fixture="door")
+def try_port_25(migration: Migration) -> Knocks:
+    return clients.offer(migration, clients.at_dells_door(migration), ())
+
+
+@then("every address is Dell's own, public and not proxied")
+def name_leads_to_dell(migration: Migration, expect: Expect, dell_name: str) -> None:
+    found, dell = dns.addresses(dell_name), migration.settings.dell
+    own = {str(each) for each in (dell.ipv4, dell.ipv6) if each}
+    expected, evidence = f"one of {', '.join(sorted(own))}", tuple(answer.evidence for answer in found.answers)
+    hint = "A proxied record, or one of the tailnet, leads Email Routing nowhere (X4)"
+
+    def judge(address: str) -> Finding:
+        holds = address in own and not public_address.kind(address)
+        said = "Dell's own, public" if holds else address
+        return finding(f"{dell_name} {address}", expected, said, *evidence, holds=holds, hint=hint)
+
+    missing = [failed(dell_name, address, "not in DNS", *evidence) for address in own - set(found.addresses)]
+    expect("Dell's name leads to Dell", [*map(judge, found.addresses), *missing])
+
+
+@then("port 25 opens at each of them")
+def port_25_opens(migration: Migration, expect: Expect, door: Knocks) -> None:
+    dell, tried = migration.settings.dell, {seen.knock.host for _, seen in door}
+    untried = [each for each in (dell.ipv4, dell.ipv6) if each and str(each) not in tried]
+    hint = "Name a host by SSH that has an address of this family ([[vantages]] ipv6), or take the AAAA record away"
+    rest = [unknown(f"port 25 of {each}", "a greeting", "nobody here could try it", hint=hint) for each in untried]
+    expect("Port 25 opens at Dell", [*(_opened(client, seen) for client, seen in door), *rest])
+
+
+@then("the address is public, and neither private nor shared by a provider's customers")
+def address_is_public(migration: Migration, expect: Expect) -> None:
+    hint = "Without a public address of its own Dell can't receive: a fixed address, a relay, or keep EC2"
+
+    def judge(address: str) -> Finding:
+        why = public_address.kind(address)
+        return finding(f"Dell {address}", "a public address", why or "public", holds=not why, hint=hint)
+
+    own = (migration.settings.dell.ipv4, migration.settings.dell.ipv6)
+    expect("Dell's address is public", [judge(str(address)) for address in own if address])
+
+
+@then("port 25 opens there, or the settings name who confirmed that it can be opened")
+def port_25_or_word(migration: Migration, expect: Expect, door: Knocks) -> None:
+    word = migration.settings.dell.port_25_confirmed_by
+
+    def judge(client: clients.Client, seen: Conversation) -> Finding:
+        if seen.connected or not word:
+            return _opened(client, seen)
+        return passed(f"port 25 from {client}", f"not open yet; {word} confirmed that it can be", seen.evidence)
+
+    expect("Port 25 opens, or somebody vouches for it", [judge(client, seen) for client, seen in door])
+
+
+def _opened(client: clients.Client, seen: Conversation) -> Finding:
+    shut = seen.connection in {"refused", "dropped", "silent"}
+    unasked = "" if seen.banner else vantages.blind(client.via) if shut else str(seen.outcome)
+    found, member = seen.banner or str(seen.outcome), f"port 25 of {seen.knock.host} from {client}"
+    hint = "Open it on the router, in the firewall, in inet_interfaces and in the container's ports"
+    holds = bool(seen.banner)
+    return finding(member, "a greeting", found, seen.evidence, holds=holds, unasked=unasked, hint=hint)
+
+
+@when("each record's TTL is compared with the one from before", target_fixture="lifetimes")
+def read_lifetimes(migration: Migration, subjects: tuple[str, ...]) -> Lifetimes:
+    return after_all.lifetimes(migration, subjects)
+
+
+@then("none is shorter, but for those that Cloudflare manages")
+def lifetimes_are_normal(expect: Expect, lifetimes: Lifetimes) -> None:
+    expect("Lifetimes are normal again", (found for it in lifetimes for found in after_all.judged_lifetime(it)))
+
+
+@when("every record is searched for EC2's names and addresses", target_fixture="zones")
+def read_zones(migration: Migration, subjects: tuple[str, ...]) -> Zones:
+    return {domain: cloudflare.records(migration, domain) for domain in subjects}
+
+
+@then("none mentions them")
+def no_trace(migration: Migration, expect: Expect, zones: Zones) -> None:
+    settings = migration.settings
+    found = (each for name, it in zones.items() for each in after_all.judged_records(name, it, settings))
+    expect("No record leads to EC2", found)
+
+
+@then("its name does not exist, whoever is asked")
+def old_name_is_gone(migration: Migration, expect: Expect) -> None:
+    found = (after_all.judged_name(answer, migration.settings) for answer in after_all.old_name(migration))
+    expect("EC2's name leads nowhere", found)
+
+
+@then("no SPF record lets its address send")
+def no_permit(migration: Migration, expect: Expect, subjects: tuple[str, ...]) -> None:
+    addresses = [str(each) for each in (migration.settings.ec2.ipv4, migration.settings.ec2.ipv6) if each]
+    records = [spf.evaluate(migration, domain) for domain in subjects]
+    found = (spf.judged_gone(record, address) for record in records for address in addresses)
+    expect("No SPF mechanism lets EC2 send", found)

@@ -1,0 +1,352 @@
+"""Email Routing at Cloudflare: destinations, rules, state, MX hosts; what it takes and what it says of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pytest_bdd import given, then, when
+
+from fixtures.evidence import CouldNotAsk, Finding, failed, finding, passed, unknown
+from fixtures.gates.plugin import Expect
+from fixtures.ledger.agreement import LAG_S, Agreement
+from fixtures.ledger.agreement import agreements as compared
+from fixtures.ledger.switches import first_switch
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.events import ONCE_IN
+from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns.queries import Answers
+from fixtures.probes.mailbox import verification
+from fixtures.probes.mailbox.verification import Sought
+from fixtures.probes.smtp import mx_hosts, refusals
+from fixtures.probes.smtp.refusals import Offered
+from fixtures.settings import Address
+
+Routings = dict[str, cloudflare.Routing]
+Addresses = tuple[Address, ...]
+Offers = tuple[Offered, ...]
+Agreements = dict[str, Agreement | CouldNotAsk | None]
+AGREE = "an event for each numbered message that came through Cloudflare"
+COMPLETE = "a message for each event that bears one of our numbers"
+
+
+@when("Cloudflare is asked for the account's destinations", target_fixture="destinations")
+def ask_destinations(migration: Migration) -> cloudflare.Destinations:
+    return cloudflare.destinations(migration)
+
+
+@when("Cloudflare is asked for the domains' rules", target_fixture="routings")
+@when("Cloudflare is asked for the state of Email Routing", target_fixture="routings")
+def ask_routing(migration: Migration, domains: tuple[str, ...]) -> Routings:
+    return {domain: cloudflare.routing(migration, domain) for domain in domains}
+
+
+@then("each address has its destination there, and it is verified")
+def destinations_verified(expect: Expect, addresses: Addresses, destinations: cloudflare.Destinations) -> None:
+    expect("Every destination exists and is verified", [_verified(address, destinations) for address in addresses])
+
+
+def _verified(address: Address, among: cloudflare.Destinations, hint: str = "") -> Finding:
+    """HINT: what to do where it is not verified."""
+    found = among.find(address.destination)
+    said = "registered, not verified" if found else "not registered"
+    hint = hint or ("Somebody must follow the link in Cloudflare's mail to it" if found else "Run prepare_cloudflare")
+    return finding(
+        address.destination,
+        "registered and verified",
+        f"verified {found.verified}" if found and found.verified else said,
+        among.evidence,
+        holds=bool(found and found.verified),
+        domain=address.domain,
+        hint=hint,
+    )
+
+
+@then("each address has exactly one enabled rule, to its own destination")
+def one_rule_each(expect: Expect, addresses: Addresses, routings: Routings) -> None:
+    def judge(address: Address) -> Finding:
+        routing = routings[address.domain]
+        mine = [rule for rule in routing.rules if rule.address == address.address]
+        right = [r for r in mine if r.enabled and r.action == "forward" and r.destinations == (address.destination,)]
+        said = "; ".join(f"{'' if r.enabled else 'disabled '}{r.action} {', '.join(r.destinations)}" for r in mine)
+        expected, holds = f"one enabled rule, forward to {address.destination}", len(mine) == len(right) == 1
+        found = said or "no rule"
+        return finding(address.address, expected, found, routing.evidence, holds=holds, domain=address.domain)
+
+    expect("One rule for each address, to its own destination", map(judge, addresses))
+
+
+@then("there is no other rule")
+def no_stray_rule(expect: Expect, addresses: Addresses, routings: Routings) -> None:
+    known = {address.address for address in addresses}
+
+    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
+        stray = ", ".join(rule.address or rule.name for rule in routing.rules if rule.address not in known)
+        found = stray or f"{len(routing.rules)} rules, all known"
+        return finding(domain, "no other rule", found, routing.evidence, holds=not stray, domain=domain)
+
+    expect("No rule that the settings don't know", [judge(*each) for each in routings.items()])
+
+
+@then("the catch-all is as decided, and leads to no mailbox")
+def catch_all_as_decided(migration: Migration, expect: Expect, routings: Routings) -> None:
+    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
+        wanted, rule = migration.settings.domain(domain).catch_all, routing.catch_all
+        expected = {"off": "disabled: unknown addresses are refused", "drop": "enabled: drops"}[wanted]
+        found = f"{'enabled' if rule.enabled else 'disabled'}, {rule.action} {', '.join(rule.destinations)}".strip()
+        holds = rule.enabled == (wanted == "drop") and (rule.action == "drop" or not rule.enabled)
+        return finding(domain, expected, found, routing.evidence, holds=holds, domain=domain)
+
+    expect("The catch-all folds no mailboxes together", [judge(*each) for each in routings.items()])
+
+
+@then("it is enabled and ready, and no record is missing")
+def routing_ready(expect: Expect, routings: Routings) -> None:
+    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
+        lacking = ", ".join(f"{each.type} {each.name}" for each in routing.missing)
+        found = f"enabled: {routing.enabled}, status {routing.status}, missing: {lacking or 'nothing'}"
+        found += f"; Cloudflare says: {', '.join(routing.faults)}" if routing.faults else ""
+        expected = "enabled, status ready or unlocked, nothing missing"
+        return finding(domain, expected, found, routing.evidence, holds=routing.complete, domain=domain)
+
+    expect("Email Routing is enabled and ready", [judge(*each) for each in routings.items()])
+
+
+@then("no rule and no catch-all forwards to a routed domain")
+def no_loop(migration: Migration, expect: Expect, routings: Routings) -> None:
+    routed = set(migration.settings.domain_names)
+    expect("Nothing leads back", (each for domain, it in routings.items() for each in _loops(domain, it, routed)))
+
+
+def _loops(domain: str, routing: cloudflare.Routing, routed: set[str]) -> Iterator[Finding]:
+    every = (*routing.rules, routing.catch_all)
+    bad = [(rule, to) for rule in every for to in rule.destinations if to.rpartition("@")[2] in routed]
+    hint = "Cloudflare is its mail server too: forward to the delivery domain"
+    for rule, to in bad:
+        said, name = f"{'' if rule.enabled else 'disabled: '}forward to {to}", rule.address or f"catch-all of {domain}"
+        yield failed(name, "an address that is not routed", said, routing.evidence, domain=domain, hint=hint)
+    if not bad:
+        found = f"{len(routing.rules)} rules and the catch-all, none of them to a routed domain"
+        yield passed(domain, found, routing.evidence, domain=domain)
+
+
+@when("every name server and every resolver is asked for the MX of their delivery domains", target_fixture="mx")
+def ask_delivery_mx(migration: Migration, subjects: tuple[str, ...]) -> Answers:
+    return dns.ask_each(migration, {name: migration.settings.domain(name).delivery for name in subjects}, "MX")
+
+
+@then("each answer is Dell, and nothing else")
+def served_by_dell(migration: Migration, expect: Expect, mx: Answers) -> None:
+    wanted = migration.settings.dell.name
+    hint = "Run publish_delivery: what is forwarded goes there and nowhere else"
+    found = [
+        dns.judged(answer, f"only {wanted}", holds=answer.hosts == (wanted,), domain=domain, hint=answer.expiry or hint)
+        for domain, answer in dns.each(mx)
+    ]
+    expect("Only Dell serves the delivery domains", found)
+
+
+@then("no delivery domain is routed itself, or shared with another domain")
+def delivery_is_its_own(migration: Migration, expect: Expect, mx: Answers) -> None:
+    settings = migration.settings
+
+    def judge(domain: str, answers: tuple[dns.Answer, ...]) -> Finding:
+        name, evidence = settings.domain(domain).delivery, tuple(answer.evidence for answer in answers)
+        others = [each.name for each in settings.domains if each.delivery == name and each.name != domain]
+        led = sorted({host for answer in answers for host in answer.hosts if cloudflare.is_mx(host)})
+        if others:
+            hint, expected = (
+                "Two mailboxes of the same name would become one: give each domain its own",
+                f"only {domain}'s",
+            )
+            return failed(name, expected, f"also that of {', '.join(others)}", *evidence, domain=domain, hint=hint)
+        if led or name in settings.domain_names:
+            found, hint = ", ".join(led) or "a routed domain", "Cloudflare would ask itself"
+            return failed(name, "not routed", found, *evidence, domain=domain, hint=hint)
+        return passed(name, f"only of {domain}, not routed", *evidence, domain=domain)
+
+    expect("A delivery domain is nobody else's", [judge(*each) for each in mx.items()])
+
+
+@given("Cloudflare's MX hosts and every address of the domains of this gate", target_fixture="addresses")
+def mx_hosts_and_addresses(migration: Migration, domains: tuple[str, ...]) -> Addresses:
+    return tuple(migration.settings.addresses(domains))
+
+
+@when("each host is asked whether it takes mail for each address", target_fixture="mx_answers")
+def ask_mx_hosts(migration: Migration, addresses: Addresses) -> tuple[mx_hosts.Asked, ...]:
+    return mx_hosts.ask(migration, addresses)
+
+
+@then("every host says yes to every address")
+def mx_hosts_accept(expect: Expect, mx_answers: tuple[mx_hosts.Asked, ...]) -> None:
+    expect("Each MX host takes mail for each address", mx_hosts.judge(mx_answers, accept=True))
+
+
+@then("every host resolves and greets")
+def mx_hosts_greet(expect: Expect, mx_answers: tuple[mx_hosts.Asked, ...]) -> None:
+    expect("Each MX host resolves and greets", mx_hosts.judge(mx_answers, accept=False))
+
+
+@when("Cloudflare is offered mail for an address that nobody has", target_fixture="offers")
+def offer_unknown(migration: Migration, subjects: tuple[str, ...]) -> Offers:
+    return refusals.unknown_addresses(migration, subjects)
+
+
+@when("Cloudflare is offered mail for subaddresses", target_fixture="offers")
+def offer_detailed(migration: Migration, subjects: tuple[str, ...]) -> Offers:
+    return refusals.detailed_addresses(migration, subjects)
+
+
+@when("a sender that passes neither SPF nor DKIM writes to each of them", target_fixture="offers")
+def offer_unproven(migration: Migration, subjects: tuple[str, ...]) -> Offers:
+    return refusals.unproven(migration, subjects)
+
+
+@then("it is rejected permanently in session, or dropped only where the operator chose a dropping catch-all")
+def unknown_refused(migration: Migration, expect: Expect, offers: Offers) -> None:
+    taken = {each.name for each in migration.settings.domains if each.catch_all == "drop"}
+    expect("Mail to an unknown address goes where the settings say", [_as_decided(each, taken) for each in offers])
+
+
+@then("each goes where the settings say")
+def detailed_as_decided(migration: Migration, expect: Expect, offers: Offers) -> None:
+    taken = {each.name for each in migration.settings.domains if each.plus_addresses == "mailbox"}
+    hint = "Email Routing's subaddressing: prepare_cloudflare sets it"
+    expect("Mail to user+detail goes where the settings say", [_as_decided(each, taken, hint) for each in offers])
+
+
+@then("each message is rejected permanently in session, or arrives")
+def unproven_not_dropped(expect: Expect, offers: Offers) -> None:
+    expect("What nobody vouches for is not dropped in silence", map(_unproven, offers))
+
+
+def _as_decided(each: Offered, taken: set[str], hint: str = "") -> Finding:
+    """TAKEN: the domains that take such mail."""
+    outcome, wanted = each.told.outcome, each.domain in taken
+    return finding(
+        f"{each.recipient} at {each.host}",
+        "taken" if wanted else "refused in session, for good",
+        str(outcome),
+        each.told.evidence,
+        holds=outcome.accepted if wanted else outcome.rejected,
+        unasked="" if outcome.code else str(outcome),
+        domain=each.domain,
+        hint=hint,
+    )
+
+
+def _unproven(each: Offered) -> Finding:
+    seen, found, unasked = each.told, f"{each.told.code} {each.told.text}", ""
+    holds = 500 <= seen.code < 600
+    # Another reason for refusing this message proves nothing of the one that is meant.
+    reasons = {"5.1.1": "the address", "RBL": "the address that this was sent from"}
+    other = next((what for mark, what in reasons.items() if mark in found), "")
+    if each.became and each.became.copies:
+        holds = True
+        found = f"taken, and in {each.became.sent.address.mailbox} after {each.became.latency_s:.1f} s"
+    elif seen.queued:
+        holds, found = False, f"taken: {seen.queued}, and in no mailbox"
+    elif not holds:
+        unasked = found
+    elif other:
+        unasked = f"refused for {other}: {found}"
+    member, expected = f"{each.recipient} at {each.host}", "refused in session, for good, or in its mailbox"
+    return finding(member, expected, found, seen.evidence, holds=holds, unasked=unasked, domain=each.domain)
+
+
+@when("Cloudflare's mail to each of them is looked for", target_fixture="sought")
+def look_for_mail(migration: Migration, addresses: Addresses) -> tuple[Sought, ...]:
+    return verification.seek(migration, addresses)
+
+
+@then("each was delivered by Dell")
+def each_delivered(expect: Expect, sought: tuple[Sought, ...]) -> None:
+    hint = "prepare_cloudflare registers destinations, lets the mails in, and records them"
+
+    def judge(each: Sought) -> Finding:
+        address, mail = each.address, each.mail
+        expected = f"a mail with Cloudflare's link in {address.mailbox}, or a record of it"
+        missing = f"neither; refused: {each.refusals[-1]}" if each.refusals else "neither"
+        found, holds, domain = f"{mail.message_id} arrived" if mail else missing, bool(mail), address.domain
+        return finding(address.destination, expected, found, *each.evidence, holds=holds, domain=domain, hint=hint)
+
+    expect("Cloudflare's verification mail arrives at Dell", map(judge, sought))
+
+
+@then("its source is recorded")
+def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...]) -> None:
+    expect("Where verification mail comes from is known", [_origin(migration, each) for each in sought])
+
+
+def _origin(migration: Migration, each: Sought) -> Finding:
+    name, domain, mail = each.address.destination, each.address.domain, each.mail
+    expected = "the address of the client that brought it"
+    if mail is None or not mail.client_address:
+        return unknown(name, expected, "not in the mail's trace", *each.evidence, domain=domain)
+    where = "within" if verification.inside(migration, mail.client_address) else "outside of"
+    kept = "recorded when it came" if each.recorded else "seen in its trace, recorded only with this verdict"
+    found = f"{mail.client_name} [{mail.client_address}], {where} Email Routing's prefixes; {kept}"
+    return passed(name, found, *each.evidence, expected=expected, domain=domain)
+
+
+@then("a person has opened its link")
+def opened(migration: Migration, expect: Expect, addresses: Addresses) -> None:
+    known, hint = cloudflare.destinations(migration), "in a browser: nothing else verifies it"
+    where = {each: f"open the link in Cloudflare's mail in {each.mailbox}, {hint}" for each in addresses}
+    found = [_verified(each, known, where[each]) for each in addresses]
+    expect("A person has opened the link", found)
+
+
+@given("the numbered mail since each domain's switch", target_fixture="switched")
+def switched_since(migration: Migration, domains: tuple[str, ...]) -> dict[str, float | None]:
+    return {domain: first_switch(migration, domain) for domain in domains}
+
+
+@when("Cloudflare is asked what it did with that mail", target_fixture="agreements")
+def ask_events(migration: Migration, switched: dict[str, float | None]) -> Agreements:
+    asked = compared(migration, {domain: since for domain, since in switched.items() if since is not None})
+    return {domain: asked.get(domain) for domain in switched}
+
+
+@then("what it says that it delivered is what arrived through it")
+def events_agree(expect: Expect, agreements: Agreements) -> None:
+    expect("Cloudflare's events and the ledger agree", _each(agreements, AGREE, _agrees))
+
+
+@then("every event with one of our numbers has its message in a mailbox")
+def no_event_without_message(expect: Expect, agreements: Agreements) -> None:
+    expect("No event with our number lacks its message", _each(agreements, COMPLETE, _complete))
+
+
+def _each(found: Agreements, expected: str, judge: Callable[[Agreement], Finding]) -> Iterator[Finding]:
+    """Each domain's finding; unknown where there is no switch to begin at, no answer, or no mail to compare."""
+    for domain, it in found.items():
+        if not isinstance(it, Agreement):
+            yield unknown(domain, expected, it or "no record of its switch", domain=domain)
+        elif not it.came:
+            said = f"no numbered mail older than {LAG_S / 60:.0f} min came through Cloudflare in that time"
+            seen, hint = (it.events.evidence, it.ledger.evidence), "Send numbered mail, and look again after that time"
+            yield unknown(domain, expected, said, *seen, domain=domain, hint=hint)
+        else:
+            yield judge(it)
+
+
+def _agrees(it: Agreement) -> Finding:
+    came, seen = len(it.came), (it.events.evidence, it.ledger.evidence)
+    said = f"{came} numbered messages came through Cloudflare, {it.delivered} of them delivered by its events"
+    if it.events.sampled:
+        said += f" (a sample: what chance brings once in {ONCE_IN} times counts against them)"
+    copies = sum(max(1, each.copies) for each in it.came)
+    holds = not it.without_event and (not it.events.sampled or it.delivered.covers(came, copies))
+    if it.without_event:
+        said += f"; {len(it.without_event)} differ, first {it.without_event[0]}"
+    hint = "Ask again in half an hour: events can be late. If it stays so, one of the two records lost mail"
+    return finding(it.domain, AGREE, said, *seen, holds=holds, domain=it.domain, hint=hint)
+
+
+def _complete(it: Agreement) -> Finding:
+    seen, without = (it.events.evidence, it.ledger.evidence), it.without_message
+    said = f"{len(without)} without, first {without[0]}" if without else "none without"
+    hint = "Look for it in Dell's log by its Message-ID: accepted mail was lost there, or somebody else used our number"
+    return finding(it.domain, COMPLETE, said, *seen, holds=not without, domain=it.domain, hint=hint)
