@@ -5,16 +5,16 @@ Feature: Bounces reach their sender, and make no loops
   vacation notes. Such mail must not go in circles either.
 
   @E-7 @R1 @drill @before_phase4
-  Scenario: Whoever writes to a mailbox that Dell refuses is told so
+  Scenario: Whoever writes to a mailbox that Dell refuses gets a bounce
     Given a mailbox that Cloudflare still has a rule for, and Dell does not know
     When an outside sender writes to it
     Then the message comes back to its sender, with Dell's own reason
 
   @E-7 @R1 @X9 @drill @before_phase4
-  Scenario Outline: <what> to a sender whom Cloudflare has rewritten comes to rest on Dell
-    Given <what> that Dell makes for a sender whom Cloudflare has rewritten
+  Scenario Outline: <what> to a sender that Cloudflare has rewritten comes to rest on Dell
+    Given <what> that Dell makes for a sender that Cloudflare has rewritten
     When it is followed through Dell's log
-    Then it is tried once, does not leave Dell, and nobody is told of it again
+    Then it is tried once, does not leave Dell, and no report of it is sent
 
     Examples:
       | what              |

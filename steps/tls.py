@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Finding, Verdict, failed, passed, unknown
+from fixtures.evidence import Finding, absent, finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.dell import certificate_renewal
 from fixtures.probes.smtp import tls
 
 DAY_S = 86_400.0
+NO_PART = "a renewal that EC2 has no part in"
 Ports = tuple[tls.Port, ...]
 
 
@@ -35,15 +36,13 @@ def certificates_hold(migration: Migration, expect: Expect, handshakes: tuple[tl
 
     def judge(it: tls.Handshake) -> Finding:
         expected = f"TLS 1.2 or newer, a valid certificate for {it.port.knock.tls_name}, {bound} days left or more"
-        days = it.left_s / DAY_S
+        found, hint = f"{it.version}, {it.left_s / DAY_S:.0f} days left", ""
         if it.fault:
             found = it.fault + (f"; the certificate names {', '.join(it.names)}" if it.names else "")
             hint = "Name key and chain as smtpd_tls_chain_files (X12)" if "STARTTLS" in it.fault else "Renew it"
-            return failed(str(it.port), expected, found, it.evidence, hint=hint)
-        if days < bound:
+        elif it.left_s < bound * DAY_S:
             hint = "Renewal should have happened by now: look why it did not"
-            return failed(str(it.port), expected, f"{days:.0f} days left", it.evidence, hint=hint)
-        return passed(str(it.port), f"{it.version}, {days:.0f} days left", it.evidence, expected=expected)
+        return finding(str(it.port), expected, found, it.evidence, holds=not hint, hint=hint)
 
     expect("The certificate holds", map(judge, handshakes))
 
@@ -55,13 +54,13 @@ def try_outdated(tls_ports: Ports) -> tuple[tls.Outdated, ...]:
 
 @then("none of them completes a handshake")
 def outdated_refused(expect: Expect, outdated_tries: tuple[tls.Outdated, ...]) -> None:
+    hint = "smtpd_tls_protocols = >=TLSv1.2 in Postfix, ssl_min_protocol = TLSv1.2 in Dovecot"
+
     def judge(it: tls.Outdated) -> Finding:
-        if it.spoken:
-            hint = "smtpd_tls_protocols = >=TLSv1.2 in Postfix, ssl_min_protocol = TLSv1.2 in Dovecot"
-            return failed(str(it.port), "no TLS older than 1.2", f"{it.spoken} is spoken", it.evidence, hint=hint)
-        if not it.tried:
-            return unknown(str(it.port), "no TLS older than 1.2", it.why, it.evidence)
-        return passed(str(it.port), f"refused: {it.why}", it.evidence, expected="no TLS older than 1.2")
+        found, unasked = f"{it.spoken} is spoken" if it.spoken else f"refused: {it.why}", "" if it.tried else it.why
+        return finding(
+            str(it.port), "no TLS older than 1.2", found, it.evidence, holds=not it.spoken, unasked=unasked, hint=hint
+        )
 
     expect("Nothing older than TLS 1.2 is spoken", map(judge, outdated_tries))
 
@@ -78,17 +77,12 @@ def look_up_renewals(migration: Migration, ec2_marks: tuple[str, ...]) -> certif
 
 @then("no way of renewal leads through EC2")
 def renewal_without_ec2(expect: Expect, renewals: certificate_renewal.Renewals) -> None:
-    evidence = renewals.evidence
-
     def judge(way: certificate_renewal.Way) -> Finding:
-        expected = f"a renewal that EC2 has no part in ({way.by})"
-        if way.unasked:
-            return unknown(way.path, expected, way.unasked, evidence)
-        if way.by_ec2:
-            hint = "Renew by DNS-01, or by a web server on Dell itself, before EC2 is stopped"
-            return failed(way.path, expected, way.by_ec2, evidence, hint=hint)
-        return passed(way.path, f"{way.by}, without EC2", evidence, expected=expected)
+        hint = "Renew by DNS-01, or by a web server on Dell itself, before EC2 is stopped"
+        expected, found = f"{NO_PART} ({way.by})", way.by_ec2 or f"{way.by}, without EC2"
+        holds = not way.by_ec2
+        return finding(way.path, expected, found, renewals.evidence, holds=holds, unasked=way.unasked, hint=hint)
 
     nothing = "nothing on Dell renews certificates by itself, as far as its usual places show"
-    none = Finding("Dell", Verdict.ABSENT, "a renewal that EC2 has no part in", nothing, evidence=(evidence,))
+    none = absent("Dell", NO_PART, nothing, renewals.evidence)
     expect("Certificates are renewed without EC2", map(judge, renewals.ways) if renewals.ways else [none])
