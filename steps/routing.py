@@ -18,8 +18,8 @@ from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns.queries import Answers
 from fixtures.probes.mailbox import verification
 from fixtures.probes.mailbox.verification import Sought
-from fixtures.probes.smtp import mx_hosts, refusals
-from fixtures.probes.smtp.refusals import Offered
+from fixtures.probes.smtp import mx_hosts
+from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.settings import Address
 
 Routings = dict[str, cloudflare.Routing]
@@ -190,17 +190,17 @@ def mx_hosts_greet(expect: Expect, mx_answers: tuple[mx_hosts.Asked, ...]) -> No
 
 @when("Cloudflare is offered mail for an address that nobody has", target_fixture="offers")
 def offer_unknown(migration: Migration, subjects: tuple[str, ...]) -> Offers:
-    return refusals.unknown_addresses(migration, subjects)
+    return mx_hosts.unknown_addresses(migration, subjects)
 
 
 @when("Cloudflare is offered mail for subaddresses", target_fixture="offers")
 def offer_detailed(migration: Migration, subjects: tuple[str, ...]) -> Offers:
-    return refusals.detailed_addresses(migration, subjects)
+    return mx_hosts.detailed_addresses(migration, subjects)
 
 
 @when("a sender that passes neither SPF nor DKIM writes to each of them", target_fixture="offers")
 def offer_unproven(migration: Migration, subjects: tuple[str, ...]) -> Offers:
-    return refusals.unproven(migration, subjects)
+    return mx_hosts.unproven(migration, subjects)
 
 
 @then("it is rejected permanently in session, or dropped only where the operator chose a dropping catch-all")

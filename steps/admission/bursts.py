@@ -11,7 +11,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Marked
-from fixtures.probes.smtp import clients, concurrency, largest_message
+from fixtures.probes.smtp import clients, concurrency, sizes
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.session import Conversation
 from fixtures.settings import Address
@@ -96,9 +96,9 @@ def busy_mailbox(migration: Migration) -> Address:
 @given("a message of 25 MiB, with Email Routing's header fields on top", target_fixture="heavy")
 def heavy_message(migration: Migration) -> tuple[Address, Marked]:
     address = busy_mailbox(migration)
-    return address, largest_message.write(address)
+    return address, sizes.largest(address)
 
 
 @when("Email Routing brings it to a mailbox", target_fixture="deliveries")
 def bring_heavy(migration: Migration, heavy: tuple[Address, Marked]) -> tuple[delivery.Delivery, ...]:
-    return delivery.arrivals(migration, largest_message.bring(migration, *heavy))
+    return delivery.arrivals(migration, sizes.bring(migration, *heavy))

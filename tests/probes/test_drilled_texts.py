@@ -10,9 +10,8 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.mailbox.message import Letter, body_digest
-from fixtures.probes.smtp import largest_message, smuggling
+from fixtures.probes.smtp import sizes, smuggling
 from fixtures.probes.smtp.clients import Client
-from fixtures.probes.smtp.sizes import CLOUDFLARE_BYTES
 
 SETTINGS = settings_without_a_lab()
 ADDRESS = next(SETTINGS.addresses())
@@ -58,8 +57,8 @@ def test_replies_that_queue() -> None:
 
 
 def test_the_largest_message_is_25_mib_without_what_is_added() -> None:
-    message, fields = largest_message.write(ADDRESS), largest_message.added(ADDRESS)
-    assert len(message.content) == CLOUDFLARE_BYTES + len(fields)
+    message, fields = sizes.largest(ADDRESS), sizes.added(ADDRESS)
+    assert len(message.content) == sizes.CLOUDFLARE_BYTES + len(fields)
     assert message.content.startswith(fields)
     assert message.digest == body_digest(message.content)
     assert max(map(len, message.content.split(b"\r\n"))) <= 998
@@ -67,7 +66,7 @@ def test_the_largest_message_is_25_mib_without_what_is_added() -> None:
 
 
 def test_the_added_fields_are_fields() -> None:
-    read = email.message_from_bytes(largest_message.added(ADDRESS) + b"\r\nbody\r\n")
+    read = email.message_from_bytes(sizes.added(ADDRESS) + b"\r\nbody\r\n")
     assert read.keys().count("DKIM-Signature") == 2
     assert read["X-Forwarded-To"] == ADDRESS.destination
     assert not read.defects
