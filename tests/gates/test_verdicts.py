@@ -9,8 +9,8 @@ import pytest
 
 from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
 from fixtures.gates import waivers
+from fixtures.gates.check import GateClosed
 from fixtures.gates.outcome import Outcome, describe
-from fixtures.gates.session import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
