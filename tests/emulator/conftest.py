@@ -22,7 +22,8 @@ from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher
 from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.keys import SigningKey
-from fixtures.lab.emulator.state import Knobs, Record, Token, World, Zone
+from fixtures.lab.emulator.knobs import Knobs
+from fixtures.lab.emulator.state import Record, Token, World, Zone
 from fixtures.lab.nameserver import ZoneDatabase
 from fixtures.lab.person import open_link
 

@@ -19,12 +19,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
-from fixtures.lab.emulator.alone import world as new_world
 from fixtures.lab.emulator.hop import Hop
 from fixtures.lab.emulator.hop.sign import Key
 from fixtures.lab.emulator.keys import SigningKey
-from fixtures.lab.emulator.state import Knobs, World, Zone
+from fixtures.lab.emulator.knobs import Knobs
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
+from fixtures.lab.emulator.rig import world as new_world
+from fixtures.lab.emulator.state import World, Zone
 from fixtures.lab.endpoint import Endpoint
 
 

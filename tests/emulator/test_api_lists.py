@@ -85,6 +85,7 @@ def test_zones_in_order(ask: Any, zones: list[str]) -> None:
         "/zones?plan=free",
         "/accounts?type=x",
         f"/zones/{'1' * 32}/dns_records?include_shadow_metadata=true",
+        f"/zones/{'1' * 32}/dns_records?comment.contains=test",
         f"/zones/{'1' * 32}/email/routing/rules?matcher=alice",
         f"/zones/{'1' * 32}/email/routing/rules?order=priority",
         f"/accounts/{ACCOUNT}/email/routing/addresses?email=alice",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from cloudflare import AsyncCloudflare
 
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.lab.person import open_link
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 

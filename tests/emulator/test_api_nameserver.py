@@ -16,7 +16,7 @@ import dns.rcode
 import pytest
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import free_port, wait_for
+from fixtures.lab.emulator.rig import free_port, wait_for
 from fixtures.lab.nameserver import ZoneDatabase, ZoneRecord, character_strings, quoted
 
 SERVERS = ("ada.ns.cloudflare.com", "bob.ns.cloudflare.com")

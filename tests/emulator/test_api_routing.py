@@ -11,7 +11,7 @@ import pytest
 from cloudflare import Cloudflare
 from cloudflare.types.email_routing import Settings
 
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS, SPF
+from fixtures.lab.emulator.api.routing import MX_HOSTS, SPF
 from fixtures.lab.nameserver import character_strings
 from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
 from tests.emulator.test_api_records import refusal, rows

@@ -7,7 +7,7 @@ from typing import Any
 import cloudflare
 import pytest
 
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS, SPF
+from fixtures.lab.emulator.api.routing import MX_HOSTS, SPF
 from fixtures.lab.emulator.hop.routes import route
 from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
 from tests.emulator.test_api_records import refusal

@@ -128,17 +128,6 @@ def test_a_proxied_record_has_an_automatic_ttl(emulator: Running, client: Any) -
     assert (made.proxied, made.ttl) == (True, 1)
 
 
-def test_records_are_found_by_comment_and_have_no_tags(emulator: Running, client: Any) -> None:
-    client.dns.records.create(zone_id=emulator.zone.id, **RECORD, comment="for the test")
-
-    def names(**wanted: Any) -> list[str]:
-        return [record.name for record in client.dns.records.list(zone_id=emulator.zone.id, **wanted)]
-
-    assert names(comment={"contains": "test"}) == names(comment={"present": "x"}) == [f"x.{APEX}"]
-    assert len(names(comment={"absent": "x"})) == 3
-    assert (names(tag={"present": "a"}), len(names(tag={"absent": "a"}))) == ([], 4)
-
-
 def _told(refused: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> tuple[int | None, str]:
     first = refused.value.errors[0]
     return first.code, (first.source.pointer if first.source and first.source.pointer else "")

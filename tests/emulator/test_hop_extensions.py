@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, rule
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp.sender_kinds import hand_over
 from fixtures.probes.smtp.session import Conversation, Knock

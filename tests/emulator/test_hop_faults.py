@@ -9,7 +9,7 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER
 from tests.emulator.hop_support import Scene, message, run, scene
 
 STAGES = ("connect", "ehlo", "mail", "rcpt", "data", "dot", "quit")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER
 from fixtures.lab.emulator.hop import forward, verification
-from fixtures.lab.emulator.state import Destination, Knobs
+from fixtures.lab.emulator.knobs import Knobs
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER
+from fixtures.lab.emulator.state import Destination
 from tests.emulator.hop_support import Scene, message, run
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import ROUTED, SENDER
 from fixtures.lab.emulator.hop.session import SIZE_MAX
-from fixtures.lab.emulator.load import Rig, rig
+from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
 from tests.emulator.hop_support import Scene, message, run
 
 MIB = 1 << 20

@@ -13,11 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import ROUTED, SENDER
 from fixtures.lab.emulator.hop.content import Content
 from fixtures.lab.emulator.hop.sign import Key, dkim_signature
 from fixtures.lab.emulator.keys import SigningKey
-from fixtures.lab.emulator.load import Rig, rig
+from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
 from tests.emulator.hop_support import message
 
 MESSAGES = int(os.environ.get("MXGATE_HOP_MESSAGES", "500"))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixtures.lab.emulator.alone import ROUTED, SENDER
+from fixtures.lab.emulator.rig import ROUTED, SENDER
 from tests.emulator.hop_support import Scene, message, scene
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ import aiosmtplib
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, Names, rule
-from fixtures.lab.emulator.hop.blocklist import ZONE
+from fixtures.lab.emulator.hop.lookups import BLOCKLIST
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.state import Rule
 from fixtures.lab.smtp_delivery import BriefCache
 from tests.emulator.hop_support import Destination25, Scene, message, run
@@ -25,11 +25,11 @@ def without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_sender_on_the_block_list_is_refused_as_documented(tmp_path: Path) -> None:
     async def act(stage: Scene) -> None:
-        stage.names[f"1.0.0.127.{ZONE}", "A"] = ["127.0.0.2"]
+        stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["127.0.0.2"]
         reply = await stage.send(message())
         assert reply.startswith("554 127.0.0.1 found on one or more RBLs (abusixip). Refer to https://")
         assert stage.world.events[-1]["status"] == "rejected"
-        stage.names[f"1.0.0.127.{ZONE}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
+        stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
         assert (await stage.send(message())).startswith("250")
         assert len(stage.destination.taken) == 1
 
@@ -76,7 +76,7 @@ def test_who_has_no_name_that_leads_back_is_turned_away_in_place_of_the_greeting
 
 
 def test_where_dns_fails_a_client_may_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixtures.lab.emulator.hop.reverse.LOOKUP_S_MAX", 0.2)
+    monkeypatch.setattr("fixtures.lab.emulator.hop.lookups.REVERSE_S_MAX", 0.2)
 
     async def act(stage: Scene) -> None:
         stage.names.clear()

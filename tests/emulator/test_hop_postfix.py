@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import pytest
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import ROUTED, SENDER
+from fixtures.lab.emulator.rig import ROUTED, SENDER
 from tests.emulator.hop_support import Scene, message, run
 
 STAGES = ("connect", "ehlo", "mail", "rcpt", "data", "dot", "quit")

@@ -11,7 +11,7 @@ import aiosmtplib
 import dkim
 import pytest
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, SENDER, rule
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, rule
 from fixtures.lab.emulator.state import Destination, Rule, Subdomain
 from tests.emulator.hop_support import Scene, message, run
 

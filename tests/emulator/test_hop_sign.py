@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import ROUTED, SENDER
 from fixtures.lab.emulator.hop import content, helo_name
+from fixtures.lab.emulator.rig import ROUTED, SENDER
 from tests.emulator.hop_support import Scene, message, scene
 from tests.emulator.hop_support import run as hop_run
 

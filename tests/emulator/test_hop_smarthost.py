@@ -19,7 +19,7 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fixtures.lab.emulator.alone import DELIVERY, ROUTED, free_port, wait_for
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, free_port, wait_for
 from tests.emulator.hop_support import Scene, message, scene
 
 PASSWORD = "SG.right"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab.emulator.alone import certificate, free_port, wait_for
+from fixtures.lab.emulator.rig import certificate, free_port, wait_for
 
 HOST = "mta-sts.a.example.net"
 PATH = "/.well-known/mta-sts.txt"

@@ -1,52 +1,64 @@
-"""The emulator's page and its command line tell the same knobs, with the same defaults."""
+"""The emulator's pages: its knobs as the command line has them, and evidence that is there."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import fields
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 
-from fixtures.lab.emulator import options
-from fixtures.lab.emulator.api.management import KNOB_RANGES
-from fixtures.lab.emulator.state import Knobs
+from fixtures.lab.emulator import command, knobs, options
+from fixtures.lab.emulator.knobs import Knobs
 
-PAGE = Path(options.__file__).with_name("README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+HOUSE = Path(options.__file__).parent
+PAGE = (HOUSE / "README.md").read_text(encoding="utf-8")
+EVIDENCE = (HOUSE / "EVIDENCE.md").read_text(encoding="utf-8")
 NEEDED = ["--world", "w", "--dns-db", "d", "--api", "127.0.0.1:1", "--certificate", "c", "--no-mail"]
-NAMES = [field.name for field in fields(Knobs)]
+SHOWN = dict(
+    re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE.partition("## Knobs")[2].partition("\n## ")[0], re.MULTILINE)
+)
+"""The page's table: knob -> its values."""
 
 
-def told() -> dict[str, str]:
-    """The page's table: knob -> its values."""
-    table = PAGE.partition("## Knobs")[2].partition("\n## ")[0]
-    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
+def test_the_page_and_the_help_have_every_knob_and_no_other() -> None:
+    assert SHOWN.keys() == Knobs.model_fields.keys()
+    help_ = options.parser().format_help()
+    assert [name for name in Knobs.model_fields if f"--{name.replace('_', '-')} " not in help_] == []
 
 
-def test_the_page_has_every_knob_and_no_other() -> None:
-    assert sorted(told()) == sorted(NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", Knobs.model_fields)
 def test_values_and_defaults_are_those_of_the_page(name: str) -> None:
-    given = options.knobs(options.parser().parse_args(NEEDED))
-    default, hint = getattr(given, name), get_type_hints(Knobs)[name]
+    field, words = Knobs.model_fields[name], re.findall(r"`(\w+)`", SHOWN[name])
+    default = getattr(knobs.of_options(options.parser().parse_args(NEEDED)), name)
     assert default == getattr(Knobs(), name), "the command line's default is another"
-    if name in KNOB_RANGES:
-        said = re.match(r"[\d.]+", told()[name])
+    if field.examples:
+        said = re.match(r"[\d.]+", SHOWN[name])
         assert (float(said[0]) if said else None) == default
-        assert f"{KNOB_RANGES[name][1]:.15g}" in told()[name]
+        (most,) = [each.le for each in field.metadata if hasattr(each, "le")]
+        assert f"{most:.15g}" in SHOWN[name]
+        assert default in field.examples, "no rehearsal meets the default"
     else:
-        words = re.findall(r"`(\w+)`", told()[name])
         assert words[0] == default
-        assert sorted(words) == sorted(get_args(hint))
+        assert sorted(words) == sorted(get_args(field.annotation))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_help_tells_every_knob(name: str) -> None:
-    assert f"--{name.replace('_', '-')}" in options.parser().format_help()
+def test_ten_seeds_draw_every_value_of_every_knob() -> None:
+    seeds = knobs.covering()
+    assert len(set(seeds)) == 10
+    assert f"seeds {', '.join(map(str, seeds))}" in PAGE
+    for name in Knobs.model_fields:
+        assert {knobs.drawn(seed)[name] for seed in seeds} == set(knobs.values(name)), name
+
+
+def test_a_draw_is_options_of_the_emulator(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in knobs.covering():
+        assert command.main(["--knobs", "--seed", str(seed)]) == 0
+        words = capsys.readouterr().out.split()
+        made = knobs.of_options(options.parser().parse_args([*NEEDED, *words]))
+        assert made.model_dump() == knobs.drawn(seed)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +82,39 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _tests_of(row: str) -> list[tuple[str, str]]:
+    """The tests that ROW names, each with its file; ``::test_x`` is in the file named before."""
+    found, file = [], ""
+    for named, test in re.findall(r"`(?:(\w[\w/]*\.py))?::(test_\w+)`", row):
+        file = named or file
+        found.append((file, test))
+    return found
+
+
+ROWS = {row.split("|")[1].strip(): row for row in EVIDENCE.splitlines() if re.match(r"\| \d+ \|", row)}
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_what_a_row_of_the_evidence_names_is_there(number: str) -> None:
+    """Its modules, below the emulator's folder or the repository's; its tests; its knobs with their values."""
+    row = ROWS[number]
+    for file, test in _tests_of(row):
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), f"{file} has no {test}"
+    for module in re.findall(r"`([\w/.]+\.py)`", row):
+        assert (HOUSE / module).is_file() or (ROOT / module).is_file(), module
+    for name, values in re.findall(r"\*(\w+)\*((?: (?:with )?`\w+`,?)*)", row):
+        if name in Knobs.model_fields:
+            assert set(re.findall(r"\w+", values.replace("with", ""))) <= set(map(str, knobs.values(name))), name
+    faults = "".join(each.read_text("utf-8") for each in (ROOT / "fixtures/lab/faults").rglob("*.toml"))
+    scenarios = "".join(each.read_text("utf-8") for each in (ROOT / "features").rglob("*.feature"))
+    for words, where in ((r"faults? ((?:\"[^\"]+\",? ?)+)", faults), (r"scenario ((?:\"[^\"]+\"))", scenarios)):
+        for quoted in re.findall(words, row):
+            assert [each for each in re.findall(r"\"([^\"]+)\"", quoted) if each not in where] == []
+
+
+def test_rows_that_show_nothing_say_so() -> None:
+    silent = {number for number, row in ROWS.items() if not _tests_of(row)}
+    assert {number for number in silent if not re.search(r"the same|there|no test", ROWS[number])} == set()

@@ -16,7 +16,7 @@ import cloudflare
 import pytest
 from cloudflare import AsyncCloudflare, Cloudflare
 
-from fixtures.lab.emulator.api import beyond
+from fixtures.lab.emulator.api.app import sdk_calls
 from tests.emulator import sdk
 from tests.emulator.conftest import ACCOUNT, APEX, Running
 
@@ -198,4 +198,4 @@ def test_the_walk_found_the_sdk() -> None:
     found = {name for root in {each.partition(".")[0] for each in EMULATED} for name in sdk.methods(client, root)}
     assert found >= EMULATED
     assert len(sdk.ROOTS) > 100
-    assert len(beyond.calls()) > 2500
+    assert len(sdk_calls()) > 2500

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS
 from scripts.lib import change
 from tests.emulator.conftest import OLD_MX, Running
 from tests.kills.fate import befallen

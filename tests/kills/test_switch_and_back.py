@@ -17,7 +17,7 @@ import pytest
 
 import fixtures.migration
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts

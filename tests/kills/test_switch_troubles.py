@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fixtures.access.clock import Clock
-from fixtures.lab.emulator.api.routing_records import MX_HOSTS, NAMED_MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS, NAMED_MX_HOSTS
 from fixtures.store import Store
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 from tests.kills.fate import befallen

@@ -25,7 +25,7 @@ from typing import Any
 
 from fixtures.access.transport import dell, ec2
 from fixtures.lab import rehearsal
-from fixtures.lab.emulator import draws
+from fixtures.lab.emulator.knobs import chosen
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
 from fixtures.lab.scriptrun import ScriptRun
 from fixtures.lab.world import Lab
@@ -196,7 +196,7 @@ class Walk(Rehearsal):
 def main() -> int:
     options = _parser().parse_args()
     rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
-    knobs = draws.chosen(options.knobs, options.seed)
+    knobs = chosen(options.knobs, options.seed)
     lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=None if options.keep else os.getpid())
     trouble = ""
     with tempfile.TemporaryDirectory() as folder:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import aiosmtplib
 
 from fixtures.lab import image
-from fixtures.lab.emulator.alone import ROUTED, SENDER
-from fixtures.lab.emulator.load import Rig, rig
+from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
 
 MESSAGES, RUNS, AT_ONCE = 600, 3, 200
 RATE_MIN = 150
