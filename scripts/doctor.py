@@ -19,14 +19,18 @@ from fixtures.gates import waivers
 from fixtures.migration import Migration, open_migration
 from fixtures.preflight import checklist
 from fixtures.preflight.checklist import Question
-from fixtures.preflight.doctor.questions import exit_status, questions, secret
+from fixtures.preflight.questions import decide, of_doctor, secret
 from fixtures.settings import SettingsError
 from scripts.lib.alarms.paths import VARIABLE, ways
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2
 WORDS = {Verdict.PASS: "ok", Verdict.FAIL: "WRONG", Verdict.INCONCLUSIVE: "missing"}
-SAYS = ("All is well", "Something is missing, or could not be asked", "Something is wrong, and has to be put right")
+SAYS = {
+    Verdict.PASS: (0, "All is well"),
+    Verdict.INCONCLUSIVE: (1, "Something is missing, or could not be asked"),
+    Verdict.FAIL: (2, "Something is wrong, and has to be put right"),
+}
 EXAMPLE = """\
 example: python -m scripts.doctor                    with ./migration.toml and the secrets in the environment
          python -m scripts.doctor --config other.toml --json
@@ -46,16 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
         migration = open_migration(options.config)
         waivers.check(migration.settings)
         alarms = Question("alarms", partial(_alarms, migration))
-        told = checklist.ask((*questions(migration), alarms), DEADLINE_S)
+        answers = checklist.ask((*of_doctor(migration), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:
         print(f"doctor: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
-    status = exit_status(told)
+    status, says = SAYS[decide(answers)]
     if options.json:
-        print(checklist.as_json(told, verdict=SAYS[status]))
+        print(checklist.as_json(answers, verdict=says))
     else:
-        checklist.show(told, WORDS)
-        print(f"\n{SAYS[status]}.")
+        checklist.show(answers, WORDS)
+        print(f"\n{says}.")
     return status
 
 

@@ -13,16 +13,16 @@ import sys
 
 from fixtures.evidence import CouldNotAsk, Verdict, redact
 from fixtures.preflight import checklist
-from fixtures.preflight.feasibility import OPTIONS, look
-from fixtures.preflight.feasibility.questions import REACH, decide, questions
+from fixtures.preflight.case import look
+from fixtures.preflight.questions import OPTIONS, REACH, decide, of_feasibility
 from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
 from scripts.lib.asked import case
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
-SAYS = {Verdict.PASS: "GO", Verdict.FAIL: "NO-GO", Verdict.INCONCLUSIVE: "UNKNOWN"}
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 2}
+SAYS = {Verdict.PASS: (0, "GO"), Verdict.FAIL: (1, "NO-GO"), Verdict.INCONCLUSIVE: (2, "UNKNOWN")}
+BAD_INPUT = 2
 EXAMPLE = """\
 example, on Dell:     python -m scripts.feasibility mydomain.net --outside me@vps.elsewhere.net --addresses 12
 example, on a laptop: python -m scripts.feasibility mydomain.net --dell root@192.168.1.10 --outside me@vps.elsewhere.net
@@ -36,22 +36,23 @@ def main(arguments: list[str] | None = None) -> int:
         asked = case(options)
     except (SettingsError, CouldNotAsk) as error:
         print(f"feasibility: {redact(str(error))}", file=sys.stderr)
-        return EXIT[Verdict.INCONCLUSIVE]
-    told = checklist.ask(tuple(questions(asked, look(asked))), DEADLINE_S)
-    verdict = decide(told)
-    why = [f for each in told for f in (each.failed or (each.open if each.question.decisive else ()))]
+        return BAD_INPUT
+    answers = checklist.ask(tuple(of_feasibility(asked, look(asked))), DEADLINE_S)
+    verdict = decide(answers)
+    status, says = SAYS[verdict]
     if options.json:
-        print(checklist.as_json(told, verdict=SAYS[verdict], domains=asked.domains))
-    else:
-        checklist.show(told, WORDS)
-        print(f"\n{SAYS[verdict]} for {', '.join(asked.domains)}")
-        wanted = Verdict.FAIL if verdict is Verdict.FAIL else Verdict.INCONCLUSIVE
-        print("".join(f"  since {redact(f.member)}: {redact(f.found)}\n" for f in why if f.verdict is wanted), end="")
-        if any(each.failed for each in told if each.question.what in REACH):
-            print(OPTIONS)
-        if verdict is Verdict.PASS:
-            print("  next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1")
-    return EXIT[verdict]
+        print(checklist.as_json(answers, verdict=says, domains=asked.domains))
+        return status
+    checklist.show(answers, WORDS)
+    print(f"\n{says} for {', '.join(asked.domains)}")
+    for each in answers:
+        why = each.failed if verdict is Verdict.FAIL else each.open if each.question.decisive else ()
+        print("".join(f"  since {redact(f.member)}: {redact(f.found)}\n" for f in why), end="")
+    if any(each.failed for each in answers if each.question.what in REACH):
+        print(OPTIONS)
+    if verdict is Verdict.PASS:
+        print("  next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1")
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

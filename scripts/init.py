@@ -18,8 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact
-from fixtures.preflight.init import questions
-from fixtures.preflight.init.answers import Answers, read
+from fixtures.preflight.init.questions import Answers, read, settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.settings.mistakes import lines
@@ -74,7 +73,7 @@ def _text(options: argparse.Namespace) -> str:
     given = read(Path(options.answers)) if options.answers else {}
     to = Answers(given, None if options.defaults else input, say=lambda text: print(redact(text), file=sys.stderr))
     try:
-        data = questions.settings(to)
+        data = settings(to)
     except ValidationError as error:
         raise SettingsError(f"an answer can't be used: {'; '.join(lines(error))}") from None
     if to.missing:

@@ -229,7 +229,7 @@ def _opened(config: Path) -> None:
 
 
 ASK_AWS = """
-from fixtures.preflight.draft import rented
+from fixtures.preflight.case import rented
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.aws import ec2
 try:

@@ -13,8 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from fixtures.access.transport import Shell, dell, here, shell
 from fixtures.migration import Migration, open_migration
-from fixtures.preflight.draft import draft
-from fixtures.preflight.feasibility import Case
+from fixtures.preflight.case import Case, draft
 from fixtures.settings import DEFAULT_CONFIG, SettingsError, Transport, config_path
 from fixtures.settings.schema import Hostname
 

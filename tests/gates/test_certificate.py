@@ -17,7 +17,7 @@ from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.migration import Migration
 from fixtures.migration.version import VERSION
-from fixtures.preflight.doctor import storage
+from fixtures.preflight import machine
 from fixtures.store import StoreError
 
 KEY = "features/relaying/no_relaying.feature::test_relay[a stranger]"
@@ -90,15 +90,15 @@ def made(live: Live) -> Callable[..., Certificate]:
 
 def test_the_doctor_tells_whether_there_is_one(live: Live, made: Callable[..., Certificate]) -> None:
     """It is missing, found, found among void ones, and expired; and asking leaves the store as it was."""
-    (none,) = storage.drill_certificate(live.migration)
+    (none,) = machine.drill_certificate(live.migration)
     assert (none.verdict, none.found) == (Verdict.INCONCLUSIVE, "none")
     assert "scripts/rehearse --config migration.toml" in none.hint
     good = made()
     made(suite="0.0.1")
-    (found,) = storage.drill_certificate(live.migration)
+    (found,) = machine.drill_certificate(live.migration)
     assert (found.verdict, found.found) == (Verdict.PASS, good.summary)
     live.migration.clock.advance(31 * DAY_S)
-    (expired,) = storage.drill_certificate(live.migration)
+    (expired,) = machine.drill_certificate(live.migration)
     assert expired.verdict is Verdict.INCONCLUSIVE
     assert "made by mxgate 0.0.1" in expired.found
 

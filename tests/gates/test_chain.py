@@ -22,7 +22,7 @@ from fixtures.evidence import Verdict
 from fixtures.gates.check import GateClosed
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
-from fixtures.preflight.doctor import storage
+from fixtures.preflight import machine
 from fixtures.report.history import let_through
 from fixtures.report.index import heads
 from fixtures.report.render import write
@@ -198,9 +198,9 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_doctor_sees_it(world: World) -> None:
     world.migration.store.record("entry")
-    assert [each.verdict for each in storage.store(world.migration)] == [Verdict.PASS]
+    assert [each.verdict for each in machine.store(world.migration)] == [Verdict.PASS]
     by_hand(world.migration.store, "DELETE FROM records")
-    (bad,) = storage.store(world.migration)
+    (bad,) = machine.store(world.migration)
     assert (bad.verdict, bad.found) == (Verdict.FAIL, "row 1 of records was written, and is gone: it was deleted")
     assert "scripts.store --accept" in bad.hint
 

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.preflight.doctor import ways
+from fixtures.preflight import reach
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp import public_address, vantages
 
@@ -23,7 +23,7 @@ NAME = "out.elsewhere.example.net"
         (OWN6, {OWN4: NAME, OWN6: NAME}, (OWN4, OWN6), ["pass", "pass"], f"{OWN6} is {NAME}, and that is {OWN6}"),
         (OWN6, {OWN4: NAME}, (OWN4, OWN6), ["pass", "inconclusive"], f"{OWN6}: no PTR"),
         (OWN6, {OWN4: NAME, OWN6: NAME}, (OWN4,), ["pass", "inconclusive"], f"{OWN6}: its PTR {NAME} leads elsewhere"),
-        ("", {OWN4: NAME}, (OWN4,), ["pass", "pass"], "no IPv6 there: they are asked by the other family alone"),
+        ("", {OWN4: NAME}, (OWN4,), ["pass", "pass"], "no IPv6 there: they are asked by the other family only"),
     ],
     ids=["both lead back", "none over IPv6", "it leads elsewhere", "no IPv6"],
 )
@@ -43,7 +43,7 @@ def test_a_pointer_that_is_missing_is_found(  # noqa: PLR0917 - a row of the tab
     monkeypatch.setattr(public_address, "pointer", pointer)
     monkeypatch.setattr(vantages, "seen_as", lambda _, towards: own6 if ":" in towards else OWN4)
     monkeypatch.setattr(dns, "addresses", lambda name: SimpleNamespace(addresses=addresses.get(name, (THERE4, THERE6))))
-    found = list(ways.asker(settings_without_a_lab()))
+    found = list(reach.asker(settings_without_a_lab()))
     assert [each.verdict for each in found] == list(map(Verdict, verdicts))
     assert says in found[1].found
     for each in found:

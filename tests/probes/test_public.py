@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.access.transport import here
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
-from fixtures.preflight.draft import draft
-from fixtures.preflight.feasibility import Case, Sight, reach
+from fixtures.preflight import reach
+from fixtures.preflight.case import Case, Sight, draft
 from fixtures.probes.smtp import public_address
 from fixtures.probes.smtp.public_address import Standing
 
@@ -51,7 +51,7 @@ def _of(source: str, seen: str = PUBLIC, **known: str) -> Finding:
 
 def test_an_address_of_its_own() -> None:
     told = _of(PUBLIC)
-    assert (told.verdict, told.found) == (Verdict.PASS, f"{PUBLIC}, borne by itself and seen so outside")
+    assert (told.verdict, told.found) == (Verdict.PASS, f"{PUBLIC}, its own, and seen so outside")
 
 
 def test_behind_a_router_of_its_own() -> None:

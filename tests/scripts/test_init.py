@@ -15,7 +15,7 @@ import pytest
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from fixtures.preflight.init import questions
-from fixtures.preflight.init.answers import Answers
+from fixtures.preflight.init.questions import Answers
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from tests.conftest import PROJECT, ended, python
