@@ -23,8 +23,8 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.probes import snapshot
 from fixtures.probes.aws import other_jobs, rented
-from fixtures.probes.aws.other_jobs import Job, SecondJobs
-from fixtures.probes.aws.rented import Part, Rented
+from fixtures.probes.aws.other_jobs import SecondJobs
+from fixtures.probes.aws.rented import Rented
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contact, Contacts
@@ -129,17 +129,8 @@ def read_parts_stopped(migration: Migration) -> Rented:
 
 
 @then("each is the one that was named")
-def parts_match(expect: Expect, rented_parts: Rented) -> None:
-    hint = "Find out which is right before anything is stopped or deleted, and correct [ec2] in the settings"
-
-    def judge(part: Part) -> Finding:
-        if part.found is None:
-            return unknown(part.name, part.expected, part.source, *part.evidence)
-        expected = f"{part.expected} ({part.source})"
-        return finding(part.name, expected, part.found, *part.evidence, holds=part.same, hint=hint)
-
-    unread = [unknown("Amazon", "every kind read", each) for each in rented_parts.inventory.unread]
-    expect("It is the gateway that was named", [*map(judge, rented_parts.parts), *unread])
+def parts_match(migration: Migration, expect: Expect, rented_parts: Rented) -> None:
+    expect("It is the gateway that was named", rented.judged(rented_parts, migration.settings.ec2))
 
 
 @when(
@@ -152,15 +143,7 @@ def ask_jobs(migration: Migration) -> SecondJobs:
 
 @then("there is nothing that the settings do not expect")
 def nothing_else(expect: Expect, jobs: SecondJobs) -> None:
-    def judge(job: Job) -> Finding:
-        if job.expected:
-            return passed(job.name, job.detail or "expected", jobs.evidence, expected=job.expected)
-        expected = f"no {job.kind} beside those of [ec2.expected]"
-        hint = f"Move it to another machine, or name it in ec2.expected.{job.setting} once it may go"
-        return failed(job.name, expected, job.detail, jobs.evidence, hint=hint)
-
-    blind = [unknown(kind, "a list", why, jobs.evidence) for kind, why in jobs.unread]
-    expect("EC2 has no second job", [*map(judge, jobs.jobs), *blind])
+    expect("EC2 has no second job", other_jobs.judged(jobs))
 
 
 @when("what they need is counted, and the mail of the last 30 days with it", target_fixture="needs")

@@ -30,7 +30,7 @@ def heard(
 ) -> Agreement:
     """Of one message, which Cloudflare and Postfix have delivered and no mailbox has."""
     at = NOW - ago_s
-    event = Event(at, message_id, "j@x", CAROL, "s", "delivered", "forward", "r", "", "", "", "", "", True, 1, "s")
+    event = Event(at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
     trail = Trail("D1", at, "x", "104.30.0.9", "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
     told: Any = SimpleNamespace(
