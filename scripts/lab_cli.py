@@ -38,7 +38,7 @@ def _up(options: argparse.Namespace) -> int:
     lab = Lab.up(options.name, seed, options.knobs, dell=options.dell, domains=options.domains)
     print(f"lab {lab.name!r} is up after {time.monotonic() - begun:.1f} s, seed {lab.seed}, {lab.folder}")
     if options.at:
-        from fixtures.lab.stand import stand_at
+        from fixtures.lab.rehearsal import stand_at
 
         stand_at(lab, options.at)
     return DONE

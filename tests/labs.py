@@ -20,12 +20,12 @@ STAND_S_MAX = 240
 
 
 @contextmanager
-def standing(name: str, seed: int, at: str = "", **how: Any) -> Iterator[Lab]:
-    """A lab that goes in the end, and with this process. AT: the gate to which it is carried. HOW: as ``Lab.up``."""
+def standing(name: str, seed: int, at: str = "", *, month: bool = False, **how: Any) -> Iterator[Lab]:
+    """A lab that goes in the end, and with this process. AT: the gate to which it is carried; else as ``Lab.up``."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
     down(name)
-    lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), **how)
+    lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), month=month, **how)
     try:
         if at:
             carry(name, at)
@@ -36,7 +36,8 @@ def standing(name: str, seed: int, at: str = "", **how: Any) -> Iterator[Lab]:
 
 def carry(lab: str, gate: str, since: str = Gate.PHASE1) -> None:
     """Carry it from the gate SINCE to just before GATE, in a process of its own, since that enters the lab."""
-    code = "import sys; from fixtures.lab.stand import Lab, stand_at; stand_at(Lab.find(sys.argv[1]), *sys.argv[2:])"
+    code = "import sys; from fixtures.lab.rehearsal import Lab, stand_at; "
+    code += "stand_at(Lab.find(sys.argv[1]), *sys.argv[2:])"
     done = run([sys.executable, "-c", code, lab, gate, since], timeout_s=STAND_S_MAX)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 

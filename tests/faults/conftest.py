@@ -87,7 +87,7 @@ class Walk:
 @pytest.fixture(scope="package")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """A lab before phase 1, in which nobody waits a whole minute for mail that can't come."""
-    with standing(NAME, 2) as lab:
+    with standing(NAME, 2, month=True) as lab:
         settings = lab.folder / "operator/migration.toml"
         settings.write_text(settings.read_text() + "\n[bounds]\narrival_s = 6\n")
         yield Walk(lab, tmp_path_factory.mktemp("told"))

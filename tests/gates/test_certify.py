@@ -14,10 +14,10 @@ from fixtures.gates.certificate import Certificate, Translation
 from fixtures.gates.drills import BEGUN, DRILLED, RECORD
 from fixtures.gates.outcome import Outcome
 from fixtures.lab.errors import LabError
-from fixtures.lab.estate import DEFAULT
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
 from fixtures.lab.own.certify import certify, told
+from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
 from fixtures.store import Store
 from scripts import rehearse_own

@@ -27,10 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     """Of a switch whose store lies in this test's folder."""
-    told = {
+    outcome = {
         "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
         "clock": ClockSettings(file=tmp_path / "clock"),
     }
-    settings = settings_without_a_lab().model_copy(update=told)
+    settings = settings_without_a_lab().model_copy(update=outcome)
     secrets = Secrets(cloudflare_token="a-token-of-this-test")
     return Job(Migration(settings, secrets), settings.pilot, argparse.Namespace(run="a run", config=None))

@@ -1,16 +1,16 @@
 """One switch or rollback by its own plan, in a process that dies or whose calls fail at a write; no gates, no mail.
 
-    python -m tests.kills.driver FOLDER SCRIPT KIND NUMBER TURN [CODE]
-
-FOLDER has ``migration.toml``. KIND, NUMBER, TURN: as ``Fate``. Cloudflare's MX hosts are played: they answer CODE to
-every address, 250 by default; EC2 is, which takes mail; and no DNS judges an SPF record.
+Cloudflare's MX hosts are played: they answer CODE to every address, 250 by default; EC2 is, which takes mail; and no
+DNS judges an SPF record.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,23 +27,53 @@ from scripts.lib.aws import power
 from scripts.lib.aws.knocking import ACCEPTS
 from scripts.lib.aws.knocking import Knock as Heard
 from tests.kills import wires
-from tests.kills.fate import Fate
+from tests.kills.injector import Injector
+
+RUN_S_MAX = 60.0
 
 
 def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mx_hosts.Asked, ...]:
     """In the place of ``mxhosts.ask``."""
     result = RcptResult("", code, "played", connected=True, refused_at="" if code == 250 else "rcpt")
-    told = Conversation(
+    outcome = Conversation(
         Knock("192.0.2.1"), "open", "", code, "played", "greeting", (), "", (result,), "", Evidence("", "")
     )  # fmt: skip
     return tuple(
-        mx_hosts.Asked(host, "192.0.2.1", each, told)
+        mx_hosts.Asked(host, "192.0.2.1", each, outcome)
         for each in addresses
         for host in cloudflare.mx_hosts(migration, each.domain)
     )
 
 
-def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917 - as on the command line
+def run(folder: Path, name: str, at: tuple[Any, ...], environment: Mapping[str, str], *, heard: bool) -> int:
+    """In a process of its own, whose modules are loaded already: its exit status. What it says is in FOLDER/said.
+
+    AT: kind, number and turn as of ``Injector``, and CODE. HEARD: whether anybody reads what it says.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=_child, args=(folder, name, at, dict(environment), heard))
+    process.start()
+    process.join(RUN_S_MAX)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"{name}: not over after {RUN_S_MAX:.0f} s")
+    return process.exitcode
+
+
+def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, str], heard: bool) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    said = os.open(folder / "said", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    if not heard:
+        read, said = os.pipe()
+        os.close(read)
+    os.dup2(said, 2)
+    sys.exit(main(folder, name, *at))
+
+
+def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917
     mx_hosts.ask = partial(answer, code)
     vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
     vars(rollback)["left_over"] = lambda _: None
@@ -53,7 +83,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
     plain: dict[str, Any] = {"config": str(folder / "migration.toml"), "clean_up": False, "with_dell": False}
     options = Namespace(json=False, without_asking_ec2=False, **plain)
     job = change.Job(migration, migration.settings.pilot, options)
-    wires.tap(Fate.recall(kind, folder / "befallen", every=False, number=number, turn=turn))
+    wires.tap(Injector.recall(kind, folder / "injected", every=False, number=number, turn=turn))
     try:
         migration.store.take_over("migration")  # as --take-lock does
         with migration.store.lock("migration", "a test"):
@@ -69,7 +99,3 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
         print(error, file=sys.stderr)
         return change.REFUSED
     return change.DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], *map(int, sys.argv[4:])))

@@ -16,8 +16,8 @@ from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.belongings import known
 
 NOT_OURS = "as it was"
-"""Keys and identifiers are drawn anew for each lab; what no script has touched is said to be so, and no more."""
-# A backup's name has its minute: the kept text counts. What a killed write may leave is told by its name.
+"""Keys and identifiers are drawn again for each lab; what no script has touched is said to be so, and no more."""
+# A backup's name has its minute: the kept text counts. What a killed write may leave is known by its name.
 _FILES = r"""
 for f in $(find "$@" -type f ! -name '*.db' ! -name '*.lmdb' | sort); do
     name=$(echo "$f" | sed -E 's/\.bak-[0-9]{12}$/.bak/')
@@ -51,8 +51,8 @@ def _records(migration: Migration) -> Iterator[tuple[str, str]]:
     for domain in migration.settings.domain_names:
         rrsets: dict[str, list[str]] = {}
         for each in cloudflare.records(migration, domain).records:
-            told = f"{each.ttl} {each.priority} {each.text} {'proxied' if each.proxied else ''}"
-            rrsets.setdefault(f"record {each.type} {each.name}", []).append(told)
+            outcome = f"{each.ttl} {each.priority} {each.text} {'proxied' if each.proxied else ''}"
+            rrsets.setdefault(f"record {each.type} {each.name}", []).append(outcome)
         yield from ((key, "\n".join(sorted(values))) for key, values in rrsets.items())
 
 

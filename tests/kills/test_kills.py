@@ -29,8 +29,8 @@ class Begun:
     """A walk in a process and a lab of its own."""
 
     def __init__(self, folder: Path, name: str, *options: str) -> None:
-        self.name, self.told = name, folder / f"{name}.json"
-        command = [sys.executable, "-m", "tests.kills.walk", "--name", f"kills-{name}", "--told", str(self.told)]
+        self.name, self.outcome = name, folder / f"{name}.json"
+        command = [sys.executable, "-m", "tests.kills.walk", "--name", f"kills-{name}", "--out", str(self.outcome)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
@@ -42,8 +42,8 @@ class Begun:
         """What it left: ``points``, ``states``."""
         status = self.process.wait(limit_s)
         assert status == 0, self.log.read_text(encoding="utf-8")[-5000:]
-        told: dict[str, Any] = json.loads(self.told.read_text(encoding="utf-8"))
-        return told
+        outcome: dict[str, Any] = json.loads(self.outcome.read_text(encoding="utf-8"))
+        return outcome
 
 
 def same(killed: dict[str, Any], undisturbed: dict[str, Any]) -> None:
@@ -71,20 +71,20 @@ def undisturbed(whole: None, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 def test_a_sample_of_kills(tmp_path: Path) -> None:
     """Each script is killed at one of its writes, as drawn by the seed; and what went there came back whole."""
-    pair = Begun(tmp_path, "alone", *SAMPLE), Begun(tmp_path, "sample", *SAMPLE, "--kind", "kills")
+    pair = Begun(tmp_path, "plain", *SAMPLE), Begun(tmp_path, "sample", *SAMPLE, "--kind", "kills")
     try:
-        alone, killed = (each.ended(SAMPLE_S_MAX) for each in pair)
+        plain, killed = (each.ended(SAMPLE_S_MAX) for each in pair)
     finally:
         for each in pair:
             each.process.terminate()
             each.process.wait()
-    same(killed, alone)
+    same(killed, plain)
     scripts = {point.partition(":")[0].partition(" ")[0] for point in killed["points"]}
     assert scripts == {
         "publish_delivery", "prepare_dell", "merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare",
         "switch_mx", "rollback",
     }  # fmt: skip
-    went_back(alone["states"]["phase3-pilot"])
+    went_back(plain["states"]["phase3-pilot"])
 
 
 def went_back(state: dict[str, str]) -> None:
@@ -104,9 +104,9 @@ def went_back(state: dict[str, str]) -> None:
 @pytest.mark.parametrize("options", [("kills",), *(("faults", "--turn", str(turn)) for turn in range(7))], ids=" ".join)
 def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
     """Killed at, or refused each of its writes, in each way: the next run finishes, and no mail is lost."""
-    told = Begun(tmp_path, "back", *SAMPLE, "--only", "rollback", "--every", "--kind", *options).ended(ALL_S_MAX)
-    assert any(point.startswith("rollback:") for point in told["points"])
-    went_back(told["states"]["phase3-pilot"])
+    outcome = Begun(tmp_path, "back", *SAMPLE, "--only", "rollback", "--every", "--kind", *options).ended(ALL_S_MAX)
+    assert any(point.startswith("rollback:") for point in outcome["points"])
+    went_back(outcome["states"]["phase3-pilot"])
 
 
 @pytest.mark.usefixtures("whole")
@@ -116,6 +116,6 @@ def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
 )
 def test_all(name: str, options: tuple[str, ...], undisturbed: dict[str, Any], tmp_path: Path) -> None:
     """Before, in the middle of, and after each write; and each call failed by the network, each time otherwise."""
-    told = Begun(tmp_path, name, "--every", "--kind", *options).ended(ALL_S_MAX)
-    print(json.dumps(told["points"], indent=1))
-    same(told, undisturbed)
+    outcome = Begun(tmp_path, name, "--every", "--kind", *options).ended(ALL_S_MAX)
+    print(json.dumps(outcome["points"], indent=1))
+    same(outcome, undisturbed)

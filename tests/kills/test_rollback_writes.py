@@ -13,7 +13,7 @@ import pytest
 from fixtures.lab.emulator.api.routing import MX_HOSTS
 from scripts.lib import change
 from tests.emulator.conftest import OLD_MX, Running
-from tests.kills.fate import befallen
+from tests.kills.injector import injected
 from tests.kills.test_switch_writes import MERGED, Switch, switch  # noqa: F401 - a fixture
 
 WRITES = ADDED, DELETED = 1, 2
@@ -45,7 +45,7 @@ def test_at_each_write(
         pytest.skip("asked for with --all-kills")
     emulator.management.post("/faults", json={**ROUTING, "status": 503})
     status, said, _ = there(*at, script="rollback")
-    assert len(befallen(tmp_path / "befallen")) == 1
+    assert len(injected(tmp_path / "injected")) == 1
     assert status in {-signal.SIGKILL, change.DONE, change.REFUSED}, said
     stands = set(emulator.contents("MX"))
     assert stands in ({*MX_HOSTS}, {*MX_HOSTS, OLD_MX}, {OLD_MX})

@@ -76,9 +76,9 @@ def test_an_mx_that_was_led_elsewhere_meanwhile_is_no_success(job: Job, monkeypa
 
 def test_the_plan_says_for_how_long_mail_may_bounce_if_it_fails(job: Job) -> None:
     bounds = job.migration.settings.bounds
-    told = settling.settle(job).subject
-    assert f"up to {bounds.window_s:.0f} s, after which EC2's MX is put back" in told
-    assert f"and then for up to {bounds.ttl_s} s more, from caches" in told
+    outcome = settling.settle(job).subject
+    assert f"up to {bounds.window_s:.0f} s, after which EC2's MX is put back" in outcome
+    assert f"and then for up to {bounds.ttl_s} s more, from caches" in outcome
 
 
 def test_what_only_helps_a_way_back_fails_no_switch(switch: Switch, emulator: Running) -> None:  # noqa: F811

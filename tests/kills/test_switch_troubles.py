@@ -251,7 +251,7 @@ def test_a_guard_without_its_store_goes_by_what_it_read_last(
 
 
 def test_dns_waits_for_no_store(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
-    """Another process holds the store from the moment that the MX has moved; that is told afterwards."""
+    """Another process holds the store from the moment that the MX has moved; the store gets the record afterwards."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
     took: list[float] = []
 

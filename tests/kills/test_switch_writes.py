@@ -7,8 +7,6 @@ mail that flows meanwhile is looked at in a lab (``walk.py``).
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,10 +20,11 @@ from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api.routing import MX_HOSTS, NAMED_MX_HOSTS
 from fixtures.store import Store
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
-from tests.kills.fate import befallen
+from tests.kills import driver
+from tests.kills.injector import injected
 
 PROJECT = Path(__file__).parents[2]
-RUN_S_MAX, OVER_S_MAX = 60.0, 20.0
+OVER_S_MAX = 20.0
 SETTINGS = f"""
 pilot = "{APEX}"
 domains = [{{ name = "{APEX}", delivery = "dell.{APEX}", mailboxes = ["alice", "bob"] }}]
@@ -80,16 +79,9 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
             "MXGATE_CLOUDFLARE_TOKEN": "all", "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
             "SSL_CERT_FILE": authority_file, "PYTHONPATH": str(PROJECT),
         }  # fmt: skip
-        told = [str(each) for each in at or ("", 0, 0)]
-        read, write = os.pipe()
-        os.close(read)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.kills.driver", str(tmp_path), script, *told],
-            cwd=tmp_path, env=os.environ | where, stderr=subprocess.PIPE if heard else write, text=True,
-            timeout=RUN_S_MAX, check=False,
-        )  # fmt: skip
-        os.close(write)
-        return done.returncode, done.stderr or "", _over(tmp_path) if script == "switch_mx" else ""
+        status = driver.run(tmp_path, script, at or ("", 0, 0), os.environ | where, heard=heard)
+        said = (tmp_path / "said").read_text(encoding="utf-8")
+        return status, said, _over(tmp_path) if script == "switch_mx" else ""
 
     return run
 
@@ -164,7 +156,7 @@ def test_at_each_write(
     if at not in SAMPLE and not request.config.getoption("--all-kills", default=False):
         pytest.skip("asked for with --all-kills")
     status, said, state = switch(kind, number, turn)
-    assert len(befallen(tmp_path / "befallen")) == 1
+    assert len(injected(tmp_path / "injected")) == 1
     assert status == (-9 if kind == "kills" else 0 if state == "through" else 1), said
     _leads_to_one_side(emulator, state)
     assert (state == "back") == ("stands again" in said + _log(tmp_path))

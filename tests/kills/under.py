@@ -1,4 +1,4 @@
-"""One run of a script in a process of its own: plan, then apply that plan, under a fate."""
+"""One run of a script in a process of its own: plan, then apply that plan, with an injector."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import cloudflare  # noqa: F401
 
 from scripts.lib import change
 from tests.kills import wires
-from tests.kills.fate import Fate
+from tests.kills.injector import Injector
 
 CRASHED = 99
 NAMES = (
@@ -29,7 +29,7 @@ for _name in NAMES:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run. TOLD: where the child writes what came of it, if it lives."""
+    """What to run. OUTCOME: the file where the child writes what came of it, if it lives."""
 
     script: str
     argv: tuple[str, ...]
@@ -40,57 +40,57 @@ class Order:
     number: int
     turn: int
     memory: Path
-    told: Path
+    outcome: Path
 
 
 def run(order: Order) -> None:
-    """In the child: leaves ``status``, ``said``, and how many faults ``befell`` it in TOLD."""
-    fate = Fate.recall(order.kind, order.memory, every=order.every, number=order.number, turn=order.turn)
-    wires.tap(fate)
-    _name_writes(fate)
-    said, before = io.StringIO(), len(fate.done)
+    """In the child: leaves ``status``, ``said``, and how many faults ``befell`` it in OUTCOME."""
+    injector = Injector.recall(order.kind, order.memory, every=order.every, number=order.number, turn=order.turn)
+    wires.tap(injector)
+    _name_writes(injector)
+    said, before = io.StringIO(), len(injector.done)
     try:
         with contextlib.redirect_stderr(said):
-            status = _run(order, fate, said)
+            status = _run(order, injector, said)
     except Exception:  # noqa: BLE001 - whatever it is, the walk shows it
         status = CRASHED
         said.write(traceback.format_exc())
-    befell = len(fate.done) - before if order.kind == "faults" else 0
-    told = {"status": status, "said": said.getvalue(), "befell": befell}
-    order.told.write_text(json.dumps(told), encoding="utf-8")
+    befell = len(injector.done) - before if order.kind == "faults" else 0
+    outcome = {"status": status, "said": said.getvalue(), "befell": befell}
+    order.outcome.write_text(json.dumps(outcome), encoding="utf-8")
 
 
-def _run(order: Order, fate: Fate, said: io.StringIO) -> int:
+def _run(order: Order, injector: Injector, said: io.StringIO) -> int:
     module = importlib.import_module(f"scripts.{order.script}")
-    status, told = _main(module, [*order.argv, "--json"])
+    status, outcome = _main(module, [*order.argv, "--json"])
     if status != change.PLANNED:
         return status
-    assert fate.writes == 0, f"the plan of {order.script} has written"
-    plan = json.loads(told)
-    status, told = _main(module, [*order.argv, "--override", order.reason, "--apply", plan["digest"]])
-    said.write(told)
+    assert injector.writes == 0, f"the plan of {order.script} has written"
+    plan = json.loads(outcome)
+    status, outcome = _main(module, [*order.argv, "--override", order.reason, "--apply", plan["digest"]])
+    said.write(outcome)
     if status != change.DONE:
         return status
-    before = fate.writes
+    before = injector.writes
     for more in (["--json"], ["--override", order.reason, "--apply", plan["digest"]]):
-        again, told = _main(module, [*order.argv, *more])
-        assert (again, fate.writes) == (change.DONE, before), f"after it was done {order.script} goes on: {told}"
+        again, outcome = _main(module, [*order.argv, *more])
+        assert (again, injector.writes) == (change.DONE, before), f"after it was done {order.script} goes on: {outcome}"
     return status
 
 
 def _main(module: Any, argv: list[str]) -> tuple[int, str]:
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
-        return int(module.main(argv)), told.getvalue()
+    outcome = io.StringIO()
+    with contextlib.redirect_stdout(outcome):
+        return int(module.main(argv)), outcome.getvalue()
 
 
-def _name_writes(fate: Fate) -> None:
+def _name_writes(injector: Injector) -> None:
     """The same call may belong to several writes, such as a reload."""
     does = change._write
 
     def named(script: change.Script, job: change.Job, write: change.Write, number: str) -> None:
-        fate.write = f"{write.subject} -> {write.after[:40]}"
+        injector.write = f"{write.subject} -> {write.after[:40]}"
         does(script, job, write, number)
-        fate.write = ""
+        injector.write = ""
 
     change._write = named

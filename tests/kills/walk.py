@@ -1,6 +1,6 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
-    python -m tests.kills.walk --name NAME --told FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
+    python -m tests.kills.walk --name NAME --out FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
         [--knobs drawn]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
@@ -26,8 +26,7 @@ from typing import Any
 from fixtures.access.transport import dell, ec2
 from fixtures.lab import rehearsal
 from fixtures.lab.emulator.knobs import chosen
-from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed
-from fixtures.lab.scriptrun import ScriptRun
+from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
 from fixtures.migration.progress import Kind, Stage
@@ -37,9 +36,9 @@ from scripts.lib.change import REFUSED
 from scripts.lib.dns.takeback import PREPARED
 from scripts.snapshot import take
 from tests.kills import standing, under
-from tests.kills.fate import befallen
+from tests.kills.injector import injected
 
-REASON = "the scripts alone are on trial; no gate was judged"
+REASON = "only the scripts are on trial; no gate was judged"
 SIGNOFF = "signoff"
 RUN_S_MAX = 150.0
 RUNS_MAX = 400
@@ -61,7 +60,7 @@ MORE = {"delete_ec2": ("--image",)}
 
 @dataclass
 class Walk(Rehearsal):
-    """A rehearsal whose scripts each run in a process of their own, under a fate."""
+    """A rehearsal whose scripts each run in a process of their own, with an injector."""
 
     kind: str = ""
     every: bool = False
@@ -133,27 +132,27 @@ class Walk(Rehearsal):
         what = (name, *more, *(["restoring"] if refused else []))
         kind = self.kind if what not in self.had and (not self.only or name in self.only) else ""
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
-        told: dict[str, Any] | None = None
+        outcome: dict[str, Any] | None = None
         number, killed, runs = self.lots.randint(1, 4), False, 0
         while runs < RUNS_MAX:
             runs += 1
             argv = (*given, "--take-lock") if killed else given
-            told = self._one(
+            outcome = self._one(
                 under.Order(
-                    name, argv, REASON, kind, self.every, number, self.turn, memory, self.folder / "told"
+                    name, argv, REASON, kind, self.every, number, self.turn, memory, self.folder / "outcome"
                 )
             )  # fmt: skip
-            killed = told is None
+            killed = outcome is None
             if name == "switch_mx":
                 self._leads_to_one_side(domain)
             # A run that a fault befell may refuse; the next one has to go further.
-            if told and not (told["status"] == REFUSED and told["befell"]):
+            if outcome and not (outcome["status"] == REFUSED and outcome["befell"]):
                 break
-        hits = Counter(deed for _, deed, _ in befallen(memory))
+        hits = Counter(deed for _, deed, _ in injected(memory))
         if hits and self.every:
             self.had.add(what)
         self.points.update({f"{' '.join(what)}: {deed}": many for deed, many in hits.items()})
-        status, said = (int(told["status"]), str(told["said"])) if told else (KILLED, "")
+        status, said = (int(outcome["status"]), str(outcome["said"])) if outcome else (KILLED, "")
         took_s = time.monotonic() - began
         self.scripts.append(ScriptRun(name, domain, "", status, took_s, 0, said))
         listed = ", ".join(f"{many} {deed}" for deed, many in sorted(hits.items())) or "nothing befell it"
@@ -178,7 +177,7 @@ class Walk(Rehearsal):
 
     def _one(self, order: under.Order) -> dict[str, Any] | None:
         """None if it was killed."""
-        order.told.unlink(missing_ok=True)
+        order.outcome.unlink(missing_ok=True)
         child = multiprocessing.get_context("forkserver").Process(target=under.run, args=(order,), daemon=True)
         child.start()
         child.join(RUN_S_MAX)
@@ -187,17 +186,18 @@ class Walk(Rehearsal):
             return None
         if child.exitcode != 0:
             child.kill()
-            where = befallen(order.memory)[-1:] or "nothing befell it"
+            where = injected(order.memory)[-1:] or "nothing befell it"
             raise RehearsalFailed(f"{order.script}: after {RUN_S_MAX:.0f} s its exit code is {child.exitcode}: {where}")
-        told: dict[str, Any] = json.loads(order.told.read_text(encoding="utf-8"))
-        return told
+        outcome: dict[str, Any] = json.loads(order.outcome.read_text(encoding="utf-8"))
+        return outcome
 
 
 def main() -> int:
     options = _parser().parse_args()
     rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
     knobs = chosen(options.knobs, options.seed)
-    lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=None if options.keep else os.getpid())
+    owner = None if options.keep else os.getpid()
+    lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=owner, month=False)
     trouble = ""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -218,8 +218,8 @@ def main() -> int:
         finally:
             if not (trouble and options.keep):
                 lab.down()
-    told = {"trouble": trouble, "points": walk.points, "states": walk.states}
-    options.told.write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    outcome = {"trouble": trouble, "points": walk.points, "states": walk.states}
+    options.out.write_text(json.dumps(outcome, indent=1, sort_keys=True), encoding="utf-8")
     return 1 if trouble else 0
 
 
@@ -234,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--only", metavar="SCRIPT", nargs="+", default=[], help="to which it happens (default: to all)")
     made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
     made.add_argument("--knobs", default="", help="what its Cloudflare does: options of the emulator, or drawn")
-    made.add_argument("--told", type=Path, required=True)
+    made.add_argument("--out", type=Path, required=True)
     return made
 
 

@@ -23,7 +23,20 @@ import urllib3
 from fixtures.access.transport import Result, Shell
 from scripts import retire_terraform
 from scripts.lib.terraform import tf_files
-from tests.kills.fate import AFTER, BEFORE, BROKEN, CUT, LOST, MIDDLE, REFUSED, THROTTLED, TIMEOUT, Call, Fate, die
+from tests.kills.injector import (
+    AFTER,
+    BEFORE,
+    BROKEN,
+    CUT,
+    LOST,
+    MIDDLE,
+    REFUSED,
+    THROTTLED,
+    TIMEOUT,
+    Call,
+    Injector,
+    die,
+)
 
 HALF_S = 0.05
 """Within this, half a file has got there."""
@@ -32,15 +45,15 @@ _CHANGES = re.compile(r"\b(mv|cp|touch|rm|systemctl)\b|\bpostfix (reload|start|s
 _ERRORS = {THROTTLED: ("RequestLimitExceeded", 503), BROKEN: ("InternalError", 500)}
 
 
-def tap(fate: Fate) -> None:
+def tap(injector: Injector) -> None:
     """From now on FATE decides on each call of this process."""
-    _tap_cloudflare(fate)
-    _tap_aws(fate)
-    _tap_ssh(fate)
-    _tap_files(fate)
+    _tap_cloudflare(injector)
+    _tap_aws(injector)
+    _tap_ssh(injector)
+    _tap_files(injector)
 
 
-def _tap_cloudflare(fate: Fate) -> None:
+def _tap_cloudflare(injector: Injector) -> None:
     send = httpx.HTTPTransport.handle_request
 
     def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
@@ -51,13 +64,13 @@ def _tap_cloudflare(fate: Fate) -> None:
             f"{request.method} {path} {_digest(request.read())}",
             not asked and not path.endswith("/graphql"),
         )
-        match deed := fate.draw(call):
+        match deed := injector.draw(call):
             case _ if deed == BEFORE:
                 die()
             case _ if deed in {*_ERRORS, *REFUSED}:
                 status = int(deed)
-                told = {"success": False, "errors": [{"code": 10000 + status, "message": "planted"}], "result": None}
-                return httpx.Response(status, json=told, request=request)
+                outcome = {"success": False, "errors": [{"code": 10000 + status, "message": "planted"}], "result": None}
+                return httpx.Response(status, json=outcome, request=request)
             case _ if deed == TIMEOUT:
                 raise httpx.ConnectTimeout("planted", request=request)
         answer = send(self, request)
@@ -71,13 +84,13 @@ def _tap_cloudflare(fate: Fate) -> None:
     httpx.HTTPTransport.handle_request = handle_request  # type: ignore[method-assign]
 
 
-def _tap_aws(fate: Fate) -> None:
+def _tap_aws(injector: Injector) -> None:
     session: Any = botocore.httpsession.URLLib3Session
     send = session.send
 
     def tapped(self: Any, request: Any) -> Any:
         name, arguments, dry = _operation(request)
-        deed = fate.draw(Call("aws", f"{name} {arguments}", not dry and not _READS.match(name)))
+        deed = injector.draw(Call("aws", f"{name} {arguments}", not dry and not _READS.match(name)))
         if deed == BEFORE:
             die()
         if deed == TIMEOUT:
@@ -110,20 +123,20 @@ def _operation(request: Any) -> tuple[str, str, bool]:
 
 
 def _aws_error(url: str, code: str, status: int) -> Any:
-    told = f"<Response><Errors><Error><Code>{code}</Code><Message>planted</Message></Error></Errors></Response>"
-    raw = urllib3.HTTPResponse(io.BytesIO(told.encode()), {"Content-Type": "text/xml"}, status, preload_content=False)
+    body = f"<Response><Errors><Error><Code>{code}</Code><Message>planted</Message></Error></Errors></Response>"
+    raw = urllib3.HTTPResponse(io.BytesIO(body.encode()), {"Content-Type": "text/xml"}, status, preload_content=False)
     headers = botocore.compat.HTTPHeaders()
     headers["Content-Type"] = "text/xml"
     return botocore.awsrequest.AWSResponse(url, status, headers, raw)
 
 
-def _tap_ssh(fate: Fate) -> None:
+def _tap_ssh(injector: Injector) -> None:
     def tapped(send: Callable[..., Any]) -> Callable[..., Any]:
         async def sent(self: Shell, command: tuple[str, ...], data: bytes) -> Result:
             words = shlex.join(command)
-            # Texts to be written are told apart by their digest.
+            # Texts to be written differ by their digest.
             writes = bool(data) or _CHANGES.search(words) is not None
-            deed = fate.draw(Call("ssh", f"{self.name} {_short(words)} {_digest(data)}", writes, bool(data)))
+            deed = injector.draw(Call("ssh", f"{self.name} {_short(words)} {_digest(data)}", writes, bool(data)))
             if deed == BEFORE:
                 die()
             if deed == TIMEOUT:
@@ -155,20 +168,20 @@ async def _half(shell: Shell, words: str, data: bytes, *, kill: bool) -> None:
     raise asyncssh.ConnectionLost("planted")
 
 
-def _tap_files(fate: Fate) -> None:
+def _tap_files(injector: Injector) -> None:
     terraform, put = retire_terraform._terraform, tf_files._put
 
     def tapped_terraform(folder: Path, *arguments: str) -> str:
-        deed = fate.draw(Call("file", shlex.join(arguments), arguments[:2] == ("state", "rm")))
+        deed = injector.draw(Call("file", shlex.join(arguments), arguments[:2] == ("state", "rm")))
         if deed == BEFORE:
             die()
-        told = terraform(folder, *arguments)
+        outcome = terraform(folder, *arguments)
         if deed == AFTER:
             die()
-        return told
+        return outcome
 
     def tapped_put(file: Path, content: bytes, mode: int) -> None:
-        deed = fate.draw(Call("file", f"{file.name} {_digest(content)}", writes=True, data=True))
+        deed = injector.draw(Call("file", f"{file.name} {_digest(content)}", writes=True, data=True))
         if deed == BEFORE:
             die()
         if deed == MIDDLE:

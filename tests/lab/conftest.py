@@ -15,5 +15,5 @@ PHASE3 = "tests-path"
 @pytest.fixture(scope="package")
 def phase3() -> Iterator[Lab]:
     """A lab of which every domain is ready to be switched. It goes with this process."""
-    with standing(PHASE3, 3, "phase3") as lab:
+    with standing(PHASE3, 3, "phase3", month=True) as lab:
         yield lab

@@ -17,7 +17,7 @@ NAME = "tests-alarms"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """As it is before anything was changed."""
-    with standing(NAME, 5) as made:
+    with standing(NAME, 5, month=True) as made:
         yield made
 
 

@@ -38,7 +38,7 @@ for name in ("publish_delivery", "prepare_dell"):
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """One whose operator reaches Dell and EC2 as mxgate, who is nobody without sudo."""
-    with standing(NAME, seed=6) as made:
+    with standing(NAME, seed=6, month=True) as made:
         for host in ("dell", "ec2"):
             done = made.exec(host, ["bash", "-ec", USER])
             assert done.returncode == 0, done.stderr

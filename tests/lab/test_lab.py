@@ -15,7 +15,7 @@ import pytest
 from fixtures import settings
 from fixtures.lab import containers, files, plan, world
 from fixtures.lab.errors import LabError
-from fixtures.lab.estate import Estate
+from fixtures.lab.present import OUTSIDE, SENDGRID_NAME, Estate
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
 from tests.labs import operator
@@ -88,6 +88,18 @@ def test_todays_path(lab: Lab, sender: str, seen: str) -> None:
 
 def _knows(lab: Lab, host: str, client: str) -> bool:
     return lab.exec(host, ["grep", "-F", f"[{client}]", "/var/log/mail.log"]).returncode == 0
+
+
+def test_the_smart_host_wants_a_login_signs_and_has_a_return_path_of_its_own(lab: Lab) -> None:
+    ask = ["swaks", "--server", f"{SENDGRID_NAME}:587", "--tls", "--quit-after", "RCPT"]
+    ask += ["--from", "alice@webmakeprofit.org", "--to", f"outside@{OUTSIDE}"]
+    wrong = ["--auth", "PLAIN", "--auth-user", "apikey", "--auth-password", "wrong"]
+    assert "554 5.7.1" in lab.exec("dell", ask).stdout
+    assert "535 5.7.8" in lab.exec("dell", [*ask, *wrong]).stdout
+    one_of_last_month = "cat $(grep -rlF 'From: alice@webmakeprofit.org' /srv/vmail | head -1)"
+    letter = lab.exec("world", ["sh", "-c", one_of_last_month]).stdout
+    for words in ("Return-Path: <bounces+0@em1234.webmakeprofit.org>", "d=webmakeprofit.org;", "s=s1;", "with ESMTPSA"):
+        assert words in letter
 
 
 @pytest.mark.parametrize(
@@ -199,7 +211,8 @@ def test_killed_owner_leaves_nothing() -> None:
     before = machine()
     code = (
         "import os, time\nfrom fixtures.lab.world import Lab\n"
-        "lab = Lab.up('test-killed', owner_pid=os.getpid()); lab.enter(); print('up', flush=True); time.sleep(600)"
+        "lab = Lab.up('test-killed', owner_pid=os.getpid(), month=False); lab.enter(); "
+        "print('up', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None

@@ -24,7 +24,7 @@ ADDRESSES = (f'ipv4 = "{plan.LAGGARD4}"', f'ipv6 = "{plan.LAGGARD6}"')
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, whose operator has one host elsewhere."""
-    with standing(NAME, 4) as lab:
+    with standing(NAME, 4, month=True) as lab:
         made = Live(lab, tmp_path_factory.mktemp("operator"))
         made.settle(made.vantage(*ADDRESSES))
         yield made

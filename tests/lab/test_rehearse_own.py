@@ -95,7 +95,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             cwd=PROJECT, capture_output=True, text=True, check=False, timeout=REHEARSAL_S_MAX,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        code = f"from fixtures.lab.stand import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
+        code = f"from fixtures.lab.rehearsal import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
         subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
         (certificate,) = out.glob("certificate-*[0-9].json")
         yield Live(lab, config, certificate, done.stdout)

@@ -17,7 +17,7 @@ INSIDE = Path(__file__).with_name("inside")
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab for all of these tests."""
-    with standing(NAME, 7) as made:
+    with standing(NAME, 7, month=True) as made:
         yield made
 
 

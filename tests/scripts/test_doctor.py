@@ -41,7 +41,7 @@ Doctor = tuple[int, str]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with standing(NAME, 6) as made:
+    with standing(NAME, 6, month=True) as made:
         yield made
 
 

@@ -51,7 +51,7 @@ nft 'add table inet f
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with standing(NAME, 5) as made:
+    with standing(NAME, 5, month=True) as made:
         yield made
 
 

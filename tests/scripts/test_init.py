@@ -28,7 +28,7 @@ Init = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with standing(NAME, 7) as made:
+    with standing(NAME, 7, month=True) as made:
         yield made
 
 

@@ -46,11 +46,11 @@ class Call:
 
 
 @dataclass(slots=True)
-class Fate:
+class Injector:
     """What befalls the calls of one script, over all its runs.
 
-    KIND: ``kills`` or ``faults``; empty: nothing. EVERY: every kill point or call, one a time; else the write of NUMBER
-    alone, once. TURN: which of several deeds comes first. MEMORY: a file of what has befallen already.
+    KIND: ``kills`` or ``faults``; empty: nothing. EVERY: every kill point or call, one a time; else only the write
+    of NUMBER, once. TURN: which of several deeds comes first. MEMORY: a file of what has injected already.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class Fate:
 
     @classmethod
     def recall(cls, kind: str, memory: Path, *, every: bool, number: int, turn: int) -> Self:
-        return cls(kind, memory, every, number, turn, done={(where, deed) for where, deed, _ in befallen(memory)})
+        return cls(kind, memory, every, number, turn, done={(where, deed) for where, deed, _ in injected(memory)})
 
     def draw(self, call: Call) -> str:
         """What befalls this call, once and for all; empty if nothing."""
@@ -98,7 +98,7 @@ class Fate:
             file.write(json.dumps([where, deed, call.wire]) + "\n")
 
 
-def befallen(memory: Path) -> list[tuple[str, str, str]]:
+def injected(memory: Path) -> list[tuple[str, str, str]]:
     """Where, what, and on which wire."""
     if not memory.exists():
         return []
