@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from fixtures.lab.own import mailboxes, postfix
+from fixtures.lab.own import postfix
 
 MAIN = """\
 # ours, with a comment
@@ -93,8 +93,8 @@ def test_what_no_snapshot_holds_is_refused_by_name(line: str, why: str) -> None:
 
 def test_dovecot_of_another_series_is_the_labs_own_and_said() -> None:
     lab = "mail_path = ~/Maildir\nservice lmtp {\n  client_limit = 1\n}\n"
-    same, why = mailboxes.configuration(lab, "2.4.0 (x)\nlmtp_user_concurrency_limit = 3\nmail_path = /other\n")
+    same, why = postfix.dovecot(lab, "2.4.0 (x)\nlmtp_user_concurrency_limit = 3\nmail_path = /other\n")
     assert (why, "lmtp_user_concurrency_limit = 3" in same, "/other" in same) == ("", True, False)
-    kept, why = mailboxes.configuration(lab, "2.3.16 (x)\nlmtp_user_concurrency_limit = 3\n")
+    kept, why = postfix.dovecot(lab, "2.3.16 (x)\nlmtp_user_concurrency_limit = 3\n")
     assert kept == lab
     assert "Dell has Dovecot 2.3.16" in why
