@@ -223,12 +223,12 @@ def unproven_not_dropped(expect: Expect, offers: Offers) -> None:
 
 def _as_decided(each: Offered, taken: set[str], hint: str = "") -> Finding:
     """TAKEN: the domains that take such mail."""
-    outcome, wanted = each.told.outcome, each.domain in taken
+    outcome, wanted = each.talk.outcome, each.domain in taken
     return finding(
         f"{each.recipient} at {each.host}",
         "taken" if wanted else "refused in session, for good",
         str(outcome),
-        each.told.evidence,
+        each.talk.evidence,
         holds=outcome.accepted if wanted else outcome.rejected,
         unasked="" if outcome.code else str(outcome),
         domain=each.domain,
@@ -237,7 +237,7 @@ def _as_decided(each: Offered, taken: set[str], hint: str = "") -> Finding:
 
 
 def _unproven(each: Offered) -> Finding:
-    seen, found, unasked = each.told, f"{each.told.code} {each.told.text}", ""
+    seen, found, unasked = each.talk, f"{each.talk.code} {each.talk.text}", ""
     holds = 500 <= seen.code < 600
     # Another reason for refusing this message proves nothing of the one that is meant.
     reasons = {"5.1.1": "the address", "RBL": "the address that this was sent from"}

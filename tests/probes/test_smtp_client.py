@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import pytest
 import trustme
@@ -14,13 +15,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from fixtures.access.loop import run
 from fixtures.probes.mailbox.message import Letter
-from fixtures.probes.smtp import smtp_client, tls
+from fixtures.probes.smtp import tls
 from fixtures.probes.smtp.session import Conversation, Knock
-from fixtures.probes.smtp.tls import Handshake, Outdated, Port
+from fixtures.probes.smtp.smtp_client import Dialogue, aprobe
+from fixtures.probes.smtp.tls import Port
 
+T = TypeVar("T")
+NAME = "mx.own.example"
 LETTER = Letter("a@four.example", ("b@own.example", "no@own.example"), "run", body=".dots\n..\n").write()
-AUTHORITY = trustme.CA()
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Taking:
@@ -42,47 +44,50 @@ class Taking:
         return "250 queued"
 
 
-@asynccontextmanager
-async def served(handler: object, *, starttls: bool = True):  # type: ignore[no-untyped-def]
+def own_tls() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("mx.own.example").configure_cert(context)
+    trustme.CA().issue_cert(NAME).configure_cert(context)
+    return context
 
-    def make() -> SMTP:
-        def login(_: SMTP, __: Session, ___: Envelope, ____: str, data: object) -> AuthResult:
-            return AuthResult(success=getattr(data, "password", b"") == b"right", handled=False)
 
-        tls_context = context if starttls else None
-        return SMTP(handler, tls_context=tls_context, authenticator=login, auth_required=False)
+@asynccontextmanager
+async def served(handler: Taking, *, starttls: bool) -> AsyncIterator[Knock]:
+    def login(_: SMTP, __: Session, ___: Envelope, ____: str, data: object) -> AuthResult:
+        return AuthResult(success=getattr(data, "password", b"") == b"right", handled=False)
 
-    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
+    context = own_tls() if starttls else None
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(handler, tls_context=context, authenticator=login), "127.0.0.1", 0
+    )
     async with server:
         yield Knock("127.0.0.1", server.sockets[0].getsockname()[1], reply_s=9)
 
 
-def against(talk: Talk, knock: Knock) -> Conversation:
-    async def act() -> Conversation:
+def at_server(
+    act: Callable[[Knock], Awaitable[T]], handler: Taking | None = None, *, starttls: bool = True, **fields: Any
+) -> T:
+    async def inside() -> T:
+        async with served(handler or Taking(), starttls=starttls) as there:
+            return await act(replace(there, **fields))
+
+    return run(inside())
+
+
+def against(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], **fields: Any
+) -> Conversation:
+    """A dialogue with a server of the test's own."""
+
+    async def inside() -> Conversation:
         async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-            return await smtp_client.aprobe(replace(knock, port=server.sockets[0].getsockname()[1]))
+            return await aprobe(Knock("127.0.0.1", server.sockets[0].getsockname()[1], **fields))
 
-    return run(act())
-
-
-def asked(knock: Callable[[Knock], Knock], *, starttls: bool = True) -> Conversation:
-    async def act() -> Conversation:
-        async with served(Taking(), starttls=starttls) as there:
-            return await smtp_client.aprobe(knock(there))
-
-    return run(act())
+    return run(inside())
 
 
 def test_a_message_is_handed_over_by_tls_after_a_login() -> None:
     handler = Taking()
-
-    async def act() -> Conversation:
-        async with served(handler) as there:
-            return await smtp_client.aprobe(replace(there, starttls=True, login=("alice", "right")), LETTER)
-
-    found = run(act())
+    found = at_server(lambda there: aprobe(replace(there, starttls=True), LETTER), handler, login=("alice", "right"))
     assert (found.queued, found.stage, found.connection) == ("250 queued", "", "open")
     assert [(each.accepted, each.refused_at) for each in found.recipients] == [(True, ""), (False, "rcpt")]
     assert handler.taken == [LETTER.content]
@@ -98,23 +103,17 @@ def test_a_message_is_handed_over_by_tls_after_a_login() -> None:
     ("fields", "expected"),
     [
         ({"starttls": True, "login": ("alice", "wrong")}, ("open", "auth", 535)),
-        ({"starttls": True, "tls_name": "mx.own.example"}, ("dropped", "starttls", 0)),
-        ({"greets": "mx.own.example"}, ("impostor", "banner", 0)),
-        ({"host": "127.0.0.1", "port": 1}, ("refused", "connect", 0)),
+        ({"starttls": True, "tls_name": NAME}, ("dropped", "starttls", 0)),
+        ({"greets": NAME}, ("impostor", "banner", 0)),
+        ({"port": 1}, ("refused", "connect", 0)),
         ({"mail_from": "a@four.example", "rcpt": ("no@own.example",)}, ("open", "", 550)),
         ({"wrapped": True}, ("dropped", "banner", 0)),
     ],
     ids=["login", "certificate", "impostor", "closed", "unknown recipient", "no TLS there"],
 )
-def test_each_way_to_end_has_its_type(fields: dict[str, object], expected: tuple[str, str, int]) -> None:
-    found = asked(lambda there: replace(there, **fields))  # type: ignore[arg-type]
+def test_each_way_to_end_has_its_type(fields: dict[str, Any], expected: tuple[str, str, int]) -> None:
+    found = at_server(lambda there: aprobe(replace(there, **fields)))
     assert (found.connection, found.stage, found.outcome.code) == expected
-
-
-def test_what_is_not_offered_is_not_asked_for() -> None:
-    found = asked(lambda there: replace(there, starttls=True), starttls=False)
-    assert (found.connection, found.stage, found.code) == ("dropped", "starttls", 0)
-    assert "C: STARTTLS" not in found.evidence.transcript
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_odd_servers(said: bytes, expected: tuple[str, str, int], text: str) -> 
         await writer.drain()
         writer.close()
 
-    found = against(talk, Knock("127.0.0.1", rcpt=("b@own.example",)))
+    found = against(talk, rcpt=("b@own.example",))
     assert (found.connection, found.stage, found.code) == expected
     assert text in found.text
     assert not found.outcome.accepted
@@ -145,7 +144,7 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
         await reader.read()
         writer.close()
 
-    found = against(talk, Knock("127.0.0.1", reply_s=0.1))
+    found = against(talk, reply_s=0.1)
     assert (found.connection, found.stage) == ("dropped", "banner")
     assert "no reply in 0 s" in found.text
 
@@ -154,61 +153,55 @@ def test_what_comes_in_the_clear_behind_starttls_is_not_read() -> None:
     """RFC 3207, 4.2: somebody on the way may have put it there."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mx\r\n")
-        await reader.readline()
-        writer.write(b"250-mx\r\n250 STARTTLS\r\n")
-        await reader.readline()
-        writer.write(b"220 go\r\n250 INJECTED\r\n")
+        for said in (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n250 INJECTED\r\n"):
+            writer.write(said)
+            if b"go" not in said:
+                await reader.readline()
         await writer.drain()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        AUTHORITY.issue_cert("mx.own.example").configure_cert(context)
-        await writer.start_tls(context)
-        await reader.readline()
-        writer.write(b"250 TRUE\r\n")
-        await reader.readline()
+        await writer.start_tls(own_tls())
+        for said in (b"250 TRUE\r\n", b"221 bye\r\n"):
+            await reader.readline()
+            writer.write(said)
+        await writer.drain()
         writer.close()
 
-    assert against(talk, Knock("127.0.0.1", starttls=True)).text in {"TRUE", ""}
+    found = against(talk, starttls=True)
+    assert (found.stage, found.text) == ("", "TRUE")
 
 
-@pytest.mark.parametrize("command", ["NOOP\r\nQUIT", "NOOP \0", "NOOP\x7f"])
-def test_a_command_is_one_line(command: str) -> None:
-    with pytest.raises(ValueError, match="control characters"):
-        asked_for(command)
-
-
-def test_a_connection_has_forty_commands_at_most() -> None:
-    with pytest.raises(ValueError, match="at most 40"):
-        asked_for(*["NOOP"] * 40)
-
-
-def asked_for(*commands: str) -> None:
-    async def act() -> None:
-        async with served(Taking()) as there, smtp_client.Dialogue(there) as dialogue:
+@pytest.mark.parametrize(
+    ("commands", "why"),
+    [
+        (["NOOP\r\nQUIT"], "control characters"),
+        (["NOOP \0"], "control characters"),
+        (["NOOP\x7f"], "control characters"),
+        (["NOOP"] * 40, "at most 40"),
+    ],
+)
+def test_what_a_probe_does_not_say(commands: list[str], why: str) -> None:
+    async def act(there: Knock) -> None:
+        async with Dialogue(there) as dialogue:
             await dialogue.greet()
             for command in commands:
                 await dialogue.say(command)
 
-    run(act())
+    with pytest.raises(ValueError, match=why):
+        at_server(act)
 
 
 def test_tls_is_looked_at_with_and_without_trust() -> None:
-    async def act() -> tuple[Handshake, Outdated]:
-        async with served(Taking()) as there:
-            port = Port("port 25", replace(there, starttls=True, tls_name="mx.own.example"))
-            return await tls._look(port), await tls._try_outdated(port)
-
-    strict, outdated = run(act())
+    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
+    strict = at_server(lambda there: tls._look(replace(port, knock=replace(port.knock, port=there.port))))
     assert "self-signed" in strict.fault or "unable to get" in strict.fault
-    assert strict.names == ("mx.own.example",)
-    assert strict.version == "TLSv1.3"
-    assert strict.left_s > 0
+    assert (strict.names, strict.version, strict.left_s > 0) == ((NAME,), "TLSv1.3", True)
+    outdated = at_server(lambda there: tls._try_outdated(replace(port, knock=replace(port.knock, port=there.port))))
     assert (outdated.spoken, outdated.tried) == ("", True)
 
 
-def test_tls_that_is_not_offered_is_a_fault() -> None:
-    async def act() -> Handshake:
-        async with served(Taking(), starttls=False) as there:
-            return await tls._look(Port("port 25", replace(there, starttls=True, tls_name="mx.own.example")))
-
-    assert run(act()).fault == "STARTTLS is not offered"
+def test_tls_that_is_not_offered_is_a_fault_and_not_asked_for() -> None:
+    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
+    found = at_server(
+        lambda there: tls._look(replace(port, knock=replace(port.knock, port=there.port))), starttls=False
+    )
+    assert found.fault == "STARTTLS is not offered"
+    assert "C: STARTTLS" not in found.evidence.transcript

@@ -124,14 +124,14 @@ def _look(job: Job, addresses: tuple[Address, ...], words: Words) -> tuple[str, 
     silent = []
     for key, told in hosts.items():
         if heard := [each for each in told if each.heard]:
-            words[key] = next((_line(each) for each in heard if not each.told.outcome.accepted), "")
+            words[key] = next((_line(each) for each in heard if not each.talk.outcome.accepted), "")
         else:
             silent.append(_line(told[0]))
     return tuple(silent)
 
 
 def _line(asked: mx_hosts.Asked) -> str:
-    return f"{asked.host} ({asked.at}), {asked.address.address}: {asked.told.outcome}"
+    return f"{asked.host} ({asked.at}), {asked.address.address}: {asked.talk.outcome}"
 
 
 def _announced(job: Job) -> str:

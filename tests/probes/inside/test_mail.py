@@ -52,26 +52,11 @@ def test_forty_sources_side_by_side(migration: Migration) -> None:
     assert all(each.outcome.accepted for each in told)
 
 
-def test_each_way_to_fail_has_its_type(migration: Migration) -> None:
-    world = vantage(migration.settings, "world")
-    closed = smtp_client.probe(Knock("198.51.100.10", port=26, via=world, source="203.0.113.9", rcpt=(ALICE,)))
-    assert (closed.connection, closed.outcome.refused_at, closed.connected) == ("refused", "connect", False)
+def test_addresses_that_are_refused_or_nobodys(migration: Migration) -> None:
     foreign = smtp_client.probe(from_ec2(migration, rcpt=("a@elsewhere.example",)))
     assert (foreign.connection, foreign.outcome.refused_at, foreign.outcome.code // 100) == ("open", "rcpt", 4)
-    liar = smtp_client.probe(Knock(EC2_4, starttls=True, tls_name="wrong.example", rcpt=(ALICE,)))
-    assert (liar.connection, liar.stage) == ("dropped", "starttls")
-    assert "certificate verify failed" in liar.outcome.text
     unusable = smtp_client.probe(Knock(EC2_4, via=vantage(migration.settings, "ec2"), source="2001:db8:ffff::1"))
     assert unusable.connection == "unreachable"
-
-
-def test_starttls_and_login(migration: Migration) -> None:
-    password = migration.secrets.mailbox_password.get_secret_value()
-    right = Knock(DELL, 587, starttls=True, tls_name=DELL, login=(ALICE, password))
-    told = smtp_client.probe(right)
-    assert told.tls.startswith("TLSv1")
-    assert told.stage == ""
-    assert password not in repr(told)
 
 
 def test_a_message_arrives_as_it_was_sent(migration: Migration, mark: str) -> None:
@@ -173,11 +158,6 @@ def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> N
 
 
 # After a wrong password Dovecot makes its client wait, by seconds (auth_failure_delay, and a penalty for the address).
-
-
-def test_a_wrong_login_is_typed() -> None:
-    told = smtp_client.probe(Knock(DELL, 587, starttls=True, login=(ALICE, "certainly-wrong")))
-    assert (told.stage, told.code) == ("auth", 535)
 
 
 def test_a_wrong_password_says_which_variable(migration: Migration) -> None:

@@ -1,19 +1,23 @@
-"""DMARC aggregate reports from whoever cares to send one: what is read, and what is refused."""
+"""Reports on DMARC and on TLS from whoever cares to send one: what is read, and what is refused."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import io
+import json
 import zipfile
+from collections.abc import Callable
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.ledger.alignment import Sessions
 from fixtures.probes.mailbox import reports
-from fixtures.probes.mailbox.reports import Unreadable, of_message, parse, unpacked
+from fixtures.probes.mailbox.reports import Unreadable, of_message, parse, parse_tls, unpacked
 
 REPORT = b"""<?xml version="1.0" encoding="UTF-8" ?>
 <feedback>
@@ -28,6 +32,28 @@ REPORT = b"""<?xml version="1.0" encoding="UTF-8" ?>
       <spf><domain>em1.example.net</domain><result>softfail</result></spf></auth_results>
   </record>
 </feedback>"""
+
+TLS_REPORT: dict[str, Any] = {
+    "organization-name": "Company-X",
+    "date-range": {"start-datetime": "2026-04-01T00:00:00Z", "end-datetime": "2026-04-01T23:59:59Z"},
+    "contact-info": "sts-reporting@company-x.example",
+    "report-id": "5065427c-23d3-47ca-b6e0-946ea0e8c4be",
+    "policies": [
+        {
+            "policy": {"policy-type": "sts", "policy-string": ["version: STSv1"], "policy-domain": "Company-Y.example"},
+            "summary": {"total-successful-session-count": 5326, "total-failure-session-count": 303},
+            "failure-details": [
+                {"result-type": "certificate-expired", "receiving-mx-hostname": "mx1.company-y.example",
+                 "failed-session-count": 100},
+                {"result-type": "starttls-not-supported", "failed-session-count": 203},
+            ],
+        },
+        {
+            "policy": {"policy-type": "no-policy-found", "policy-domain": "company-y.example"},
+            "summary": {"total-successful-session-count": 7, "total-failure-session-count": 0},
+        },
+    ],
+}  # fmt: skip
 
 
 def test_reads_a_report() -> None:
@@ -108,14 +134,55 @@ def test_nothing_else_is_raised(data: bytes) -> None:
             parse(unpacked(packed))
 
 
-def test_finds_the_attachment_in_a_message() -> None:
+@pytest.mark.parametrize(
+    ("report", "read", "reporter"),
+    [
+        (REPORT, lambda text: (parse(text),), "outside.example"),
+        (json.dumps(TLS_REPORT).encode(), parse_tls, "Company-X"),
+    ],
+    ids=["DMARC", "TLS"],
+)
+def test_finds_the_attachment_in_a_message(report: bytes, read: Callable[[bytes], Any], reporter: str) -> None:
     made = EmailMessage()
     made["Subject"] = "Report Domain: example.net"
     made.set_content("See the attachment.")
     with pytest.raises(Unreadable, match="no attachment"):
-        of_message(made.as_bytes(), parse)
-    made.add_attachment(gzip.compress(REPORT), maintype="application", subtype="gzip", filename="a.xml.gz")
-    assert [each.identifier for each in of_message(made.as_bytes(), parse)] == ["7"]
+        of_message(made.as_bytes(), read)
+    made.add_attachment(gzip.compress(report), maintype="application", subtype="gzip", filename="a.gz")
+    assert [found[0].reporter for found in of_message(made.as_bytes(), read)] == [reporter]
+
+
+def test_each_policy_of_a_report_on_tls_is_counted() -> None:
+    found = parse_tls(json.dumps(TLS_REPORT).encode())
+    assert [(each.domain, each.succeeded, each.failed) for each in found] == [
+        ("company-y.example", 5326, 303), ("company-y.example", 7, 0),
+    ]  # fmt: skip
+    assert found[0].end - found[0].begin == 86_399
+    assert len({each.identifier for each in found}) == 2
+    total = Sessions.of(list(found))
+    assert (total.all, total.failed) == (5636, 303)
+    assert total.failures == (
+        "100 certificate-expired at mx1.company-y.example",
+        "203 starttls-not-supported at no server",
+    )
+
+
+@pytest.mark.parametrize("key", ["organization-name", "date-range", "report-id", "policies"])
+def test_a_report_on_tls_that_lacks_a_part_is_unreadable(key: str) -> None:
+    with pytest.raises(Unreadable, match=key):
+        parse_tls(json.dumps({name: value for name, value in TLS_REPORT.items() if name != key}).encode())
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=9), lambda c: st.lists(c) | st.dictionaries(st.text(), c)
+)
+
+
+@given(st.sampled_from(sorted(TLS_REPORT)), JSON, st.binary(max_size=99))
+def test_nothing_else_is_raised_of_a_report_on_tls(key: str, value: object, other: bytes) -> None:
+    for text in (json.dumps(TLS_REPORT | {key: value}).encode(), other, b"[" * 100_000, b'{"policies": ' + other):
+        with contextlib.suppress(Unreadable):
+            parse_tls(text)
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
