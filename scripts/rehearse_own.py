@@ -2,11 +2,16 @@
 
     scripts/rehearse --config migration.toml
     scripts/rehearse --config migration.toml --world prepared -k outage
+    scripts/rehearse --config migration.toml --firewall
 
 The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
 with --snapshot it is one that the store has, and nothing live is asked. Labs play your system as it is today, prepared,
 and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and in reports/
 as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
+
+Dell's firewall is asked too: a kernel of this machine's, in a network of its own, takes the ruleset and meets packets
+from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks it alone,
+in seconds, and puts the answer into the newest certificate.
 
 Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
 """
@@ -18,19 +23,24 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from fixtures.access.clock import Clock
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, Evidence, redact
 from fixtures.gates import certificate
 from fixtures.gates.certificate import Certificate
 from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
-from fixtures.lab.own.certify import certify, told
+from fixtures.lab.firewall import kernel
+from fixtures.lab.own.certify import certify, firewall_lines, told
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import WORLDS, Progress
+from fixtures.probes.dell import bans, firewall
+from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.report.render import replace
 from fixtures.settings import SettingsError
 from fixtures.store import Store, StoreError
@@ -48,6 +58,7 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
     if body is None:
         raise StoreError(f"--snapshot {name}: {migration.settings.store.url} has none of that name")
     played = own.make(migration.settings, body)
+    asked = _firewall(migration, body if options.snapshot else None)
     for part, value in played.parts.items():
         if redact(value) != value:
             raise StoreError(f"{part}: holds a secret in plain. Move it into a file that root alone reads, on Dell")
@@ -59,7 +70,28 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
             course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
             with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
                 drills.wait()
-            return certify(played, records, options.seed, at)
+            return certify(played, records, options.seed, at, asked)
+
+
+def with_firewall(migration: Migration) -> Certificate:
+    """The newest certificate, with what a kernel says of Dell's ruleset now. Raises ``StoreError`` if there is none."""
+    found = certificate.newest(migration.store)
+    if found is None:
+        raise StoreError(f"there is no drill certificate yet. {certificate.HINT}")
+    return found.model_copy(update={"firewall": _firewall(migration, None)})
+
+
+def _firewall(migration: Migration, snapshot: Mapping[str, Any] | None) -> Answer | None:
+    """What a kernel says of Dell's ruleset as it stands, or as a SNAPSHOT has it."""
+    settings = migration.settings
+    if snapshot is None:
+        ruleset = firewall.look(settings)
+    elif parts := snapshot["dell"].get("firewall"):
+        ruleset = Ruleset(parts, Evidence("Dell's firewall, in the snapshot", "read"))
+    else:
+        return None
+    admitted = bans.admitted(settings, with_ec2=True)
+    return kernel.ask(ruleset, admitted, (settings.dell.ipv4, settings.dell.ipv6))
 
 
 def _take(migration: Migration) -> str:
@@ -85,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--snapshot", metavar="NAME", help="one that the store has (python -m scripts.snapshot)")
     made.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**6), help="the emulator's")
     made.add_argument("--world", action="append", choices=list(WORLDS), help="this lab alone (repeatable)")
+    made.add_argument("--firewall", action="store_true", help="ask Dell's firewall alone, for the newest certificate")
     made.add_argument("-k", metavar="WORDS", default="", help="these drills alone, as pytest has it")
     made.add_argument("--out", metavar="FOLDER", type=Path, default=REPORTS, help="in place of reports/")
     return made
@@ -98,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         if migration.settings.target == "lab":
             raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
         options.out.mkdir(0o700, parents=True, exist_ok=True)
-        found = rehearse(migration, options)
+        found = with_firewall(migration) if options.firewall else rehearse(migration, options)
         certificate.take_in(migration.store, found)
         file = replace(options.out / f"{found.name}.json", found.text())
     except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
@@ -107,6 +140,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("rehearse: interrupted: no certificate; the labs are being taken down", file=sys.stderr)
         return BAD_INPUT
+    if options.firewall:
+        for line in firewall_lines(found.firewall):
+            _say(line)
+        _say(f"certificate: {file}")
+        return REFUSED if found.firewall is None or found.firewall.error or found.firewall.shut else DONE
     worlds = options.world or tuple(WORLDS)
     for line in told(found, worlds):
         _say(line)

@@ -7,6 +7,7 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that may hold passwords or keys, ``postconf``;
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where that may hold them;
 ``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
+``firewall``, its ruleset and routes as its own tools print them;
 ``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
 """
 
@@ -25,6 +26,7 @@ from fixtures.gates.present import dell_as_it_runs
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dell import firewall
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED
@@ -47,17 +49,18 @@ def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
 
 def _look(migration: Migration) -> dict[str, Any]:
     settings = migration.settings
-    with ThreadPoolExecutor(len(settings.domains) + 5, "mxgate-snapshot") as pool:
+    with ThreadPoolExecutor(len(settings.domains) + 6, "mxgate-snapshot") as pool:
         zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
         destinations = pool.submit(cloudflare.destinations, migration)
         dell = pool.submit(postfix_files.taken, transport.dell(settings))
         runs = pool.submit(dell_as_it_runs, settings)
+        ruleset = pool.submit(firewall.look, settings)
         gateway = pool.submit(postfix_files.taken, transport.ec2(settings))
         inventory = pool.submit(_inventory, migration)
         return {
             "zones": {domain: told.result() for domain, told in zones.items()},
             "destinations": [asdict(each) for each in destinations.result().destinations],
-            "dell": {**dell.result(), "runs": runs.result()},
+            "dell": {**dell.result(), "runs": runs.result(), "firewall": dict(ruleset.result().parts)},
             "ec2": {**gateway.result(), **inventory.result()},
         }
 

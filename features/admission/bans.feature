@@ -13,5 +13,5 @@ Feature: Nothing on Dell shuts out an address that Dell admits
   @A-19 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No rule of the firewall and no route shuts out the admitted addresses
     Given the addresses that Dell is to admit
-    When the firewall's rules and the routes on Dell are followed as their mail meets them
+    When a kernel with Dell's ruleset and routes is asked with connections from them
     Then none of them is refused, limited or left without an answer at port 25

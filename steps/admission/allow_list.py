@@ -11,7 +11,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import allow_list, tables
-from fixtures.probes.dell.nft_sets import Network
+from fixtures.probes.dell.networks import Network
 
 
 @given(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.evidence import Inconclusive, Verdict
+from fixtures.evidence import Evidence, Inconclusive, Verdict
 from fixtures.gates import certificate, drills
 from fixtures.gates.certificate import DAY_S, Certificate, Drill
 from fixtures.gates.dellparts import parts
@@ -18,6 +18,7 @@ from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.migration import Migration
 from fixtures.migration.version import VERSION
 from fixtures.preflight import machine
+from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.store import StoreError
 
 KEY = "features/relaying/no_relaying.feature::test_relay[a stranger]"
@@ -232,3 +233,26 @@ def test_a_file_that_was_changed_is_refused(
         file.write_text(wrong, encoding="utf-8")
         with pytest.raises(StoreError, match="no drill certificate"):
             certificate.read(file)
+
+
+RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"firewall": None}, "no kernel was asked with Dell's ruleset"),
+        ({"firewall": Answer("table inet b {\n}", ())}, "another than the one that was asked: -table inet b {; +table"),
+        ({"suite": "older"}, "made by mxgate older"),
+    ],
+)
+def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
+    live: Live, made: Callable[..., Certificate], changes: dict[str, object], why: str
+) -> None:
+    assert certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
+    asked = Answer(RULES.text, ("104.30.0.0/19",), packets=3)
+    made(**{"firewall": asked, **changes})
+    found, told = certificate.firewall_of(live.migration, RULES)
+    assert (found == asked) == (not why)
+    assert why in told

@@ -19,6 +19,7 @@ from fixtures.lab.own import Own, postfix
 from fixtures.lab.own.certify import certify, told
 from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
+from fixtures.probes.dell.firewall import Answer
 from fixtures.store import Store
 from scripts import rehearse_own
 
@@ -54,7 +55,7 @@ def drilled(records: Store, verdict: Verdict = Verdict.PASS) -> None:
 
 
 def made(played: Own, records: Store) -> Certificate:
-    return certify(played, records, 7, 1_000.0)
+    return certify(played, records, 7, 1_000.0, Answer("rules", ()))
 
 
 def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(played: Own, records: Store) -> None:

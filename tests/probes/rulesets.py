@@ -1,88 +1,57 @@
-"""Rulesets as nft, iptables-save and ip print them, and whom they shut out."""
+"""A Dell in a network namespace of its own, with a ruleset: read by the probe's own command, and asked in a kernel."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
-from typing import Any
+import subprocess
+from collections.abc import Sequence
+from ipaddress import ip_network
 
+from fixtures.evidence import Evidence, Finding, Verdict
+from fixtures.lab.firewall import kernel
 from fixtures.probes.dell import firewall
-from fixtures.probes.dell.bans import Banner
+from fixtures.probes.dell.firewall import Answer, Ruleset
+from fixtures.probes.dell.networks import Network
 
-FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
-ADMITTED = (FOUR, SIX, EC2)
-PART = ipaddress.ip_network("104.30.5.0/25")
-MINE = {"prefix": {"addr": "104.30.5.0", "len": 25}}
-Expressions = list[dict[str, Any]]
-DROP: dict[str, Any] = {"drop": None}
-ACCEPT: dict[str, Any] = {"accept": None}
-ROUTES = json.dumps(
-    [
-        {"dst": "default", "gateway": "198.51.100.1", "dev": "eth0", "flags": []},
-        {"dst": "default", "gateway": "fe80::1", "dev": "eth0", "metric": 1024, "pref": "medium"},
-        {"type": "unreachable", "dst": "100.64.0.0/10", "flags": []},
-        {"dst": "100.64.10.1", "dev": "tailscale0", "table": "52", "flags": []},
-        {"type": "blackhole", "dst": "10.0.0.0/8", "flags": []},
-    ]
-)
-
-
-def match(left: dict[str, Any], right: object, op: str = "==") -> dict[str, Any]:
-    return {"match": {"op": op, "left": left, "right": right}}
-
-
-def payload(protocol: str, field: str, right: object, op: str = "==") -> dict[str, Any]:
-    return match({"payload": {"protocol": protocol, "field": field}}, right, op)
+FOUR, SIX, EC2 = (ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
+ADMITTED: tuple[Network, ...] = (FOUR, SIX, EC2)
+PUBLIC = ("198.51.100.10", "2001:db8:5::10")
+DELL = """\
+set -e
+ip link set lo up
+for each in eth0 tailscale0 docker0; do ip link add "$each" type veth; ip link set "$each" up; done
+for each in veth0 veth1 veth2; do ip link set "$each" up; done
+ip addr add 198.51.100.10/24 dev eth0
+ip addr add 2001:db8:5::10/64 dev eth0 nodad
+ip addr add 100.64.10.5/32 dev tailscale0
+ip addr add 172.17.0.1/16 dev docker0
+ip route add default via 198.51.100.1
+ip -6 route add default via 2001:db8:5::1 dev eth0
+ip route add unreachable 100.64.0.0/10
+ip route add 100.64.10.1 dev tailscale0 table 52
+ip rule add pref 5270 lookup 52
+ip route add blackhole 10.0.0.0/8
+"""
+"""A server with a tailnet and a network of containers."""
 
 
-def meta(key: str, right: object, op: str = "==") -> dict[str, Any]:
-    return match({"meta": {"key": key}}, right, op)
+def read(script: str) -> Ruleset:
+    """What the probe reads of a Dell on which SCRIPT was run."""
+    done = subprocess.run(
+        ["unshare", "--net", "bash", "-c", f'{DELL}{script}\nexec sh -c "$READ"'],
+        env={"READ": firewall.READ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    return Ruleset(firewall.parts_of(done.stdout), Evidence("the firewall", "read"))
 
 
-def state(*names: str) -> dict[str, Any]:
-    return match({"ct": {"key": "state"}}, list(names), "in")
+def asked(script: str, admitted: Sequence[Network] = ADMITTED) -> Answer:
+    """What a kernel says of it."""
+    return kernel.ask(read(script), admitted, PUBLIC)
 
 
-def limit(inv: bool = False) -> dict[str, Any]:
-    return {"limit": {"rate": 10, "burst": 40, "per": "second"} | ({"inv": True} if inv else {})}
-
-
-def ports(right: object, op: str = "==") -> dict[str, Any]:
-    return payload("tcp", "dport", right, op)
-
-
-SADDR = payload("ip", "saddr", MINE)
-SMTP = ports(25)
-
-
-def nft(
-    *rules: Expressions,
-    policy: str = "accept",
-    hook: str = "input",
-    sub: tuple[Expressions, ...] = (),
-    more: object = (),
-) -> str:
-    place = {"family": "inet", "table": "g"}
-    told: list[Any] = [{"metainfo": {}}, *more] if isinstance(more, list) else [{"metainfo": {}}]
-    told += [{"chain": {**place, "name": "i", "hook": hook, "policy": policy}}, {"chain": {**place, "name": "sub"}}]
-    for name, them in (("i", rules), ("sub", sub)):
-        told += [{"rule": {**place, "chain": name, "handle": n, "expr": each}} for n, each in enumerate(them)]
-    return "=-=-= nft\n" + json.dumps({"nftables": told}) + f"\n=-=-= routes\n{ROUTES}\n"
-
-
-def saved(*lines: str, policy: str = "ACCEPT", tool: str = "iptables") -> str:
-    chains = f":INPUT {policy} [0:0]\n:FORWARD ACCEPT [0:0]\n:L - [0:0]\n"
-    head = f"=-=-= nft\nabsent\n=-=-= {tool}-save\n# Generated\n*filter\n{chains}"
-    return head + "\n".join(lines) + f"\nCOMMIT\n=-=-= routes\n{ROUTES}\n"
-
-
-def told(text: str, *, contained: bool = False) -> list[Banner]:
+def found(script: str) -> list[Finding]:
     """What is red or unknown."""
-    found = firewall.judge(text, ADMITTED, contained=contained)
-    return [each for each in found if each.touches or each.unasked]
-
-
-def touched(text: str, *, contained: bool = False) -> set[object]:
-    found = told(text, contained=contained)
-    assert not [each for each in found if each.unasked]
-    return {network for each in found for network in each.touches}
+    ruleset = read(script)
+    judged = firewall.judged(ruleset, kernel.ask(ruleset, ADMITTED, PUBLIC), ADMITTED)
+    return [each for each in judged if each.verdict is not Verdict.PASS]
