@@ -43,6 +43,7 @@ missing_packages() {
     command -v nsenter >/dev/null || echo util-linux
     [ -n "$(find_python)" ] || echo python3-venv
     [ "$mode" = test ] || return 0
+    command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || echo iptables
     command -v chromium >/dev/null || echo chromium fonts-noto-cjk
     command -v pdftotext >/dev/null || echo poppler-utils
     command -v node >/dev/null || echo nodejs

@@ -202,6 +202,22 @@ nft 'table inet guard {
     )
 
 
+def test_a_set_of_thousands_is_asked_in_seconds() -> None:
+    """Of every second address of a network, and of as many networks elsewhere."""
+    hosts = ", ".join(str(FOUR[number]) for number in range(1, 4096, 2))
+    others = ", ".join(f"{number >> 8}.{number & 255}.0.0/24" for number in range(256, 8192))
+    told = asked(f"""\
+nft -f - <<X
+table inet guard {{
+    set bad {{ type ipv4_addr; flags interval; elements = {{ {hosts}, {others} }} }}
+    chain input {{ type filter hook input priority 0; policy accept; ip saddr @bad drop; }}
+}}
+X
+""", [FOUR])  # fmt: skip
+    (it,) = told.shut
+    assert len(it.networks) == 2048
+
+
 def saved(*files: str) -> str:
     """Commands that load them."""
     tools = {".json": "nft -j -f", ".rules": "iptables-restore --noflush"}
