@@ -10,7 +10,7 @@ and without EC2. What drills show there becomes the certificate: kept in the sto
 as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
 
 Dell's firewall is asked too: a kernel of this machine's, in a network of its own, takes the ruleset and meets packets
-from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks it alone,
+from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks only it,
 in seconds, and puts the answer into the newest certificate.
 
 Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
@@ -116,9 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--config", metavar="FILE", required=True, help="your settings")
     made.add_argument("--snapshot", metavar="NAME", help="one that the store has (python -m scripts.snapshot)")
     made.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**6), help="the emulator's")
-    made.add_argument("--world", action="append", choices=list(WORLDS), help="this lab alone (repeatable)")
-    made.add_argument("--firewall", action="store_true", help="ask Dell's firewall alone, for the newest certificate")
-    made.add_argument("-k", metavar="WORDS", default="", help="these drills alone, as pytest has it")
+    made.add_argument("--world", action="append", choices=list(WORLDS), help="only this lab (repeatable)")
+    made.add_argument("--firewall", action="store_true", help="ask only Dell's firewall, for the newest certificate")
+    made.add_argument("-k", metavar="WORDS", default="", help="only these drills, as pytest has it")
     made.add_argument("--out", metavar="FOLDER", type=Path, default=REPORTS, help="in place of reports/")
     return made
 

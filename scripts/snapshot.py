@@ -6,9 +6,9 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``destinations``: every destination address of the account;
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that may hold passwords or keys, ``postconf``;
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where that may hold them;
-``dell`` beside those: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
+``dell`` further: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``firewall``, its ruleset and routes as its own tools print them;
-``ec2`` beside those: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
+``ec2`` further: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
 """
 
 from __future__ import annotations

@@ -253,6 +253,6 @@ def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
     assert certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
     asked = Answer(RULES.text, ("104.30.0.0/19",), packets=3)
     made(**{"firewall": asked, **changes})
-    found, told = certificate.firewall_of(live.migration, RULES)
+    found, reason = certificate.firewall_of(live.migration, RULES)
     assert (found == asked) == (not why)
-    assert why in told
+    assert why in reason

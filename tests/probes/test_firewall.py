@@ -108,10 +108,10 @@ def holes() -> Answer:
     ],
 )
 def test_a_hole_is_found_with_its_rule_and_to_the_last_address(holes: Answer, rule: str, networks: str) -> None:
-    told = {each.rule: each for each in holes.shut}
-    assert rule in told, "\n".join(told)
+    said = {each.rule: each for each in holes.shut}
+    assert rule in said, "\n".join(said)
     what = "throws away the answers to" if "route" in rule else "refuses"
-    assert (told[rule].what, " ".join(told[rule].networks)) == (what, networks)
+    assert (said[rule].what, " ".join(said[rule].networks)) == (what, networks)
 
 
 def test_what_concerns_others_shuts_nobody_out(holes: Answer) -> None:
@@ -159,10 +159,10 @@ iptables -A INPUT -s 104.30.13.0/24 -m recent --rcheck --name portscan -j DROP
 
 def test_a_limit_is_met_by_many_connections_at_once() -> None:
     clients = [ip_network(f"104.30.{number}.0/24") for number in range(1, 14)]
-    told = asked(LIMITS, [*clients, SIX])
-    limited = {net for each in told.shut for net in each.networks if each.what.startswith("lets in only")}
+    said = asked(LIMITS, [*clients, SIX])
+    limited = {net for each in said.shut for net in each.networks if each.what.startswith("lets in only")}
     assert limited == {f"104.30.{number}.0/24" for number in (1, 2, 3, 4, 5, 6, 10, 11, 12)} | {str(SIX)}
-    assert not told.error
+    assert not said.error
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_limit_is_met_by_many_connections_at_once() -> None:
     ],
 )
 def test_a_set_that_a_program_fills_is_tried_with_the_client_in_it(rules: str, what: str) -> None:
-    told = asked(f"""\
+    said = asked(f"""\
 nft 'table inet guard {{
     set filled {{ type ipv4_addr; flags timeout; }}
     set pairs {{ typeof ip saddr . tcp dport; flags timeout; }}
@@ -185,17 +185,17 @@ nft 'table inet guard {{
     chain input {{ type filter hook input priority 0; policy accept; {rules}; }}
 }}'
 """, [FOUR])  # fmt: skip
-    assert [(each.what, each.networks) for each in told.shut] == ([(what, (str(FOUR),))] if what else [])
+    assert [(each.what, each.networks) for each in said.shut] == ([(what, (str(FOUR),))] if what else [])
 
 
-def test_who_is_let_in_only_while_a_set_holds_them_is_told() -> None:
-    told = asked("""\
+def test_who_is_let_in_only_while_a_set_holds_them_is_found() -> None:
+    said = asked("""\
 nft 'table inet guard {
     set let { type ipv4_addr; flags timeout,interval; elements = { 104.30.0.0/19 timeout 1h } }
     chain input { type filter hook input priority 0; policy drop; ip saddr @let accept; }
 }'
 """, [FOUR])  # fmt: skip
-    (it,) = told.shut
+    (it,) = said.shut
     assert (it.rule, it.what) == (
         "the policy of nftables inet guard input",
         "refuses, once the set inet guard let is empty,",
@@ -206,7 +206,7 @@ def test_a_set_of_thousands_is_asked_in_seconds() -> None:
     """Of every second address of a network, and of as many networks elsewhere."""
     hosts = ", ".join(str(FOUR[number]) for number in range(1, 4096, 2))
     others = ", ".join(f"{number >> 8}.{number & 255}.0.0/24" for number in range(256, 8192))
-    told = asked(f"""\
+    said = asked(f"""\
 nft -f - <<X
 table inet guard {{
     set bad {{ type ipv4_addr; flags interval; elements = {{ {hosts}, {others} }} }}
@@ -214,7 +214,7 @@ table inet guard {{
 }}
 X
 """, [FOUR])  # fmt: skip
-    (it,) = told.shut
+    (it,) = said.shut
     assert len(it.networks) == 2048
 
 
@@ -253,7 +253,7 @@ def test_a_firewall_that_does_not_pass_mail_on_to_a_container_shuts_it_out() -> 
     assert "found refuses 104.30.0.0/19, 100.64.10.1/32. Let a rule" in it.sentence()
 
 
-def test_a_rule_that_came_later_is_told_with_what_counts() -> None:
+def test_a_rule_that_came_later_is_shown_with_what_counts() -> None:
     (it,) = found("""\
 nft 'table inet guard {
     chain input {
@@ -270,9 +270,9 @@ nft 'table inet guard {
 def test_who_can_not_come_is_not_asked_for() -> None:
     (it,) = found("ip -6 route delete default; ip -6 address flush dev eth0")
     assert (it.verdict, it.found) == (Verdict.ABSENT, "Dell has no address of IPv6")
-    told = found("ip route delete default; ip rule delete pref 5270; ip route delete unreachable 100.64.0.0/10")
-    assert [(each.member, each.verdict) for each in told] == [(str(each), Verdict.INCONCLUSIVE) for each in (FOUR, EC2)]
-    assert {each.found for each in told} == {"no route of Dell's leads there"}
+    said = found("ip route delete default; ip rule delete pref 5270; ip route delete unreachable 100.64.0.0/10")
+    assert [(each.member, each.verdict) for each in said] == [(str(each), Verdict.INCONCLUSIVE) for each in (FOUR, EC2)]
+    assert {each.found for each in said} == {"no route of Dell's leads there"}
 
 
 TAKEN = "table inet a {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t%s\n\t}\n}"
@@ -292,7 +292,7 @@ TAKEN = "table inet a {\n\tchain c {\n\t\ttype filter hook input priority 0; pol
         ("addresses", "absent", "addresses: can't be read"),
     ],
 )
-def test_what_a_kernel_does_not_take_is_told_with_its_line(part: str, text: str, words: str) -> None:
+def test_what_a_kernel_does_not_take_is_shown_with_its_line(part: str, text: str, words: str) -> None:
     whole = read("")
     ruleset = replace(whole, parts={**whole.parts, part: text})
     (it,) = firewall.judged(ruleset, kernel.ask(ruleset, ADMITTED, PUBLIC), ADMITTED)
@@ -331,5 +331,5 @@ def test_a_ruleset_is_known_again_while_only_counters_and_bans_change() -> None:
     grown = read(GROWN % ("192.0.2.4", 2, "accept", "192.0.2.5", "192.0.2.6"))
     assert one.digest == grown.digest
     other = read(GROWN % ("192.0.2.1", 1, "drop", "192.0.2.2", "192.0.2.3") + "ip route add blackhole 192.0.2.0/24")
-    told = ruleset_text.differences(one.text, other.text)
-    assert told == "-counter accept; +counter drop; +ip route blackhole 192.0.2.0/24"
+    said = ruleset_text.differences(one.text, other.text)
+    assert said == "-counter accept; +counter drop; +ip route blackhole 192.0.2.0/24"
