@@ -20,7 +20,7 @@ from fixtures.ledger import Traffic
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings
 from fixtures.settings import Traffic as Rates
-from fixtures.watching.pacing import pace
+from fixtures.watching.counting import pace
 
 SETTINGS = settings_without_a_lab()
 
