@@ -253,7 +253,7 @@ def _aborted(pilot: str, alarm: abort_rules.Alarm) -> Finding:
 
 
 def _mx(migration: Migration, pilot: str) -> Iterator[Finding]:
-    """N-7: every server and resolver names Cloudflare's hosts alone."""
+    """N-7: every server and resolver names only Cloudflare's hosts."""
     assigned = cloudflare.assigned_mx(migration, pilot)
     for answer in dns.ask_everywhere(migration, pilot, "MX"):
         right, found = set(answer.hosts) == set(assigned), answer.evidence.answer

@@ -27,7 +27,7 @@ Addresses = tuple[Address, ...]
 Offers = tuple[Offered, ...]
 Agreements = dict[str, Agreement | CouldNotAsk | None]
 AGREE = "an event for each numbered message that came through Cloudflare"
-COMPLETE = "a message for each event that bears one of our numbers"
+COMPLETE = "a message for each event with one of our numbers"
 
 
 @when("Cloudflare is asked for the account's destinations", target_fixture="destinations")

@@ -1,5 +1,5 @@
 Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
-  Forwarded mail bears an envelope sender in the operator's own domain, so the domain's SPF must name Cloudflare beside
+  Forwarded mail has an envelope sender in the operator's own domain, so the domain's SPF must name Cloudflare beside
   SendGrid. Enabling Email Routing can replace the record and disabling can delete it, so it is read at every gate. It
   is evaluated as receivers do, for every address there is: a wide network counts wherever it stands, also in a record
   that is included.

@@ -45,29 +45,33 @@ def test_a_target_leads_to_a_host(target: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "named"),
+    ("kind", "name", "content", "leads", "names"),
     [
-        ("v=spf1 ip4:203.0.113.20 -all", True),
-        ("v=spf1 ?ip4:203.0.113.16/28 -all", True),
-        ("v=spf1 ip4:203.0.113.32/28 ip4:203.0.113.200 -all", False),
-        ("v=spf1 a:mail.webmakeprofit.org -all", True),
-        ("v=spf1 ip6:2001:db8:e::/48 -all", True),
-        ("v=spf1 ip4:0.0.0.0/0 -all", False),
-        ("v=spf1 ip4:not-an-address -all", False),
-        ('"v=spf1 ip4:203.0." "113.20 -all"', True),
-        ("", False),
+        ("TXT", "a.example", "v=spf1 ip4:203.0.113.20 -all", True, True),
+        ("TXT", "a.example", '"v=spf1 ip4:203.0." "113.20 -all"', True, True),
+        ("TXT", "a.example", '"v=spf1 ip6:2001:db8:e:0::20 -all"', True, True),
+        ("TXT", "a.example", '"v=spf1 +a:MAIL.webmakeprofit.org/28 -all"', True, True),
+        ("TXT", "a.example", '"https://mail.webmakeprofit.org/policy"', True, True),
+        ("TXT", "a.example", "v=spf1 ?ip4:203.0.113.16/28 -all", False, True),
+        ("TXT", "a.example", "v=spf1 ip6:2001:db8:e::/48 -all", False, True),
+        ("TXT", "a.example", "v=spf1 ip4:203.0.113.32/28 ip4:203.0.113.200 -all", False, False),
+        ("TXT", "a.example", "v=spf1 a:webmail.webmakeprofit.org -all", False, False),
+        ("TXT", "a.example", "v=spf1 ip4:0.0.0.0/0 -all", False, False),
+        ("TXT", "a.example", "v=spf1 ip4:not-an-address -all", False, False),
+        ("TXT", "a.example", "", False, False),
+        ("MX", "a.example", "mail.webmakeprofit.org", True, True),
+        ("SRV", "_imaps._tcp.webmakeprofit.org", "1 993 mail.webmakeprofit.org.", True, True),
+        ("CNAME", "www.a.example", "ec2-203-0-113-20.ap-northeast-1.compute.amazonaws.com", True, True),
+        ("AAAA", "old.a.example", "2001:db8:e::20", True, True),
+        ("TLSA", "_25._tcp.mail.webmakeprofit.org", "3 1 1 ab", True, True),
+        ("A", "mail.webmakeprofit.org", "203.0.113.21", False, True),
+        ("A", "email.webmakeprofit.org", "203.0.113.201", False, False),
     ],
 )
-def test_a_text_record_names_ec2(content: str, *, named: bool) -> None:
-    assert references.names_ec2(record("TXT", "example.net", content), settings()) is named
-
-
-def test_a_record_at_or_below_its_name_names_ec2() -> None:
-    assert references.names_ec2(record("TLSA", "_25._tcp.mail.webmakeprofit.org", "3 1 1 ab"), settings())
-    assert references.names_ec2(
-        record("SRV", "_imaps._tcp.webmakeprofit.org", "1 993 mail.webmakeprofit.org."), settings()
-    )
-    assert not references.names_ec2(record("A", "email.webmakeprofit.org", "203.0.113.201"), settings())
+def test_what_leads_to_ec2_and_what_only_names_it(kind: str, name: str, content: str, leads: bool, names: bool) -> None:
+    found = record(kind, name, content)
+    assert bool(references.leads(found, settings())) is leads
+    assert references.names_ec2(found, settings()) is names
 
 
 ANSWER = """\

@@ -10,8 +10,8 @@ from fixtures.gates.outcome import Outcome, describe
 from fixtures.report.plugin import EACH_MAX, command, commands
 
 PATH = "features/dns/mx_after_switch.feature"
-NAME = "Every name server and resolver names Cloudflare's hosts alone"
-KEY = f"{PATH}::test_every_name_server_and_resolver_names_cloudflares_hosts_alone[phase4]"
+NAME = "Every name server and resolver names only Cloudflare's hosts"
+KEY = f"{PATH}::test_every_name_server_and_resolver_names_only_cloudflares_hosts[phase4]"
 EVIL = "100 % wrong\r\n::set-output name=a::b\n##[error]x, y: z \u202e"
 
 
