@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import trustme
 from cloudflare import AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, DefaultHttpxClient
 
 from fixtures.access.clock import Clock
+from fixtures.lab import image
 from fixtures.lab.emulator.api import app, management
 from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher
@@ -26,13 +29,14 @@ from fixtures.lab.emulator.knobs import Knobs
 from fixtures.lab.emulator.state import Record, Token, World, Zone
 from fixtures.lab.nameserver import ZoneDatabase
 from fixtures.lab.person import open_link
+from tests.emulator.hop_support import Scene, scene
 
 ACCOUNT = "a" * 32
 APEX = "webmakeprofit.org"
 OLD_MX = "mail.webmakeprofit.org"
 OLD_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"
 ALL = frozenset("zone:read dns:edit zone_settings:edit rules:edit addresses:edit user:read members:read".split())
-DEADLINE_S = 10.0
+DEADLINE_S, ASYNC_S_MAX = 10.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,40 @@ class Running:
     def contents(self, kind: str, name: str = APEX) -> list[str]:
         """What the account holds of that type at that name."""
         return sorted(r.content for r in self.zone.records.values() if (r.type, r.name) == (kind, name))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """An async test runs on the loop of its fixtures, and has an end."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    given = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    runner = pyfuncitem.funcargs["runner"]
+    assert isinstance(runner, asyncio.Runner)
+    runner.run(asyncio.wait_for(pyfuncitem.obj(**given), ASYNC_S_MAX))
+    return True
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The lab's image: real mail and name servers, entered by chroot."""
+    if os.geteuid() != 0 or not image.path().is_dir():
+        pytest.skip("needs root and the lab's image, which `scripts/lab up` builds")
+    return image.path()
+
+
+@pytest.fixture
+def stage(runner: asyncio.Runner, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A hop of the test's own; its parameter: whether the destination offers STARTTLS."""
+    made = scene(tmp_path, tls=getattr(request, "param", True))
+    yield runner.run(made.__aenter__())
+    runner.run(made.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

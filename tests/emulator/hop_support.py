@@ -7,16 +7,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aiosmtplib
 import dkim
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fixtures.lab.emulator.hop import Hop
@@ -106,11 +106,17 @@ def message(subject: str = "Hello", body: str = "A line.\r\n..dots\r\n\r\n\r\n")
     return f"{header}\r\n{body}".encode()
 
 
+@cache
+def _key(selector: str) -> SigningKey:
+    """One for all scenes: to make a key takes longer than many a test."""
+    return SigningKey.generate(selector)
+
+
 @asynccontextmanager
-async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -> AsyncIterator[Scene]:
+async def scene(folder: Path, *, tls: bool = True) -> AsyncIterator[Scene]:
     """Everything up on loopback; down again at the end."""
     loop = asyncio.get_running_loop()
-    signing, sender = SigningKey.generate(), SigningKey.generate("s1")
+    signing, sender = _key("cf2024-1"), _key("s1")
     names = table(signing, sender)
     transport, _ = await loop.create_datagram_endpoint(lambda: Names(names), ("127.0.0.1", 0))
     names_port = transport.get_extra_info("sockname")[1]
@@ -121,7 +127,7 @@ async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -
     server = await loop.create_server(
         lambda: SMTP(destination, hostname=DELIVERY, tls_context=context if tls else None, loop=loop), "127.0.0.1", 0
     )
-    world, zone = new_world(knobs or Knobs())
+    world, zone = new_world(Knobs())
     mx_port = free_port()
     hop = Hop(
         world, signing, ["127.0.0.1"], pem, mx_port, bind_sources=False,
@@ -135,18 +141,3 @@ async def scene(folder: Path, knobs: Knobs | None = None, *, tls: bool = True) -
         await hop.stop()
         server.close()
         transport.close()
-
-
-def rsa_key() -> rsa.RSAPrivateKey:
-    """A key that is published nowhere."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def run(folder: Path, act: Callable[[Scene], Awaitable[None]], knobs: Knobs | None = None, *, tls: bool = True) -> None:
-    """ACT on a scene of its own, in 30 s at most."""
-
-    async def inside() -> None:
-        async with scene(folder, knobs, tls=tls) as stage:
-            await asyncio.wait_for(act(stage), 30)
-
-    asyncio.run(inside())

@@ -7,7 +7,7 @@ from typing import Any
 import cloudflare
 import pytest
 
-from tests.emulator.conftest import APEX, OLD_MX, Running
+from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
 from tests.emulator.test_api_records import refusal, rows
 
 NO_HOST = "Change the content of your MX record to be a hostname (and not an IP address)."
@@ -19,6 +19,10 @@ SAME_NAME = "troubleshooting/records-with-same-name/>."
     [
         pytest.param({"type": "MX", "content": "192.0.2.1", "priority": 1}, 9009, NO_HOST, id="MX at IPv4"),
         pytest.param({"type": "MX", "content": "2001:db8::1", "priority": 1}, 9009, NO_HOST, id="MX at IPv6"),
+        pytest.param({"type": "MX", "content": "a b", "priority": 1}, 9009, NO_HOST, id="MX at no host name"),
+        pytest.param({"type": "TXT", "content": ""}, 9101, "content is a required field", id="empty TXT"),
+        pytest.param({"type": "A", "name": "-x", "content": "192.0.2.1"}, 9000, "DNS name is invalid.", id="bad label"),
+        pytest.param({"type": "TXT", "name": "@", "content": f'"{OLD_SPF}"'}, 81058, "An identical", id="quoted"),
         pytest.param({"type": "CNAME", "content": "1.2.3.4"}, 9007, "Content for CNAME record is invalid.", id="CNAME"),
         pytest.param({"type": "NS", "content": "192.0.2.1"}, 9007, "Content for NS record is invalid.", id="NS"),
         pytest.param({"type": "CNAME", "content": f"x.{APEX}."}, 9039, "cannot reference itself", id="onto itself"),

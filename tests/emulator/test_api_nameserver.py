@@ -15,7 +15,6 @@ import dns.query
 import dns.rcode
 import pytest
 
-from fixtures.lab import image
 from fixtures.lab.emulator.rig import free_port, wait_for
 from fixtures.lab.nameserver import ZoneDatabase, ZoneRecord, character_strings, quoted
 
@@ -52,11 +51,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(root: Path) -> Iterator[Server]:
     """The lab image's PowerDNS on a loopback port, its caches off as in the lab."""
-    root = image.path()
-    if os.geteuid() != 0 or not root.is_dir():
-        pytest.skip("needs root and the lab's image, which `scripts/lab up` builds")
     folder = root / "tmp" / f"nameserver-test-{os.getpid()}"
     folder.mkdir()
     database = ZoneDatabase(folder / "zones.sqlite")

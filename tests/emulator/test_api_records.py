@@ -49,33 +49,6 @@ def test_every_write_raises_the_serial(emulator: Running, client: Any) -> None:
     assert (emulator.databases[0].serial(APEX), before) == (2, 1)
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        pytest.param({"type": "A", "name": "x", "content": "300.1.1.1"}, 9005, id="not an IPv4 address"),
-        pytest.param({"type": "AAAA", "name": "x", "content": "192.0.2.1"}, 9006, id="not an IPv6 address"),
-        pytest.param({"type": "MX", "name": "x", "content": "a b", "priority": 1}, 9009, id="MX at no host name"),
-        pytest.param({"type": "MX", "name": "x", "content": OLD_MX}, 9102, id="MX without priority"),
-        pytest.param({"type": "TXT", "name": "x", "content": ""}, 9101, id="empty TXT"),
-        pytest.param({"type": "A", "name": "x", "content": "192.0.2.1", "ttl": 59}, 9021, id="TTL of 59 s"),
-        pytest.param({"type": "TXT", "name": "x", "content": "a", "proxied": True}, 9004, id="proxied TXT"),
-        pytest.param({"type": "A", "name": "-x", "content": "192.0.2.1"}, 9000, id="bad label"),
-        pytest.param({"type": "BOGUS", "name": "x", "content": "a"}, 1004, id="unknown type"),
-        pytest.param({"type": "MX", "name": "@", "content": OLD_MX, "priority": 10}, 81058, id="identical"),
-        pytest.param({"type": "MX", "name": "@", "content": OLD_MX, "priority": 20}, 81057, id="other priority"),
-        pytest.param({"type": "TXT", "name": "@", "content": f'"{OLD_SPF}"'}, 81058, id="identical but for quotes"),
-        pytest.param({"type": "CNAME", "name": "mail", "content": "a.example"}, 81053, id="CNAME beside an address"),
-    ],
-)
-def test_refused(emulator: Running, client: Any, fields: dict[str, Any], code: int) -> None:
-    """Each refusal has Cloudflare's code, and changes nothing."""
-    before = dict(emulator.zone.records)
-    with pytest.raises(cloudflare.BadRequestError) as error:
-        client.dns.records.create(zone_id=emulator.zone.id, **{"ttl": 1, **fields})
-    assert refusal(error) == code
-    assert emulator.zone.records == before
-
-
 def test_batch_is_one_transaction_in_its_own_order(emulator: Running, client: Any) -> None:
     """Deletes come first: a post may take the place of what the same batch deletes."""
     (old,) = client.dns.records.list(zone_id=emulator.zone.id, type="MX")

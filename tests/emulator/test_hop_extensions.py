@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, rule
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp.sender_kinds import hand_over
 from fixtures.probes.smtp.session import Conversation, Knock
-from tests.emulator.hop_support import Scene, message, run
+from tests.emulator.hop_support import Scene, message
 
 
 async def handed(stage: Scene, extension: str, *to: str) -> Conversation:
@@ -18,41 +17,32 @@ async def handed(stage: Scene, extension: str, *to: str) -> Conversation:
     return await hand_over(Knock("127.0.0.1", stage.mx_port), marked, extension)
 
 
-def test_both_ways_bring_one_message_to_each_recipient(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.zone.routing.rules.append(rule("carol", {"type": "forward", "value": [f"alice@{DELIVERY}"]}))
-        for extension in ("PIPELINING", "CHUNKING"):
-            stage.destination.taken.clear()
-            told = await handed(stage, extension, f"alice@{ROUTED}", f"carol@{ROUTED}")
-            assert told.queued.startswith("250"), told.evidence.transcript
-            assert extension in told.extensions
-            assert len(stage.destination.taken) == 2
-            assert all(mail.endswith(message().split(b"\r\n\r\n", 1)[1]) for _, _, mail, _ in stage.destination.taken)
-
-    run(tmp_path, act)
+async def test_both_ways_bring_one_message_to_each_recipient(stage: Scene) -> None:
+    stage.zone.routing.rules.append(rule("carol", {"type": "forward", "value": [f"alice@{DELIVERY}"]}))
+    for extension in ("PIPELINING", "CHUNKING"):
+        stage.destination.taken.clear()
+        told = await handed(stage, extension, f"alice@{ROUTED}", f"carol@{ROUTED}")
+        assert told.queued.startswith("250"), told.evidence.transcript
+        assert extension in told.extensions
+        assert len(stage.destination.taken) == 2
+        assert all(mail.endswith(message().split(b"\r\n\r\n", 1)[1]) for _, _, mail, _ in stage.destination.taken)
 
 
-def test_what_is_not_offered_is_not_used(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.world.knobs.offers = "neither"
-        for extension in ("PIPELINING", "CHUNKING"):
-            told = await handed(stage, extension, f"alice@{ROUTED}")
-            assert (told.queued, told.connection) == ("", "open")
-            assert told.extensions
-            assert extension not in told.extensions
-        assert not stage.destination.taken
-
-    run(tmp_path, act)
+async def test_what_is_not_offered_is_not_used(stage: Scene) -> None:
+    stage.world.knobs.offers = "neither"
+    for extension in ("PIPELINING", "CHUNKING"):
+        told = await handed(stage, extension, f"alice@{ROUTED}")
+        assert (told.queued, told.connection) == ("", "open")
+        assert told.extensions
+        assert extension not in told.extensions
+    assert not stage.destination.taken
 
 
-def test_an_unknown_recipient_leaves_nothing_half_said(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        for extension in ("PIPELINING", "CHUNKING"):
-            told = await handed(stage, extension, f"nobody@{ROUTED}")
-            assert (told.queued, told.code) == ("", 503), told.evidence.transcript
-        assert not stage.destination.taken
-
-    run(tmp_path, act)
+async def test_an_unknown_recipient_leaves_nothing_half_said(stage: Scene) -> None:
+    for extension in ("PIPELINING", "CHUNKING"):
+        told = await handed(stage, extension, f"nobody@{ROUTED}")
+        assert (told.queued, told.code) == ("", 503), told.evidence.transcript
+    assert not stage.destination.taken
 
 
 def test_a_server_that_is_none_is_no_answer() -> None:
@@ -72,39 +62,33 @@ def test_a_server_that_is_none_is_no_answer() -> None:
     assert "SSH-2.0-x" in told.text
 
 
-def test_bdat_is_counted(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.mx_port)
+async def test_bdat_is_counted(stage: Scene) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.mx_port)
 
-        async def say(line: str, data: bytes = b"") -> str:
-            writer.write(line.encode() + b"\r\n" + data)
-            while (reply := (await reader.readline()).decode())[3:4] == "-":
-                pass
-            return reply[:3]
+    async def say(line: str, data: bytes = b"") -> str:
+        writer.write(line.encode() + b"\r\n" + data)
+        while (reply := (await reader.readline()).decode())[3:4] == "-":
+            pass
+        return reply[:3]
 
-        assert (await reader.readline()).startswith(b"220")
-        assert await say(f"EHLO client.{SENDER}") == "250"
-        assert await say("BDAT x LAST") == "501"
-        assert await say("BDAT 3 SOON") == "501"
-        assert await say("BDAT 5 LAST", b"QUIT\r") == "503"
-        assert await say(f"MAIL FROM:<bob@{SENDER}>") == "250"
-        assert await say(f"RCPT TO:<alice@{ROUTED}>") == "250"
-        assert await say("BDAT 0") == "250"
-        content = message()
-        assert await say(f"BDAT {len(content)}", content) == "250"
-        assert await say("BDAT 0 LAST") == "250"
-        writer.close()
-        assert len(stage.destination.taken) == 1
-
-    run(tmp_path, act)
+    assert (await reader.readline()).startswith(b"220")
+    assert await say(f"EHLO client.{SENDER}") == "250"
+    assert await say("BDAT x LAST") == "501"
+    assert await say("BDAT 3 SOON") == "501"
+    assert await say("BDAT 5 LAST", b"QUIT\r") == "503"
+    assert await say(f"MAIL FROM:<bob@{SENDER}>") == "250"
+    assert await say(f"RCPT TO:<alice@{ROUTED}>") == "250"
+    assert await say("BDAT 0") == "250"
+    content = message()
+    assert await say(f"BDAT {len(content)}", content) == "250"
+    assert await say("BDAT 0 LAST") == "250"
+    writer.close()
+    assert len(stage.destination.taken) == 1
 
 
-def test_unproven_mail_is_refused_or_as_before_july_2025_forwarded(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stranger = message().replace(SENDER.encode(), b"nobody.example.org")
-        assert (await stage.send(stranger, sender="bob@nobody.example.org")).startswith("550 5.7.26")
-        stage.world.knobs.unproven = "forwarded"
-        assert (await stage.send(stranger, sender="bob@nobody.example.org")).startswith("250")
-        assert stage.last[1] == f"alice@{DELIVERY}"
-
-    run(tmp_path, act)
+async def test_unproven_mail_is_refused_or_as_before_july_2025_forwarded(stage: Scene) -> None:
+    stranger = message().replace(SENDER.encode(), b"nobody.example.org")
+    assert (await stage.send(stranger, sender="bob@nobody.example.org")).startswith("550 5.7.26")
+    stage.world.knobs.unproven = "forwarded"
+    assert (await stage.send(stranger, sender="bob@nobody.example.org")).startswith("250")
+    assert stage.last[1] == f"alice@{DELIVERY}"

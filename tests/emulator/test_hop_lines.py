@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab import image
 from fixtures.lab.emulator.hop.session import SIZE_MAX
 from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
-from tests.emulator.hop_support import Scene, message, run
+from tests.emulator.hop_support import Scene, message
 
 MIB = 1 << 20
 BEGIN = f"EHLO client.{SENDER}\r\nMAIL FROM:<bob@{SENDER}>\r\nRCPT TO:<alice@{ROUTED}>\r\n".encode()
@@ -21,10 +20,8 @@ LATE_S_MAX = 2.0
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Rig]:
-    if not image.path().is_dir():
-        pytest.skip("needs the lab's image, which `scripts/lab up` builds")
-    with rig(image.path()) as made:
+def standing(root: Path) -> Iterator[Rig]:
+    with rig(root) as made:
         yield made
 
 
@@ -78,47 +75,34 @@ def test_24_mib_of_blank_lines_take_at_most_twice_as_long_as_text(standing: Rig,
     assert fair
 
 
-def test_stuffed_dots_do_not_count_against_the_size(tmp_path: Path) -> None:
+async def test_stuffed_dots_do_not_count_against_the_size(stage: Scene) -> None:
     """RFC 1870, 5: the size is that of the message, not of what is sent."""
     begin = b"From: a@b.example\r\n\r\n"
     room = SIZE_MAX - len(begin)
-
-    async def act(stage: Scene) -> None:
-        stage.zone.routing.rules[0].actions = [{"type": "drop"}]
-        for body, code in ((b"..\r\n" * (room // 3), b"250"), (b"..\r\n" * (room // 3 + 1), b"552")):
-            said = await says(stage.mx_port, BEGIN, b"DATA\r\n", begin, body, b".\r\nQUIT\r\n")
-            assert said[-2][:3] == code
-
-    run(tmp_path, act)
+    stage.zone.routing.rules[0].actions = [{"type": "drop"}]
+    for body, code in ((b"..\r\n" * (room // 3), b"250"), (b"..\r\n" * (room // 3 + 1), b"552")):
+        said = await says(stage.mx_port, BEGIN, b"DATA\r\n", begin, body, b".\r\nQUIT\r\n")
+        assert said[-2][:3] == code
 
 
-def test_an_empty_message_ends_at_its_first_dot(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        said = await says(stage.mx_port, BEGIN, b"DATA\r\n.\r\nNOOP\r\n\r\n.\r\n")
-        assert [line[:3] for line in said[-5:]] == [b"354", b"250", b"250", b"500", b"500"]
-
-    run(tmp_path, act)
+async def test_an_empty_message_ends_at_its_first_dot(stage: Scene) -> None:
+    said = await says(stage.mx_port, BEGIN, b"DATA\r\n.\r\nNOOP\r\n\r\n.\r\n")
+    assert [line[:3] for line in said[-5:]] == [b"354", b"250", b"250", b"500", b"500"]
 
 
-def test_a_client_that_said_all_and_stops_sending_hears_all(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        for number in range(10):
-            said = await says(stage.mx_port, BEGIN, b"DATA\r\n", message(), b".\r\nQUIT\r\n")
-            codes = [line[:3] for line in said if line[3:4] == b" "]
-            assert codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"], said
-            assert len(stage.destination.taken) == number + 1
-
-    run(tmp_path, act)
+async def test_a_client_that_said_all_and_stops_sending_hears_all(stage: Scene) -> None:
+    for number in range(10):
+        said = await says(stage.mx_port, BEGIN, b"DATA\r\n", message(), b".\r\nQUIT\r\n")
+        codes = [line[:3] for line in said if line[3:4] == b" "]
+        assert codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"], said
+        assert len(stage.destination.taken) == number + 1
 
 
-def test_what_was_cut_off_is_neither_taken_nor_answered(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        for rest in (b"", b".", b".\r"):
-            assert (await says(stage.mx_port, BEGIN, b"DATA\r\n", message(), rest))[-1].startswith(b"354")
-        assert (await says(stage.mx_port, BEGIN, b"BDAT 999 LAST\r\n", message()))[-1].startswith(b"250 2.1.5")
-        assert not stage.destination.taken
-
-    run(tmp_path, act)
+async def test_what_was_cut_off_is_neither_taken_nor_answered(stage: Scene) -> None:
+    for rest in (b"", b".", b".\r"):
+        assert (await says(stage.mx_port, BEGIN, b"DATA\r\n", message(), rest))[-1].startswith(b"354")
+    assert (await says(stage.mx_port, BEGIN, b"BDAT 999 LAST\r\n", message()))[-1].startswith(b"250 2.1.5")
+    assert not stage.destination.taken
 
 
 @pytest.mark.parametrize(
@@ -133,21 +117,15 @@ def test_what_was_cut_off_is_neither_taken_nor_answered(tmp_path: Path) -> None:
     ],
     ids=["obsolete", "obsolete, tab", "mbox", "second From", "no colon", "no name"],
 )
-def test_a_first_line_as_nobody_writes_it(tmp_path: Path, field: bytes, code: str) -> None:
-    async def act(stage: Scene) -> None:
-        assert (await stage.send(field + b"\r\n" + message())).startswith(code)
-        if code == "250":
-            assert b"\r\n" + field + b"\r\nFrom: Bob <" in stage.last[2]
-
-    run(tmp_path, act)
+async def test_a_first_line_as_nobody_writes_it(stage: Scene, field: bytes, code: str) -> None:
+    assert (await stage.send(field + b"\r\n" + message())).startswith(code)
+    if code == "250":
+        assert b"\r\n" + field + b"\r\nFrom: Bob <" in stage.last[2]
 
 
-def test_nested_comments_get_a_verdict_no_defect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def act(stage: Scene) -> None:
-        stage.zone.routing.rules[0].actions = [{"type": "drop"}]
-        comments = b"From: " + b"(" * 2000 + b")" * 2000 + b" a@" + SENDER.encode()
-        reply = await stage.send(comments + b"\r\n" + message().partition(b"\r\n")[2])
-        assert reply.startswith("250"), reply
-        assert not [each for each in caplog.records if each.exc_info]
-
-    run(tmp_path, act)
+async def test_nested_comments_get_a_verdict_no_defect(stage: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    stage.zone.routing.rules[0].actions = [{"type": "drop"}]
+    comments = b"From: " + b"(" * 2000 + b")" * 2000 + b" a@" + SENDER.encode()
+    reply = await stage.send(comments + b"\r\n" + message().partition(b"\r\n")[2])
+    assert reply.startswith("250"), reply
+    assert not [each for each in caplog.records if each.exc_info]

@@ -12,7 +12,6 @@ import aiosmtplib
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fixtures.lab import image
 from fixtures.lab.emulator.hop.content import Content
 from fixtures.lab.emulator.hop.sign import Key, dkim_signature
 from fixtures.lab.emulator.keys import SigningKey
@@ -23,14 +22,6 @@ MESSAGES = int(os.environ.get("MXGATE_HOP_MESSAGES", "500"))
 """How many are counted; 10000 takes a minute or two."""
 BODY_OCTETS = 26_000_000
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def root() -> Path:
-    """The lab's image, whose Postfix brings smtp-source and smtp-sink."""
-    if os.geteuid() != 0 or not image.path().is_dir():
-        pytest.skip("needs root and the lab's image, which `scripts/lab up` builds")
-    return image.path()
 
 
 @pytest.fixture(scope="module")

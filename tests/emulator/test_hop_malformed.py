@@ -107,7 +107,7 @@ def test_any_dialogue_is_answered_and_ended(standing: Standing, dialogue: list[b
         assert b"emulator:" not in line, line
 
     async def all_gone() -> None:
-        while standing.stage.hop._receiver.sessions:  # noqa: ASYNC110  the hop has no event to wait for
+        while standing.stage.hop.receiver.sessions:  # noqa: ASYNC110  the hop has no event to wait for
             await asyncio.sleep(0.005)
 
     standing.run(all_gone())

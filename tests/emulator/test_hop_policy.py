@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import aiosmtplib
@@ -14,7 +13,7 @@ from fixtures.lab.emulator.hop.lookups import BLOCKLIST
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.state import Rule
 from fixtures.lab.smtp_delivery import BriefCache
-from tests.emulator.hop_support import Destination25, Scene, message, run
+from tests.emulator.hop_support import Destination25, Scene, message
 
 
 @pytest.fixture(autouse=True)
@@ -23,17 +22,14 @@ def without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BriefCache, "get", lambda *_: None)
 
 
-def test_a_sender_on_the_block_list_is_refused_as_documented(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["127.0.0.2"]
-        reply = await stage.send(message())
-        assert reply.startswith("554 127.0.0.1 found on one or more RBLs (abusixip). Refer to https://")
-        assert stage.world.events[-1]["status"] == "rejected"
-        stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
-        assert (await stage.send(message())).startswith("250")
-        assert len(stage.destination.taken) == 1
-
-    run(tmp_path, act)
+async def test_a_sender_on_the_block_list_is_refused_as_documented(stage: Scene) -> None:
+    stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["127.0.0.2"]
+    reply = await stage.send(message())
+    assert reply.startswith("554 127.0.0.1 found on one or more RBLs (abusixip). Refer to https://")
+    assert stage.world.events[-1]["status"] == "rejected"
+    stage.names[f"1.0.0.127.{BLOCKLIST}", "A"] = ["192.0.2.1"]  # no answer of a list (RFC 5782, 2.3)
+    assert (await stage.send(message())).startswith("250")
+    assert len(stage.destination.taken) == 1
 
 
 REVERSE = "1.0.0.127.in-addr.arpa", "PTR"
@@ -58,46 +54,36 @@ async def greeting(stage: Scene) -> tuple[str, str, str]:
     ],
     ids=["no PTR", "there and back", "not back", "one of two"],
 )
-def test_who_has_no_name_that_leads_back_is_turned_away_in_place_of_the_greeting(
-    tmp_path: Path, names: list[str], leads_back: bool
+async def test_who_has_no_name_that_leads_back_is_turned_away_in_place_of_the_greeting(
+    stage: Scene, names: list[str], leads_back: bool
 ) -> None:
-    async def act(stage: Scene) -> None:
-        stage.names["elsewhere.example.net", "A"] = ["192.0.2.1"]
-        stage.names[REVERSE] = names
-        first, ehlo, last = await greeting(stage)
-        if leads_back:
-            assert (first[:4], ehlo[:4], last[:3]) == ("220 ", "250-", "221")
-        else:
-            assert (first, ehlo[:3], last[:3]) == ("550 Sender IP reverse lookup rejected", "503", "221")
-        stage.world.knobs.reverse_lookup = "ignored"
-        assert (await greeting(stage))[0].startswith("220 ")
-
-    run(tmp_path, act)
+    stage.names["elsewhere.example.net", "A"] = ["192.0.2.1"]
+    stage.names[REVERSE] = names
+    first, ehlo, last = await greeting(stage)
+    if leads_back:
+        assert (first[:4], ehlo[:4], last[:3]) == ("220 ", "250-", "221")
+    else:
+        assert (first, ehlo[:3], last[:3]) == ("550 Sender IP reverse lookup rejected", "503", "221")
+    stage.world.knobs.reverse_lookup = "ignored"
+    assert (await greeting(stage))[0].startswith("220 ")
 
 
-def test_where_dns_fails_a_client_may_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_dns_fails_a_client_may_come_again(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fixtures.lab.emulator.hop.lookups.REVERSE_S_MAX", 0.2)
-
-    async def act(stage: Scene) -> None:
-        stage.names.clear()
-        monkeypatch.setattr(Names, "datagram_received", lambda *_: None)
-        assert await greeting(stage) == ("421 4.4.3 Sender IP reverse lookup failed, try again later", "", "")
-
-    run(tmp_path, act)
+    stage.names.clear()
+    monkeypatch.setattr(Names, "datagram_received", lambda *_: None)
+    assert await greeting(stage) == ("421 4.4.3 Sender IP reverse lookup failed, try again later", "", "")
 
 
-def test_mail_to_nobody_may_be_taken_and_dropped(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
-        stage.world.knobs.nobody = "discarded"
-        assert await stage.send(message(), to=(f"nobody@{ROUTED}",)) == "250 2.0.0 Ok"
-        assert stage.world.events[-1]["status"] == "dropped"
-        assert (await stage.send(message(), to=("nobody@elsewhere.example",))).startswith("550 5.1.1")
-        stage.zone.routing.enabled = False
-        assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
-        assert not stage.destination.taken
-
-    run(tmp_path, act)
+async def test_mail_to_nobody_may_be_taken_and_dropped(stage: Scene) -> None:
+    assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
+    stage.world.knobs.nobody = "discarded"
+    assert await stage.send(message(), to=(f"nobody@{ROUTED}",)) == "250 2.0.0 Ok"
+    assert stage.world.events[-1]["status"] == "dropped"
+    assert (await stage.send(message(), to=("nobody@elsewhere.example",))).startswith("550 5.1.1")
+    stage.zone.routing.enabled = False
+    assert (await stage.send(message(), to=(f"nobody@{ROUTED}",))).startswith("550 5.1.1")
+    assert not stage.destination.taken
 
 
 async def utf8(stage: Scene, recipient: str, content: bytes, *, asked: bool = True, sender: str = "bob") -> str:
@@ -116,92 +102,71 @@ async def utf8(stage: Scene, recipient: str, content: bytes, *, asked: bool = Tr
     return f"{reply.code} {reply.message}"
 
 
-def test_international_domains_are_served_and_local_parts_are_not(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.zone.name = "xn--piata-pta.example.net"
-        catch_all = {"type": "forward", "value": [f"alice@{DELIVERY}"]}
-        stage.zone.routing.catch_all = Rule([{"type": "all"}], [catch_all])
-        assert (await utf8(stage, "info@pi\u00f1ata.example.net", message())).startswith("250")
-        assert b"for <info@xn--piata-pta.example.net>" in stage.last[2]
-        assert (await utf8(stage, "info@xn--piata-pta.example.net", message(), asked=False)).startswith("250")
-        assert (await utf8(stage, "jos\u00e9@xn--piata-pta.example.net", message())).startswith("553 5.6.7 Intern")
-        assert (await utf8(stage, "info@pi\u00f1ata.example.net", message(), asked=False)).startswith("553 5.6.7 A non")
-
-    run(tmp_path, act)
+async def test_international_domains_are_served_and_local_parts_are_not(stage: Scene) -> None:
+    stage.zone.name = "xn--piata-pta.example.net"
+    catch_all = {"type": "forward", "value": [f"alice@{DELIVERY}"]}
+    stage.zone.routing.catch_all = Rule([{"type": "all"}], [catch_all])
+    assert (await utf8(stage, "info@pi\u00f1ata.example.net", message())).startswith("250")
+    assert b"for <info@xn--piata-pta.example.net>" in stage.last[2]
+    assert (await utf8(stage, "info@xn--piata-pta.example.net", message(), asked=False)).startswith("250")
+    assert (await utf8(stage, "jos\u00e9@xn--piata-pta.example.net", message())).startswith("553 5.6.7 Intern")
+    assert (await utf8(stage, "info@pi\u00f1ata.example.net", message(), asked=False)).startswith("553 5.6.7 A non")
 
 
 @pytest.mark.parametrize("able", [True, False])
-def test_a_header_in_utf8_reaches_only_a_destination_that_offers_smtputf8(tmp_path: Path, able: bool) -> None:
-    async def act(stage: Scene) -> None:
-        async with _other(stage, enable_SMTPUTF8=able):
-            reply = await utf8(stage, f"alice@{ROUTED}", message("caf\u00e9"))
-            assert reply.startswith("250" if able else "550")
-            assert (len(stage.destination.taken) == 1) is able
-            if not able:
-                assert "5.6.7 it needs SMTPUTF8" in reply
-            assert (await utf8(stage, f"alice@{ROUTED}", message())).startswith("250"), "ASCII alone needs nothing"
-            assert (await stage.send(message(body="caf\u00e9\r\n"))).startswith("250")
-            assert "caf\u00e9\r\n".encode() in stage.last[2]
-
-    run(tmp_path, act)
+async def test_a_header_in_utf8_reaches_only_a_destination_that_offers_smtputf8(stage: Scene, able: bool) -> None:
+    async with _other(stage, enable_SMTPUTF8=able):
+        reply = await utf8(stage, f"alice@{ROUTED}", message("caf\u00e9"))
+        assert reply.startswith("250" if able else "550")
+        assert (len(stage.destination.taken) == 1) is able
+        if not able:
+            assert "5.6.7 it needs SMTPUTF8" in reply
+        assert (await utf8(stage, f"alice@{ROUTED}", message())).startswith("250"), "ASCII alone needs nothing"
+        assert (await stage.send(message(body="caf\u00e9\r\n"))).startswith("250")
+        assert "caf\u00e9\r\n".encode() in stage.last[2]
 
 
-def test_a_sender_in_utf8_is_rewritten_as_it_is(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        async with _other(stage, enable_SMTPUTF8=True):
-            assert (await utf8(stage, f"alice@{ROUTED}", message(), sender="jos\u00e9")).startswith("250")
-            assert stage.last[0].endswith(f"={SENDER}=jos\u00e9@{ROUTED}")
-
-    run(tmp_path, act)
+async def test_a_sender_in_utf8_is_rewritten_as_it_is(stage: Scene) -> None:
+    async with _other(stage, enable_SMTPUTF8=True):
+        assert (await utf8(stage, f"alice@{ROUTED}", message(), sender="jos\u00e9")).startswith("250")
+        assert stage.last[0].endswith(f"={SENDER}=jos\u00e9@{ROUTED}")
 
 
-def test_a_destination_without_ehlo_is_greeted_with_helo(tmp_path: Path) -> None:
+async def test_a_destination_without_ehlo_is_greeted_with_helo(stage: Scene) -> None:
     class Old(SMTP):
         async def smtp_EHLO(self, hostname: str) -> None:  # noqa: ARG002, N802
             await self.push("502 5.5.1 what is that")
 
-    async def act(stage: Scene) -> None:
-        async with _other(stage, Old):
-            assert (await stage.send(message())).startswith("250")
-            assert stage.world.events[-1]["tls"] is False
-
-    run(tmp_path, act)
+    async with _other(stage, Old):
+        assert (await stage.send(message())).startswith("250")
+        assert stage.world.events[-1]["tls"] is False
 
 
-def test_ipv6_comes_first_and_preference_before_it(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.names["mail.example.net", "AAAA"] = ["::1"]
-        async with _other(stage, host="::1"):
-            assert (await stage.send(message())).startswith("250")
-            assert stage.world.events[-1]["upstream"] == "mail.example.net[::1]"
-        assert (await stage.send(message())).startswith("421"), "nobody listens there now"
-        async with _other(stage):
-            assert (await stage.send(message())).startswith("250")
-            assert stage.world.events[-1]["upstream"] == "mail.example.net[127.0.0.1]"
-
-    run(tmp_path, act)
+async def test_ipv6_comes_first_and_preference_before_it(stage: Scene) -> None:
+    stage.names["mail.example.net", "AAAA"] = ["::1"]
+    async with _other(stage, host="::1"):
+        assert (await stage.send(message())).startswith("250")
+        assert stage.world.events[-1]["upstream"] == "mail.example.net[::1]"
+    assert (await stage.send(message())).startswith("421"), "nobody listens there now"
+    async with _other(stage):
+        assert (await stage.send(message())).startswith("250")
+        assert stage.world.events[-1]["upstream"] == "mail.example.net[127.0.0.1]"
 
 
-def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        reply = await stage.send(b"X-Long: y\r\n" * 30_000)
-        assert reply.startswith("550 5.6.0 The message's header can't be read (RFC 5322): it is longer than 262144")
-
-    run(tmp_path, act)
+async def test_a_header_without_end_is_refused(stage: Scene) -> None:
+    reply = await stage.send(b"X-Long: y\r\n" * 30_000)
+    assert reply.startswith("550 5.6.0 The message's header can't be read (RFC 5322): it is longer than 262144")
 
 
-def test_each_recipient_has_its_own_answer(tmp_path: Path) -> None:
-    async def act(stage: Scene) -> None:
-        stage.zone.routing.rules.append(rule("carol", {"type": "drop"}))
-        both = (f"nobody@{ROUTED}", f"carol@{ROUTED}")
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=stage.mx_port, start_tls=False)
-        client.local_hostname = f"client.{SENDER}"
-        async with client:
-            errors, _ = await client.sendmail(f"bob@{SENDER}", both, message())
-        assert list(errors) == [both[0]]
-        assert [row["status"] for row in stage.world.events] == ["rejected", "dropped"]
-
-    run(tmp_path, act)
+async def test_each_recipient_has_its_own_answer(stage: Scene) -> None:
+    stage.zone.routing.rules.append(rule("carol", {"type": "drop"}))
+    both = (f"nobody@{ROUTED}", f"carol@{ROUTED}")
+    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=stage.mx_port, start_tls=False)
+    client.local_hostname = f"client.{SENDER}"
+    async with client:
+        errors, _ = await client.sendmail(f"bob@{SENDER}", both, message())
+    assert list(errors) == [both[0]]
+    assert [row["status"] for row in stage.world.events] == ["rejected", "dropped"]
 
 
 class _other:  # noqa: N801  used as a context manager
@@ -215,7 +180,7 @@ class _other:  # noqa: N801  used as a context manager
         self._server = await loop.create_server(
             lambda: self._kind(told, hostname=DELIVERY, loop=loop, **self._options), self._host, 0
         )
-        self._stage.hop._forwarder.delivery.port = self._server.sockets[0].getsockname()[1]
+        self._stage.hop.forwarder.delivery.port = self._server.sockets[0].getsockname()[1]
         return told
 
     async def __aexit__(self, *_: object) -> None:

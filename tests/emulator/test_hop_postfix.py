@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,9 +14,8 @@ from tempfile import mkdtemp
 
 import pytest
 
-from fixtures.lab import image
 from fixtures.lab.emulator.rig import ROUTED, SENDER
-from tests.emulator.hop_support import Scene, message, run
+from tests.emulator.hop_support import Scene, message
 
 STAGES = ("connect", "ehlo", "mail", "rcpt", "data", "dot", "quit")
 STARTED_S_MAX = 10.0
@@ -41,13 +39,6 @@ smtp_data_done_timeout = 1s
 smtp_quit_timeout = 1s
 minimal_backoff_time = 1s
 """
-
-
-@pytest.fixture
-def root() -> Path:
-    if os.geteuid() != 0 or not image.path().is_dir():
-        pytest.skip("needs root and the lab's image, which `scripts/lab up` builds")
-    return image.path()
 
 
 class Postfix:
@@ -120,37 +111,30 @@ def _owner(root: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("kind", ["4xx", "421", "drop", "stall"])
-def test_postfix_tries_again_at_every_stage_and_brings_one_copy(tmp_path: Path, root: Path, kind: str) -> None:
-    async def act(stage: Scene) -> None:
-        for at in STAGES:
-            stage.world.mail_faults.plant({"stage": at, "kind": kind, "stall_s": 2})
-        async with postfix(root, stage.mx_port) as sender:
-            await sender.send()
-            while await sender.retry():
-                await asyncio.sleep(0.1)
-            said = sender.said()
-        assert stage.world.mail_faults.as_json() == [], said[-3000:]
-        assert len(stage.destination.taken) == 1, said[-3000:]
-        assert said.count("status=deferred") >= 4, said[-3000:]
-        assert said.count("status=sent") == 1
-
-    run(tmp_path, act)
+async def test_postfix_tries_again_at_every_stage_and_brings_one_copy(stage: Scene, root: Path, kind: str) -> None:
+    for at in STAGES:
+        stage.world.mail_faults.plant({"stage": at, "kind": kind, "stall_s": 2})
+    async with postfix(root, stage.mx_port) as sender:
+        await sender.send()
+        while await sender.retry():
+            await asyncio.sleep(0.1)
+        said = sender.said()
+    assert stage.world.mail_faults.as_json() == [], said[-3000:]
+    assert len(stage.destination.taken) == 1, said[-3000:]
+    assert said.count("status=deferred") >= 4, said[-3000:]
+    assert said.count("status=sent") == 1
 
 
 @pytest.mark.parametrize(("at", "becomes"), [("connect", "sent"), ("mail", "bounced"), ("dot", "bounced")])
-def test_a_refusal_for_good_is_told_to_the_sender(tmp_path: Path, root: Path, at: str, becomes: str) -> None:
+async def test_a_refusal_for_good_is_told_to_the_sender(stage: Scene, root: Path, at: str, becomes: str) -> None:
     """But for a greeting, after which Postfix tries again (smtp_skip_5xx_greeting)."""
-
-    async def act(stage: Scene) -> None:
-        stage.world.mail_faults.plant({"stage": at, "kind": "5xx"})
-        async with postfix(root, stage.mx_port) as sender:
-            await sender.send()
-            while f"to=<alice@{ROUTED}>" not in sender.said() or (
-                f"status={becomes}" not in sender.said() and await sender.retry()
-            ):
-                await asyncio.sleep(0.1)
-            said = sender.said()
-        assert f"status={becomes}" in said, said[-3000:]
-        assert len(stage.destination.taken) == (becomes == "sent")
-
-    run(tmp_path, act)
+    stage.world.mail_faults.plant({"stage": at, "kind": "5xx"})
+    async with postfix(root, stage.mx_port) as sender:
+        await sender.send()
+        while f"to=<alice@{ROUTED}>" not in sender.said() or (
+            f"status={becomes}" not in sender.said() and await sender.retry()
+        ):
+            await asyncio.sleep(0.1)
+        said = sender.said()
+    assert f"status={becomes}" in said, said[-3000:]
+    assert len(stage.destination.taken) == (becomes == "sent")
