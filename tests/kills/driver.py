@@ -34,7 +34,7 @@ RUN_S_MAX = 60.0
 
 def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mx_hosts.Asked, ...]:
     """In the place of ``mxhosts.ask``."""
-    result = RcptResult("", code, "played", connected=True, refused_at="" if code == 250 else "rcpt")
+    result = RcptResult("", code, "played", "" if code == 250 else "rcpt")
     outcome = Conversation(
         Knock("192.0.2.1"), "open", "", code, "played", "greeting", (), "", (result,), "", Evidence("", "")
     )  # fmt: skip

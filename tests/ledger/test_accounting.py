@@ -12,7 +12,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Balance, balance
 from fixtures.ledger.accounting import UNEXPECTED
 from fixtures.migration import Migration
-from fixtures.probes.mailbox.message import path_of
+from fixtures.probes.mailbox.message import hops, path_of
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
 RUN = "a-run"
@@ -128,8 +128,9 @@ def test_mail_in_a_wrong_place_is_not_whole(ledger: Ledger) -> None:
         (["from route1 (unknown [IPv6:2405:8100:c000::7]) by dell.webmakeprofit.org"], "cloudflare"),
         (["from a (b [104.30.0.1]) by dell", "from c (d [203.0.113.20]) by cloudflare-email.net"], "ec2+cloudflare"),
         (["from a (b [104.30.32.1]) by dell", "from [999.1.1.1] by notmail.webmakeprofit.org"], "other"),
+        (["from x (x [999.1.1.1]) by dell"], "other"),
         ([], "other"),
     ],
 )
 def test_the_path_is_read_from_what_servers_saw(received: list[str], path: str) -> None:
-    assert path_of(received, settings_without_a_lab()) == path
+    assert path_of(hops(received), settings_without_a_lab()) == path

@@ -19,7 +19,7 @@ GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"
 
 def said(code: int, text: str = "", *, connection: Any = "open", stage: Any = "", banner: str = GREETING) -> Asked:
     """A whole dialogue for one recipient, as the probe brings it back."""
-    result = RcptResult("a@own.example", code, text, connection in {"open", "dropped"}, stage)
+    result = RcptResult("a@own.example", code, text, stage)
     told = Conversation(
         Knock("192.0.2.1"), connection, stage, code, text, banner, (), "", (result,), "", Evidence("", "", "")
     )

@@ -138,32 +138,32 @@ RECEIVED = {
             "from mx.four.example (mx.four.example [203.0.113.150])\r\n\tby mail.own.example (Postfix)"
             " with ESMTPS id 07789A8648\r\n\tfor <alice@own.example>; Wed, 25 Nov 2026 00:50:02 +0000 (UTC)"
         ),
-        ("mail.own.example", "mx.four.example", "203.0.113.150", "ESMTPS", "07789A8648", "alice@own.example"),
+        ("mail.own.example", "mx.four.example", "203.0.113.150", "ESMTPS"),
     ),
     "a literal as greeting": (
         (
             "from [192.0.2.1] (unknown [IPv6:2001:db8::7]) by b.example (Postfix) with ESMTP id 1; "
             "Wed, 25 Nov 2026 00:50:02 +0000"
         ),
-        ("b.example", "[192.0.2.1]", "2001:db8::7", "ESMTP", "1", ""),
+        ("b.example", "[192.0.2.1]", "2001:db8::7", "ESMTP"),
     ),
     "Cloudflare": (
         (
             "from mail.sender.test (192.0.2.10)\r\n        by cloudflare-email.net (cloudflare) id AbCdEfGhIj12\r\n"
             "        for <bob@example.com>; Wed, 25 Nov 2026 00:50:02 +0000"
         ),
-        ("cloudflare-email.net", "mail.sender.test", "192.0.2.10", "", "AbCdEfGhIj12", "bob@example.com"),
+        ("cloudflare-email.net", "mail.sender.test", "192.0.2.10", ""),
     ),
     "Dovecot": (
         (
             "from dell.own.example by dell.lab.internal with LMTP id aLYFBLowBmvo (envelope-from <f@x.example>) "
             "for <alice@own.example>; Wed, 25 Nov 2026 00:50:02 +0000"
         ),
-        ("dell.lab.internal", "dell.own.example", "", "LMTP", "aLYFBLowBmvo", "alice@own.example"),
+        ("dell.lab.internal", "dell.own.example", "", "LMTP"),
     ),
     "no client": (
         "by smtp.sendgrid.net (SendGrid) with ESMTPSA id w6Io4F; Wed, 25 Nov 2026 00:50:02 -0000",
-        ("smtp.sendgrid.net", "", "", "ESMTPSA", "w6Io4F", ""),
+        ("smtp.sendgrid.net", "", "", "ESMTPSA"),
     ),
 }
 
@@ -172,7 +172,7 @@ RECEIVED = {
 def test_a_hop_is_read(writer: str) -> None:
     text, expected = RECEIVED[writer]
     hop = hops([text])[0]
-    assert (hop.by, hop.from_name, hop.from_address, hop.protocol, hop.identifier, hop.recipient) == expected
+    assert (hop.by, hop.from_name, hop.from_address, hop.protocol) == expected
     assert hop.at == datetime(2026, 11, 25, 0, 50, 2, tzinfo=UTC).timestamp()
 
 

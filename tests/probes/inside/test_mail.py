@@ -109,13 +109,13 @@ def test_relaying_is_refused_and_seen_where_it_is_not(migration: Migration, mark
     """EC2 may not relay through Dell. An own network may, which shows that the sink would tell."""
     gateway = clients.Client("EC2", "100.64.10.1", vantage(migration.settings, "ec2"))
     ours = clients.Client("webmail", "172.20.0.9", vantage(migration.settings, "dell"))
-    refused = relaying.battery(migration, [gateway], mark, target=DELL)
+    refused = relaying.battery(migration, [gateway], mark, lambda _: DELL)
     assert len(refused) == len(relaying.forms()) >= 24
     assert not any(attempt.outcome.accepted for attempt in refused)
     assert {attempt.outcome.refused_at for attempt in refused} == {"rcpt"}
     assert relaying.control(migration, mark).arrived
     assert [kept.number for kept in relaying.at_sink(migration, mark).messages] == [0]
-    taken = relaying.battery(migration, [ours], f"{mark}-ours", target=DELL)
+    taken = relaying.battery(migration, [ours], f"{mark}-ours", lambda _: DELL)
     through = [attempt.message_id for attempt in taken if attempt.message_id]
     assert len(through) > 10
     assert imap.find(imap.relay_sink(migration), through[:1], 20).missing == ()
@@ -153,7 +153,7 @@ def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> N
         told = smtp_client.probe(from_ec2(migration))
     finally:
         subprocess.run([*inside, "delete table inet shut"], check=True, timeout=10)
-    assert (told.connection, told.outcome.refused_at, told.outcome.connected) == ("silent", "connect", False)
+    assert (told.connection, told.outcome.refused_at, told.connected) == ("silent", "connect", False)
     assert smtp_client.probe(from_ec2(migration)).outcome.accepted
 
 
