@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 
-from fixtures.evidence import Evidence, Finding, absent, failed, finding, passed, unknown
+from fixtures.evidence import Evidence, Finding, absent, failed, finding, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import delivery, shapes, signatures
 from fixtures.probes.mailbox.delivery import Delivery
-from fixtures.probes.mailbox.signatures import Forwarded, Seal, Signature
+from fixtures.probes.mailbox.imap import Stored
+from fixtures.probes.mailbox.signatures import Forwarded, Signature
 from fixtures.probes.smtp import sender_kinds
 from fixtures.probes.smtp.sender_kinds import Shown
 from fixtures.settings import Address
@@ -153,38 +154,35 @@ def _of_kind(each: Shown) -> Finding:
     return finding(each.kind, expected, found, *each.evidence, holds=not fault, unasked=unseen, hint=hint)
 
 
-def _each(mail: Mail, judge: Callable[[Forwarded], Iterator[Finding]]) -> Iterator[Finding]:
+def _each(mail: Mail, judge: Callable[[Forwarded, Stored], Iterator[Finding]]) -> Iterator[Finding]:
     for each in mail:
         if each.copy is None:
             found = "it did not arrive"
             yield unknown(each.member, "a message to look at", found, *each.evidence, domain=each.domain)
         else:
-            yield from judge(each)
+            yield from judge(each, each.copy)
 
 
-def _own(each: Forwarded) -> Iterator[Finding]:
+def _own(each: Forwarded, copy: Stored) -> Iterator[Finding]:
     found = sorted((signature for signature in each.signatures if signature.aligned), key=lambda it: bool(it.fault))
-    yield _verifies(each, f"a signature of {each.author}", found[0] if found else None)
+    yield _verifies(each, f"a signature of {copy.author}", found[0] if found else None)
 
 
-def _cloudflares(each: Forwarded) -> Iterator[Finding]:
+def _cloudflares(each: Forwarded, _: Stored) -> Iterator[Finding]:
     yield _verifies(each, "the signature of Cloudflare's forwarder", each.signed_by(*signatures.FORWARDERS))
     yield _verifies(each, f"the signature of {each.domain}", each.signed_by(each.domain))
     yield _verifies(each, "Cloudflare's ARC seal", each.seal)
 
 
-def _verifies(each: Forwarded, what: str, found: Signature | Seal | None) -> Finding:
+def _verifies(each: Forwarded, what: str, found: Signature | None) -> Finding:
     holds = found is not None and not found.fault
     unasked = str(found) if found and not found.asked else ""
     expected, said = f"{what} that verifies", str(found or "none")
     return finding(each.member, expected, said, *each.evidence, holds=holds, unasked=unasked, domain=each.domain)
 
 
-def _envelope(each: Forwarded) -> Iterator[Finding]:
+def _envelope(each: Forwarded, copy: Stored) -> Iterator[Finding]:
     expected = f"one of {', '.join(signatures.FORMS)} at {each.domain}"
+    found, holds = copy.return_path or "no Return-Path", bool(signatures.form_of(copy.return_path, each.domain))
     hint = "Cloudflare rewrites in a way that was not seen before: does Dell still take such a sender (A-8)?"
-    if signatures.form_of(each.return_path, each.domain):
-        yield passed(each.member, each.return_path, *each.evidence, expected=expected, domain=each.domain)
-    else:
-        found = each.return_path or "no Return-Path"
-        yield failed(each.member, expected, found, *each.evidence, domain=each.domain, hint=hint)
+    yield finding(each.member, expected, found, *each.evidence, holds=holds, domain=each.domain, hint=hint)
