@@ -1,5 +1,7 @@
 """Whatever befalls a switch at whichever write: the domain is at EC2 or at Cloudflare, soon, without anybody's doing.
 
+Whatever befalls a rollback: mail has an MX all the while, and the next run finishes.
+
 Cloudflare's API is the emulator's, and the run and its guard are processes of their own; no lab is needed. The
 mail that flows meanwhile is looked at in a lab (``walk.py``).
 """
@@ -7,6 +9,7 @@ mail that flows meanwhile is looked at in a lab (``walk.py``).
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +22,7 @@ import pytest
 from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api.routing import MX_HOSTS, NAMED_MX_HOSTS
 from fixtures.store import Store
+from scripts.lib import change
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 from tests.kills import driver
 from tests.kills.injector import injected
@@ -276,3 +280,56 @@ def test_nothing_answers_for_a_while(switch: Switch, emulator: Running, tmp_path
     assert (code, state) == (1, "back"), said
     assert "It is tried again; by hand: python -m scripts.by_hand" in said
     _leads_to_one_side(emulator, state)
+
+
+ADDED, DELETED = 1, 2
+"""EC2's MX is added, then Cloudflare's is deleted."""
+BACK_POINTS = [
+    (kind, number, turn) for kind in DEEDS for number in (ADDED, DELETED) for turn in range(len(DEEDS[kind]))
+]
+BACK_SAMPLE = {("kills", ADDED, 1), ("kills", DELETED, 0), *(("faults", ADDED, turn) for turn in range(4))}
+ROUTING = {"path": "/email/routing", "method": ".*", "times": 10_000}
+
+
+@pytest.fixture
+def there(switch: Switch) -> Switch:
+    """The domain at Cloudflare, and what runs a script."""
+    status, said, state = switch()
+    assert (status, state) == (0, "through"), said
+    return switch
+
+
+@pytest.mark.parametrize("at", BACK_POINTS, ids=lambda at: f"write {at[1]}, {at[0]} {at[2]}")
+def test_rollback_at_each_write(
+    there: Switch,
+    emulator: Running,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    at: tuple[str, int, int],
+) -> None:
+    """Killed before it or after it, or answered so once; Email Routing's API is dead throughout."""
+    if at not in BACK_SAMPLE and not request.config.getoption("--all-kills", default=False):
+        pytest.skip("asked for with --all-kills")
+    emulator.management.post("/faults", json={**ROUTING, "status": 503})
+    status, said, _ = there(*at, script="rollback")
+    assert len(injected(tmp_path / "injected")) == 1
+    assert status in {-signal.SIGKILL, change.DONE, change.REFUSED}, said
+    stands = set(emulator.contents("MX"))
+    assert stands in ({*MX_HOSTS}, {*MX_HOSTS, OLD_MX}, {OLD_MX})
+    again, said, _ = there(script="rollback")
+    assert again == change.DONE, said
+    assert emulator.contents("MX") == [OLD_MX]
+    assert emulator.contents("TXT") == [MERGED]
+
+
+@pytest.mark.parametrize("code", ["890190", "1046"])
+def test_locked_records_are_unlocked_and_only_they(there: Switch, emulator: Running, code: str) -> None:
+    """While they are locked nothing but Email Routing's own API helps: without it nothing is changed."""
+    emulator.management.post("/knobs", json={"lock_code": code})
+    emulator.zone.routing.locked = True
+    emulator.management.post("/faults", json={**ROUTING, "status": 503})
+    status, said, _ = there(script="rollback")
+    assert (status, emulator.contents("MX")) == (change.REFUSED, sorted(MX_HOSTS)), said
+    emulator.management.delete("/faults")
+    status, said, _ = there(script="rollback")
+    assert (status, emulator.contents("MX")) == (change.DONE, [OLD_MX]), said

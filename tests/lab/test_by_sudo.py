@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from fixtures.lab.files import SCOPES
 from fixtures.lab.world import Lab
 from tests.conftest import run
 from tests.labs import operator, standing
+from tests.reading import ROOT
 
 NAME = "tests-sudo"
 COMMAND_S_MAX = 300
@@ -81,3 +83,21 @@ def test_a_user_without_the_rule_is_told(lab: Lab) -> None:
     assert done.returncode == 1
     assert "sudo" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+PERMISSIONS = {
+    "zone:read": "Zone Read", "dns:read": "DNS Read", "dns:edit": "DNS Edit", "analytics:read": "Analytics Read",
+    "zone_settings:read": "Zone Settings Read", "zone_settings:edit": "Zone Settings Edit",
+    "rules:read": "Email Routing Rules Read", "rules:edit": "Email Routing Rules Edit",
+    "addresses:read": "Email Routing Addresses Read", "addresses:edit": "Email Routing Addresses Edit",
+    "user:read": "User Details Read", "members:read": "Account Settings Read",
+}  # fmt: skip
+"""The lab's scope for each of Cloudflare's permissions, as its dashboard names them."""
+
+
+def test_the_page_asks_for_what_the_lab_grants() -> None:
+    assert set(SCOPES["cloudflare_token"].split()) == set(PERMISSIONS)
+    text = " ".join((ROOT / "fixtures/settings/README.md").read_text(encoding="utf-8").split())
+    row = text[text.index("| `MXGATE_CLOUDFLARE_TOKEN` |") :].partition("| `MXGATE_MAILBOX_PASSWORD`")[0]
+    assert [each for each in PERMISSIONS.values() if each not in row] == []
+    assert f"`{RULE}`" in text
