@@ -36,7 +36,7 @@ from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
 from fixtures.lab.firewall import kernel
-from fixtures.lab.own.certify import certify, firewall_lines, told
+from fixtures.lab.own.certify import certify, firewall_lines, sentences
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import WORLDS, Progress
 from fixtures.probes.dell import bans, firewall
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"certificate: {file}")
         return REFUSED if found.firewall is None or found.firewall.error or found.firewall.shut else DONE
     worlds = options.world or tuple(WORLDS)
-    for line in told(found, worlds):
+    for line in sentences(found, worlds):
         _say(line)
     _say(f"certificate: {file}, for {migration.settings.bounds.drill_certificate_days} days; seed {found.seed}")
     return DONE if found.green and {each.world for each in found.drills} >= {*worlds} else REFUSED

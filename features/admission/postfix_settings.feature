@@ -24,7 +24,7 @@ Feature: Dell's Postfix runs as planned
   @A-1 @T @drill @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Every parameter of the plan is in force in a new container
     Given the plan's parameters, as corrected
-    And the container of Dell's Postfix was made anew
+    And the container of Dell's Postfix was made again
     When Postfix is asked for those in force
     Then each has its planned value
     And the files are no newer than what the running server read

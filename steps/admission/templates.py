@@ -13,13 +13,13 @@ from fixtures.probes.dell import rendered
 from fixtures.settings import Template
 
 
-@given("the container of Dell's Postfix was made anew")
+@given("the container of Dell's Postfix was made again")
 def container_anew(migration: Migration, world: Any) -> None:
     dell = migration.settings.dell
     if not dell.transport.container:
         nothing = Finding("dell.transport.container", Verdict.ABSENT, "a container", "Postfix runs on the host itself")
         raise Absent("Postfix is in no container", (nothing,))
-    with world.outage("the container of Dell's Postfix is made anew"):
+    with world.outage("the container of Dell's Postfix is made again"):
         pass
 
 

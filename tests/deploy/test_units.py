@@ -43,7 +43,7 @@ def units(tmp_path: Path) -> Path:
 
 def read(unit: Path) -> configparser.ConfigParser:
     made = configparser.ConfigParser(interpolation=None, strict=False)
-    made.optionxform = str  # type: ignore[assignment,method-assign] # systemd's keys are told apart by their case
+    made.optionxform = str  # type: ignore[assignment,method-assign] # systemd's keys differ by their case
     made.read(unit)
     return made
 

@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Told:
+class Judged:
     """A gate's run."""
 
     status: int
@@ -69,19 +69,19 @@ class Walk:
         carry(self.lab.name, gate, Gate.PHASE2 if self.moved else self.at)
         self.at, self.moved = gate, False
 
-    def judge(self, gate: Gate | None, keyword: str = "", domain: str = "") -> Told:
+    def judge(self, gate: Gate | None, keyword: str = "", domain: str = "") -> Judged:
         """Judge a gate (None: the drills), or some of its scenarios, in a process of its own, as an operator would."""
-        file = self.folder / "told.xml"
+        file = self.folder / "judged.xml"
         file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "features/", "--lab", self.lab.name, "-q"]
         command += ["--gate", gate.value] if gate else ["--drill"]
-        command += [f"--junitxml={file}", f"--report={self.folder / 'told.html'}"]
+        command += [f"--junitxml={file}", f"--report={self.folder / 'judged.html'}"]
         command += ["-k", keyword] if keyword else []
         command += ["--domain", domain] if domain else []
         done = run(command, timeout_s=GATE_S_MAX if gate else DRILLS_S_MAX)
         output = done.stdout + done.stderr
         assert file.exists(), output[-5000:]
-        return Told(done.returncode, tuple(_rows(file)), output)
+        return Judged(done.returncode, tuple(_rows(file)), output)
 
 
 @pytest.fixture(scope="package")
@@ -90,7 +90,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     with standing(NAME, 2, month=True) as lab:
         settings = lab.folder / "operator/migration.toml"
         settings.write_text(settings.read_text() + "\n[bounds]\narrival_s = 6\n")
-        yield Walk(lab, tmp_path_factory.mktemp("told"))
+        yield Walk(lab, tmp_path_factory.mktemp("judged"))
 
 
 def keyword(scenario: str) -> str:

@@ -66,12 +66,12 @@ def test_the_plan_as_typed_closes_phase2(today: Walk, ranges: str, myhostname: s
     done = today.lab.exec("dell", ["bash", "-c", typed])
     # Relaying is a drill: it is tried apart from the gate, which reads its record.
     drilled = today.judge(None, keyword("can't relay")) if any("web proxie" in reason for reason in reasons) else None
-    told = today.judge(Gate.PHASE2)
-    assert told.status == 1, told.output[-4000:]
-    assert "CLOSED: phase2" in told.output
-    whole = done.stdout + done.stderr + told.output + (drilled.output if drilled else "")
+    judged = today.judge(Gate.PHASE2)
+    assert judged.status == 1, judged.output[-4000:]
+    assert "CLOSED: phase2" in judged.output
+    whole = done.stdout + done.stderr + judged.output + (drilled.output if drilled else "")
     for reason in reasons:
-        assert reason in whole, f"no word of {reason!r} in:\n{told.output[-6000:]}"
+        assert reason in whole, f"no word of {reason!r} in:\n{judged.output[-6000:]}"
 
 
 TURNS = ("first", "", "drills", "last")
@@ -118,11 +118,11 @@ def test_it_turns_its_own_scenario_red(
         _nothing_is_red(walk, [each for each in group if everything or each.quick])
         return
     with planted(walk.lab, fault):
-        told = walk.judge(None if _drill(fault) else fault.gate, keyword(fault.scenario), fault.domain)
-    assert told.rows, told.output[-3000:]
-    wanted = [row for row in told.rows if any(words in row.name for words in fault.rows)]
-    red = [row.name for row in told.red]
-    assert red == [row.name for row in wanted], f"red: {red}\n{told.output[-6000:]}"
+        judged = walk.judge(None if _drill(fault) else fault.gate, keyword(fault.scenario), fault.domain)
+    assert judged.rows, judged.output[-3000:]
+    wanted = [row for row in judged.rows if any(words in row.name for words in fault.rows)]
+    red = [row.name for row in judged.red]
+    assert red == [row.name for row in wanted], f"red: {red}\n{judged.output[-6000:]}"
     for row in wanted:
         assert f": {fault.verdict} for " in row.message or fault.verdict == "inconclusive" == _could_not(row.message)
         missing = [words for words in fault.says if words not in row.message]
@@ -137,9 +137,9 @@ def _nothing_is_red(walk: Walk, faults: Iterable[Fault]) -> None:
     mine = [each for each in faults if each.gate is each.at]
     if mine:
         names = {keyword(each.scenario) for each in mine}
-        told = walk.judge(None if _drill(mine[0]) else mine[0].gate, " or ".join(sorted(names)))
-        assert len(told.rows) >= len(names), told.output[-3000:]
-        assert not told.red, told.output[-6000:]
+        judged = walk.judge(None if _drill(mine[0]) else mine[0].gate, " or ".join(sorted(names)))
+        assert len(judged.rows) >= len(names), judged.output[-3000:]
+        assert not judged.red, judged.output[-6000:]
 
 
 def test_every_scenario_has_a_fault() -> None:

@@ -16,7 +16,7 @@ from fixtures.gates.outcome import Outcome
 from fixtures.lab.errors import LabError
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
-from fixtures.lab.own.certify import certify, told
+from fixtures.lab.own.certify import certify, sentences
 from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
 from fixtures.probes.dell.firewall import Answer
@@ -101,7 +101,7 @@ def test_once_dell_is_prepared_the_first_snapshot_counts(world: object) -> None:
 
 def test_a_person_is_told_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:
     drilled(records, Verdict.FAIL)
-    said = "\n".join(told(made(played, records), ("today", "prepared")))
+    said = "\n".join(sentences(made(played, records), ("today", "prepared")))
     for words in (
         ": 1 drills, 1 fail; says nothing of A-9", "  not run: Dell today", "  fail: It holds (A-6, Dell prepared)",
         "  otherwise in the lab (a filter that the lab doesn't have): parameter milters",

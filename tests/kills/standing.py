@@ -40,7 +40,7 @@ def look(migration: Migration) -> dict[str, str]:
 
 
 def since(start: dict[str, str], now: dict[str, str]) -> dict[str, str]:
-    """What stands now, beside what stood at the start."""
+    """What stands now, compared with what stood at the start."""
     return {
         key: NOT_OURS if now.get(key) == start.get(key) else _KEY.sub("a key", now.get(key, ""))
         for key in start.keys() | now.keys()

@@ -138,7 +138,7 @@ def test_a_rollback_needs_no_store_that_can_be_written(
 ) -> None:
     """What can still be read is gone by; no lock is held and nothing is recorded, which is said."""
     monkeypatch.setattr(night_papers, "_tell", tell)
-    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))  # of this test alone
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))  # only this test's
     gone = "postgresql+psycopg://nobody@127.0.0.1:1/none"
     url = f"sqlite:///file:{tmp_path}/store.sqlite?mode=ro&uri=true" if "store" in left else gone
     (tmp_path / "migration.toml").write_text(SETTINGS.replace("sqlite:///store.sqlite", url), encoding="utf-8")

@@ -232,7 +232,7 @@ LASTING = {"path": "/email/routing/dns$", "times": 10_000}
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 500])
 def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) -> None:
-    """The run itself goes back, by DNS alone, and says so."""
+    """The run itself goes back, by DNS only, and says so."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": status, "retry_after_s": 60})
     code, said, state = switch()
     assert (code, state) == (1, "back"), said

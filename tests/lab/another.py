@@ -36,17 +36,17 @@ def renamed(text: str) -> str:
 
 def system(settings: Settings, snapshot: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
     """Somebody else's settings and snapshot, made of the lab's."""
-    told = json.loads(renamed(json.dumps(snapshot)))
+    body = json.loads(renamed(json.dumps(snapshot)))
     for host in ("dell", "ec2"):
-        files = told[host]["files"]
+        files = body[host]["files"]
         for name, content in files.items():
             files[name] = _encoded(renamed(base64.b64decode(content).decode()))
         lines = [line for line in _decoded(files["main.cf"]).splitlines() if line and not line.startswith("#")]
         files["main.cf"] = _encoded("\n".join(reversed(lines)) + "\n" + (EXTRA if host == "dell" else ""))
         kept = [line for line in _decoded(files["main.cf"]).splitlines() if line != "alias_maps ="]
         files["main.cf"] = _encoded("\n".join(kept) + "\n")
-    told["dell"]["elsewhere"]["/etc/aliases"] = _encoded("postmaster: root\n")
-    return Settings.model_validate_json(renamed(settings.model_dump_json())), told
+    body["dell"]["elsewhere"]["/etc/aliases"] = _encoded("postmaster: root\n")
+    return Settings.model_validate_json(renamed(settings.model_dump_json())), body
 
 
 def _encoded(text: str) -> str:

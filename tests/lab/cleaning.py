@@ -1,4 +1,4 @@
-"""Run where the operator is: sends numbered mail, plants what looks like it, cleans, and tells what is left as JSON."""
+"""Run where the operator is: sends numbered mail, plants what looks like it, cleans, prints what is left as JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def grow_old(migration: Migration, run: str) -> None:
 
 
 def look_alikes(original: bytes) -> dict[str, tuple[bytes, tuple[str, ...]]]:
-    """By name: what a person may keep that bears traces of a test message, and the flags that it has."""
+    """By name: what a person may keep that has traces of a test message, and the flags that it has."""
     head = email.message_from_bytes(original)
     number = head[NUMBER]
     reply, forwarded = EmailMessage(), EmailMessage()
@@ -88,8 +88,8 @@ def clean(config: Path, *options: str) -> tuple[int, dict[str, Any]]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         status = clean_mail.main(["--config", str(config), *options])
-    told = out.getvalue()
-    return status, json.loads(told) if told.startswith("{") else {"said": told}
+    said = out.getvalue()
+    return status, json.loads(said) if said.startswith("{") else {"said": said}
 
 
 def uids(migration: Migration, user: str) -> set[int]:
@@ -115,17 +115,17 @@ def main() -> None:
     user, other = "alice@webmakeprofit.org", "bob@webmakeprofit.org"
     planted = plant(migration, user, other)
     theirs = uids(migration, user) - {each.uid for each in imap.of_run(imap.mailbox(migration, user), OLD).messages}
-    status, told = clean(here, "--json")
-    refused, _ = clean(here, "--apply", told["digest"])
+    status, said = clean(here, "--json")
+    refused, _ = clean(here, "--apply", said["digest"])
     untouched = left(migration, OLD)
-    applied, _ = clean(allowed, "--apply", told["digest"])
+    applied, _ = clean(allowed, "--apply", said["digest"])
     after = uids(migration, user)
-    again, said = clean(allowed)
+    again, last = clean(allowed)
     print(json.dumps({
-        "planned": status, "writes": told["writes"], "refused": refused, "untouched": untouched, "applied": applied,
+        "planned": status, "writes": said["writes"], "refused": refused, "untouched": untouched, "applied": applied,
         "planted": sorted(planted.values()), "survived": sorted(name for uid, name in planted.items() if uid in after),
         "others lost": sorted(theirs - after - set(planted)), "old left": left(migration, OLD),
-        "fresh left": left(migration, FRESH), "again": again, "said": said["said"],
+        "fresh left": left(migration, FRESH), "again": again, "said": last["said"],
     }))  # fmt: skip
 
 

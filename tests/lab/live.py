@@ -26,7 +26,7 @@ class Live:
     folder: Path
 
     def settle(self, *more: str) -> None:
-        """Write the settings: the lab's, less what a lab alone can give, with MORE at the end."""
+        """Write the settings: the lab's, less what only a lab can give, with MORE at the end."""
         operator = self.lab.folder / "operator"
         text = (operator / "migration.toml").read_text(encoding="utf-8")
         text = text.replace('target = "lab"', 'target = "live"').replace(f"{operator}/store", f"{self.folder}/store")
@@ -60,8 +60,8 @@ class Live:
         asked = ["--gate", gate, "--report", str(report), "-p", "no:cacheprovider", *(["-k", words] if words else [])]
         done = self.python("-m", "pytest", "features/", "-q", *asked)
         assert done.returncode in ({2} if words else {0, 1}), done.stdout[-5000:] + done.stderr[-3000:]
-        told = json.loads(report.with_suffix(".evidence.json").read_text(encoding="utf-8"))
-        return [row for each in told["gates"] for row in each["scenarios"]]
+        evidence = json.loads(report.with_suffix(".evidence.json").read_text(encoding="utf-8"))
+        return [row for each in evidence["gates"] for row in each["scenarios"]]
 
 
 KEYS = {"key_file": "ssh_key", "known_hosts": "known_hosts"}

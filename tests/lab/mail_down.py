@@ -1,4 +1,4 @@
-"""Run where the operator is: alarm drills while Dell's Postfix is up, stopped, and up again; told as JSON."""
+"""Run where the operator is: alarm drills while Dell's Postfix is up, stopped, and up again; printed as JSON."""
 
 from __future__ import annotations
 

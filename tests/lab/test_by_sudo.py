@@ -58,9 +58,9 @@ def judged(gate: str, *options: str) -> str:
     return done.stdout + done.stderr
 
 
-def held(told: str) -> None:
-    assert " passed" in told, told[-3000:]
-    assert not re.search(r"\d (failed|inconclusive)", told), told[-5000:]
+def held(said: str) -> None:
+    assert " passed" in said, said[-3000:]
+    assert not re.search(r"\d (failed|inconclusive)", said), said[-5000:]
 
 
 def test_the_user_is_nobody_without_sudo(lab: Lab) -> None:
@@ -77,7 +77,7 @@ def test_what_the_runbook_does_first_works(lab: Lab) -> None:
     held(judged("phase2", "-k", "parameter_of_the_plan_and or only_root or inbound or strangers or submission_ports"))
 
 
-def test_a_user_without_the_rule_is_told(lab: Lab) -> None:
+def test_a_user_without_the_rule_hears_so(lab: Lab) -> None:
     assert lab.exec("dell", ["rm", "/etc/sudoers.d/mxgate"]).returncode == 0
     done = operator(NAME, "-m", "scripts.prepare_dell", timeout_s=COMMAND_S_MAX)
     assert done.returncode == 1

@@ -127,7 +127,7 @@ def test_true_client_addresses(lab: Lab, host: str, source: str, target: str) ->
 
 @pytest.mark.parametrize(("source", "greets"), [("", "550 Sender IP reverse lookup rejected"), (plan.WORLD6, "220 ")])
 def test_a_rented_host_is_turned_away_over_ipv6(lab: Lab, source: str, greets: str) -> None:
-    """Whoever speaks from the world without further ado has no name that leads back; its mail servers have."""
+    """Whoever speaks from the world has no name that leads back; its mail servers have."""
     bound = f"('{source or '::'}', 0)"
     knock = f"import socket; print(socket.create_connection(('2606:4700:f5::b', 25), 5, {bound}).recv(99).decode())"
     assert lab.exec("world", ["python3", "-c", knock]).stdout.startswith(greets)
@@ -160,15 +160,15 @@ def test_resolvers_follow_the_clock(lab: Lab) -> None:
 VALIDATE = """
 import dns.dnssec, dns.message, dns.name, dns.query
 from dns.rdatatype import DNSKEY, MX, RRSIG
-zone, told = dns.name.from_text("webmakeprofit.org"), []
+zone, keys_found = dns.name.from_text("webmakeprofit.org"), []
 for server in SERVERS:
     ask = lambda kind: dns.query.udp_with_fallback(dns.message.make_query(zone, kind, want_dnssec=True), server, 5)[0]
     keys, reply = ask(DNSKEY), ask(MX)
     signature = reply.find_rrset(reply.answer, zone, 1, RRSIG, MX)
     key = keys.find_rrset(keys.answer, zone, 1, DNSKEY)
     dns.dnssec.validate(reply.find_rrset(reply.answer, zone, 1, MX), signature, {zone: key})
-    told.append(key[0].to_text())
-print(len(told), len(set(told)))
+    keys_found.append(key[0].to_text())
+print(len(keys_found), len(set(keys_found)))
 """
 
 
@@ -205,28 +205,28 @@ def test_the_operators_own_secrets_stay_outside(tmp_path: Path) -> None:
 
 
 def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
-    told = labs.as_operator(lab.name, "from tests.lab.mail_down import main; main()")
-    assert [told["up"][0], told["down"][0]] == [0, 0]
-    assert "Dell's port 25 answers" in told["up"][1]
-    assert "Dell's port 25 does not answer" in told["down"][1]
-    titles = [title for _, title, _ in told["got"] if title]
-    numbers = [said.split(":")[0].removeprefix("drill ") for _, said in (told["up"], told["down"])]
+    result = labs.as_operator(lab.name, "from tests.lab.mail_down import main; main()")
+    assert [result["up"][0], result["down"][0]] == [0, 0]
+    assert "Dell's port 25 answers" in result["up"][1]
+    assert "Dell's port 25 does not answer" in result["down"][1]
+    titles = [title for _, title, _ in result["got"] if title]
+    numbers = [said.split(":")[0].removeprefix("drill ") for _, said in (result["up"], result["down"])]
     assert titles == [f"mxgate: DRILL {number}" for number in numbers]
-    assert [path for path, _, _ in told["got"]] == ["/", "/ping"] * 2
+    assert [path for path, _, _ in result["got"]] == ["/", "/ping"] * 2
 
 
 def test_only_our_own_mail_is_cleaned(lab: Lab) -> None:
-    told = labs.as_operator(lab.name, "from tests.lab.cleaning import main; main()")
-    assert (told["planned"], told["refused"], told["applied"], told["again"]) == (3, 1, 0, 0)
-    assert told["untouched"] > 30  # what is refused deletes nothing
-    assert all(write["danger"] == "deletes" for write in told["writes"])
-    assert len(told["planted"]) == 11
-    assert told["survived"] == told["planted"]
-    assert told["others lost"] == []
-    assert told["fresh left"] == 10  # of a run that may still be going on
-    bearing_its_run = 8  # the look-alikes, and the copy that lies in another mailbox
-    assert told["old left"] == bearing_its_run
-    assert "nothing to do" in told["said"]
+    result = labs.as_operator(lab.name, "from tests.lab.cleaning import main; main()")
+    assert (result["planned"], result["refused"], result["applied"], result["again"]) == (3, 1, 0, 0)
+    assert result["untouched"] > 30  # what is refused deletes nothing
+    assert all(write["danger"] == "deletes" for write in result["writes"])
+    assert len(result["planted"]) == 11
+    assert result["survived"] == result["planted"]
+    assert result["others lost"] == []
+    assert result["fresh left"] == 10  # of a run that may still be going on
+    with_its_run = 8  # the look-alikes, and the copy that lies in another mailbox
+    assert result["old left"] == with_its_run
+    assert "nothing to do" in result["said"]
 
 
 def test_power_follows_the_api(lab: Lab) -> None:

@@ -48,10 +48,10 @@ def traces(labs: list[dict[str, dict[str, int]]]) -> Iterator[str]:
     yield from (line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if f"/{NAME}" in line)
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            told = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             ours = (f"mxgate/{NAME}", f"fixtures.lab.warden {NAME}", f"mxgate-{NAME}-", "fixtures.lab.drills")
-            if any(each in told for each in ours):
-                yield told
+            if any(each in command for each in ours):
+                yield command
 
 
 def test_a_killed_rehearsal_leaves_nothing() -> None:

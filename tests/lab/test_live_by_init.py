@@ -44,19 +44,19 @@ def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_settings_are_written(live: Live, request: pytest.FixtureRequest) -> None:
     """Dell's container is named; a log that only begins there can't tell EC2's address; the rest is read."""
     kind = request.node.callspec.params["live"]
-    told = unreadable(live.lab)
+    answers_text = unreadable(live.lab)
     if kind == "template":
-        told = told.replace("[ec2]\n", TEMPLATE.format(operator=live.lab.folder / "operator"))
+        answers_text = answers_text.replace("[ec2]\n", TEMPLATE.format(operator=live.lab.folder / "operator"))
     for old, new in (
         (f"{live.lab.folder}/operator/by-init", f"{live.folder}/store"),
         ("[dell]\n", '[dell]\ntls_chain_file = "/etc/ssl/dell.pem"\n'),
         (f'host = "{plan.DELL_TAILNET}"', f'host = "{plan.DELL_TAILNET}", container = "postfix", engine = "podman"'),
         ("[ec2]\n", f'[ec2]\nseen_by_dell_as = "{plan.EC2_TAILNET}"\n'),
     ):
-        assert old in told
-        told = told.replace(old, new)
+        assert old in answers_text
+        answers_text = answers_text.replace(old, new)
     answers = live.folder / "answers.toml"
-    answers.write_text(told + live.vantage(f'ipv4 = "{plan.LAGGARD4}"'), encoding="utf-8")
+    answers.write_text(answers_text + live.vantage(f'ipv4 = "{plan.LAGGARD4}"'), encoding="utf-8")
     done = live.python("-m", "scripts.init", "--answers", str(answers), "--defaults")
     assert done.returncode == 0, done.stdout + done.stderr
     made = (live.folder / "migration.toml").read_text(encoding="utf-8")

@@ -121,12 +121,12 @@ def apply(script, *options):
         assert script.main([*options, "--override", "a test in the lab", "--apply", digest]) == 0
 
 def answers():
-    told = dns.ask_everywhere(migration, PILOT, "MX")
-    return {each.server.name: list(each.rrset) for each in told}
+    heard = dns.ask_everywhere(migration, PILOT, "MX")
+    return {each.server.name: list(each.rrset) for each in heard}
 
 def send():
-    told = delivery.arrivals(migration, delivery.from_outside(migration, ADDRESSES))
-    return [[each.path, each.sent.message.message_id] for each in told]
+    sent = delivery.arrivals(migration, delivery.from_outside(migration, ADDRESSES))
+    return [[each.path, each.sent.message.message_id] for each in sent]
 """
 
 
