@@ -11,10 +11,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-_CLOUDFLARE = {
-    "accounts", "addresses", "catch_alls", "client", "cloudflare", "dns", "email_routing", "records", "rules",
-    "settings", "tokens", "zones",
-}  # fmt: skip
+_CLOUDFLARE = set(
+    """
+    accounts addresses catch_alls client cloudflare dns email_routing records rules settings tokens zones
+    """.split()
+)
 _CLOUDFLARE_WRITES = {"batch", "create", "delete", "disable", "edit", "enable", "unlock", "update"}
 _AWS_WRITES = re.compile(
     r"(allocate|associate|attach|authorize|cancel|copy|create|delete|deregister|detach|disable|disassociate|enable|"
@@ -23,10 +24,12 @@ _AWS_WRITES = re.compile(
     r"interface|interfaces|key|keys|pair|policy|profile|role|rule|rules|snapshot|snapshots|tags|volume|volumes|"
     r"egress|ingress)"
 )
-_IMAP_WRITES = {
-    "add_flags", "add_gmail_labels", "create_folder", "delete_folder", "delete_messages", "expunge", "remove_flags",
-    "rename_folder", "set_flags", "uid_expunge",
-}  # fmt: skip
+_IMAP_WRITES = set(
+    """
+    add_flags add_gmail_labels create_folder delete_folder delete_messages expunge remove_flags rename_folder
+    set_flags uid_expunge
+    """.split()
+)
 _COMMANDS_THAT_WRITE: dict[str, set[str]] = {
     "postconf": {"-e", "-X", "-#", "-Me", "-Fe", "-Pe", "-MX", "-PX"},
     "postfix": {"reload", "start", "stop", "flush", "abort", "set-permissions"},
@@ -37,10 +40,11 @@ _COMMANDS_THAT_WRITE: dict[str, set[str]] = {
     "sed": {"-i"},
 }
 """A command that changes its host if one of these words is among its arguments."""
-_COMMANDS_THAT_ONLY_WRITE = {
-    "postsuper", "postalias", "newaliases", "rm", "mv", "cp", "tee", "install", "chmod", "chown", "truncate", "touch",
-    "mkdir", "dd", "ln", "reboot",
-}  # fmt: skip
+_COMMANDS_THAT_ONLY_WRITE = set(
+    """
+    postsuper postalias newaliases rm mv cp tee install chmod chown truncate touch mkdir dd ln reboot
+    """.split()
+)
 _RUNS = {"run", "Popen", "check_output", "check_call", "command"}
 _FILE_WRITES = {"write_text", "write_bytes", "unlink", "rename", "touch", "mkdir", "rmtree", "symlink_to", "chmod"}
 

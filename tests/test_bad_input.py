@@ -277,10 +277,15 @@ def test_rehearsing_ones_own(config: Path, main: Main, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("watch", ()), ("snapshot", ()), ("alert", ()), ("doctor", ()), ("feasibility", ()), ("init", ()),
+        ("watch", ()),
+        ("snapshot", ()),
+        ("alert", ()),
+        ("doctor", ()),
+        ("feasibility", ()),
+        ("init", ()),
         ("switch_mx", ("Writes: ", "Window: ", "5xx", "Back: python -m scripts.rollback --domain DOMAIN")),
     ],
-)  # fmt: skip
+)
 def test_help_names_the_exit_codes(script: str, words: tuple[str, ...], main: Main) -> None:
     """And what switch_mx writes, when mail may bounce, and the way back."""
     done = main(script, "--help")

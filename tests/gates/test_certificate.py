@@ -77,11 +77,17 @@ def made(live: Live) -> Callable[..., Certificate]:
             "worlds": {"today": said, "prepared": said | {"parameter myhostname": "mx.example.net"}},
             "not_certified": {"A-9": "a milter takes part"},
             "drills": [
-                Drill(key=KEY, name="A stranger can't relay", ids=("A-6",), world=each, verdict=Verdict.PASS,
-                      evidence="e" * 64)
+                Drill(
+                    key=KEY,
+                    name="A stranger can't relay",
+                    ids=("A-6",),
+                    world=each,
+                    verdict=Verdict.PASS,
+                    evidence="e" * 64,
+                )
                 for each in ("today", "prepared")
             ],
-        }  # fmt: skip
+        }
         found = Certificate.model_validate(fields | changes)
         certificate.take_in(live.migration.store, found)
         return found
@@ -124,7 +130,7 @@ def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certific
         (POSTFIX, ("3.7.11", "3.8.1"), "version of Postfix: was 3.7.11, is 3.8.1"),
         (DOVECOT, ("500M", "400M"), "Dovecot's quota user: was quota user { driver = count storage_size = 500M }"),
     ],
-)  # fmt: skip
+)
 def test_one_change_on_dell_voids_it_and_is_named(
     live: Live, made: Callable[..., Certificate], file: str, change: tuple[str, str], sentence: str
 ) -> None:
@@ -136,8 +142,10 @@ def test_one_change_on_dell_voids_it_and_is_named(
     assert sentence in said
 
 
-@pytest.mark.parametrize(("before", "after"), [("c" * 64, "1" * 64), ("d" * 64, "2" * 64), ("b" * 64, "3" * 64),
-                                               ("n       -       y", "n       -       n")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("c" * 64, "1" * 64), ("d" * 64, "2" * 64), ("b" * 64, "3" * 64), ("n       -       y", "n       -       n")],
+)
 def test_what_is_renewed_or_only_written_otherwise_does_not(
     live: Live, made: Callable[..., Certificate], before: str, after: str
 ) -> None:

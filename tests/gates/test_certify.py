@@ -103,9 +103,11 @@ def test_a_person_is_told_what_is_red_missing_or_otherwise(played: Own, records:
     drilled(records, Verdict.FAIL)
     said = "\n".join(sentences(made(played, records), ("today", "prepared")))
     for words in (
-        ": 1 drills, 1 fail; says nothing of A-9", "  not run: Dell today", "  fail: It holds (A-6, Dell prepared)",
+        ": 1 drills, 1 fail; says nothing of A-9",
+        "  not run: Dell today",
+        "  fail: It holds (A-6, Dell prepared)",
         "  otherwise in the lab (a filter that the lab doesn't have): parameter milters",
         "  otherwise in the lab (the lab has Debian 13's): version of Postfix",
         "  not certified (Dell's mail passes m): A-9",
-    ):  # fmt: skip
+    ):
         assert words in said, said

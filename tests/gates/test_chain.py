@@ -44,6 +44,7 @@ for number in range(60):
     store.add_message(message_id=f"<{sys.argv[2]}.{number}@x>", run=sys.argv[2], domain="a.example.net")
     store.update_messages([{"message_id": f"<{sys.argv[2]}.{number}@x>", "arrived_real": 1.5, "copies": 1}])
 """
+ALL_BUT_ID = "kind, domain, at, real_at, body"
 CHECK_S_MAX = 1.0
 APPEND_S_MAX = 0.002
 
@@ -58,9 +59,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.log("switch_mx", PILOT, "r", "MX", "before", before="a", after="b")
     for run, verdict in (("one", "pass"), ("two", "fail")):
         made.put_verdict(
-            gate="phase3", domain=PILOT, verdict=verdict, target="t", settings="s", suite="1", present="p", run=run,
+            gate="phase3",
+            domain=PILOT,
+            verdict=verdict,
+            target="t",
+            settings="s",
+            suite="1",
+            present="p",
+            run=run,
             body={},
-        )  # fmt: skip
+        )
     made.add_message(message_id="<1@x>", run="r", domain=PILOT, injected_at=1.0, injected_real=2.0)
     made.update_messages([{"message_id": "<1@x>", "bounced": "5.1.1 unknown"}])
     yield made
@@ -93,8 +101,10 @@ def test_what_mxgate_writes_is_as_it_was_written(store: Store) -> None:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE records SET body = json_set(body, '$.verdict', 'pass') WHERE kind = 'night'",
-         r"row 2 of records \(night, .*\) is not what mxgate wrote: it was edited"),
+        (
+            "UPDATE records SET body = json_set(body, '$.verdict', 'pass') WHERE kind = 'night'",
+            r"row 2 of records \(night, .*\) is not what mxgate wrote: it was edited",
+        ),
         ("UPDATE records SET at = at - 86400 WHERE kind = 'night'", r"row 2 of records \(night, .*edited"),
         ("DELETE FROM records WHERE kind = 'override'", r"row 1 of records was written, and is gone: it was deleted"),
         ("UPDATE verdicts SET verdict = 'pass' WHERE run = 'two'", r"row 2 of verdicts \(phase3 pilot.*edited"),
@@ -103,13 +113,15 @@ def test_what_mxgate_writes_is_as_it_was_written(store: Store) -> None:
         ("DELETE FROM journal", r"row 1 of journal was written, and is gone"),
         ("UPDATE messages SET bounced = NULL", r"row 1 of messages \(.*pilot.*edited"),
         ("DELETE FROM messages", r"row 1 of messages was written, and is gone"),
-        (("INSERT INTO records (kind, domain, at, real_at, body) SELECT kind, domain, at, real_at, body FROM records "
-          "WHERE kind = 'night'"), r"row 3 of records \(night, .*put there past mxgate"),
+        (
+            f"INSERT INTO records ({ALL_BUT_ID}) SELECT {ALL_BUT_ID} FROM records WHERE kind = 'night'",
+            r"row 3 of records \(night, .*put there past mxgate",
+        ),
         ("DELETE FROM chain WHERE seq = 3", r"link 4 of its chain does not follow"),
         ("UPDATE chain SET content = 'x' WHERE seq = 3", r"link 3 of its chain does not follow"),
         ("DELETE FROM chain", r"its chain is gone"),
     ],
-)  # fmt: skip
+)
 def test_what_another_hand_did_is_named(store: Store, statement: str, says: str) -> None:
     by_hand(store, statement)
     (said,) = found(store)

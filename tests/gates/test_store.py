@@ -64,9 +64,10 @@ def _modes(file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(None, "0o600"), (0o644, "0o600"), (0o640, "0o600"), (0o660, "0o660")],
+    ("before", "after"),
+    [(None, "0o600"), (0o644, "0o600"), (0o640, "0o600"), (0o660, "0o660")],
     ids=["made now", "for everybody", "for a group to read", "shared by a group"],
-)  # fmt: skip
+)
 def test_nobody_else_may_read_it(tmp_path: Path, before: int | None, after: str) -> None:
     """Nor can the log next to it, in which everything stands first."""
     file = tmp_path / "store.sqlite"

@@ -74,9 +74,13 @@ class Server:
         before = ["setpriv", f"--reuid={self.user}", f"--regid={pwd.getpwnam(self.user).pw_gid}", "--clear-groups"]
         return subprocess.run(
             [*(before if os.geteuid() == 0 else []), self.programs / program, *options],
-            cwd=self.folder, env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, check=False,
+            cwd=self.folder,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=60,
-        )  # fmt: skip
+        )
 
     def start(self) -> None:
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c shared_buffers=16MB"
@@ -109,9 +113,19 @@ def server() -> Iterator[Server]:
     given.write_text(PASSWORD, encoding="ascii")
     given.chmod(0o644)
     done = made.run(
-        "initdb", "-N", "-U", "mxgate", "-A", "scram-sha-256", "--pwfile", str(given), "-E", "UTF8", "-D",
+        "initdb",
+        "-N",
+        "-U",
+        "mxgate",
+        "-A",
+        "scram-sha-256",
+        "--pwfile",
+        str(given),
+        "-E",
+        "UTF8",
+        "-D",
         str(made.folder / "data"),
-    )  # fmt: skip
+    )
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         made.start()
@@ -162,8 +176,10 @@ def test_nights_are_counted_together(server: Server, store: Store) -> None:
         nights.keep(here.migration, stage, run, verdict, [came_out(stage, verdict, "N-7")], target="lab:one")
     found = nights.series(here.migration)
     assert [(each.run, each.verdict.value) for each in found.nights] == [
-        ("laptop", "pass"), ("soak host", "fail"), ("CI", "pass"),
-    ]  # fmt: skip
+        ("laptop", "pass"),
+        ("soak host", "fail"),
+        ("CI", "pass"),
+    ]
     assert len(found.red) == 1
     assert store.last("night", run="CI") is not None
 

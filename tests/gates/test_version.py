@@ -44,19 +44,23 @@ def test_an_unpacked_tree_is_the_same(unpacked: Path) -> None:
 
 @pytest.mark.parametrize(
     "touched",
-    ["README.md", "features/README.md", "scripts/README.md", "tests/test_house.py", "fixtures/probes/.dns.py.swp",
-     "fixtures/probes/__pycache__/dns.cpython-313.pyc", "steps/dns.py~"],
-)  # fmt: skip
+    """
+        README.md features/README.md scripts/README.md tests/test_house.py fixtures/probes/.dns.py.swp
+        fixtures/probes/__pycache__/dns.cpython-313.pyc steps/dns.py~
+    """.split(),
+)
 def test_what_voids_nothing(unpacked: Path, touched: str) -> None:
     _differs(unpacked, touched, differs=False)
 
 
 @pytest.mark.parametrize(
     "touched",
-    ["fixtures/probes/dns/queries.py", "steps/dns.py", "features/stability/nights.feature",
-     "scripts/switch_mx.py", "fixtures/gates/catalogue.toml", "fixtures/probes/mailbox/data/shapes/html.eml",
-     "scripts/gate", "conftest.py", "fixtures/probes/new.py"],
-)  # fmt: skip
+    """
+        fixtures/probes/dns/queries.py steps/dns.py features/stability/nights.feature scripts/switch_mx.py
+        fixtures/gates/catalogue.toml fixtures/probes/mailbox/data/shapes/html.eml scripts/gate conftest.py
+        fixtures/probes/new.py
+    """.split(),
+)
 def test_what_voids_all(unpacked: Path, touched: str) -> None:
     _differs(unpacked, touched, differs=True)
 
