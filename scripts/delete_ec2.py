@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.migration.progress import Progress
+from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.belongings import FINAL, deletions, final_image, known
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, Deletion, require_permission, require_unprotected
@@ -46,7 +47,7 @@ def image_write(call: Call) -> Write:
 
     def do() -> None:
         number = call()["ImageId"]
-        with ec2.asking(f"{number} is not available within {IMAGE_S_MAX} s"):
+        with aws.asking(f"{number} is not available within {IMAGE_S_MAX} s"):
             waiting = {"Delay": POLL_S, "MaxAttempts": IMAGE_S_MAX // POLL_S}
             call.client.get_waiter("image_available").wait(ImageIds=[number], WaiterConfig=waiting)
 
@@ -90,7 +91,7 @@ def _inventory(job: Job) -> ec2.Inventory:
 def _delete(each: Deletion) -> None:
     each.call()
     if each.kind == "instance":
-        with ec2.asking(f"{each.call.command}: not terminated within {TERMINATE_S_MAX} s"):
+        with aws.asking(f"{each.call.command}: not terminated within {TERMINATE_S_MAX} s"):
             waiting = {"Delay": POLL_S, "MaxAttempts": TERMINATE_S_MAX // POLL_S}
             each.call.client.get_waiter("instance_terminated").wait(**each.call.arguments, WaiterConfig=waiting)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration.progress import Progress
+from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
 from scripts.lib.aws.knocking import ACCEPTS, knock
@@ -43,7 +44,7 @@ def check(job: Job) -> None:
     require_address(job.migration)
     address = str(job.migration.settings.ec2.ipv4)
     only = [{"Name": "public-ip", "Values": [address]}]
-    if not Call(ec2.client(job.migration), "describe_addresses", {"Filters": only})()["Addresses"]:
+    if not Call(aws.client(job.migration), "describe_addresses", {"Filters": only})()["Addresses"]:
         raise Refused(f"{address} is no elastic address: a stop gives it up, and the MX would lead to a stranger")
     if ec2.instance(job.migration).state == "running" and (port := knock(job)).state != ACCEPTS:
         raise CouldNotAsk(f"{address} before the stop: {port.told}. Then nobody would see that it takes mail again")
@@ -70,7 +71,7 @@ def _stop(job: Job) -> Write:
 
 
 def _call(job: Job, name: str) -> Call:
-    return Call(ec2.client(job.migration), name, {"InstanceIds": [job.migration.settings.ec2.instance_id]})
+    return Call(aws.client(job.migration), name, {"InstanceIds": [job.migration.settings.ec2.instance_id]})
 
 
 SCRIPT = Script(

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.migration import Migration
+from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
 from scripts.lib.aws.knocking import heard_before, heard_from, heard_now
@@ -92,13 +93,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def _call(migration: Migration) -> Call:
-    return Call(ec2.client(migration), "stop_instances", {"InstanceIds": [migration.settings.ec2.instance_id]})
+    return Call(aws.client(migration), "stop_instances", {"InstanceIds": [migration.settings.ec2.instance_id]})
 
 
 def _stop(job: Job) -> None:
     call = _call(job.migration)
     call()
-    with ec2.asking(f"{call.command}: not stopped within {STOP_S_MAX} s"):
+    with aws.asking(f"{call.command}: not stopped within {STOP_S_MAX} s"):
         waiting = {"Delay": POLL_S, "MaxAttempts": STOP_S_MAX // POLL_S}
         call.client.get_waiter("instance_stopped").wait(**call.arguments, WaiterConfig=waiting)
 
@@ -106,7 +107,7 @@ def _stop(job: Job) -> None:
 def _elastic(migration: Migration) -> bool:
     """Whether the settings' address is an elastic one, which a stop leaves with the instance."""
     only = [{"Name": "public-ip", "Values": [str(migration.settings.ec2.ipv4)]}]
-    return bool(Call(ec2.client(migration), "describe_addresses", {"Filters": only})()["Addresses"])
+    return bool(Call(aws.client(migration), "describe_addresses", {"Filters": only})()["Addresses"])
 
 
 SCRIPT = Script("stop_ec2", "Stop the EC2 gateway.", plan, options=options, check=check, finish=finish)

@@ -75,7 +75,7 @@ def apply(script: str, *options: str) -> tuple[int, str]:
 def protect(attribute: str, on: bool) -> None:
     python(
         f"""
-        ec2.client(m).modify_instance_attribute(InstanceId=m.settings.ec2.instance_id, {attribute}={{"Value": {on}}})
+        aws.client(m).modify_instance_attribute(InstanceId=m.settings.ec2.instance_id, {attribute}={{"Value": {on}}})
         """
     )
 
@@ -150,7 +150,7 @@ def test_what_is_left() -> None:
     """The final image with its own snapshots, and what was nobody's. (moto brings snapshots of public images along.)"""
     left = python(
         """
-        c, iam = ec2.client(m), aws.client(m, "iam")
+        c, iam = aws.client(m), aws.client(m, "iam")
         images = c.describe_images(Owners=["self"])["Images"]
         kept = {d["Ebs"]["SnapshotId"] for i in images for d in i["BlockDeviceMappings"] if "SnapshotId" in d["Ebs"]}
         print([i["Name"][:12] for i in images], [v["Size"] for v in c.describe_volumes()["Volumes"]],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.gateway import Call
 from scripts.lib.aws.knocking import ACCEPTS, SILENT, UNSEEN, knock
@@ -60,7 +61,7 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
 
 def start(job: Job, state: str) -> Write:
     """Start the instance, which is STATE now, and wait until AWS says that it runs, at its own address."""
-    settings, client = job.migration.settings.ec2, ec2.client(job.migration)
+    settings, client = job.migration.settings.ec2, aws.client(job.migration)
     call = Call(client, "start_instances", {"InstanceIds": [settings.instance_id]})
 
     def do() -> None:
@@ -111,7 +112,7 @@ def require_address(migration: Migration) -> None:
     """``Refused`` if the settings' address is not the instance's: neither an elastic one, nor what it has now."""
     wanted, instance_id = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
     only = [{"Name": "public-ip", "Values": [wanted]}]
-    elastic = Call(ec2.client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
+    elastic = Call(aws.client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
     if instance_id in {each.get("InstanceId") for each in elastic} or ec2.instance(migration).address == wanted:
         return
     raise Refused(f"{wanted} is not {instance_id}'s any more: the MX would lead to a stranger")
