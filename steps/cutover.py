@@ -275,7 +275,7 @@ def _rules(migration: Migration, pilot: str, routing: cloudflare.Routing) -> Ite
 
 
 def _path(migration: Migration, pilot: str, ledgers: Switches) -> Iterator[Finding]:
-    """E-1, E-2: since the old answer has left every cache, its numbered mail came through Cloudflare alone."""
+    """E-1, E-2: since the old answer has left every cache, its numbered mail came only through Cloudflare."""
     caches = migration.settings.bounds.ttl_s + LAST_CACHE_S
     for each in ledgers:
         late = [entry for entry in each.entries if entry.injected_at > each.since + caches and entry.arrived]

@@ -226,7 +226,7 @@ def logs_reach_back(expect: Expect, found: Receivers) -> None:
         hint = "Keep rotated logs longer and come back then: who is written to once a month is not seen yet"
         return unknown(member, expected, lines, host.evidence, hint=hint)
 
-    expect("The logs are long enough to tell", map(judge, found.history.hosts))
+    expect("The logs are long enough", map(judge, found.history.hosts))
 
 
 def _places(

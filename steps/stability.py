@@ -180,7 +180,7 @@ def no_mail(expect: Expect, silent: Silence) -> None:
         f"{counted['probe']} probes, {silent.refused} clients refused, {counted['refused']} messages refused by Dell"
     )
     found += f", {counted['own bounce']} bounces of those"
-    hint = "This sender doesn't go by the MX record, or by an old answer: tell it, or wait until it asks again"
+    hint = "This sender doesn't go by the MX record, or by an old answer: inform it, or wait until it asks again"
     findings = list(_clients(silent, "mail", expected, hint))
     if not silent.covered:
         lines = f"lines of {silent.asked_s / 3600:.0f} h"
@@ -241,7 +241,7 @@ def _agrees(each: Agreement) -> Finding:
         return failed(each.domain, AGREE, found, *each.evidence, domain=each.domain, hint=hint)
     if each.doubtful:
         first = "; ".join(map(str, each.doubtful[:3]))
-        found += f"; {len(each.doubtful)} of which nobody can tell, such as {first}"
+        found += f"; {len(each.doubtful)} of which nobody can know, such as {first}"
         hint = "Let Dovecot log where it can be read, and keep its log as long as Postfix's"
         return unknown(each.domain, AGREE, found, *each.evidence, domain=each.domain, hint=hint)
     if not each.agreed:

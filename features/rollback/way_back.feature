@@ -38,7 +38,7 @@ Feature: Until EC2 is given up, every step can be rolled back
     And no accepted message was lost, and in the end mail came through EC2
 
   @X-5 @M2 @R3 @drill @before_phase3 @before_phase4 @after_rollback
-  Scenario: With Cloudflare's name servers and API silent together, the way back is told by hand
+  Scenario: With Cloudflare's name servers and API silent together, the way back by hand is shown
     Given a domain as it stood before anybody touched its DNS
     When it goes through the switch, and is rolled back while Cloudflare is silent, and once more afterwards
     Then the first try said within half a minute how to go back by hand

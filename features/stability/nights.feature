@@ -1,7 +1,7 @@
 Feature: Quiet nights before anything is given up
   A stop that comes too early cuts off whoever still needs EC2; a deletion takes the way back. So every night what is
   marked for it (@soak) is judged again, and only enough green nights without a red one between them let the migration
-  go on. A red night starts the count anew; one on which nobody could look, or that is missing, does not count, and
+  go on. A red night starts the count again; one on which nobody could look, or that is missing, does not count, and
   neither does one without mail, one of another system, version or settings, or a second one within the same day.
 
   @S-1 @P4.1 @observe @before_phase4

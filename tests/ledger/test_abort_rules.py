@@ -9,56 +9,43 @@ from typing import Any, cast
 import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
-from fixtures.gates import alarms as told_alarms
-from fixtures.lab.files import settings_without_a_lab
+from fixtures.gates import alarms as news
 from fixtures.ledger import Collected, Traffic
 from fixtures.migration import Migration
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.logs.trails import Reject
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from fixtures.watching import counting
 from fixtures.watching.abort_rules import DEFERRED, LOST, MET, alarms
 from fixtures.watching.counting import Counting
 from fixtures.watching.dellside import DellSide, deferred, own_probe
-
-DOMAIN, RUN = "pilot.example.net", "a-run"
-SETTINGS = settings_without_a_lab()
+from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book
 
 
-class Mail:
+class Mail(Book):
     """Numbered mail of a watch, whose collector says TROUBLES, and what Counting makes of it."""
 
-    def __init__(self, url: str, patch: pytest.MonkeyPatch) -> None:
-        told = {"store": StoreSettings(url=url), "clock": ClockSettings()}
-        self.migration = Migration(SETTINGS.model_copy(update=told), Secrets())
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
         self.troubles: tuple[str, ...] = ()
         patch.setattr(counting, "collect", lambda *_: Collected(0, 0, 0, self.troubles))
         self.held: list[tuple[str, float]] = []
-        traffic = cast("Traffic", self)
         self.run = RUN
         self.began = time.time() - 5000
-        self.counting = Counting(self.migration, DOMAIN, traffic, self.began)
+        self.counting = Counting(self.migration, DOMAIN, cast("Traffic", self), self.began)
 
     def hold(self, sender: str, seconds: float) -> None:
         self.held.append((sender, seconds))
 
-    def add(self, name: str, *, age: float = 1, **fate: Any) -> None:
-        at = time.time() - age
-        known = {"sender": "s", "family": "ipv4", "address": f"u@{DOMAIN}", "mailbox": "u", "injected_at": at}
-        self.migration.store.add_message(
-            message_id=name, run=RUN, domain=DOMAIN, **{"injected_real": at, **known, **fate}
-        )  # fmt: skip
-
     def arrives(self, name: str) -> None:
-        self.migration.store.update_messages([{"message_id": name, "arrived_real": time.time(), "bounced": None}])
+        self.store.update_messages([{"message_id": name, "arrived_real": time.time(), "bounced": None}])
 
     def met(self) -> list[tuple[str, bool]]:
-        return [(each.rule.name, bool(each.withdrawn)) for each in alarms(self.migration.store, DOMAIN)]
+        return [(each.rule.name, bool(each.withdrawn)) for each in alarms(self.store, DOMAIN)]
 
 
 @pytest.fixture
 def mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mail:
-    return Mail(f"sqlite:///{tmp_path}/store.sqlite", monkeypatch)
+    return Mail(tmp_path, monkeypatch)
 
 
 def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
@@ -91,16 +78,16 @@ def test_what_a_clean_round_misses_is_lost(mail: Mail) -> None:
 def test_an_alarm_that_proves_wrong_is_withdrawn_on_record(mail: Mail) -> None:
     mail.add("<1@s>", age=1800)
     mail.counting.round(0)
-    (alarm,) = told_alarms.due(mail.migration)
-    told_alarms.keep(mail.migration, alarm)
+    (alarm,) = news.due(mail.migration)
+    news.keep(mail.migration, alarm)
     mail.arrives("<1@s>")
     mail.counting.round(0)
     assert mail.met() == [(LOST, True)]
     assert mail.counting.standing == {}
     assert "all 1 that counted as lost are accounted for" in mail.counting.withdrawn
-    (news,) = told_alarms.due(mail.migration)
-    assert not news.bad
-    assert "false alarm" in news.title
+    (withdrawal,) = news.due(mail.migration)
+    assert not withdrawal.bad
+    assert "false alarm" in withdrawal.title
 
 
 def test_one_that_is_half_wrong_stands(mail: Mail) -> None:
@@ -139,7 +126,7 @@ def test_an_alarm_of_another_domain_is_left_alone(mail: Mail) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "waiting", "met"),
+    ("fields", "waiting", "met"),
     [
         ({"deferrals": 1}, 0, True),
         ({"deferrals": 1, "acknowledged_real": 1.0}, 0, False),
@@ -149,9 +136,9 @@ def test_an_alarm_of_another_domain_is_left_alone(mail: Mail) -> None:
     ],
     ids=["put off at its sender", "taken since", "arrived since", "under way", "at Dell"],
 )
-def test_who_waits(mail: Mail, fate: dict[str, Any], waiting: int, *, met: bool) -> None:
+def test_who_waits(mail: Mail, fields: dict[str, Any], waiting: int, *, met: bool) -> None:
     for number in range(SETTINGS.bounds.abort_deferred):
-        mail.add(f"<{number}@s>", **fate)
+        mail.add(f"<{number}@s>", **fields)
     mail.counting.round(waiting)
     assert mail.met() == [(DEFERRED, False)] * met
 
@@ -172,12 +159,12 @@ def queued(queue: str, *recipients: str) -> Queued:
 
 def test_only_ours_and_only_what_is_deferred_waits_at_dell() -> None:
     domain = SETTINGS.domains[0]
-    told = (
+    waiting = (
         queued("deferred", f"a@{domain.name}", f"b@{domain.delivery}", "c@customer.example"),
         queued("deferred", "d@customer.example"),
         queued("active", f"e@{domain.name}"),
     )
-    assert deferred(SETTINGS, Queue(told, Evidence("the queue", "3"))) == 2
+    assert deferred(SETTINGS, Queue(waiting, Evidence("the queue", "3"))) == 2
 
 
 def test_what_waited_before_is_not_the_switch_s_doing() -> None:

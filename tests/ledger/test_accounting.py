@@ -1,63 +1,41 @@
-"""The balance: each message has arrived, has bounced, or is outstanding, and no figure flatters."""
+"""The balance: each message has arrived, has bounced, or is outstanding, and no figure flatters.
+
+While Cloudflare may refuse mail, as a plan announced, what it refused is counted apart; all else is lost.
+"""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.lab.files import settings_without_a_lab
-from fixtures.ledger import Balance, balance
 from fixtures.ledger.accounting import UNEXPECTED
-from fixtures.migration import Migration
+from fixtures.ledger.windows import CLOSED, OPENED, PUT_BACK, SETTLED, WRITE_S, windows
 from fixtures.probes.mailbox.message import hops, path_of
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from tests.ledger.conftest import DOMAIN, NOW, OTHER, ROUTE, RUN, SETTINGS, Book
 
-RUN = "a-run"
-
-
-class Ledger:
-    """A store to write messages into, and what the balance says of them."""
-
-    def __init__(self, url: str) -> None:
-        told = {"store": StoreSettings(url=url), "clock": ClockSettings()}
-        self.migration = Migration(settings_without_a_lab().model_copy(update=told), Secrets())
-        self.store = self.migration.store
-
-    def add(self, *, age: float = 5, domain: str = "a.example.net", **fields: Any) -> float:
-        at = time.time() - age
-        number = len(self.store.numbered()) + 1
-        known = {"sender": "s", "family": "ipv4", "address": f"u@{domain}", "mailbox": f"u@{domain}", "digest": "d"}
-        row = {"injected_at": at, "injected_real": at, **known, **fields}
-        if isinstance(row.get("arrived_real"), str):
-            row["arrived_real"] = at + float(row["arrived_real"])
-        self.store.add_message(message_id=f"<{number}@s>", run=RUN, domain=domain, **row)
-        return at
-
-    def balance(self, **window: Any) -> Balance:
-        return balance(self.migration, RUN, **window)
+EC2 = "mail.webmakeprofit.org[192.0.2.1]:25"
+ANNOUNCED: dict[str, Any] = {"seconds": 120.0, "ttl_s": 60}
+BEGUN = (0, OPENED, ANNOUNCED)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path / 'store.sqlite'}")
+def _closed(at: float, why: str = SETTLED) -> tuple[float, str, dict[str, Any]]:
+    return at, CLOSED, {"why": why}
 
 
-def test_all_arrived_is_whole_and_says_its_bound(ledger: Ledger) -> None:
+def test_all_arrived_is_whole_and_says_its_bound(book: Book) -> None:
     for _ in range(300):
-        ledger.add(arrived_real="0.5", copies=1, path="ec2")
-    found = ledger.balance()
+        book.add(arrived_real="0.5", copies=1, path="ec2")
+    found = book.balance()
     assert found.whole
     assert found.loss_rate_bound == pytest.approx(0.01)
     assert found.latency_p50_s == pytest.approx(0.5, abs=0.01)
-    assert found.acknowledged == 300, "what arrived was acknowledged, though no log told so"
+    assert found.acknowledged == 300, "what arrived was acknowledged, though no log says so"
     assert "loss rate below 1.00% at 95 % (n = 300)" in found.sentence()
 
 
-def test_nothing_injected_is_not_whole(ledger: Ledger) -> None:
-    found = ledger.balance()
+def test_nothing_injected_is_not_whole(book: Book) -> None:
+    found = book.balance()
     assert not found.whole
     assert found.loss_rate_bound is None
     assert found.latency_p99_s is None
@@ -75,10 +53,10 @@ def test_nothing_injected_is_not_whole(ledger: Ledger) -> None:
         ({"arrived_real": "1", "copies": 2}, "unexplained_copies"),
     ],
 )
-def test_each_fate_has_its_place(ledger: Ledger, fields: dict[str, Any], where: str) -> None:
-    ledger.add(arrived_real="0.1", copies=1)
-    ledger.add(**fields)
-    found = ledger.balance()
+def test_each_message_has_its_place(book: Book, fields: dict[str, Any], where: str) -> None:
+    book.add(arrived_real="0.1", copies=1)
+    book.add(**fields)
+    found = book.balance()
     places = {
         "in_flight": found.in_flight, "overdue": len(found.overdue), "lost": len(found.lost),
         "delayed": len(found.delayed), "explained_copies": len(found.explained_copies),
@@ -89,32 +67,32 @@ def test_each_fate_has_its_place(ledger: Ledger, fields: dict[str, Any], where: 
     assert found.whole == (where in {"delayed", "explained_copies"})
 
 
-def test_a_bounce_of_what_arrived_is_no_loss(ledger: Ledger) -> None:
-    ledger.add(arrived_real="1", copies=1, bounced="DSN: late")
-    assert ledger.balance().whole
+def test_a_bounce_of_what_arrived_is_no_loss(book: Book) -> None:
+    book.add(arrived_real="1", copies=1, bounced="DSN: late")
+    assert book.balance().whole
 
 
-def test_what_no_queue_took_counts_only_if_it_arrived(ledger: Ledger) -> None:
-    ledger.add(injected_real=None)
-    ledger.add(injected_real=None, arrived_real="1", copies=1)
-    assert ledger.balance().injected == 1
+def test_what_no_queue_took_counts_only_if_it_arrived(book: Book) -> None:
+    book.add(injected_real=None)
+    book.add(injected_real=None, arrived_real="1", copies=1)
+    assert book.balance().injected == 1
 
 
-def test_windows_and_domains_are_kept_apart(ledger: Ledger) -> None:
-    ledger.add(age=50, arrived_real="1", copies=1)
-    at = ledger.add(age=20, bounced="550")
-    ledger.add(age=10, domain="b.example.net", arrived_real="1", copies=1)
-    assert ledger.balance().injected == 3
-    assert ledger.balance(until=at).whole
-    assert len(ledger.balance(since=at).lost) == 1
-    assert ledger.balance(domain="b.example.net").whole
+def test_windows_and_domains_are_kept_apart(book: Book) -> None:
+    book.add(age=50, arrived_real="1", copies=1)
+    at = book.add(age=20, bounced="550")
+    book.add(age=10, domain=OTHER, arrived_real="1", copies=1)
+    assert book.balance().injected == 3
+    assert book.balance(until=at).whole
+    assert len(book.balance(since=at).lost) == 1
+    assert book.balance(domain=OTHER).whole
 
 
-def test_mail_in_a_wrong_place_is_not_whole(ledger: Ledger) -> None:
-    ledger.add(arrived_real="1", copies=1)
-    ledger.store.record(UNEXPECTED, "a.example.net", run=RUN, what="no. 1 for u is in v")
-    ledger.store.record(UNEXPECTED, "a.example.net", run="another", what="none of ours")
-    found = ledger.balance()
+def test_mail_in_a_wrong_place_is_not_whole(book: Book) -> None:
+    book.add(arrived_real="1", copies=1)
+    book.store.record(UNEXPECTED, DOMAIN, run=RUN, what="no. 1 for u is in v")
+    book.store.record(UNEXPECTED, DOMAIN, run="another", what="none of ours")
+    found = book.balance()
     assert found.unexpected == ("no. 1 for u is in v",)
     assert not found.whole
 
@@ -133,4 +111,73 @@ def test_mail_in_a_wrong_place_is_not_whole(ledger: Ledger) -> None:
     ],
 )
 def test_the_path_is_read_from_what_servers_saw(received: list[str], path: str) -> None:
-    assert path_of(hops(received), settings_without_a_lab()) == path
+    assert path_of(received, SETTINGS) == path
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ([], []),
+        ([BEGUN], [(0, 120)]),
+        ([BEGUN, _closed(20)], [(0, 20)]),
+        ([BEGUN, _closed(900)], [(0, 120)]),
+        ([BEGUN, _closed(5, PUT_BACK)], [(0, 65)]),
+        ([BEGUN, _closed(900, PUT_BACK)], [(0, 180 + WRITE_S)]),
+        ([BEGUN, (2, OPENED, ANNOUNCED), _closed(9)], [(0, 9), (2, 9)]),
+        ([BEGUN, _closed(5, PUT_BACK), (60, OPENED, ANNOUNCED), _closed(100)], [(0, 65), (60, 100)]),
+        ([BEGUN, (300, OPENED, ANNOUNCED), _closed(310)], [(0, 120), (300, 310)]),
+        ([_closed(-9), BEGUN], [(0, 120)]),
+    ],
+    ids="none|left open|settled|settled too late|put back|put back too late|tried again|tried again while caches lead "
+    "there|killed, and again|an earlier end".split("|"),
+)
+def test_from_the_batch_to_its_end(
+    book: Book, written: list[tuple[float, str, dict[str, Any]]], expected: list[tuple[float, float]]
+) -> None:
+    for at, kind, body in written:
+        book.record(at, kind, **body)
+    book.record(0, OPENED, OTHER, **ANNOUNCED)
+    found = [(begin - NOW, end - NOW) for begin, end in windows(book.store, DOMAIN)]
+    assert found == [pytest.approx(each, abs=0.01) for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("at", "relay", "domain", "lost"),
+    [
+        (10, ROUTE, DOMAIN, False),
+        (-0.9, ROUTE, DOMAIN, False),
+        (-1.1, ROUTE, DOMAIN, True),
+        (20.5, ROUTE, DOMAIN, True),
+        (10, EC2, DOMAIN, True),
+        (10, ROUTE, OTHER, True),
+    ],
+    ids=["inside", "by a log of whole seconds", "before", "after the end", "by EC2", "of another domain"],
+)
+def test_what_was_refused_inside_is_counted_apart(
+    book: Book, at: float, relay: str, domain: str, *, lost: bool
+) -> None:
+    book.record(0, OPENED, **ANNOUNCED)
+    book.record(20, CLOSED, why=SETTLED)
+    book.refused(at, relay, domain)
+    found = book.balance()
+    assert (len(found.lost), len(found.refused)) == (int(lost), int(not lost))
+    assert ("refused in the announced window 1" in found.sentence()) is not lost
+    assert not found.whole, "nothing else was sent"
+
+
+def test_what_is_missing_without_a_refusal_stays_lost(book: Book) -> None:
+    book.record(*BEGUN[:2], **ANNOUNCED)
+    book.refused(5)
+    rest: tuple[dict[str, Any], ...] = ({}, {"arrived_real": NOW + 6, "copies": 1}, {"bounced": "DSN: expired"})
+    for fields in rest:
+        book.add(injected_at=NOW + 5, injected_real=NOW + 5, **fields)
+    found = book.balance()
+    assert (len(found.refused), len(found.lost), found.arrived) == (1, 2, 1)
+    assert found.injected == found.arrived + found.outstanding + len(found.lost) + len(found.refused)
+
+
+def test_the_rest_is_whole(book: Book) -> None:
+    book.record(*BEGUN[:2], **ANNOUNCED)
+    book.refused(5)
+    book.add(injected_at=NOW, injected_real=NOW, arrived_real=NOW + 1, copies=1)
+    assert book.balance().whole

@@ -66,12 +66,12 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.usefixtures("lab")
 @pytest.mark.parametrize("lose", [False, True], ids=["as announced", "and one rule gone afterwards"])
 def test_what_bounced_as_announced_is_apart_and_all_else_is_lost(*, lose: bool) -> None:
-    told = labs.as_operator(NAME, f"LOSE = {lose}\n{SWITCH}", timeout_s=120)
-    shown = json.dumps(told, indent=1)
-    ((begin, end),) = told["windows"]
+    result = labs.as_operator(NAME, f"LOSE = {lose}\n{SWITCH}", timeout_s=120)
+    shown = json.dumps(result, indent=1)
+    ((begin, end),) = result["windows"]
     assert 0 < end - begin < 120, shown
-    assert told["inside"] == told["refused"] > 0, shown
-    assert told["injected"] == told["arrived"] + told["refused"] + told["refusals"] - told["inside"], shown
-    assert told["lost"] == [told["gone"]] * lose, shown
-    assert told["alarms"] == [["lost", ""]] * lose, shown
-    assert told["whole"] is not lose
+    assert result["inside"] == result["refused"] > 0, shown
+    assert result["injected"] == result["arrived"] + result["refused"] + result["refusals"] - result["inside"], shown
+    assert result["lost"] == [result["gone"]] * lose, shown
+    assert result["alarms"] == [["lost", ""]] * lose, shown
+    assert result["whole"] is not lose

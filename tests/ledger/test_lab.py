@@ -1,4 +1,4 @@
-"""Numbered mail through a real lab: exact on the old path, and told when something is down or bounces."""
+"""Numbered mail through a real lab: exact on the old path, and said when something is down or bounces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fixtures.ledger import Traffic, balance, collect, settle
 from fixtures.migration import open_migration
 from fixtures.access.transport import dell
 
-def tell(found):
+def show(found):
     print(json.dumps({
         "injected": found.injected, "acknowledged": found.acknowledged, "arrived": found.arrived,
         "outstanding": found.outstanding, "lost": [entry.bounced for entry in found.lost],
@@ -40,41 +40,41 @@ def lab() -> Iterator[Lab]:
 
 
 def as_operator(code: str) -> Any:
-    """What CODE tells when it runs where the operator is."""
+    """What CODE says when it runs where the operator is."""
     return labs.as_operator(NAME, BEGIN + code, timeout_s=90)
 
 
 @pytest.mark.usefixtures("lab")
 def test_every_message_by_the_old_path_is_accounted_for() -> None:
-    told = as_operator("""
+    result = as_operator("""
 with Traffic(migration, "old-path", 5) as traffic:
     time.sleep(3)
     traffic.rate = 20
     time.sleep(2)
-tell(settle(migration, "old-path", 20))
+show(settle(migration, "old-path", 20))
 """)
-    assert told["whole"]
-    assert 50 <= told["injected"] == told["acknowledged"] == told["arrived"] <= 60
-    assert told["paths"] == ["ec2"]
-    assert told["families"] == ["ipv4", "ipv6"]
-    assert 0 < told["p99_s"] < 10
+    assert result["whole"]
+    assert 50 <= result["injected"] == result["acknowledged"] == result["arrived"] <= 60
+    assert result["paths"] == ["ec2"]
+    assert result["families"] == ["ipv4", "ipv6"]
+    assert 0 < result["p99_s"] < 10
 
 
 @pytest.mark.usefixtures("lab")
 def test_a_second_reader_learns_the_same() -> None:
-    """Counts are whole counts: reading all anew adds no copy."""
-    told = as_operator("""
+    """Counts are whole counts: reading all again adds no copy."""
+    result = as_operator("""
 collect(migration, "old-path")
-tell(balance(migration, "old-path"))
+show(balance(migration, "old-path"))
 """)
-    assert told["whole"]
-    assert told["copies"] == 0
+    assert result["whole"]
+    assert result["copies"] == 0
 
 
 @pytest.mark.usefixtures("lab")
 def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
-    """Dell has taken a message, and EC2 does not hear of it: it sends it anew. No sender's log knows."""
-    told = as_operator("""
+    """Dell has taken a message, and EC2 does not hear of it: it sends it again. No sender's log knows."""
+    result = as_operator("""
 from fixtures.access.transport import ec2
 
 def run(shell, text):
@@ -93,26 +93,26 @@ for shell in (dell(migration.settings), ec2(migration.settings)):
 until = time.monotonic() + 20
 while not (found := settle(migration, "copies", 20)).explained_copies and time.monotonic() < until:
     time.sleep(0.2)
-tell(found)
+show(found)
 """)
-    assert told["copies"] > 0
-    assert told["whole"]
+    assert result["copies"] > 0
+    assert result["whole"]
 
 
 @pytest.mark.usefixtures("lab")
 def test_a_bounce_is_a_loss_and_says_why() -> None:
     """Dell takes mail for a mailbox that is no more, and finds out too late (X6): its DSN is the only trace."""
-    told = as_operator("""
+    result = as_operator("""
 moved = "echo dave@pilot.example.net gone@pilot.example.net >> /etc/postfix/virtual && postmap /etc/postfix/virtual"
 dell(migration.settings).run("sh", "-c", moved)
 with Traffic(migration, "bounce", 10, domains=("pilot.example.net",)):
     time.sleep(2)
-tell(settle(migration, "bounce", 20))
+show(settle(migration, "bounce", 20))
 """)
-    assert not told["whole"]
-    assert told["lost"]
-    assert told["arrived"] + len(told["lost"]) == told["injected"]
-    assert all("User doesn't exist: gone@pilot.example.net" in said for said in told["lost"])
+    assert not result["whole"]
+    assert result["lost"]
+    assert result["arrived"] + len(result["lost"]) == result["injected"]
+    assert all("User doesn't exist: gone@pilot.example.net" in said for said in result["lost"])
 
 
 @pytest.mark.usefixtures("lab")
@@ -133,7 +133,7 @@ def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
 @pytest.mark.usefixtures("lab")
 def test_watch_sees_the_switch_each_cache_and_the_refusals() -> None:
     """The MX moves although Email Routing isn't ready: every resolver is timed, and the 5xx window is measured."""
-    told = as_operator("""
+    result = as_operator("""
 import cloudflare
 from fixtures.probes.dns import queries as dns
 from fixtures.watching import Watch
@@ -154,28 +154,28 @@ with Traffic(migration, "watched", 1, domains=(domain,)) as traffic:
     migration.clock.advance(3700)
     time.sleep(3)
     calm = traffic.rate
-    told = watch.stop()
-    told["rates"] = [raised, calm, traffic.rate]
+    result = watch.stop()
+    result["rates"] = [raised, calm, traffic.rate]
 store = migration.store
 for kind in ("watch", "authority", "authority change", "propagation", "stale", "abort rule", "watched"):
-    told[kind] = store.recorded(kind, domain)
-print(json.dumps(told))
+    result[kind] = store.recorded(kind, domain)
+print(json.dumps(result))
 """)
-    assert told["asked"] >= 300
-    assert told["without_mx"] == told["errors"] == 0
-    assert sum(second["answers"] for second in told["authority"]) == told["asked"]
-    assert [change["after"] for change in told["authority change"]] == [["10 route1.mx.cloudflare.net"]]
-    assert {seen["resolver"] for seen in told["propagation"]} == {"fresh", "fresh by HTTPS", "stale", "plain"}
-    assert told["resolvers"]["fresh"]["first_new_s"] < 5
-    assert told["resolvers"]["stale"]["first_new_s"] > 3600
-    assert told["stale"] == []
-    assert told["rates"] == [5, 1 / 60, 1]
-    assert told["refused"] > 0
-    assert told["refused_first"] < told["refused_last"]
-    assert [met["rule"] for met in told["abort rule"]] == ["lost"]
-    assert told["ledger"]["lost"] > 0
-    assert [beat["running"] for beat in told["watch"]][-1] is False
-    assert len(told["watched"]) == 1
+    assert result["asked"] >= 300
+    assert result["without_mx"] == result["errors"] == 0
+    assert sum(second["answers"] for second in result["authority"]) == result["asked"]
+    assert [change["after"] for change in result["authority change"]] == [["10 route1.mx.cloudflare.net"]]
+    assert {seen["resolver"] for seen in result["propagation"]} == {"fresh", "fresh by HTTPS", "stale", "plain"}
+    assert result["resolvers"]["fresh"]["first_new_s"] < 5
+    assert result["resolvers"]["stale"]["first_new_s"] > 3600
+    assert result["stale"] == []
+    assert result["rates"] == [5, 1 / 60, 1]
+    assert result["refused"] > 0
+    assert result["refused_first"] < result["refused_last"]
+    assert [met["rule"] for met in result["abort rule"]] == ["lost"]
+    assert result["ledger"]["lost"] > 0
+    assert [beat["running"] for beat in result["watch"]][-1] is False
+    assert len(result["watched"]) == 1
 
 
 @pytest.mark.usefixtures("lab")
@@ -188,7 +188,7 @@ print(json.dumps(told))
     ],
 )
 def test_watch_explains_bad_input(options: list[str], words: str) -> None:
-    told = as_operator(f"""
+    result = as_operator(f"""
 import contextlib, io
 from scripts import watch
 
@@ -197,19 +197,19 @@ with contextlib.redirect_stderr(said):
     status = watch.main({options!r})
 print(json.dumps({{"status": status, "said": said.getvalue()}}))
 """)
-    assert told["status"] == 2
-    assert told["said"].startswith(f"watch: {words}")
+    assert result["status"] == 2
+    assert result["said"].startswith(f"watch: {words}")
 
 
 @pytest.mark.usefixtures("lab")
 def test_what_waits_in_a_queue_is_outstanding_not_lost() -> None:
-    told = as_operator("""
+    result = as_operator("""
 dell(migration.settings).run("doveadm", "stop")
 with Traffic(migration, "waiting", 5, domains=("fx-trader-life.com",)):
     time.sleep(2)
 collect(migration, "waiting")
-tell(balance(migration, "waiting"))
+show(balance(migration, "waiting"))
 """)
-    assert not told["whole"]
-    assert told["outstanding"] == told["injected"] > 0
-    assert told["lost"] == []
+    assert not result["whole"]
+    assert result["outstanding"] == result["injected"] > 0
+    assert result["lost"] == []

@@ -12,7 +12,7 @@ def test_live_both_clocks_are_the_same() -> None:
     assert (Moments(()).real(7.0), Moments(()).clock(7.0)) == (7.0, 7.0)
 
 
-def test_each_clock_told_by_the_other() -> None:
+def test_each_clock_by_the_other() -> None:
     assert [MOVED.real(at) for at in (105.0, 5115.0, 5130.0)] == [105.0, 115.0, 130.0]
     assert [MOVED.clock(real) for real in (105.0, 115.0, 130.0)] == [105.0, 5115.0, 5130.0]
 

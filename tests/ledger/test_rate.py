@@ -40,12 +40,12 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
         Sender(name=name, address=f"{name}@s.example", host="127.0.0.1", port=port, family="ipv4", tls=False)
         for name in ("quick", "held")
     )
-    told = {
+    changes = {
         "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
         "clock": ClockSettings(),
         "senders": senders,
     }
-    migration = Migration(SETTINGS.model_copy(update=told), Secrets())
+    migration = Migration(SETTINGS.model_copy(update=changes), Secrets())
     with Traffic(migration, "held", 20) as traffic:
         traffic.hold("held", 1)
         time.sleep(0.8)
@@ -60,7 +60,7 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
     [(0, 1.0), (599, 1.0), (601, 0.1), (3599, 0.1), (3601, 1 / 60)],
     ids=["at its start", "around a change", "after it", "for an hour", "for the rest"],
 )
-def test_a_watch_is_loud_for_minutes_alone(quiet_s: float, rate: float) -> None:
+def test_a_watch_is_loud_only_for_minutes(quiet_s: float, rate: float) -> None:
     rates = Rates()
     settings = SimpleNamespace(settings=SimpleNamespace(traffic=rates))
     traffic = SimpleNamespace(running=True, rate=9.0, migration=settings)

@@ -99,7 +99,7 @@ shop.webmakeprofit.org_ecc
 """
 
 
-def test_what_a_machine_does_is_told_from_what_serves_itself() -> None:
+def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     jobs = list(other_jobs.read(other_jobs.sections(ANSWER), settings()))
     assert [job.name for job in jobs if not job.expected] == [
         "listener tcp/443",
@@ -114,12 +114,12 @@ def test_what_a_machine_does_is_told_from_what_serves_itself() -> None:
     assert other_jobs.sections("no mark at all\n") == {}
 
 
-def test_changes_are_told_by_who_made_them() -> None:
+def test_changes_have_who_made_them() -> None:
     old = [record("MX", "a.net", "mail.a.net", 10), record("TXT", "a.net", '"v=spf1 -all"')]
     new = [record("MX", "a.net", "route1.mx.cloudflare.net", 7), record("TXT", "a.net", "v=spf1 ~all")]
     by_us = {"a.net MX": ("switch_mx", frozenset({"7 route1.mx.cloudflare.net"}))}
-    told = {each.subject: each.by for each in snapshot.changes(old, new, by_us)}
-    assert told == {"MX a.net": "switch_mx", "TXT a.net": ""}
+    made_by = {each.subject: each.by for each in snapshot.changes(old, new, by_us)}
+    assert made_by == {"MX a.net": "switch_mx", "TXT a.net": ""}
     required = [record("MX", "a.net", "route1.mx.cloudflare.net", 9)]
     assert [each.by for each in snapshot.changes(old[:1], new[:1], {}, required)] == ["Email Routing"]
     overwritten = {"a.net MX": ("switch_mx", frozenset({"7 elsewhere.example"}))}
@@ -128,7 +128,7 @@ def test_changes_are_told_by_who_made_them() -> None:
     assert snapshot.changes(old, [replace(each, ttl=1) for each in old], {}) == ()
 
 
-def test_a_resource_of_terraform_tells_what_it_writes() -> None:
+def test_a_resource_of_terraform_says_what_it_writes() -> None:
     ours, domains = {("a.net", "MX"), ("a.net", "TXT"), ("dell.a.net", "A")}, ("a.net",)
 
     def touched(kind: str, **attributes: Any) -> tuple[str, ...] | None:
@@ -149,7 +149,7 @@ def test_a_mark_is_a_tools_name_and_no_part_of_a_word() -> None:
     assert not writers.marks(record("MX", "a.net", "m", comment="the terraformers' club"))
 
 
-def test_resources_of_a_state_bear_their_keys() -> None:
+def test_resources_of_a_state_have_their_keys() -> None:
     given: list[dict[str, Any]] = [
         {"mode": "data", "type": "aws_ami", "name": "x", "instances": [{"attributes": {"id": "ami-1"}}]},
         {"mode": "managed", "type": "aws_eip", "name": "m", "instances": [{"index_key": 0, "attributes": {"id": "e"}}]},

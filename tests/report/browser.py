@@ -1,4 +1,4 @@
-"""Chromium without a window, told what to do over a pair of pipes by its own protocol (chromedevtools.github.io).
+"""Chromium without a window, steered over a pair of pipes by its own protocol (chromedevtools.github.io).
 
 Nothing but the browser is needed, and it opens no port. Whatever it says on its console is kept.
 """
@@ -58,10 +58,10 @@ class Page:
         asked |= {"sessionId": self._session} if self._session else {}
         os.write(self._write, json.dumps(asked).encode() + b"\0")
         until = time.monotonic() + ANSWER_S_MAX
-        while (told := self._next(until)).get("id") != self._number:
-            self._note(told)
-        assert "error" not in told, f"{method}: {told.get('error')}"
-        result: dict[str, Any] = told["result"]
+        while (reply := self._next(until)).get("id") != self._number:
+            self._note(reply)
+        assert "error" not in reply, f"{method}: {reply.get('error')}"
+        result: dict[str, Any] = reply["result"]
         return result
 
     def open(self, url: str) -> None:
@@ -77,9 +77,9 @@ class Page:
 
     def run(self, script: str) -> Any:
         """What SCRIPT evaluates to; the page's policy doesn't bind it."""
-        told = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
+        reply = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in reply, reply["exceptionDetails"]
+        return reply["result"].get("value")
 
     def looks(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """As on a screen of this size, light or dark."""
@@ -101,16 +101,16 @@ class Page:
     def paper(self, file: Path) -> None:
         """The page as PDF, by its own style for print."""
         self.send("Emulation.clearDeviceMetricsOverride")
-        told = self.send("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
-        file.write_bytes(base64.b64decode(told["data"]))
+        reply = self.send("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
+        file.write_bytes(base64.b64decode(reply["data"]))
 
-    def _note(self, told: dict[str, Any]) -> None:
-        method = told.get("method", "")
+    def _note(self, reply: dict[str, Any]) -> None:
+        method = reply.get("method", "")
         self._seen.add(method)
         if method in _SAID:
-            self.console.append(json.dumps(told["params"])[:2000])
+            self.console.append(json.dumps(reply["params"])[:2000])
         if method == "Network.requestWillBeSent":
-            self.asked.append(told["params"]["request"]["url"])
+            self.asked.append(reply["params"]["request"]["url"])
 
     def _next(self, until: float) -> dict[str, Any]:
         while b"\0" not in self._left:
@@ -120,8 +120,8 @@ class Page:
             assert more, "Chromium ended"
             self._left += more
         line, _, self._left = self._left.partition(b"\0")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
 
 @contextmanager

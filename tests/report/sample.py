@@ -126,14 +126,14 @@ def saving() -> Saving:
         Charge("public IPv4 address 203.0.113.20", 3.65, "730 hours at $0.005: $3.65"),
     )
     after = (Charge("snapshot snap-0 (8 GiB standard)", 0.4, "8 GiB at $0.05: $0.40"),)
-    told = Evidence("what the gateway had, and what is left of it", "2 charges before, 1 after", at=NOW)
+    look = Evidence("what the gateway had, and what is left of it", "2 charges before, 1 after", at=NOW)
     return Saving(
         before,
         after,
         (NewCost(name="a fixed address for Dell", usd_per_month=2.0),),
         "prices of 2026-11-01 in ap-northeast-1",
         (),
-        told,
+        look,
     )
 
 

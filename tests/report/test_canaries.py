@@ -94,7 +94,7 @@ def pytest_configure(config):
     stage = Stage(Gate.PHASE1, migration.settings.domain_names, "phase1")
     session = Session(migration, [stage], look=lambda _: {"MX": "x"}, who=lambda _: "lab:one")
     config.stash[SESSION] = session
-    config.stash[TARGET] = Target(session, [], HERE / "out" / "told.html")
+    config.stash[TARGET] = Target(session, [], HERE / "out" / "ours.html")
     config.pluginmanager.register(collection.Arrange())
     config.pluginmanager.register(plugin.Collect(session))
 
@@ -145,7 +145,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "pytest.ini").write_text(
         "[pytest]\nbdd_features_base_dir = features\njunit_logging = all\n", encoding="utf-8"
     )
-    options = ["-vv", "-ra", "--junitxml=out/told.xml", "--html=out/theirs.html", "--self-contained-html", "--tb=long"]
+    options = ["-vv", "-ra", "--junitxml=out/ours.xml", "--html=out/theirs.html", "--self-contained-html", "--tb=long"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "features/"], cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -157,10 +157,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_the_run_failed_in_every_way_and_left_everything(outputs: dict[str, str]) -> None:
-    assert {"told.html", "told.md", "told.xml", "told.evidence.json", "index.html", "theirs.html"} <= set(outputs)
+    assert {"ours.html", "ours.md", "ours.xml", "ours.evidence.json", "index.html", "theirs.html"} <= set(outputs)
     for way in ("judgement", "nothing", "absence", "our fault", "print", "logging", "no fault"):
-        assert f"says secrets: {way}" in outputs["told.html"]
-    for name in ("told.html", "told.evidence.json", "told.xml", "theirs.html", "stdout"):
+        assert f"says secrets: {way}" in outputs["ours.html"]
+    for name in ("ours.html", "ours.evidence.json", "ours.xml", "theirs.html", "stdout"):
         assert outputs[name].count("[redacted]") > 20, name
 
 

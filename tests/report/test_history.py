@@ -1,4 +1,4 @@
-"""What a report tells of the past happened: nothing that was only planned, and nothing that a drill did."""
+"""What a report says of the past happened: nothing that was only planned, and nothing that a drill did."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Past:
     """A store in which scripts leave what they leave."""
 
     def __init__(self, url: str) -> None:
-        told = {"store": StoreSettings(url=url), "clock": ClockSettings()}
-        self.migration = Migration(settings_without_a_lab().model_copy(update=told), Secrets())
+        changes = {"store": StoreSettings(url=url), "clock": ClockSettings()}
+        self.migration = Migration(settings_without_a_lab().model_copy(update=changes), Secrets())
         self.store, self.number = self.migration.store, 0
 
     def apply(self, script: str, subject: str, reason: str = "", domain: str = PILOT, *, killed: bool = False) -> None:

@@ -54,7 +54,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 def fullest() -> RunReport:
-    """As much of everything as a first page may have to tell of."""
+    """As much of everything as a first page may have to show."""
     made = sample.report()
     verdicts = dict.fromkeys((sample.PILOT, sample.FIRST, sample.SECOND), Verdict.PASS)
     stages = [Stage(Gate.PHASE3, (), f"phase{n}-others") for n in range(10)]
@@ -90,7 +90,7 @@ def file(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 
 def _without_policy(file: Path) -> Path:
-    """A copy that admits everything: what is text there is text by its escaping alone."""
+    """A copy that admits everything: what is text there is text only by its escaping."""
     text = re.sub(r"<meta http-equiv=.Content-Security-Policy.[^>]*>", "", file.read_text(encoding="utf-8"))
     assert "Content-Security-Policy" not in text
     copy = file.with_name("open.htm")
@@ -117,7 +117,7 @@ def test_markup_stays_text(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, *, policy: bool
 ) -> None:
     monkeypatch.setattr(sample, "HOSTILE", " ".join(MARKUP))
-    file = write(sample.report(), tmp_path / "told.html")
+    file = write(sample.report(), tmp_path / "reply.html")
     file = index.write(tmp_path) if kind == "index" else file
     file = file if policy else _without_policy(file)
     page.looks()
@@ -163,10 +163,10 @@ def test_everybody_can_use_it(page: Page, file: Path, *, dark: bool) -> None:
     page.run(OPEN_ALL)
     page.run((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8") + ";0")
     only = json.dumps({"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
-    told = page.run(f"axe.run(document, {only})")
-    assert len(told["passes"]) > 15, "axe looked at next to nothing"
-    assert {"color-contrast", "region", "heading-order"} <= {each["id"] for each in told["passes"]}
-    assert [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in told["violations"]] == []
+    reply = page.run(f"axe.run(document, {only})")
+    assert len(reply["passes"]) > 15, "axe looked at next to nothing"
+    assert {"color-contrast", "region", "heading-order"} <= {each["id"] for each in reply["passes"]}
+    assert [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in reply["violations"]] == []
 
 
 def test_the_keyboard_is_enough(page: Page, folder: Path) -> None:
@@ -186,9 +186,9 @@ def test_the_keyboard_is_enough(page: Page, folder: Path) -> None:
 @pytest.mark.parametrize("file", ["hostile", "clean", "fullest"], indirect=True)
 def test_the_first_sheet_of_paper_stands_for_itself(page: Page, file: Path, tmp_path: Path) -> None:
     page.open(file.as_uri())
-    page.paper(tmp_path / "told.pdf")
+    page.paper(tmp_path / "reply.pdf")
     sheets = subprocess.run(
-        ["pdftotext", "-layout", tmp_path / "told.pdf", "-"], capture_output=True, text=True, check=True, timeout=60
+        ["pdftotext", "-layout", tmp_path / "reply.pdf", "-"], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split("\f")
     first = sheets[0]
     for wanted in (

@@ -64,7 +64,7 @@ def _variant(lab: Lab, plant: str = OPEN, undo: str = "", **deed: Any) -> Iterat
 
 
 def _ask(lab: Lab, *options: str) -> tuple[int, dict[str, Any]]:
-    """Ask by SSH alone, without settings; returns the exit status and the JSON, having looked at the time it took."""
+    """Ask only by SSH, without settings; returns the exit status and the JSON, having looked at the time it took."""
     folder = lab.folder / "operator"
     command = ["-m", "scripts.feasibility", DOMAIN, "--json"]
     command += ["--dell", f"root@{plan.DELL_TAILNET}", "--outside", f"root@{plan.WORLD4}", "--addresses", "6"]

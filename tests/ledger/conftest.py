@@ -1,0 +1,64 @@
+"""A ledger of one's own: messages and records at moments of choice, and what the balance says of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger import Balance, balance
+from fixtures.ledger.windows import REJECTED
+from fixtures.migration import Migration
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.store import records
+
+DOMAIN, OTHER, RUN = "pilot.example.net", "fx-trader-life.com", "a-run"
+SETTINGS = settings_without_a_lab()
+ROUTE = "route1.mx.cloudflare.net[104.30.0.1]:25"
+NOW = time.time() - 1000
+
+
+class Book:
+    """A store to write into."""
+
+    def __init__(self, folder: Path) -> None:
+        changes = {"store": StoreSettings(url=f"sqlite:///{folder}/store.sqlite"), "clock": ClockSettings()}
+        self.migration = Migration(SETTINGS.model_copy(update=changes), Secrets())
+        self.store = self.migration.store
+
+    def add(self, name: str = "", *, age: float = 5, domain: str = DOMAIN, **fields: Any) -> float:
+        """A message, injected AGE seconds ago; ``arrived_real`` as text is in seconds after that."""
+        at = time.time() - age
+        known = {"sender": "s", "family": "ipv4", "address": f"u@{domain}", "mailbox": f"u@{domain}", "digest": "d"}
+        row = {"injected_at": at, "injected_real": at, **known, **fields}
+        if isinstance(row.get("arrived_real"), str):
+            row["arrived_real"] = at + float(row["arrived_real"])
+        name = name or f"<{len(self.store.numbered()) + 1}@s>"
+        self.store.add_message(message_id=name, run=RUN, domain=domain, **row)
+        return at
+
+    def record(self, at: float, kind: str, domain: str = DOMAIN, **body: Any) -> None:
+        """A record that was made AT seconds after NOW, really."""
+        self.store.record(kind, domain, **body)
+        with self.store.engine.begin() as db:
+            newest = sa.select(sa.func.max(records.c.id)).scalar_subquery()
+            db.execute(records.update().where(records.c.id == newest).values(real_at=NOW + at))
+
+    def refused(self, at: float, relay: str = ROUTE, domain: str = DOMAIN) -> None:
+        """A message that RELAY turned away AT seconds after NOW."""
+        name = f"<refused-{at}@s>"
+        when = {"injected_at": NOW + at - 1, "injected_real": NOW + at - 1}
+        self.add(name, domain=domain, bounced="550 5.1.1", **when)
+        self.store.record(REJECTED, domain, message_id=name, relay=relay, text="550", sent_at=NOW + at, run=RUN)
+
+    def balance(self, **window: Any) -> Balance:
+        return balance(self.migration, RUN, **window)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path)
