@@ -111,7 +111,7 @@ def test_mail_in_a_wrong_place_is_not_whole(book: Book) -> None:
     ],
 )
 def test_the_path_is_read_from_what_servers_saw(received: list[str], path: str) -> None:
-    assert path_of(received, SETTINGS) == path
+    assert path_of(hops(received), SETTINGS) == path
 
 
 @pytest.mark.parametrize(
