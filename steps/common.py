@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given
 
-from fixtures.evidence import Absent, Finding, Verdict
+from fixtures.evidence import Absent, absent
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.settings import Address
@@ -16,14 +16,10 @@ def domains_judged(stage: Stage) -> tuple[str, ...]:
 
 
 @given("the domains that have not been switched", target_fixture="subjects")
+@given("the domains that are about to be switched", target_fixture="subjects")
 def domains_not_switched(migration: Migration, stage: Stage) -> tuple[str, ...]:
     progress = Progress.read(migration.store, migration.settings)
     return _some(tuple(d for d in stage.domains if not progress.switched(d)), "not switched")
-
-
-@given("the domains that are about to be switched", target_fixture="subjects")
-def domains_about_to_switch(migration: Migration, stage: Stage) -> tuple[str, ...]:
-    return domains_not_switched(migration, stage)
 
 
 @given("the domains that have been switched", target_fixture="subjects")
@@ -33,6 +29,7 @@ def domains_switched(migration: Migration, stage: Stage) -> tuple[str, ...]:
 
 
 @given("every address of the domains of this gate", target_fixture="addresses")
+@given("every destination at the delivery domains", target_fixture="addresses")
 def addresses_judged(migration: Migration, stage: Stage) -> tuple[Address, ...]:
     return tuple(migration.settings.addresses(stage.domains))
 
@@ -42,14 +39,8 @@ def addresses_not_switched(migration: Migration, stage: Stage) -> tuple[Address,
     return tuple(migration.settings.addresses(domains_not_switched(migration, stage)))
 
 
-@given("every destination at the delivery domains", target_fixture="addresses")
-def destinations(migration: Migration, stage: Stage) -> tuple[Address, ...]:
-    return tuple(migration.settings.addresses(stage.domains))
-
-
 def _some(found: tuple[str, ...], what: str) -> tuple[str, ...]:
     """A gate may come when none is left of that kind: then there is nothing to judge, which is said."""
     if not found:
-        nothing = Finding("domains", Verdict.ABSENT, f"a domain that is {what}", "none at this gate")
-        raise Absent(f"Nothing is {what}", (nothing,))
+        raise Absent(f"Nothing is {what}", (absent("domains", f"a domain that is {what}", "none at this gate"),))
     return found
