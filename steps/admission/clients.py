@@ -1,21 +1,33 @@
-"""Who may deliver to Dell's port 25, and who may not."""
+"""Who may deliver to Dell's port 25, as whom and for whom: the table of admitted clients, bans, firewall, strangers."""
 
 from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
 
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.access.transport import dell
-from fixtures.evidence import Finding, failed, passed, unknown
-from fixtures.gates.plugin import Expect
+from fixtures.evidence import Evidence, Finding, failed, finding, passed, unknown
+from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
-from fixtures.migration.progress import Stage
+from fixtures.migration.progress import Progress, Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import postfix
-from fixtures.probes.smtp import clients, vantages
+from fixtures.probes.dell import allow_list, bans, firewall, postfix, tables
+from fixtures.probes.dell.firewall import Answer, Ruleset
+from fixtures.probes.dell.networks import Network
+from fixtures.probes.smtp import client_addresses, clients, insiders, vantages
+from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.session import Conversation
 
 Knocks = tuple[tuple[Client, Conversation], ...]
+OwnSenders = tuple[tuple[str, Client, Conversation], ...]
+Asked = tuple[Ruleset, Answer | None, str]
+ADMITTED = "the recipient accepted (250)"
+
+
+# Who is admitted, and who is refused -----------------------------------------------------------------------------
 
 
 @given("the addresses that Email Routing sends from", target_fixture="clients_at_door")
@@ -54,21 +66,19 @@ def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...
 
 @then("Dell would admit all of them")
 def would_admit(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
-    def judge(found: postfix.Lookup) -> Finding:
-        if found.value == "OK":
-            return passed(found.key, f"admitted by {found.table}", found.evidence)
-        return failed(found.key, f"OK in {found.table}", str(found.value or "no entry"), found.evidence)
+    def judge(it: postfix.Lookup) -> Finding:
+        return finding(it.key, f"OK in {it.table}", it.value or "no entry", it.evidence, holds=it.value == "OK")
 
     expect("EC2 could come back", map(judge, lookups))
 
 
 @then("Dell would admit none of them")
 def would_admit_none(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
-    def judge(found: postfix.Lookup) -> Finding:
-        if found.value is None:
-            return passed(found.key, f"not in {found.table}", found.evidence)
-        hint = "Run retire_ec2_access: whoever gets this address next could deliver here"
-        return failed(found.key, f"no entry in {found.table}", found.value, found.evidence, hint=hint)
+    hint = "Run retire_ec2_access: whoever gets this address next could deliver here"
+
+    def judge(it: postfix.Lookup) -> Finding:
+        found, holds = it.value or "no entry", it.value is None
+        return finding(it.key, f"no entry in {it.table}", found, it.evidence, holds=holds, hint=hint)
 
     expect("EC2's addresses are strangers'", map(judge, lookups))
 
@@ -76,38 +86,308 @@ def would_admit_none(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> Non
 @then("Dell accepts the recipient from every one")
 @then("Dell accepts the recipient")
 def all_accepted(expect: Expect, knocks: Knocks) -> None:
-    expect("An admitted client is served", (_admitted(client, told) for client, told in knocks))
+    expect("An admitted client is served", (_admitted(*each) for each in knocks))
 
 
 @then("Dell rejects each of them permanently, or does not let it connect")
 def all_refused(expect: Expect, knocks: Knocks) -> None:
-    expect("Everyone else is refused", (_refused(client, told) for client, told in knocks))
+    expect("Everyone else is refused", (_refused(*each) for each in knocks))
 
 
 @then("an admitted client is served in the same minute")
 def control_served(migration: Migration, expect: Expect) -> None:
     address = next(migration.settings.addresses())
-    told = clients.offer(migration, clients.email_routing(migration)[:1], (address.destination,))
-    expect("The control: Dell is there, and serves whom it should", (_admitted(c, k) for c, k in told))
+    knocks = clients.offer(migration, clients.email_routing(migration)[:1], (address.destination,))
+    expect("The control: Dell is there, and serves those it should", (_admitted(*each) for each in knocks))
 
 
-def _admitted(client: Client, told: Conversation) -> Finding:
-    outcome, evidence = told.outcome, told.evidence
-    if outcome.accepted:
-        return passed(str(client), str(outcome), evidence, expected="250")
-    make = unknown if told.unheard else failed
-    return make(str(client), "the recipient accepted (250)", str(outcome), evidence)
+def _admitted(client: Client, said: Conversation) -> Finding:
+    outcome, unheard = said.outcome, said.outcome if said.unheard and not said.outcome.accepted else ""
+    return finding(str(client), ADMITTED, str(outcome), said.evidence, holds=outcome.accepted, unasked=unheard)
 
 
-def _refused(client: Client, told: Conversation) -> Finding:
-    outcome, evidence = told.outcome, told.evidence
+def _refused(client: Client, said: Conversation) -> Finding:
+    outcome, evidence = said.outcome, said.evidence
     expected = "refused with 5xx by RCPT, or dropped by a firewall"
     if outcome.rejected:
         return passed(str(client), str(outcome), evidence, expected=expected)
-    if told.connection in {"unreachable", "impostor"}:  # that is about the way there, not about Dell
+    if said.connection in {"unreachable", "impostor"}:  # that is about the way there, not about Dell
         return unknown(str(client), expected, outcome, evidence)
-    if not outcome.code and told.connection != "open":  # a firewall, if nothing else keeps that host from port 25
+    if not outcome.code and said.connection != "open":  # a firewall, if nothing else keeps that host from port 25
         why = vantages.blind(client.via) if client.via and client.via.transport else ""
         return unknown(str(client), expected, why, evidence) if why else passed(str(client), str(outcome), evidence)
     hint = "Whoever comes from there can deliver here, and perhaps relay: see A-6" if outcome.accepted else ""
     return failed(str(client), expected, str(outcome), evidence, hint=hint)
+
+
+# The table of admitted clients -----------------------------------------------------------------------------------
+
+
+@given(
+    "the prefixes that Cloudflare publishes for Email Routing, as several resolvers give them",
+    target_fixture="published",
+)
+def published_prefixes(migration: Migration) -> allow_list.Published:
+    return allow_list.published(migration)
+
+
+@when("Dell's table of admitted clients is compared with them", target_fixture="admission_table")
+def read_table(migration: Migration) -> allow_list.Table:
+    return allow_list.table(migration)
+
+
+@then("each published prefix stands in the table")
+def all_there(
+    migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
+) -> None:
+    evidence = (admission_table.evidence, *_evidence(published))
+    settings = migration.settings.cloudflare.prefixes
+    hint = "Add it to cloudflare.prefixes in migration.toml, and run prepare_dell: mail from there is lost"
+
+    def judge(network: Network) -> Finding:
+        there, named = network in admission_table.networks, network in settings
+        found = "not there" if not there else "there, and in the settings" if named else "only in the table"
+        expected = "in the settings too" if there else f"in {admission_table.path}"
+        return finding(str(network), expected, found, *evidence, holds=there and named, hint=hint)
+
+    doubt = unknown(published.name, "two resolvers that say the same", published.doubt, *evidence)
+    findings = [judge(network) for network in published.networks]
+    expect("Each published prefix is admitted", [doubt, *findings] if published.doubt else findings)
+
+
+@then("no part of one is kept out by another line")
+def none_barred(expect: Expect, published: allow_list.Published, admission_table: allow_list.Table) -> None:
+    evidence = (admission_table.evidence, *_evidence(published))
+    hint = "Take that line out, and run prepare_dell: mail from there is refused or thrown away"
+
+    def judge(network: Network) -> Finding:
+        inside = allow_list.listed(barred) if (barred := admission_table.kept_out(network)) else ""
+        found = f"another action than OK for {inside}" if inside else "no other line of the table has a part of it"
+        return finding(str(network), "admitted as a whole", found, *evidence, holds=not inside, hint=hint)
+
+    expect("No part of a prefix is kept out", map(judge, sorted(published.networks, key=str)))
+
+
+@then("nobody may deliver by name alone")
+def no_guests(migration: Migration, expect: Expect) -> None:
+    (guests,) = tables.look(migration, dellplan.GUESTS)
+    expected = "no line: guests are let in while verification mail is awaited, and not longer"
+    hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
+    found = "; ".join(guests.extra[:20]) or "empty"
+    judged = finding(guests.path, expected, found, guests.evidence, holds=not guests.extra, hint=hint)
+    expect("Nobody is let in by name", [judged])
+
+
+@then("nothing else stands there but our own networks and, while it may deliver, EC2")
+def nothing_else(
+    migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
+) -> None:
+    ours, evidence = allow_list.ours(migration), (admission_table.evidence, *_evidence(published))
+    expected = f"one of {allow_list.listed(published.networks)}, or ours"
+    hint = "Whoever has it may deliver here. Take it out of cloudflare.prefixes and run prepare_dell, or "
+    hint += "waive A-5 for as long as Cloudflare's postmaster page still names it"
+
+    def judge() -> Iterator[Finding]:
+        for network in admission_table.networks:
+            whose = "published by Cloudflare" if network in published.networks else "ours" if network in ours else ""
+            found = whose or "an entry of its own"
+            yield finding(str(network), expected, found, *evidence, holds=bool(whose), hint=hint)
+        for line in admission_table.odd:
+            yield failed(line, "a network and OK (cidr_table(5))", "a line of another form", *evidence)
+
+    expect("Nothing else stands in Cloudflare's name", judge())
+
+
+def _evidence(published: allow_list.Published) -> tuple[Evidence, ...]:
+    return tuple(voice.evidence for voice in published.voices)
+
+
+# Bans and firewall -----------------------------------------------------------------------------------------------
+
+
+@given("the addresses that Dell is to admit", target_fixture="admitted_networks")
+def admitted_networks(migration: Migration) -> tuple[Network, ...]:
+    stopped = Progress.read(migration.store, migration.settings).stopped
+    return bans.admitted(migration.settings, with_ec2=not stopped)
+
+
+@when("whatever on Dell bans clients by itself is examined", target_fixture="bans_found")
+def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -> bans.Bans:
+    return bans.look(migration, admitted_networks)
+
+
+@when("a kernel with Dell's ruleset and routes is asked with connections from them", target_fixture="firewall_asked")
+def ask_a_kernel(migration: Migration, admitted_networks: tuple[Network, ...], asked_firewall: AskedFirewall) -> Asked:
+    ruleset = firewall.look(migration.settings)
+    return (ruleset, *asked_firewall(ruleset, admitted_networks))
+
+
+@then("none of it can touch these addresses")
+def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_found: bans.Bans) -> None:
+    claim = "No automatic ban can touch an admitted address"
+    expect(claim, [each.judged(bans_found.evidence, admitted_networks) for each in bans_found.banners])
+
+
+@then("none of them is refused, limited or left without an answer at port 25")
+def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: Asked) -> None:
+    ruleset, answer, why = firewall_asked
+    claim = "No rule and no route shuts out an admitted address"
+    expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
+
+
+# By which address, as which sender and for which recipient ------------------------------------------------------------
+
+
+@given(
+    "clients outside that know their own public addresses, over IPv4 and over IPv6", target_fixture="outside_clients"
+)
+def outside_clients(migration: Migration) -> tuple[Client, ...]:
+    return client_addresses.outside(migration)
+
+
+@when("each of them says a HELO name of its own at Dell's port 25", target_fixture="sighted")
+def leave_marks(migration: Migration, outside_clients: tuple[Client, ...]) -> tuple[Sighting, ...]:
+    return client_addresses.leave_marks(migration, outside_clients)
+
+
+@then("Dell's log shows each name beside the address that said it")
+def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting, ...]) -> None:
+    own = migration.settings.dell.networks
+
+    def judge(it: Sighting) -> Finding:
+        member, expected = f"{it.client} at {it.knock.knock.host}", f"seen as {it.client.source}"
+        unasked = "" if it.seen else f"the mark {it.mark} is not in Dell's log; Dell said {it.knock.outcome}"
+        found = f"seen as {', '.join(it.seen)}"
+        hint = "Something before Postfix hides who comes: publish port 25 without a userland proxy or masquerading"
+        if not it.true and any(ipaddress.ip_address(each) in network for each in it.seen for network in own):
+            found += ", which is one of our own networks: whoever comes may relay"
+            hint += " (X16). Close port 25 until then"
+        evidence = (it.knock.evidence, it.log.evidence)
+        return finding(member, expected, found, *evidence, holds=it.true, unasked=unasked, hint=hint)
+
+    findings = [judge(each) for each in sighted]
+    if migration.settings.dell.ipv6 and not any(":" in each.client.source for each in sighted):
+        hint = "Give a host by SSH its IPv6 address ([[vantages]] ipv6): IPv6 may go another way than IPv4"
+        findings.append(unknown("a client over IPv6", "seen by its true address", "nobody has one here", hint=hint))
+    expect("Dell sees the true address of its clients", findings)
+
+
+@given("Email Routing, and the envelope senders that it writes in our domains", target_fixture="forwarders")
+def email_routing_forwards(migration: Migration) -> tuple[Client, ...]:
+    return clients.forwarders(migration)
+
+
+@given("EC2, and the envelope senders that forwarded mail bears in our domains", target_fixture="forwarders")
+def ec2_forwards(migration: Migration) -> tuple[Client, ...]:
+    return clients.ec2_as_seen(migration)
+
+
+@when("a message with each of these senders is offered to Dell", target_fixture="own_sender_offers")
+def offer_own_senders(migration: Migration, stage: Stage, forwarders: tuple[Client, ...]) -> OwnSenders:
+    return clients.offer_own_senders(migration, forwarders, stage.domains)
+
+
+@then("Dell accepts each of these senders")
+def own_senders_accepted(expect: Expect, own_sender_offers: OwnSenders) -> None:
+    def judge(domain: str, client: Client, said: Conversation) -> Finding:
+        outcome, unheard = said.outcome, said.outcome if said.unheard and not said.outcome.accepted else ""
+        member, hint = f"<{said.knock.mail_from}> from {client}", _why_not(said)
+        if unheard:
+            return unknown(member, ADMITTED, unheard, said.evidence, domain=domain, hint=hint)
+        holds = outcome.accepted
+        return finding(member, ADMITTED, str(outcome), said.evidence, holds=holds, domain=domain, hint=hint)
+
+    expect("Our own domains as senders are accepted", (judge(*each) for each in own_sender_offers))
+
+
+def _why_not(said: Conversation) -> str:
+    """No more than the answer bears out: a refusal of the client itself comes before any sender is named."""
+    if not said.outcome.code:
+        return "Nobody answered to the end: that is no word on senders. Is Postfix up, and does a packet filter let by?"
+    if said.outcome.refused_at in {"mail", "rcpt"}:
+        return "A rule against spoofing refuses our own domain from outside: except the admitted clients from it (X9)"
+    return ""
+
+
+@given("an address that nobody has, in every delivery domain", target_fixture="nobodies")
+def nobody(migration: Migration, stage: Stage) -> dict[str, str]:
+    return {d: f"nobody-has-this@{migration.settings.domain(d).delivery}" for d in stage.domains}
+
+
+@when("Email Routing offers Dell a message for it", target_fixture="answers_for_nobody")
+def offer_for_nobody(migration: Migration, nobodies: dict[str, str]) -> dict[str, Conversation]:
+    client = clients.email_routing(migration)[:1]
+    real = {d: next(migration.settings.addresses((d,))).destination for d in nobodies}
+    return {d: clients.offer(migration, client, (nobodies[d], real[d]))[0][1] for d in nobodies}
+
+
+@then("Dell refuses the recipient as unknown")
+def nobody_refused(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
+    def judge(domain: str, said: Conversation) -> Finding:
+        it = said.outcome
+        holds, unasked = it.code == 550 and "5.1.1" in it.text, "" if it.code else it
+        expected = "550 5.1.1 in session"
+        return finding(it.recipient, expected, str(it), said.evidence, holds=holds, unasked=unasked, domain=domain)
+
+    expect("An unknown recipient is refused in session", (judge(*each) for each in answers_for_nobody.items()))
+
+
+@then("a real mailbox of the same domain is accepted")
+def somebody_accepted(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
+    def judge(domain: str, said: Conversation) -> Finding:
+        real = said.recipients[1:] or (said.outcome,)
+        it = next((each for each in real if each.accepted), real[0])
+        expected = "250 for a real mailbox"
+        return finding(it.recipient, expected, str(it), said.evidence, holds=it.accepted, domain=domain)
+
+    expect("A real mailbox is accepted", (judge(*each) for each in answers_for_nobody.items()))
+
+
+# What only insiders may ask -------------------------------------------------------------------------------------------
+
+
+@given("Email Routing and a stranger", target_fixture="people_at_door")
+def people_at_door(migration: Migration) -> tuple[Client, ...]:
+    return insiders.at_door(migration)
+
+
+@when(
+    parsers.parse("each of them asks for {what} on port 25, in the clear and over TLS"),
+    target_fixture="privilege_requests",
+)
+def ask_for(migration: Migration, people_at_door: tuple[Client, ...], what: str) -> tuple[insiders.Request, ...]:
+    return insiders.ask(migration, people_at_door, what)
+
+
+@when("each of them submits mail without a login, for a mailbox here and for one elsewhere", target_fixture="offers")
+def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> tuple[Conversation, ...]:
+    return insiders.submit(migration, people_at_door)
+
+
+@then("Dell neither offers nor grants it")
+def not_granted(expect: Expect, privilege_requests: tuple[insiders.Request, ...]) -> None:
+    def judge(it: insiders.Request) -> Finding:
+        if it.setting is not None:
+            nobody = "nobody may, by Postfix's own settings"
+            return finding(str(it), nobody, it.setting or nobody, it.evidence, holds=not it.setting)
+        found = f"offered: {', '.join(it.offered)}" if it.offered else f"{it.code or 'nothing'} {it.text}"
+        holds, unasked = not it.offered and 500 <= it.code < 600, "" if it.offered or it.code else found
+        return finding(str(it), "not offered, and refused with 5xx", found, it.evidence, holds=holds, unasked=unasked)
+
+    expect("Closed to outsiders", map(judge, privilege_requests))
+
+
+@then("no submission port takes any of it")
+def nothing_submitted(expect: Expect, offers: tuple[Conversation, ...]) -> None:
+    def judge(it: Conversation) -> Finding:
+        expected, outcome = "a login required, or no connection", it.outcome
+        if it.connection in {"unreachable", "impostor"}:
+            return unknown(str(it.knock), expected, it.text, it.evidence)
+        if accepted := [each.recipient for each in it.recipients if each.accepted]:
+            return failed(str(it.knock), expected, f"accepted {', '.join(accepted)} without a login", it.evidence)
+        if it.connection in {"refused", "silent"} or outcome.rejected:
+            found = str(outcome) if outcome.code else it.connection
+            return passed(str(it.knock), found, it.evidence, expected=expected)
+        return unknown(str(it.knock), expected, outcome, it.evidence)
+
+    expect("Submission is for those who log in", map(judge, offers))
