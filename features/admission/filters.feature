@@ -17,7 +17,7 @@ Feature: Filters don't judge forwarded mail by who brought it
     Then each is one that the settings name
 
   @A-20 @X9 @observe @before_phase2 @before_phase3 @before_phase4
-  Scenario: Forwarded mail that passed SPF alone, from a domain with a strict policy, still arrives
+  Scenario: Forwarded mail that passed only SPF, from a domain with a strict policy, still arrives
     Given a message without a DKIM signature, from a domain whose DMARC policy is p=reject
     When Email Routing forwards it to an address of each domain
     Then each message is in its mailbox in time, unaltered

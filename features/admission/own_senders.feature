@@ -9,7 +9,7 @@ Feature: Forwarded mail whose envelope sender is in our own domain is accepted
     Then Dell accepts each of these senders
 
   @A-8 @X9 @observe @before_phase2 @before_phase3 @before_phase4
-  Scenario: So may EC2, while it is admitted
-    Given EC2, and the envelope senders that forwarded mail bears in our domains
+  Scenario: EC2 may use envelope senders in our domains, while it is admitted
+    Given EC2, and the envelope senders that forwarded mail has in our domains
     When a message with each of these senders is offered to Dell
     Then Dell accepts each of these senders

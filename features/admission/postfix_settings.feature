@@ -34,5 +34,5 @@ Feature: Dell's Postfix runs as planned
   @A-1 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: The templates say the same as what runs
     Given the templates that own the configuration of Dell's Postfix
-    When what they render is set beside what runs
+    When what they render is compared with what runs
     Then no file differs

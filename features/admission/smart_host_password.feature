@@ -1,4 +1,4 @@
-Feature: Dell's password at the relay host is readable by root alone, and free of stray text
+Feature: Dell's password at the relay host is readable only by root, and free of stray text
   A comment behind the password becomes part of it, and no message gets out any more. A map older than its source still
   holds yesterday's password.
 

@@ -8,4 +8,4 @@ Feature: Dell sees its clients by their true addresses
   Scenario: Dell's log names the address that a client really has
     Given clients outside that know their own public addresses, over IPv4 and over IPv6
     When each of them says a HELO name of its own at Dell's port 25
-    Then Dell's log shows each name beside the address that said it
+    Then Dell's log shows each name with the address that said it

@@ -1,4 +1,4 @@
-"""Who may deliver to Dell's port 25, as whom and for whom: the table of admitted clients, bans, firewall, strangers."""
+"""Who may deliver to Dell's port 25, by which address, as which sender and for which recipient: the table of admitted clients, bans, firewall, strangers."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def none_barred(expect: Expect, published: allow_list.Published, admission_table
     expect("No part of a prefix is kept out", map(judge, sorted(published.networks, key=str)))
 
 
-@then("nobody may deliver by name alone")
+@then("nobody may deliver by nothing but a name")
 def no_guests(migration: Migration, expect: Expect) -> None:
     (guests,) = tables.look(migration, dellplan.GUESTS)
     expected = "no line: guests are let in while verification mail is awaited, and not longer"
@@ -250,7 +250,7 @@ def leave_marks(migration: Migration, outside_clients: tuple[Client, ...]) -> tu
     return client_addresses.leave_marks(migration, outside_clients)
 
 
-@then("Dell's log shows each name beside the address that said it")
+@then("Dell's log shows each name with the address that said it")
 def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting, ...]) -> None:
     own = migration.settings.dell.networks
 
@@ -277,7 +277,7 @@ def email_routing_forwards(migration: Migration) -> tuple[Client, ...]:
     return clients.forwarders(migration)
 
 
-@given("EC2, and the envelope senders that forwarded mail bears in our domains", target_fixture="forwarders")
+@given("EC2, and the envelope senders that forwarded mail has in our domains", target_fixture="forwarders")
 def ec2_forwards(migration: Migration) -> tuple[Client, ...]:
     return clients.ec2_as_seen(migration)
 
@@ -301,7 +301,7 @@ def own_senders_accepted(expect: Expect, own_sender_offers: OwnSenders) -> None:
 
 
 def _why_not(said: Conversation) -> str:
-    """No more than the answer bears out: a refusal of the client itself comes before any sender is named."""
+    """No more than the answer shows: a refusal of the client itself comes before any sender is named."""
     if not said.outcome.code:
         return "Nobody answered to the end: that is no word on senders. Is Postfix up, and does a packet filter let by?"
     if said.outcome.refused_at in {"mail", "rcpt"}:

@@ -121,7 +121,7 @@ def the_templates(migration: Migration) -> Template:
     return dell_settings.template
 
 
-@when("what they render is set beside what runs", target_fixture="rendered")
+@when("what they render is compared with what runs", target_fixture="rendered")
 def set_beside(migration: Migration, template: Template) -> tables.Rendered:
     return tables.rendered(migration, template)
 

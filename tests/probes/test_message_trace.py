@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.logs.message_trace import fates
+from fixtures.probes.logs.message_trace import traces
 from fixtures.settings import Secrets, Transport
 
 MAIN = "webmakeprofit.org"
@@ -37,7 +37,7 @@ def says(migration: Migration, recipient: str, *lines: tuple[str, str]) -> str:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     written = "".join(f"{stamp} dell postfix/{daemon}[7]: {rest}\n" for daemon, rest in lines)
     Path(migration.settings.dell.log).write_text(written)
-    return fates(migration, [(SEVERAL, recipient)], time.time())[SEVERAL, recipient].says
+    return traces(migration, [(SEVERAL, recipient)], time.time())[SEVERAL, recipient].says
 
 
 def delivery(to: str, said: str = "250 Saved", *, original: str = "", daemon: str = "lmtp") -> tuple[str, str]:
