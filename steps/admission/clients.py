@@ -1,4 +1,4 @@
-"""Who may deliver to Dell's port 25, by which address, as which sender and for which recipient: the table of admitted clients, bans, firewall, strangers."""
+"""Who may deliver to Dell's port 25, and who may not: clients, the table of those admitted, bans, firewall, senders."""
 
 from __future__ import annotations
 
