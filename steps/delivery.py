@@ -120,11 +120,10 @@ def _missing(each: Delivery, member: str, expected: str, evidence: tuple[Evidenc
 
 def _came_by(path: str, each: Delivery) -> Finding:
     address, there = each.sent.address, bool(each.copies)
-    return finding(
-        f"{address.address} from {each.sent.sender}", f"a Received chain through {path} and nothing else",
-        f"through {each.path}", *(_headers(each) if there else [each.search.evidence]),
-        holds=each.path == path, unasked="" if there else "no message arrived", domain=address.domain,
-    )  # fmt: skip
+    member, expected = f"{address.address} from {each.sent.sender}", f"a Received chain through {path} and nothing else"
+    looks, unasked = (_headers(each), "") if there else ((each.search.evidence,), "no message arrived")
+    holds, domain = each.path == path, address.domain
+    return finding(member, expected, f"through {each.path}", *looks, holds=holds, unasked=unasked, domain=domain)
 
 
 def _headers(each: Delivery) -> tuple[Evidence, ...]:

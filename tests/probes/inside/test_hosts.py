@@ -104,7 +104,7 @@ def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -
 def test_a_log_is_read_from_where_it_was_left(migration: Migration) -> None:
     shell, path = gateway(migration.settings), migration.settings.ec2.log
     before = postfix_log.read(shell, path)
-    smtp_client.probe(Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",)))
+    smtp_client.probe_all([Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",))])
     deadline = time.monotonic() + 10
     while not (after := postfix_log.read(shell, path, before.position)).rejects:
         assert time.monotonic() < deadline
