@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 
-from fixtures.evidence import Evidence, Finding, absent, failed, finding, unknown
+from fixtures.evidence import Evidence, Finding, failed, finding, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import delivery, shapes, signatures
@@ -15,7 +15,6 @@ from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.signatures import Forwarded, Signature
 from fixtures.probes.smtp import sender_kinds
-from fixtures.probes.smtp.sender_kinds import Shown
 from fixtures.settings import Address
 
 SIZES = {"of every shape": False, "of 20 MiB": True}
@@ -61,13 +60,13 @@ def trace_by_cloudflare(expect: Expect, deliveries: Deliveries) -> None:
 
 
 @when("a sender of every kind writes to them", target_fixture="shown")
-def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Shown, ...]:
+def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Finding, ...]:
     return sender_kinds.every_kind(migration, addresses)
 
 
 @then("the mail of each arrives, over the IP version and with the TLS that its kind uses")
-def each_arrives(expect: Expect, shown: tuple[Shown, ...]) -> None:
-    expect("Senders of every kind get through", map(_of_kind, shown))
+def each_arrives(expect: Expect, shown: tuple[Finding, ...]) -> None:
+    expect("Senders of every kind get through", shown)
 
 
 @when("a sender that signs writes to each of them", target_fixture="forwarded_mail")
@@ -101,7 +100,7 @@ def _arrived(each: Delivery, bound: float) -> Finding:
         judge = failed if sent.answer.code >= 500 or sent.conversation.queued else unknown
         return judge(member, expected, f"the first server did not take it: {sent.answer}", *evidence, domain=domain)
     if not each.copies:
-        return _missing(each, member, expected, evidence, domain)
+        return each.missing(member, expected, evidence, domain)
     fault = each.changed or (f"arrived after {each.latency_s:.0f} s" if each.latency_s > bound else "")
     found = fault or f"arrived after {each.latency_s:.1f} s"
     if not fault and len(each.copies) > 1:  # has a server had reason to send it again?
@@ -110,12 +109,6 @@ def _arrived(each: Delivery, bound: float) -> Finding:
         found = f"{len(each.copies)} copies, {f'sent again after {put_off}' if put_off else f'and {fault}'}"
         evidence = (*trail, *evidence)
     return finding(member, expected, found, *evidence, holds=not fault, domain=domain)
-
-
-def _missing(each: Delivery, member: str, expected: str, evidence: tuple[Evidence, ...], domain: str = "") -> Finding:
-    said, trail = (each.fate.says, each.fate.evidence) if each.fate else ("", ())
-    found, hint = f"not there after {each.search.waited_s:.0f} s", f"Last seen: {said or 'in no log that can be read'}"
-    return failed(member, expected, found, *trail, *evidence, domain=domain, hint=hint)
 
 
 def _came_by(path: str, each: Delivery) -> Finding:
@@ -134,23 +127,6 @@ def _headers(each: Delivery) -> tuple[Evidence, ...]:
     shown = "\n".join(f"Received: {hop.text}" for hop in copy.received)
     what = f"the header of UID {copy.uid} in {each.search.mailbox}"
     return (Evidence(what, f"{len(copy.received)} hops, {each.path}", shown, at=copy.seen_at),)
-
-
-def _of_kind(each: Shown) -> Finding:
-    it, expected, hint = each.delivery, f"in the mailbox, whole, and {each.expected}", ""
-    if each.absent:
-        return absent(each.kind, expected, each.why, *each.evidence)
-    if it is None:
-        return unknown(each.kind, expected, each.why, *each.evidence)
-    if it.sent.taken and not it.copies:
-        return _missing(it, each.kind, expected, each.evidence)
-    fault, unseen = it.changed if it.sent.taken else f"not taken: {it.sent.answer}", ""
-    if not fault and not each.holds:
-        fault = f"Cloudflare saw {each.seen or 'nothing that can be read'}"
-        unseen = "" if each.seen else fault
-        hint = "The settings may be wrong about this sender, or its SPF, its key or its server are"
-    found = fault or "arrived"
-    return finding(each.kind, expected, found, *each.evidence, holds=not fault, unasked=unseen, hint=hint)
 
 
 def _each(mail: Mail, judge: Callable[[Forwarded, Stored], Iterator[Finding]]) -> Iterator[Finding]:
