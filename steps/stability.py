@@ -129,8 +129,8 @@ def no_fall(migration: Migration, expect: Expect, alignments: tuple[Alignment, .
             hint = f"Let reports also go to an address of yours, beside {', '.join(each.addresses)} (rua)"
             why = "its reports go where they can't be read"
             return unknown(domain, expected, why, *looks, domain=domain, hint=hint)
-        if not each.before.messages or not each.after.messages:
-            side = "before" if not each.before.messages else "since"
+        if not each.before.all or not each.after.all:
+            side = "before" if not each.before.all else "since"
             why = f"no report on its own mail {side} the switch; {found}"
             return unknown(domain, expected, why, *looks, domain=domain, hint=DAILY)
         fallen = each.after.part < each.before.part - fall
@@ -155,7 +155,7 @@ def no_more_failures(migration: Migration, expect: Expect, alignments: tuple[Ali
             why = f"no report since the switch; {found}"
             return unknown(domain, expected, why, *looks, domain=domain, hint=DAILY)
         risen = each.tls_after.part > each.tls_before.part + rise
-        found += f"; {'; '.join(each.tls_after.failures[:5])}" if risen else ""
+        found += f"; {'; '.join(each.tls_after.details[:5])}" if risen else ""
         hint = "Senders put mail off or send it in the clear: see the MTA-STS policy, TLSA and certificates (N-11)"
         return finding(domain, expected, found, *looks, holds=not risen, domain=domain, hint=hint)
 

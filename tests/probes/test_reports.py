@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.ledger.alignment import Sessions
+from fixtures.ledger.alignment import failed_sessions
 from fixtures.probes.mailbox import reports
 from fixtures.probes.mailbox.reports import Unreadable, of_message, parse, parse_tls, unpacked
 
@@ -159,9 +159,9 @@ def test_each_policy_of_a_report_on_tls_is_counted() -> None:
     ]  # fmt: skip
     assert found[0].end - found[0].begin == 86_399
     assert len({each.identifier for each in found}) == 2
-    total = Sessions.of(list(found))
-    assert (total.all, total.failed) == (5636, 303)
-    assert total.failures == (
+    total = failed_sessions(list(found))
+    assert (total.all, total.counted) == (5636, 303)
+    assert total.details == (
         "100 certificate-expired at mx1.company-y.example",
         "203 starttls-not-supported at no server",
     )

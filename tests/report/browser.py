@@ -20,20 +20,8 @@ from typing import Any
 import pytest
 
 ANSWER_S_MAX = 60.0
-_OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-extensions",
-)
-_UNASKED = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
+_OPTIONS = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-extensions".split()
+_UNASKED = "--disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage".split()
 _SAID = {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"}
 
 
@@ -136,18 +124,12 @@ def chromium(profile: Path) -> Iterator[Page]:
     theirs_read, ours_write = os.pipe()
     # It reads commands from descriptor 3 and answers on 4.
     shell = f'exec "$0" "$@" 3<&{theirs_read} 4>&{theirs_write}'
-    command = [
-        "bash",
-        "-c",
-        shell,
-        binary,
-        *_OPTIONS,
-        *_UNASKED,
-        f"--user-data-dir={profile}",
-        "--remote-debugging-pipe",
-    ]
+    options = [*_OPTIONS, *_UNASKED, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
     running = subprocess.Popen(
-        command, pass_fds=(theirs_read, theirs_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["bash", "-c", shell, binary, *options],
+        pass_fds=(theirs_read, theirs_write),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     for end in (theirs_read, theirs_write):
         os.close(end)

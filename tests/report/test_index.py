@@ -31,16 +31,8 @@ def test_the_newest_is_first_with_what_it_says(tmp_path: Path) -> None:
     assert _listed(tmp_path) == ["phase3", "phase2", "phase1"]
     page = unescape((tmp_path / index.NAME).read_text(encoding="utf-8"))
     rows = page.split("<tr>")[2:]
-    for wanted in (
-        "GO",
-        "Gate phase2",
-        sample.PILOT,
-        sample.SECOND_SHOWN,
-        "424242",
-        "0 of 1200",
-        "phase3",
-        "2025-11-25",
-    ):
+    texts = ("GO", "Gate phase2", sample.PILOT, sample.SECOND_SHOWN, "424242", "0 of 1200", "phase3", "2025-11-25")
+    for wanted in texts:
         assert wanted in rows[1], wanted
     assert [row.count(".xml") for row in rows] == [0, 1, 0], "only what lies there is linked"
     assert 'href="phase2.xml"' in (tmp_path / "phase2.html").read_text(encoding="utf-8")

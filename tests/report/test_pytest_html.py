@@ -40,19 +40,11 @@ def test_fails(case):
 def test_nothing_is_markup_or_a_secret(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (tmp_path / "test_it.py").write_text(TEST, encoding="utf-8")
-    options = [
-        "-q",
-        "--html=page.html",
-        "--self-contained-html",
-        "--junitxml=junit.xml",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={tmp_path}",
-    ]
+    options = ["-q", "--html=page.html", "--self-contained-html", "--junitxml=junit.xml", f"--rootdir={tmp_path}"]
+    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "test_it.py"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "test_it.py"], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert {oct((tmp_path / name).stat().st_mode & 0o777) for name in ("page.html", "junit.xml")} == {"0o600"}
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
