@@ -269,28 +269,25 @@ def test_one_word_means_one_thing() -> None:
 OLD_WORDS = re.compile(r"\b(told|whom|bears?|anew|beside|alone|whence|heed|fate|ado|tidings)\b", re.IGNORECASE)
 """Words that whoever learned English late looks up; CONTRIBUTING.md, "Words"."""
 LEFT = {
-    "fixtures/lab/emulator": 54,
-    "fixtures/lab": 113,
-    "fixtures/probes": 418,
-    "fixtures/preflight": 105,
+    "fixtures/lab/emulator": 14,
+    "fixtures/lab": 9,
+    "fixtures/probes": 16,
+    "fixtures/preflight": 5,
     "fixtures/report": 11,
-    "fixtures/ledger": 78,
-    "fixtures/watching": 13,
-    "scripts": 198,
-    "steps": 273,
-    "features/": 30,
-    "tests/deploy": 2,
-    "tests/emulator": 117,
-    "tests/faults": 24,
-    "tests/gates/test_certify": 2,
-    "tests/kills": 126,
-    "tests/lab": 65,
-    "tests/ledger": 114,
-    "tests/probes": 104,
-    "tests/report": 56,
-    "tests/scripts": 101,
+    "fixtures/ledger": 3,
+    "scripts": 179,
+    "steps": 13,
+    "features/": 8,
+    "tests/deploy": 1,
+    "tests/emulator": 94,
+    "tests/kills": 1,
+    "tests/lab": 1,
+    "tests/probes": 70,
+    "tests/report": 15,
+    "tests/scripts": 97,
 }
-"""How many uses each room has left. The number only goes down; a room that is not here has none."""
+"""How many uses each room has left. The number only goes down; a room that is not here has none.
+"leave alone" is no old word, and counts with them."""
 
 
 MADE = {"features/TRACEABILITY.md", "reports/sample/rehearsal-seed-7.md", "tests/test_words.py"}
