@@ -1,1 +1,1 @@
-"""How things change: the only code that writes to a system. README.md beside this file is the runbook."""
+"""How things change: the only code that writes to a system. README.md in this folder is the runbook."""

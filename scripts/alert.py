@@ -1,17 +1,16 @@
 """Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met.
 
-    python -m scripts.alert                    what has changed since it was told last
+    python -m scripts.alert                    what has changed since the last time
     python -m scripts.alert --check-silence    and whether nights are missing; if all is well, ping the healthcheck
     python -m scripts.alert --drill            a marked test alarm on each way, and whether mail is up meanwhile
     python -m scripts.alert --unit NAME        that a unit of systemd failed, and what has changed
 
-Where to: MXGATE_ALARM_URLS (apprise's URLs) and MXGATE_HEALTHCHECK_URL. Exit: 0 told, or nothing to tell; 1 an alarm
+Where to: MXGATE_ALARM_URLS (apprise's URLs) and MXGATE_HEALTHCHECK_URL. Exit: 0 sent, or nothing to send; 1 an alarm
 could not be sent; 2 bad input.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
 import sys
@@ -19,63 +18,56 @@ from collections.abc import Iterable
 
 from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
-from fixtures.migration import Migration, open_migration
+from fixtures.migration import Migration
 from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, SettingsError
 from fixtures.store import StoreError
-from scripts.lib.alarms.drill import drill
-from scripts.lib.alarms.paths import NotSent, Sent, ping, send, tell, ways
+from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, tell, ways
+from scripts.lib.change import opened, parser
 
-TOLD, NOT_SENT, BAD_INPUT = 0, 1, 2
+SENT, NOT_SENT, BAD_INPUT = 0, 1, 2
 RED = "1"
-"""As the exit status of a night: a verdict, which is told by itself where it has changed."""
-
-
-def parser() -> argparse.ArgumentParser:
-    usage, _, rest = (__doc__ or "").partition("\n\n")
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.alert", description=usage, epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
-    what = made.add_mutually_exclusive_group()
-    what.add_argument("--check-silence", action="store_true", help="also whether nights are missing")
-    what.add_argument("--drill", action="store_true", help="send a marked test alarm on each way")
-    what.add_argument("--unit", metavar="NAME", help="this unit of systemd has ended")
-    return made
+"""As the exit status of a night: a verdict, which is sent by itself where it has changed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    options = parser().parse_args(arguments)
+    made = parser("alert", __doc__)
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--check-silence", action="store_true", help="also whether nights are missing")
+    what.add_argument("--drill", action="store_true", help="send a marked test alarm on each way")
+    what.add_argument("--unit", metavar="NAME", help="this unit of systemd has ended")
+    options = made.parse_args(arguments)
     try:
         if options.unit:
-            return _unit(options.unit, options.config)
-        migration = open_migration(options.config)
-        if options.drill:
-            return NOT_SENT if _faults(drill(migration)) else TOLD
-        return _tell(migration, silence=options.check_silence)
+            faults = _unit(options.unit, options.config)
+        elif options.drill:
+            faults = _faults(drill(opened(options.config)))
+        else:
+            faults = _tell(opened(options.config), silence=options.check_silence)
     except (SettingsError, StoreError) as error:
         print(f"alert: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except NotSent as error:
         print(f"alert: not sent: {redact(str(error))}", file=sys.stderr)
         return NOT_SENT
+    return NOT_SENT if faults else SENT
 
 
-def _tell(migration: Migration, *, silence: bool) -> int:
+def _tell(migration: Migration, *, silence: bool = False) -> int:
+    """Returns how many ways took nothing."""
     if silence:  # a way that can't be used must not be found out on the day that it is needed
         ways(migration.secrets, migration.settings)
     faults = 0
     for alarm, sent in tell(migration, silence=silence):
-        print(f"told: {alarm.title}")
+        print(f"sent: {alarm.title}")
         faults += _faults(sent)
     heard = nights_heard(migration) if silence else None
     if silence and not (heard and heard.bad):
         fault = ping(migration.secrets, migration.settings.alarm)
         print(f"alert: {fault}" if fault else "nights are not missing", file=sys.stderr if fault else sys.stdout)
         faults += bool(fault)
-    return NOT_SENT if faults else TOLD
+    return faults
 
 
 def _faults(sent: Iterable[Sent]) -> int:
@@ -88,26 +80,24 @@ def _faults(sent: Iterable[Sent]) -> int:
 def _unit(unit: str, config: str | None) -> int:
     """Tell what has changed, and that the unit failed, whatever else is broken: settings and store too.
 
-    systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not told by itself.
+    systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not sent by itself.
     """
     settings, trouble, faults = None, "", 0
     try:
-        migration = open_migration(config)
+        migration = opened(config)
         settings = migration.settings
-        for alarm, sent in tell(migration):
-            print(f"told: {alarm.title}")
-            faults += _faults(sent)
+        faults = _tell(migration)
     except (SettingsError, StoreError) as error:
         trouble = redact(str(error))
     result, status = os.environ.get("MONITOR_SERVICE_RESULT", ""), os.environ.get("MONITOR_EXIT_STATUS", "")
     if not trouble and (result == "success" or (result == "exit-code" and status == RED)):
-        return NOT_SENT if faults else TOLD
+        return faults
     how = settings.alarm if settings else Ways()
     title = f"{unit} failed on {socket.gethostname()} ({result or 'no result'} {status})".replace(" )", ")")
-    text = f"{trouble or 'What has changed was told apart from this'}. Look: journalctl -u {unit} -n 50"
+    text = f"{trouble or 'What has changed was sent before this'}. Look: journalctl -u {unit} -n 50"
     faults += _faults(send(ways(Secrets(), settings), how, title, text))
-    print(f"told: {title}")
-    return NOT_SENT if faults else TOLD
+    print(f"sent: {title}")
+    return faults
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Delete our own numbered test mail from the mailboxes, where the settings allow it (traffic.clean).
 
 Only what the ledger knows by number, run, Message-ID, mailbox and body; never what a user has answered, flagged or sent
-on, nor what a run that isn't over or a coming gate still needs. By UID EXPUNGE alone (UIDPLUS, RFC 4315), so that what
+on, nor what a run that isn't over or a coming gate still needs. By UID EXPUNGE only (UIDPLUS, RFC 4315), so that what
 somebody else has marked as deleted stays.
 """
 
@@ -15,7 +15,7 @@ from imapclient import DELETED
 
 from fixtures.ledger.cleaning import FOLDER, Cleanable, Ledger, among, cleanable, ledger
 from fixtures.probes.mailbox import imap
-from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.change import Job, Refused, Script, Write
 
 GONE = "none of them"
 ONCE_MAX = 500
@@ -47,10 +47,8 @@ def _write(domain: str, found: Cleanable, known: Ledger) -> Write:
             left = client.search(["UID", _ranges(found.uids)])
         return GONE if not left else before if len(left) == len(found.uids) else f"{len(left)} of them"
 
-    return Write(
-        group=domain, subject=f"{FOLDER} of {found.mailbox.user}", before=before, after=GONE,
-        do=lambda: _delete(found, known), read=read, danger="deletes",
-    )  # fmt: skip
+    subject, do = f"{FOLDER} of {found.mailbox.user}", lambda: _delete(found, known)
+    return Write(domain, subject, before, GONE, do, read, danger="deletes")
 
 
 def _delete(found: Cleanable, known: Ledger) -> None:
@@ -69,7 +67,7 @@ def _delete(found: Cleanable, known: Ledger) -> None:
 def _same(found: Cleanable, validity: int) -> None:
     if validity != found.uid_validity:
         raise Refused(
-            f"{found.mailbox}: was made anew meanwhile (UIDVALIDITY), so no UID means what it did. Plan again"
+            f"{found.mailbox}: was made again meanwhile (UIDVALIDITY), so no UID means what it did. Plan again"
         )
 
 
@@ -90,13 +88,8 @@ def check(job: Job) -> None:
         raise Refused("clean_mail: the settings don't allow it. Expected [traffic] clean = true in migration.toml")
 
 
-SCRIPT = Script("clean_mail", (__doc__ or "").split("\n\n")[0], plan, check=check)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what ARGUMENTS say; returns the exit status."""
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("clean_mail", __doc__, plan, check=check)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

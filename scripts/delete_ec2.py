@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.migration.progress import Progress
-from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.belongings import FINAL, deletions, final_image, known
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, Deletion, require_permission, require_unprotected
-from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.change import Job, Refused, Script, Write
 
-IMAGE_S_MAX, TERMINATE_S_MAX, POLL_S = 1800, 600, 2
+IMAGE_S_MAX, TERMINATE_S_MAX = 1800, 600
 STOPPED = {"stopped", "shutting-down", "terminated", "absent"}
 
 
@@ -30,26 +29,15 @@ def plan(job: Job) -> Iterator[Write]:
     if job.options.image and (image := final_image(job.migration, has)):
         yield image_write(image)
     for each in deletions(job.migration, has):
-        yield Write(
-            group=each.kind,
-            subject=each.subject,
-            before=PRESENT,
-            after=ABSENT,
-            do=partial(_delete, each),
-            read=each.read,
-            command=each.call.command,
-            danger="deletes",
-        )
+        do = partial(_delete, each)
+        yield Write(each.kind, each.subject, PRESENT, ABSENT, do, each.read, each.call.command, "deletes")
 
 
 def image_write(call: Call) -> Write:
     """Make the image and wait for it: the volumes are deleted next."""
 
     def do() -> None:
-        number = call()["ImageId"]
-        with aws.asking(f"{number} is not available within {IMAGE_S_MAX} s"):
-            waiting = {"Delay": POLL_S, "MaxAttempts": IMAGE_S_MAX // POLL_S}
-            call.client.get_waiter("image_available").wait(ImageIds=[number], WaiterConfig=waiting)
+        call.wait("image_available", IMAGE_S_MAX, ImageIds=[call()["ImageId"]])
 
     def read() -> str:
         only = [{"Name": "name", "Values": [call.arguments["Name"]]}]
@@ -91,17 +79,11 @@ def _inventory(job: Job) -> ec2.Inventory:
 def _delete(each: Deletion) -> None:
     each.call()
     if each.kind == "instance":
-        with aws.asking(f"{each.call.command}: not terminated within {TERMINATE_S_MAX} s"):
-            waiting = {"Delay": POLL_S, "MaxAttempts": TERMINATE_S_MAX // POLL_S}
-            each.call.client.get_waiter("instance_terminated").wait(**each.call.arguments, WaiterConfig=waiting)
+        each.call.wait("instance_terminated", TERMINATE_S_MAX)
 
 
-SCRIPT = Script("delete_ec2", "Delete the EC2 gateway and all that belongs to it.", plan, options=options, check=check)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("delete_ec2", __doc__, plan, options=options, check=check)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
 """Merge Cloudflare's and SendGrid's mechanisms into a domain's one SPF record.
 
-Mail that Email Routing forwards bears an envelope sender in the domain itself, and Dell's own mail leaves through
+Mail that Email Routing forwards has an envelope sender in the domain itself, and Dell's own mail leaves through
 SendGrid: both must be let in by the same record, since two records are an error (X9; RFC 7208, 3.2 and 4.5).
 """
 
@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import spf
-from scripts.lib.change import Job, Refused, Script, Write, run
-from scripts.lib.dns.spf_text import SENDGRID, merged
-from scripts.lib.dns.zone import is_spf, set_rrset
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.dns.records import SENDGRID, is_spf, merged, set_spf
 
 
 def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
@@ -26,14 +25,15 @@ def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
     for domain in job.domains:
         present = cloudflare.records(job.migration, domain)
         stands = [each for each in present.of(domain, "TXT") if is_spf(each)]
-        text = merged([*before, *(each.text for each in stands)], (settings.cloudflare.spf_include, SENDGRID))
-        if [each.text for each in stands] == [text]:
+        texts = [each.text for each in stands]
+        text = merged([*before, *texts], (settings.cloudflare.spf_include, SENDGRID))
+        if texts == [text]:
             continue
         if len(stands) > 1:
             job.say(f"{domain} has {len(stands)} SPF records, which receivers call an error: they become one")
         _judge(job, domain, text)
         ttl = stands[0].ttl if stands else settings.bounds.ttl_s
-        yield from set_rrset(job, domain, domain, "TXT", [text], ttl, "SPF", only=is_spf, present=present)
+        yield from set_spf(job, domain, [text], ttl, present=present)
 
 
 def _judge(job: Job, domain: str, text: str) -> None:
@@ -48,13 +48,8 @@ def _judge(job: Job, domain: str, text: str) -> None:
         )
 
 
-SCRIPT = Script("merge_spf", "Merge Cloudflare's and SendGrid's mechanisms into one SPF record.", plan, per_domain=True)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what ARGUMENTS say; returns the exit status."""
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("merge_spf", __doc__, plan, per_domain=True)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

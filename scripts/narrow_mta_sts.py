@@ -1,11 +1,11 @@
-"""Let a domain's MTA-STS policy admit Cloudflare's MX alone, once the gateway is no MX of anybody's."""
+"""Let a domain's MTA-STS policy admit only Cloudflare's MX, once the gateway is nobody's MX."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 
-from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 
 
@@ -15,13 +15,8 @@ def plan(job: Job) -> Iterator[Write]:
         yield from publish(job, domain, (ROUTING,))
 
 
-SCRIPT = Script("narrow_mta_sts", "Admit Cloudflare's MX alone in a domain's MTA-STS policy.", plan, per_domain=True)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what ARGUMENTS say; returns the exit status."""
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("narrow_mta_sts", __doc__, plan, per_domain=True)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
 """Register and verify a destination for each address of a domain, and give each its rule. No mail moves by this.
 
-Cloudflare forwards to verified addresses alone, and a rule takes a destination only once that is verified
+Cloudflare forwards only to verified addresses, and a rule takes a destination only once that is verified
 (developers.cloudflare.com/email-service/configuration/email-routing-addresses). All are registered first; then people
 open the links in their mailboxes, in a browser, and are waited for together. Meanwhile Dell lets Cloudflare's
 notification hosts in by their forward-confirmed names; that is withdrawn in any case.
@@ -15,7 +15,7 @@ from functools import partial
 
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Address
-from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.change import Job, Script, Write
 from scripts.lib.cloudflare.routing import subaddressing
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.verification import await_people, record, register, state
@@ -75,18 +75,14 @@ def _withdrawing(job: Job) -> Iterator[None]:
 
 SCRIPT = Script(
     "prepare_cloudflare",
-    "Register and verify a destination for each address of a domain, and give each its rule. No mail moves by this.",
+    __doc__,
     plan,
     per_domain=True,
     check=lambda job: require_lookup(job.migration),
     finish=record,
     around=_withdrawing,
 )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

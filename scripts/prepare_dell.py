@@ -17,9 +17,9 @@ from fixtures.access.transport import Shell, dell
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings
-from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import dovecot as dovecotfiles
-from scripts.lib.dell import effect, host_files, lasting, postfix_text, preconditions, templates
+from scripts.lib.dell import effect, host_files, postfix_text, templates
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -28,7 +28,7 @@ def plan(job: Job) -> Iterator[Write]:
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
-    preconditions.require_readable(shell)
+    effect.require_readable(shell)
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
         yield from dovecot
@@ -36,7 +36,7 @@ def plan(job: Job) -> Iterator[Write]:
         return
     tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
     files = list(_configuration(shell, settings))
-    lasting.require(shell, [write.subject for write in (*tables, *files)])
+    host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
     for write in files:
         yield from host_files.backup(shell, write.subject)
     yield from dovecot
@@ -51,9 +51,9 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
         raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
     parameters, services = dellplan.parameters(settings), dellplan.services(settings)
     before = postfix_text.parameters(main)
-    preconditions.require_certificate(shell, settings, before)
+    effect.require_certificate(shell, settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
-    # master.cf first: it is read at a reload alone, but main.cf by every process that starts, and without master.cf's
+    # master.cf first: it is read only at a reload, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
     wanted = postfix_text.with_services(master, services, offers_auth=offers_auth)
     yield from host_files.replacement(
@@ -89,12 +89,8 @@ def _postconf_services(text: str) -> str:
     )
 
 
-SCRIPT = Script("prepare_dell", "Prepare Dell's Postfix to receive from Cloudflare, beside EC2.", plan)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("prepare_dell", __doc__, plan)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

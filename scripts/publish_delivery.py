@@ -13,8 +13,8 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Records
 from fixtures.probes.dns import queries as dns
-from scripts.lib.change import Job, Refused, Script, Write, run
-from scripts.lib.dns.zone import set_rrset
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.dns.records import set_rrset
 
 PREFERENCE = 10
 
@@ -51,18 +51,13 @@ def _zone(job: Job, name: str, what: str) -> str:
 def _no_alias(present: Records, name: str) -> None:
     for each in present.of(name, "CNAME"):
         raise Refused(
-            f"{name} is an alias of {each.text}; no other record may stand beside it (RFC 1034, 3.6.2). "
+            f"{name} is an alias of {each.text}; no other record may have that name (RFC 1034, 3.6.2). "
             "Delete it, or set another name"
         )
 
 
-SCRIPT = Script("publish_delivery", "Publish MX and addresses of the names at which Dell takes forwarded mail.", plan)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what ARGUMENTS say; returns the exit status."""
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("publish_delivery", __doc__, plan)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

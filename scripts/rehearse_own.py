@@ -7,7 +7,7 @@
 The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
 with --snapshot it is one that the store has, and nothing live is asked. Labs play your system as it is today, prepared,
 and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and in reports/
-as a file for another store (pytest features/ --certificate FILE), beside a report of each lab.
+as a file for another store (pytest features/ --certificate FILE), with a report of each lab.
 
 Dell's firewall is asked too: a kernel of this machine's, in a network of its own, takes the ruleset and meets packets
 from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks only it,
@@ -37,7 +37,7 @@ from fixtures.lab.drills import Course, Drills
 from fixtures.lab.errors import LabError
 from fixtures.lab.firewall import kernel
 from fixtures.lab.own.certify import certify, firewall_lines, sentences
-from fixtures.migration import Migration, open_migration
+from fixtures.migration import Migration
 from fixtures.migration.progress import WORLDS, Progress
 from fixtures.probes.dell import bans, firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset
@@ -45,7 +45,7 @@ from fixtures.report.render import replace
 from fixtures.settings import SettingsError
 from fixtures.store import Store, StoreError
 from scripts import snapshot
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
 
 REPORTS = Path(__file__).parents[1] / "reports"
 
@@ -61,7 +61,7 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
     asked = _firewall(migration, body if options.snapshot else None)
     for part, value in played.parts.items():
         if redact(value) != value:
-            raise StoreError(f"{part}: holds a secret in plain. Move it into a file that root alone reads, on Dell")
+            raise StoreError(f"{part}: holds a secret in plain. Move it into a file that only root reads, on Dell")
     _say(f"snapshot {name!r}: {len(played.parts)} parts of Dell, {len(played.translations)} of them otherwise in a lab")
     with tempfile.TemporaryDirectory(prefix="mxgate-own-") as folder:
         own.pack(file := Path(folder, "own.json"), migration.settings, body)
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        migration = open_migration(options.config)
+        migration = opened(options.config)
         if migration.settings.target == "lab":
             raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
         options.out.mkdir(0o700, parents=True, exist_ok=True)

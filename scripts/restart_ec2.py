@@ -14,14 +14,10 @@ from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration.progress import Progress
-from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
-from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
-from scripts.lib.aws.knocking import ACCEPTS, knock
-from scripts.lib.aws.power import PROVED, open_port, require_address, start, wait_until
-from scripts.lib.change import Job, Refused, Script, Write, run
-
-STOP_S_MAX = 300.0
+from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
+from scripts.lib.aws.power import ACCEPTS, PROVED, knock, open_port, require_address, start, stop
+from scripts.lib.change import Job, Refused, Script, Write
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -30,7 +26,7 @@ def plan(job: Job) -> Iterator[Write]:
     if store.last(PROVED) or Progress.read(store, job.migration.settings).stopped:
         return
     if it.state == "running":
-        yield _stop(job)
+        yield stop(job, "a start is proved", it)
     elif it.state != "stopped":
         raise Refused(f"{it.id} is {it.state}: wait until it is running or stopped, and plan again")
     yield start(job, "stopped")
@@ -39,15 +35,14 @@ def plan(job: Job) -> Iterator[Write]:
 
 def check(job: Job) -> None:
     """Before the stop: AWS would do both, the address is kept, and mail is taken now."""
-    require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
-    require_permission([_call(job, "stop_instances"), _call(job, "start_instances")])
-    require_address(job.migration)
-    address = str(job.migration.settings.ec2.ipv4)
-    only = [{"Name": "public-ip", "Values": [address]}]
-    if not Call(aws.client(job.migration), "describe_addresses", {"Filters": only})()["Addresses"]:
+    migration, address = job.migration, str(job.migration.settings.ec2.ipv4)
+    require_unprotected(migration, "disableApiStop", "--no-disable-api-stop")
+    require_permission([on_instance(migration, "stop_instances"), on_instance(migration, "start_instances")])
+    require_address(migration)
+    if not elastic(migration):
         raise Refused(f"{address} is no elastic address: a stop gives it up, and the MX would lead to a stranger")
-    if ec2.instance(job.migration).state == "running" and (port := knock(job)).state != ACCEPTS:
-        raise CouldNotAsk(f"{address} before the stop: {port.told}. Then nobody would see that it takes mail again")
+    if ec2.instance(migration).state == "running" and (port := knock(job)).state != ACCEPTS:
+        raise CouldNotAsk(f"{address} before the stop: {port.said}. Then nobody would see that it takes mail again")
 
 
 def finish(job: Job) -> None:
@@ -57,35 +52,8 @@ def finish(job: Job) -> None:
         store.record(PROVED)
 
 
-def _stop(job: Job) -> Write:
-    call, it = _call(job, "stop_instances"), job.migration.settings.ec2
-
-    def do() -> None:
-        call()
-        wait_until(job, "stopped", STOP_S_MAX, read)
-
-    def read() -> str:
-        return ec2.instance(job.migration).state
-
-    return Write("a start is proved", f"{it.instance_id} ({it.name})", "running", "stopped", do, read, call.command)
-
-
-def _call(job: Job, name: str) -> Call:
-    return Call(aws.client(job.migration), name, {"InstanceIds": [job.migration.settings.ec2.instance_id]})
-
-
-SCRIPT = Script(
-    "restart_ec2",
-    "Stop the gateway and start it again, once: a way back after stop_ec2 rests on that. Mail waits for minutes.",
-    plan,
-    check=check,
-    finish=finish,
-)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("restart_ec2", __doc__, plan, check=check, finish=finish)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

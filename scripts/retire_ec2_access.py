@@ -16,9 +16,9 @@ from fixtures.access.transport import dell
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.settings import Settings
-from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import effect, host_files, templates
-from scripts.lib.dns.zone import is_spf, set_rrset
+from scripts.lib.dns.records import is_spf, set_rrset, set_spf, spf_texts
 
 _QUALIFIERS = "+?~-"
 _LEADS = {"MX", "CNAME", "SRV", "NS", "HTTPS", "SVCB"}
@@ -47,7 +47,7 @@ def plan(job: Job) -> Iterator[Write]:
 
 
 def without_ec2(text: str, settings: Settings) -> str:
-    """An SPF record without the terms that name EC2 alone (RFC 7208, 5.3 and 5.6); a wider network stays."""
+    """An SPF record without the terms that name only EC2 (RFC 7208, 5.3 and 5.6); a wider network stays."""
     return " ".join(term for term in text.split() if not _names_ec2(term, settings))
 
 
@@ -67,9 +67,9 @@ def _names_ec2(term: str, settings: Settings) -> bool:
 def _spf(job: Job, domain: str, record: Record, present: Records) -> Iterator[Write]:
     text = without_ec2(record.text, job.migration.settings)
     if text != record.text:
-        if len([each for each in present.of(record.name, "TXT") if is_spf(each)]) > 1:
+        if len(spf_texts(present, record.name)) > 1:
             raise Refused(f"{record.name} has several SPF records, an error to receivers: run merge_spf first")
-        yield from set_rrset(job, domain, record.name, "TXT", [text], record.ttl, "SPF", only=is_spf, present=present)
+        yield from set_spf(job, record.name, [text], record.ttl, domain=domain, present=present)
 
 
 def _require_unused(job: Job, zones: dict[str, Records]) -> None:
@@ -90,12 +90,8 @@ def _addresses(settings: Settings) -> set[ipaddress.IPv4Address | ipaddress.IPv6
     return {each for each in (settings.ec2.ipv4, settings.ec2.ipv6) if each}
 
 
-SCRIPT = Script("retire_ec2_access", "Take away EC2's admission at Dell, its place in SPF, and its names.", plan)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("retire_ec2_access", __doc__, plan)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

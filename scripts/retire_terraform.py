@@ -2,9 +2,9 @@
 
     python -m scripts.retire_terraform [--apply DIGEST]
 
-In this order a later ``terraform apply`` never makes the gateway anew. When nothing else of the configuration needs
+In this order a later ``terraform apply`` never makes the gateway again. When nothing else of the configuration needs
 the AWS provider, its blocks go too, since a plan could not run without its credentials. Nothing is applied, and each
-file is kept beside itself as ``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
+file is kept in its folder as ``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
-from scripts.lib.change import Job, Refused, Script, Write, run
-from scripts.lib.terraform.tf_files import NOTHING, Configuration, copy
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.terraform.configuration import NOTHING, Configuration, copy
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120
@@ -41,12 +41,12 @@ def plan(job: Job) -> Iterator[Write]:
     if going:
         yield from copy(folder / STATE, lambda: _terraform(folder, "state", "pull").encode())
     for name in configuration.cuts():
-        read, do = partial(configuration.doomed, name), partial(configuration.cut, name)
-        yield Write(f"configuration in {folder}", name, read(), NOTHING, do, read, danger="deletes")
+        read, cut = partial(configuration.doomed, name), partial(configuration.cut, name)
+        yield Write(f"configuration in {folder}", name, read(), NOTHING, cut, read, danger="deletes")
     for each in going:
         command = shlex.join(["terraform", f"-chdir={folder}", "state", "rm", each])
-        do, read = partial(_forget, folder, each), partial(_held, folder, each)
-        yield Write(f"state of {folder}", each, HELD, FORGOTTEN, do, read, command, "deletes")
+        forget, read = partial(_terraform, folder, "state", "rm", each), partial(_held, folder, each)
+        yield Write(f"state of {folder}", each, HELD, FORGOTTEN, forget, read, command, "deletes")
 
 
 def check(job: Job) -> None:
@@ -60,12 +60,12 @@ def check(job: Job) -> None:
 
 
 def finish(job: Job) -> None:
-    """A plan must change nothing now: neither make the gateway anew nor touch what stays."""
+    """A plan must change nothing now: neither make the gateway again nor touch what stays."""
     folder = _folder(job)
-    if folder and not (told := terraform.plan_is_empty(folder)).empty:
+    if folder and not (found := terraform.plan_is_empty(folder)).empty:
         raise Refused(
             f"{folder}: the gateway is out of the state, yet `terraform plan` would still change something: "
-            f"{told.summary}. Settle that; do not apply before you have read it. Then run this again"
+            f"{found.summary}. Settle that; do not apply before you have read it. Then run this again"
         )
 
 
@@ -85,10 +85,6 @@ def _belongs(resource: str, addresses: tuple[str, ...]) -> bool:
     return any(resource == each or resource.startswith((f"{each}[", f"{each}.")) for each in addresses)
 
 
-def _forget(folder: Path, resource: str) -> None:
-    _terraform(folder, "state", "rm", resource)
-
-
 def _held(folder: Path, resource: str) -> str:
     return HELD if resource in terraform.held(folder).addresses else FORGOTTEN
 
@@ -104,12 +100,8 @@ def _terraform(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-SCRIPT = Script("retire_terraform", "Take the EC2 gateway out of Terraform.", plan, check=check, finish=finish)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("retire_terraform", __doc__, plan, check=check, finish=finish)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,13 +1,17 @@
-"""Take a domain back to EC2: its MX, as the first snapshot has it. Needs no gate, and nobody but Cloudflare's DNS.
+"""Take a domain back to EC2: its MX at once, as the first snapshot has it, and the rest later. Needs no gate.
 
     python -m scripts.rollback --domain D                the MX, at once
     python -m scripts.rollback --domain D --clean-up     later: SPF, rules, Email Routing, MTA-STS policy, TTLs
     python -m scripts.rollback --domain D --with-dell    that, and Dell's files and names, once no domain is switched
 
-Email Routing, its rules, the SPF record and Dell's admission of Cloudflare stay at first, since mail still comes that
-way until the switched TTL has passed everywhere; ``--clean-up`` refuses until then. Without it all stays, a shortened
-TTL too: the next switch needs it. After ``stop_ec2`` the instance is started first; after ``delete_ec2`` no way leads
-back. Without the store, or its snapshot: the copy that ``switch_mx`` left, else what the settings say.
+Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where it no longer lets EC2 send.
+Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
+locked. Nothing is waited for longer than 20 s without a word, but for the start of EC2.
+Later: --clean-up, once the TTL and a minute have passed; it refuses before, since mail still comes that way. Without it
+all stays, a shortened TTL too: the next switch needs it.
+After stop_ec2 the instance is started first; after delete_ec2 no way leads back. Without the store, or its snapshot:
+the copy that switch_mx left, else what the settings say.
+By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.power import FIRST, gateway_again
-from scripts.lib.change import Job, Refused, Script, Write, run, unfinished
+from scripts.lib.change import Job, Refused, Script, Write, unfinished
 from scripts.lib.dell import restore
 from scripts.lib.dns import takeback
-from scripts.lib.dns.mx_back import left_over, mx_back
+from scripts.lib.dns.mx_back import left_over, mx_back, ttl_back
+from scripts.lib.dns.records import value
 from scripts.lib.night_papers import open_at_night
 
 
@@ -47,14 +52,11 @@ def plan(job: Job) -> Iterator[Write]:
 
 
 def _mail(job: Job) -> Iterator[Write]:
-    migration, domain = job.migration, job.domain
-    progress = Progress.read(migration.store, migration.settings)
-    yield from gateway_again(job, progress)
+    yield from gateway_again(job, Progress.read(job.migration.store, job.migration.settings))
     before, assumed = takeback.mx_at_first(job)
     if assumed:
         job.say(assumed)
-    short = progress.done_at("lower_ttl", domain) is not None
-    yield from mx_back(job, before, migration.settings.bounds.ttl_s if short else before[0].ttl)
+    yield from mx_back(job, [value(each) for each in before], ttl_back(job, before))
     yield from takeback.spf_again(job)
 
 
@@ -90,17 +92,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-dell", action="store_true", help="that, and Dell's files, once no domain is switched")
 
 
-SUMMARY = """\
-Take a domain back to EC2: its MX at once, as the first snapshot has it, and the rest later.
-
-Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where it no longer lets EC2 send.
-Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
-locked. Nothing is waited for longer than 20 s without a word, but for the start of EC2.
-Later: --clean-up, once the TTL and a minute have passed; it refuses before.
-By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN"""
 SCRIPT = Script(
     "rollback",
-    SUMMARY,
+    __doc__,
     plan,
     per_domain=True,
     options=_options,
@@ -109,11 +103,7 @@ SCRIPT = Script(
     opens=open_at_night,
     otherwise="BY HAND, without any API: python -m scripts.by_hand --domain DOMAIN (or the paper in night/)",
 )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
 #   test  that, and what the project's own tests need: a browser that reads, shows and prints the report, and Cloudflare's
 #         command line (npm's wrangler) against the emulator
-#   live  the Python environment alone, without what only rehearsals and the project's own tests need
+#   live  only the Python environment, without what only rehearsals and the project's own tests need
 # A script passes its own arguments after that: where they ask for its help, nothing is set up, and no root is needed.
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
 

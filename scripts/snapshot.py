@@ -1,6 +1,6 @@
 """Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
 
-The first snapshot of a name is the one that counts; a later one is kept beside it. It holds:
+The first snapshot of a name is the one that counts; a later one is kept too. It holds:
 ``zones``: domain -> ``records`` (each a ``Record``), ``export`` (the zone file), ``routing``, ``rules``,
 ``catch_all``, ``policy`` (MTA-STS);
 ``destinations``: every destination address of the account;
@@ -9,11 +9,12 @@ The first snapshot of a name is the one that counts; a later one is kept beside 
 ``dell`` further: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``firewall``, its ruleset and routes as its own tools print them;
 ``ec2`` further: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
+
+Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -21,19 +22,55 @@ from hashlib import sha256
 from typing import Any
 
 from fixtures.access import transport
+from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.gates.present import dell_as_it_runs
-from fixtures.migration import Migration, open_migration
+from fixtures.gates.present import ELSEWHERE, dell_as_it_runs
+from fixtures.migration import Migration
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell import firewall
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED
-from scripts.lib.dell import postfix_files
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, parser
 from scripts.lib.dns import mta_sts
 
 START = "start"
+_MAY_HIDE = """\
+passwords=$({ postconf -nx; postconf -Px; } 2>/dev/null | grep -E '^[^=]*(sasl_password|_key|chain)[^=]*=' |
+    grep -oE '/[A-Za-z0-9._/+@-]+')
+secret() {
+  [ -n "$(find "$1" -perm -004)" ] || return 0
+  case "${1##*/}" in main.cf | master.cf) return 1 ;; *passw* | *secret* | *.key | *.pem | users) return 0 ;; esac
+  case "
+$passwords
+" in *"
+$1
+"*) return 0 ;; esac
+  grep -qiE -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e '^[[:space:]]*[a-z_]*(password|passwd|dnpass|bind_pw)[[:space:]]*=' \\
+    -e '^[^[:space:]:]+:(\\{[a-z0-9.-]+\\}|[$](1|2[aby]|5|6|y|argon2id?)[$])' -- "$1"
+}
+"""
+"""For a shell: whether a file, by its whole path, may hold passwords or keys. By its rights, its name, the parameters
+that name it, or what stands in it: a key, a password that a table's server asks for (mysql_table(5), ldap_table(5)), an
+entry of a passwd-file (Dovecot, Passwd-file). What rollback restores, main.cf and master.cf, is none."""
+
+_FILES = (
+    _MAY_HIDE
+    + """\
+cd "$(postconf -h config_directory)" || exit
+for file in *; do
+  [ -f "$file" ] || continue
+  case "$file" in *.db | *.lmdb | *.bak-*) continue ;; esac
+  secret "$PWD/$file" && echo "digest $(sha256sum <"$file" | cut -d ' ' -f 1) $file" && continue
+  echo "file $(base64 -w 0 <"$file") $file"
+done
+"""
+)
+"""What may hold passwords or keys must not get into the store: of that, only the digest."""
+
+_ELSEWHERE = (
+    _MAY_HIDE + ELSEWHERE + 'elsewhere | while read -r f; do echo "$(secret "$f" || base64 -w 0 <"$f") $f"; done'
+)
 
 
 def take(migration: Migration, name: str = START) -> str:
@@ -52,13 +89,13 @@ def _look(migration: Migration) -> dict[str, Any]:
     with ThreadPoolExecutor(len(settings.domains) + 6, "mxgate-snapshot") as pool:
         zones = {domain: pool.submit(_zone, migration, domain) for domain in settings.domain_names}
         destinations = pool.submit(cloudflare.destinations, migration)
-        dell = pool.submit(postfix_files.taken, transport.dell(settings))
+        dell = pool.submit(files_of, transport.dell(settings))
         runs = pool.submit(dell_as_it_runs, settings)
         ruleset = pool.submit(firewall.look, settings)
-        gateway = pool.submit(postfix_files.taken, transport.ec2(settings))
+        gateway = pool.submit(files_of, transport.ec2(settings))
         inventory = pool.submit(_inventory, migration)
         return {
-            "zones": {domain: told.result() for domain, told in zones.items()},
+            "zones": {domain: each.result() for domain, each in zones.items()},
             "destinations": [asdict(each) for each in destinations.result().destinations],
             "dell": {**dell.result(), "runs": runs.result(), "firewall": dict(ruleset.result().parts)},
             "ec2": {**gateway.result(), **inventory.result()},
@@ -77,6 +114,21 @@ def _zone(migration: Migration, domain: str) -> dict[str, Any]:
     }
 
 
+def files_of(host: Shell) -> dict[str, Any]:
+    """A host's ``files``, ``digests``, ``elsewhere`` and ``postconf``, as above. Raises ``CouldNotAsk``."""
+    found: dict[str, dict[str, str]] = {"file": {}, "digest": {}}
+    for line in host.run("sh", "-c", _FILES).stdout.splitlines():
+        kind, content, name = line.split(" ", 2)
+        found[kind][name] = content
+    lines = (line.partition(" ") for line in host.run("bash", "-c", _ELSEWHERE).stdout.splitlines())
+    return {
+        "files": found["file"],
+        "digests": found["digest"],
+        "elsewhere": {path: content for content, _, path in lines},
+        "postconf": host.run("postconf", "-n").stdout,
+    }
+
+
 def _inventory(migration: Migration) -> dict[str, Any]:
     found = ec2.inventory(migration)
     it, items = asdict(found.instance), [asdict(each) for each in found.items]
@@ -87,15 +139,11 @@ def _inventory(migration: Migration) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.snapshot", description=(__doc__ or "").split("\n\n")[0],
-        epilog="exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input",
-    )  # fmt: skip
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    made = parser("snapshot", __doc__)
     made.add_argument("--name", default=START, help="default: %(default)s, to which a rollback goes back")
     options = made.parse_args(arguments)
     try:
-        migration = open_migration(options.config)
+        migration = opened(options.config)
         earlier = migration.store.snapshot(options.name)
         print(f"snapshot {options.name!r} {_keep(migration, options.name, body := _look(migration))}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
@@ -104,8 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
     for domain, zone in body["zones"].items():
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
     for host in ("dell", "ec2"):
-        print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more by their digest alone")
-    print(f"  {len(body['destinations'])} destinations; in AWS {len(body['ec2']['items'])} things beside the instance")
+        print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more only by their digest")
+    print(f"  {len(body['destinations'])} destinations; in AWS {len(body['ec2']['items'])} more than the instance")
     print("".join(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), end="")
     print(f"  An earlier {options.name!r} stands, and stays the one that counts\n" if earlier else "", end="")
     return DONE

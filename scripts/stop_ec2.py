@@ -12,17 +12,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 
-from fixtures.migration import Migration
-from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
-from scripts.lib.aws.gateway import Call, require_permission, require_unprotected
-from scripts.lib.aws.knocking import heard_before, heard_from, heard_now
-from scripts.lib.aws.power import PROVED
-from scripts.lib.change import Job, Refused, Script, Write, run
+from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
+from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
+from scripts.lib.change import Job, Refused, Script, Write
 
-STOP_S_MAX, POLL_S = 300, 2
 PORT_DEAD_S_MAX = 60.0
 SETTLED = {"running", "stopping", "stopped", "terminated", "absent"}
 
@@ -33,27 +28,18 @@ def plan(job: Job) -> Iterator[Write]:
     if it.state not in SETTLED:
         raise Refused(f"{it.id} is {it.state}: wait until it is running or stopped, and plan again")
     if it.state in {"running", "stopping"}:
-        yield Write(
-            group="EC2 instance",
-            subject=f"{it.id} {it.name} ({it.type}, {it.address or 'no public address'})",
-            before=it.state,
-            after="stopped",
-            do=partial(_stop, job),
-            read=lambda: ec2.instance(job.migration).state,
-            command=_call(job.migration).command,
-            danger="" if _elastic(job.migration) else f"gives up the address {it.address}",
-        )
+        yield stop(job, "EC2 instance", it, "" if elastic(job.migration) else f"gives up the address {it.address}")
 
 
 def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
     require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
-    require_permission([_call(job.migration)])
+    require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))
     if job.migration.store.last(PROVED) is None:
         job.say("no start of this instance was ever seen (restart_ec2): that it can be started again is AWS's promise")
     address = job.migration.settings.ec2.ipv4
-    if not _elastic(job.migration) and not job.options.gives_up_address:
+    if not elastic(job.migration) and not job.options.gives_up_address:
         raise Refused(
             f"{address} is no elastic address of the instance: with the stop it goes back to Amazon, and whoever gets "
             "it next could send in your name and be admitted by Dell. Take it out of each SPF record and of Dell's "
@@ -64,7 +50,7 @@ def check(job: Job) -> None:
 def _addresses(job: Job) -> list[str]:
     """The gateway's, as long as they are ours."""
     settings = job.migration.settings.ec2
-    return [str(each) for each in (settings.ipv4 if _elastic(job.migration) else None, settings.ipv6) if each]
+    return [str(each) for each in (settings.ipv4 if elastic(job.migration) else None, settings.ipv6) if each]
 
 
 def finish(job: Job) -> None:
@@ -92,30 +78,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _call(migration: Migration) -> Call:
-    return Call(aws.client(migration), "stop_instances", {"InstanceIds": [migration.settings.ec2.instance_id]})
-
-
-def _stop(job: Job) -> None:
-    call = _call(job.migration)
-    call()
-    with aws.asking(f"{call.command}: not stopped within {STOP_S_MAX} s"):
-        waiting = {"Delay": POLL_S, "MaxAttempts": STOP_S_MAX // POLL_S}
-        call.client.get_waiter("instance_stopped").wait(**call.arguments, WaiterConfig=waiting)
-
-
-def _elastic(migration: Migration) -> bool:
-    """Whether the settings' address is an elastic one, which a stop leaves with the instance."""
-    only = [{"Name": "public-ip", "Values": [str(migration.settings.ec2.ipv4)]}]
-    return bool(Call(aws.client(migration), "describe_addresses", {"Filters": only})()["Addresses"])
-
-
-SCRIPT = Script("stop_ec2", "Stop the EC2 gateway.", plan, options=options, check=check, finish=finish)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("stop_ec2", __doc__, plan, options=options, check=check, finish=finish)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

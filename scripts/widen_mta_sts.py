@@ -1,6 +1,6 @@
 """Let a domain's MTA-STS policy admit both its old MX and Cloudflare's, so that the switch shuts nobody out.
 
-Senders keep a policy for its max_age, but fetch it anew when the id in the record changes, or when it no longer
+Senders keep a policy for its max_age, but fetch it again when the id in the record changes, or when it no longer
 matches (RFC 8461, 5.1): they must find both MX for as long as either may be met.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from scripts.lib.change import Job, Script, Write, run
+from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 
 
@@ -19,15 +19,8 @@ def plan(job: Job) -> Iterator[Write]:
         yield from publish(job, domain, (job.migration.settings.ec2.name, ROUTING))
 
 
-SCRIPT = Script(
-    "widen_mta_sts", "Admit the old MX and Cloudflare's in a domain's MTA-STS policy.", plan, per_domain=True
-)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what ARGUMENTS say; returns the exit status."""
-    return run(SCRIPT, arguments)
-
+SCRIPT = Script("widen_mta_sts", __doc__, plan, per_domain=True)
+main = SCRIPT.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,9 +13,9 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -25,6 +25,7 @@ from rich.text import Text
 from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.gates.check import GateClosed, require_open
 from fixtures.gates.present import present_digest
+from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.settings import SettingsError
@@ -34,6 +35,9 @@ DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
 READ_BACK_S = 30.0
 """For so long a write may take to show; DNS and APIs are eventually consistent."""
+LEFT_HALF_WAY = """\
+{0}: A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail.
+  To ask: python -m scripts.switch_mx --domain {0}    The way back: python -m scripts.rollback --domain {0}"""
 
 
 class Refused(Exception):
@@ -48,7 +52,7 @@ class Write:
     subject: str
     before: str
     after: str
-    do: Callable[[], None]
+    do: Callable[[], object]
     read: Callable[[], str]
     """Reads back what stands there; must equal ``after`` once it is done."""
     command: str = ""
@@ -60,6 +64,23 @@ class Write:
     itself, after an answer that was lost, would make twice."""
 
 
+@dataclass(slots=True)
+class Run:
+    """One run as it goes on. ``number`` names it in the journal and in records; what follows is a switch's."""
+
+    number: str = field(default_factory=lambda: secrets.token_hex(6))
+    given: Sequence[str] = ()
+    """The arguments as a person gave them."""
+    kept: dict[str, Any] | None = None
+    """What is to be put back if it fails; None until the MX moves."""
+    moved_at: float = 0.0
+    """When the MX moved, on the migration's clock."""
+    through: bool = True
+    """Mail is taken: whatever fails from then on undoes nothing."""
+    made: list[str] | None = None
+    """Ids of the MX records that a switch made; None: not looked up yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a script was asked to do. ``domain``: empty for the whole migration."""
@@ -67,6 +88,7 @@ class Job:
     migration: Migration
     domain: str
     options: argparse.Namespace
+    run: Run = field(default_factory=Run)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -80,58 +102,66 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script: its name, what it is for, and its plan. ``finish`` runs after the last write, and may refuse."""
+    """A script: its name, what ``--help`` says of it, and its plan."""
 
     name: str
-    summary: str
+    summary: str | None
+    """The docstring of its module."""
     plan: Callable[[Job], Iterable[Write]]
     per_domain: bool = False
-    options: Callable[[argparse.ArgumentParser], None] | None = None
+    options: Callable[[argparse.ArgumentParser], object] | None = None
     check: Callable[[Job], None] | None = None
     """Refuses before the first write; not asked of a plan."""
     finish: Callable[[Job], None] | None = None
+    """After the last write; may refuse."""
     around: Callable[[Job], AbstractContextManager[object]] = nullcontext
     """Entered around the writes: what it does at its end it does in any case, also when one failed."""
     opens: Callable[[str | None], Migration] | None = None
     otherwise: str = ""
     """What else a person can do where a system can't be asked."""
 
-
-def run(script: Script, arguments: list[str] | None = None) -> int:
-    """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
-    options = _parser(script).parse_args(arguments)
-    options.given = _without_digest(sys.argv[1:] if arguments is None else arguments)
-    try:
-        migration = (script.opens or open_migration)(options.config)
-        domain = migration.settings.domain(options.domain).name if options.domain else ""
-        if script.per_domain and not domain:
-            names = ", ".join(migration.settings.domain_names)
-            raise SettingsError(f"{script.name} changes one domain at a time: --domain with one of {names}")
-        if options.override is not None and len(options.override) < 10:
-            raise SettingsError("--override: expected a reason of at least ten characters, which the report will show")
-        if options.take_lock:
-            migration.store.take_over("migration")
-        job = Job(migration, domain, options)
-        return _apply(script, job) if options.apply else _show(script, job, tuple(script.plan(job)))
-    except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
-        # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is a StoreError and none.
-        bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
-        more = f"\n{script.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
-        return _fail(script, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
-    except KeyboardInterrupt:
-        return _fail(script, "interrupted; run it again: it finishes what was begun", REFUSED)
+    def main(self, arguments: list[str] | None = None) -> int:
+        """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
+        options = _parser(self).parse_args(arguments)
+        try:
+            migration = opened(options.config, self.opens)
+            domain = migration.settings.domain(options.domain).name if options.domain else ""
+            if self.per_domain and not domain:
+                names = ", ".join(migration.settings.domain_names)
+                raise SettingsError(f"{self.name} changes one domain at a time: --domain with one of {names}")
+            require_reason("--override", options.override)
+            if options.take_lock:
+                migration.store.take_over("migration")
+            job = Job(migration, domain, options, Run(given=sys.argv[1:] if arguments is None else arguments))
+            return _apply(self, job) if options.apply else _show(self, job, tuple(self.plan(job)))
+        except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
+            # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
+            bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
+            more = f"\n{self.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
+            return _fail(self, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
+        except KeyboardInterrupt:
+            return _fail(self, "interrupted; run it again: it finishes what was begun", REFUSED)
 
 
-def _without_digest(arguments: list[str]) -> list[str]:
-    """The arguments that a plan's command repeats: not --json, and no digest that was asked for before."""
-    pairs = zip(["", *arguments], arguments, strict=False)
-    return [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
+def opened(path: str | None, opens: Callable[[str | None], Migration] | None = None) -> Migration:
+    """The migration of the settings at PATH; a switch that was left half-way is named first, whatever is run."""
+    migration = (opens or open_migration)(path)
+    for domain in migration.settings.domain_names:
+        if left_half_way(migration.store, domain):
+            tell(LEFT_HALF_WAY.format(domain))
+    return migration
+
+
+def require_reason(option: str, reason: str | None) -> None:
+    """``SettingsError`` for a reason that says nothing."""
+    if reason is not None and len(reason) < 10:
+        raise SettingsError(f"{option}: expected a reason of at least ten characters, which each report will show")
 
 
 def digest(writes: Iterable[Write]) -> str:
     """Names a plan; 12 hex characters."""
-    told = [(each.group, each.subject, each.before, each.after) for each in writes]
-    return sha256(canonical(told).encode()).hexdigest()[:12]
+    rows = [(each.group, each.subject, each.before, each.after) for each in writes]
+    return sha256(canonical(rows).encode()).hexdigest()[:12]
 
 
 def _apply(script: Script, job: Job) -> int:
@@ -151,14 +181,13 @@ def _apply(script: Script, job: Job) -> int:
             require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)
-        before, number = _stands(migration, script), secrets.token_hex(6)
         gate = gate_of_script(script.name)
-        name = gate.value if gate else ""
-        about = {"script": script.name, "gate": name, "run": number, "plan": options.apply, "before": before}
+        about = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
+        about |= {"plan": options.apply, "before": _stands(migration, script)}
         migration.store.record("run", job.domain, **about)
         with script.around(job):
             for write in writes:
-                _write(script, job, write, number)
+                _write(script, job, write)
             _complete(script, job, options.apply)
         with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
             migration.store.record("run", job.domain, **about, after=_stands(migration, script))
@@ -178,8 +207,8 @@ def _complete(script: Script, job: Job, plan: str) -> None:
     job.migration.store.record("done", job.domain, script=script.name, plan=plan)
 
 
-def _write(script: Script, job: Job, write: Write, number: str) -> None:
-    store = job.migration.store
+def _write(script: Script, job: Job, write: Write) -> None:
+    store, number = job.migration.store, job.run.number
     now = write.read()
     if now == write.after:
         return
@@ -215,9 +244,8 @@ def _do(write: Write) -> None:
 def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
     plan = digest(writes)
     if job.options.json:
-        rows = [
-            {key: redact(getattr(w, key)) for key in ("group", "subject", "before", "after", "danger")} for w in writes
-        ]
+        keys = ("group", "subject", "before", "after", "danger")
+        rows = [{key: redact(getattr(write, key)) for key in keys} for write in writes]
         print(json.dumps({"script": script.name, "domain": job.domain, "digest": plan, "writes": rows}, indent=1))
     elif job.options.as_shell:
         print("\n".join(redact(each.command or f"# by hand: {each.subject}: {each.after}") for each in writes))
@@ -261,10 +289,14 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
             for line in redact(text).splitlines():
                 console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
     if writes:
-        given = "".join(f" {shlex.quote(each)}" for each in job.options.given)
+        # All that was given but for --json, and for a digest that was asked for before.
+        given = job.run.given
+        pairs = zip(["", *given], given, strict=False)
+        again = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
+        command = shlex.join(["python", "-m", f"scripts.{script.name}", *again, "--apply", plan])
         gate = gate_of_script(script.name)
         console.print(Text(f"{len(writes)} writes planned, digest {plan}. To make exactly these:"))
-        console.print(Text(f"  python -m scripts.{script.name}{given} --apply {plan}"), soft_wrap=True)
+        console.print(Text(f"  {command}"), soft_wrap=True)
         if gate:
             console.print(Text(f"  (opens with the gate {gate}: {TABLE[gate].question})"))
 
@@ -275,18 +307,28 @@ def _fail(script: Script, reason: object, status: int) -> int:
     return status
 
 
-def _parser(script: Script) -> argparse.ArgumentParser:
-    domain = " --domain example.net" if script.per_domain else ""
+def parser(name: str, about: str | None, epilog: str = "") -> argparse.ArgumentParser:
+    """Of a program: ``--help`` shows its docstring as it stands, and each takes ``--config``."""
     made = argparse.ArgumentParser(
-        prog=f"python -m scripts.{script.name}",
-        description=script.summary,
-        epilog=f"example: python -m scripts.{script.name}{domain}            shows the plan and its digest\n"
-        f"         python -m scripts.{script.name}{domain} --apply DIGEST   makes exactly that plan\n"
-        "exit: 0 done or nothing to do, 1 refused or failed, 2 bad input, 3 changes planned",
+        prog=f"python -m scripts.{name}",
+        description=about,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    return made
+
+
+def _parser(script: Script) -> argparse.ArgumentParser:
+    command = f"python -m scripts.{script.name}" + (" --domain example.net" if script.per_domain else "")
+    made = parser(
+        script.name,
+        script.summary,
+        f"example: {command}                  shows the plan and its digest\n"
+        f"         {command} --apply DIGEST   makes exactly that plan\n"
+        "exit: 0 done or nothing to do, 1 refused or failed, 2 bad input, 3 changes planned",
+    )
     made.add_argument("--domain", help="the routed domain" + ("" if script.per_domain else " (default: all)"))
     made.add_argument("--apply", metavar="DIGEST", help="make the plan of this digest")
     made.add_argument("--override", metavar="REASON", help="write behind a closed gate; red in every report")

@@ -1,4 +1,4 @@
-"""What a way back stands on when the store is out of reach: papers and a copy of the store, beside ``migration.toml``.
+"""What a way back stands on when the store is out of reach: in night/, in the folder of ``migration.toml``.
 
 ``switch_mx`` leaves them before its first write: ``night/DOMAIN.txt``, the way back by hand, to be printed; and
 ``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
@@ -20,7 +20,6 @@ from pydantic import SecretStr
 
 from fixtures.evidence import tell
 from fixtures.migration import Migration, open_migration
-from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import StoreSettings
 from fixtures.store import Store, StoreError, chain, locks
 from scripts.snapshot import START
@@ -28,31 +27,12 @@ from scripts.snapshot import START
 ROWS_AT_ONCE = 500
 IN_MEMORY = "sqlite:///:memory:"
 NO_URL = {"store_url": SecretStr("")}
-OURS_ALONE = 0o077
+OURS_ONLY = 0o077
 """As the umask: a store may hold what not everybody should read."""
 
 
 def folder(migration: Migration) -> Path:
     return migration.settings.file.absolute().parent / "night"
-
-
-def write(migration: Migration, domain: str) -> Path:
-    """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
-
-    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
-    """
-    from scripts import by_hand  # which reads what this module keeps
-
-    text = by_hand.paper(migration, domain, cloudflare.exported(migration, domain))
-    made = folder(migration) / f"{domain}.txt"
-    try:
-        with _umask():
-            made.parent.mkdir(exist_ok=True)
-            _copy(migration.store, made.parent)
-            made.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{made}: can't be written: {error}. Let this user write beside migration.toml") from None
-    return made
 
 
 def open_at_night(path: str | Path | None = None) -> Migration:
@@ -100,7 +80,7 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
     return taken
 
 
-def _copy(store: Store, into: Path) -> None:
+def copy(store: Store, into: Path) -> None:
     """Into one SQLite file, whatever the store is, with the chain of its rows; whole, or as it was before."""
     partial, there = into / "store.partial", into / "store.sqlite"
     partial.unlink(missing_ok=True)
@@ -134,8 +114,9 @@ def _when(file: Path) -> str:
 
 
 @contextlib.contextmanager
-def _umask() -> Iterator[None]:
-    before = os.umask(OURS_ALONE)
+def ours_only() -> Iterator[None]:
+    """What is made meanwhile only this user reads."""
+    before = os.umask(OURS_ONLY)
     try:
         yield
     finally:

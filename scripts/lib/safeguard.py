@@ -1,29 +1,33 @@
 """While a domain's MX moves: whatever fails puts EC2's MX back, in this run, or by a guard that outlives it.
 
-The guard (``switch_guard.py``) is begun before anything is written, in a session of its own. It is told when all is
-over; if this process ends without a word, or is stopped for too long, it acts.
+The guard (``switch_guard.py``) is begun before anything is written, in a session of its own. It hears when all is
+over; if this process ends without a word, or is stopped for too long, it acts. When the MX moved is recorded as it is
+written, or, where the run was killed then, is read from the journal.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.ledger.windows import CLOSED, OPENED, SETTLED
+from fixtures.ledger.windows import CLOSED, OPENED, SETTLED, SWITCHING
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.store import StoreError
 from scripts.lib import night_papers
-from scripts.lib.change import Job, Refused
-from scripts.lib.dns import put_back
+from scripts.lib.change import Job, Refused, Write, unfinished
+from scripts.lib.dns import mx_back
+from scripts.lib.dns.records import value
 
 ROOT = Path(__file__).parents[2]
 BEGIN_S, END_S = 30.0, 10.0
@@ -38,27 +42,26 @@ class Overdue(BaseException):
 @contextmanager
 def guarded(job: Job) -> Iterator[None]:
     """Around the writes of a switch. ``Refused`` says that EC2's MX was put back, and why."""
-    job.options.run, job.options.through = secrets.token_hex(6), False
-    job.options.moving = job.options.moved_at = None
-    put_back.noted(job, "begun", {})
+    job.run.through = False
+    mx_back.noted(job, "begun", {})
     over = False
-    with _guard(job) as guard, _signals():
+    guard = _guard(job)
+    with _signals():
         try:
             yield
             over = True
         except BaseException as error:
-            if over := job.options.through:
+            if over := job.run.through:
                 raise
             _be_deaf()
-            kept = job.options.moving
-            if kept is None:
+            if job.run.kept is None:
                 with suppress(StoreError):
-                    put_back.noted(job, "unmoved", {})
+                    mx_back.noted(job, "unmoved", {})
                 over = True
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             job.say("Ctrl-C has no effect now: EC2's MX is being put back")
-            done = put_back.put_back(job, kept, why)
+            done = mx_back.put_back(job, job.run.kept, why)
             over = True
             if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt | Overdue):
                 raise Refused(f"{why}.\n{done}") from None
@@ -71,29 +74,75 @@ def guarded(job: Job) -> Iterator[None]:
 
 def moving(job: Job) -> None:
     """To be called just before a write that moves the MX: from here on Cloudflare has ``bounds.window_s``."""
-    if job.options.moving is not None:
+    if job.run.kept is not None:
         return
-    kept = put_back.before(job)
+    kept = mx_back.before(job)
     store, bounds = job.migration.store, job.migration.settings.bounds
-    put_back.noted(job, "moving", kept)
+    mx_back.noted(job, "moving", kept)
     if job.migration.settings.cloudflare.enabling != "by_subdomain":
-        store.record(OPENED, job.domain, run=job.options.run, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
-    job.options.moving, job.options.moved_at = kept, job.migration.clock.now()
+        store.record(OPENED, job.domain, run=job.run.number, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
+    job.run.kept, job.run.moved_at = kept, job.migration.clock.now()
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, bounds.window_s)
 
 
 def through(job: Job) -> None:
-    """Mail is taken: whatever fails or is interrupted from now on undoes nothing. Where nothing was, nothing to do."""
-    if getattr(job.options, "through", True):
+    """Mail is taken: whatever fails or is interrupted from now on undoes nothing."""
+    if job.run.through:
         return
-    job.options.through = True
+    job.run.through = True
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, 0)
     with suppress(StoreError):
-        put_back.noted(job, "through", {})
-        if job.options.moving is not None:
+        mx_back.noted(job, "through", {})
+        if job.run.kept is not None:
             job.migration.store.record(CLOSED, job.domain, why=SETTLED)
+
+
+def moves(job: Job, write: Write) -> Write:
+    """A write by which the MX moves, or may move: from then on guarded, with its times recorded if it did."""
+    clock = job.migration.clock
+
+    def do() -> None:
+        moving(job)
+        began, real_began = clock.now(), time.time()
+        write.do()
+        made = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+        job.run.made = [each.id for each in made]
+        job.migration.store.record(mx_back.MADE, job.domain, ids=job.run.made)
+        after = sorted(map(value, made))
+        if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
+            _record(job, began, real_began, (job.run.kept or {"stood": []})["stood"], after)
+
+    return replace(write, do=do)
+
+
+def remember(job: Job) -> None:
+    """After the last write: if no run since the last that was done has recorded it, the journal knows when it began."""
+    with suppress(StoreError, CouldNotAsk):  # mail is taken, whatever becomes of this
+        _remember(job)
+
+
+def _remember(job: Job) -> None:
+    store = job.migration.store
+    runs = unfinished(job, mx_back.SWITCH)
+    if not runs or store.recorded("switch", job.domain, since=runs[0]["at"]):
+        return
+    stood = (store.last(SWITCHING, job.domain, state="moving") or {"stood": []})["stood"]
+    # In this order: enabling moves the MX only where no batch has.
+    for subject in (f"{job.domain} MX", f"Email Routing of {job.domain}"):
+        for row in store.journaled(mx_back.SWITCH, job.domain, since=runs[0]["at"]):
+            if row["subject"] == subject:
+                now = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+                _record(job, row["at"], row["real_at"], stood, sorted(map(value, now)))
+                return
+
+
+def _record(job: Job, began: float, real_began: float, before: list[str], after: list[str]) -> None:
+    """It ended now at the latest."""
+    store, clock = job.migration.store, job.migration.clock
+    times = {"began": began, "ended": clock.now(), "real_began": real_began, "real_ended": time.time()}
+    store.record("switch", job.domain, **times, before=before, after=after)
 
 
 @contextmanager
@@ -134,26 +183,26 @@ def log_of(job: Job) -> Path:
     return night_papers.folder(job.migration) / f"switch-{job.domain}.log"
 
 
-@contextmanager
-def _guard(job: Job) -> Iterator[subprocess.Popen[bytes]]:
+def _guard(job: Job) -> subprocess.Popen[bytes]:
     config = ["--config", str(job.options.config)] if job.options.config else []
-    asked = ["--domain", job.domain, "--run", job.options.run, "--watch", str(os.getpid()), *config]
+    asked = ["--domain", job.domain, "--run", job.run.number, "--watch", str(os.getpid()), *config]
+    command = [sys.executable, "-m", "scripts.lib.switch_guard", *asked]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with _log(log_of(job)) as log:
-        made = subprocess.Popen(
-            [sys.executable, "-m", "scripts.lib.switch_guard", *asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=log, start_new_session=True, env=_environment(job),
-        )  # fmt: skip
+        made = subprocess.Popen(command, stderr=log, start_new_session=True, env=_environment(job), **pipes)
     timer = threading.Timer(BEGIN_S, made.kill)
     timer.start()
+    assert made.stdout
     try:
-        ready = made.stdout.readline() if made.stdout else b""
+        with made.stdout as heard:  # it says no more: what follows goes into its log
+            ready = heard.readline()
     finally:
         timer.cancel()
     if ready != b"ready\n":
         made.kill()
         made.wait()
         raise Refused(f"{job.domain}: its guard did not begin; nothing was written. Look into {log_of(job)}")
-    yield made
+    return made
 
 
 def _log(file: Path) -> IO[bytes]:
@@ -165,11 +214,11 @@ def _log(file: Path) -> IO[bytes]:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    """Secrets by the environment alone, also those that came from a file or a credential that goes with this run."""
+    """Secrets by the environment only, also those that came from a file or a credential that goes with this run."""
     secret, made = job.migration.secrets, dict(os.environ)
     given = {"CLOUDFLARE_TOKEN": secret.cloudflare_token, "STORE_URL": secret.store_url}
-    for name, value in given.items():
-        if text := value.get_secret_value():
+    for name, held in given.items():
+        if text := held.get_secret_value():
             made[f"MXGATE_{name}"] = text
             made.pop(f"MXGATE_{name}_FILE", None)
     made["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), made.get("PYTHONPATH", ""))))
@@ -177,7 +226,7 @@ def _environment(job: Job) -> dict[str, str]:
 
 
 def _dismiss(guard: subprocess.Popen[Any], *, over: bool) -> None:
-    """Tell it that it is OVER; else it goes on, by what the store says, once this process has let go of the lock."""
+    """Say that it is OVER; else it goes on, by what the store says, once this process has let go of the lock."""
     assert guard.stdin is not None
     with suppress(OSError):
         guard.stdin.write(OVER if over else b"")

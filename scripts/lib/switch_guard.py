@@ -7,7 +7,6 @@ stopped for longer than the window, the MX goes back as the store says, and what
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
 import signal
@@ -22,8 +21,8 @@ from fixtures.migration import open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError
-from scripts.lib.change import DONE, REFUSED, Job, Refused
-from scripts.lib.dns import put_back
+from scripts.lib.change import DONE, REFUSED, Job, Refused, Run, parser
+from scripts.lib.dns import mx_back
 from scripts.lib.safeguard import OVER
 
 LOOK_S = 5.0
@@ -37,11 +36,11 @@ WITHOUT_A_WORD = "the run of switch_mx ended without a word"
 def state(job: Job) -> dict[str, Any]:
     """What the switch has come to; over, where a later one has begun."""
     last = job.migration.store.last(SWITCHING, job.domain) or {"state": "unmoved"}
-    return last if last.get("run") == job.options.run else {"state": "unmoved"}
+    return last if last.get("run") == job.run.number else {"state": "unmoved"}
 
 
 def watch(job: Job, now: dict[str, Any]) -> bool:
-    """Until the watched process has ended; tells whether it said that all was over. NOW: what it had come to."""
+    """Until the watched process has ended; returns whether it said that all was over. NOW: what it had come to."""
     poll, process = select.poll(), _opened(job.options.watch)
     poll.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
     poll.register(process, select.POLLIN)
@@ -71,31 +70,30 @@ def _opened(process: int) -> int:
 
 def act(job: Job, now: dict[str, Any]) -> None:
     """Put the MX back, if the dead run had moved it: by the store, else by what was read last."""
-    until = time.monotonic() + put_back.LIMIT_S
+    until = time.monotonic() + mx_back.LIMIT_S
     while time.monotonic() < until:
         try:
             now = state(job)
-            if now["state"] in {*put_back.OVER, "begun"}:
-                job.say(f"the run {job.options.run} has ended; nothing is to be done: {now['state']}")
+            if now["state"] in {*mx_back.OVER, "begun"}:
+                job.say(f"the run {job.run.number} has ended; nothing is to be done: {now['state']}")
                 return
             job.migration.store.take_over("migration")
             with job.migration.store.lock("migration", f"the guard of switch_mx {job.domain}"):
-                if (now := state(job))["state"] not in put_back.OVER:
-                    job.say(put_back.put_back(job, now, WITHOUT_A_WORD))
+                if (now := state(job))["state"] not in mx_back.OVER:
+                    job.say(mx_back.put_back(job, now, WITHOUT_A_WORD))
                 return
         except StoreError as error:
             if not isinstance(error, Locked) and "mx" in now:  # the disk is full, say, or its server is down
                 job.say(f"without the lock, since {error}")
-                job.say(put_back.put_back(job, now, WITHOUT_A_WORD))
+                job.say(mx_back.put_back(job, now, WITHOUT_A_WORD))
                 return
         time.sleep(PAUSE_S)
-    raise Refused(put_back.still_away(job, put_back.LIMIT_S))
+    raise Refused(mx_back.still_away(job, mx_back.LIMIT_S))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = argparse.ArgumentParser(prog="python -m scripts.lib.switch_guard", description=__doc__, allow_abbrev=False)
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    made = parser("lib.switch_guard", __doc__)
     made.add_argument("--domain", required=True, help="the routed domain")
     made.add_argument("--run", required=True, help="the run of switch_mx, by its records in the store")
     made.add_argument("--watch", required=True, type=int, metavar="PID", help="the process of that run")
@@ -104,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, signal.SIG_IGN)
     try:
         migration = open_migration(options.config)
-        job = Job(migration, migration.settings.domain(options.domain).name, options)
+        job = Job(migration, migration.settings.domain(options.domain).name, options, Run(options.run))
         cloudflare.zone(migration, job.domain)  # known from now on
         print("ready", flush=True)
         now: dict[str, Any] = {}

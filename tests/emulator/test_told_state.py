@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lib.cloudflare.routing import told_state
+from scripts.lib.cloudflare.routing import say_state
 from tests.emulator.conftest import APEX, Running
 from tests.emulator.test_people import job  # noqa: F401 - a fixture
 
@@ -22,7 +22,7 @@ def switched(emulator: Running, job: Any) -> Any:  # noqa: F811 - the fixture ab
     def enable(**knobs: Any) -> None:
         emulator.management.post("/knobs", json=knobs)
         emulator.client().email_routing.dns.create(zone_id=emulator.zone.id)
-        told_state(job)
+        say_state(job)
 
     job.enable = enable
     return job

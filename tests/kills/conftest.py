@@ -10,7 +10,7 @@ import pytest
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
-from scripts.lib.change import Job
+from scripts.lib.change import Job, Run
 from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulator on loopback
     authority,
     authority_file,
@@ -33,4 +33,4 @@ def job(tmp_path: Path) -> Job:
     }
     settings = settings_without_a_lab().model_copy(update=outcome)
     secrets = Secrets(cloudflare_token="a-token-of-this-test")
-    return Job(Migration(settings, secrets), settings.pilot, argparse.Namespace(run="a run", config=None))
+    return Job(Migration(settings, secrets), settings.pilot, argparse.Namespace(config=None), Run("a run"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, Evidence
-from fixtures.migration import Migration, open_migration
+from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
@@ -24,8 +24,8 @@ from fixtures.settings import Address
 from scripts import merge_spf, rollback, switch_mx
 from scripts.lib import change
 from scripts.lib.aws import power
-from scripts.lib.aws.knocking import ACCEPTS
-from scripts.lib.aws.knocking import Knock as Heard
+from scripts.lib.aws.power import ACCEPTS
+from scripts.lib.aws.power import Knock as Heard
 from tests.kills import wires
 from tests.kills.injector import Injector
 
@@ -79,7 +79,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
     vars(rollback)["left_over"] = lambda _: None
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
-    migration = (script.opens or open_migration)(str(folder / "migration.toml"))
+    migration = change.opened(str(folder / "migration.toml"), script.opens)
     plain: dict[str, Any] = {"config": str(folder / "migration.toml"), "clean_up": False, "with_dell": False}
     options = Namespace(json=False, without_asking_ec2=False, **plain)
     job = change.Job(migration, migration.settings.pilot, options)
@@ -90,7 +90,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
             writes = tuple(script.plan(job))
             with script.around(job):
                 for write in writes:
-                    change._write(script, job, write, getattr(options, "run", "a run"))
+                    change._write(script, job, write)
                 change._complete(script, job, "")
         again = change.Job(migration, job.domain, Namespace(without_asking_ec2=False, **plain))
         assert not tuple(script.plan(again)), "it goes on after it was done"

@@ -25,8 +25,8 @@ from fixtures.store import Store, StoreError
 from scripts import rollback
 from scripts.lib import night_papers
 from scripts.lib.aws import power
-from scripts.lib.aws.knocking import SILENT, Knock
-from scripts.lib.change import Job, Refused, run
+from scripts.lib.aws.power import SILENT, Knock
+from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
@@ -49,7 +49,7 @@ def _mx(*hosts: str) -> Any:
 def _at_250(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mx_hosts, "ask", partial(answer, 250))
     monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
-    vars(job.options).update(through=False, moving={}, moved_at=job.migration.clock.now())
+    job.run.through, job.run.kept, job.run.moved_at = False, {}, job.migration.clock.now()
 
 
 def test_a_store_that_takes_nothing_undoes_no_switch(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_a_store_that_takes_nothing_undoes_no_switch(job: Job, monkeypatch: pyte
 
     monkeypatch.setattr(Store, "record", full)
     settling.settle(job).do()
-    assert job.options.through
+    assert job.run.through
 
 
 def test_an_mx_that_was_led_elsewhere_meanwhile_is_no_success(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_an_mx_that_was_led_elsewhere_meanwhile_is_no_success(job: Job, monkeypa
     monkeypatch.setattr(cloudflare, "records", _mx(OLD_MX))
     with pytest.raises(Refused, match=f"no longer Cloudflare's: it is {re.escape(OLD_MX)}"):
         settling.settle(job).do()
-    assert not job.options.through
+    assert not job.run.through
 
 
 def test_the_plan_says_for_how_long_mail_may_bounce_if_it_fails(job: Job) -> None:
@@ -109,7 +109,7 @@ def test_the_mx_that_stood_before_is_waited_for_until_half_the_window(
 
     monkeypatch.setattr(routing, "TRY_AGAIN_S", 0.01)
     monkeypatch.setattr(routing, "add_and_lock", refused)
-    job.options.moved_at = job.migration.clock.now() - window_s * 0.6 * late
+    job.run.moved_at = job.migration.clock.now() - window_s * 0.6 * late
     with pytest.raises(CouldNotAsk) if late else nullcontext():
         routing.enable(job).do()
     assert list(tries) == (list(range(1, 9)) if late else [])
@@ -146,7 +146,7 @@ def test_a_rollback_needs_no_store_that_can_be_written(
         store.put_snapshot("start", "", {"zones": {APEX: {}}})
         if "copy" in left:
             (tmp_path / "night").mkdir()
-            night_papers._copy(store, tmp_path / "night")
+            night_papers.copy(store, tmp_path / "night")
         migration = night_papers.open_at_night(tmp_path / "migration.toml")
         with migration.store.lock("migration", "a rollback"):
             migration.store.record("done", APEX, script="rollback")
@@ -166,7 +166,7 @@ def test_whatever_stops_a_rollback_names_the_way_by_hand(
         raise error
 
     script = replace(rollback.SCRIPT, plan=stopped, opens=lambda _: job.migration)
-    assert run(script, ["--domain", job.domain]) > 0
+    assert script.main(["--domain", job.domain]) > 0
     assert "BY HAND, without any API: python -m scripts.by_hand" in capsys.readouterr().err
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from fixtures.watching.dellside import DellSide
 from scripts.lib import safeguard, switch_guard
 from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
-from scripts.lib.dns import put_back as putback
+from scripts.lib.dns import mx_back
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
 from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
@@ -62,18 +62,14 @@ def test_the_guard_is_sent_home_only_when_all_is_over(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
 
-    @contextmanager
-    def begun(_: Job) -> Iterator[subprocess.Popen[bytes]]:
-        yield ears
-
     def broken(*_: Any) -> str:
         raise MemoryError
 
-    monkeypatch.setattr(safeguard, "_guard", begun)
-    monkeypatch.setattr(putback, "put_back", broken)
+    monkeypatch.setattr(safeguard, "_guard", lambda _: ears)
+    monkeypatch.setattr(mx_back, "put_back", broken)
 
     def write() -> None:
-        job.options.moving = {"mx": ["10 mail.example.net"], "mx_ttl": 300} if moved else None
+        job.run.kept = {"mx": ["10 mail.example.net"], "mx_ttl": 300} if moved else None
         raise Refused("a write")
 
     with pytest.raises(MemoryError if moved else Refused), safeguard.guarded(job):
@@ -123,7 +119,7 @@ def test_an_odd_answer_is_one_that_could_not_be_asked(
 
 
 def test_going_back_goes_on_after_whatever_fault(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(putback, "PAUSE_S", 0.01)
+    monkeypatch.setattr(mx_back, "PAUSE_S", 0.01)
     turns = iter([AttributeError("odd"), CouldNotAsk("down"), KeyError("odd")])
 
     def planned() -> Iterator[Any]:
@@ -131,7 +127,7 @@ def test_going_back_goes_on_after_whatever_fault(job: Job, monkeypatch: pytest.M
             raise error
         return iter(())
 
-    assert putback._stands(job, putback.Book(job), planned, 5, 0)
+    assert mx_back._until_done(job, mx_back.Book(job), planned, 5, 0)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +158,7 @@ def test_silence_is_no_word(
     assert (bool(found.refused), found.heard) == (refused, heard)
     assert (found.seconds > 120) == (refused or not heard)
     if refused or not heard:
-        job.options.moving, job.options.moved_at = {}, (began := clock.now())
+        job.run.kept, job.run.moved_at = {}, (began := clock.now())
         with pytest.raises(Refused, match="does not take every address"):
             settling.settle(job).do()
         assert job.migration.store.last("settling", job.domain) is None
@@ -181,7 +177,7 @@ def _left_by_a_power_cut(folder: Path) -> None:
     """The run and its guard went down right after enabling, which replaced the SPF record."""
     with closing(_store(folder)) as store:
         kept = store.last("switching", APEX, state="moving") or {}
-        body = {key: kept[key] for key in putback.KEPT}
+        body = {key: kept[key] for key in mx_back.KEPT}
         store.record("switching", APEX, run="the dead run", state="moving", **body)
         store.record("switching", APEX, run="another", state="begun")
 
@@ -240,8 +236,8 @@ def test_a_guard_without_its_store_goes_by_what_it_read_last(
         return "done"
 
     monkeypatch.setattr(switch_guard, "state", away)
-    monkeypatch.setattr(putback, "LIMIT_S", 1.0)
-    monkeypatch.setattr(putback, "put_back", put_back)
+    monkeypatch.setattr(mx_back, "LIMIT_S", 1.0)
+    monkeypatch.setattr(mx_back, "put_back", put_back)
     if "mx" in now:
         switch_guard.act(job, now)
         assert done == [(now["mx"], switch_guard.WITHOUT_A_WORD)]

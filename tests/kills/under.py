@@ -88,9 +88,9 @@ def _name_writes(injector: Injector) -> None:
     """The same call may belong to several writes, such as a reload."""
     does = change._write
 
-    def named(script: change.Script, job: change.Job, write: change.Write, number: str) -> None:
+    def named(script: change.Script, job: change.Job, write: change.Write) -> None:
         injector.write = f"{write.subject} -> {write.after[:40]}"
-        does(script, job, write, number)
+        does(script, job, write)
         injector.write = ""
 
     change._write = named

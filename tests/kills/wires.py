@@ -22,7 +22,7 @@ import urllib3
 
 from fixtures.access.transport import Result, Shell
 from scripts import retire_terraform
-from scripts.lib.terraform import tf_files
+from scripts.lib.terraform import configuration
 from tests.kills.injector import (
     AFTER,
     BEFORE,
@@ -169,7 +169,7 @@ async def _half(shell: Shell, words: str, data: bytes, *, kill: bool) -> None:
 
 
 def _tap_files(injector: Injector) -> None:
-    terraform, put = retire_terraform._terraform, tf_files._put
+    terraform, put = retire_terraform._terraform, configuration._put
 
     def tapped_terraform(folder: Path, *arguments: str) -> str:
         deed = injector.draw(Call("file", shlex.join(arguments), arguments[:2] == ("state", "rm")))
@@ -191,7 +191,7 @@ def _tap_files(injector: Injector) -> None:
         if deed == AFTER:
             die()
 
-    retire_terraform._terraform, tf_files._put = tapped_terraform, tapped_put
+    retire_terraform._terraform, configuration._put = tapped_terraform, tapped_put
 
 
 def _digest(data: bytes) -> str:

@@ -70,12 +70,12 @@ def as_operator(code: str, lab: str) -> Any:
     return labs.as_operator(lab, BEGIN + code)
 
 
-def plant(lab: Lab, told: dict[str, Any] | None, where: str = "faults") -> None:
-    """Tell Cloudflare's management port; WHERE: ``faults``, of which None takes all away, or ``knobs``."""
+def plant(lab: Lab, what: dict[str, Any] | None, where: str = "faults") -> None:
+    """Give WHAT to Cloudflare's management port; WHERE: ``faults``, of which None takes all away, or ``knobs``."""
     code = """import sys, urllib.request as web
 where, method, body = sys.argv[1:]
 web.urlopen(web.Request(where, body.encode() or None, method=method))"""
     place = f"http://{plan.host('cloudflare').wire4}:{plan.MANAGEMENT_PORT}/{where}"
-    how = ("POST", json.dumps(told)) if told else ("DELETE", "")
+    how = ("POST", json.dumps(what)) if what else ("DELETE", "")
     planted = lab.exec("cloudflare", ["python3", "-c", code, place, *how])
     assert planted.returncode == 0, planted.stderr

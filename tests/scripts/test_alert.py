@@ -148,10 +148,10 @@ def test_after_sign_off_a_week_may_pass(config: Path, migration: Migration, rece
 
 def test_an_abort_rule_is_told_while_watch_goes_on(migration: Migration, receiver: Receiver) -> None:
     herald = Herald(migration)
-    herald.heed(())
+    herald.hear(())
     migration.store.record("abort rule", PILOT, rule="lost", found="1 messages lost")
     for _ in range(3):
-        herald.heed(("1 lost",))
+        herald.hear(("1 lost",))
     until = time.monotonic() + 5
     while not receiver.got and time.monotonic() < until:
         time.sleep(0.02)

@@ -72,7 +72,7 @@ def holder(file: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def digest(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    assert change.run(script(file), ["--json"]) == 3
+    assert script(file).main(["--json"]) == 3
     return str(json.loads(capsys.readouterr().out)["digest"])
 
 
@@ -81,7 +81,7 @@ def test_the_second_operator_is_told_who_is_at_work(
 ) -> None:
     plan = digest(file, capsys)
     for more, way_out in ((), "Wait for it"), (("--take-lock",), "that process lives"):
-        assert change.run(script(file), [*APPLY, plan, *more]) == 1
+        assert script(file).main([*APPLY, plan, *more]) == 1
         said = capsys.readouterr().err
         assert re.search(rf"pid {holder.pid} since {time.strftime('%Y-%m-%d')} .*\(switch_mx pilot.example.net\)", said)
         assert way_out in said
@@ -94,27 +94,28 @@ def test_a_dead_operators_lock_is_taken_on_request_alone(
     plan = digest(file, capsys)
     holder.kill()
     holder.wait()
-    assert change.run(script(file), [*APPLY, plan]) == 1
+    assert script(file).main([*APPLY, plan]) == 1
     assert "That process is dead: take the lock over with --take-lock" in capsys.readouterr().err
-    assert change.run(script(file), [*APPLY, plan, "--take-lock"]) == 0
+    assert script(file).main([*APPLY, plan, "--take-lock"]) == 0
     assert file.read_text(encoding="ascii") == "new"
-    assert change.run(script(file), [*APPLY, plan]) == 0  # and it was let go
+    assert script(file).main([*APPLY, plan]) == 0  # and it was let go
 
 
+@pytest.mark.parametrize("born", ["started ", "boot "])
 def test_another_process_of_the_same_number_is_not_the_owner(
-    file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+    file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str], born: str
 ) -> None:
-    """The lock is older than the process that bears its owner's number now."""
+    """Its owner began at another moment, or before the machine was booted last, whatever its clock said."""
     assert holder.poll() is None
     with sqlite3.connect(file.parent / "store.sqlite") as db:
-        db.execute("UPDATE locks SET since = since - 3600")
-    assert change.run(script(file), [*APPLY, digest(file, capsys), "--take-lock"]) == 0
+        db.execute(f"UPDATE locks SET owner = replace(owner, '{born}', '{born}1')")
+    assert script(file).main([*APPLY, digest(file, capsys), "--take-lock"]) == 0
 
 
 def test_a_stale_plan_is_refused_with_what_stands_now(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = digest(file, capsys)
     file.write_text("another hand's", encoding="ascii")
-    assert change.run(script(file), [*APPLY, plan]) == 1
+    assert script(file).main([*APPLY, plan]) == 1
     told = capsys.readouterr()
     assert f"the plan is no longer {plan}" in told.err
     assert "- another hand's\n" in told.out
@@ -133,13 +134,28 @@ def test_what_stands_afterwards_makes_no_failure(
         raise CouldNotAsk("Dell is silent")
 
     monkeypatch.setattr(change, "_stands", stands)
-    assert change.run(script(file), [*APPLY, plan]) == 0
+    assert script(file).main([*APPLY, plan]) == 0
 
 
 def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = digest(file, capsys)
-    assert change.run(script(file), [*APPLY, plan]) == 0
+    assert script(file).main([*APPLY, plan]) == 0
     written = file.stat().st_mtime_ns
-    assert change.run(script(file), [*APPLY, plan]) == 0
+    assert script(file).main([*APPLY, plan]) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert file.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("state", ["moving", "given up", "through"])
+def test_every_script_says_where_a_switch_was_left_half_way(
+    file: Path, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    store = change.opened(None).store
+    store.record("switching", "pilot.example.net", run="the dead run", state=state)
+    with store.lock("migration", "the guard of switch_mx"):  # which is at it
+        script(file).main([])
+    assert "HALF-WAY" not in capsys.readouterr().err
+    script(file).main([])
+    told = capsys.readouterr().err
+    assert ("pilot.example.net: A SWITCH ENDED HALF-WAY" in told) == (state != "through")
+    assert ("python -m scripts.rollback --domain pilot.example.net" in told) == (state != "through")

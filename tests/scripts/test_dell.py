@@ -1,4 +1,4 @@
-"""main.cf and master.cf as text: what is ours is set, what is not stays, and what can't be understood is refused."""
+"""main.cf, master.cf and their templates as text: ours is set, the rest stays, what can't be understood is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP, XCLIENT
 from scripts.lib.change import Refused
-from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services
+from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
 
 MAIN = """\
@@ -70,7 +70,7 @@ def test_main_cf_that_is_unclear_is_refused(text: str, why: str) -> None:
         with_parameters(text, {"mynetworks": "127.0.0.0/8"})
 
 
-def test_port_25_alone_is_restricted_and_the_listener_is_its_copy() -> None:
+def test_only_port_25_is_restricted_and_the_listener_is_its_copy() -> None:
     text = with_services(MASTER, WANTED, offers_auth=True)
     assert text.startswith(MASTER[: MASTER.index("submission")].rstrip("\n") + "\n  -o smtpd_client_restrictions=")
     assert MASTER[MASTER.index("submission") :] in text
@@ -81,7 +81,7 @@ def test_port_25_alone_is_restricted_and_the_listener_is_its_copy() -> None:
     assert with_services(text, WANTED, offers_auth=False) == text
 
 
-def test_a_listener_that_is_no_copy_any_more_is_made_anew() -> None:
+def test_a_listener_that_is_no_copy_any_more_is_made_again() -> None:
     text = with_services(MASTER, WANTED, offers_auth=True)
     changed = text.replace("  -o content_filter=scan:127.0.0.1:10024\n", "", 1)
     assert changed != text
@@ -99,7 +99,7 @@ def test_an_older_restriction_is_replaced_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("  -o smtpd_sasl_auth_enable=yes\n", "", "offers AUTH by main.cf alone"),
+        ("  -o smtpd_sasl_auth_enable=yes\n", "", "offers AUTH only by main.cf"),
         ("  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n", "", "no restrictions of its own"),
         ("       smtpd\n", "       postscreen\n", "expected one service"),
         ("pickup ", "localhost:10025 inet n - n - - smtpd\npickup ", "port 10025 is taken"),
@@ -126,8 +126,40 @@ def test_nothing_of_ours_has_two_lines_or_a_blank_in_an_option() -> None:
     assert not any(" " in value for each in WANTED.values() for value in each.values())
 
 
-def test_spf_loses_the_terms_that_name_ec2_alone() -> None:
+def test_spf_loses_the_terms_that_name_only_ec2() -> None:
     ec2 = SETTINGS.ec2
     theirs = f"ip4:{ec2.ipv4} +ip4:{ec2.ipv4}/32 ip6:{ec2.ipv6} a:{ec2.name}"
     kept = f"ip4:{ec2.ipv4}0 ip4:203.0.113.0/24 a ~all"
     assert without_ec2(f"v=spf1 {theirs} {kept}", SETTINGS) == f"v=spf1 {kept}"
+
+
+TEMPLATE = """\
+{% set nets = ["127.0.0.0/8"] %}
+myhostname = {{ name }}
+{% if tls %}
+smtpd_tls_security_level = may
+{% endif %}
+mynetworks =
+  {{ nets | join(" ") }}
+%{ if biff }
+biff = ${biff}
+{{ include "more.cf" }}
+"""
+
+
+def test_an_engines_lines_stay_where_they_are() -> None:
+    said = with_template(
+        TEMPLATE, lambda text: with_parameters(text, {"biff": "no", "smtpd_tls_security_level": "may", "a": "b"})
+    )
+    assert said == TEMPLATE.replace("biff = ${biff}", "biff = no") + "a = b\n"
+
+
+def test_a_value_that_a_placeholder_continues_goes_as_a_whole() -> None:
+    said = with_template(TEMPLATE, lambda text: with_parameters(text, {"mynetworks": "127.0.0.0/8"}))
+    assert said == TEMPLATE.replace('mynetworks =\n  {{ nets | join(" ") }}', "mynetworks = 127.0.0.0/8")
+
+
+def test_what_stands_twice_is_refused() -> None:
+    text = TEMPLATE + "{% if other %}\nbiff = yes\n{% endif %}\n"
+    with pytest.raises(Refused, match="biff stands twice"):
+        with_template(text, lambda each: with_parameters(each, {"biff": "no"}))

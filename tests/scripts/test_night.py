@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.labs import operator, standing
-from tests.scripts.operating import PREPARE, as_operator
+from tests.scripts.operating import PREPARE, as_operator, plant
 
 NAME = "test-night"
 PILOT = "pilot.example.net"
@@ -25,11 +23,6 @@ add chain inet shut out { type filter hook output priority 0; }
 add rule inet shut out tcp dport 25 drop
 """
 """As many access lines are: nothing of ours reaches anybody's port 25."""
-_PLANT = """\
-import sys, urllib.request as web
-where, fault = sys.argv[1:]
-web.urlopen(web.Request(where, fault.encode() or None, method="POST" if fault else "DELETE"))
-"""
 pytestmark = pytest.mark.usefixtures("lab")
 
 
@@ -71,17 +64,11 @@ def mx() -> list[str]:
 @contextmanager
 def api(lab: Lab, **fault: Any) -> Iterator[None]:
     """Cloudflare's API with that fault."""
-    where = f"http://{plan.host('cloudflare').wire4}:{plan.MANAGEMENT_PORT}/faults"
-
-    def plant(text: str) -> subprocess.CompletedProcess[str]:
-        return lab.exec("cloudflare", ["python3", "-c", _PLANT, where, text])
-
-    planted = plant(json.dumps({"times": 1000, **fault}))
-    assert planted.returncode == 0, planted.stderr
+    plant(lab, {"times": 1000, **fault})
     try:
         yield
     finally:
-        plant("")
+        plant(lab, None)
 
 
 @pytest.mark.usefixtures("_switched")
@@ -104,7 +91,7 @@ def test_a_dead_api_says_by_hand_and_soon(lab: Lab, kind: str) -> None:
     assert mx() == CLOUDFLARES
 
 
-def test_the_papers_lie_beside_the_settings(lab: Lab) -> None:
+def test_the_papers_lie_with_the_settings(lab: Lab) -> None:
     folder = lab.folder / "operator/night"
     paper = (folder / f"{PILOT}.txt").read_text(encoding="utf-8")
     assert f"{PILOT}. 3600 IN MX 10 {MX[0]}." in paper
@@ -124,7 +111,7 @@ def test_by_hand_ends_quietly_where_nobody_reads_on() -> None:
 @pytest.mark.parametrize("copy", [True, False])
 def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
     """With the copy that ``switch_mx`` left, else by the settings alone."""
-    config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/alone"
+    config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/without"
     dead = ("env", "MXGATE_STORE_URL=postgresql+psycopg://nobody@127.0.0.1:1/none")
     if not copy:
         elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""What a snapshot keeps of a host's Postfix: no password and no key, of which there is the digest alone."""
+"""What a snapshot keeps of a host's Postfix: no password and no key, of which there is only the digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fixtures.access.transport import Shell
 from fixtures.gates.present import without_passwords
 from fixtures.settings import Transport
-from scripts.lib.dell import postfix_files
+from scripts.snapshot import files_of
 
 POSTCONF = """\
 #!/bin/sh
@@ -74,7 +74,7 @@ def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> Non
 
 
 def test_no_password_and_no_key_is_kept(host: Shell) -> None:
-    told = postfix_files.taken(host)
+    told = files_of(host)
     assert told["files"] == {name: base64.b64encode(text.encode()).decode() for name, text in KEPT.items()}
     assert told["digests"] == {name: sha256(text.encode()).hexdigest() for name, text in SECRET.items()}
     outside = {Path(path).name: base64.b64decode(content) for path, content in told["elsewhere"].items()}

@@ -14,7 +14,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Entry
 from fixtures.ledger.accounting import _add_up
 from fixtures.watching import ResolverState, WatchState
-from scripts.lib.watch_screen import ending, screen
+from scripts.watch import ending, screen
 
 BOUNDS = settings_without_a_lab().bounds
 CLOUDFLARE = tuple(f"{n} route{n}.mx.cloudflare.net" for n in (10, 20, 30))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets as dice
+import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from fixtures.migration import Migration
 
 URLS_MAX = 10
-PING_S = 10.0
+CONNECT_S, PING_S = 5.0, 10.0
 VARIABLE = "MXGATE_ALARM_URLS"
 _ADDRESS = re.compile(r"@((?:[\w-]+\.)+[\w-]+)")
 _NAME = re.compile(r"(?:[\w-]+\.)+[\w-]+")
@@ -53,7 +56,7 @@ class Sent:
 
 
 def ways(secrets: Secrets, settings: Settings | None) -> tuple[Way, ...]:
-    """The ways of ``MXGATE_ALARM_URLS``. Without SETTINGS, mail can't be told from the mail under test: it is left out.
+    """The ways of ``MXGATE_ALARM_URLS``. Without SETTINGS mail is left out: it may be the mail under test.
 
     Raises ``SettingsError`` for none at all, one that apprise doesn't know, and one that is the mail under test.
     """
@@ -82,7 +85,7 @@ def ways(secrets: Secrets, settings: Settings | None) -> tuple[Way, ...]:
 
 
 def _hide(url: str) -> None:
-    """Its parts too: a library tells a path or a user alone."""
+    """Its parts too: a library may show only a path or a user."""
     parts = urlsplit(url)
     keep_secret(url, parts.netloc.rpartition("@")[0], parts.password, *(p for p in parts.path.split("/") if len(p) > 7))
     keep_secret(*(value for pair in parts.query.split("&") if len(value := pair.partition("=")[2]) > 7))
@@ -108,44 +111,45 @@ def _is_own_mail(url: str, settings: Settings | None) -> str:
 
 
 def send(all_ways: tuple[Way, ...], how: Ways, title: str, text: str) -> tuple[Sent, ...]:
-    """Tell it on each way, with ``how.tries`` tries. Raises ``NotSent`` where none has taken it."""
-    sent = tuple(_on(way, how, f"mxgate: {redact(title)}", redact(text)) for way in all_ways)
-    if not any(not each.fault for each in sent):
-        told = "; ".join(f"{each.way}: {each.fault}" for each in sent) or "no way is left"
-        raise NotSent(f"{title}: nobody took it in {how.tries} tries: {told}")
-    return sent
+    """Send it on each way, with ``how.tries`` tries. Raises ``NotSent`` where none has taken it."""
+    head, body = f"mxgate: {redact(title)}", redact(text) or redact(title)
 
-
-def _on(way: Way, how: Ways, title: str, text: str) -> Sent:
-    began, fault = time.monotonic(), ""
-    for tried in range(how.tries):
-        if tried:
-            time.sleep(how.pause_s)
+    def once(way: Way) -> str:
         with _Said() as said:
-            if way.notifier.notify(body=text or title, title=title):
-                return Sent(way.name, "", time.monotonic() - began)
-            fault = str(said)
-    return Sent(way.name, fault, time.monotonic() - began)
+            return "" if way.notifier.notify(body=body, title=head) else str(said)
+
+    sent = tuple(_tried(way.name, how, partial(once, way)) for way in all_ways)
+    if not any(not each.fault for each in sent):
+        reasons = "; ".join(f"{each.way}: {each.fault}" for each in sent) or "no way is left"
+        raise NotSent(f"{title}: nobody took it in {how.tries} tries: {reasons}")
+    return sent
 
 
 def ping(secrets: Secrets, how: Ways) -> str:
     """Ping the healthcheck, if one is named; returns why it took no ping, or nothing."""
     url = secrets.healthcheck_url.get_secret_value()
-    if not url:
-        return ""
     _hide(url)
-    fault = ""
+
+    def ask() -> str:
+        try:
+            answer = httpx.get(url, timeout=PING_S, follow_redirects=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return f"{type(error).__name__}: {error}"
+        return "" if answer.is_success else f"it answered {answer.status_code}"
+
+    fault = _tried("healthcheck", how, ask).fault if url else ""
+    return redact(f"the healthcheck took no ping in {how.tries} tries: {fault}") if fault else ""
+
+
+def _tried(way: str, how: Ways, once: Callable[[], str]) -> Sent:
+    """ONCE, which says what is wrong, as often as HOW lets it."""
+    began, fault = time.monotonic(), ""
     for tried in range(how.tries):
         if tried:
             time.sleep(how.pause_s)
-        try:
-            answer = httpx.get(url, timeout=PING_S, follow_redirects=True)
-            if answer.is_success:
-                return ""
-            fault = f"it answered {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            fault = f"{type(error).__name__}: {error}"
-    return redact(f"the healthcheck took no ping in {how.tries} tries: {fault}")
+        if not (fault := once()):
+            break
+    return Sent(way, fault, time.monotonic() - began)
 
 
 class _Said(logging.Handler):
@@ -181,14 +185,42 @@ def tell(migration: Migration, *, silence: bool = False) -> Iterator[tuple[alarm
         yield alarm, sent
 
 
+def drill(migration: Migration) -> tuple[Sent, ...]:
+    """Send a marked test alarm, with the state of the mail, on each way, and ping the healthcheck.
+
+    Raises ``NotSent`` and ``SettingsError``.
+    """
+    number, how = dice.token_hex(3), migration.settings.alarm
+    mail = f"Dell's port 25 {_port_25(migration.settings.dell.imap_host)}"  # by the way on which its mailboxes are read
+    text = f"This is a drill, number {number}; nothing is wrong. At this moment {mail}."
+    sent = send(ways(migration.secrets, migration.settings), how, f"DRILL {number}", text)
+    print(f"drill {number}: {mail}")
+    for each in sent:
+        print(f"  {each.way}: {'refused it' if each.fault else f'took it after {each.took_s:.1f} s'}")
+    if migration.secrets.healthcheck_url.get_secret_value():
+        fault = ping(migration.secrets, how)
+        print(f"  healthcheck: {'refused its ping' if fault else 'took its ping'}")
+        sent += (Sent("healthcheck", fault, 0.0),)
+    print(f"Look whether number {number} was shown to a person: what took it may still keep it to itself")
+    return sent
+
+
+def _port_25(host: str) -> str:
+    try:
+        socket.create_connection((host, 25), CONNECT_S).close()
+    except OSError as error:
+        return f"does not answer ({error})"
+    return "answers"
+
+
 class Herald:
-    """Tells what is due beside a watch, which goes on meanwhile."""
+    """Sends what is due while a watch goes on."""
 
     def __init__(self, migration: Migration) -> None:
         self._migration, self._heard = migration, 0
         self.trouble = ""
 
-    def heed(self, met: Collection[str]) -> None:
+    def hear(self, met: Collection[str]) -> None:
         """MET: the abort rules that are met by now; one that was withdrawn is news, too."""
         if len(met) != self._heard and self._migration.secrets.alarm_urls.get_secret_value():
             threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The deletions that take the gateway out of AWS, in an order that AWS allows."""
+"""The deletions that take the gateway out of AWS, in an order that AWS allows: what ties something goes before it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 from fixtures.migration import Migration
-from fixtures.probes.aws.api import client
+from fixtures.probes.aws.api import asking, client
 from fixtures.probes.aws.ec2 import Inventory
 from scripts.lib.aws.gateway import Call, Deletion, subject, watched
-from scripts.lib.aws.iam import access
 from scripts.lib.change import Refused
 
 FINAL = "mxgate-final-"
@@ -20,12 +19,15 @@ _CALLS = {
     "image": ("deregister_image", "ImageId", "describe_images", "ImageIds", "Images"),
     "snapshot": ("delete_snapshot", "SnapshotId", "describe_snapshots", "SnapshotIds", "Snapshots"),
     "interface": (
-        "delete_network_interface", "NetworkInterfaceId", "describe_network_interfaces", "NetworkInterfaceIds",
+        "delete_network_interface",
+        "NetworkInterfaceId",
+        "describe_network_interfaces",
+        "NetworkInterfaceIds",
         "NetworkInterfaces",
     ),
     "security group": ("delete_security_group", "GroupId", "describe_security_groups", "GroupIds", "SecurityGroups"),
     "key pair": ("delete_key_pair", "KeyName", "describe_key_pairs", "KeyNames", "KeyPairs"),
-}  # fmt: skip
+}
 """How EC2 deletes one of a kind and tells whether it stands."""
 
 
@@ -43,8 +45,8 @@ def final_image(migration: Migration, has: Inventory) -> Call | None:
     if has.instance.gone:
         raise Refused(f"--image: {has.instance.id} is {has.instance.state}, no image can be made of it any more")
     date = time.strftime("%Y-%m-%d", time.gmtime(migration.clock.now()))
-    told = f"The mail gateway {has.instance.id} before it was deleted"
-    arguments = {"InstanceId": has.instance.id, "Name": FINAL + date, "Description": told}
+    about = f"The mail gateway {has.instance.id} before it was deleted"
+    arguments = {"InstanceId": has.instance.id, "Name": FINAL + date, "Description": about}
     return Call(client(migration), "create_image", arguments)
 
 
@@ -59,8 +61,8 @@ def deletions(migration: Migration, has: Inventory) -> Iterator[Deletion]:
             found = ec2.describe_instances(InstanceIds=its)["Reservations"]
             return [i for r in found for i in r["Instances"] if i["State"]["Name"] != "terminated"]
 
-        told = f"instance {its[0]} {has.instance.name} ({has.instance.type})"
-        yield Deletion("instance", told, Call(ec2, "terminate_instances", {"InstanceIds": its}), watched(lives))
+        what = f"instance {its[0]} {has.instance.name} ({has.instance.type})"
+        yield Deletion("instance", what, Call(ec2, "terminate_instances", {"InstanceIds": its}), watched(lives))
     kept = _kept(ec2, has)
     for kind, (delete, one, describe, many, answer) in _CALLS.items():
         for item in has.of(kind):
@@ -68,7 +70,7 @@ def deletions(migration: Migration, has: Inventory) -> Iterator[Deletion]:
                 key = item.name if one == "KeyName" else item.id
                 read = watched(partial(getattr(ec2, describe), **{many: [key]}), answer)
                 yield Deletion(kind, subject(item), Call(ec2, delete, {one: key}), read)
-    yield from access(migration, has)
+    yield from _access(migration, has)
     watch = client(migration, "cloudwatch")
     for item in has.of("alarm"):
         names = {"AlarmNames": [item.name]}
@@ -85,8 +87,8 @@ def _addresses(ec2: Any, has: Inventory) -> Iterator[Deletion]:
         if number := tie.get("AssociationId"):
             tied = partial(ec2.describe_addresses, Filters=[{"Name": "association-id", "Values": [number]}])
             call = Call(ec2, "disassociate_address", {"AssociationId": number})
-            told = f"address {item.detail}: its association {number} with {has.instance.id}"
-            yield Deletion("address", told, call, watched(tied, "Addresses"))
+            what = f"address {item.detail}: its association {number} with {has.instance.id}"
+            yield Deletion("address", what, call, watched(tied, "Addresses"))
         call = Call(ec2, "release_address", {"AllocationId": item.id})
         yield Deletion("address", f"{subject(item)}, {item.detail}", call, watched(look, "Addresses"))
 
@@ -96,6 +98,74 @@ def _kept(ec2: Any, has: Inventory) -> set[str]:
     final = [image.id for image in has.of("image") if image.name.startswith(FINAL)]
     if not final:
         return set()
-    told = ec2.describe_images(ImageIds=final)["Images"]
-    disks = (disk.get("Ebs", {}).get("SnapshotId") for image in told for disk in image["BlockDeviceMappings"])
+    images = ec2.describe_images(ImageIds=final)["Images"]
+    disks = (disk.get("Ebs", {}).get("SnapshotId") for image in images for disk in image["BlockDeviceMappings"])
     return {*final, *(number for number in disks if number)}
+
+
+def _access(migration: Migration, has: Inventory) -> Iterator[Deletion]:
+    """Its IAM role and instance profile. ``Refused`` while another instance has the profile: it would lose rights."""
+    iam = client(migration, "iam")
+    profiles, roles = has.of("instance profile"), has.of("role")
+    with asking("what the role and the instance profile are tied to"):
+        _require_unshared(client(migration), has)
+        ties = {
+            (each["InstanceProfileName"], role["RoleName"])
+            for item in roles
+            for each in iam.list_instance_profiles_for_role(RoleName=item.name)["InstanceProfiles"]
+            for role in each["Roles"]
+        } | {
+            (item.name, role["RoleName"])
+            for item in profiles
+            for role in iam.get_instance_profile(InstanceProfileName=item.name)["InstanceProfile"]["Roles"]
+        }
+        for profile, role in sorted(ties):
+            yield _untie(iam, profile, role)
+        for item in profiles:
+            named = {"InstanceProfileName": item.name}
+            read = watched(partial(iam.get_instance_profile, **named))
+            yield Deletion(item.kind, subject(item), Call(iam, "delete_instance_profile", named), read)
+        for item in roles:
+            yield from _policies(iam, item.name)
+            named = {"RoleName": item.name}
+            read = watched(partial(iam.get_role, **named))
+            yield Deletion(item.kind, subject(item), Call(iam, "delete_role", named), read)
+
+
+def _require_unshared(ec2: Any, has: Inventory) -> None:
+    names = {item.name for item in has.of("instance profile")}
+    for page in ec2.get_paginator("describe_iam_instance_profile_associations").paginate():
+        for each in page["IamInstanceProfileAssociations"]:
+            name = each["IamInstanceProfile"]["Arn"].rpartition("/")[2]
+            if name in names and each["InstanceId"] != has.instance.id and each["State"] != "disassociated":
+                raise Refused(
+                    f"instance profile {name} is {each['InstanceId']}'s too, which would lose its rights. "
+                    "Give that instance a profile of its own first"
+                )
+
+
+def _untie(iam: Any, profile: str, role: str) -> Deletion:
+    def tied() -> list[Any]:
+        found = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
+        return [each for each in found if each["RoleName"] == role]
+
+    call = Call(iam, "remove_role_from_instance_profile", {"InstanceProfileName": profile, "RoleName": role})
+    return Deletion("instance profile", f"role {role} in the instance profile {profile}", call, watched(tied))
+
+
+def _policies(iam: Any, role: str) -> Iterator[Deletion]:
+    """A role can't be deleted while it has any, its own (inline) or attached ones."""
+    attached: list[dict[str, Any]] = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    for each in attached:
+        arn = each["PolicyArn"]
+
+        def holds(arn: str = arn) -> bool:
+            found = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+            return any(each["PolicyArn"] == arn for each in found)
+
+        call = Call(iam, "detach_role_policy", {"RoleName": role, "PolicyArn": arn})
+        yield Deletion("role", f"policy {each['PolicyName']} attached to the role {role}", call, watched(holds))
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        call = Call(iam, "delete_role_policy", {"RoleName": role, "PolicyName": name})
+        read = watched(partial(iam.get_role_policy, RoleName=role, PolicyName=name))
+        yield Deletion("role", f"policy {name} of the role {role}", call, read)

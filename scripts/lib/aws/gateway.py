@@ -14,6 +14,7 @@ from fixtures.probes.aws.ec2 import Item
 from scripts.lib.change import Refused
 
 PRESENT, ABSENT = "present", "absent"
+POLL_S = 2
 _NOT_THERE = re.compile(r"NotFound$|NoSuchEntity$|^InvalidAMIID\.Unavailable$")
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$")
 """Holds as long as something stands that an earlier call of the plan deletes."""
@@ -43,6 +44,12 @@ class Call:
         options = ((_dashed(key), value) for key, value in self.arguments.items())
         return shlex.join(["aws", self.service, self.name.replace("_", "-"), *(w for o in options for w in _words(*o))])
 
+    def wait(self, waiter: str, limit_s: int, **arguments: Any) -> None:
+        """Until what it asked for is so, by boto3's WAITER. ``CouldNotAsk`` after LIMIT_S."""
+        with asking(f"{self.command}: {waiter.replace('_', ' ')}, not within {limit_s} s"):
+            waiting = {"Delay": POLL_S, "MaxAttempts": limit_s // POLL_S}
+            self.client.get_waiter(waiter).wait(**(arguments or self.arguments), WaiterConfig=waiting)
+
     def refusal(self) -> str:
         """Why AWS would not do it (EC2's DryRun: permissions); empty if it would, or can't be asked beforehand."""
         from botocore.exceptions import ClientError
@@ -53,16 +60,16 @@ class Call:
             try:
                 getattr(self.client, self.name)(**self.arguments, DryRun=True)
             except ClientError as error:
-                told = error.response["Error"]
-                if told["Code"] == "DryRunOperation" or _IN_THE_WAY.search(told["Code"]):
+                reason = error.response["Error"]
+                if reason["Code"] == "DryRunOperation" or _IN_THE_WAY.search(reason["Code"]):
                     return ""
-                return f"{self.command}: {told['Code']}: {told['Message']}"
+                return f"{self.command}: {reason['Code']}: {reason['Message']}"
         return f"{self.command}: DryRun was not honoured"
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One thing to delete, or one tie to cut. ``read``: ``present`` or ``absent``."""
+    """What is to be deleted, or a tie to be cut. ``read``: ``present`` or ``absent``."""
 
     kind: str
     subject: str
@@ -80,16 +87,28 @@ def require_permission(calls: Iterable[Call]) -> None:
 def require_unprotected(migration: Migration, attribute: str, switch: str) -> None:
     """``Refused`` while the instance's ATTRIBUTE, such as ``disableApiStop``, protects it. SWITCH: what lifts it."""
     wanted = migration.settings.ec2.instance_id
-    told = Call(client(migration), "describe_instance_attribute", {"InstanceId": wanted, "Attribute": attribute})()
-    if told.get(attribute[0].upper() + attribute[1:], {}).get("Value"):
+    found = Call(client(migration), "describe_instance_attribute", {"InstanceId": wanted, "Attribute": attribute})()
+    if found.get(attribute[0].upper() + attribute[1:], {}).get("Value"):
         raise Refused(
             f"{wanted} is protected by {attribute}, which somebody set by intent. If it is to go none the less, lift "
             f"that and run this again: aws ec2 modify-instance-attribute --instance-id {wanted} {switch}"
         )
 
 
+def on_instance(migration: Migration, name: str) -> Call:
+    """The call of that name about the gateway's instance, such as ``stop_instances``."""
+    return Call(client(migration), name, {"InstanceIds": [migration.settings.ec2.instance_id]})
+
+
+def elastic(migration: Migration) -> list[dict[str, Any]]:
+    """The elastic address that the settings name, which a stop leaves with the instance; empty if it is none."""
+    only = [{"Name": "public-ip", "Values": [str(migration.settings.ec2.ipv4)]}]
+    found: list[dict[str, Any]] = Call(client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
+    return found
+
+
 def subject(item: Item) -> str:
-    """A thing of the gateway's as a plan names it: what, which, and why it is taken to be the gateway's."""
+    """What belongs to the gateway, as a plan names it: what, which, and why it is taken to be the gateway's."""
     return f"{item.kind} {item.id}" + (f" {item.name}" if item.name not in {"", item.id} else "") + f": {item.reason}"
 
 

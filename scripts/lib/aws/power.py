@@ -1,25 +1,105 @@
-"""The way back to the gateway, as writes: the instance is started, and takes mail at the address that the MX names."""
+"""Whether the gateway takes mail, and the writes that stop it, start it, and see that it takes mail again.
+
+Its port 25 is knocked at from here and from every vantage, without saying a word. Silence counts only from where
+another server's port 25 is heard (``vantages.blind``), or where this one was heard before: many providers shut that
+port outwards.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
+from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.aws import api as aws
 from fixtures.probes.aws import ec2
-from scripts.lib.aws.gateway import Call
-from scripts.lib.aws.knocking import ACCEPTS, SILENT, UNSEEN, knock
+from fixtures.probes.aws.ec2 import Instance
+from fixtures.probes.smtp import vantages
+from fixtures.settings import Vantage
+from scripts.lib.aws.gateway import elastic, on_instance
 from scripts.lib.change import Job, Refused, Write
 
-START_S_MAX, POLL_S = 300.0, 2.0
+START_S_MAX, STOP_S_MAX, POLL_S = 300.0, 300, 2.0
 PORT_S_MAX, TELL_S = 120.0, 10.0
 COMING = {"running", "pending"}
 FIRST = "EC2 first"
 PROVED = "start seen"
 """The record that the instance was stopped, started, and took mail again."""
+SILENT, ACCEPTS, UNSEEN = "silent", "accepts mail", "could not look"
+HEARD = "port 25 of EC2"
+"""The record of who heard it before a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What was heard at the gateway's port 25. ``named``: the greeting has its name, so that it is no other's."""
+
+    state: str
+    said: str
+    named: bool = False
+
+
+def knock(job: Job) -> Knock:
+    """Whether the gateway takes mail at its address, asked from everywhere. Takes half a minute where all is silent."""
+    settings = job.migration.settings
+    heard = greetings(job.migration, str(settings.ec2.ipv4))
+    for via, said in heard.items():
+        if said.startswith("220") and settings.ec2.name in said.lower():
+            return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}", named=True)
+    with ThreadPoolExecutor(len(heard), "mxgate-knock") as pool:
+        seeing = [via for via, why in zip(heard, pool.map(vantages.blind, heard), strict=True) if not why]
+    for via in seeing:
+        if heard[via].startswith("220"):
+            return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}")
+    if seeing:
+        return Knock(SILENT, f"it takes no mail, seen from {', '.join(map(place, seeing))}")
+    return Knock(UNSEEN, "nobody could look: port 25 is shut, or answered by another, from here and from each vantage")
+
+
+def greetings(migration: Migration, address: str) -> dict[Vantage | None, str]:
+    """What a server says first at port 25 of ADDRESS to us here (None) and to each vantage; empty where nothing."""
+
+    async def ask(via: Vantage | None) -> str:
+        try:
+            return await vantages.greeting(address, via)
+        except (CouldNotAsk, OSError):
+            return ""
+
+    async def ask_all(places: Sequence[Vantage | None]) -> list[str]:
+        return await asyncio.gather(*map(ask, places))
+
+    places = (None, *(each for each in migration.settings.vantages if each.plays != "ec2"))
+    return dict(zip(places, run(ask_all(places)), strict=True))
+
+
+def place(via: Vantage | None) -> str:
+    """A vantage's name."""
+    return via.name if via else "here"
+
+
+def heard_now(job: Job, addresses: Sequence[str]) -> None:
+    """Keep, before a stop, who hears each address: only they can say later that it is dead."""
+    for address in addresses:
+        places = heard_from(job.migration, address)
+        job.migration.store.record(HEARD, address=address, places=places)
+        job.say(f"port 25 of {address} is heard from {', '.join(places) or 'nowhere: nobody will see it die'}")
+
+
+def heard_before(job: Job, address: str) -> list[str]:
+    """Who heard it then."""
+    return list((job.migration.store.last(HEARD, address=address) or {}).get("places", []))
+
+
+def heard_from(migration: Migration, address: str, among: Collection[str] = ()) -> list[str]:
+    """From where a server greets there now; only of AMONG, if any are named."""
+    found = [place(via) for via, said in greetings(migration, address).items() if said.startswith("220")]
+    return [each for each in found if not among or each in among]
 
 
 def require_way_back(job: Job, progress: Progress) -> None:
@@ -42,7 +122,7 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     if port.state == ACCEPTS and (port.named or not progress.stopped):
         return
     if port.state == UNSEEN and not progress.stopped:
-        job.say(f"{it.ipv4}: {port.told}. It was not stopped from here, and that has to do")
+        job.say(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do")
         return
     there = ec2.instance(job.migration)
     if there.gone:
@@ -52,27 +132,40 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     else:
         yield start(job, there.state)
     if port.state == SILENT and there.state == "running" and not progress.stopped:
-        job.say(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.told}. Senders wait for it; look at its Postfix, now")
+        job.say(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.said}. Senders wait for it; look at its Postfix, now")
     elif port.state == SILENT:
         yield open_port(job)
     elif port.state == UNSEEN:
-        job.say(f"{it.ipv4}: {port.told}. AWS's word that it runs has to do")
+        job.say(f"{it.ipv4}: {port.said}. AWS's word that it runs has to do")
 
 
 def start(job: Job, state: str) -> Write:
     """Start the instance, which is STATE now, and wait until AWS says that it runs, at its own address."""
-    settings, client = job.migration.settings.ec2, aws.client(job.migration)
-    call = Call(client, "start_instances", {"InstanceIds": [settings.instance_id]})
+    settings, call = job.migration.settings.ec2, on_instance(job.migration, "start_instances")
+    read = partial(_state, job)
 
     def do() -> None:
         call()
-        wait_until(job, "running", START_S_MAX, read)
+        _wait_until(job, "running", START_S_MAX, read)
         require_address(job.migration)
 
-    def read() -> str:
-        return ec2.instance(job.migration).state
-
     return Write(FIRST, f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
+
+
+def stop(job: Job, group: str, it: Instance, danger: str = "") -> Write:
+    """Stop the instance, and wait until AWS says that it stands still."""
+    call = on_instance(job.migration, "stop_instances")
+
+    def do() -> None:
+        call()
+        call.wait("instance_stopped", STOP_S_MAX)
+
+    subject = f"{it.id} {it.name} ({it.type}, {it.address or 'no public address'})"
+    return Write(group, subject, it.state, "stopped", do, partial(_state, job), call.command, danger)
+
+
+def _state(job: Job) -> str:
+    return ec2.instance(job.migration).state
 
 
 def open_port(job: Job) -> Write:
@@ -81,7 +174,7 @@ def open_port(job: Job) -> Write:
 
     def do() -> None:
         try:
-            wait_until(job, ACCEPTS, PORT_S_MAX, read)
+            _wait_until(job, ACCEPTS, PORT_S_MAX, read)
         except CouldNotAsk as fault:
             raise Refused(
                 f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again, or "
@@ -95,24 +188,22 @@ def open_port(job: Job) -> Write:
     return Write(FIRST, subject, SILENT, ACCEPTS, do, read)
 
 
-def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
-    """Until READ says what is WANTED; a person is told how long that takes. ``CouldNotAsk`` at the limit."""
-    began = told = time.monotonic()
+def _wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
+    """Until READ says what is WANTED; a person hears how long that takes. ``CouldNotAsk`` at the limit."""
+    began = spoke = time.monotonic()
     while (found := read()) != wanted:
         now = time.monotonic()
         if now - began > limit_s:
             raise CouldNotAsk(f"after {limit_s:.0f} s it is {found}, not {wanted}")
-        if now - told > TELL_S:
-            told = now
+        if now - spoke > TELL_S:
+            spoke = now
             job.say(f"{found}, waiting for {wanted}, {now - began:.0f} s of {limit_s:.0f} s")
         time.sleep(POLL_S)
 
 
 def require_address(migration: Migration) -> None:
     """``Refused`` if the settings' address is not the instance's: neither an elastic one, nor what it has now."""
-    wanted, instance_id = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
-    only = [{"Name": "public-ip", "Values": [wanted]}]
-    elastic = Call(aws.client(migration), "describe_addresses", {"Filters": only})()["Addresses"]
-    if instance_id in {each.get("InstanceId") for each in elastic} or ec2.instance(migration).address == wanted:
+    wanted, number = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
+    if number in {each.get("InstanceId") for each in elastic(migration)} or ec2.instance(migration).address == wanted:
         return
-    raise Refused(f"{wanted} is not {instance_id}'s any more: the MX would lead to a stranger")
+    raise Refused(f"{wanted} is not {number}'s any more: the MX would lead to a stranger")

@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+Measured = tuple[float, str, float | None, float | None]
+"""Ours, the peer's name, its figure, the bound: in seconds, but for another ``unit``."""
+_LINE = "{:62} {:>12}  {:32} {:>12} {:>11}  {}"
+HEAD = _LINE.format("what", "ours", "peer", "the peer's", "peer / ours", "bound")
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measure, its peer's, and its bound: in seconds, but for another ``unit``. ``why``: the reason for none."""
+    """One measure, its peer's, and its bound. ``why``: the reason for none."""
 
     what: str
-    ours_s: float | None = None
-    peer: str = ""
-    peer_s: float | None = None
-    bound_s: float | None = None
-    why: str = ""
+    measured: Measured | None = None
     unit: str = "s"
+    why: str = ""
 
     @property
     def slow(self) -> bool:
-        return self.bound_s is not None and self.ours_s is not None and self.ours_s > self.bound_s
+        ours, _, _, bound = self.measured or (0.0, "", None, None)
+        return bound is not None and ours > bound
 
-    def row(self) -> tuple[str, ...]:
+    @property
+    def good(self) -> bool:
+        return self.measured is not None and not self.slow
+
+    def row(self) -> str:
         """As the table has it. The ratio is the peer's time over ours: above 1 we are faster."""
-        if self.ours_s is None:
-            return self.what, "-", self.peer, "-", "-", self.why
-        ratio = f"{self.peer_s / self.ours_s:.2f}" if self.peer_s else "-"
-        peer = "-" if self.peer_s is None else f"{self.peer_s:.3f} {self.unit}"
-        bound = "-" if self.bound_s is None else f"{self.bound_s:g} {self.unit}" + (": OVER" if self.slow else "")
-        return self.what, f"{self.ours_s:.3f} {self.unit}", self.peer, peer, ratio, bound
+        if self.measured is None:
+            return _LINE.format(self.what, "-", "", "-", "-", self.why)
+        ours, peer, theirs, bound = self.measured
+        ratio = f"{theirs / ours:.2f}" if theirs else "-"
+        shown = "-" if theirs is None else f"{theirs:.3f} {self.unit}"
+        limit = "-" if bound is None else f"{bound:g} {self.unit}" + (": OVER" if self.slow else "")
+        return _LINE.format(self.what, f"{ours:.3f} {self.unit}", peer, shown, ratio, limit)
 
 
-def tried(what: str, work: Callable[[], tuple[float, str, float | None, float | None]]) -> Figure:
-    """A figure, or why it can't be had: one that fails is no reason to lose the others."""
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """How long WORK takes, in seconds, and what it returns."""
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+def tried(what: str, work: Callable[[], Measured], unit: str = "s") -> Figure:
+    """A figure, or why there is none: one that fails is no reason to lose the others."""
     print(f"  {what} ...", file=sys.stderr, flush=True)
     try:
-        ours_s, peer, peer_s, bound_s = work()
-    except Exception as fault:  # noqa: BLE001 - whatever it is, it is told in the table
+        return Figure(what, work(), unit)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the table shows it
         return Figure(what, why=f"{type(fault).__name__}: {str(fault)[:200]}")
-    return Figure(what, ours_s, peer, peer_s, bound_s)

@@ -1,4 +1,4 @@
-"""Email Routing's own switches as writes: enable, unlock, lock, and keep the SPF record.
+"""Email Routing's own switches as writes: enable, also by way of a subdomain, unlock, lock, and keep the SPF record.
 
 Enabling, and locking again, is the API's "add and lock"; unlocking lets the MX be written (890190 while locked).
 developers.cloudflare.com/api/resources/email_routing/subresources/dns
@@ -7,17 +7,19 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
-from scripts.lib.dns.spf_text import SENDGRID, merged
-from scripts.lib.dns.zone import is_spf, set_rrset, unlock_records
+from scripts.lib.dns.records import SENDGRID, danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
 
+T = TypeVar("T")
 EDIT = "Zone Settings: Edit"
 GROUP = "Email Routing"
 UNLOCKED = {"unlocked", "misconfigured"}
@@ -33,10 +35,22 @@ LEFT = "as Email Routing leaves it"
 
 def status(migration: Migration, domain: str) -> str:
     """``off``, or the API's word."""
+    return _ask(migration, domain, lambda stands: str(stands.status or "unknown") if stands.enabled else "off")
+
+
+def _ask(migration: Migration, domain: str, read: Callable[[Any], T]) -> T:
+    """What READ finds in the settings of Email Routing. An answer that is none of these is a ``CouldNotAsk`` too."""
     zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
-        told: Any = cloudflare.client(migration).email_routing.get(zone_id=zone.id)
-        return str(told.status or "unknown") if told.enabled else "off"
+        return read(cloudflare.client(migration).email_routing.get(zone_id=zone.id))
+
+
+def _takes_details(job: Job) -> bool:
+    return _ask(job.migration, job.domain, lambda stands: bool(stands.support_subaddress))
+
+
+def _switched(job: Job) -> str:
+    return "off" if status(job.migration, job.domain) == "off" else "enabled"
 
 
 def enable(job: Job, danger: str = "") -> Write:
@@ -56,13 +70,11 @@ def enable(job: Job, danger: str = "") -> Write:
                         "the gate again, and plan again: then the MX goes first"
                     ) from None
                 # Just after the batch it may still be refused for the MX that stood before.
-                if job.migration.clock.now() - job.options.moved_at > settings.bounds.window_s / 2:
+                if job.migration.clock.now() - job.run.moved_at > settings.bounds.window_s / 2:
                     raise
             time.sleep(TRY_AGAIN_S)
 
-    def read() -> str:
-        return "off" if status(job.migration, job.domain) == "off" else "enabled"
-
+    read = partial(_switched, job)
     return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger, tries=TRIES)
 
 
@@ -74,29 +86,25 @@ def disable(job: Job) -> Write:
         with cloudflare.asking(f"disabling Email Routing of {job.domain}", EDIT):
             cloudflare.client(job.migration).email_routing.dns.delete(zone_id=zone.id)
 
-    def read() -> str:
-        return "off" if status(job.migration, job.domain) == "off" else "enabled"
-
+    read = partial(_switched, job)
     return Write(GROUP, f"Email Routing of {job.domain}", "enabled", "off", do, read, danger="deletes")
 
 
 def subaddressing(job: Job, *, wanted: bool) -> Iterator[Write]:
     """Whether ``user+detail@`` is taken by the rule of ``user@``: off as a zone comes, which loses such mail (C-5)."""
 
-    def set_to(wanted: bool) -> None:
-        zone = cloudflare.zone(job.migration, job.domain)
-        with cloudflare.asking(f"subaddressing of {job.domain}", EDIT):
-            cloudflare.client(job.migration).email_routing.edit(zone_id=zone.id, support_subaddress=wanted)
-
     def read() -> str:
-        zone = cloudflare.zone(job.migration, job.domain)
-        with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
-            told: Any = cloudflare.client(job.migration).email_routing.get(zone_id=zone.id)
-            return "on" if told.support_subaddress else "off"
+        return "on" if _takes_details(job) else "off"
 
-    now, then = read(), "on" if wanted else "off"
+    now, then, do = read(), "on" if wanted else "off", partial(_set_subaddressing, job, wanted=wanted)
     if now != then:
-        yield Write(GROUP, f"subaddressing of {job.domain}", now, then, lambda: set_to(wanted), read)
+        yield Write(GROUP, f"subaddressing of {job.domain}", now, then, do, read)
+
+
+def _set_subaddressing(job: Job, *, wanted: bool) -> None:
+    zone = cloudflare.zone(job.migration, job.domain)
+    with cloudflare.asking(f"subaddressing of {job.domain}", EDIT):
+        cloudflare.client(job.migration).email_routing.edit(zone_id=zone.id, support_subaddress=wanted)
 
 
 def unlock(job: Job) -> Write:
@@ -146,14 +154,12 @@ def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
     migration, domain = job.migration, job.domain
 
     def stands() -> list[str]:
-        return [each.text for each in cloudflare.records(migration, domain).of(domain, "TXT") if is_spf(each)]
+        return spf_texts(cloudflare.records(migration, domain), domain)
 
     wanted = merged([*before, *stands()], (migration.settings.cloudflare.spf_include, SENDGRID))
 
     def do() -> None:
-        for write in set_rrset(
-            job, domain, domain, "TXT", [wanted], migration.settings.bounds.ttl_s, "SPF", only=is_spf
-        ):
+        for write in set_spf(job, domain, [wanted], migration.settings.bounds.ttl_s):
             job.say(f"Email Routing left {write.before!r}")
             write.do()
 
@@ -172,14 +178,11 @@ def add_and_lock(job: Job, name: str = "") -> None:
 
 
 def prove_right(job: Job) -> None:
-    """A call that changes nothing, before anything moves: the settings are written as they stand. ``CouldNotAsk``."""
-    zone, sdk = cloudflare.zone(job.migration, job.domain), cloudflare.client(job.migration).email_routing
-    with cloudflare.asking(f"Email Routing of {job.domain}, written as it stands", EDIT):
-        stands: Any = sdk.get(zone_id=zone.id)
-        sdk.edit(zone_id=zone.id, support_subaddress=bool(stands.support_subaddress))
+    """A call that changes nothing, before anything moves: a setting is written as it stands. ``CouldNotAsk``."""
+    _set_subaddressing(job, wanted=_takes_details(job))
 
 
-def told_state(job: Job) -> None:
+def say_state(job: Job) -> None:
     """What Cloudflare says of the domain now. It is waited until that is ready, within the window; no failure of ours.
 
     States as others saw them after enabling: ``misconfigured/locked``, and ``synced`` false for minutes.
@@ -197,5 +200,49 @@ def told_state(job: Job) -> None:
             break
         clock.sleep(SYNC_PAUSE_S)
     wrong = ", ".join((*found.faults, *(f"{each.type} {each.name} is missing" for each in found.missing)))
-    synced = {True: "synced", False: "not synced yet", None: "synced or not: not told"}[found.synced]
+    synced = {True: "synced", False: "not synced yet", None: "synced or not: it does not say"}[found.synced]
     job.say(f"Cloudflare says of {job.domain}: {found.status}, {synced}" + (f": {wrong}" if wrong else ""))
+
+
+def subdomain(job: Job) -> str:
+    return f"{job.migration.settings.cloudflare.subdomain}.{job.domain}"
+
+
+def enable_by_subdomain(job: Job) -> Write:
+    """Add and lock the subdomain's records, which enables the zone; nothing of the domain's own is touched.
+
+    Seen in September 2026 on a zone in production: a subdomain was ready and carried mail, while the zone's own name
+    had a foreign MX. Whether Cloudflare's hosts take the domain's own addresses by then is not known; they are asked.
+    """
+
+    def read() -> str:
+        return "enabled" if _below(job) and status(job.migration, job.domain) != "off" else "off"
+
+    return Write(
+        GROUP, f"Email Routing of {subdomain(job)}", "off", "enabled", lambda: add_and_lock(job, subdomain(job)), read
+    )
+
+
+def subdomain_removed(job: Job, *, fresh: bool) -> Iterator[Write]:
+    """What was placed for the subdomain goes again. FRESH: it will have been."""
+    if not (fresh or _below(job)):
+        return
+
+    def do() -> None:
+        unlock_records(job.migration, job.domain, subdomain(job))
+        for owner, kind in dict.fromkeys((each.name, each.type) for each in _below(job)):
+            texts = [each.text for each in _below(job) if (each.name, each.type) == (owner, kind)]
+            danger = danger_of(owner, kind, texts, deletes=True)
+            for write in set_rrset(job, job.domain, owner, kind, [], 1, danger):
+                write.do()
+
+    def read() -> str:
+        return "enabled" if _below(job) else "off"
+
+    yield if_it_can(job, Write(GROUP, f"records of {subdomain(job)}", "enabled", "off", do, read, danger="deletes"))
+
+
+def _below(job: Job) -> tuple[Record, ...]:
+    mine = subdomain(job)
+    found = cloudflare.records(job.migration, job.domain).records
+    return tuple(each for each in found if each.name == mine or each.name.endswith(f".{mine}"))

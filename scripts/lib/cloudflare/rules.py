@@ -2,122 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as account
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.settings import Address
 from scripts.lib.change import Job, Write
 
 PER_PAGE = 50
 TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
+ABSENT = "absent"
 
 
 def address_rules(job: Job) -> Iterator[Write]:
     """One enabled rule for each address; wrong ones are put right, and what else matches is taken away (C-2)."""
-    kept: set[str] = set()
-    found = _found(job.migration, job.domain)
+    kept, found = set[str](), _found(job)
     for address in job.migration.settings.domain(job.domain).addresses:
         present = next((each for each in found if each.address == address.address), None)
-        wanted = f"enabled: {address.address} -> forward {address.destination}"
-        if present is not None:
-            kept.add(present.id)
-        now = _text(present)
-        if now != wanted:
-            tries = 1 if present else TRIES
-            yield Write("rules", address.address, now, wanted, *_rule(job, address, present), tries=tries)
+        number, priority = (present.id, present.priority) if present else ("", 0)
+        kept.add(number)
+        name, to = f"mxgate {address.address}", (address.destination,)
+        wanted = cloudflare.Rule(number, name, True, priority, address.address, "forward", to)
+        if _text(present) != _text(wanted):
+            yield _made(job, wanted, _text(present), number or address.address)
     for stray in found:
         if stray.address and stray.id not in kept:
-            subject = f"rule {stray.id}, double or of no address in the settings"
-            delete, read = partial(_delete, job, stray.id), partial(_read, job, stray.id, "")
-            yield Write("rules", subject, _text(stray), "absent", delete, read, danger="deletes")
+            yield _removed(job, stray, f"rule {stray.id}, double or of no address in the settings")
 
 
 def rules_as(job: Job, taken: Sequence[dict[str, Any]], caught: dict[str, Any]) -> Iterator[Write]:
     """The domain's rules and its catch-all as a snapshot has them: others are taken away, what lacks is made."""
-    wanted = [_rule_of(each) for each in taken]
-    here = _found(job.migration, job.domain)
+    wanted, here = [_rule_of(each) for each in taken], _found(job)
     for each in here:
         if each.address and _text(each) not in map(_text, wanted):
-            delete, read = partial(_delete, job, each.id), partial(_read, job, each.id, "")
-            yield Write("rules", f"rule {each.id}", _text(each), "absent", delete, read, danger="deletes")
+            yield _removed(job, each, f"rule {each.id}")
     for each in wanted:
         if each.address and _text(each) not in map(_text, here):
-            make, like = partial(_make, job, each), partial(_like, job, each)
-            yield Write("rules", each.address, "absent", _text(each), make, like, tries=TRIES)
+            yield _made(job, each, ABSENT, _text(each))
     yield from _catch_all(job, _rule_of(caught))
 
 
-def _rule_of(taken: dict[str, Any]) -> account.Rule:
-    return account.Rule(**{**taken, "destinations": tuple(taken["destinations"])})
+def _rule_of(taken: dict[str, Any]) -> cloudflare.Rule:
+    """To be made: without its number."""
+    return cloudflare.Rule(**{**taken, "id": "", "destinations": tuple(taken["destinations"])})
 
 
-def _like(job: Job, wanted: account.Rule) -> str:
-    text = _text(wanted)
-    return text if text in map(_text, _found(job.migration, job.domain)) else "absent"
+def _made(job: Job, wanted: cloudflare.Rule, now: str, which: str) -> Write:
+    do, read, tries = partial(_put, job, wanted), partial(_read, job, which), 1 if wanted.id else TRIES
+    return Write("rules", wanted.address, now, _text(wanted), do, read, tries=tries)
 
 
-def _make(job: Job, wanted: account.Rule) -> None:
+def _put(job: Job, rule: cloudflare.Rule) -> None:
+    """Make the rule, or change the one of its number."""
+    fields: dict[str, Any] = {
+        "actions": [_action(rule)],
+        "matchers": [{"type": "literal", "field": "to", "value": rule.address}],
+        "enabled": rule.enabled,
+        "name": rule.name,
+        "priority": rule.priority,
+    }
     zone = cloudflare.zone(job.migration, job.domain)
-    action = {"type": wanted.action, **({"value": list(wanted.destinations)} if wanted.destinations else {})}
-    matcher = {"type": "literal", "field": "to", "value": wanted.address}
-    fields: dict[str, Any] = {"actions": [action], "matchers": [matcher], "enabled": wanted.enabled}
-    with cloudflare.asking(f"rule of {wanted.address}", EDIT):
-        cloudflare.once(job.migration).email_routing.rules.create(
-            zone_id=zone.id, name=wanted.name, priority=wanted.priority, **fields
-        )
+    with cloudflare.asking(f"rule of {rule.address}", EDIT):
+        if rule.id:
+            cloudflare.client(job.migration).email_routing.rules.update(rule.id, zone_id=zone.id, **fields)
+        else:
+            cloudflare.once(job.migration).email_routing.rules.create(zone_id=zone.id, **fields)
 
 
-def _rule(job: Job, address: Address, present: account.Rule | None) -> tuple[Callable[[], None], Callable[[], str]]:
-    def do() -> None:
-        fields: dict[str, Any] = {
-            "actions": [{"type": "forward", "value": [address.destination]}],
-            "matchers": [{"type": "literal", "field": "to", "value": address.address}],
-            "enabled": True, "name": f"mxgate {address.address}", "priority": present.priority if present else 0,
-        }  # fmt: skip
+def _removed(job: Job, rule: cloudflare.Rule, subject: str) -> Write:
+    def delete() -> None:
         zone = cloudflare.zone(job.migration, job.domain)
-        with cloudflare.asking(f"rule of {address.address}", EDIT):
-            if present:
-                cloudflare.client(job.migration).email_routing.rules.update(present.id, zone_id=zone.id, **fields)
-            else:
-                cloudflare.once(job.migration).email_routing.rules.create(zone_id=zone.id, **fields)
+        with cloudflare.asking(f"rule {rule.id}", EDIT):
+            cloudflare.client(job.migration).email_routing.rules.delete(rule.id, zone_id=zone.id)
 
-    return do, partial(_read, job, present.id if present else "", address.address)
+    return Write("rules", subject, _text(rule), ABSENT, delete, partial(_read, job, rule.id), danger="deletes")
 
 
-def _delete(job: Job, rule_id: str) -> None:
+def _read(job: Job, which: str) -> str:
+    """The rule of this number, address or text."""
+    return _text(next((each for each in _found(job) if which in {each.id, each.address, _text(each)}), None))
+
+
+def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
     zone = cloudflare.zone(job.migration, job.domain)
-    with cloudflare.asking(f"rule {rule_id}", EDIT):
-        cloudflare.client(job.migration).email_routing.rules.delete(rule_id, zone_id=zone.id)
-
-
-def _read(job: Job, rule_id: str, address: str) -> str:
-    found = _found(job.migration, job.domain)
-    return _text(next((each for each in found if (each.id == rule_id if rule_id else each.address == address)), None))
-
-
-def _found(migration: Migration, domain: str) -> tuple[account.Rule, ...]:
-    zone = cloudflare.zone(migration, domain)
-    with cloudflare.asking(f"rules of {domain}", READ):
-        rules = cloudflare.client(migration).email_routing.rules.list(zone_id=zone.id, per_page=PER_PAGE)
-        return tuple(account.rule(each) for each in rules)
+    with cloudflare.asking(f"rules of {job.domain}", READ):
+        rules = cloudflare.client(job.migration).email_routing.rules.list(zone_id=zone.id, per_page=PER_PAGE)
+        return tuple(cloudflare.rule(each) for each in rules)
 
 
 def catch_all(job: Job) -> Iterator[Write]:
     """Whatever no rule takes: dropped or refused, as the settings say (C-2)."""
     enabled = job.migration.settings.domain(job.domain).catch_all == "drop"
-    yield from _catch_all(job, account.Rule("", "mxgate", enabled, 0, "", "drop", ()))
+    yield from _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", "drop", ()))
 
 
-def _catch_all(job: Job, rule: account.Rule) -> Iterator[Write]:
+def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
     zone = cloudflare.zone(job.migration, job.domain)
     catch_alls = cloudflare.client(job.migration).email_routing.rules.catch_alls
-    action: Any = {"type": rule.action, **({"value": list(rule.destinations)} if rule.destinations else {})}
+    action: Any = _action(rule)
 
     def do() -> None:
         with cloudflare.asking(f"catch-all of {job.domain}", EDIT):
@@ -127,15 +111,19 @@ def _catch_all(job: Job, rule: account.Rule) -> Iterator[Write]:
 
     def read() -> str:
         with cloudflare.asking(f"catch-all of {job.domain}", READ):
-            return _text(account.rule(catch_alls.get(zone_id=zone.id)))
+            return _text(cloudflare.rule(catch_alls.get(zone_id=zone.id)))
 
     now, wanted = read(), _text(rule)
     if now != wanted:
         yield Write("catch-all", f"anything else at {job.domain}", now, wanted, do, read)
 
 
-def _text(rule: account.Rule | None) -> str:
+def _action(rule: cloudflare.Rule) -> dict[str, Any]:
+    return {"type": rule.action, **({"value": list(rule.destinations)} if rule.destinations else {})}
+
+
+def _text(rule: cloudflare.Rule | None) -> str:
     if rule is None:
-        return "absent"
+        return ABSENT
     action = " ".join((rule.action, *rule.destinations))
     return f"{'enabled' if rule.enabled else 'disabled'}: {rule.address or 'anything else'} -> {action}"

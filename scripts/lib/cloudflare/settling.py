@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
@@ -12,6 +13,7 @@ from fixtures.probes.smtp import mx_hosts
 from fixtures.settings import Address
 from fixtures.store import StoreError
 from scripts.lib.change import Job, Refused, Write
+from scripts.lib.cloudflare.routing import subdomain, subdomain_removed
 from scripts.lib.safeguard import moving, through
 
 EARLY_S = 900.0
@@ -45,7 +47,7 @@ def settle(job: Job) -> Write:
 
     def do() -> None:
         moving(job)  # a run that went down before it asked has moved it
-        found = _wait(job, job.options.moved_at, window_s)
+        found = _wait(job, job.run.moved_at, window_s)
         if found.refused or not found.heard:
             raise Refused(f"{window_s:.0f} s after the MX had moved Cloudflare does not take every address. {found}")
         _require_there(job)
@@ -68,24 +70,35 @@ def _require_there(job: Job) -> None:
             raise Refused(f"the MX of {job.domain} is no longer Cloudflare's: it is {', '.join(sorted(others))}")
 
 
-def ask_first(job: Job, give_up: Callable[[Look], None] | None = None) -> Write:
+def ask_first(job: Job, *, by_subdomain: bool) -> Write:
     """While EC2 is still the MX: do Cloudflare's MX hosts take every address already? Best if they do.
 
-    GIVE_UP: what to do where they don't within a quarter of an hour; without one the MX moves after the window's time.
+    BY_SUBDOMAIN: where they don't within a quarter of an hour, all of it is given up; else the MX moves after the
+    window's time.
     """
 
     def do() -> None:
-        limit_s = EARLY_S if give_up else job.migration.settings.bounds.window_s
+        limit_s = EARLY_S if by_subdomain else job.migration.settings.bounds.window_s
         found = _wait(job, job.migration.clock.now(), limit_s)
         if not found.refused and not found.unheard:
             job.migration.store.record("settling", job.domain, seconds=found.seconds, moved=False)
             job.say(f"Cloudflare's MX hosts take every address after {found.seconds:.0f} s, and EC2 is still the MX")
-        elif give_up:
-            give_up(found)
+        elif by_subdomain:
+            _give_up(job, found)
         else:
             job.say(f"{found}\n  The MX moves all the same")
 
     return _asked("before mail moves", f"MX hosts of Cloudflare for {job.domain}, asked while EC2 is still the MX", do)
+
+
+def _give_up(job: Job, found: Look) -> NoReturn:
+    """Nothing has moved: the subdomain goes, and what is left is said."""
+    for write in subdomain_removed(job, fresh=True):
+        write.do()
+    raise Refused(
+        f"{found}\n  Nothing has moved, and {subdomain(job)} is gone again. By this way it can't be done: set "
+        'cloudflare.enabling = "refuses" in migration.toml, with its window, judge the gate again, and plan again'
+    )
 
 
 def _asked(group: str, subject: str, do: Callable[[], None]) -> Write:
@@ -122,11 +135,11 @@ def _look(job: Job, addresses: tuple[Address, ...], words: Words) -> tuple[str, 
     except CouldNotAsk as error:
         return (str(error),)
     silent = []
-    for key, told in hosts.items():
-        if heard := [each for each in told if each.heard]:
+    for key, answers in hosts.items():
+        if heard := [each for each in answers if each.heard]:
             words[key] = next((_line(each) for each in heard if not each.talk.outcome.accepted), "")
         else:
-            silent.append(_line(told[0]))
+            silent.append(_line(answers[0]))
     return tuple(silent)
 
 

@@ -112,8 +112,8 @@ def _ask_again(job: Job, addresses: Iterable[Address]) -> None:
         except CouldNotAsk as fault:
             job.say(str(fault))
             sent = False
-        told = "asked for another" if sent else "asked again in five minutes"
-        job.say(f"{address.destination}: no mail of Cloudflare's is in {address.mailbox}: {told}")
+        done = "asked for another" if sent else "asked again in five minutes"
+        job.say(f"{address.destination}: no mail of Cloudflare's is in {address.mailbox}: {done}")
         if not sent:
             at = job.migration.clock.now()
             job.migration.store.record(ASKED, address.domain, destination=address.destination, at=at)
@@ -132,7 +132,7 @@ def _readable(migration: Migration) -> bool:
 
 
 def _show(job: Job, addresses: Sequence[Address], seen: dict[str, verification.VerificationMail]) -> None:
-    """The links at a terminal alone: whoever has one can verify, and a log is read by many."""
+    """The links only at a terminal: whoever has one can verify, and a log is read by many."""
     if not addresses:
         return
     job.say(f"{len(addresses)} links wait for a person with a browser, up to {PEOPLE_S / 60:.0f} min from now:")

@@ -11,7 +11,7 @@ from fixtures.plan import dovecot as dovecotplan
 from fixtures.plan.dovecot import INCLUDE, MAIN
 from fixtures.settings import Settings
 from scripts.lib.change import Refused, Write
-from scripts.lib.dell import host_files, lasting
+from scripts.lib.dell import host_files
 
 _LISTENS, _SILENT, _OLD = "listens, as in its files", "is not there", "listens; changed files not read yet"
 _SEEN = f"{dovecotplan.QUOTA}.read"
@@ -37,13 +37,17 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
         return
     _require_version(shell)
     socket = f"{queue}/{dovecotplan.OURS.removeprefix('unix:')}"
-    files = [each for path, text in wanted.items() for each in _file(shell, path, text)]
+    files = [
+        each
+        for path, text in wanted.items()
+        for each in host_files.replacement(shell, path, host_files.contents(shell, path), text)
+    ]
     present = host_files.contents(shell, MAIN)
     if present is None:
         raise Refused(f"Dell: expected {MAIN}; is Dovecot configured elsewhere? Then set dell.quota_policy")
     include = dovecotplan.including(present)
     changed = [MAIN] if include != present else []
-    lasting.require(shell, [*changed, *(each.subject for each in files)])
+    host_files.require_lasting(shell, [*changed, *(each.subject for each in files)])
     if include != present:
         yield from host_files.backup(shell, MAIN)
     yield from files
@@ -54,22 +58,17 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     if state == _LISTENS and any(each.subject == dovecotplan.QUOTA for each in files):
         state = _OLD  # once that is written
     if state != _LISTENS:
-        yield Write(
-            "Dovecot as it runs", "quota-status on Dell", state, _LISTENS, partial(_take_effect, shell, socket),
-            partial(_state, shell, socket), "doveconf -n >/dev/null && doveadm reload",
-        )  # fmt: skip
-
-
-def _file(shell: Shell, path: str, wanted: str) -> Iterator[Write]:
-    return host_files.replacement(shell, path, host_files.contents(shell, path), wanted)
+        do, read = partial(_take_effect, shell, socket), partial(_state, shell, socket)
+        command = "doveconf -n >/dev/null && doveadm reload"
+        yield Write("Dovecot as it runs", "quota-status on Dell", state, _LISTENS, do, read, command)
 
 
 def _require_version(shell: Shell) -> None:
     done = shell.run("dovecot", "--version", check=False)
-    found = f"Dovecot {done.stdout.split()[0]}" if done.ok and done.stdout.strip() else "no Dovecot beside Postfix"
+    found = f"Dovecot {done.stdout.split()[0]}" if done.ok and done.stdout.strip() else "no Dovecot where Postfix is"
     if not done.ok or re.match(r"Dovecot 2\.[0-3]\b", found):
         raise Refused(
-            f"Dell has {found}: quota-status is set up here for 2.4 and newer alone. Set that service up by hand, so "
+            f"Dell has {found}: quota-status is set up here for 2.4 and newer only. Set that service up by hand, so "
             "that it knows the aliases too, and name its place as dell.quota_policy, such as "
             '"inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
         )

@@ -1,6 +1,6 @@
-"""Dell's Postfix as it runs: the write that puts changed files into effect, or goes back to what was.
+"""Dell's Postfix as it runs: what it has to be, and the write that puts changed files into effect, or goes back.
 
-That is a write of its own, which can be told from outside: is port 25 open where it should be, and has the running
+That is a write of its own, which can be seen from outside: is port 25 open where it should be, and has the running
 server read what stands in the files? So a run that was killed between the two is finished by the next.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -22,6 +22,7 @@ from scripts.lib.change import Refused, Write
 from scripts.lib.dell.host_files import restore
 
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
+_READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
 _OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
 _PID = "/var/spool/postfix/pid/master.pid"
 SEEN = "/etc/postfix/mxgate.read"
@@ -48,6 +49,26 @@ done
 echo "$line"
 printf 'QUIT\\r\\n' >&3
 """
+
+
+def require_readable(shell: Shell) -> None:
+    """Refuse to touch a configuration that Postfix can't read itself: to load it would end Postfix."""
+    done = shell.run("sh", "-c", _READABLE, check=False)
+    if not done.ok:
+        raise Refused(
+            f"Dell: Postfix can't read its own configuration: {(done.stderr or done.stdout).strip()[-400:]}. Mend that "
+            "by hand first; nothing was changed"
+        )
+
+
+def require_certificate(shell: Shell, settings: Settings, parameters: Mapping[str, str]) -> None:
+    """STARTTLS that is offered without a certificate is refused with 454 (X12). PARAMETERS: what main.cf says."""
+    file = settings.dell.tls_chain_file
+    if file is None:
+        if not any(parameters.get(name) for name in ("smtpd_tls_chain_files", "smtpd_tls_cert_file")):
+            raise Refused("Dell has no certificate for port 25: name key and chain as dell.tls_chain_file")
+    elif not shell.run("test", "-s", str(file), check=False).ok:
+        raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
 
 
 def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[str] = ()) -> Iterator[Write]:
@@ -102,7 +123,7 @@ def _unopened(shell: Shell, settings: Settings) -> str:
     wanted = {"0.0.0.0", *(["::"] if settings.dell.ipv6 else [])}  # noqa: S104 - as the kernel says it
     if wanted <= found:
         return ""
-    return f"port 25 open at {', '.join(sorted(found)) or 'no address'} alone"
+    return f"port 25 open only at {', '.join(sorted(found)) or 'no address'}"
 
 
 def _address(local: str) -> str:
@@ -151,7 +172,7 @@ def await_up(shell: Shell) -> None:
 
 def _note_read(shell: Shell) -> None:
     # ``postfix check`` wants everything in there to be Postfix's own.
-    _script(shell, 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', SEEN)
+    shell.run("sh", "-c", 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', "sh", SEEN)
 
 
 def _load(shell: Shell, *, restart: bool) -> None:
@@ -162,7 +183,7 @@ def _load(shell: Shell, *, restart: bool) -> None:
     if restart and there.container:
         shell.machine.run(there.engine, "restart", there.container, timeout_s=LOAD_S_MAX)
     elif restart:
-        _script(shell, _RESTART)
+        shell.run("sh", "-c", _RESTART, timeout_s=LOAD_S_MAX)
     else:
         shell.run("postfix", "reload")
 
@@ -195,7 +216,3 @@ def _require_service(shell: Shell, settings: Settings) -> None:
     if not done.stdout.startswith("250 "):
         heard = done.stdout.strip() or done.stderr.strip() or "nothing"
         raise Refused(f"{client} offers a message for {recipient}: expected 250, heard {heard}")
-
-
-def _script(shell: Shell, script: str, *arguments: str) -> None:
-    shell.run("sh", "-c", script, "sh", *arguments, timeout_s=LOAD_S_MAX)

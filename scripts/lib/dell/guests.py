@@ -14,7 +14,7 @@ from scripts.lib.change import Job, Refused, Write
 LOOKUP = f"check_client_access texthash:{GUESTS}"
 NOBODY = "nobody"
 UNREAD = "# not read yet"
-"""Stands in the table until Postfix has read it, so that a run that was killed in between can be told."""
+"""Stands in the table until Postfix has read it, so that a run that was killed in between is known."""
 # The sum first: a connection that breaks would otherwise put half a table in place.
 _REPLACE = """\
 set -e

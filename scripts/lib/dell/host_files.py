@@ -1,20 +1,30 @@
-"""Dell's files: the writes that change them and keep backups of them. A file is replaced whole, in one rename."""
+"""Dell's files: the writes that change them and keep backups of them. A file is replaced whole, in one rename.
+
+Whether what is written can be written there, and stays, is asked before the first write: a container's own files are
+gone when the container is made again, so what is written into one has to lie on a mount: a folder of the machine's, or
+a volume with a name.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from pathlib import PurePosixPath
 
 from fixtures.access.transport import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.settings import Settings
-from scripts.lib.change import Write
-from scripts.lib.dell import lasting
+from scripts.lib.change import Refused, Write
 
 NO_FILE, _NO_FILE = "no such file", 44
+BACK_UP_S_MAX = 90.0
+"""A backup is named by its minute, and waits for the next where that name is taken."""
 # The sum first: a connection that breaks would otherwise put half a file in place. Where it has broken, the message
 # finds nobody who reads it, and a signal ends this before EXIT is trapped.
 _REPLACE = """\
@@ -39,6 +49,19 @@ cp -p -- "$1" "$new.mxgate.new"
 sync -- "$new.mxgate.new"
 mv -nT -- "$new.mxgate.new" "$new"
 """
+ROOM_KIB = 256
+"""For our files, their backups, and copies of both while they are being replaced; they are a few KiB each."""
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+_CHECK = f"""\
+for each in "$@"; do
+    if [ ! -d "$each" ]; then echo "$each: there is no such folder"
+    elif [ ! -w "$each" ]; then echo "$each: can't be written (a read-only file system, or no right to)"
+    else
+        left=$(df -Pk -- "$each" | awk 'NR == 2 {{ print $4 }}')
+        [ "${{left:-0}}" -ge {ROOM_KIB} ] || echo "$each: $left KiB of disk are left, expected {ROOM_KIB} or more"
+    fi
+done
+"""
 
 
 def contents(shell: Shell, path: str) -> str | None:
@@ -51,7 +74,7 @@ def contents(shell: Shell, path: str) -> str | None:
     return done.stdout
 
 
-def replacement(  # noqa: PLR0913 - the file, from and to, and how a person is told
+def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
     shell: Shell,
     path: str,
     present: str | None,
@@ -60,17 +83,15 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how a person is t
     shown: Callable[[str], str] = str,
     command: str = "",
 ) -> Iterator[Write]:
-    """At most one write, which replaces the file. SHOWN: what of its text is told; any change must show in it."""
+    """At most one write, which replaces the file. SHOWN: what of its text a plan shows; any change must show in it."""
 
     def tell(text: str | None) -> str:
         return NO_FILE if text is None else shown(text)
 
     if present != wanted:
         again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
-        yield Write(
-            "Dell's files", path, tell(present), tell(wanted), partial(_replace, shell, path, wanted),
-            lambda: tell(contents(shell, path)), again,
-        )  # fmt: skip
+        do = partial(_replace, shell, path, wanted)
+        yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
 
 
 def tables(shell: Shell, settings: Settings, *, with_ec2: bool) -> Iterator[Write]:
@@ -80,7 +101,7 @@ def tables(shell: Shell, settings: Settings, *, with_ec2: bool) -> Iterator[Writ
 
 
 def backup(shell: Shell, path: str) -> Iterator[Write]:
-    """A copy beside the file, named as in the operator's plan, unless the newest one equals it already."""
+    """A copy in the same folder, named as in the operator's plan, unless the newest one equals it already."""
     present = contents(shell, path) or ""
     newest = _newest_backup(shell, path)
     if newest != present:
@@ -89,7 +110,7 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
             f"{path}.bak-YYYYmmddHHMM",
             fingerprint(newest) if newest else NO_FILE,
             fingerprint(present),
-            lambda: _run(shell, _BACK_UP, path, timeout_s=90),
+            partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX),
             lambda: fingerprint(found) if (found := _newest_backup(shell, path)) else NO_FILE,
             shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)",
         )
@@ -103,7 +124,7 @@ def restore(shell: Shell, path: str) -> bool:
     try:
         shell.run("true")
     except CouldNotAsk:
-        mount = lasting.mount_of(path, lasting.mounts(shell)) if shell.transport.container else None
+        mount = mount_of(path, mounts(shell)) if shell.transport.container else None
         if mount is None:
             raise
         shell, path = shell.machine, mount.outside(path)
@@ -127,9 +148,72 @@ def _replace(shell: Shell, path: str, text: str) -> None:
     shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), stdin=data)
 
 
-def _run(shell: Shell, script: str, *arguments: str, timeout_s: float) -> None:
-    shell.run("sh", "-c", script, "sh", *arguments, timeout_s=timeout_s)
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount of a container: from where on the machine, to where inside."""
+
+    kind: str
+    name: str
+    source: str
+    target: str
+    writable: bool
+
+    def outside(self, path: str) -> str:
+        """PATH as the machine has it."""
+        inner = PurePosixPath(path).relative_to(self.target)
+        return str(PurePosixPath(self.source) / inner) if inner.parts else self.source
+
+
+def require_lasting(shell: Shell, paths: Iterable[str]) -> None:
+    """Refuse to write PATHS where there is no room or no right, or where they would not outlive their container."""
+    wanted = list(paths)
+    if not wanted:
+        return
+    if shell.transport.container:
+        found = mounts(shell)
+        for path in wanted:
+            _require_mount(shell, path, mount_of(path, found))
+    folders = sorted({str(PurePosixPath(path).parent) for path in wanted})
+    said = shell.run("sh", "-c", _CHECK, "sh", *folders).stdout.strip()
+    if said:
+        raise Refused(f"Dell: {'; '.join(said.splitlines())}. Nothing was changed; mend that, and plan again")
+
+
+def mounts(shell: Shell) -> tuple[Mount, ...]:
+    """The mounts of the container into which SHELL leads. Raises ``CouldNotAsk``."""
+    there = shell.transport
+    done = shell.machine.run(there.engine, "container", "inspect", "-f", "{{json .Mounts}}", there.container)
+    kind, name, source, target = "Type", "Name", "Source", "Destination"
+    return tuple(
+        Mount(each.get(kind, ""), each.get(name, ""), each.get(source, ""), each[target], bool(each.get("RW", True)))
+        for each in json.loads(done.stdout) or ()
+    )
+
+
+def mount_of(path: str, found: Iterable[Mount]) -> Mount | None:
+    """The mount on which PATH lies, the innermost; None: it lies in the container itself."""
+    holding = [each for each in found if PurePosixPath(path).is_relative_to(each.target)]
+    return max(holding, key=lambda each: len(each.target), default=None)
+
+
+def _require_mount(shell: Shell, path: str, mount: Mount | None) -> None:
+    folder, name = PurePosixPath(path).parent, shell.transport.container
+    if mount is None or mount.kind == "tmpfs" or _ANONYMOUS.fullmatch(mount.name):
+        where = "in the container itself" if mount is None else "in memory" if mount.kind == "tmpfs" else "nameless"
+        kept = f"on a {where} volume" if mount and mount.kind == "volume" else where
+        raise Refused(
+            f"Dell: {path} lies {kept}: it would be lost when {name} is made again. Mount {folder} from the machine "
+            f'(-v /srv/{name}{folder}:{folder}) or from a volume with a name, or let a template own it (dell.owner = "'
+            'template")'
+        )
+    if not mount.writable:
+        raise Refused(f"Dell: {folder} is mounted read-only into {name}. Mount it writable, or let a template own it")
+    if mount.target == path:
+        raise Refused(
+            f"Dell: only {path} is mounted into {name}; a file that is a mount can't be replaced in one step. Mount "
+            f"its folder, {folder}"
+        )

@@ -1,4 +1,4 @@
-"""main.cf and master.cf as text: reading and editing them so that what is not ours stays byte for byte.
+"""main.cf and master.cf, or templates of them, as text: edited so that what is not ours stays byte for byte.
 
 A file that can't be understood, or says a thing twice, is refused and not guessed at. (``postconf -e`` and ``-P`` would
 do as well on the machine itself; as text, a plan can be made and shown without writing anything there.)
@@ -7,12 +7,17 @@ do as well on the machine itself; as text, a plan can be made and shown without 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import MAIN, MASTER, SMTP, XCLIENT, XCLIENT_PORT
 from scripts.lib.change import Refused
+
+_CONTROL = re.compile(r"^(?=\{\{|\$\{|<\?|@|[ \t]*(?:\{[%#]|%\{|<%|%[ \t]|\{\{[-~]?[ \t]*[#/]))", re.MULTILINE)
+"""Lines that steer an engine (Jinja, Ansible, Go, ERB, Mako, Terraform) or stand for whole lines of their own. An
+indented placeholder is none: it is part of the value above."""
+_HIDDEN = "#mxgate-hidden#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
 
 
 def _without_an_older_copy(text: str) -> str:
-    """The text without a listener that port 25's service has changed beside: it would judge as that did once."""
+    """The text without a listener that port 25's service has changed since: it would judge as that did once."""
     found = services(text, XCLIENT)
     (like,) = services(text, SMTP)
     stale = [each for each in found if _as_copy(each) != _as_copy(like)]
@@ -122,7 +127,7 @@ def _require_apart(text: str, *, offers_auth: bool) -> None:
             continue
         if offers_auth and "smtpd_sasl_auth_enable=" not in options:
             raise Refused(
-                f"{MASTER}: `{name} inet` offers AUTH by main.cf alone, where it will be off. Give it its own first: "
+                f"{MASTER}: `{name} inet` offers AUTH only by main.cf, where it will be off. Give it its own first: "
                 f"postconf -P {name}/inet/smtpd_sasl_auth_enable=yes"
             )
         if not re.search(r"smtpd_(client|relay|recipient)_restrictions=", options):
@@ -163,3 +168,8 @@ def _parameter(name: str, value: str) -> str:
 
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def with_template(text: str, edit: Callable[[str], str]) -> str:
+    """TEXT after EDIT, which takes an engine's lines for comments. A `%` line or block keeps its place."""
+    return edit(_CONTROL.sub(_HIDDEN, text)).replace(_HIDDEN, "")

@@ -44,8 +44,8 @@ def plan(job: Job) -> Iterator[Write]:
     settings = job.migration.settings
     if settings.dell.owner != "host":
         raise Refused(
-            f"dell.owner is {settings.dell.owner!r}: put back what owns the files (the backups beside them, or git "
-            "revert of the template's patch), and deploy it; --with-dell does so for files on the host alone"
+            f"dell.owner is {settings.dell.owner!r}: put back what owns the files (the backups in their folder, or git "
+            "revert of the template's patch), and deploy it; --with-dell does so only for files on the host"
         )
     shell = dell(settings)
     texts = {path: _taken(job, path) for path in (MAIN, MASTER)}
@@ -53,15 +53,12 @@ def plan(job: Job) -> Iterator[Write]:
     changed = [path for path in texts if present[path] != texts[path]]
     for path in changed:
         yield from host_files.backup(shell, path)
-    # main.cf first: with it alone port 25 still admits by our table, as master.cf says until it is read anew.
+    # main.cf first: with it port 25 still admits by our table, as master.cf says until it is read again.
     for path in changed:
         yield from host_files.replacement(shell, path, present[path], texts[path], shown=fingerprint)
     if changed or _state(shell) != _SERVES:
-        restart = partial(_restart, shell)
-        read = partial(_state, shell)
-        yield Write(
-            "Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, "postfix stop; postfix start"
-        )
+        restart, read, command = partial(_restart, shell), partial(_state, shell), "postfix stop; postfix start"
+        yield Write("Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, command)
     yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
     for path in _TABLES:
         yield from _removal(shell, path)
@@ -85,10 +82,8 @@ def _dovecot(shell: Shell, queue: str) -> Iterator[Write]:
         return "listens" if shell.run("test", "-S", socket, check=False).ok else "is gone"
 
     if read() == "listens":
-        yield Write(
-            "Dovecot as it runs", "quota-status on Dell", "listens", "is gone",
-            partial(_run, shell, "doveadm", "reload"), read, "doveadm reload",
-        )  # fmt: skip
+        do = partial(shell.run, "doveadm", "reload")
+        yield Write("Dovecot as it runs", "quota-status on Dell", "listens", "is gone", do, read, "doveadm reload")
     for path in _DOVECOTS:
         yield from _removal(shell, path)
 
@@ -98,14 +93,10 @@ def _removal(shell: Shell, path: str) -> Iterator[Write]:
         return NO_FILE if (text := host_files.contents(shell, path)) is None else fingerprint(text)
 
     if (now := read()) != NO_FILE:
-        command = ("rm", "-f", "--", path)
+        argv = ("rm", "-f", "--", path)
         yield Write(
-            "Dell's files", path, now, NO_FILE, partial(_run, shell, *command), read, shlex.join(command), "deletes"
+            "Dell's files", path, now, NO_FILE, partial(shell.run, *argv), read, shlex.join(argv), danger="deletes"
         )
-
-
-def _run(shell: Shell, *argv: str) -> None:
-    shell.run(*argv)
 
 
 def _state(shell: Shell) -> str:

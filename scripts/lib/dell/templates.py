@@ -2,12 +2,14 @@
 
 The patch is made by editing a copy of the repository, and it counts only if the copy then renders to what is planned,
 and to what it rendered before in all else. It is committed on a branch of its own, which the operator merges; from
-there their own command renders, and another brings it to Dell and makes the container anew. If Postfix then is not what
+there their own command renders, and another brings it to Dell and makes a new container. If Postfix then is not what
 was rendered, or does not serve, the branch is left and what was before is deployed again.
 """
 
 from __future__ import annotations
 
+import shlex
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +23,15 @@ from fixtures.plan.postfix import MAIN, MASTER
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import effect, host_files, lasting, postfix_text, preconditions, template_text
-from scripts.lib.dell.template_repository import BRANCH, Repo
+from scripts.lib.dell import effect, host_files, postfix_text
 
+BRANCH = "mxgate"
+_WHO = "mxgate@localhost"
+_MESSAGE = "Dell's Postfix receives from Cloudflare Email Routing (mxgate)\n"
+_FROM = f"branch.{BRANCH}.mxgatefrom"
+"""In the repository's own configuration: the branch on which it stood before."""
 _PATCHED, _AS_RENDERED = "the patch is not applied", "as rendered"
+_SERVING = f"{_AS_RENDERED}; {effect.EFFECT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +54,27 @@ def plan(job: Job, template: Template, *, with_ec2: bool) -> Iterator[Write]:
     repo.require_clean()
     change = _change(template, settings, with_ec2=with_ec2)
     now = _state(shell, settings, change.after)
-    if not change.patch and now == _serving():
+    if not change.patch and now == _SERVING:
         return
     _require_known(shell, repo, change)
-    preconditions.require_readable(shell)
-    preconditions.require_certificate(
-        shell, settings, postfix_text.parameters(templates.running(shell, "main.cf") or "")
-    )
+    effect.require_readable(shell)
+    main = templates.running(shell, "main.cf") or ""
+    effect.require_certificate(shell, settings, postfix_text.parameters(main))
     if change.patch:
         repo.require_branch()
-    if not shell.transport.container or lasting.mount_of(MAIN, lasting.mounts(shell)):
+    if not shell.transport.container or host_files.mount_of(MAIN, host_files.mounts(shell)):
         for path in (MAIN, MASTER):
             yield from host_files.backup(shell, path)
     if change.patch:
-        yield Write(
-            "the templates", f"{template.repo}, branch {BRANCH}", _PATCHED, change.patch,
-            partial(repo.commit, change.patch),
-            lambda: change.patch if repo.holds(change.files) else _PATCHED,
+        command = (
             f"cd {template.repo} && git checkout -b {BRANCH} && git apply --index <<'EOF' && git commit -m mxgate\n"
-            f"{change.patch}EOF",
-        )  # fmt: skip
-    yield Write(
-        "Postfix as it runs", "what the templates render, on Dell", now, _serving(),
-        partial(_deploy, shell, settings, repo, change),
-        lambda: _state(shell, settings, change.after),
-        f"cd {template.repo} && {repo.commands}",
-    )  # fmt: skip
+            f"{change.patch}EOF"
+        )
+        do, read = partial(repo.commit, change.patch), lambda: change.patch if repo.holds(change.files) else _PATCHED
+        yield Write("the templates", f"{template.repo}, branch {BRANCH}", _PATCHED, change.patch, do, read, command)
+    subject, command = "what the templates render, on Dell", f"cd {template.repo} && {repo.commands}"
+    deploy, read = partial(_deploy, shell, settings, repo, change), partial(_state, shell, settings, change.after)
+    yield Write("Postfix as it runs", subject, now, _SERVING, deploy, read, command)
 
 
 def _change(template: Template, settings: Settings, *, with_ec2: bool) -> Change:
@@ -108,7 +110,7 @@ def _files(
         text = _text(copy.folder / path)
         if text is None:
             raise Refused(f"dell.template: there is no {path} in {template.repo}")
-        changed = template_text.edited(text, edit)
+        changed = postfix_text.with_template(text, edit)
         if changed != text:
             yield path, changed
     for path, text in dellplan.tables(settings, with_ec2=with_ec2).items():
@@ -140,8 +142,8 @@ def _require_planned(
     if wrong:
         raise Refused(
             f"Dell's templates can't be patched safely: then they would not render as planned: {'; '.join(wrong[:5])}. "
-            "A value that a loop or a condition writes has to be edited by hand; what lies beside the template of "
-            "main.cf has to be rendered too (copied). Nothing was changed"
+            "A value that a loop or a condition writes has to be edited by hand; what lies in the folder of main.cf's "
+            "template has to be rendered too (copied). Nothing was changed"
         )
 
 
@@ -189,10 +191,6 @@ def _back(shell: Shell, repo: Repo) -> str:
     return f"The branch {BRANCH} is left, and what was rendered before is deployed again{left}"
 
 
-def _serving() -> str:
-    return f"{_AS_RENDERED}; {effect.EFFECT}"
-
-
 def _state(shell: Shell, settings: Settings, rendered: Mapping[str, str]) -> str:
     odd = templates.unlike(shell, rendered)
     if odd:
@@ -206,3 +204,107 @@ def _differs(stands: Mapping[str, str], name: str, value: str) -> bool:
 
 def _text(file: Path) -> str | None:
     return file.read_bytes().decode("utf-8", "surrogateescape") if file.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """The repository that the settings name."""
+
+    template: Template
+
+    @property
+    def folder(self) -> Path:
+        return self.template.repo
+
+    @property
+    def commands(self) -> str:
+        """Render and deploy, for a person to paste."""
+        return f"{shlex.join(self.template.render)} && {shlex.join(self.template.deploy)}"
+
+    @property
+    def ours(self) -> bool:
+        """Whether the last commit is ours."""
+        return self._git("log", "-1", "--format=%ce").strip() == _WHO
+
+    def require_clean(self) -> None:
+        """Refuse a repository that is none, or holds what nobody has committed."""
+        try:
+            top = Path(self._git("rev-parse", "--show-toplevel").strip())
+            left = self._git("status", "--porcelain", "--", ".", f":(exclude){self.template.rendered}").splitlines()
+            self._git("rev-parse", "--verify", "-q", "HEAD")
+        except CouldNotAsk as error:
+            raise Refused(f"dell.template.repo: {error}. Nothing was changed") from None
+        if top.resolve() != self.folder.resolve():
+            raise Refused(f"dell.template.repo: expected the top folder of the repository, {top}, found {self.folder}")
+        if left:
+            raise Refused(
+                f"{self.folder} holds changes that are not committed ({'; '.join(left[:5])}): commit or remove them, "
+                "and plan again. Nothing was changed"
+            )
+
+    def require_branch(self) -> None:
+        """Refuse where our commit would go astray: on no branch, or over commits of somebody else's."""
+        self._branch()
+        if BRANCH in self._git("branch", "--format=%(refname:short)").split():
+            others = set(self._git("log", "--format=%ce", f"HEAD..{BRANCH}").split()) - {_WHO}
+            if others:
+                raise Refused(
+                    f"{self.folder}: the branch {BRANCH} holds commits of {', '.join(sorted(others))} that are not "
+                    "merged. Merge it, or rename it"
+                )
+
+    def holds(self, files: Mapping[str, str]) -> bool:
+        """Whether the last commit has these texts, and is what lies in the folder."""
+        try:
+            return all(self._git("show", f"HEAD:{path}") == text for path, text in files.items()) and not self._git(
+                "status", "--porcelain", "--", *files
+            )
+        except CouldNotAsk:
+            return False
+
+    def commit(self, patch: str) -> None:
+        """Commit the patch on our branch, and check that out; the folder changes only once the commit stands."""
+        was = self._branch()
+        with tempfile.TemporaryDirectory(prefix="mxgate-") as place:
+            index = Path(place) / "index"
+            self._git("read-tree", "HEAD", index=index)
+            self._git("apply", "--cached", "-", stdin=patch, index=index)
+            tree = self._git("write-tree", index=index).strip()
+        who = ("-c", "user.name=mxgate", "-c", f"user.email={_WHO}")
+        made = self._git(*who, "commit-tree", tree, "-p", "HEAD", stdin=_MESSAGE).strip()
+        if was == BRANCH:
+            self._git("merge", "-q", "--ff-only", made)
+            return
+        self._git("branch", "-f", BRANCH, made)
+        self._git("config", _FROM, was)
+        self._git("checkout", "-q", BRANCH)
+
+    def leave(self) -> None:
+        """Go back to before our last commit, if the last one is ours."""
+        if not self.ours:
+            return
+        try:
+            was = self._git("config", _FROM).strip()
+            first = self._git("rev-parse", was) == self._git("rev-parse", "HEAD^")
+        except CouldNotAsk:
+            was, first = "", False
+        if self._branch() == BRANCH and first:
+            self._git("checkout", "-q", was)
+            self._git("branch", "-q", "-D", BRANCH)
+        else:
+            self._git("reset", "-q", "--keep", "HEAD^")
+
+    def rendered_before(self) -> dict[str, str]:
+        """What the commit before ours renders to."""
+        with templates.copied(self.template) as copy:
+            copy.git("checkout", "-q", "--detach", "HEAD^")
+            return copy.render()
+
+    def _branch(self) -> str:
+        try:
+            return self._git("symbolic-ref", "-q", "--short", "HEAD").strip()
+        except CouldNotAsk:
+            raise Refused(f"{self.folder} is on no branch (detached HEAD): check one out first") from None
+
+    def _git(self, *argv: str, stdin: str = "", index: Path | None = None) -> str:
+        return templates.git(self.folder, *argv, stdin=stdin, index=index)

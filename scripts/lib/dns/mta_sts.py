@@ -12,7 +12,7 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dns.zone import set_rrset, value
+from scripts.lib.dns.records import set_rrset, value
 
 ROUTING = "*.mx.cloudflare.net"
 """Cloudflare's MX hosts, as its own policy names them (Cloudflare, Email Routing, "MTA-STS")."""
@@ -74,7 +74,7 @@ def taken(migration: Migration, domain: str) -> str | None:
 
 
 def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
-    """The file alone, as it is to be; nothing where that is not known."""
+    """Only the file, as it is to be; nothing where that is not known."""
     if after is None or (before := published(job.migration, domain)) == after:
         return
     web, path = _place(job.migration, domain)

@@ -1,6 +1,6 @@
-"""A domain's MX led back to EC2: its records are added, and then Cloudflare's deleted. Two writes, by DNS alone.
+"""EC2's MX put back: as two writes for ``rollback``, and by the switch itself where it fails, or by its guard.
 
-Why not one batch that edits one into the other:
+By DNS only: EC2's records are added, and then Cloudflare's deleted. Why not one batch that edits one into the other:
 - A record that Email Routing made stays linked to it, however it was edited after unlocking, and goes when routing is
   disabled (cloudflare-docs pull request 32101). EC2's MX must not go that way, so it gets records of its own.
 - In one batch Cloudflare deletes before it makes, and the edge sees record by record (Cloudflare, "Batch record
@@ -9,56 +9,84 @@ Why not one batch that edits one into the other:
   that Email Routing's API is needed by nobody who has no lock.
 - After a lost answer what stands is read before the batch is made again: a second record with EC2's name would be
   refused (81057, 81058).
+
+What a switch has come to stands in the store, as records ``switching``: ``run``, ``state`` and, from ``moving`` on,
+what is to be put back.
+
+| state | |
+|---|---|
+| ``begun`` | the run writes, and the MX has not moved |
+| ``moving`` | recorded just before the write that moves the MX |
+| ``going back`` | it failed, and the run or its guard puts EC2's MX back |
+| ``through`` | it went well |
+| ``unmoved`` | it failed before the MX moved |
+| ``back`` | EC2's MX stands again |
+| ``given up`` | it could not be put back |
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
+from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import queries as dns
 from fixtures.store import StoreError
-from scripts.lib.change import Job, Write
-from scripts.lib.dns.rrset import line, mx_added, told, value
-from scripts.lib.dns.zone import batch, pasted
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dns import takeback
+from scripts.lib.dns.records import Batch, as_text, batch, changes, is_spf, line, pasted, set_spf, spf_texts, value
 
-Body = dict[str, list[dict[str, Any]]]
+SWITCH = "switch_mx"
 GROUP = "mail goes to EC2 again"
 TRIES = 2
 MADE = "switched records"
 """Kind of record: ``ids`` of the MX that a switch made, as one report has Email Routing's own left out of the list."""
+OVER = frozenset({"through", "unmoved", "back", "given up"})
+KEPT = ("stood", "mx", "mx_ttl", "spf", "spf_ttl")
+LIMIT_S = 6 * 3600.0
+"""For so long it is tried, by this machine's own clock: Cloudflare's API was down for hours before."""
+SPF_S = 60.0
+PAUSE_S, PAUSE_S_MAX = 0.5, 15.0
+QUIET_S = 3.0
+"""A write whose answer was lost may still be done: for so long EC2's MX must have stood."""
 
 
-def mx_back(job: Job, before: Sequence[Record], ttl: int) -> Iterator[Write]:
-    """What is missing of BEFORE is added, with this TTL in seconds; then whatever else stands is deleted."""
-    migration, domain = job.migration, job.domain
-    wanted, hosts = [value(each) for each in before], {each.text for each in before}
-    stands = _stands(job)
+def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
+    """What is missing of WANTED (such as ``10 mail.example.net``) is added, then whatever else stands is deleted."""
+    stands, hosts = _stands(job), _hosts(wanted)
     others = [line(value(each), each.ttl) for each in stands if each.text not in hosts]
     ours = [line(text, ttl) for text in dict.fromkeys(wanted)]
-    now, both, then = told(stands), "\n".join(sorted([*others, *ours])), "\n".join(sorted(ours))
+    now, both, then = as_text(stands), "\n".join(sorted([*others, *ours])), "\n".join(sorted(ours))
 
-    def add(stands: Sequence[Record]) -> Body:
-        return mx_added(stands, domain, wanted, ttl)
-
-    def remove(stands: Sequence[Record]) -> Body:
+    def remove(stands: Sequence[Record]) -> Batch:
         gone = [{"id": each.id} for each in stands if each.text not in hosts]
         return {"deletes": gone} if gone else {}
 
     for subject, stood, stays, body in (
-        (f"{domain} MX, EC2's added", now, both, add),
-        (f"{domain} MX, the others deleted", both, then, remove),
+        (f"{job.domain} MX, EC2's added", now, both, partial(added, name=job.domain, wanted=wanted, ttl=ttl)),
+        (f"{job.domain} MX, the others deleted", both, then, remove),
     ):
         if stood != stays:
-            command = pasted(cloudflare.zone(migration, domain).id, body(stands))
-            yield Write(
-                GROUP, subject, stood, stays, partial(_make, job, body), partial(_read, job), command, "MX", TRIES
-            )
+            do, read = partial(_make, job, body), lambda: as_text(_stands(job))
+            command = pasted(cloudflare.zone(job.migration, job.domain).id, body(stands))
+            yield Write(GROUP, subject, stood, stays, do, read, command, "MX", TRIES)
+
+
+def added(stands: Sequence[Record], name: str, wanted: Sequence[str], ttl: int) -> Batch:
+    """The batch after which the WANTED MX records stand too, with whatever else does.
+
+    Only a record of a wanted host is patched, for its preference or TTL: Cloudflare takes no second one (81057).
+    """
+    ours = [each for each in stands if each.text in _hosts(wanted)]
+    return next(iter(changes(ours, name, "MX", wanted, ttl)), {})
 
 
 def left_over(job: Job) -> None:
@@ -70,26 +98,140 @@ def left_over(job: Job) -> None:
     still = [str(each.server) for each in answers if any(map(cloudflare.is_mx, each.hosts))]
     if still:
         job.say(
-            f"{', '.join(still)} still name Cloudflare's MX beside EC2's: they lag, or Email Routing hides its own "
+            f"{', '.join(still)} still name Cloudflare's MX as well as EC2's: they lag, or Email Routing hides its own "
             "records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > Records"
         )
 
 
-def _make(job: Job, body: Callable[[Sequence[Record]], Body]) -> None:
+def _hosts(texts: Sequence[str]) -> set[str]:
+    return {text.partition(" ")[2] for text in texts}
+
+
+def _make(job: Job, body: Callable[[Sequence[Record]], Batch]) -> None:
     batch(job.migration, job.domain, f"{job.domain} MX", body(_stands(job)), once=True)
-
-
-def _read(job: Job) -> str:
-    return told(_stands(job))
 
 
 def _stands(job: Job) -> tuple[Record, ...]:
     """The MX that are listed, and of those that the switch made also what Email Routing hides from the list."""
     listed = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-    if not hasattr(job.options, "made"):  # once: a store that is out of reach may take its time to say so
-        job.options.made = []
+    if job.run.made is None:  # once: a store that is out of reach may take its time to say so
+        job.run.made = []
         with suppress(StoreError):  # it goes without
-            job.options.made = (job.migration.store.last(MADE, job.domain) or {"ids": []})["ids"]
-    made, shown = job.options.made, {each.id for each in listed}
-    asked = (cloudflare.record_of(job.migration, job.domain, each) for each in made if each not in shown)
+            job.run.made = (job.migration.store.last(MADE, job.domain) or {"ids": []})["ids"]
+    shown = {each.id for each in listed}
+    asked = (cloudflare.record_of(job.migration, job.domain, each) for each in job.run.made if each not in shown)
     return (*listed, *(each for each in asked if each and (each.name, each.type) == (job.domain, "MX")))
+
+
+def before(job: Job) -> dict[str, Any]:
+    """What is to be put back: the first snapshot's MX, and the SPF record as it stands. ``Refused`` without a snapshot.
+
+    ``stood``: the MX as it is, for X-1.
+    """
+    takeback.at_first(job)
+    mx, _ = takeback.mx_at_first(job)
+    stands, bounds = cloudflare.records(job.migration, job.domain), job.migration.settings.bounds
+    spf = next((each for each in stands.of(job.domain, "TXT") if is_spf(each)), None)
+    return {
+        "stood": sorted(map(value, stands.of(job.domain, "MX"))),
+        "mx": sorted({value(each) for each in mx}),
+        "mx_ttl": ttl_back(job, mx),
+        "spf": spf_texts(stands, job.domain),
+        "spf_ttl": spf.ttl if spf else bounds.ttl_s,
+    }
+
+
+def ttl_back(job: Job, mx: Sequence[Record]) -> int:
+    """The TTL of EC2's MX: a shortened one stays short, for the next switch needs that."""
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    return job.migration.settings.bounds.ttl_s if progress.done_at("lower_ttl", job.domain) else mx[0].ttl
+
+
+def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
+    """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
+
+    KEPT: what ``before`` gave. Nothing of the store is needed for it: that is written after each write, if it can be.
+    """
+    began = time.monotonic()
+    job = replace(job, migration=replace(job.migration, hurried=True))
+    job.say(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}")
+    book = Book(job, [partial(noted, job, "going back", kept, why=why)])
+    if not _until_done(job, book, lambda: mx_back(job, kept["mx"], kept["mx_ttl"]), limit_s, QUIET_S):
+        book.later.append(partial(noted, job, "given up", kept, why=why))
+        book.write()
+        raise Refused(still_away(job, limit_s))
+    took = time.monotonic() - began
+    book.later += [
+        partial(noted, job, "back", kept, why=why),
+        partial(job.migration.store.record, CLOSED, job.domain, why=PUT_BACK),
+        partial(job.migration.store.record, takeback.BACK, job.domain, seconds=took),
+    ]
+    book.write()
+    done = f"EC2's MX of {job.domain} stands again, {took:.0f} s later; caches follow within {kept['mx_ttl']} s"
+    left_over(job)
+    # Enabling may have put another SPF record in its place (X10).
+    if not _until_done(job, book, lambda: set_spf(job, job.domain, kept["spf"], kept["spf_ttl"]), SPF_S, 0):
+        done += f". The SPF record could not be written: python -m scripts.merge_spf --domain {job.domain}"
+    return done
+
+
+def still_away(job: Job, limit_s: float) -> str:
+    """What a person has to do where nothing else helped."""
+    return (
+        f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
+        f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
+    )
+
+
+def noted(job: Job, state: str, kept: dict[str, Any], **more: Any) -> None:
+    """Record what the switch has come to. Raises ``StoreError``."""
+    body = {key: kept[key] for key in KEPT if key in kept} | more
+    job.migration.store.record(SWITCHING, job.domain, run=job.run.number, state=state, **body)
+
+
+@dataclass(slots=True)
+class Book:
+    """What is still to be written into the store. After one fault nothing more is: each may take 20 s to come."""
+
+    job: Job
+    later: list[Callable[[], None]] = field(default_factory=list)
+    shut: bool = False
+
+    def write(self) -> None:
+        while self.later:
+            entry = self.later.pop(0)
+            try:
+                if not self.shut:
+                    entry()
+            except StoreError as error:
+                self.shut = True
+                self.job.say(f"not recorded, nor what follows: {error}")
+
+
+def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
+    """Do what is PLANNED, again and again until for QUIET_S nothing is left to do. False at the limit."""
+    until, pause, said, since = time.monotonic() + limit_s, PAUSE_S, "", 0.0
+    while time.monotonic() < until:
+        try:
+            writes = 0
+            for write in planned():
+                write.do()
+                book.later.append(partial(_journal, job, write))
+                writes += 1
+            since = 0.0 if writes else since or time.monotonic()
+            if since and time.monotonic() - since >= quiet_s:
+                return True
+            pause = PAUSE_S
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else leads the mail back
+            since, pause = 0.0, min(pause * 1.5, PAUSE_S_MAX)
+            if str(error) != said:
+                said = str(error)
+                job.say(f"{said}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}")
+        book.write()
+        time.sleep(pause)
+    return False
+
+
+def _journal(job: Job, write: Write) -> None:
+    about = (SWITCH, job.domain, job.run.number, write.subject)
+    job.migration.store.log(*about, "after", before=write.before, after=write.after, why="put back")

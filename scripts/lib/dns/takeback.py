@@ -7,7 +7,7 @@ more: until then mail still comes that way. Destinations stay: they are the acco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fixtures.probes.cloudflare import api as cloudflare
@@ -17,9 +17,7 @@ from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare.routing import disable, subaddressing
 from scripts.lib.cloudflare.rules import rules_as
 from scripts.lib.dns.mta_sts import put_back
-from scripts.lib.dns.rrset import AUTO_S, every, told
-from scripts.lib.dns.spf_text import merged
-from scripts.lib.dns.zone import is_spf, set_rrset, value
+from scripts.lib.dns.records import AUTO_S, as_text, every, is_spf, merged, set_rrset, set_spf, value
 from scripts.lib.night_papers import first_snapshot
 
 BACK = "rolled back"
@@ -47,6 +45,11 @@ def known(job: Job) -> dict[str, Any]:
     return dict(taken) if has_mx else {}
 
 
+def known_spf(job: Job) -> list[Record]:
+    """The domain's SPF records then."""
+    return [each for each in map(record, known(job).get("records", ())) if each.name == job.domain and is_spf(each)]
+
+
 def mx_at_first(job: Job) -> tuple[list[Record], str]:
     """EC2's MX records by the first snapshot; without one by the settings, and then what is assumed of them."""
     if taken := known(job):
@@ -61,7 +64,7 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
 
 def spf_again(job: Job) -> Iterator[Write]:
     """Nothing while the record lets in who it did before; else, after a disabling by hand say, it does again (X10)."""
-    once = [e.text for e in map(record, known(job).get("records", ())) if e.name == job.domain and is_spf(e)]
+    once = [each.text for each in known_spf(job)]
     present = cloudflare.records(job.migration, job.domain)
     stands = [each for each in present.of(job.domain, "TXT") if is_spf(each)]
     has = {term.lower() for each in stands for term in each.text.split()}
@@ -74,7 +77,7 @@ def spf_again(job: Job) -> Iterator[Write]:
         job.say(f"SPF of {job.domain} is left as it is: {fault}")
         return
     ttl = stands[0].ttl if stands else job.migration.settings.bounds.ttl_s
-    yield from set_rrset(job, job.domain, job.domain, "TXT", [wanted], ttl, "SPF", only=is_spf, present=present)
+    yield from set_spf(job, job.domain, [wanted], ttl, present=present)
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -96,18 +99,15 @@ def plan(job: Job) -> Iterator[Write]:
 
 def rrset_as(job: Job, records: list[Record], name: str, kind: str, domain: str = "") -> Iterator[Write]:
     """At most one write, after which the RRset is what RECORDS hold of it; of a domain's own TXT records the SPF."""
-    only = is_spf if (name, kind) == (job.domain, "TXT") else every
-    first = [each for each in records if (each.name, each.type) == (name, kind) and only(each)]
-    ttl = first[0].ttl if first else 1
-    danger = "MX" if kind == "MX" else "SPF" if only is is_spf else "DKIM" if "_domainkey" in name else ""
-    danger = danger or ("" if first else "deletes")
+    only, first, danger = _first(job, records, name, kind)
+    ttl, danger = first[0].ttl if first else 1, danger or ("" if first else "deletes")
     yield from set_rrset(job, domain or job.domain, name, kind, [value(e) for e in first], ttl, danger, only=only)
 
 
 def _after_disabling(job: Job, records: list[Record], name: str, kind: str) -> Iterator[Write]:
     """The same, planned before it is known what disabling leaves of the RRset (X10)."""
-    only = is_spf if (name, kind) == (job.domain, "TXT") else every
-    wanted = told([each for each in records if (each.name, each.type) == (name, kind) and only(each)])
+    only, first, danger = _first(job, records, name, kind)
+    wanted = as_text(first)
 
     def do() -> None:
         for write in rrset_as(job, records, name, kind):
@@ -115,11 +115,18 @@ def _after_disabling(job: Job, records: list[Record], name: str, kind: str) -> I
             write.do()
 
     def read() -> str:
-        stands = told([e for e in cloudflare.records(job.migration, job.domain).of(name, kind) if only(e)])
+        stands = as_text([e for e in cloudflare.records(job.migration, job.domain).of(name, kind) if only(e)])
         return wanted if stands == wanted else LEFT
 
-    danger = "MX" if kind == "MX" else "SPF" if only is is_spf else "DKIM"
     yield Write(f"DNS of {job.domain}", f"{name} {kind}", LEFT, wanted, do, read, danger=danger)
+
+
+def _first(job: Job, records: list[Record], name: str, kind: str) -> tuple[Callable[[Record], bool], list[Record], str]:
+    """Which records of the RRset are meant, those that RECORDS hold of it, and the danger of changing them."""
+    only = is_spf if (name, kind) == (job.domain, "TXT") else every
+    first = [each for each in records if (each.name, each.type) == (name, kind) and only(each)]
+    danger = "MX" if kind == "MX" else "SPF" if only is is_spf else "DKIM" if "_domainkey" in name else ""
+    return only, first, danger
 
 
 def require_let_go(job: Job, domain: str) -> None:

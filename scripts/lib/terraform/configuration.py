@@ -1,17 +1,52 @@
-"""What of a Terraform configuration goes when resources are retired, and what still refers to them."""
+"""A Terraform folder: what goes when resources are retired, what still refers to them, and its files on their way.
+
+Each file is copied first, and replaced whole or not at all.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import TypeAlias
 
-from scripts.lib.change import Refused
-from scripts.lib.terraform.hcl import Block, HclError, blocks, code, lines, token_end
+from scripts.lib.change import Refused, Write
+from scripts.lib.terraform.hcl import Block, HclError, blocks, code, cut, lines, token_end
 
 PROVIDER = "aws"
+ABSENT, NOTHING = "absent", "nothing of the gateway"
 Span: TypeAlias = tuple[int, int]
 _ENTRY = re.compile(rf"(?<![\w.-]){PROVIDER}[ \t]*=[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The ``*.tf`` files of FOLDER, from which what belongs to ADDRESSES is to go. STAYS: what the state keeps."""
+
+    folder: Path
+    addresses: tuple[str, ...]
+    stays: tuple[str, ...]
+
+    def cuts(self) -> dict[str, list[Span]]:
+        """What is to be cut from each file, by its name. Raises ``Refused``."""
+        files = {file.name: _text(file) for file in sorted(self.folder.glob("*.tf"))}
+        return doomed(files, self.addresses, self.stays)
+
+    def doomed(self, name: str) -> str:
+        """The text that is to be cut from one file."""
+        text = _text(self.folder / name)
+        return "".join(text[start:end] for start, end in self.cuts().get(name, [])) or NOTHING
+
+    def cut(self, name: str) -> None:
+        """Cut it."""
+        file = (self.folder / name).resolve()
+        text = cut(_text(file), self.cuts().get(name, []))
+        _put(file, text.encode("utf-8", "surrogateescape"), file.stat().st_mode & 0o777)
 
 
 def doomed(files: Mapping[str, str], addresses: Iterable[str], stays: Iterable[str]) -> dict[str, list[Span]]:
@@ -48,8 +83,8 @@ def _require_unreferenced(files: Mapping[str, str], staying: Mapping[str, list[B
         for block in found:
             for mention in pattern.finditer(text, block.start, block.end):
                 line = text.count("\n", 0, mention.start()) + 1
-                told = " ".join((block.type, *block.labels))
-                faults.append(f"{name}:{line}: {told} refers to {mention[0]}")
+                what = " ".join((block.type, *block.labels))
+                faults.append(f"{name}:{line}: {what} refers to {mention[0]}")
     if faults:
         raise Refused(
             "what stays in the configuration refers to what goes. Change it first, or name it in "
@@ -79,3 +114,38 @@ def _provider(text: str, staying: Iterable[Block]) -> Iterable[Span]:
                 blanked = code(text)
                 if entry := _ENTRY.search(blanked, *inner.inside):
                     yield lines(text, entry.start(), token_end(text, entry.end()))
+
+
+def copy(file: Path, pull: Callable[[], bytes] = bytes) -> Iterator[Write]:
+    """A copy in the folder of FILE, unless there is one of the same minute. A state that lies elsewhere is pulled."""
+    if file.exists():
+        content, mode = file.read_bytes(), file.stat().st_mode & 0o777
+        stamp = time.strftime("%Y%m%d%H%M", time.localtime(file.stat().st_mtime))
+    else:
+        content, mode = pull(), 0o600
+        stamp = f"serial-{json.loads(content)['serial']}"
+    target = file.with_name(f"{file.name}.bak-{stamp}")
+    if not target.exists():
+        read, do = partial(_fingerprint, target), partial(_put, target, content, mode)
+        yield Write(f"copies in {file.parent}", target.name, ABSENT, _fingerprint_of(content), do, read)
+
+
+def _text(file: Path) -> str:
+    """Every byte as a character, so that what stays is written as it was."""
+    return file.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _fingerprint(file: Path) -> str:
+    return _fingerprint_of(file.read_bytes()) if file.exists() else ABSENT
+
+
+def _fingerprint_of(content: bytes) -> str:
+    return f"{len(content)} bytes, SHA-256 {sha256(content).hexdigest()[:16]}"
+
+
+def _put(file: Path, content: bytes, mode: int) -> None:
+    begun = file.with_name(f".{file.name}.partial")
+    begun.touch(mode=0o600)
+    begun.write_bytes(content)
+    begun.chmod(mode)
+    begun.replace(file)

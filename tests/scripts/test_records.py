@@ -1,7 +1,8 @@
-"""RRsets as text, the batch that turns one into another, and the guard on what it touches."""
+"""RRsets, SPF records and MTA-STS policies as text, the batch that turns an RRset into another, and its danger."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import permutations
 
@@ -9,7 +10,9 @@ import pytest
 
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import Refused
-from scripts.lib.dns.rrset import changes, danger_of, is_spf, line, mx_added, quoted, seconds, told, value
+from scripts.lib.dns.mta_sts import ROUTING, identifier, policy
+from scripts.lib.dns.mx_back import added
+from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, seconds, value
 
 NAME = "own.example"
 
@@ -24,9 +27,9 @@ def txt(content: str, ttl: int = 300) -> Record:
 
 def test_text_of_an_rrset() -> None:
     rrset = (mx(20, "Two.example."), mx(10, "one.example", ttl=1))
-    assert told(rrset) == "10 one.example (TTL automatic)\n20 two.example (TTL 300)"
-    assert told((Record("A", NAME, "192.0.2.1", 1, proxied=True),)) == "192.0.2.1 (TTL automatic, proxied)"
-    assert told(()) == ""
+    assert as_text(rrset) == "10 one.example (TTL automatic)\n20 two.example (TTL 300)"
+    assert as_text((Record("A", NAME, "192.0.2.1", 1, proxied=True),)) == "192.0.2.1 (TTL automatic, proxied)"
+    assert as_text(()) == ""
 
 
 def test_text_of_txt_joins_its_strings() -> None:
@@ -113,10 +116,10 @@ def test_at_no_moment_is_there_no_mail_server_or_a_stranger(way: str, managed: b
 def test_on_a_rollback_ours_are_added_and_none_of_cloudflares_is_edited() -> None:
     """Only a record of our own host is patched: a second one of it would be refused."""
     theirs = [mx(int(text[0]), text[2:]) for text in CLOUDFLARES]
-    body = mx_added([*theirs, mx(99, "old.example")], NAME, ["10 old.example", "20 two.example"], 300)
+    body = added([*theirs, mx(99, "old.example")], NAME, ["10 old.example", "20 two.example"], 300)
     assert [(each["id"], each["priority"]) for each in body["patches"]] == [("old.example", 10)]
     assert [each["content"] for each in body["posts"]] == ["two.example"]
-    assert mx_added([mx(10, "old.example")], NAME, ["10 old.example"], 300) == {}
+    assert added([mx(10, "old.example")], NAME, ["10 old.example"], 300) == {}
 
 
 def test_what_stays_is_left_alone() -> None:
@@ -136,7 +139,7 @@ def test_a_proxied_address_is_unproxied() -> None:
     stands = Record("A", NAME, "192.0.2.1", 300, proxied=True, id="a")
     (patch,) = changes([stands], NAME, "A", ["192.0.2.1"], 300)[0]["patches"]
     assert patch["proxied"] is False
-    assert told([stands]) != line("192.0.2.1", 300)
+    assert as_text([stands]) != line("192.0.2.1", 300)
 
 
 def test_nothing_wanted_deletes_all() -> None:
@@ -172,3 +175,99 @@ def test_text_that_would_need_escapes_is_refused(text: str) -> None:
 )
 def test_class_of_danger(name: str, kind: str, texts: tuple[str, ...], deletes: bool, expected: str) -> None:
     assert danger_of(name, kind, texts, deletes=deletes) == expected
+
+
+BOTH = ("_spf.mx.cloudflare.net", "sendgrid.net")
+CLOUDFLARE, SENDGRID = (f"include:{name}" for name in BOTH)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        pytest.param((), f"v=spf1 {CLOUDFLARE} {SENDGRID} ~all", id="none yet"),
+        pytest.param(
+            (f"v=spf1 ip4:192.0.2.1 {SENDGRID} ~all",), f"v=spf1 ip4:192.0.2.1 {SENDGRID} {CLOUDFLARE} ~all", id="usual"
+        ),
+        pytest.param((f"v=spf1 {CLOUDFLARE} ~all",), f"v=spf1 {CLOUDFLARE} {SENDGRID} ~all", id="Cloudflare's own"),
+        pytest.param(
+            (f"v=spf1 {SENDGRID} -all", f"v=spf1 {CLOUDFLARE} ~all"),
+            f"v=spf1 {SENDGRID} {CLOUDFLARE} ~all",
+            id="two: the milder all",
+        ),
+        pytest.param(
+            ("v=spf1 a mx ~all", "v=spf1 mx ip6:2001:db8::/32 ~all"),
+            f"v=spf1 a mx ip6:2001:db8::/32 {CLOUDFLARE} {SENDGRID} ~all",
+            id="two: each term once",
+        ),
+        pytest.param(("v=spf1 mx",), f"v=spf1 mx {CLOUDFLARE} {SENDGRID}", id="no all stays no all"),
+        pytest.param(("v=spf1 all",), f"v=spf1 {CLOUDFLARE} {SENDGRID} all", id="bare all"),
+        pytest.param(
+            ("v=spf1 -ip4:192.0.2.9 a:x.example/28//64 exists:%{i}.x.example ptr -all exp=why.x.example",),
+            f"v=spf1 -ip4:192.0.2.9 a:x.example/28//64 exists:%{{i}}.x.example ptr {CLOUDFLARE} {SENDGRID} -all "
+            "exp=why.x.example",
+            id="every kind of term, in order",
+        ),
+        pytest.param(
+            ("v=spf1 +include:_SPF.mx.cloudflare.net include:SendGrid.net ?all",),
+            "v=spf1 +include:_SPF.mx.cloudflare.net include:SendGrid.net ?all",
+            id="there in other letters",
+        ),
+    ],
+)
+def test_merged(texts: tuple[str, ...], expected: str) -> None:
+    assert merged(texts, BOTH) == expected
+
+
+@pytest.mark.parametrize("texts", [(), ("v=spf1 a -all",), ("v=spf1 mx", "v=spf1 a ~all exp=x.example")])
+def test_merging_again_changes_nothing(texts: tuple[str, ...]) -> None:
+    once = merged(texts, BOTH)
+    assert merged([once], BOTH) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("v=spf1 redirect=_spf.x.example", "redirect=_spf.x.example hands the word"),
+        ("v=spf1 ip4:192.0.2.300 ~all", "Invalid IP4 address: ip4:192.0.2.300. Correct it"),
+        ("v=spf1 ip4:2001:db8::1 ~all", "Invalid IP4 address: ip4:2001:db8::1"),
+        ("v=spf1 ipv4:192.0.2.1 ~all", "Unknown mechanism found: ipv4:192.0.2.1"),
+        ("v=spf1 include: ~all", "empty domain:: include:"),
+        ("v=spf1 192.0.2.1 ~all", "Missing IP4: 192.0.2.1"),
+        ("v=spf1 ~all include:sendgrid.net", "stands after all"),
+        ("v=spf1 -include:sendgrid.net ~all", "sendgrid.net may not send"),
+    ],
+)
+def test_refused(text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        merged([text], BOTH)
+
+
+OLD = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmax_age: 604800\r\n"
+WIDE = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n"
+
+
+def test_widened_and_narrowed() -> None:
+    wide = policy(OLD, ("mail.own.example", ROUTING))
+    assert wide == WIDE
+    assert policy(wide, ("mail.own.example", ROUTING)) == wide
+    assert (
+        policy(wide, (ROUTING,)) == "version: STSv1\r\nmode: enforce\r\nmx: *.mx.cloudflare.net\r\nmax_age: 604800\r\n"
+    )
+
+
+def test_mode_max_age_and_what_else_stands_there_are_kept() -> None:
+    given = "version:STSv1\nmax_age: 86400\nmx: a.example\nmode: testing\nx_more: 1"
+    assert policy(given, (ROUTING,)) == (
+        "version: STSv1\r\nmode: testing\r\nmx: *.mx.cloudflare.net\r\nmax_age: 86400\r\nx_more: 1\r\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "version: STSv2\nmode: none\nmax_age: 1\n", "version: STSv1\nmode: enforce\n"])
+def test_what_is_no_policy_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="no MTA-STS policy"):
+        policy(text, (ROUTING,))
+
+
+def test_identifier_follows_the_text() -> None:
+    assert re.fullmatch("[A-Za-z0-9]{1,32}", identifier(OLD))
+    assert identifier(OLD) == identifier(OLD) != identifier(WIDE)

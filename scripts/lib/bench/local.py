@@ -1,0 +1,117 @@
+"""What needs no lab: the emulator's mail hop on loopback, between smtp-source and smtp-sink, and a large report."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiosmtplib
+
+from fixtures.evidence import Evidence, Verdict, passed
+from fixtures.gates.outcome import Outcome, Step
+from fixtures.gates.session import StageResult
+from fixtures.lab import image
+from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
+from fixtures.migration.progress import Stage
+from fixtures.plan.gates import Gate
+from fixtures.report.model import Decision, RunReport
+from fixtures.report.render import write
+from scripts.lib.bench.figure import Figure, Measured, timed, tried
+
+MESSAGES, RUNS, AT_ONCE = 600, 3, 200
+RATE_MIN = 150
+"""Messages of 4 KiB in a second, on two cores that have nothing else to do."""
+GROWTH_MIB_MAX = 40.0
+OCTETS, TIMES_MAX = 26_000_000, 4.0
+MIB = 1 << 20
+SCENARIOS, MEMBERS, OPENINGS = 300, 8, 5
+OPENED_S_MAX, SIZE_MB_MAX, OPENING_S_MAX = 1.0, 3.0, 60
+_OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,4000"]
+
+
+def hop() -> Iterator[Figure]:
+    """How many messages the hop passes on, and what many connections and a large message cost it."""
+    with rig(image.ensure()) as made:
+        made.send(50, made.mx_port)
+        yield tried(f"{MESSAGES} messages of 4 KiB through the hop, median of {RUNS}", lambda: _passed_on(made))
+        yield tried(f"{AT_ONCE} connections at once: the hop grows by", lambda: _many(made), "MiB")
+        yield tried("a message of 25 MiB: the hop grows by so many times it", lambda: _large(made), "x")
+
+
+def _passed_on(made: Rig) -> Measured:
+    # Ours and theirs, one right after the other: what else the machine does then troubles both.
+    pairs = [(made.send(MESSAGES, made.mx_port), made.send(MESSAGES, made.sink_port)) for _ in range(RUNS)]
+    ours, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+    return ours, "smtp-source into the same sink", theirs, MESSAGES / RATE_MIN
+
+
+def _many(made: Rig) -> Measured:
+    before = made.memory_mib()
+    peak = made.peak_mib(lambda: made.send(MESSAGES, made.mx_port, at_once=AT_ONCE))
+    return peak - before, "", None, GROWTH_MIB_MAX
+
+
+def _large(made: Rig) -> Measured:
+    before = made.memory_mib()
+    peak = made.peak_mib(lambda: asyncio.run(_send_large(made.mx_port)))
+    return (peak - before) * MIB / OCTETS, "", None, TIMES_MAX
+
+
+async def _send_large(port: int) -> None:
+    mail = f"From: <bob@{SENDER}>\r\nSubject: large\r\n\r\n".encode() + b"a few words\r\n" * (OCTETS // 13)
+    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, local_hostname=f"client.{SENDER}", start_tls=False)
+    async with client:
+        await client.sendmail(f"bob@{SENDER}", [f"alice@{ROUTED}"], mail)
+
+
+def report() -> Iterator[Figure]:
+    """How fast the report of a large gate is opened, and how large it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = write(_made(), Path(folder, "report.html"))
+        yield tried(f"a report of {SCENARIOS} scenarios is opened", lambda: _opened(page))
+        yield tried("and its size", lambda: (page.stat().st_size / 1e6, "", None, SIZE_MB_MAX), "MB")
+
+
+def _opened(page: Path) -> Measured:
+    """From its start until Chromium has painted it, less the same for an empty page; medians."""
+    binary = shutil.which("chromium")
+    if binary is None:
+        raise RuntimeError("there is no chromium here (apt install chromium)")
+    empty = page.with_name("empty.html")
+    empty.write_text("<!doctype html><title>empty</title>", encoding="utf-8")
+    pairs = [(_open(binary, empty), _open(binary, page)) for _ in range(OPENINGS)]
+    nothing, whole = (statistics.median(each) for each in zip(*pairs, strict=True))
+    return whole - nothing, "an empty page, from start to end", nothing, OPENED_S_MAX
+
+
+def _open(binary: str, page: Path) -> float:
+    argv = [binary, *_OPTIONS, f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={page}.png", page.as_uri()]
+    return timed(lambda: subprocess.run(argv, capture_output=True, check=True, timeout=OPENING_S_MAX))[0]
+
+
+def _made() -> RunReport:
+    """A gate of many scenarios, none of which says what another one says."""
+    scenarios = tuple(map(_scenario, range(SCENARIOS)))
+    gate = StageResult(Stage(Gate.PHASE3, (), "phase3"), {"": Verdict.PASS}, (), 0, 0, stored=True, outcomes=scenarios)
+    return RunReport(
+        "Bench", Decision.GO, ("All hold.",), "bench", "1", "0", "lab", 0, 1, 0, 1, compressed=False, gates=(gate,)
+    )
+
+
+def _scenario(number: int) -> Outcome:
+    said = f"what scenario {number} says at length in a sentence"
+    steps = [Step(word, said, Verdict.PASS) for word in ("Given", "When", "Then")]
+    again = f"swaks --to a{number}@b.example --server dell.example"
+    findings = []
+    for member in range(MEMBERS):
+        lines = "\n".join(f"S: 250-line {number}.{member}.{line} of a dialogue with its server" for line in range(14))
+        asked = f"RCPT TO:<a{number}@b.example> at dell.example:25 from 192.0.2.{member}"
+        look = Evidence(asked, f"250 2.1.5 Ok, {number}", lines, again)
+        findings.append(passed(f"192.0.2.{member}", look.answer, look, expected="250"))
+    name = f"Scenario {number}"
+    return Outcome("phase3", name, "A", "features/a.feature", ("N-7",), Verdict.PASS, steps, findings, took_ms=200)

@@ -1,0 +1,140 @@
+"""The paper for the night of a switch: the way back by hand, and what is left when Cloudflare is gone altogether.
+
+From the store, else from the copy that ``switch_mx`` left, else from ``migration.toml``; nobody is asked. Cloudflare's
+DNS, dashboard and API were all down together on 18 November 2025 (blog.cloudflare.com, "Cloudflare outage on November
+18, 2025").
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.rdataclass
+import dns.rdatatype
+from dns.rdtypes.ANY.TXT import TXT
+
+from fixtures.migration import Migration
+from fixtures.migration.progress import Progress
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record, record
+from fixtures.store import StoreError
+from scripts.lib.aws.power import require_way_back
+from scripts.lib.change import Job
+from scripts.lib.dns.records import STRING_MAX, seconds
+from scripts.lib.dns.takeback import known, known_spf, mx_at_first
+from scripts.lib.night_papers import copy, first_snapshot, folder, ours_only
+
+MAIL_TYPES = ("MX", "TXT", "CNAME")
+MX_NOTE = "Whoever takes it elsewhere replaces its MX records by EC2's, which stand above."
+LIFETIME = "maximal_queue_lifetime"
+
+
+def leave(migration: Migration, domain: str) -> Path:
+    """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
+
+    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
+    """
+    text = paper(migration, domain, cloudflare.exported(migration, domain))
+    made = folder(migration) / f"{domain}.txt"
+    try:
+        with ours_only():
+            made.parent.mkdir(exist_ok=True)
+            copy(migration.store, made.parent)
+            made.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{made}: can't be written: {error}. Let this user write into the folder of migration.toml"
+        ) from None
+    return made
+
+
+def paper(migration: Migration, domain: str, zone: str = "") -> str:
+    """The steps, in order; what is left when Cloudflare is gone; and the whole zone, as a file.
+
+    ZONE: as Cloudflare exports it now. Left out: as the first snapshot has it. ``Refused`` where there is no way back.
+    """
+    job = Job(migration, domain, Namespace())
+    taken = known(job)
+    zone = zone or taken.get("export", "")
+    lines = [*_steps(job), "", *_cloudflare_gone(migration, domain), ""]
+    if zone:
+        lines += [f"; The whole zone of {domain}, as Cloudflare exports it (RFC 1035)."]
+        lines += [f"; {MX_NOTE}", zone]
+    elif taken:
+        lines += [f"; Every MX, TXT and CNAME record of {domain} before the migration, as a zone file (RFC 1035)."]
+        lines += [line(each) for each in map(record, taken["records"]) if each.type in MAIL_TYPES]
+    return "\n".join(lines) + "\n"
+
+
+def _steps(job: Job) -> Iterator[str]:
+    settings, domain = job.migration.settings, job.domain
+    progress = Progress.read(job.migration.store, settings)
+    require_way_back(job, progress)
+    mx, assumed = mx_at_first(job)
+    once = known_spf(job)
+    yield f"The way of {domain} back to EC2 by hand. Nobody was asked how it stands now."
+    if assumed:
+        yield assumed
+    yield ""
+    if progress.stopped or assumed:
+        maybe = "" if progress.stopped else "If it is stopped: "
+        yield f"0. {maybe}AWS console ({settings.ec2.region}), EC2 > Instances > {settings.ec2.instance_id}: Start"
+        yield f"    instance. Go on once port 25 answers: nc -vz {settings.ec2.ipv4} 25"
+    yield f"1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:"
+    yield from (f"    {line(each)}" for each in mx)
+    yield "    If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records."
+    yield "    Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled."
+    yield "2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net."
+    yield "3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it"
+    yield "    would refuse what caches still lead there, and take the SPF record along. If no TXT record of"
+    yield f"    {domain} begins with v=spf1" + (", add:" if once else ", there was none before either.")
+    yield from (f"    {line(each)}" for each in once)
+    yield "4. When the API is back, run this. It finishes what is left, and counts until caches have let go:"
+    yield f"    python -m scripts.rollback --domain {domain}"
+
+
+def line(each: Record) -> str:
+    """The record as a line of a zone file. An automatic TTL is written as the seconds that it means."""
+    if each.type == "TXT":
+        octets = each.text.encode()
+        parts = [octets[at : at + STRING_MAX] for at in range(0, len(octets), STRING_MAX)] or [b""]
+        data = TXT(dns.rdataclass.IN, dns.rdatatype.TXT, parts).to_text()
+    else:
+        data = f"{each.text}." if each.priority is None else f"{each.priority} {each.text}."
+    return f"{each.name}. {seconds(each)} IN {each.type} {data}"
+
+
+def _cloudflare_gone(migration: Migration, domain: str) -> Iterator[str]:
+    """What can still be done, and whose queue holds what for how long. Only from settings and snapshot."""
+    settings, contacts = migration.settings, ", ".join(migration.settings.contacts.registrar)
+    yield f"CLOUDFLARE IS GONE: its name servers, its dashboard and its API. What is left for {domain}:"
+    yield ""
+    yield "First wait. Nothing is lost for hours, and moving a zone away takes hours to days:"
+    yield "    senders' queues: senders try for four to five days (RFC 5321, 4.5.4.1), some give up after one; their"
+    yield "        users hear of a delay after some four hours. Where no MX can be found, mail waits there"
+    yield f"    EC2: {_lifetime(migration, 'ec2')}, of what it has taken and Dell does not take"
+    yield f"    Dell: {_lifetime(migration, 'dell')}, of what it has taken and can't file or send on"
+    yield "    Cloudflare: nobody documents that it keeps anything"
+    yield "Answers that are in caches hold for the TTL, 300 s as a rule. Mail from Dell by SendGrid goes on, but its"
+    yield "receivers can't look up SPF and DKIM meanwhile: most of them defer it."
+    yield ""
+    yield "If it lasts longer than a day:"
+    yield f"1. At the registrar of {domain} (whois {domain}" + (f"; it writes to {contacts}" if contacts else "") + "):"
+    yield "    if the domain has a DS record there, remove that first, and wait for its TTL (a day as a rule): without"
+    yield "    Cloudflare's keys nobody would believe another server's answers."
+    yield "2. At a second DNS provider, best with an account that was made before: import the zone below, with EC2's MX"
+    yield f"    in place of Cloudflare's: {settings.ec2.name}, whose address is {settings.ec2.ipv4}. If that name lies"
+    yield "    in a zone that is at Cloudflare too, import that one as well."
+    yield "3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones"
+    yield "    for as long as the parent zone says (two days for .com and .net)."
+    yield "4. When Cloudflare is back, decide where the zone stays before any change is made at one of the two."
+
+
+def _lifetime(migration: Migration, host: str) -> str:
+    text = str(first_snapshot(migration).get(host, {}).get("postconf", ""))
+    found = next((each.partition("=")[2].strip() for each in text.splitlines() if each.startswith(LIFETIME)), "")
+    return (
+        f"{found} ({LIFETIME} when the snapshot was taken)" if found else "5d by Postfix's default (" + LIFETIME + ")"
+    )
