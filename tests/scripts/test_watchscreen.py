@@ -21,10 +21,10 @@ CLOUDFLARE = tuple(f"{n} route{n}.mx.cloudflare.net" for n in (10, 20, 30))
 NOW = time.time()
 
 
-def entry(number: int, **fate: Any) -> Entry:
+def entry(number: int, **came_out: Any) -> Entry:
     known: dict[str, Any] = {"acknowledged": None, "acknowledged_by": "", "arrived": NOW, "copies": 1}
     known |= {"path": "cloudflare"}
-    known |= {"deferrals": 0, "bounced": ""} | fate
+    known |= {"deferrals": 0, "bounced": ""} | came_out
     who = "with a stale cache" if known["path"] == "ec2" else "over IPv4"
     return Entry(number, f"<mxgate.{number:032}@s.example>", who, "ipv4", "a@b.example", "b.example", NOW, NOW, **known)
 
