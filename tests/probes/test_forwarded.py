@@ -86,7 +86,7 @@ def _arrived(body: str) -> Stored:
     return Stored("alice", "INBOX", 1, way, saved_at=5.0, content=mail.as_bytes())
 
 
-def test_links_are_taken_from_cloudflare_alone() -> None:
+def test_links_are_taken_from_cloudflare_only() -> None:
     good = "https://dash.cloudflare.com/email-routing/verify?token=t"
     body = f"{good} https://evil.example/verify?x https://cloudflare.com.evil.example/verify https://[::1/verify?bad"
     found = verification._mail(ADDRESS, _arrived(body), ("cloudflare.com",))

@@ -55,7 +55,7 @@ def test_bodies_are_what_their_files_say() -> None:
     assert 20 * 2**20 <= len(written(named("20-mib"))) < 20.1 * 2**20
 
 
-def test_directives_are_read_and_mistakes_told() -> None:
+def test_directives_are_read_and_mistakes_named() -> None:
     assert (named("null-sender").local, named("two-dots").local, named("html").local) == ("", "a..b", None)
     assert (named("several-recipients").recipients, named("plus-address").detail) == (3, "shop")
     with pytest.raises(ValueError, match="colour"):
@@ -79,7 +79,7 @@ def test_directives_are_read_and_mistakes_told() -> None:
 def test_what_is_changed_is_named(name: str, was: bytes, becomes: bytes, said: str) -> None:
     sent = written(small(named(name)))
     assert was in sent
-    assert any(said in told for told in changes(sent, sent.replace(was, becomes, 1)))
+    assert any(said in change for change in changes(sent, sent.replace(was, becomes, 1)))
 
 
 def test_what_mail_servers_may_do_is_no_change() -> None:
@@ -92,7 +92,7 @@ def test_what_mail_servers_may_do_is_no_change() -> None:
     assert list(changes(sent, head + b"\r\n\r\n" + encodebytes(body).replace(b"\n", b"\r\n"))) == []
 
 
-def test_what_is_no_message_is_told_and_not_raised() -> None:
+def test_what_is_no_message_is_named_and_not_raised() -> None:
     sent = written(named("smime-signed"))
     for arrived in (b"", b"\r\n", b"\xff" * 1000, sent[:200], b"Content-Type: multipart/signed\r\n\r\n--"):
         assert list(changes(sent, arrived))

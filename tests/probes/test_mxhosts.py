@@ -20,10 +20,10 @@ GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"
 def said(code: int, text: str = "", *, connection: Any = "open", stage: Any = "", banner: str = GREETING) -> Asked:
     """A whole dialogue for one recipient, as the probe brings it back."""
     result = RcptResult("a@own.example", code, text, stage)
-    told = Conversation(
+    talk = Conversation(
         Knock("192.0.2.1"), connection, stage, code, text, banner, (), "", (result,), "", Evidence("", "", "")
     )
-    return Asked("route1", "192.0.2.1", Address("own.example", "dell.own.example", "a", "a"), told)
+    return Asked("route1", "192.0.2.1", Address("own.example", "dell.own.example", "a", "a"), talk)
 
 
 YES, NO, LATER = said(250, "ok"), said(550, "5.1.1 no such address", stage="rcpt"), said(451, "later", stage="rcpt")
@@ -62,7 +62,7 @@ def test_what_an_answer_says(asked: list[Asked], accepts: list[Verdict], greets:
     assert [each.verdict for each in judge(asked, accept=False)] == greets
 
 
-def test_who_could_not_ask_is_told_what_to_do() -> None:
+def test_who_could_not_ask_learns_what_to_do() -> None:
     (found,) = judge([TURNED_AWAY], accept=True)
     assert "PTR" in found.hint
     assert "reverse lookup rejected" in found.found

@@ -50,14 +50,14 @@ def _of(source: str, seen: str = PUBLIC, **known: str) -> Finding:
 
 
 def test_an_address_of_its_own() -> None:
-    told = _of(PUBLIC)
-    assert (told.verdict, told.found) == (Verdict.PASS, f"{PUBLIC}, its own, and seen so outside")
+    found = _of(PUBLIC)
+    assert (found.verdict, found.found) == (Verdict.PASS, f"{PUBLIC}, its own, and seen so outside")
 
 
 def test_behind_a_router_of_its_own() -> None:
-    told = _of("192.168.1.2")
-    assert told.verdict is Verdict.INCONCLUSIVE
-    assert "say --wan ADDRESS" in told.hint
+    found = _of("192.168.1.2")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "say --wan ADDRESS" in found.hint
     assert _of("192.168.1.2", wan=PUBLIC).verdict is Verdict.PASS
 
 
@@ -65,23 +65,23 @@ def test_behind_a_router_of_its_own() -> None:
     ("wan", "says"), [("100.72.1.1", "RFC 6598"), ("192.0.0.2", "DS-Lite"), ("10.1.1.1", "RFC 1918")]
 )
 def test_behind_a_router_behind_a_carrier(wan: str, says: str) -> None:
-    told = _of("192.168.1.2", wan=wan)
-    assert told.verdict is Verdict.FAIL
-    assert says in told.found
+    found = _of("192.168.1.2", wan=wan)
+    assert found.verdict is Verdict.FAIL
+    assert says in found.found
 
 
 @pytest.mark.parametrize(("source", "says"), [("100.64.9.9", "RFC 6598"), ("192.0.0.2", "DS-Lite")])
 def test_behind_a_carrier(source: str, says: str) -> None:
-    told = _of(source)
-    assert told.verdict is Verdict.FAIL
-    assert says in told.found
-    assert PUBLIC in told.found
+    found = _of(source)
+    assert found.verdict is Verdict.FAIL
+    assert says in found.found
+    assert PUBLIC in found.found
 
 
 def test_what_nobody_could_find_out_is_no_yes() -> None:
     assert _of(PUBLIC, seen="").verdict is Verdict.INCONCLUSIVE
     case = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
-    (told,) = reach.address(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
-    assert (told.verdict, told.found) == (Verdict.INCONCLUSIVE, "Dell: can't be reached")
-    (told,) = reach.inbound(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
-    assert told.verdict is Verdict.INCONCLUSIVE
+    (found,) = reach.address(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    assert (found.verdict, found.found) == (Verdict.INCONCLUSIVE, "Dell: can't be reached")
+    (found,) = reach.inbound(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    assert found.verdict is Verdict.INCONCLUSIVE

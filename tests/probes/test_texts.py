@@ -191,7 +191,7 @@ def test_a_body_is_the_same_in_another_encoding() -> None:
     assert body_digest(plain) != body_digest(plain.replace(b"bar", b"baz"))
 
 
-def test_a_letter_bears_its_marks() -> None:
+def test_a_letter_has_its_marks() -> None:
     letter = Letter("a@four.example", ("b@own.example",), "run-1").write()
     assert b"X-Mxgate-Number: 0\r\n" in letter.content
     assert b"X-Mxgate-Run: run-1\r\n" in letter.content

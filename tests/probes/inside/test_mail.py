@@ -29,13 +29,13 @@ def from_ec2(migration: Migration, **fields: object) -> Knock:
 
 
 def test_a_dialogue_up_to_rcpt(migration: Migration) -> None:
-    told = smtp_client.probe_all([from_ec2(migration)])[0]
-    assert told.outcome.accepted
-    assert (told.connection, told.stage, told.outcome.code) == ("open", "", 250)
-    assert "PIPELINING" in told.extensions
-    assert told.evidence.transcript.splitlines()[0] == f"S: {told.banner and '220'} {told.banner}"
-    assert told.evidence.transcript.splitlines()[-2] == "C: QUIT"
-    assert told.queued == ""
+    talk = smtp_client.probe_all([from_ec2(migration)])[0]
+    assert talk.outcome.accepted
+    assert (talk.connection, talk.stage, talk.outcome.code) == ("open", "", 250)
+    assert "PIPELINING" in talk.extensions
+    assert talk.evidence.transcript.splitlines()[0] == f"S: {talk.banner and '220'} {talk.banner}"
+    assert talk.evidence.transcript.splitlines()[-2] == "C: QUIT"
+    assert talk.queued == ""
 
 
 def test_forty_sources_side_by_side(migration: Migration) -> None:
@@ -46,10 +46,10 @@ def test_forty_sources_side_by_side(migration: Migration) -> None:
         for source in sources
     ]
     begun = time.monotonic()
-    told = smtp_client.probe_all(knocks)
+    talk = smtp_client.probe_all(knocks)
     assert time.monotonic() - begun < 1.5
-    assert len(told) == 40
-    assert all(each.outcome.accepted for each in told)
+    assert len(talk) == 40
+    assert all(each.outcome.accepted for each in talk)
 
 
 def test_addresses_that_are_refused_or_nobodys(migration: Migration) -> None:
@@ -134,7 +134,7 @@ def test_users_can_send(migration: Migration) -> None:
         assert any(hop.by == "smtp.sendgrid.net" and hop.tls for hop in receipt.hops)
 
 
-def test_a_spoilt_signature_is_told(migration: Migration) -> None:
+def test_a_spoilt_signature_is_seen(migration: Migration) -> None:
     addresses = tuple(migration.settings.addresses(("pilot.example.net",)))
     reply = submission.send_replies(migration, addresses)[:1]
     arrived = submission.receipts(migration, reply)[0].arrived
@@ -145,16 +145,16 @@ def test_a_spoilt_signature_is_told(migration: Migration) -> None:
     assert judged.signatures[0].fault
 
 
-def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> None:
+def test_a_firewall_that_drops_is_no_refusal(migration: Migration) -> None:
     inside = ["nsenter", f"--net={vantage(migration.settings, 'dell').path}", "nft"]  # type: ignore[union-attr]
     table = "add table inet shut; add chain inet shut in { type filter hook input priority 0; }"
     rules = f"{table}; add rule inet shut in tcp dport 25 drop"
     subprocess.run([*inside, rules], check=True, timeout=10)
     try:
-        (told,) = smtp_client.probe_all([from_ec2(migration)])
+        (talk,) = smtp_client.probe_all([from_ec2(migration)])
     finally:
         subprocess.run([*inside, "delete table inet shut"], check=True, timeout=10)
-    assert (told.connection, told.outcome.refused_at, told.connected) == ("silent", "connect", False)
+    assert (talk.connection, talk.outcome.refused_at, talk.connected) == ("silent", "connect", False)
     assert smtp_client.probe_all([from_ec2(migration)])[0].outcome.accepted
 
 
@@ -163,8 +163,8 @@ def test_a_firewall_that_drops_is_told_from_a_refusal(migration: Migration) -> N
 
 def test_a_wrong_password_says_which_variable(migration: Migration) -> None:
     box = replace(imap.mailbox(migration, ALICE), password=SecretStr("certainly-wrong"))
-    with pytest.raises(CouldNotAsk, match="MXGATE_MAILBOX_PASSWORD") as told:
+    with pytest.raises(CouldNotAsk, match="MXGATE_MAILBOX_PASSWORD") as talk:
         imap.of_run(box, "x")
-    assert "certainly" not in str(told.value)
+    assert "certainly" not in str(talk.value)
     with pytest.raises(CouldNotAsk, match="is not set"):
         imap.of_run(replace(box, password=SecretStr("")), "x")
