@@ -13,7 +13,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import backups, filters, postfix, reception, rerouting, system_names, tables
+from fixtures.probes.dell import backups, filters, postfix, reception, system_names, tables
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -263,12 +263,12 @@ def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_fo
 
 
 @when("whatever may discard, copy, rewrite or re-route a message is looked for", target_fixture="detours_found")
-def look_for_detours(migration: Migration) -> rerouting.Detours:
-    return rerouting.look(migration)
+def look_for_detours(migration: Migration) -> filters.Detours:
+    return filters.detours(migration)
 
 
 @then("each is one that the settings name")
-def detours_are_named(expect: Expect, filters_known: tuple[str, ...], detours_found: rerouting.Detours) -> None:
+def detours_are_named(expect: Expect, filters_known: tuple[str, ...], detours_found: filters.Detours) -> None:
     evidence = detours_found.evidence
     expected = f"named in dell.filters ({', '.join(filters_known) or 'which names none'})"
     hint = "Take it out; or see what it does to forwarded mail, then name it in the settings"

@@ -12,7 +12,7 @@ from fixtures.evidence import Finding, failed, finding, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.logs.postfix_log import Position
+from fixtures.probes.logs.log_files import Position
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp import clients, concurrency, quota, sizes, smuggling

@@ -13,7 +13,7 @@ from fixtures.gates import alarms as news
 from fixtures.ledger import Collected, Traffic
 from fixtures.migration import Migration
 from fixtures.probes.dell.postfix import Queue, Queued
-from fixtures.probes.logs.trails import Reject
+from fixtures.probes.logs.postfix_log import Reject
 from fixtures.watching import counting
 from fixtures.watching.abort_rules import DEFERRED, LOST, MET, alarms
 from fixtures.watching.counting import Counting

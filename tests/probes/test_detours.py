@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probes.dell import queue_lifetime, rerouting, tables
+from fixtures.probes.dell import filters, queue_lifetime, tables
 
 SINCE_24 = """\
 sieve_script personal {
@@ -41,7 +41,7 @@ plugin {
     ],
 )
 def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[str]) -> None:
-    assert [what for what, _ in rerouting.sieve_ones(text)] == found
+    assert [what for what, _ in filters.sieve_ones(text)] == found
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from fixtures.ledger import witnesses
 from fixtures.ledger.witnesses import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreement
 from fixtures.probes.cloudflare.events import Event
 from fixtures.probes.logs.dovecot_log import Dovecot
-from fixtures.probes.logs.trails import Delivery, Trail
+from fixtures.probes.logs.postfix_log import Delivery, Trail
 
 NOW = 1_790_000_000.0
 CAROL = "carol@pilot.example.net"

@@ -16,6 +16,7 @@ from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform
 from fixtures.probes.dell import postfix
 from fixtures.probes.logs import postfix_log
+from fixtures.probes.logs.log_files import Position
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import smtp_client
 from fixtures.probes.smtp.session import Knock
@@ -113,7 +114,7 @@ def test_a_log_is_read_from_where_it_was_left(migration: Migration) -> None:
     assert (reject.sender, reject.recipient) == ("a@four.example", "x@elsewhere.example")
     assert abs(reject.at - time.time()) < 30
     assert after.lines < before.lines + after.lines
-    assert postfix_log.read(shell, path, postfix_log.Position(inode=1, offset=10**9)).lines >= before.lines
+    assert postfix_log.read(shell, path, Position(inode=1, offset=10**9)).lines >= before.lines
     with pytest.raises(CouldNotAsk, match="can't be read"):
         postfix_log.read(shell, Path("/var/log/nosuch.log"))
 
