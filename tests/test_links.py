@@ -33,6 +33,13 @@ def test_every_path_on_a_page_is_there() -> None:
     )
 
 
+def test_the_house_has_the_rooms_that_contributing_names() -> None:
+    page = (ROOT / ".github/CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^      (\w+)/ ", page, re.MULTILINE))
+    rooms = {path.relative_to(ROOT).parts[1] for path in files() if path.parent.parent == ROOT / "fixtures"}
+    assert named == rooms
+
+
 def _is_there(path: str, page: Path) -> bool:
     return any((folder / f"{path}{end}").exists() for folder in (ROOT, page.parent) for end in ("", ".py"))
 

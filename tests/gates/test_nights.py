@@ -1,4 +1,4 @@
-"""Nights: which of them count, and what the evidence says of those that don't."""
+"""Nights: which of them count, what the evidence says of those that don't, and the light run after sign-off."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 
 import fixtures.gates.nights as counting
 from fixtures.evidence import Verdict, passed
+from fixtures.gates.catalogue import expectations
 from fixtures.gates.nights import DAY_S, Series
 from fixtures.gates.outcome import Outcome
+from fixtures.gates.traceability import scenarios
 from fixtures.migration import Migration
-from fixtures.migration.progress import Kind, Stage
+from fixtures.migration.progress import STRANGERS, Kind, Progress, Stage, night_stages, week_stages
 from fixtures.plan.gates import Gate
 from fixtures.report.history import last_nights
 from fixtures.settings import Waiver
@@ -21,6 +23,8 @@ from tests.gates.conftest import World, came_out
 HOUR_S = 3600.0
 ALL = ("webmakeprofit.org", "fx-trader-life.com", "pilot.example.net")
 NIGHT = Stage(Gate.PHASE4, ALL, "night-phase4", Kind.NIGHT)
+WEEK = Stage(Gate.SIGNOFF, ALL, "week", Kind.WEEK)
+LAST = replace(WEEK, label="night-signoff", kind=Kind.NIGHT)
 
 
 def letters(stage: Stage, domains: Iterable[str] = ALL, verdict: Verdict = Verdict.PASS) -> Outcome:
@@ -147,3 +151,39 @@ def test_gaps_are_told(world: World) -> None:
     night(world, after_s=3 * DAY_S)
     (said,) = counted(world, began).missing
     assert said.endswith(": 72 h, at most 26")
+
+
+# After sign-off ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_light_run_judges() -> None:
+    """What a night judges at that gate, less what plays strangers or speaks of the move."""
+    of_night, of_week = ({key for s in scenarios() if each.judges(s.tags) for key in s.ids} for each in (LAST, WEEK))
+    assert of_night - of_week == STRANGERS | {"D-5"}  # D-5 stands next to A-4 in one scenario
+    assert of_week == {"A-5", "A-16", "C-1", "C-2", "C-4", "E-1", "E-2", "E-6", "N-4", "N-7"}
+    assert all("soak" in expectations()[key].kinds for key in of_week)
+
+
+def test_a_light_run_is_for_when_all_is_over(world: World) -> None:
+    store, settings = world.migration.store, world.migration.settings
+    store.record("done", script="prepare_dell", plan="")
+    for domain in settings.domain_names:
+        for script in ("prepare_cloudflare", "switch_mx"):
+            store.record("done", domain, script=script, plan="")
+    store.record("done", script="stop_ec2", plan="")
+    assert week_stages(Progress.read(store, settings)) == []
+    assert night_stages(Progress.read(store, settings))
+    store.record("done", script="delete_ec2", plan="")
+    assert week_stages(Progress.read(store, settings)) == [
+        Stage(Gate.SIGNOFF, settings.domain_names, "week", Kind.WEEK)
+    ]
+
+
+def test_no_gate_counts_a_light_run(world: World) -> None:
+    world.judge(LAST, came_out(LAST, Verdict.PASS, "N-7"))
+    world.judge(WEEK, came_out(WEEK, Verdict.FAIL, "N-7"))
+    found = counting.series(world.migration)
+    assert (len(found.nights), len(found.red)) == (1, 0)
+    newest = counting.newest(world.migration)
+    assert newest is not None
+    assert (newest.light, newest.verdict) == (True, Verdict.FAIL)
