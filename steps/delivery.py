@@ -104,7 +104,7 @@ def _arrived(each: Delivery, bound: float) -> Finding:
     fault = each.changed or (f"arrived after {each.latency_s:.0f} s" if each.latency_s > bound else "")
     found = fault or f"arrived after {each.latency_s:.1f} s"
     if not fault and len(each.copies) > 1:  # has a server had reason to send it again?
-        put_off, trail = (each.fate.put_off, each.fate.evidence) if each.fate else ("", ())
+        put_off, trail = (each.trace.put_off, each.trace.evidence) if each.trace else ("", ())
         fault = "" if put_off else "no 4xx in its trail"
         found = f"{len(each.copies)} copies, {f'sent again after {put_off}' if put_off else f'and {fault}'}"
         evidence = (*trail, *evidence)
