@@ -31,10 +31,10 @@ def do(script, domain=""):
     status, plan = call(script, [*options, "--json"])
     if status != 3:
         return {"status": status, "writes": 0, "said": plan}
-    told = json.loads(plan)
-    status, said = call(script, [*options, "--override", "a test in the lab", "--apply", told["digest"]])
-    subjects = [each["subject"].split(",")[0] for each in told["writes"]]
-    return {"status": status, "writes": len(told["writes"]), "said": said, "subjects": subjects}
+    outcome = json.loads(plan)
+    status, said = call(script, [*options, "--override", "a test in the lab", "--apply", outcome["digest"]])
+    subjects = [each["subject"].split(",")[0] for each in outcome["writes"]]
+    return {"status": status, "writes": len(outcome["writes"]), "said": said, "subjects": subjects}
 
 def switch(domain):
     with Traffic(migration, "switch", 1.0, domains=(domain,)) as traffic:

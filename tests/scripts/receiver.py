@@ -1,4 +1,4 @@
-"""A webhook and a healthcheck on this machine's loopback, which note what they are told."""
+"""A webhook and a healthcheck on this machine's loopback, which note what comes."""
 
 from __future__ import annotations
 

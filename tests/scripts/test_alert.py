@@ -1,4 +1,4 @@
-"""Alarms: what is told and when, on real HTTP to a receiver here, and what is said of a way that fails."""
+"""Alarms: what is sent and when, on real HTTP to a receiver here, and what is said of a way that fails."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_gate_that_closes_names_what_did_not_hold(config: Path, migration: Mig
         "mxgate: gate phase4 is open for the whole migration",
     ]
     assert receiver.got[0][2] == "S-1: fail"
-    migration.store.void_verdict("phase4", "")  # being judged anew
+    migration.store.void_verdict("phase4", "")  # being judged again
     assert run(config) == 0
     assert len(receiver.titles) == 2
 
@@ -190,7 +190,7 @@ def test_nobody_there(
 
 
 def test_parts_of_a_url_are_secrets_too(config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library tells a path or a user alone when it complains."""
+    """A library may show only a path or a user when it complains."""
     at = f"127.0.0.1:{receiver.port}"
     monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://me:pass-of-mine@{at}/path-of-mine?key=key-of-mine")
     monkeypatch.setenv("MXGATE_HEALTHCHECK_URL", f"http://{at}/check-of-mine")
@@ -203,7 +203,7 @@ def test_one_way_of_two(
     config: Path, migration: Migration, receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """It was told, and that one way is broken is an error."""
+    """It was sent, and that one way is broken is an error."""
     monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://127.0.0.1:9/{TOKEN} json://127.0.0.1:{receiver.port}/")
     night(migration, Verdict.FAIL)
     assert run(config) == 1
@@ -250,7 +250,7 @@ def open_migration_of(migration: Migration) -> Migration:
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "told"),
+    ("result", "status", "sent"),
     [
         ("success", "0", False),
         ("exit-code", "1", False),
@@ -260,12 +260,12 @@ def open_migration_of(migration: Migration) -> Migration:
     ],
 )
 def test_a_unit_that_ended(  # noqa: PLR0917 - fixtures
-    result: str, status: str, told: bool, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    result: str, status: str, sent: bool, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MONITOR_SERVICE_RESULT", result)
     monkeypatch.setenv("MONITOR_EXIT_STATUS", status)
     assert run(config, "--unit", "mxgate-soak.service") == 0
-    assert bool(receiver.titles) is told
+    assert bool(receiver.titles) is sent
     assert all("mxgate-soak.service failed on " in title for title in receiver.titles)
 
 
@@ -273,7 +273,7 @@ def test_a_unit_that_ended(  # noqa: PLR0917 - fixtures
 def test_a_unit_that_failed_for_want_of_all(
     broken: str, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What made the night fail may make the alarm's own settings or store unusable: it is told all the same."""
+    """What made the night fail may make the alarm's own settings or store unusable: it is sent all the same."""
     if broken == "settings":
         config.write_text("pilot = ", encoding="ascii")
     else:

@@ -20,7 +20,7 @@ from fixtures.settings import Secrets
 from scripts.lib import change
 from scripts.lib.change import Job, Script, Write
 
-APPLY = ("--override", "a test of the scripts alone", "--apply")
+APPLY = ("--override", "a test of only the scripts", "--apply")
 HOLDER = """
 import sys, time
 from fixtures.access.clock import Clock
@@ -116,9 +116,9 @@ def test_a_stale_plan_is_refused_with_what_stands_now(file: Path, capsys: pytest
     plan = digest(file, capsys)
     file.write_text("another hand's", encoding="ascii")
     assert script(file).main([*APPLY, plan]) == 1
-    told = capsys.readouterr()
-    assert f"the plan is no longer {plan}" in told.err
-    assert "- another hand's\n" in told.out
+    outcome = capsys.readouterr()
+    assert f"the plan is no longer {plan}" in outcome.err
+    assert "- another hand's\n" in outcome.out
     assert file.read_text(encoding="ascii") == "another hand's"
 
 
@@ -129,8 +129,8 @@ def test_what_stands_afterwards_makes_no_failure(
     plan, asked = digest(file, capsys), iter(["before"])
 
     def stands(*_: object) -> str:
-        if told := next(asked, ""):
-            return told
+        if outcome := next(asked, ""):
+            return outcome
         raise CouldNotAsk("Dell is silent")
 
     monkeypatch.setattr(change, "_stands", stands)
@@ -156,6 +156,6 @@ def test_every_script_says_where_a_switch_was_left_half_way(
         script(file).main([])
     assert "HALF-WAY" not in capsys.readouterr().err
     script(file).main([])
-    told = capsys.readouterr().err
-    assert ("pilot.example.net: A SWITCH ENDED HALF-WAY" in told) == (state != "through")
-    assert ("python -m scripts.rollback --domain pilot.example.net" in told) == (state != "through")
+    outcome = capsys.readouterr().err
+    assert ("pilot.example.net: A SWITCH ENDED HALF-WAY" in outcome) == (state != "through")
+    assert ("python -m scripts.rollback --domain pilot.example.net" in outcome) == (state != "through")

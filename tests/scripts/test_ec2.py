@@ -17,7 +17,7 @@ from tests.conftest import PROJECT
 from tests.labs import operator, shell, standing
 
 NAME = "test-ec2"
-OVERRIDE = ("--override", "a test of the scripts alone")
+OVERRIDE = ("--override", "a test of only the scripts")
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -63,8 +63,8 @@ def python(code: str) -> str:
 def planned(script: str, *options: str) -> dict[str, object]:
     status, said = run("-m", f"scripts.{script}", *options, "--json")
     assert status in {0, 3}, said
-    told: dict[str, object] = json.loads(said)
-    return told
+    outcome: dict[str, object] = json.loads(said)
+    return outcome
 
 
 def apply(script: str, *options: str) -> tuple[int, str]:

@@ -110,7 +110,7 @@ def test_by_hand_ends_quietly_where_nobody_reads_on() -> None:
 @pytest.mark.usefixtures("_switched")
 @pytest.mark.parametrize("copy", [True, False])
 def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
-    """With the copy that ``switch_mx`` left, else by the settings alone."""
+    """With the copy that ``switch_mx`` left, else only by the settings."""
     config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/without"
     dead = ("env", "MXGATE_STORE_URL=postgresql+psycopg://nobody@127.0.0.1:1/none")
     if not copy:

@@ -12,11 +12,11 @@ from fixtures.lab import plan
 from tests.scripts.owning import FILES, Owned, came_to, owned
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
-ANEW = "/usr/local/bin/mail-container"
+NEW = "/usr/local/bin/mail-container"
 UP = "for _ in {1..100}; do ! podman exec postfix postfix status || exit 0; sleep .1; done; exit 1"
 MOUNT, MAIN_ONLY = "-v /srv/mail/postfix:/etc/postfix", f"-v {FILES}/main.cf:/etc/postfix/main.cf"
 INSIDE = f"sed -e 's|{MOUNT}|-v /srv/mail/postfix:/seed:ro|' -e 's|O postfix start-fg|O sh -c \"cp -a /seed/. /etc/postfix; exec postfix start-fg\"|'"  # noqa: E501 - one command
-FULL = f"cp -a {FILES} /run/kept; mount -t tmpfs -o size=2m full {FILES}; cp -a /run/kept/. {FILES}; {ANEW}; "
+FULL = f"cp -a {FILES} /run/kept; mount -t tmpfs -o size=2m full {FILES}; cp -a /run/kept/. {FILES}; {NEW}; "
 FULL += f"head -c 2m /dev/zero >{FILES}/full || true"
 
 
@@ -30,10 +30,10 @@ def dell() -> Iterator[Owned]:
     ("break_it", "mend_it", "words"),
     [
         ("podman rename postfix away", "podman rename away postfix", ["the container postfix can't be entered"]),
-        (f"{INSIDE} {ANEW} | bash; {UP}", ANEW, ["lies in the container itself", "lost when postfix is made again"]),
-        (f"sed 's|{MOUNT}|&:ro|' {ANEW} | bash; {UP}", ANEW, ["mounted read-only into postfix"]),
-        (FULL, f"umount -l {FILES}; {ANEW}", ["KiB of disk are left, expected 256 or more"]),
-        (f"sed 's|{MOUNT}|& {MAIN_ONLY}|' {ANEW} | bash; {UP}", ANEW, ["only /etc/postfix/main.cf is mounted"]),
+        (f"{INSIDE} {NEW} | bash; {UP}", NEW, ["lies in the container itself", "lost when postfix is made again"]),
+        (f"sed 's|{MOUNT}|&:ro|' {NEW} | bash; {UP}", NEW, ["mounted read-only into postfix"]),
+        (FULL, f"umount -l {FILES}; {NEW}", ["KiB of disk are left, expected 256 or more"]),
+        (f"sed 's|{MOUNT}|& {MAIN_ONLY}|' {NEW} | bash; {UP}", NEW, ["only /etc/postfix/main.cf is mounted"]),
         (f"echo 'biff no' >>{FILES}/main.cf", f"sed -i '$d' {FILES}/main.cf", ["missing '='"]),
         (f"echo 'mynetworks = ::1' >>{FILES}/main.cf", f"sed -i '$d' {FILES}/main.cf", ["mynetworks stands twice"]),
         (f"echo 'bogus' >>{FILES}/master.cf", f"sed -i '$d' {FILES}/master.cf", ["can't read its own configuration"]),
@@ -82,7 +82,7 @@ def test_a_container_that_died_of_it_is_brought_back_from_outside(dell: Owned) -
         assert dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf") == before
         dell.dell(UP)
     finally:
-        dell.dell(f"kill {pid}; sed -i '$d' {FILES}/master.cf; {ANEW}; {UP}")
+        dell.dell(f"kill {pid}; sed -i '$d' {FILES}/master.cf; {NEW}; {UP}")
 
 
 READ = """

@@ -74,8 +74,8 @@ def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> Non
 
 
 def test_no_password_and_no_key_is_kept(host: Shell) -> None:
-    told = files_of(host)
-    assert told["files"] == {name: base64.b64encode(text.encode()).decode() for name, text in KEPT.items()}
-    assert told["digests"] == {name: sha256(text.encode()).hexdigest() for name, text in SECRET.items()}
-    outside = {Path(path).name: base64.b64decode(content) for path, content in told["elsewhere"].items()}
+    outcome = files_of(host)
+    assert outcome["files"] == {name: base64.b64encode(text.encode()).decode() for name, text in KEPT.items()}
+    assert outcome["digests"] == {name: sha256(text.encode()).hexdigest() for name, text in SECRET.items()}
+    outside = {Path(path).name: base64.b64decode(content) for path, content in outcome["elsewhere"].items()}
     assert outside == {"aliases": b"root: alice\n", "lookups.cf": b""}

@@ -27,14 +27,14 @@ def back(domain, *options, config=""):
     status, plan = call("rollback", [*given, "--json"])
     if status != 3:
         return {"status": status, "said": plan, "subjects": []}
-    told = json.loads(plan[plan.index("{"):])
-    status, said = call("rollback", [*given, "--apply", told["digest"]])
-    return {"status": status, "said": said, "subjects": [each["subject"] for each in told["writes"]]}
+    outcome = json.loads(plan[plan.index("{"):])
+    status, said = call("rollback", [*given, "--apply", outcome["digest"]])
+    return {"status": status, "said": said, "subjects": [each["subject"] for each in outcome["writes"]]}
 
 def files():
     all_of_them = "cd /etc && sha256sum $(find postfix dovecot -type f | sort)"
-    told = dell(migration.settings).run("sh", "-c", all_of_them).stdout
-    return {name: digest for digest, name in map(str.split, told.splitlines()) if ".bak-" not in name}
+    outcome = dell(migration.settings).run("sh", "-c", all_of_them).stdout
+    return {name: digest for digest, name in map(str.split, outcome.splitlines()) if ".bak-" not in name}
 
 def zones():
     return {f"{each.type} {each.name} {each.text}": each.ttl
@@ -117,13 +117,13 @@ print(json.dumps([done, [each.text for each in cloudflare.records(migration, PIL
     assert mx == ["mail.webmakeprofit.org"]
 
 
-def test_the_way_back_is_told_by_the_store_alone(lab: Lab, start: Any) -> None:
+def test_the_way_back_by_hand_needs_only_the_store(lab: Lab, start: Any) -> None:
     """In a process for which there is no network, and no secret."""
     assert start
-    alone = ["unshare", "--net", sys.executable, "-m", "scripts.by_hand", "--domain", "pilot.example.net"]
-    alone += ["--config", str(lab.folder / "operator/migration.toml")]
+    argv = ["unshare", "--net", sys.executable, "-m", "scripts.by_hand", "--domain", "pilot.example.net"]
+    argv += ["--config", str(lab.folder / "operator/migration.toml")]
     done = subprocess.run(
-        alone, cwd=PROJECT, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}
+        argv, cwd=PROJECT, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]}
     )
     assert done.returncode == 0, done.stderr
     steps, _, zone = done.stdout.partition("as Cloudflare exports it (RFC 1035).\n")
@@ -135,19 +135,19 @@ def test_the_way_back_is_told_by_the_store_alone(lab: Lab, start: Any) -> None:
 
 
 def test_nothing_is_taken_back_while_it_is_needed(start: Any) -> None:
-    """Each refusal leaves everything as it was. The first store doesn't know of the way back: the count begins anew."""
+    """Each refusal leaves everything as it was. The first store knows of no way back: the count starts again."""
     assert start
     switched, early, enabled, same = ask("""
 switch(PILOT)
 before = present(migration)
-told = [back(PILOT, "--clean-up"), back(OTHER, "--with-dell")]
+outcome = [back(PILOT, "--clean-up"), back(OTHER, "--with-dell")]
 same = before == present(migration)
 assert back(PILOT)["status"] == 0
-told.append(back(PILOT, "--with-dell"))
+outcome.append(back(PILOT, "--with-dell"))
 migration.clock.advance(migration.settings.bounds.ttl_s + 61)
 assert back(OTHER)["status"] == 0
-told.append(back(OTHER, "--with-dell"))
-print(json.dumps([told[0], told[2], told[3], same]))
+outcome.append(back(OTHER, "--with-dell"))
+print(json.dumps([outcome[0], outcome[2], outcome[3], same]))
 """)
     assert (switched["status"], early["status"], enabled["status"], same) == (1, 1, 1, True)
     assert "does not go to EC2 yet: first python -m scripts.rollback --domain pilot" in switched["said"]

@@ -1,4 +1,4 @@
-"""A domain goes to Cloudflare and back in a lab, by the scripts alone, under each thing that enabling may do."""
+"""A domain goes to Cloudflare and back in a lab, only by the scripts, under each thing that enabling may do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def as_operator(code: str, lab: str = NAME) -> Any:
 
 @pytest.mark.usefixtures("lab")
 def test_destinations_are_verified_and_nobody_stays_admitted() -> None:
-    told = as_operator(
+    outcome = as_operator(
         PREPARE
         + """
 again = do("prepare_cloudflare", PILOT)
@@ -40,14 +40,14 @@ guests = dell(migration.settings).run("grep", "-c", "^[^#]", "/etc/postfix/mxgat
 print(json.dumps([again, [each.email for each in found if not each.verified], len(found), guests]))
 """
     )
-    again, unverified, number, guests = told
+    again, unverified, number, guests = outcome
     assert (again["status"], again["writes"]) == (0, 0)
     assert (unverified, number, guests) == ([], 14, "0")
 
 
 @pytest.mark.usefixtures("lab")
 def test_a_rule_that_was_bent_is_put_right_and_a_stray_one_goes() -> None:
-    told = as_operator("""
+    outcome = as_operator("""
 zone, rules = cloudflare.zone(migration, PILOT), cloudflare.client(migration).email_routing.rules
 first, second = cloudflare.routing(migration, PILOT).rules[:2]
 fields = {"actions": [{"type": "forward", "value": list(second.destinations)}], "zone_id": zone.id}
@@ -57,7 +57,7 @@ done = do("prepare_cloudflare", PILOT)
 found = cloudflare.routing(migration, PILOT).rules
 print(json.dumps([done, sorted([each.address, each.enabled, *each.destinations] for each in found)]))
 """)
-    done, rules = told
+    done, rules = outcome
     assert (done["status"], done["writes"]) == (0, 2), done["said"]
     assert all(enabled and at == address.replace("@", "@dell.") for address, enabled, at in rules)
     assert len(rules) == 6
@@ -79,12 +79,12 @@ print(json.dumps([done, sorted(each.address for each in cloudflare.routing(migra
 
 @pytest.mark.usefixtures("lab")
 def test_no_switch_without_watch_nor_before_the_pilot() -> None:
-    alone, early, mx = as_operator("""
+    unwatched, early, mx = as_operator("""
 mx = [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]
 print(json.dumps([do("switch_mx", PILOT), switch(OTHER), mx]))
 """)
-    assert alone["status"] == early["status"] == 1
-    assert "start it first" in alone["said"]
+    assert unwatched["status"] == early["status"] == 1
+    assert "start it first" in unwatched["said"]
     assert "the pilot goes first" in early["said"]
     assert mx == ["mail.webmakeprofit.org"]
 
@@ -92,7 +92,7 @@ print(json.dumps([do("switch_mx", PILOT), switch(OTHER), mx]))
 @pytest.mark.usefixtures("lab")
 def test_there_and_back_and_there_again() -> None:
     """The second time Email Routing was still enabled."""
-    told = as_operator("""
+    outcome = as_operator("""
 was = spf(PILOT)
 there, paths_there = switch(PILOT), paths(PILOT)
 twice = do("switch_mx", PILOT)
@@ -101,7 +101,7 @@ back_twice, again, paths_again = do("rollback", PILOT), switch(PILOT), paths(PIL
 runs = [there, twice, back, back_twice, again]
 print(json.dumps([runs, paths_there, paths_back, paths_again, was, spf_back, spf(PILOT)]))
 """)
-    runs, there, back, again, was, spf_back, spf_again = told
+    runs, there, back, again, was, spf_back, spf_again = outcome
     assert [each["status"] for each in runs] == [0] * 5, runs
     assert [each["writes"] for each in runs] == [5, 0, 2, 0, 6]
     assert (there, back, again) == (["cloudflare"], ["ec2"], ["cloudflare"])
@@ -134,9 +134,9 @@ def test_enabling_moves_the_mx_by_itself() -> None:
         aware = config.read_text(encoding="utf-8")
         config.write_text(aware.replace('enabling = "replaces"\n', ""), encoding="utf-8")
         tell = """
-def told(domain):
+def outcome(domain):
     return switch(domain), paths(domain), spf(domain), len(migration.store.recorded("switch", domain))
-print(json.dumps(told(%s)))
+print(json.dumps(outcome(%s)))
 """
         found = [as_operator(PREPARE + tell % "PILOT", name)]
         config.write_text(aware, encoding="utf-8")

@@ -58,8 +58,8 @@ RUN_AND_END = """
 import os, signal, subprocess, sys
 from fixtures.watching import Watch
 def end(number):
-    status, told = call("switch_mx", ["--domain", PILOT, "--json"])
-    argv = ["--domain", PILOT, "--override", "a test in the lab", "--apply", json.loads(told)["digest"]]
+    status, outcome = call("switch_mx", ["--domain", PILOT, "--json"])
+    argv = ["--domain", PILOT, "--override", "a test in the lab", "--apply", json.loads(outcome)["digest"]]
     watch = Watch(migration, PILOT).start()
     try:
         # Whoever runs these tests under nohup, or in the background, ignores signals that this run is to get.

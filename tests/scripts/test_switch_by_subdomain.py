@@ -17,7 +17,7 @@ ORDER = """[cloudflare]
 enabling = "by_subdomain"
 by_subdomain_shown = "in this lab, by a knob of its Cloudflare"
 """
-TOLD = """
+OUTCOME = """
 found = cloudflare.records(migration, PILOT).records
 below = sorted({each.name for each in found if "mxgate." + PILOT in each.name})
 mx = sorted(each.text for each in found if (each.type, each.name) == ("MX", PILOT))
@@ -45,7 +45,7 @@ def as_operator(code: str) -> Any:
 
 @pytest.mark.usefixtures("lab")
 def test_it_gives_up_where_the_hosts_never_take_the_addresses() -> None:
-    done, mx, below, windows, spf, state, _ = as_operator("done = switch(PILOT)" + TOLD)
+    done, mx, below, windows, spf, state, _ = as_operator("done = switch(PILOT)" + OUTCOME)
     assert done["status"] == 1
     assert 'enabling = "refuses"' in done["said"]
     assert "Nothing has moved" in done["said"]
@@ -55,7 +55,7 @@ def test_it_gives_up_where_the_hosts_never_take_the_addresses() -> None:
 def test_it_moves_the_mx_once_they_do_and_nothing_bounces(lab: Lab) -> None:
     plant(lab, {"apex_early": "taken"}, "knobs")
     try:
-        done, mx, below, windows, spf, state, status = as_operator("done = switch(PILOT)" + TOLD)
+        done, mx, below, windows, spf, state, status = as_operator("done = switch(PILOT)" + OUTCOME)
         way, refused, twice = as_operator("""
 from fixtures.ledger.windows import refusals
 way = paths(PILOT)
@@ -75,7 +75,7 @@ def test_a_zone_that_stayed_enabled_goes_by_the_other_order(lab: Lab) -> None:
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace(ORDER, "[cloudflare]\n"), encoding="utf-8")
     code = 'assert do("rollback", PILOT)["status"] == 0\ndone = switch(PILOT)'
-    done, mx, _, windows, spf, state, status = as_operator(code + TOLD)
+    done, mx, _, windows, spf, state, status = as_operator(code + OUTCOME)
     assert done["status"] == 0, done["said"]
     assert mx == [f"route{number}.mx.cloudflare.net" for number in (1, 2, 3)]
     assert (windows, spf, state, status) == (1, MERGED, "through", "unlocked")

@@ -92,10 +92,10 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     found = state().ledger
     assert found is not None
     waits = replace(found, in_flight=3)
-    told = "\n".join(ending(waits, "b.example", 3600, BOUNDS))
-    assert "injected 7" in told
-    assert "3 are still on their way" in told
-    assert "watched for 1 h since the switch, 1 d 23 h are missing (N-8): python -m scripts.watch" in told
+    outcome = "\n".join(ending(waits, "b.example", 3600, BOUNDS))
+    assert "injected 7" in outcome
+    assert "3 are still on their way" in outcome
+    assert "watched for 1 h since the switch, 1 d 23 h are missing (N-8): python -m scripts.watch" in outcome
     assert "is not switched" in "\n".join(ending(found, "b.example", None, BOUNDS))
     assert "long enough" in "\n".join(ending(found, "b.example", BOUNDS.watch_s, BOUNDS))
     assert "not known" in "\n".join(ending(None, "b.example", None, BOUNDS))
