@@ -20,7 +20,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fixtures.lab.emulator.hop import Hop
-from fixtures.lab.emulator.hop.sign import Key
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.knobs import Knobs
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
@@ -66,7 +65,7 @@ class Scene:
     names_port: int
     destination: Destination25
     mx_port: int
-    sender_key: Key
+    sender_key: SigningKey
     signing: SigningKey
     hop: Hop
 
@@ -88,10 +87,8 @@ class Scene:
     def signed(self, message: bytes) -> bytes:
         """MESSAGE with the sender's own DKIM signature, by another signer than the hop's."""
         key = self.sender_key
-        pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-        made = dkim.sign(
-            message, key.selector.encode(), key.domain.encode(), pem, canonicalize=(b"relaxed", b"relaxed")
-        )
+        pem = key.private_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        made = dkim.sign(message, key.selector.encode(), SENDER.encode(), pem, canonicalize=(b"relaxed", b"relaxed"))
         return bytes(made) + message
 
     @property
@@ -134,9 +131,8 @@ async def scene(folder: Path, *, tls: bool = True) -> AsyncIterator[Scene]:
         upstream_port=server.sockets[0].getsockname()[1], nameserver=Endpoint("127.0.0.1", names_port),
     )  # fmt: skip
     await hop.start()
-    key = Key(SENDER, "s1", sender.private_key)
     try:
-        yield Scene(world, zone, names, names_port, destination, mx_port, key, signing, hop)
+        yield Scene(world, zone, names, names_port, destination, mx_port, sender, signing, hop)
     finally:
         await hop.stop()
         server.close()

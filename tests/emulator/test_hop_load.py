@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fixtures.lab.emulator.hop.content import Content
-from fixtures.lab.emulator.hop.sign import Key, dkim_signature
+from fixtures.lab.emulator.hop.sign import dkim_signature
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.rig import ROUTED, SENDER, Rig, rig
 from tests.emulator.hop_support import message
@@ -59,7 +59,7 @@ def test_the_largest_message_takes_less_than_four_times_its_size(
 ) -> None:
     mail = message(body="") + (line + b"\r\n") * (BODY_OCTETS // (len(line) + 2))
     if signed:
-        mail = dkim_signature(Content.of(mail), Key(SENDER, "s1", sender.private_key), ["from", "subject"]) + mail
+        mail = dkim_signature(Content.of(mail), SENDER, sender, ["from", "subject"]) + mail
     hand_over(loaded, message())
     before = loaded.memory_mib()
     peak = loaded.peak_mib(lambda: hand_over(loaded, mail))

@@ -9,10 +9,10 @@ import aiosmtplib
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from fixtures.lab.emulator.hop.delivery import BriefCache
 from fixtures.lab.emulator.hop.lookups import BLOCKLIST
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.state import Rule
-from fixtures.lab.smtp_delivery import BriefCache
 from tests.emulator.hop_support import Destination25, Scene, message
 
 
