@@ -37,7 +37,7 @@ def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tup
     result = RcptResult("", code, "played", "" if code == 250 else "rcpt")
     outcome = Conversation(
         Knock("192.0.2.1"), "open", "", code, "played", "greeting", (), "", (result,), "", Evidence("", "")
-    )  # fmt: skip
+    )
     return tuple(
         mx_hosts.Asked(host, "192.0.2.1", each, outcome)
         for each in addresses

@@ -59,8 +59,9 @@ def test_the_guard_is_sent_home_only_when_all_is_over(
 ) -> None:
     ears = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdout.write(sys.stdin.read())"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
 
     def broken(*_: Any) -> str:
         raise MemoryError

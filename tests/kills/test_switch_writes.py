@@ -80,9 +80,11 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
         text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
         (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
         where = {
-            "MXGATE_CLOUDFLARE_TOKEN": "all", "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
-            "SSL_CERT_FILE": authority_file, "PYTHONPATH": str(PROJECT),
-        }  # fmt: skip
+            "MXGATE_CLOUDFLARE_TOKEN": "all",
+            "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
+            "SSL_CERT_FILE": authority_file,
+            "PYTHONPATH": str(PROJECT),
+        }
         status = driver.run(tmp_path, script, at or ("", 0, 0), os.environ | where, heard=heard)
         said = (tmp_path / "said").read_text(encoding="utf-8")
         return status, said, _over(tmp_path) if script == "switch_mx" else ""

@@ -138,10 +138,8 @@ class Walk(Rehearsal):
             runs += 1
             argv = (*given, "--take-lock") if killed else given
             outcome = self._one(
-                under.Order(
-                    name, argv, REASON, kind, self.every, number, self.turn, memory, self.folder / "outcome"
-                )
-            )  # fmt: skip
+                under.Order(name, argv, REASON, kind, self.every, number, self.turn, memory, self.folder / "outcome")
+            )
             killed = outcome is None
             if name == "switch_mx":
                 self._leads_to_one_side(domain)

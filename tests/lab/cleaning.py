@@ -121,12 +121,21 @@ def main() -> None:
     applied, _ = clean(allowed, "--apply", said["digest"])
     after = uids(migration, user)
     again, last = clean(allowed)
-    print(json.dumps({
-        "planned": status, "writes": said["writes"], "refused": refused, "untouched": untouched, "applied": applied,
-        "planted": sorted(planted.values()), "survived": sorted(name for uid, name in planted.items() if uid in after),
-        "others lost": sorted(theirs - after - set(planted)), "old left": left(migration, OLD),
-        "fresh left": left(migration, FRESH), "again": again, "said": last["said"],
-    }))  # fmt: skip
+    left_over = {
+        "planned": status,
+        "writes": said["writes"],
+        "refused": refused,
+        "untouched": untouched,
+        "applied": applied,
+        "planted": sorted(planted.values()),
+        "survived": sorted(name for uid, name in planted.items() if uid in after),
+        "others lost": sorted(theirs - after - set(planted)),
+        "old left": left(migration, OLD),
+        "fresh left": left(migration, FRESH),
+        "again": again,
+        "said": last["said"],
+    }
+    print(json.dumps(left_over))
 
 
 if __name__ == "__main__":

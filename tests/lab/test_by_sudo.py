@@ -85,13 +85,22 @@ def test_a_user_without_the_rule_hears_so(lab: Lab) -> None:
     assert "Traceback" not in done.stderr
 
 
-PERMISSIONS = {
-    "zone:read": "Zone Read", "dns:read": "DNS Read", "dns:edit": "DNS Edit", "analytics:read": "Analytics Read",
-    "zone_settings:read": "Zone Settings Read", "zone_settings:edit": "Zone Settings Edit",
-    "rules:read": "Email Routing Rules Read", "rules:edit": "Email Routing Rules Edit",
-    "addresses:read": "Email Routing Addresses Read", "addresses:edit": "Email Routing Addresses Edit",
-    "user:read": "User Details Read", "members:read": "Account Settings Read",
-}  # fmt: skip
+PERMISSIONS = dict(
+    line.split(" = ")
+    for line in """\
+zone:read = Zone Read
+dns:read = DNS Read
+dns:edit = DNS Edit
+analytics:read = Analytics Read
+zone_settings:read = Zone Settings Read
+zone_settings:edit = Zone Settings Edit
+rules:read = Email Routing Rules Read
+rules:edit = Email Routing Rules Edit
+addresses:read = Email Routing Addresses Read
+addresses:edit = Email Routing Addresses Edit
+user:read = User Details Read
+members:read = Account Settings Read""".splitlines()
+)
 """The lab's scope for each of Cloudflare's permissions, as its dashboard names them."""
 
 

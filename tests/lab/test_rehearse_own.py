@@ -92,8 +92,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         code = f"from fixtures.lab.world import Lab; Lab.find({NAME!r}).enter(); from scripts import rehearse_own; "
         done = subprocess.run(
             [sys.executable, "-c", f"{code} raise SystemExit(rehearse_own.main({given!r}))"],
-            cwd=PROJECT, capture_output=True, text=True, check=False, timeout=REHEARSAL_S_MAX,
-        )  # fmt: skip
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=REHEARSAL_S_MAX,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         code = f"from fixtures.lab.rehearsal import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
         subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
