@@ -6,8 +6,7 @@ import gzip
 import time
 from pathlib import Path
 
-from fixtures.lab import backdate
-from fixtures.lab.backdate import DAY_S, Period
+from fixtures.lab.history import DAY_S, Period, date_log_back, date_mailboxes_back
 from fixtures.probes.logs.postfix_log import parse
 
 BEGUN = 1_790_000_000.0
@@ -28,7 +27,7 @@ def test_log_lines_go_to_the_week_in_which_they_were_written(tmp_path: Path) -> 
     starts = [sum(map(len, parts[:n])) for n in range(6)]
     log.write_bytes(b"".join(parts))
     ages = (22.5, 3.25, 0.5)
-    backdate.log(log, "dell", [period(age, (starts[n + 1], starts[n + 2])) for n, age in enumerate(ages)])
+    date_log_back(log, "dell", [period(age, (starts[n + 1], starts[n + 2])) for n, age in enumerate(ages)])
     texts = {
         "": log.read_bytes(),
         ".1": (tmp_path / "mail.log.1").read_bytes(),
@@ -56,7 +55,7 @@ def test_a_message_keeps_all_but_its_dates(tmp_path: Path) -> None:
     (new / "1790000000.M250000P9.dell,S=3,W=4").write_bytes(head + body)
     (new / "1790000009.M1P9.dell").write_bytes(head + body)
     (new.parent / "dovecot-uidlist").touch()
-    backdate.mailboxes(tmp_path, [period(2, (0, 0))])
+    date_mailboxes_back(tmp_path, [period(2, (0, 0))])
     moved, stayed = sorted(new.iterdir())
     assert (moved.name, stayed.name) == ("1789827200.M250000P9.dell", "1790000009.M1P9.dell")
     assert moved.read_bytes() == head.replace(b"Mon, 21", b"Sat, 19", 1) + body
