@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.evidence import Finding, Verdict
+from fixtures.evidence import Evidence, Finding, Verdict
 from fixtures.lab.firewall import kernel
 from fixtures.probes.dell import firewall, ruleset_text
-from fixtures.probes.dell.firewall import Answer
+from fixtures.probes.dell.firewall import Answer, Ruleset
 from tests.probes.rulesets import ADMITTED, EC2, FOUR, PUBLIC, SIX, asked, found, read
 
 pytestmark = pytest.mark.skipif(
@@ -165,41 +165,36 @@ def test_a_limit_is_met_by_many_connections_at_once() -> None:
     assert not said.error
 
 
-@pytest.mark.parametrize(
-    ("rules", "what"),
-    [
-        ("ip saddr @filled drop", "refuses, once the set inet guard filled holds them,"),
-        ("ip saddr . tcp dport @pairs drop", "refuses, once the set inet guard pairs holds them,"),
-        ("ip saddr @filled accept; ip saddr 104.30.0.0/19 drop", "refuses"),
-        ("ip saddr 104.30.0.0/19 accept; ip saddr @filled drop", ""),
-        ("tcp dport 22 ip saddr @filled drop", ""),
-        ("ip saddr @written drop", ""),
-    ],
-)
-def test_a_set_that_a_program_fills_is_tried_with_the_client_in_it(rules: str, what: str) -> None:
-    said = asked(f"""\
-nft 'table inet guard {{
-    set filled {{ type ipv4_addr; flags timeout; }}
-    set pairs {{ typeof ip saddr . tcp dport; flags timeout; }}
-    set written {{ type ipv4_addr; elements = {{ 192.0.2.9 }} }}
-    chain input {{ type filter hook input priority 0; policy accept; {rules}; }}
-}}'
-""", [FOUR])  # fmt: skip
-    assert [(each.what, each.networks) for each in said.shut] == ([(what, (str(FOUR),))] if what else [])
-
-
-def test_who_is_let_in_only_while_a_set_holds_them_is_found() -> None:
-    said = asked("""\
+SETS = """\
 nft 'table inet guard {
-    set let { type ipv4_addr; flags timeout,interval; elements = { 104.30.0.0/19 timeout 1h } }
-    chain input { type filter hook input priority 0; policy drop; ip saddr @let accept; }
+    set filled { type ipv4_addr; flags timeout; }
+    set pairs { typeof ip saddr . tcp dport; flags timeout; }
+    map verdicts { type ipv4_addr : verdict; flags timeout; }
+    set let { type ipv4_addr; flags timeout,interval; elements = { 104.30.7.0/24 timeout 1h } }
+    set written { type ipv4_addr; elements = { 192.0.2.9 } }
+    chain input {
+        type filter hook input priority 0; policy accept;
+        ip saddr 104.30.1.0/24 ip saddr @filled drop
+        ip saddr 104.30.2.0/24 ip saddr . tcp dport @pairs drop
+        ip saddr 104.30.3.0/24 accept
+        ip saddr 104.30.3.0/24 ip saddr @filled drop
+        ip saddr 104.30.4.0/24 tcp dport 22 ip saddr @filled drop
+        ip saddr 104.30.5.0/24 ip saddr @written drop
+        ip saddr 104.30.6.0/24 ip saddr vmap @verdicts
+        ip saddr 104.30.7.0/24 ip saddr != @let drop
+    }
 }'
-""", [FOUR])  # fmt: skip
-    (it,) = said.shut
-    assert (it.rule, it.what) == (
-        "the policy of nftables inet guard input",
-        "refuses, once the set inet guard let is empty,",
-    )
+"""
+
+
+def test_a_set_that_a_program_fills_is_tried_with_the_client_in_it_and_empty() -> None:
+    said = asked(SETS, [ip_network(f"104.30.{number}.0/24") for number in range(1, 8)])
+    assert {each.what: each.networks for each in said.shut} == {
+        "refuses, once the set inet guard filled holds them,": ("104.30.1.0/24",),
+        "refuses, once the set inet guard pairs holds them,": ("104.30.2.0/24",),
+        "refuses, once the set inet guard verdicts holds them,": ("104.30.6.0/24",),
+        "refuses, once the set inet guard let is empty,": ("104.30.7.0/24",),
+    }
 
 
 def test_a_set_of_thousands_is_asked_in_seconds() -> None:
@@ -275,6 +270,7 @@ def test_who_can_not_come_is_not_asked_for() -> None:
     assert {each.found for each in said} == {"no route of Dell's leads there"}
 
 
+WHOLE = Ruleset({"addresses": "[]", "routes": "", "nft": "", "sysctls": ""}, Evidence("the firewall", "read"))
 TAKEN = "table inet a {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t%s\n\t}\n}"
 
 
@@ -293,15 +289,13 @@ TAKEN = "table inet a {\n\tchain c {\n\t\ttype filter hook input priority 0; pol
     ],
 )
 def test_what_a_kernel_does_not_take_is_shown_with_its_line(part: str, text: str, words: str) -> None:
-    whole = read("")
-    ruleset = replace(whole, parts={**whole.parts, part: text})
+    ruleset = replace(WHOLE, parts={**WHOLE.parts, part: text})
     (it,) = firewall.judged(ruleset, kernel.ask(ruleset, ADMITTED, PUBLIC), ADMITTED)
-    assert it.verdict is Verdict.INCONCLUSIVE
-    assert words in it.found
+    assert (it.verdict, words in it.found) == (Verdict.INCONCLUSIVE, True), it.found
 
 
 def judged(answer: Answer | None, why: str = "") -> list[Finding]:
-    return list(firewall.judged(read(""), answer, ADMITTED, why))
+    return list(firewall.judged(WHOLE, answer, ADMITTED, why))
 
 
 def test_a_live_system_is_judged_by_the_kernel_that_was_asked() -> None:
