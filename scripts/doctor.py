@@ -9,7 +9,6 @@ Exit: 0 all is well, 1 something is missing or could not be asked, 2 something t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +21,7 @@ from fixtures.preflight.checklist import Question
 from fixtures.preflight.questions import decide, of_doctor, secret
 from fixtures.settings import SettingsError
 from scripts.lib.alarms.paths import VARIABLE, ways
+from scripts.lib.asked import parser
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2
@@ -39,10 +39,7 @@ exit: 0 all is well, 1 something is missing or could not be asked, 2 something t
 
 def main(arguments: list[str] | None = None) -> int:
     """Ask, show, and return the exit status."""
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.doctor", description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    made = parser("doctor", __doc__, EXAMPLE)
     made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--json", action="store_true", help="the findings as JSON")
     options = made.parse_args(arguments)

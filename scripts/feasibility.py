@@ -17,7 +17,7 @@ from fixtures.preflight.case import look
 from fixtures.preflight.questions import OPTIONS, REACH, decide, of_feasibility
 from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
-from scripts.lib.asked import case
+from scripts.lib.asked import case, parser
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
@@ -56,10 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.feasibility", description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    made = parser("feasibility", __doc__, EXAMPLE)
     add = made.add_argument
     add("domains", nargs="+", metavar="DOMAIN", help="a domain whose mail is to move")
     add("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml, if there is one)")

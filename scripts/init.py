@@ -22,6 +22,7 @@ from fixtures.preflight.init.questions import Answers, read, settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.settings.mistakes import lines
+from scripts.lib.asked import parser
 
 DONE, LEFT, BAD_INPUT = 0, 1, 2
 EXAMPLE = """\
@@ -101,10 +102,7 @@ def _write(target: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.init", description=__doc__, epilog=EXAMPLE, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    made = parser("init", __doc__, EXAMPLE)
     add = made.add_argument
     add("--config", metavar="FILE", help="what to write (default: $MXGATE_CONFIG, else ./migration.toml)")
     add("--answers", metavar="FILE", help="answers, in the shape of migration.toml; what is left out is asked")
