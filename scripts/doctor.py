@@ -71,9 +71,9 @@ def _alarms(migration: Migration) -> Iterator[Finding]:
         else:
             yield unknown(what, expected, fault, hint=secret("alarm_urls"))
         return
-    beside = "" if migration.secrets.healthcheck_url.get_secret_value() else "; MXGATE_HEALTHCHECK_URL is not set"
+    lacking = "" if migration.secrets.healthcheck_url.get_secret_value() else "; MXGATE_HEALTHCHECK_URL is not set"
     proof = "whether one arrives: python -m scripts.alert --drill"
-    yield passed(what, f"{', '.join(each.name for each in known)}{beside}; {proof}", expected=expected)
+    yield passed(what, f"{', '.join(each.name for each in known)}{lacking}; {proof}", expected=expected)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Write migration.toml: reads the zones, EC2, Terraform and Dell, proposes what it found, and asks for the rest.
 
 Enter takes what stands in [brackets]. Secrets are neither asked for nor written. The file is checked as every script
-checks it, and one that is there already is left alone.
+checks it, and one that is there already is left as it is.
 
-Exit: 0 written (or shown, with --dry-run), 1 left alone, since a file is there, 2 bad input; then nothing is written.
+Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ example: python -m scripts.init                                   asks, and writ
          python -m scripts.init --dry-run                         asks, and shows what it would write
          python -m scripts.init --answers mine.toml --defaults    asks nothing: mine.toml names the [[domains]] and
                  what else nobody can read; it has the shape of migration.toml, as does fixtures/migration.example.toml
-exit: 0 written or shown, 1 left alone, since a file is there (--force replaces it), 2 bad input"""
+exit: 0 written or shown, 1 left as it is, since a file is there (--force replaces it), 2 bad input"""
 SECRETS = """\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
 from systemd (LoadCredential=mxgate_x, lower case):
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     target = config_path(options.config)
     if target.exists() and not (target.is_dir() or options.force or options.dry_run):
-        said = f"init: {target} is there, and is left alone. --force replaces it, --dry-run shows another"
+        said = f"init: {target} is there, and is left as it is. --force replaces it, --dry-run shows another"
         print(said, file=sys.stderr)
         return LEFT
     try:
@@ -93,8 +93,8 @@ def _write(target: Path, text: str) -> None:
     """Whole or not at all. Raises ``SettingsError``."""
     folder = target.absolute().parent
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".mxgate-init-") as beside:
-            partial = Path(beside, target.name)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".mxgate-init-") as made:
+            partial = Path(made, target.name)
             partial.write_text(text, encoding="utf-8")
             os.replace(partial, target)
     except OSError as error:

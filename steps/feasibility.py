@@ -118,7 +118,7 @@ def all_refused(expect: Expect, rights: Rights) -> None:
     expect(claim, (permissions.refused(each) for each in rights))
 
 
-@when("its parts are read at AWS and in Terraform, beside the first snapshot", target_fixture="rented_parts")
+@when("its parts are read at AWS and in Terraform, and compared with the first snapshot", target_fixture="rented_parts")
 def read_parts(migration: Migration) -> Rented:
     return rented.ask(migration, stopped=False)
 
@@ -171,7 +171,7 @@ def sizes_fit(expect: Expect, needs: Limits) -> None:
     expect("Messages are not too large", judged)
 
 
-@then("the busiest day is stated, beside what is documented of a limit by day")
+@then("the busiest day is stated, with what is documented of a limit by day")
 def peak_stated(expect: Expect, needs: Limits) -> None:
     traffic, expected = needs.traffic, "the number of messages on the busiest day"
     if isinstance(traffic, CouldNotAsk):
@@ -181,7 +181,7 @@ def peak_stated(expect: Expect, needs: Limits) -> None:
     else:
         found = f"{traffic.peak} messages on {traffic.peak_day}, of {traffic.days:.0f} days of logs; {traffic.says}"
         judged = passed("the busiest day", found, *traffic.evidence, expected=expected)
-    expect("The daily peak beside the documentation", [judged])
+    expect("The daily peak with the documentation", [judged])
 
 
 def _fits(use: Use, hint: str) -> Finding:

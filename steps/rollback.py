@@ -81,7 +81,7 @@ def _way_back(domain: str, trouble: str) -> Finding:
 
 
 def _lets_in(old: str, now: str) -> bool:
-    """Whether it lets in whoever the old record did. The gate ``rolledback`` judges what stands beside that."""
+    """Whether it lets in whoever the old record did. The gate ``rolledback`` judges what else stands there."""
     return set(old.split()) <= set(now.split())
 
 

@@ -126,7 +126,7 @@ def no_fall(migration: Migration, expect: Expect, alignments: tuple[Alignment, .
         if not each.addresses:
             return absent(domain, expected, "its DMARC record asks for no reports", *looks, domain=domain)
         if not each.read:
-            hint = f"Let reports also go to an address of yours, beside {', '.join(each.addresses)} (rua)"
+            hint = f"Let reports also go to an address of yours, next to {', '.join(each.addresses)} (rua)"
             why = "its reports go where they can't be read"
             return unknown(domain, expected, why, *looks, domain=domain, hint=hint)
         if not each.before.all or not each.after.all:

@@ -272,9 +272,6 @@ LEFT = {
     "fixtures/lab/emulator": 14,
     "fixtures/lab": 9,
     "fixtures/probes": 14,
-    "fixtures/preflight": 5,
-    "fixtures/report": 11,
-    "fixtures/ledger": 3,
     "scripts": 9,
     "steps": 10,
     "features/": 8,
@@ -283,7 +280,6 @@ LEFT = {
     "tests/kills": 1,
     "tests/lab": 1,
     "tests/probes": 28,
-    "tests/report": 15,
     "tests/scripts": 3,
 }
 """How many uses each room has left. The number only goes down; a room that is not here has none.

@@ -5,7 +5,7 @@ Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
   @I-8 @P2.1 @observe @before_phase1 @before_phase4
   Scenario: The gateway and its parts are the ones that the settings name
     Given the EC2 gateway
-    When its parts are read at AWS and in Terraform, beside the first snapshot
+    When its parts are read at AWS and in Terraform, and compared with the first snapshot
     Then each is the one that was named
 
   @I-8 @P2.1 @observe @before_deletion

@@ -1,6 +1,6 @@
 Feature: The mail fits Email Routing's limits
   Cloudflare limits the number of rules and destinations, and the size of a message. What does not fit bounces, or is
-  never set up. No limit by day is documented, so the busiest day is shown beside that: whoever signs should have seen
+  never set up. No limit by day is documented, so the busiest day is shown with that: whoever signs should have seen
   it.
 
   @I-5 @P1.1 @R4 @observe @before_phase1 @before_phase3 @before_phase4
@@ -9,4 +9,4 @@ Feature: The mail fits Email Routing's limits
     When what they need is counted, and the mail of the last 30 days with it
     Then each number is within Cloudflare's limit, and what is left is stated
     And the largest message was within the limit
-    And the busiest day is stated, beside what is documented of a limit by day
+    And the busiest day is stated, with what is documented of a limit by day

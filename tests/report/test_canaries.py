@@ -33,23 +33,23 @@ Feature: Canaries
 """
 PLAIN = """
 import pytest
-from conftest import TOLD
+from conftest import SAID
 
 
 @pytest.fixture
 def broken():
-    raise RuntimeError(TOLD)
+    raise RuntimeError(SAID)
 
 
 def test_setup(broken): ...
 
 
 def test_plain():
-    raise RuntimeError(TOLD)
+    raise RuntimeError(SAID)
 
 
 def test_skipped():
-    pytest.skip(TOLD)
+    pytest.skip(SAID)
 """
 CONFTEST = """
 import contextlib
@@ -76,8 +76,8 @@ from tests.report.test_canaries import NAMED
 HERE = Path(__file__).parent
 collection.FEATURES = plugin.FEATURES = HERE / "features"
 pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.plugin"]
-TOLD = "\\n".join(f"{way}: {write(secret)}" for way, write in WAYS.items() for secret in NAMED.values())
-LINE = " ".join(TOLD.splitlines())
+SAID = "\\n".join(f"{way}: {write(secret)}" for way, write in WAYS.items() for secret in NAMED.values())
+LINE = " ".join(SAID.splitlines())
 TARGET = pytest.StashKey()
 
 
@@ -101,12 +101,12 @@ def pytest_configure(config):
 
 @given(parsers.parse("something that fails by {way}"))
 def fails(way, request):
-    look = Evidence(LINE, LINE, TOLD, LINE)
+    look = Evidence(LINE, LINE, SAID, LINE)
     members = (failed(LINE, LINE, LINE, look, hypothesis=LINE, hint=LINE),)
-    print(TOLD)
-    print(TOLD, file=sys.stderr)
-    logging.getLogger("x").error(TOLD)
-    request.node.user_properties.append(("said", TOLD))
+    print(SAID)
+    print(SAID, file=sys.stderr)
+    logging.getLogger("x").error(SAID)
+    request.node.user_properties.append(("said", SAID))
     if way == "judgement":
         raise Judged(LINE, members)
     if way == "nothing":
@@ -114,16 +114,16 @@ def fails(way, request):
     if way == "absence":
         raise Absent(LINE, (Finding(LINE, Verdict.ABSENT, LINE, LINE),))
     if way == "our fault":
-        raise RuntimeError(TOLD)
+        raise RuntimeError(SAID)
     if way == "warning":
         warnings.warn(LINE)
     if way in {"print", "logging"}:
-        raise CouldNotAsk(TOLD)
+        raise CouldNotAsk(SAID)
 
 
 def pytest_sessionfinish(session, exitstatus):
     target = session.config.stash[TARGET]
-    target.session.trouble.append(TOLD)
+    target.session.trouble.append(SAID)
     target.finish(session.config, exitstatus)
     if target.written:
         index.write(target.written.parent)

@@ -1,4 +1,4 @@
-"""The index lists every report that lies beside it, whoever writes at the same time, and believes none of them."""
+"""The index lists every report that lies next to it, whoever writes at the same time, and believes none of them."""
 
 from __future__ import annotations
 

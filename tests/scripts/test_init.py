@@ -111,7 +111,7 @@ def test_it_shows_without_writing_and_leaves_alone_what_is_there(init: Init, tmp
     (tmp_path / "made.toml").write_text("# mine\n", encoding="utf-8")
     status, said = init("--defaults")
     assert status == 1
-    assert "is left alone. --force replaces it" in said
+    assert "is left as it is. --force replaces it" in said
     assert (tmp_path / "made.toml").read_text(encoding="utf-8") == "# mine\n"
     status, said = init("--defaults", "--force")
     assert status == 0, said
