@@ -63,9 +63,16 @@ def _shift(migration: Migration, table: str, ago_s: float) -> None:
 
 def judged(migration: Migration, verdict: str) -> None:
     migration.store.put_verdict(
-        gate="phase4", domain="", verdict=verdict, target="t", settings="s", suite="0", present="p", run="r",
+        gate="phase4",
+        domain="",
+        verdict=verdict,
+        target="t",
+        settings="s",
+        suite="0",
+        present="p",
+        run="r",
         body={"judged": {"S-1": verdict, "N-7": "pass"}},
-    )  # fmt: skip
+    )
 
 
 def test_a_change_is_told_once(config: Path, migration: Migration, receiver: Receiver) -> None:
@@ -200,9 +207,12 @@ def test_parts_of_a_url_are_secrets_too(config: Path, receiver: Receiver, monkey
 
 
 def test_one_way_of_two(
-    config: Path, migration: Migration, receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
+    config: Path,
+    migration: Migration,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     """It was sent, and that one way is broken is an error."""
     monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://127.0.0.1:9/{TOKEN} json://127.0.0.1:{receiver.port}/")
     night(migration, Verdict.FAIL)

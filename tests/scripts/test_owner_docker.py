@@ -39,7 +39,7 @@ def dell() -> Iterator[Owned]:
         (f"echo 'bogus' >>{FILES}/master.cf", f"sed -i '$d' {FILES}/master.cf", ["can't read its own configuration"]),
     ],
     ids=["missing", "in the container", "read-only", "disk full", "one file", "unparsable", "twice", "bad master.cf"],
-)  # fmt: skip
+)
 def test_it_is_refused_before_the_first_write(dell: Owned, break_it: str, mend_it: str, words: list[str]) -> None:
     dell.dell(break_it)
     try:

@@ -45,7 +45,7 @@ def committed(dell: Owned, file: str, text: str) -> None:
         (MAIN, "header_checks = pcre:/etc/postfix/own\n", ["main.cf is not what", "renders now"]),
     ],
     ids=["fails", "hangs", "leaves one out", "unparsable", "twice", "goes its own way", "not deployed"],
-)  # fmt: skip
+)
 def test_it_is_refused_before_the_first_write(dell: Owned, file: str, text: str, words: list[str]) -> None:
     head = dell.git("rev-parse", "HEAD")
     committed(dell, file, text)

@@ -68,7 +68,7 @@ def host(tmp_path: Path) -> Shell:
         ("  pass = %{password}", "  pass = %{password}"),
         ("default_pass_scheme = CRYPT", "default_pass_scheme = CRYPT"),
     ],
-)  # fmt: skip
+)
 def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> None:
     assert without_passwords(line) == shown
 

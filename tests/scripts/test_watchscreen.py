@@ -37,13 +37,25 @@ def state(**fields: Any) -> WatchState:
     ]
     resolvers = tuple(ResolverState(f"resolver {n}", CLOUDFLARE, 41, 12.0, 3.0) for n in range(12))
     known: dict[str, Any] = {
-        "domain": "fx-trader-life.com", "started_at": NOW - 40000, "now": NOW, "changed_at": NOW - 36074,
-        "mx": CLOUDFLARE, "ttl_s": 300, "asked": 5000, "without_mx": 0, "errors": 2, "resolvers": resolvers,
-        "ledger": _add_up(mail, [], 60, 900), "waiting": 7, "more_waiting": 2,
+        "domain": "fx-trader-life.com",
+        "started_at": NOW - 40000,
+        "now": NOW,
+        "changed_at": NOW - 36074,
+        "mx": CLOUDFLARE,
+        "ttl_s": 300,
+        "asked": 5000,
+        "without_mx": 0,
+        "errors": 2,
+        "resolvers": resolvers,
+        "ledger": _add_up(mail, [], 60, 900),
+        "waiting": 7,
+        "more_waiting": 2,
         "rejects": tuple(f"14:01:0{n} host[192.0.2.{n}]: 554 5.7.1 {'Access denied ' * 9}" for n in range(3)),
         "aborts": (f"6 messages lost, the first: {mail[-1].sentence()}", f"25 recipients wait: {'x ' * 99}"),
-        "withdrawn": "", "troubles": ("alice@b.example: the connection was reset",), "away": True,
-    }  # fmt: skip
+        "withdrawn": "",
+        "troubles": ("alice@b.example: the connection was reset",),
+        "away": True,
+    }
     return WatchState(**known | fields)
 
 
