@@ -27,6 +27,7 @@ from tests.labs import operator, standing
 
 NAME = "tests-own"
 DRILLS = "who_cant_relay and stranger or over_its_quota"
+RULES = "no_rule_of_the_firewall"
 REHEARSAL_S_MAX = 600
 
 
@@ -44,10 +45,10 @@ class Live:
         """The name of the snapshot that the rehearsal took."""
         return self.said.partition("snapshot '")[2].partition("'")[0]
 
-    def gate(self, folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], str]:
-        """Judge the drills at phase2; returns what was said, and the report's page."""
+    def gate(self, folder: Path, *options: str, words: str = DRILLS) -> tuple[subprocess.CompletedProcess[str], str]:
+        """Judge the drills at phase2, or rows of these WORDS; returns what was said, and the report's page."""
         page = folder / "report.html"
-        given = ["--gate", "phase2", "--report", str(page), "-k", DRILLS, *options]
+        given = ["--gate", "phase2", "--report", str(page), "-k", words, *options]
         done = operator(NAME, "-m", "pytest", "features/", "-q", *given)
         return done, page.read_text(encoding="utf-8") if page.exists() else ""
 
@@ -71,6 +72,13 @@ def opened(config: Path) -> Iterator[Store]:
         store.close()
 
 
+def rehearsed(given: list[str]) -> subprocess.CompletedProcess[str]:
+    """What it says where the live system answers, and labs can be put up all the same."""
+    code = f"from fixtures.lab.world import Lab; Lab.find({NAME!r}).enter(); from scripts import rehearse_own; "
+    command = [sys.executable, "-c", f"{code} raise SystemExit(rehearse_own.main({given!r}))"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=REHEARSAL_S_MAX)
+
+
 def snapshot(config: Path, name: str) -> dict[str, Any]:
     with opened(config) as store:
         body = store.snapshot(name)
@@ -88,16 +96,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         config, out = settings_for(lab), tmp_path_factory.mktemp("reports")
         given = ["--config", str(config), "--seed", "6", "--out", str(out), "-k", DRILLS]
         given += ["--world", "today", "--world", "prepared"]
-        # Where the live system answers, and labs can be put up all the same.
-        code = f"from fixtures.lab.world import Lab; Lab.find({NAME!r}).enter(); from scripts import rehearse_own; "
-        done = subprocess.run(
-            [sys.executable, "-c", f"{code} raise SystemExit(rehearse_own.main({given!r}))"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=REHEARSAL_S_MAX,
-        )
+        done = rehearsed(given)
         assert done.returncode == 0, done.stdout + done.stderr
         code = f"from fixtures.lab.rehearsal import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
         subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
@@ -139,6 +138,29 @@ def test_it_opens_the_rows_of_drills_live_until_dell_is_changed(live: Live, tmp_
     live.lab.exec("dell", ["postconf", "-X", "smtpd_recipient_limit"])
     done, _ = live.gate(tmp_path, *here)
     assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]
+
+
+def test_the_firewall_is_asked_and_has_to_stay_what_it_was(live: Live, tmp_path: Path) -> None:
+    """A rule comes: live gates want a kernel to be asked again, and then say what it said."""
+    assert "Dell's firewall, asked with" in live.said
+    assert "    lets in all who are admitted" in live.said
+    here = ("--config", str(live.config))
+    done, _ = live.gate(tmp_path, *here, words=RULES)
+    assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]
+    chain = "add chain inet guard input { type filter hook input priority 0; }"
+    rule = "ip saddr 104.30.5.0/25 drop"
+    live.lab.exec("dell", ["nft", f"add table inet guard; {chain}; add rule inet guard input {rule}"])
+    try:
+        done, page = live.gate(tmp_path, *here, words=RULES)
+        assert done.stdout.count("CLOSED (inconclusive)") == 3, done.stdout[-3000:]
+        assert "another than the one that was asked: +table inet guard" in page
+        asked = rehearsed([*here, "--firewall", "--out", str(tmp_path)])
+        ended(asked, 1, f"nftables inet guard input: {rule}: refuses 104.30.5.0/25")
+        done, page = live.gate(tmp_path, *here, words=RULES)
+        assert done.stdout.count("CLOSED (fail)") == 3, done.stdout[-3000:]
+        assert f"nftables inet guard input: {rule}" in page
+    finally:
+        live.lab.exec("dell", ["nft", "delete table inet guard"])
 
 
 def test_one_of_another_dell_and_a_broken_one_judge_nothing(live: Live, tmp_path: Path) -> None:
