@@ -112,10 +112,8 @@ def one_taken(migration: Migration, expect: Expect, announced: tuple[sizes.Annou
         found = f"SIZE {it.advertised}" if it.advertised else "no SIZE"
         unasked = "" if it.conversation.extensions else found
         hint = "Senders go by what is offered: set message_size_limit as in migration.toml"
-        return finding(
-            "what Dell offers", f"SIZE {limit}", found, it.conversation.evidence,
-            holds=it.advertised == limit, unasked=unasked, hint=hint,
-        )  # fmt: skip
+        holds, evidence = it.advertised == limit, it.conversation.evidence
+        return finding("what Dell offers", f"SIZE {limit}", found, evidence, holds=holds, unasked=unasked, hint=hint)
 
     expect("Sizes are judged at MAIL", [*map(judge, announced), *map(offer, announced[:1])])
 
@@ -198,10 +196,8 @@ def all_served(expect: Expect, standing: Standing) -> None:
         served = bool(said.outcome.accepted and said.tls and not said.stage)
         put_out = said.outcome.accepted and not served
         found = f"put out again: {said.code} {said.text}" if put_out else str(said.outcome)
-        return finding(
-            f"connection {number} from {client}", expected, found, said.evidence,
-            holds=served, unasked=found if said.connection == "unreachable" else "", hint=hint,
-        )  # fmt: skip
+        member, unasked = f"connection {number} from {client}", found if said.connection == "unreachable" else ""
+        return finding(member, expected, found, said.evidence, holds=served, unasked=unasked, hint=hint)
 
     expect("A hundred at once are served", (judge(n, *each) for n, each in enumerate(standing, 1)))
 
