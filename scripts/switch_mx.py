@@ -87,6 +87,8 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
     stands, ttl_s = present.of(job.domain, "MX"), job.migration.settings.bounds.ttl_s
     if set(map(value, stands)) == set(wanted) and all(seconds(each) <= ttl_s for each in stands):
         return  # also where Cloudflare wrote it, with an automatic TTL
+    if routing.enabled and not stands and set(map(value, cloudflare.mx(present))) == set(wanted):
+        return  # Email Routing hides it from the list
     for write in set_rrset(job, job.domain, job.domain, "MX", wanted, ttl_s, "MX", present=present):
         yield moves(job, replace(write, group="the switch"))
 

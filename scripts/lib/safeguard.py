@@ -107,10 +107,10 @@ def moves(job: Job, write: Write) -> Write:
         moving(job)
         began, real_began = clock.now(), time.time()
         write.do()
-        made = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
-        job.run.made = [each.id for each in made]
+        listed = cloudflare.records(job.migration, job.domain)
+        job.run.made = [each.id for each in listed.of(job.domain, "MX")]
         job.migration.store.record(mx_back.MADE, job.domain, ids=job.run.made)
-        after = sorted(map(value, made))
+        after = sorted(map(value, cloudflare.mx(listed)))
         if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
             _record(job, began, real_began, (job.run.kept or {"stood": []})["stood"], after)
 
@@ -133,7 +133,7 @@ def _remember(job: Job) -> None:
     for subject in (f"{job.domain} MX", f"Email Routing of {job.domain}"):
         for row in store.journaled(mx_back.SWITCH, job.domain, since=runs[0]["at"]):
             if row["subject"] == subject:
-                now = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
+                now = cloudflare.mx(cloudflare.records(job.migration, job.domain))
                 _record(job, row["at"], row["real_at"], stood, sorted(map(value, now)))
                 return
 
