@@ -127,22 +127,26 @@ print(json.dumps([back, paths(PILOT)]))
 
 
 def test_enabling_moves_the_mx_by_itself() -> None:
-    """Where the settings don't know it the MX goes first all the same; where they do, enabling moves it."""
+    """Where the settings don't know it the MX goes first all the same; where they do, enabling moves it.
+
+    It stays moved for ``switch_mx`` though Email Routing hides it from the list.
+    """
     name = f"{NAME}-replaces"
-    with standing(name, 7, knobs=("--enabling", "replaces")) as lab:
+    with standing(name, 7, knobs=("--enabling", "replaces", "--routing-mx", "hidden")) as lab:
         config = lab.folder / "operator/migration.toml"
         aware = config.read_text(encoding="utf-8")
         config.write_text(aware.replace('enabling = "replaces"\n', ""), encoding="utf-8")
         tell = """
 def outcome(domain):
-    return switch(domain), paths(domain), spf(domain), len(migration.store.recorded("switch", domain))
+    done, switches = switch(domain), len(migration.store.recorded("switch", domain))
+    return done, paths(domain), spf(domain), switches, do("switch_mx", domain)["writes"]
 print(json.dumps(outcome(%s)))
 """
         found = [as_operator(PREPARE + tell % "PILOT", name)]
         config.write_text(aware, encoding="utf-8")
         found.append(as_operator(tell % "OTHER", name))
-    for done, way, spf, switches in found:
+    for done, way, spf, switches, again in found:
         assert done["status"] == 0, done["said"]
-        assert (way, switches) == (["cloudflare"], 1)
+        assert (way, switches, again) == (["cloudflare"], 1, 0)
         assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
     assert [done["subjects"][0] for done, *_ in found] == ["pilot.example.net MX", "Email Routing of webmakeprofit.org"]
