@@ -29,9 +29,8 @@ def publish(migration: Migration, kind: str, name: str, content: str, priority: 
 
 def test_every_server_is_asked(migration: Migration) -> None:
     answers = dns.ask_everywhere(migration, DOMAIN, "MX")
-    assert [answer.server.name for answer in answers] == [
-        "ada.ns.cloudflare.com", "bob.ns.cloudflare.com", "fresh", "stale", "plain", "fresh by HTTPS",
-    ]  # fmt: skip
+    asked = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com", "fresh", "stale", "plain", "fresh by HTTPS"]
+    assert [answer.server.name for answer in answers] == asked
     assert {answer.rrset for answer in answers} == {("10 mail.webmakeprofit.org",)}
     assert {answer.hosts for answer in answers} == {("mail.webmakeprofit.org",)}
     assert [answer.ttl for answer in answers[:2]] == [3600, 3600]
@@ -54,9 +53,10 @@ def test_aliases_are_told(migration: Migration) -> None:
 def test_a_dead_server_is_no_answer() -> None:
     """Time-out and refusal leave nothing to judge, and never an exception."""
     begun = time.monotonic()
-    servers = [dns.Server("dead", "198.18.0.250"), dns.Server("closed", "203.0.113.80", transport="tcp")]
+    servers = [dns.Server("dead", "198.18.0.250", port=5353), dns.Server("closed", "203.0.113.80", transport="tcp")]
     answers = dns.ask(servers, DOMAIN, "MX")
     assert all(answer.error and not answer.rrset for answer in answers)
+    assert answers[0].evidence.again == f"dig @198.18.0.250 -p 5353 {DOMAIN} MX"
     assert time.monotonic() - begun < 6
 
 
@@ -70,12 +70,11 @@ def test_tcp_and_long_answers(migration: Migration) -> None:
     """An answer that UDP can't hold is asked for again over TCP."""
     name = f"long.{PILOT}"
     for number in range(12):
-        publish(migration, "TXT", name, f'"{number:03} {"x" * 200}"')
-    udp, tcp = (
-        dns.ask(dns.authorities(PILOT), name, "TXT")[0],
-        dns.ask([dns.Server("a", "173.245.58.10", "tcp")], name, "TXT")[0],
-    )
+        publish(migration, "TXT", name, f'"{number:03} {"x" * 200}" "y"')
+    by_tcp = dns.Server("a", "173.245.58.10", "tcp")
+    udp, tcp = dns.ask([*dns.authorities(PILOT)[:1], by_tcp], name, "TXT")
     assert len(udp.rrset) == 12
+    assert udp.rrset[0].endswith("xy")
     assert udp.rrset == tcp.rrset
 
 
@@ -86,9 +85,8 @@ def test_a_foreign_name_has_no_authority(migration: Migration) -> None:
 
 def test_mx_hosts_have_their_addresses() -> None:
     host = dns.mx_hosts(DOMAIN).hosts[0]
-    assert (host.name, host.preference, host.addresses) == (
-        "mail.webmakeprofit.org", 10, ("2001:db8:e::20", "203.0.113.20"),
-    )  # fmt: skip
+    assert (host.name, host.preference) == (f"mail.{DOMAIN}", 10)
+    assert host.addresses == ("2001:db8:e::20", "203.0.113.20")
 
 
 def test_spf_today(migration: Migration) -> None:
@@ -105,21 +103,6 @@ def test_spf_today(migration: Migration) -> None:
 def test_no_spf_is_none(migration: Migration) -> None:
     found = spf.evaluate(migration, f"empty.{PILOT}")
     assert (found.records, {each.result.verdict for each in found.spans}) == ((), {"none"})
-
-
-def test_two_spf_records_are_a_fault(migration: Migration) -> None:
-    name = f"two.{PILOT}"
-    publish(migration, "TXT", name, '"v=spf1 -all"')
-    publish(migration, "TXT", name, '"v=spf1 include:sendgrid.net ~all"')
-    deadline = time.monotonic() + 10
-    while len((found := spf.evaluate(migration, name)).records) != 2:
-        assert time.monotonic() < deadline
-    assert found.faults == ("Two or more type TXT spf records found. (asked for 0.0.0.0)",)
-
-
-def test_a_circle_of_includes_ends(migration: Migration) -> None:
-    publish(migration, "TXT", f"circle.{PILOT}", f'"v=spf1 include:circle.{PILOT} -all"')
-    assert "trivial recursion" in spf.evaluate(migration, f"circle.{PILOT}").faults[0]
 
 
 def test_hosts_and_mx_are_looked_up_and_a_record_is_judged_before_it_stands(migration: Migration) -> None:
