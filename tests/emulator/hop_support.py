@@ -30,7 +30,7 @@ from fixtures.lab.endpoint import Endpoint
 
 @dataclass(slots=True)
 class Destination25:
-    """The destination's server: keeps what it takes, and answers what it is told to."""
+    """The destination's server: keeps what it takes, and answers as ``replies`` say."""
 
     replies: dict[str, str] = field(default_factory=dict)
     """Reply to RCPT or DATA instead of acceptance."""

@@ -130,10 +130,10 @@ def test_errors_by_status_or_in_the_body(emulator: Running, asking: Any, query: 
     with pytest.raises(APIStatusError, match=words):
         asking(query, start=stamp(60), end=stamp())
     emulator.management.post("/knobs", json={"graphql_errors": "body"})
-    told = asking(query, start=stamp(60), end=stamp())
-    assert told["data"] is None
-    assert words in told["errors"][0]["message"]
-    assert told["errors"][0]["extensions"]["timestamp"]
+    said = asking(query, start=stamp(60), end=stamp())
+    assert said["data"] is None
+    assert words in said["errors"][0]["message"]
+    assert said["errors"][0]["extensions"]["timestamp"]
 
 
 def test_who_may_ask(emulator: Running, asking: Any) -> None:
@@ -143,5 +143,5 @@ def test_who_may_ask(emulator: Running, asking: Any) -> None:
     emulator.world.tokens[0] = Token("all", frozenset({"zone:read"}))
     with pytest.raises(APIStatusError, match="does not have permission"):
         asking(RECENT, start=stamp(60), end=stamp())
-    told = httpx.post(f"{emulator.url}/client/v4/graphql", json={"query": RECENT}, verify=emulator.tls)
-    assert (told.status_code, told.json()["errors"][0]["message"]) == (401, "Unauthorized")
+    said = httpx.post(f"{emulator.url}/client/v4/graphql", json={"query": RECENT}, verify=emulator.tls)
+    assert (said.status_code, said.json()["errors"][0]["message"]) == (401, "Unauthorized")

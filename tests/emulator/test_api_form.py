@@ -51,9 +51,9 @@ def test_refused_with_these_words(
     with pytest.raises(cloudflare.BadRequestError) as error:
         client.dns.records.create(zone_id=emulator.zone.id, **{"name": "x", "ttl": 1, **fields})
     assert refusal(error) == code
-    (told,) = error.value.response.json()["errors"]
-    assert words in told["message"]
-    assert "error_chain" not in told
+    (said,) = error.value.response.json()["errors"]
+    assert words in said["message"]
+    assert "error_chain" not in said
     assert emulator.zone.records == before
 
 

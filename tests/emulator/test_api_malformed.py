@@ -70,11 +70,11 @@ def sending(emulator: Running) -> Any:
 
     def send(method: str, path: str, body: bytes, **params: str) -> None:
         url = f"{emulator.url}/client/v4{path}"
-        told = http.request(method, url, content=body, headers={"Authorization": "Bearer all"}, params=params)
-        assert told.status_code < 500 or told.status_code == 501, (method, path, body[:500], told.text[:500])
-        if "json" in told.headers.get("content-type", ""):
-            envelope = told.json()
-            assert envelope.get("errors") or envelope.get("success") or envelope.get("data"), told.text[:500]
+        said = http.request(method, url, content=body, headers={"Authorization": "Bearer all"}, params=params)
+        assert said.status_code < 500 or said.status_code == 501, (method, path, body[:500], said.text[:500])
+        if "json" in said.headers.get("content-type", ""):
+            envelope = said.json()
+            assert envelope.get("errors") or envelope.get("success") or envelope.get("data"), said.text[:500]
 
     return send
 

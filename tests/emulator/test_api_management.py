@@ -20,9 +20,9 @@ def test_history_holds_bodies_but_no_secret(emulator: Running, client: Cloudflar
     (write,) = emulator.management.get("/requests", params={"method": "POST"}).json()
     assert (write["status"], write["body"]["name"], write["fault"]) == (200, "x", None)
     emulator.world.destinations["d"] = Destination("a@b.example", "", "")
-    told = emulator.management.get("/requests").text + emulator.management.get("/state").text
-    assert "Bearer" not in told
-    assert emulator.world.destinations["d"].token not in told
+    said = emulator.management.get("/requests").text + emulator.management.get("/state").text
+    assert "Bearer" not in said
+    assert emulator.world.destinations["d"].token not in said
 
 
 def test_state_and_health(emulator: Running) -> None:
@@ -113,8 +113,8 @@ def test_history_is_narrowed_and_emptied(emulator: Running, client: Cloudflare) 
 def test_mail_faults_are_planted_beside_those_of_the_api(emulator: Running) -> None:
     emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
     planted = {"side": "upstream", "stage": "dot", "kind": "421", "matching": "alice@", "times": 2}
-    told = emulator.management.post("/faults", json=planted).json()
-    assert [each.get("path", each.get("stage")) for each in told] == ["/zones", "dot"]
+    said = emulator.management.post("/faults", json=planted).json()
+    assert [each.get("path", each.get("stage")) for each in said] == ["/zones", "dot"]
     faults = emulator.world.mail_faults
     assert faults.take("mx", "dot", "alice@x bob@x") is None
     assert faults.take("upstream", "dot", "bob@x") is None

@@ -112,7 +112,7 @@ def test_twenty_threads_at_one_record(emulator: Running) -> None:
     client: Any = emulator.client()
     body = {"zone_id": emulator.zone.id, "type": "A", "name": "one", "content": "192.0.2.1", "ttl": 300}
 
-    def told(call: Any) -> int | None:
+    def said(call: Any) -> int | None:
         try:
             call()
         except cloudflare.APIStatusError as error:
@@ -120,10 +120,10 @@ def test_twenty_threads_at_one_record(emulator: Running) -> None:
         return None
 
     with ThreadPoolExecutor(20) as pool:
-        made = list(pool.map(lambda _: told(lambda: client.dns.records.create(**body)), range(20)))
+        made = list(pool.map(lambda _: said(lambda: client.dns.records.create(**body)), range(20)))
         (there,) = [each for each in emulator.zone.records.values() if each.name == f"one.{APEX}"]
         gone = list(
-            pool.map(lambda _: told(lambda: client.dns.records.delete(there.id, zone_id=emulator.zone.id)), range(20))
+            pool.map(lambda _: said(lambda: client.dns.records.delete(there.id, zone_id=emulator.zone.id)), range(20))
         )
     assert (made.count(None), set(made) - {None}) == (1, {81058})
     assert (gone.count(None), set(gone) - {None}) == (1, {81044})

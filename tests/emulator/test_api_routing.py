@@ -91,8 +91,8 @@ def test_foreign_mx_go_first(emulator: Running) -> None:
 def _refused(emulator: Running) -> tuple[int, int | None, str | None]:
     with pytest.raises(cloudflare.APIStatusError) as error:
         enable(emulator)
-    (told,) = error.value.errors
-    return error.value.status_code, told.code, told.message
+    (said,) = error.value.errors
+    return error.value.status_code, said.code, said.message
 
 
 @pytest.mark.parametrize("name", [APEX, APEX.upper(), "webmakeprofit.example", 7])
@@ -101,8 +101,8 @@ def test_a_name_is_a_subdomains(emulator: Running, client: Any, do: str, name: A
     """The apex has none: terraform-provider-cloudflare issue 5890."""
     with pytest.raises(cloudflare.UnprocessableEntityError) as error:
         getattr(client.email_routing.dns, do)(zone_id=emulator.zone.id, name=name)
-    (told,) = error.value.errors
-    assert (told.code, told.message) == (2007, f"Invalid Input: must be a a subdomains of {APEX}")
+    (said,) = error.value.errors
+    assert (said.code, said.message) == (2007, f"Invalid Input: must be a a subdomains of {APEX}")
     assert status(emulator) == "unconfigured"
 
 

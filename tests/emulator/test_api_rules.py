@@ -80,8 +80,8 @@ def test_an_address_has_one_rule(emulator: Running, client: Cloudflare) -> None:
     assert other
     with pytest.raises(cloudflare.ConflictError) as error:
         rules.create(zone_id=zone_id, matchers=to(f"Alice@{APEX.upper()}"), actions=drop)
-    told: Any = error.value.body
-    assert told["errors"] == told["messages"] == [{"code": 2014, "message": "Duplicated Zone rule"}]
+    said: Any = error.value.body
+    assert said["errors"] == said["messages"] == [{"code": 2014, "message": "Duplicated Zone rule"}]
     with pytest.raises(cloudflare.ConflictError):
         rules.update(str(other.id), zone_id=zone_id, matchers=to(f"alice@{APEX}"), actions=drop)
     rules.update(str(first.id), zone_id=zone_id, matchers=to(f"Alice@{APEX}"), actions=drop, name="itself")
@@ -108,9 +108,9 @@ def test_the_plan_of_wrangler(emulator: Running, targets: list[Any], status: int
     body = {"owner_worker_tag": "a" * 32, "rules": single, "catch_all_rules": whole}
     where = f"{emulator.url}/client/v4/accounts/{ACCOUNT}/email/routing/rules/plan"
     answer = httpx.post(where, json=body, headers={"authorization": "Bearer all"}, verify=emulator.tls)
-    told = answer.json()
-    assert (answer.status_code, next((each["code"] for each in told["errors"]), None)) == (status, code)
-    assert told["result"] == (None if code else {"zones": []})
+    said = answer.json()
+    assert (answer.status_code, next((each["code"] for each in said["errors"]), None)) == (status, code)
+    assert said["result"] == (None if code else {"zones": []})
 
 
 def test_two_hundred_rules_are_the_most(emulator: Running, client: Cloudflare) -> None:

@@ -21,9 +21,9 @@ def enable_below(emulator: Running) -> Any:
 
 
 def codes(emulator: Running, name: str) -> set[str]:
-    told: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=name)
-    assert [record["name"] for record in told["record"]] == [name] * 3 + [f"cf2024-1._domainkey.{name}", name]
-    return {error["code"] for error in told["errors"]}
+    said: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=name)
+    assert [record["name"] for record in said["record"]] == [name] * 3 + [f"cf2024-1._domainkey.{name}", name]
+    return {error["code"] for error in said["errors"]}
 
 
 def taken(emulator: Running, *names: str) -> list[bool]:

@@ -58,8 +58,8 @@ def lexicon(emulator: Running, authority_file: str, tmp_path: Path) -> Lexicon:
             env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=RUN_S_MAX, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        told: list[Any] = json.loads(done.stdout)
-        return told
+        said: list[Any] = json.loads(done.stdout)
+        return said
 
     return run
 

@@ -83,8 +83,8 @@ def test_dump_plan_apply_and_a_second_plan_is_empty(emulator: Running, octodns: 
     file = octodns.folder / f"{APEX}.yaml"
     zone = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert {record["type"] for record in zone[""]} == {"MX", "TXT"}
-    told = octodns.run("sync")
-    assert "No changes were planned" in told, told[-1500:]
+    said = octodns.run("sync")
+    assert "No changes were planned" in said, said[-1500:]
     zone |= ADDED
     next(record for record in zone[""] if record["type"] == "MX")["ttl"] = 600
     file.write_text(yaml.safe_dump(zone), encoding="utf-8")
