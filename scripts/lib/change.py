@@ -124,12 +124,13 @@ class Script:
         """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
         options = _parser(self).parse_args(arguments)
         try:
-            migration = opened(options.config, self.opens)
+            migration = (self.opens or open_migration)(options.config)
             domain = migration.settings.domain(options.domain).name if options.domain else ""
             if self.per_domain and not domain:
                 names = ", ".join(migration.settings.domain_names)
                 raise SettingsError(f"{self.name} changes one domain at a time: --domain with one of {names}")
             require_reason("--override", options.override)
+            _name_half_way(migration)
             if options.take_lock:
                 migration.store.take_over("migration")
             job = Job(migration, domain, options, Run(given=sys.argv[1:] if arguments is None else arguments))
@@ -143,13 +144,17 @@ class Script:
             return _fail(self, "interrupted; run it again: it finishes what was begun", REFUSED)
 
 
-def opened(path: str | None, opens: Callable[[str | None], Migration] | None = None) -> Migration:
+def opened(path: str | None) -> Migration:
     """The migration of the settings at PATH; a switch that was left half-way is named first, whatever is run."""
-    migration = (opens or open_migration)(path)
+    migration = open_migration(path)
+    _name_half_way(migration)
+    return migration
+
+
+def _name_half_way(migration: Migration) -> None:
     for domain in migration.settings.domain_names:
         if left_half_way(migration.store, domain):
             tell(LEFT_HALF_WAY.format(domain))
-    return migration
 
 
 def require_reason(option: str, reason: str | None) -> None:
