@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, Evidence
-from fixtures.migration import Migration
+from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
@@ -79,7 +79,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
     vars(rollback)["left_over"] = lambda _: None
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
-    migration = change.opened(str(folder / "migration.toml"), script.opens)
+    migration = (script.opens or open_migration)(str(folder / "migration.toml"))
     plain: dict[str, Any] = {"config": str(folder / "migration.toml"), "clean_up": False, "with_dell": False}
     options = Namespace(json=False, without_asking_ec2=False, **plain)
     job = change.Job(migration, migration.settings.pilot, options)
