@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.gates import upkeep
 from fixtures.gates.check import GateClosed, require_open
 from fixtures.gates.present import present_digest
 from fixtures.ledger.windows import left_half_way
@@ -302,7 +303,9 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         gate = gate_of_script(script.name)
         console.print(Text(f"{len(writes)} writes planned, digest {plan}. To make exactly these:"))
         console.print(Text(f"  {command}"), soft_wrap=True)
-        if gate:
+        if upkeep.applies(job.migration, script.name):
+            console.print(Text("  (needs no gate any more: only that each domain is wholly at Cloudflare)"))
+        elif gate:
             console.print(Text(f"  (opens with the gate {gate}: {TABLE[gate].question})"))
 
 

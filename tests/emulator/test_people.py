@@ -113,8 +113,8 @@ def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(e
 
 def test_a_destination_in_another_case_is_another(emulator: Running, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cloudflare compares whole addresses exactly: a rule to what only looks registered would be refused (2054)."""
-    monkeypatch.setattr(prepare_cloudflare, "guests", lambda _: "")
-    monkeypatch.setattr(prepare_cloudflare, "admission", lambda *_, **__: ())
+    monkeypatch.setattr(verification, "guests", lambda _: "")
+    monkeypatch.setattr(verification, "admission", lambda *_, **__: ())
     address = next(iter(job.migration.settings.domain(job.domain).addresses))
     other = address.destination.capitalize()
     emulator.world.destinations["b" * 32] = Destination(other, "", "", verified="2026-11-26T00:00:00Z", id="b" * 32)

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.gates import check as checking
+from fixtures.gates import upkeep
 from fixtures.gates.check import GateClosed
 from fixtures.gates.present import digest_of
 from fixtures.migration.progress import Stage
@@ -49,6 +50,25 @@ def test_a_verdict_on_the_whole_needs_no_domain(world: World) -> None:
 
 def test_a_gate_opens_its_own_scripts_alone(judged: World) -> None:
     refused(judged, r"gate phase4 .*the whole migration.*not judged", "stop_ec2")
+
+
+def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once every domain is switched ``prepare_dell`` can't wait for phase 1; ``restart_ec2`` still does."""
+    asked, wrong = list[tuple[str, ...]](), list[str]()
+    monkeypatch.setattr(upkeep, "faults", lambda _, domains: asked.append(domains) or wrong)
+    for name in world.migration.settings.domain_names:
+        refused(world, "gate phase1", "prepare_dell")
+        world.migration.store.record("done", name, script="switch_mx", plan="")
+    world.require("prepare_dell", PILOT, OTHER)
+    refused(world, "gate phase1", "restart_ec2")
+    refused(world, "gate deletion", "restore_ttl")
+    wrong.append("another MX stands")
+    with pytest.raises(GateClosed, match="another MX stands"):
+        world.require("publish_delivery", PILOT)
+    world.migration.store.record("done", script="delete_ec2", plan="")
+    with pytest.raises(GateClosed, match="another MX stands"):
+        world.require("restore_ttl", OTHER)
+    assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,)]
 
 
 @pytest.mark.parametrize("script", ["snapshot", "watch", "rollback"])

@@ -106,6 +106,23 @@ def test_a_night_without_mail_is_none(world: World) -> None:
     assert found.against[1].endswith(": no mail to pilot.example.net was sent and found")
 
 
+def test_an_address_that_was_added_by_its_script_leaves_the_count(world: World) -> None:
+    night(world)
+    night(world)
+    domain, *others = world.migration.settings.domains
+    more = domain.model_copy(update={"mailboxes": (*domain.mailboxes, "erin")})
+    world.migration = replace(
+        world.migration, settings=world.migration.settings.model_copy(update={"domains": (more, *others)})
+    )
+    found = counted(world)
+    assert found.green_in_a_row == 0
+    assert found.against[0].endswith(f": it was judged of other addresses: erin@{domain.name} to erin@{domain.name}")
+    world.migration.store.record(counting.ADDRESS, domain.name, address=f"erin@{domain.name}", state="begun")
+    assert counted(world).green_in_a_row == 0
+    world.migration.store.record(counting.ADDRESS, domain.name, address=f"erin@{domain.name}", state="added")
+    assert counted(world).green_in_a_row == 2
+
+
 def test_those_of_strangers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of other systems, before another gate, of some domains, by hand, by another version."""
     night(world)

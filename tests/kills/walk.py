@@ -56,6 +56,8 @@ echo $! >/run/taken.pid
 """
 GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
+FRANK = ('["carol", ', '["frank", "carol", ')
+MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users'
 MORE = {"delete_ec2": ("--image",)}
 
 
@@ -116,6 +118,16 @@ class Walk(Rehearsal):
         assert shell.run("sha256sum", MAIN, MASTER).stdout == before, "not restored"
         shell.run("sh", "-c", GIVEN_BACK)
         super()._phase1()
+
+    def _others(self) -> None:
+        """Then an address comes to the pilot, which is switched by then, and goes."""
+        super()._others()
+        pilot, file = self.migration.settings.pilot, Path(os.environ["MXGATE_CONFIG"])
+        dell(self.migration.settings).run("sh", "-c", MAILBOX_MADE, "sh", f"carol@{pilot}", f"frank@{pilot}")
+        before = file.read_text(encoding="utf-8")
+        for script, text in (("add_address", before.replace(*FRANK)), ("remove_address", before)):
+            file.write_text(text, encoding="utf-8")
+            self._run(script, pilot, "--address", "frank")
 
     def _stop(self) -> None:
         """Not before the gateway's queue is empty, as the gate asks (S-4)."""

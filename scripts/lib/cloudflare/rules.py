@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.settings import Address
 from scripts.lib.change import Job, Write
 
 PER_PAGE = 50
@@ -20,16 +21,31 @@ def address_rules(job: Job) -> Iterator[Write]:
     """One enabled rule for each address; wrong ones are put right, and what else matches is taken away (C-2)."""
     kept, found = set[str](), _found(job)
     for address in job.migration.settings.domain(job.domain).addresses:
-        present = next((each for each in found if each.address == address.address), None)
-        number, priority = (present.id, present.priority) if present else ("", 0)
-        kept.add(number)
-        name, to = f"mxgate {address.address}", (address.destination,)
-        wanted = cloudflare.Rule(number, name, True, priority, address.address, "forward", to)
-        if _text(present) != _text(wanted):
-            yield _made(job, wanted, _text(present), number or address.address)
+        kept |= {each.id for each in _of(address.address, found)[:1]}
+        yield from address_rule(job, address, found)
     for stray in found:
         if stray.address and stray.id not in kept:
             yield _removed(job, stray, f"rule {stray.id}, double or of no address in the settings")
+
+
+def address_rule(job: Job, address: Address, found: Sequence[cloudflare.Rule] | None = None) -> Iterator[Write]:
+    """The one enabled rule of ADDRESS, to its own destination. FOUND: the domain's rules, where they are known."""
+    present = next(iter(_of(address.address, _found(job) if found is None else found)), None)
+    number, priority = (present.id, present.priority) if present else ("", 0)
+    name, to = f"mxgate {address.address}", (address.destination,)
+    wanted = cloudflare.Rule(number, name, True, priority, address.address, "forward", to)
+    if _text(present) != _text(wanted):
+        yield _made(job, wanted, _text(present), number or address.address)
+
+
+def no_rule(job: Job, address: Address) -> Iterator[Write]:
+    """Whatever rules ADDRESS has are taken away."""
+    for each in _of(address.address, _found(job)):
+        yield _removed(job, each, f"rule {each.id} of {address.address}")
+
+
+def _of(address: str, found: Sequence[cloudflare.Rule]) -> list[cloudflare.Rule]:
+    return [each for each in found if each.address == address]
 
 
 def rules_as(job: Job, taken: Sequence[dict[str, Any]], caught: dict[str, Any]) -> Iterator[Write]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.mailbox import verification
 from fixtures.settings import Address
-from scripts.lib.change import Job, Refused
+from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dell.guests import admission, guests
 
 ASKED = "verification asked"
 """The kind of the store's records of when Cloudflare was asked to send a mail."""
+EDIT = "Email Routing Addresses: Edit"
 TOO_SOON = 2025
 RESEND_S = 305.0
 PEOPLE_S = 1800.0
@@ -27,6 +30,57 @@ PEOPLE_S = 1800.0
 LIST_S = 20.0
 """So long the list waits until it has all links."""
 LOOK_S, LOOK_S_MAX = 0.5, 10.0
+
+
+def destinations(job: Job, addresses: Sequence[Address]) -> Iterator[Write]:
+    """Each address's destination registered, and verified by a person; Dell lets the mail in meanwhile."""
+    known, stands = cloudflare.destinations(job.migration), guests(job.migration)
+    absent = [each for each in addresses if known.find(each.destination) is None]
+    unverified = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+    for each in absent:
+        alike = [one.email for one in known.destinations if one.email.lower() == each.destination]
+        if alike:
+            job.say(f"{each.destination}: {alike[0]} is registered, which to Cloudflare is another: case counts")
+    if unverified:
+        for write in admission(job, stands, admitted=True):
+            stands = write.after
+            yield write
+        yield from (_destination(job, each) for each in absent)
+        yield _verification(job, unverified)
+    yield from admission(job, stands, admitted=False)  # also what a run that was killed has left
+
+
+def _destination(job: Job, address: Address) -> Write:
+    def read() -> str:
+        return "absent" if state(job.migration, address.destination) == "absent" else "registered"
+
+    do = partial(register, job, address)
+    return Write("destinations", address.destination, "absent", "registered", do, read, tries=cloudflare.RETRIES)
+
+
+def no_destination(job: Job, address: Address) -> Write:
+    """The destination deleted: the account then has to verify it again before a rule may lead to it."""
+    account = job.migration.settings.cloudflare.account_id
+
+    def do() -> None:
+        with cloudflare.asking(f"destination {address.destination}", EDIT):
+            if found := cloudflare.destinations(job.migration).find(address.destination):
+                cloudflare.client(job.migration).email_routing.addresses.delete(found.id, account_id=account)
+
+    read = partial(state, job.migration, address.destination)
+    return Write("destinations", address.destination, read(), "absent", do, read, danger="deletes")
+
+
+def _verification(job: Job, addresses: list[Address]) -> Write:
+    def read() -> str:
+        known = cloudflare.destinations(job.migration)
+        done = all(getattr(known.find(each.destination), "verified", "") for each in addresses)
+        return "verified" if done else "not verified"
+
+    # People open links at any moment: a subject that counted those which are left would void the plan each time.
+    subject = f"the destinations of {job.domain}, each by a person who opens the link in its mailbox"
+    do = partial(await_people, job, addresses)
+    return Write("verification", subject, "not verified", "verified", do, read)
 
 
 def state(migration: Migration, destination: str) -> str:
@@ -90,7 +144,7 @@ def _ask(job: Job, address: Address) -> bool:
 
     migration, destination = job.migration, address.destination
     addresses = cloudflare.once(migration).email_routing.addresses
-    with cloudflare.asking(f"destination {destination}", "Email Routing Addresses: Edit"):
+    with cloudflare.asking(f"destination {destination}", EDIT):
         try:
             addresses.create(account_id=migration.settings.cloudflare.account_id, email=destination)
         except sdk.RateLimitError as error:

@@ -1,0 +1,191 @@
+"""Life after sign-off, in a lab where all is over: an address comes and goes; Cloudflare sends from elsewhere too.
+
+No script here goes past a gate: none is given ``--override``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.lab.world import Lab
+from tests.conftest import PROJECT, ended, features, run
+from tests.labs import STAND_S_MAX, operator, shell, standing
+
+NAME, DOMAIN = "tests-after", "webmakeprofit.org"
+BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'
+NEW = ("--domain", DOMAIN, "--address", "erin")
+STAND = """
+import sys
+from fixtures.lab.rehearsal import Lab, stand_at
+stand_at(Lab.find(sys.argv[1]), "signoff", quiet=True)
+"""
+TURNED_AWAY = "check_recipient_access,inline:{erin@dell.webmakeprofit.org=REJECT}"
+NUMBERED = """
+import sys, time
+from fixtures.ledger import Traffic, settle
+from fixtures.ledger.agreement import LAG_S
+from fixtures.migration import open_migration
+migration = open_migration()
+with Traffic(migration, sys.argv[1], 4.0):
+    time.sleep(4)
+settle(migration, sys.argv[1], 60)
+migration.clock.advance(LAG_S + 60)
+migration.store.record("time passed", seconds=LAG_S + 60)
+"""
+"""Numbered mail, and so much time that Cloudflare's events have to be there (C-7)."""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with standing(NAME, 21, month=True) as made:
+        done = run([sys.executable, "-c", STAND, NAME], timeout_s=STAND_S_MAX)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        yield made
+
+
+def settings(lab: Lab, *changes: tuple[str, str]) -> None:
+    """Each of CHANGES: from, to; in the operator's own file."""
+    file = lab.folder / "operator/migration.toml"
+    text = file.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    file.write_text(text, encoding="utf-8")
+
+
+def script(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return operator(NAME, "-m", f"scripts.{name}", *options)
+
+
+def plan(name: str, *options: str) -> tuple[str, list[str]]:
+    """Its digest, and what it would write to."""
+    done = script(name, *options, "--json")
+    assert done.returncode == 3, done.stdout + done.stderr
+    planned = json.loads(done.stdout)
+    return planned["digest"], [f"{each['group']}: {each['subject']}" for each in planned["writes"]]
+
+
+def apply(name: str, *options: str) -> str:
+    digest, _ = plan(name, *options)
+    done = script(name, *options, "--apply", digest)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def on_dell(lab: Lab, command: str) -> str:
+    done = lab.exec("dell", ["sh", "-c", command])
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def green(lab: Lab, when: str) -> None:
+    """The last gate, and a light run."""
+    done = operator(lab.name, "-c", NUMBERED, when)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for how in (("--gate", "signoff"), ("--soak", "--light")):
+        done = features("--lab", lab.name, *how)
+        assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "status", "words"),
+    [
+        ("add_address", NEW, 2, ("erin stands neither in mailboxes nor in aliases", 'Add "erin" to mailboxes')),
+        ("add_address", ("--domain", DOMAIN, "--address", "alice"), 0, ("is in use already", "nothing to do")),
+        ("add_address", ("--domain", DOMAIN, "--address", "erin@elsewhere.example"), 2, ("expected an address of",)),
+        ("add_address", ("--domain", DOMAIN, "--address", "e rin"), 2, ("expected a local part in ASCII",)),
+        ("add_address", ("--address", "erin"), 2, ("--domain with one of",)),
+        (
+            "remove_address",
+            ("--domain", DOMAIN, "--address", "alice"),
+            2,
+            ("alice still stands in mailboxes",),
+        ),
+        ("remove_address", NEW, 0, ("neither a rule of it is left", "nothing to do")),
+    ],
+)
+def test_an_address_that_does_not_fit(
+    lab: Lab, name: str, options: tuple[str, ...], status: int, words: tuple[str, ...]
+) -> None:
+    ended(operator(lab.name, "-m", f"scripts.{name}", *options), status, *words)
+
+
+def test_an_address_twice_in_the_settings(lab: Lab) -> None:
+    for twice in ('"office", "tanaka", "alice"]', '"office", "tanaka", "info"]'):
+        settings(lab, (BOXES, twice))
+        try:
+            ended(script("add_address", *NEW), 2, "mailboxes: ", "Expected each address once")
+        finally:
+            settings(lab, (twice, BOXES))
+
+
+def test_an_address_comes_and_is_used(lab: Lab) -> None:
+    """Killed while people are waited for, and refused while Dell does not take it, the next run finishes."""
+    green(lab, "before")
+    settings(lab, (BOXES, WITH_ERIN))
+    ended(script("add_address", *NEW), 1, "Make the mailbox erin@webmakeprofit.org in Dovecot first", "Nothing was")
+    on_dell(lab, "sed -n 's/^alice@webmakeprofit/erin@webmakeprofit/p' /etc/dovecot/users >>/etc/dovecot/users")
+    _killed_while_people_are_waited_for(lab)
+    on_dell(lab, f"postconf -P smtp/inet/smtpd_recipient_restrictions={TURNED_AWAY} && postfix reload")
+    digest, _ = plan("add_address", *NEW)
+    done = script("add_address", *NEW, "--take-lock", "--apply", digest)
+    ended(done, 1, "RCPT of erin@dell.webmakeprofit.org: expected 250; found Email Routing 104.30.", "Access denied")
+    on_dell(lab, "postconf -PX smtp/inet/smtpd_recipient_restrictions && postfix reload")
+    apply("add_address", *NEW)
+    ended(script("add_address", *NEW), 0, "is in use already", "nothing to do")
+    assert on_dell(lab, "grep -v '^#' /etc/postfix/mxgate-guests || :") == ""
+    green(lab, "with erin")
+
+
+def _killed_while_people_are_waited_for(lab: Lab) -> None:
+    (lab.folder / "away").touch()
+    digest, writes = plan("add_address", *NEW)
+    assert writes[0] == "Dell's files: /etc/postfix/mxgate-mailboxes"
+    assert writes[-1] == "mail: a marked message to erin@webmakeprofit.org"
+    command = shell(NAME, sys.executable, "-m", "scripts.add_address", *NEW, "--apply", digest)
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as begun:
+        assert begun.stderr
+        for line in begun.stderr:
+            if "wait for a person with a browser" in line:
+                break
+        begun.kill()
+    (lab.folder / "away").unlink()
+
+
+def test_an_address_goes(lab: Lab) -> None:
+    settings(lab, (WITH_ERIN, BOXES))
+    _, writes = plan("remove_address", *NEW)
+    assert [each.partition(": ")[0] for each in writes][:3] == ["rules", "destinations", "Dell's files"]
+    apply("remove_address", *NEW)
+    ended(script("remove_address", *NEW), 0, "neither a rule of it is left", "nothing to do")
+    assert on_dell(lab, "ls -d /srv/vmail/erin@webmakeprofit.org/Maildir")
+    green(lab, "without erin")
+
+
+def test_cloudflare_sends_from_another_prefix(lab: Lab) -> None:
+    """``prepare_dell`` goes by what stands, since "may we start?" can't be asked any more; so does ``restore_ttl``."""
+    prefixes = 'prefixes = ["104.30.0.0/19", "2405:8100:c000::/38", "192.0.2.64/28"]'
+    settings(lab, ("[cloudflare]\n", f"[cloudflare]\n{prefixes}\n"))
+    apply("prepare_dell")
+    assert "192.0.2.64/28 OK" in on_dell(lab, "cat /etc/postfix/mxgate-admit.cidr")
+    apply("publish_delivery")
+    apply("restore_ttl", "--domain", DOMAIN)
+
+
+def test_nothing_is_written_while_the_domain_is_not_wholly_at_cloudflare(lab: Lab) -> None:
+    code = """
+from fixtures.migration import open_migration
+from fixtures.probes.cloudflare import api
+migration = open_migration()
+zone = api.zone(migration, "pilot.example.net")
+api.client(migration).email_routing.dns.delete(zone_id=zone.id)
+"""
+    assert operator(lab.name, "-c", code).returncode == 0
+    digest, _ = plan("restore_ttl", "--domain", "pilot.example.net")
+    done = script("restore_ttl", "--domain", "pilot.example.net", "--apply", digest)
+    ended(done, 1, "pilot.example.net: expected Email Routing enabled, and only Cloudflare's MX; found")
