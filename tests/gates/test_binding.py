@@ -55,7 +55,12 @@ def test_a_gate_opens_its_own_scripts_alone(judged: World) -> None:
 def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once every domain is switched ``prepare_dell`` can't wait for phase 1; ``restart_ec2`` still does."""
     asked, wrong = list[tuple[str, ...]](), list[str]()
-    monkeypatch.setattr(upkeep, "faults", lambda _, domains: asked.append(domains) or wrong)
+
+    def faults(_: object, domains: tuple[str, ...]) -> list[str]:
+        asked.append(domains)
+        return wrong
+
+    monkeypatch.setattr(upkeep, "faults", faults)
     for name in world.migration.settings.domain_names:
         refused(world, "gate phase1", "prepare_dell")
         world.migration.store.record("done", name, script="switch_mx", plan="")
