@@ -53,7 +53,7 @@ def asked_for(job: Job) -> str:
     if not progress.switched(job.domain):
         raise Refused(
             f"{job.domain} is not switched: EC2 receives its mail. Until then the phases care for its addresses: "
-            f"judge pytest features/ --gate {progress.next_gate(job.domain)} --domain {job.domain}. Nothing was changed"
+            f"it stands before the gate {progress.next_gate(job.domain)}. Nothing was changed"
         )
     return local
 
