@@ -14,7 +14,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-COMMAND_S_MAX = 120
+COMMAND_S_MAX = 300
 
 
 def run(

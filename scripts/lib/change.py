@@ -131,7 +131,7 @@ class Script:
                 names = ", ".join(migration.settings.domain_names)
                 raise SettingsError(f"{self.name} changes one domain at a time: --domain with one of {names}")
             require_reason("--override", options.override)
-            _name_half_way(migration)
+            name_half_way(migration)
             if options.take_lock:
                 migration.store.take_over("migration")
             job = Job(migration, domain, options, Run(given=sys.argv[1:] if arguments is None else arguments))
@@ -148,11 +148,12 @@ class Script:
 def opened(path: str | None) -> Migration:
     """The migration of the settings at PATH; a switch that was left half-way is named first, whatever is run."""
     migration = open_migration(path)
-    _name_half_way(migration)
+    name_half_way(migration)
     return migration
 
 
-def _name_half_way(migration: Migration) -> None:
+def name_half_way(migration: Migration) -> None:
+    """Say which domains a switch left between both sides, while no living process is at it."""
     for domain in migration.settings.domain_names:
         if left_half_way(migration.store, domain):
             tell(LEFT_HALF_WAY.format(domain))

@@ -80,6 +80,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
     migration = (script.opens or open_migration)(str(folder / "migration.toml"))
+    change.name_half_way(migration)
     plain: dict[str, Any] = {"config": str(folder / "migration.toml"), "clean_up": False, "with_dell": False}
     options = Namespace(json=False, without_asking_ec2=False, **plain)
     job = change.Job(migration, migration.settings.pilot, options)

@@ -117,7 +117,7 @@ show(settle(migration, "bounce", 20))
 
 @pytest.mark.usefixtures("lab")
 def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
-    interrupted = ("timeout", "--preserve-status", "--signal=INT", "6")
+    interrupted = ("timeout", "--preserve-status", "--signal=INT", "12")
     options = ("-m", "scripts.watch", "--domain", "webmakeprofit.org", "--rate", "10")
     done = labs.operator(NAME, *options, before=interrupted)
     said = " ".join(done.stdout.split())
