@@ -13,7 +13,7 @@ from fixtures.probes import snapshot
 from fixtures.probes.aws import cost, ec2, references, terraform
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.session import Conversation
-from fixtures.probes.smtp.vantages import THEIRS
+from fixtures.probes.smtp.vantages import THEIRS, turned_away
 
 IMAGE_PREFIX = "mxgate-final-"
 KEPT = "snapshot "
@@ -45,10 +45,11 @@ def stopped_and_dead(expect: Expect, gateway_state: State) -> None:
         return finding(str(seen.knock), "no answer", found, seen.evidence, holds=not seen.connected)
 
     def control(seen: Conversation) -> Finding:
-        """Where nobody's port 25 answers, a dead one shows nothing."""
-        unasked = "" if THEIRS in seen.banner.lower() else seen.outcome
+        """Where nobody's port 25 answers, a dead one shows nothing; who is turned away for a PTR has an answer too."""
+        said = seen.banner or str(seen.outcome)
+        unasked = "" if THEIRS in said.lower() or turned_away(said) else said
         member = f"the control: {seen.knock}"
-        return finding(member, "a greeting", seen.banner, seen.evidence, holds=True, unasked=unasked)
+        return finding(member, "a greeting", said, seen.evidence, holds=True, unasked=unasked)
 
     expect("EC2 is off", [state, *map(port, knocks), *map(control, controls)])
 
