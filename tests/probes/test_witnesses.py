@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,10 @@ from fixtures.ledger.witnesses import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreeme
 from fixtures.probes.cloudflare.events import Event
 from fixtures.probes.logs.dovecot_log import Dovecot
 from fixtures.probes.logs.postfix_log import Delivery, Trail
+from fixtures.probes.mailbox.imap import Stored
 
 NOW = 1_790_000_000.0
+SWITCHED = NOW - 86400
 CAROL = "carol@pilot.example.net"
 NOTED = Evidence("asked", "answered")
 STORED, DISCARDED, SENT_ON = (
@@ -29,19 +32,35 @@ def heard(
     dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0, filters: tuple[str, ...] = ()
 ) -> Agreement:
     """Of one message, which Cloudflare and Postfix have delivered and no mailbox has."""
-    at = NOW - ago_s
-    event = Event(at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
+    return compared(dovecot, NOW - ago_s, NOW - ago_s, message_id=message_id, filters=filters)
+
+
+def compared(
+    dovecot: Dovecot | CouldNotAsk,
+    at: float,
+    counted_at: float,
+    *,
+    message_id: str = "<1@x>",
+    filters: tuple[str, ...] = (),
+    kept: tuple[Stored, ...] = (),
+) -> Agreement:
+    """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``."""
+    event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
     trail = Trail("D1", at, "x", "104.30.0.9", "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
     told: Any = SimpleNamespace(
-        domain="pilot.example.net", since=NOW - 86400, events=(event,), sampled=False, evidence=NOTED
+        domain="pilot.example.net",
+        since=SWITCHED,
+        events=(event,) if counted_at >= SWITCHED else (),
+        sampled=False,
+        evidence=NOTED,
     )
     log: Any = SimpleNamespace(trails=(trail,), evidence=NOTED)
     settings = settings_without_a_lab()
     settings = settings.model_copy(update={"dell": settings.dell.model_copy(update={"filters": filters})})
     migration: Any = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW))
     moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
-    boxes: Any = SimpleNamespace(messages=(), evidence=())
+    boxes: Any = SimpleNamespace(messages=kept, evidence=())
     return witnesses._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
 
 
@@ -76,3 +95,14 @@ def test_a_discard_is_explained_where_the_operator_knows_of_sieve() -> None:
 
 def test_our_own_test_mail_is_deleted_by_nobody() -> None:
     assert heard(Dovecot({"ses+1": (STORED,)}, NOTED), message_id="<mxgate.1@x>").unexplained
+
+
+@pytest.mark.parametrize(("counted_s", "agreed"), [(10.0, 1), (-10.0, 0)])
+def test_what_postfix_took_before_the_switch_ended_counts_where_the_others_count_it(
+    counted_s: float, agreed: int
+) -> None:
+    """Cloudflare and the mailbox may date after it what Dell's log dates before."""
+    received = f"from x (104.30.0.9) by dell.example.jp with LMTP; {formatdate(SWITCHED + counted_s)}"
+    stored = Stored(CAROL, "INBOX", 1, (("Message-ID", "<1@x>"), ("Received", received)))
+    found = compared(Dovecot({"ses+1": (STORED,)}, NOTED), SWITCHED - 10, SWITCHED + counted_s, kept=(stored,))
+    assert (found.agreed, found.differences) == (agreed, ())
