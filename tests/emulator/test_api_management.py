@@ -159,6 +159,17 @@ def test_a_batch_reaches_each_name_server_record_by_record(emulator: Running, cl
         assert {serial for part, serial in found if part != whole} == {1}
 
 
+def test_a_leap_of_the_clock_ends_when_what_falls_due_is_served(emulator: Running, client: Any) -> None:
+    emulator.management.post("/knobs", json={"dns_lag_s": 300})
+    for number in range(8):
+        client.dns.records.create(zone_id=emulator.zone.id, type="A", name="due", content=f"192.0.2.{number}", ttl=1)
+    assert emulator.management.get("/health").json()["unpublished"]
+    emulator.world.clock.advance(300)
+    wanted = [f"192.0.2.{number}" for number in range(8)]
+    assert [sorted(row[0] for row in rows(each, f"due.{APEX}", "A")) for each in emulator.databases] == [wanted] * 2
+    assert emulator.management.post("/clock", json={"advance_s": 300}).status_code == 200, "nothing is due any more"
+
+
 def test_one_name_server_lags(emulator: Running, client: Any) -> None:
     """In order, and not for ever: lowering the lag lets it catch up at once."""
 
