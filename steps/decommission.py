@@ -200,7 +200,7 @@ def nothing_paid(migration: Migration, expect: Expect, saving: cost.Saving) -> N
     expect("EC2 costs nothing", list(map(judge, saving.after)) or none)
 
 
-@then("the net saving is more than nothing, and stands beside the plan's")
+@then("the net saving is more than nothing, and is shown with the plan's")
 def net_is_positive(migration: Migration, expect: Expect, saving: cost.Saving) -> None:
     costs = migration.settings.costs
     if costs.reckoned is None:

@@ -226,7 +226,7 @@ def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage:
     expect(f"EC2's address in SPF at {stage.gate}", found)
 
 
-@then("it is the one of the snapshot, or has Cloudflare and SendGrid beside that until the clean-up")
+@then("it is the one of the snapshot, or has Cloudflare and SendGrid as well until the clean-up")
 def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -> None:
     kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in _included(migration)}
 

@@ -11,7 +11,7 @@ from pytest_bdd import given, parsers, then, when
 from fixtures.evidence import Evidence, Finding, finding, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.accounting import Entry
-from fixtures.ledger.outage_mail import LOG_S, Ordeal, endure
+from fixtures.ledger.outage_mail import LOG_S, OutageMail, endure
 from fixtures.migration import Migration
 from fixtures.probes.dell import queue_lifetime
 from fixtures.probes.smtp import mx_hosts
@@ -35,34 +35,34 @@ def an_outage(world: Any, what: str) -> Outage:
     return made
 
 
-@when("outside senders write to every address before it, during it and after it", target_fixture="ordeal")
-def strangers_write(migration: Migration, domains: tuple[str, ...], outage: Outage) -> Ordeal:
+@when("outside senders write to every address before it, during it and after it", target_fixture="outage_mail")
+def strangers_write(migration: Migration, domains: tuple[str, ...], outage: Outage) -> OutageMail:
     return endure(migration, outage, domains)
 
 
 @then("everything that was accepted has arrived, and nothing bounced")
-def nothing_lost(domains: tuple[str, ...], expect: Expect, ordeal: Ordeal) -> None:
+def nothing_lost(domains: tuple[str, ...], expect: Expect, outage_mail: OutageMail) -> None:
     claim = "All of it arrived, nothing bounced, and nothing came twice without a reason"
-    expect(claim, (_whole(domain, ordeal) for domain in domains))
+    expect(claim, (_whole(domain, outage_mail) for domain in domains))
 
 
 @then("it is stated whose queue held the mail, and for how long")
-def keeper_stated(expect: Expect, ordeal: Ordeal) -> None:
-    expect("The outage was felt, and it is known who kept the mail", _kept(ordeal))
+def keeper_stated(expect: Expect, outage_mail: OutageMail) -> None:
+    expect("The outage was felt, and it is known who kept the mail", _kept(outage_mail))
 
 
 @then("meanwhile the other MX hosts took the mail")
-def others_took_it(migration: Migration, expect: Expect, ordeal: Ordeal) -> None:
+def others_took_it(migration: Migration, expect: Expect, outage_mail: OutageMail) -> None:
     silent = mx_hosts.most_preferred(migration)
     preferring = mx_hosts.preferring(migration, silent)
-    mail = [each for each in ordeal.during if each.domain in preferring]
+    mail = [each for each in outage_mail.during if each.domain in preferring]
     senders = dict.fromkeys(each.sender for each in mail)
-    findings = (_moved_on(name, silent, [e for e in mail if e.sender == name], ordeal) for name in senders)
+    findings = (_moved_on(name, silent, [e for e in mail if e.sender == name], outage_mail) for name in senders)
     expect("Senders moved on to another MX host", findings)
 
 
-def _moved_on(sender: str, silent: str, mail: list[Entry], ordeal: Ordeal) -> Finding:
-    taken = [each for each in mail if each in ordeal.acknowledged_meanwhile]
+def _moved_on(sender: str, silent: str, mail: list[Entry], outage_mail: OutageMail) -> Finding:
+    taken = [each for each in mail if each in outage_mail.acknowledged_meanwhile]
     wrong = [each for each in taken if each.acknowledged_by.startswith(silent)]
     expected = f"mail taken by other hosts while {silent} was silent"
     found = f"of {len(mail)} messages {len(taken)} taken meanwhile, {len(wrong)} of them by {silent}"
@@ -70,14 +70,14 @@ def _moved_on(sender: str, silent: str, mail: list[Entry], ordeal: Ordeal) -> Fi
     if good:
         found += f"; {', '.join(sorted({each.acknowledged_by for each in taken}))}"
     hint = f"One of them: {(wrong or mail)[0].sentence()}"
-    return finding(sender, expected, found, ordeal.evidence, holds=good, hint=hint)
+    return finding(sender, expected, found, outage_mail.evidence, holds=good, hint=hint)
 
 
-def _whole(domain: str, ordeal: Ordeal) -> Finding:
-    sent = [entry for entry in ordeal.balance.series if entry.domain == domain]
-    amiss = [entry.sentence() for entry in ordeal.missing if entry.domain == domain]
-    amiss += [f"twice without a reason: {e.sentence()}" for e in ordeal.doubled if e.domain == domain]
-    amiss += list(ordeal.balance.unexpected)
+def _whole(domain: str, outage_mail: OutageMail) -> Finding:
+    sent = [entry for entry in outage_mail.balance.series if entry.domain == domain]
+    amiss = [entry.sentence() for entry in outage_mail.missing if entry.domain == domain]
+    amiss += [f"twice without a reason: {e.sentence()}" for e in outage_mail.doubled if e.domain == domain]
+    amiss += list(outage_mail.balance.unexpected)
     twice = sum(1 for entry in sent if entry.copies > 1)
     found = f"{len(sent)} sent, {len(amiss)} of them amiss; {twice} came twice"
     if not sent and not amiss:
@@ -85,25 +85,25 @@ def _whole(domain: str, ordeal: Ordeal) -> Finding:
     found += f": {amiss[0]}" if amiss else ""
     hint = "See the queues of the senders and of Dell, and their logs"
     expected = "every one arrived, once"
-    return finding(domain, expected, found, ordeal.evidence, holds=not amiss, domain=domain, hint=hint)
+    return finding(domain, expected, found, outage_mail.evidence, holds=not amiss, domain=domain, hint=hint)
 
 
-def _kept(ordeal: Ordeal) -> Iterator[Finding]:
-    held, lasted = ordeal.held_up, ordeal.ended - ordeal.began
-    by_senders = [entry for entry in held if (entry.acknowledged or 0) + LOG_S > ordeal.ended]
+def _kept(outage_mail: OutageMail) -> Iterator[Finding]:
+    held, lasted = outage_mail.held_up, outage_mail.ended - outage_mail.began
+    by_senders = [entry for entry in held if (entry.acknowledged or 0) + LOG_S > outage_mail.ended]
     beyond = [entry for entry in held if entry not in by_senders]
     if not held:
-        why = f"{len(ordeal.during)} sent in {lasted:.1f} s of outage, none was held up"
-        yield unknown("the outage", "mail that waited for its end", why, ordeal.evidence)
+        why = f"{len(outage_mail.during)} sent in {lasted:.1f} s of outage, none was held up"
+        yield unknown("the outage", "mail that waited for its end", why, outage_mail.evidence)
     keepers = (("the senders", by_senders, SENDERS_PATIENCE), ("Cloudflare or Dell", beyond, BEYOND_PATIENCE))
     for who, entries, patience in keepers:
         if entries:
             longest = max(entry.latency_s or 0 for entry in entries)
-            late = max(entry.arrived or 0 for entry in entries) - ordeal.ended
+            late = max(entry.arrived or 0 for entry in entries) - outage_mail.ended
             deferred = sum(1 for entry in entries if entry.deferrals)
             found = f"{len(entries)} kept by {who} ({deferred} deferred in session), the longest {longest:.1f} s"
             found += f" in an outage of {lasted:.1f} s, the last in its mailbox {late:.1f} s after it; {patience}"
-            yield passed(who, found, ordeal.evidence)
+            yield passed(who, found, outage_mail.evidence)
 
 
 @given("how long Dell's Postfix keeps mail, and how often it tries", target_fixture="patience")

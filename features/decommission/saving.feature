@@ -8,4 +8,4 @@ Feature: The saving is real
     When what it cost, what is left of that and what is new are added up
     Then every charge has a price
     And nothing is paid for any more but an image that the operator kept
-    And the net saving is more than nothing, and stands beside the plan's
+    And the net saving is more than nothing, and is shown with the plan's

@@ -1,9 +1,9 @@
 Feature: The change that lies ready is the right one, and no more
   What will be written at the switch can be read beforehand. It has to be the records that Cloudflare wants for this
-  very domain, preferences and all, and to leave alone whatever else the zone holds: above all the SPF record.
+  very domain, preferences and all, and to keep whatever else the zone holds: above all the SPF record.
 
   @N-3 @P2.2 @observe @before_phase3
-  Scenario: The switch writes what Cloudflare asks for and leaves the rest alone
+  Scenario: The switch writes what Cloudflare asks for and leaves the rest as it is
     Given the domains that are about to be switched
     When the change that lies ready is read, and what Cloudflare asks for
     Then it brings exactly the MX that Cloudflare asks for

@@ -1,5 +1,5 @@
 Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
-  Forwarded mail has an envelope sender in the operator's own domain, so the domain's SPF must name Cloudflare beside
+  Forwarded mail has an envelope sender in the operator's own domain, so the domain's SPF must name both Cloudflare and
   SendGrid. Enabling Email Routing can replace the record and disabling can delete it, so it is read at every gate. It
   is evaluated as receivers do, for every address there is: a wide network counts wherever it stands, also in a record
   that is included.
@@ -18,4 +18,4 @@ Feature: Exactly one SPF record, and it names Cloudflare and SendGrid
     Given the domains of this gate
     When their SPF records are read and evaluated
     Then each has exactly one, within ten DNS lookups
-    And it is the one of the snapshot, or has Cloudflare and SendGrid beside that until the clean-up
+    And it is the one of the snapshot, or has Cloudflare and SendGrid as well until the clean-up

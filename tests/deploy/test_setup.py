@@ -62,7 +62,7 @@ def test_the_whole_help_needs_no_root(bare: Path, argv: tuple[str, ...]) -> None
     [
         (("scripts/setup.sh", "liv"), "setup.sh liv: expected lab, test or live; nothing was installed"),
         (("scripts/test", "--quik"), "test --quik: expected --quick, or nothing; nothing was run"),
-        (("scripts/test", "--quick", "tests/"), "one option alone"),
+        (("scripts/test", "--quick", "tests/"), "at most one option"),
     ],
 )
 def test_a_word_that_it_does_not_know(bare: Path, argv: tuple[str, ...], words: str) -> None:

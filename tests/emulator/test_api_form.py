@@ -34,8 +34,8 @@ SAME_NAME = "troubleshooting/records-with-same-name/>."
             {"type": "A", "content": "10.0.0.2", "proxied": True}, 9003, "Target 10.0.0.2 is not allowed for a proxied",
             id="private address behind the proxy",
         ),
-        pytest.param({"type": "CNAME", "name": OLD_MX, "content": "x.example"}, 81053, SAME_NAME, id="beside A"),
-        pytest.param({"type": "CNAME", "name": "@", "content": "x.example"}, 81054, SAME_NAME, id="beside MX"),
+        pytest.param({"type": "CNAME", "name": OLD_MX, "content": "x.example"}, 81053, SAME_NAME, id="with an A"),
+        pytest.param({"type": "CNAME", "name": "@", "content": "x.example"}, 81054, SAME_NAME, id="with an MX"),
         pytest.param({"type": "A", "name": OLD_MX, "content": "203.0.113.20"}, 81058, "An identical", id="again"),
         pytest.param(
             {"type": "MX", "name": "@", "content": OLD_MX, "priority": 20}, 81057, "Record already exists.",

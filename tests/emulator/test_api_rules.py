@@ -139,7 +139,7 @@ def test_the_catch_all(emulator: Running, client: Cloudflare, destination: str) 
 
 
 def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: Cloudflare) -> None:
-    """Opened by a person: HEAD, GET and a wrong answer or token don't; the API lets an administrator alone."""
+    """Opened by a person: HEAD, GET and a wrong answer or token don't; the API, only an administrator."""
     asked: queue.Queue[str] = queue.Queue()
 
     async def send(destination: Destination) -> None:

@@ -1,4 +1,4 @@
-"""Email Routing by way of a subdomain: its records beside a foreign MX at the apex, and what the MX hosts then know."""
+"""Email Routing by way of a subdomain: its records, a foreign MX at the apex, and what the MX hosts then know."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ def test_too_many_requests_are_refused_for_five_minutes(emulator: Running, clien
 )
 def test_a_records_fault_is_pointed_at(emulator: Running, body: dict[str, Any], code: int, pointer: str) -> None:
     client: Any = emulator.client()
-    with pytest.raises(cloudflare.BadRequestError) as alone:
+    with pytest.raises(cloudflare.BadRequestError) as single:
         client.dns.records.create(zone_id=emulator.zone.id, **body)
     with pytest.raises(cloudflare.BadRequestError) as many:
         client.dns.records.batch(zone_id=emulator.zone.id, posts=[{**RECORD, "name": "y"}, body])
-    assert [_told(alone), _told(many)] == [(code, pointer), (code, f"/posts/1{pointer}")]
+    assert [_told(single), _told(many)] == [(code, pointer), (code, f"/posts/1{pointer}")]
     assert len(emulator.zone.records) == 3, "a batch is one transaction"
 
 

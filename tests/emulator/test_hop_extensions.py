@@ -21,9 +21,9 @@ async def test_both_ways_bring_one_message_to_each_recipient(stage: Scene) -> No
     stage.zone.routing.rules.append(rule("carol", {"type": "forward", "value": [f"alice@{DELIVERY}"]}))
     for extension in ("PIPELINING", "CHUNKING"):
         stage.destination.taken.clear()
-        told = await handed(stage, extension, f"alice@{ROUTED}", f"carol@{ROUTED}")
-        assert told.queued.startswith("250"), told.evidence.transcript
-        assert extension in told.extensions
+        sent = await handed(stage, extension, f"alice@{ROUTED}", f"carol@{ROUTED}")
+        assert sent.queued.startswith("250"), sent.evidence.transcript
+        assert extension in sent.extensions
         assert len(stage.destination.taken) == 2
         assert all(mail.endswith(message().split(b"\r\n\r\n", 1)[1]) for _, _, mail, _ in stage.destination.taken)
 
@@ -31,17 +31,17 @@ async def test_both_ways_bring_one_message_to_each_recipient(stage: Scene) -> No
 async def test_what_is_not_offered_is_not_used(stage: Scene) -> None:
     stage.world.knobs.offers = "neither"
     for extension in ("PIPELINING", "CHUNKING"):
-        told = await handed(stage, extension, f"alice@{ROUTED}")
-        assert (told.queued, told.connection) == ("", "open")
-        assert told.extensions
-        assert extension not in told.extensions
+        sent = await handed(stage, extension, f"alice@{ROUTED}")
+        assert (sent.queued, sent.connection) == ("", "open")
+        assert sent.extensions
+        assert extension not in sent.extensions
     assert not stage.destination.taken
 
 
 async def test_an_unknown_recipient_leaves_nothing_half_said(stage: Scene) -> None:
     for extension in ("PIPELINING", "CHUNKING"):
-        told = await handed(stage, extension, f"nobody@{ROUTED}")
-        assert (told.queued, told.code) == ("", 503), told.evidence.transcript
+        sent = await handed(stage, extension, f"nobody@{ROUTED}")
+        assert (sent.queued, sent.code) == ("", 503), sent.evidence.transcript
     assert not stage.destination.taken
 
 
@@ -57,9 +57,9 @@ def test_a_server_that_is_none_is_no_answer() -> None:
             marked = Marked("<x@y>", "a@b.example", ("c@d.example",), b"From: a\r\n\r\n", "")
             return await hand_over(Knock("127.0.0.1", port), marked, "CHUNKING")
 
-    told = asyncio.run(inside())
-    assert (told.queued, told.code, told.extensions) == ("", 0, ())
-    assert "SSH-2.0-x" in told.text
+    sent = asyncio.run(inside())
+    assert (sent.queued, sent.code, sent.extensions) == ("", 0, ())
+    assert "SSH-2.0-x" in sent.text
 
 
 async def test_bdat_is_counted(stage: Scene) -> None:

@@ -88,7 +88,7 @@ async def test_our_forwarder_meets_it_at_the_destination(stage: Scene, at: str, 
         assert kind != "stall" or took >= STALL_S
         return
     assert (reply[:3], row["status"]) == ("550" if kind == "5xx" else "421", "deliveryFailed")
-    assert not stage.destination.taken, "what the sender was told has failed is not at the destination"
+    assert not stage.destination.taken, "what the sender hears has failed is not at the destination"
     said = {"4xx": "transient error (451)", "5xx": "permanent error (554)", "421": "transient error (421)"}
     assert said.get(kind, "connection lost") in row["errorDetail"]
     assert at in row["errorDetail"]

@@ -31,7 +31,7 @@ class Standing:
         self.loop = loop
         self.stage = stage
         self.strays: list[dict[str, Any]] = []
-        """What the loop's handler was told: exceptions that nobody took."""
+        """What reached the loop's handler: exceptions that nobody took."""
 
     def run(self, act: Awaitable[T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(act, DEADLINE_S))
@@ -150,7 +150,7 @@ async def handed_over(stage: Scene, mail: bytes, sizes: list[int], *, bdat: bool
 def test_what_is_taken_arrives_once_and_unchanged(
     standing: Standing, body: bytes, sizes: list[int], bdat: bool
 ) -> None:
-    """Whatever its lines are and however it is cut; line ends alone become CRLF."""
+    """Whatever its lines are and however it is cut; single line ends become CRLF."""
     taken = standing.stage.destination.taken
     before = len(taken)
     mail = b"X-Number: %b\r\n%b" % (secrets.token_hex(8).encode(), message(body="")) + body

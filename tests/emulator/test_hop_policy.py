@@ -121,7 +121,7 @@ async def test_a_header_in_utf8_reaches_only_a_destination_that_offers_smtputf8(
         assert (len(stage.destination.taken) == 1) is able
         if not able:
             assert "5.6.7 it needs SMTPUTF8" in reply
-        assert (await utf8(stage, f"alice@{ROUTED}", message())).startswith("250"), "ASCII alone needs nothing"
+        assert (await utf8(stage, f"alice@{ROUTED}", message())).startswith("250"), "plain ASCII needs nothing"
         assert (await stage.send(message(body="caf\u00e9\r\n"))).startswith("250")
         assert "caf\u00e9\r\n".encode() in stage.last[2]
 
@@ -176,12 +176,12 @@ class _other:  # noqa: N801  used as a context manager
         self._stage, self._kind, self._host, self._options = stage, kind, host, options
 
     async def __aenter__(self) -> Destination25:
-        loop, told = asyncio.get_running_loop(), self._stage.destination
+        loop, destination = asyncio.get_running_loop(), self._stage.destination
         self._server = await loop.create_server(
-            lambda: self._kind(told, hostname=DELIVERY, loop=loop, **self._options), self._host, 0
+            lambda: self._kind(destination, hostname=DELIVERY, loop=loop, **self._options), self._host, 0
         )
         self._stage.hop.forwarder.delivery.port = self._server.sockets[0].getsockname()[1]
-        return told
+        return destination
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()

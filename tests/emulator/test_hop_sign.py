@@ -95,9 +95,9 @@ async def test_a_chain_that_was_there_is_carried_on_or_sealed_as_failed(stage: S
     fields, body = dkim.rfc822_parse(broken)
     kept = [field for field in fields if not field[0].startswith(b"ARC-") or b"i=3;" in field[1]]
     verifier = dkim.ARC(b"".join(b"%s:%s" % tuple(field) for field in kept) + b"\r\n" + body)
-    _, alone = verifier.sorted_arc_headers()
-    found = verifier.verify_instance(alone, 3, dnsfunc=lambda *_args, **_more: stage.signing.dns_txt.encode())
-    assert found["as-valid"], "RFC 8617, 5.1.2: such a seal covers its own set alone"
+    _, headers = verifier.sorted_arc_headers()
+    found = verifier.verify_instance(headers, 3, dnsfunc=lambda *_args, **_more: stage.signing.dns_txt.encode())
+    assert found["as-valid"], "RFC 8617, 5.1.2: such a seal covers only its own set"
     await stage.send(broken)
     assert b"ARC-Seal: i=4" not in stage.last[2], "RFC 8617, 5.1: nothing is added to a chain sealed as failed"
 
@@ -205,5 +205,5 @@ async def test_what_breaks_a_signature_is_what_would_break_cloudflares(
 async def test_a_greeting_name_without_spf_is_told_as_cloudflare_tells_it(stage: Scene) -> None:
     await stage.send(message())
     helo = f"client.{SENDER}"
-    told = f"spf=none (mx.cloudflare.net: no SPF records found for postmaster@{helo}) smtp.helo={helo}"
-    assert told.encode() in stage.last[2]
+    expected = f"spf=none (mx.cloudflare.net: no SPF records found for postmaster@{helo}) smtp.helo={helo}"
+    assert expected.encode() in stage.last[2]

@@ -23,7 +23,7 @@ READY_S_MAX = 10.0
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """A running server's; it must end at once when it is told to."""
+    """A running server's; it must end at once when it is asked to."""
     policy = tmp_path / "web" / HOST / ".well-known" / "mta-sts.txt"
     policy.parent.mkdir(parents=True)
     policy.write_bytes(b"version: STSv1\r\n")

@@ -1,7 +1,7 @@
 """The official SDK drives every emulated path, sync and async, and what is not emulated says so.
 
 Responses are validated strictly against the SDK's models, and a warning of any kind is an error; the SDK itself
-warns of the calls that Cloudflare has deprecated, which is expected of those alone.
+warns of the calls that Cloudflare has deprecated, which is expected only of those.
 """
 
 from __future__ import annotations
@@ -156,10 +156,10 @@ def _check(kept: Kept) -> None:
 
 
 def test_the_other_shape_of_the_needed_records(emulator: Running) -> None:
-    """The SDK's model has one of the two documented shapes alone; as it comes it hands on the other too."""
+    """The SDK's model has only one of the two documented shapes; as it comes it hands on the other too."""
     emulator.management.post("/knobs", json={"dns_get": "object"})
-    told: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id)
-    shown = told if isinstance(told, dict) else told.to_dict()
+    answer: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id)
+    shown = answer if isinstance(answer, dict) else answer.to_dict()
     assert [record["type"] for record in shown["record"]] == ["MX", "MX", "MX", "TXT", "TXT"]
     assert {error["code"] for error in shown["errors"]} >= {"mx.missing", "mx.foreign"}
 
@@ -167,12 +167,12 @@ def test_the_other_shape_of_the_needed_records(emulator: Running) -> None:
 @pytest.mark.parametrize("root", [root for root in sdk.ROOTS if root not in sdk.BROKEN])
 def test_what_is_not_emulated_says_so(emulator: Running, root: str) -> None:
     """Every call of the SDK, whatever it is about: nothing that the real API has is "no such path" here."""
-    client, told = emulator.client(), dict[str, Any]()
+    client, answer = emulator.client(), dict[str, Any]()
     warnings.simplefilter("ignore", DeprecationWarning)
     for name in sdk.methods(client, root):
         if name not in EMULATED:
-            told[name] = _told(sdk.find(client, name))
-    wrong = {name: said for name, said in told.items() if said != (SETTING if name in SETTINGS else NOT_EMULATED)}
+            answer[name] = _told(sdk.find(client, name))
+    wrong = {name: said for name, said in answer.items() if said != (SETTING if name in SETTINGS else NOT_EMULATED)}
     unasked = {name for name, said in wrong.items() if said is None}
     assert not {name: said for name, said in wrong.items() if said is not None}
     assert unasked <= UNASKED

@@ -66,7 +66,7 @@ def test_settings_and_dns(emulator: Running, wrangler: Wrangler) -> None:
 
 
 def test_an_object_in_the_place_of_the_list_is_more_than_it_takes(emulator: Running, wrangler: Wrangler) -> None:
-    """Two accounts had such an answer; wrangler 4 reads the list alone."""
+    """Two accounts had such an answer; wrangler 4 reads only the list."""
     emulator.management.post("/knobs", json={"dns_get": "object"})
     wrangler("dns", "get", APEX, error="records is not iterable")
 

@@ -46,7 +46,7 @@ _ERRORS = {THROTTLED: ("RequestLimitExceeded", 503), BROKEN: ("InternalError", 5
 
 
 def tap(injector: Injector) -> None:
-    """From now on FATE decides on each call of this process."""
+    """From now on INJECTOR decides on each call of this process."""
     _tap_cloudflare(injector)
     _tap_aws(injector)
     _tap_ssh(injector)

@@ -1,4 +1,4 @@
-"""The live path of an operator whom ``init`` gave the settings, and whose Postfix runs in a container.
+"""The live path of an operator with settings by ``init``, and whose Postfix runs in a container.
 
 The container has its configuration from its operator by hand, or from templates in git.
 """

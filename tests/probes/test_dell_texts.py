@@ -52,11 +52,11 @@ whitelist:
 
 
 def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
-    told = {each.what: each for each in bans.judge(JAIL, (FOUR, SIX, EC2))}
-    assert told["fail2ban's jail postfix"].touches == (SIX, EC2)
-    assert told["fail2ban's jail sshd"].touches == ()
-    assert told["CrowdSec"].touches == (FOUR,)
-    assert told["sshguard"].touches == (SIX,)
+    bans_by_name = {each.what: each for each in bans.judge(JAIL, (FOUR, SIX, EC2))}
+    assert bans_by_name["fail2ban's jail postfix"].touches == (SIX, EC2)
+    assert bans_by_name["fail2ban's jail sshd"].touches == ()
+    assert bans_by_name["CrowdSec"].touches == (FOUR,)
+    assert bans_by_name["sshguard"].touches == (SIX,)
 
 
 def test_a_table_of_clients_is_read_line_by_line() -> None:
@@ -82,8 +82,8 @@ def test_a_table_of_clients_is_read_line_by_line() -> None:
     ],
 )
 def test_the_first_line_that_holds_an_address_decides(text: str, kept_out: list[str]) -> None:
-    told = allow_list.Table("t", *allow_list.parse(text), Evidence("t", "t"))
-    assert [str(each) for each in told.kept_out(FOUR)] == kept_out
+    table = allow_list.Table("t", *allow_list.parse(text), Evidence("t", "t"))
+    assert [str(each) for each in table.kept_out(FOUR)] == kept_out
 
 
 def test_addresses_are_the_same_however_they_are_written() -> None:

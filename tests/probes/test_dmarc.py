@@ -1,4 +1,4 @@
-"""DMARC records and which of them applies (RFC 9989), beside checkdmarc, which reads records by the same standard."""
+"""DMARC records and which of them applies (RFC 9989), compared with checkdmarc, which reads by the same standard."""
 
 from __future__ import annotations
 
@@ -114,14 +114,16 @@ def test_two_records_at_a_name_count_as_none_and_np_is_for_names_that_are_not_th
 
 
 def test_strict_alignment_wants_the_very_same_domain() -> None:
-    def told(policy: str) -> Authentication:
+    def judged(policy: str) -> Authentication:
         signed = (Signature("mail.own.example", "s1", "", aligned=True),)
         found = applied("own.example", {"own.example": [policy]})
-        return Authentication("own.example", signed, "em1.own.example", "pass", True, found, Evidence("asked", "told"))
+        return Authentication(
+            "own.example", signed, "em1.own.example", "pass", True, found, Evidence("asked", "answered")
+        )
 
-    assert dmarc.passes(told("v=DMARC1; p=none"))[0]
-    assert dmarc.passes(told("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
-    assert not dmarc.passes(told("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
+    assert dmarc.passes(judged("v=DMARC1; p=none"))[0]
+    assert dmarc.passes(judged("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
+    assert not dmarc.passes(judged("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
 
 
 @given(st.text(max_size=200))

@@ -58,7 +58,7 @@ def where(monkeypatch: pytest.MonkeyPatch, folder: Path, says: str) -> Migration
 def test_it_is_read_where_dovecot_says_that_it_writes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, name: str
 ) -> None:
-    """A file of its own, or beside Postfix's lines; an answer to Postfix names the session."""
+    """A file of its own, or mixed with Postfix's lines; an answer to Postfix names the session."""
     (tmp_path / name).write_text(LOG)
     log = dovecot_log.read(where(monkeypatch, tmp_path, says.format(tmp_path)), 30)
     assert log.of("250 2.0.0 <alice@own.example> RaLH Saved") == ("saved mail to INBOX",)

@@ -1,4 +1,4 @@
-"""Cloudflare's events as they come back, the odd ones among them, and the ledger beside them."""
+"""Cloudflare's events as they come back, the odd ones among them, and the ledger compared with them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def entry(**change: Any) -> Entry:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The probe, with an API that gives what it is told to; returns the answer that was read."""
+    """The probe, with an API that gives what it is set to; returns the answer that was read."""
 
     def ask(*answers: Any, status: int = 200) -> probe.Events:
         left = list(answers)
@@ -115,9 +115,9 @@ def test_pages_join_where_one_ends(answering: Any, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_what_can_not_be_judged(answering: Any, answer: Any, status: int, words: str) -> None:
-    with pytest.raises(CouldNotAsk) as told:
+    with pytest.raises(CouldNotAsk) as raised:
         answering(answer, status=status)
-    assert words in str(told.value)
+    assert words in str(raised.value)
 
 
 def test_a_sample_has_a_bound(answering: Any) -> None:

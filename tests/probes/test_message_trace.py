@@ -46,7 +46,7 @@ def delivery(to: str, said: str = "250 Saved", *, original: str = "", daemon: st
 
 
 def test_each_recipient_has_a_fate_of_its_own(migration: Migration) -> None:
-    """Under whatever name: Dell writes mailboxes, and what the world wrote beside them."""
+    """Under whatever name: Dell writes mailboxes, and what the world wrote as well."""
     lines = (*HEAD, delivery(ALICE, "250 one", original=f"Alice+shop@dell.{MAIN}"))
     assert says(migration, f"alice+shop@{MAIN}", *lines) == "Dell DDDDDD1 from 203.0.113.9: sent 2.0.0 (250 one)"
     assert says(migration, BOB, *lines) == ""

@@ -1,4 +1,4 @@
-"""Records as receivers read them: keys, policies, pins. What is malformed is a fault told in words, never a crash."""
+"""Records as receivers read them: keys, policies, pins. What is malformed is a fault in words, never a crash."""
 
 from __future__ import annotations
 

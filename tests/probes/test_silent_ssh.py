@@ -1,4 +1,4 @@
-"""An SSH connection that goes silent, as when a laptop sleeps or a NAT drops the flow: found out, and made anew."""
+"""An SSH connection that goes silent, as when a laptop sleeps or a NAT drops the flow: found out, and opened again."""
 
 from __future__ import annotations
 

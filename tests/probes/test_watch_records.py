@@ -91,8 +91,8 @@ FOREIGN = "10 mail.stranger.example"
         pytest.param(111, NEW[1:], "part", id="at the last moment of propagation"),
         pytest.param(112, NEW[1:], "stray", id="later"),
         pytest.param(98, NEW[1:], "stray", id="earlier"),
-        pytest.param(100, [FOREIGN], "stray", id="a stranger alone"),
-        pytest.param(100, [*NEW, FOREIGN], "stray", id="a stranger beside the new set"),
+        pytest.param(100, [FOREIGN], "stray", id="only a stranger"),
+        pytest.param(100, [*NEW, FOREIGN], "stray", id="a stranger with the new set"),
         pytest.param(100, ["11 mail.own.example"], "stray", id="a preference that neither has"),
     ],
 )

@@ -48,7 +48,7 @@ def compared(
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
     trail = Trail("D1", at, "x", "104.30.0.9", "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
-    told: Any = SimpleNamespace(
+    events: Any = SimpleNamespace(
         domain="pilot.example.net",
         since=SWITCHED,
         events=(event,) if counted_at >= SWITCHED else (),
@@ -61,7 +61,7 @@ def compared(
     migration: Any = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW))
     moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
     boxes: Any = SimpleNamespace(messages=kept, evidence=())
-    return witnesses._Hearing(migration, moments, told, (log, dovecot), boxes).agreement()
+    return witnesses._Hearing(migration, moments, events, (log, dovecot), boxes).agreement()
 
 
 @pytest.mark.parametrize(

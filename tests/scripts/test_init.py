@@ -214,8 +214,8 @@ def test_no_answer_is_lost(tmp_path: Path) -> None:
     """The example as a file of answers: every key comes back as it was, those too that nobody is asked for."""
     answers, made = tmp_path / "answers.toml", tmp_path / "made.toml"
     answers.write_text(EXAMPLE.read_text(encoding="utf-8").replace("tries = 3", "tries = 5"), encoding="utf-8")
-    alone = ("unshare", "-n")
-    done = python("scripts.init", "--defaults", "--answers", str(answers), "--config", str(made), before=alone)
+    offline = ("unshare", "-n")
+    done = python("scripts.init", "--defaults", "--answers", str(answers), "--config", str(made), before=offline)
     assert done.returncode == 0, done.stderr
     assert _load(made).digest == _load(answers).digest
     assert _load(made).alarm.tries == 5

@@ -129,7 +129,7 @@ def test_what_belongs_to_the_instance(migration: Migration) -> None:
 
 
 def test_what_is_left_of_an_instance_that_is_gone(migration: Migration) -> None:
-    """By ids that are known from before; without any, by the settings alone."""
+    """By ids that are known from before; without any, only by the settings."""
     volume = ec2.instance(migration).volumes[0]
     fields = {"instance_id": "i-0123456789abcdef0", "key_name": "", "role_name": ""}
     settings = migration.settings.model_copy(update={"ec2": migration.settings.ec2.model_copy(update=fields)})

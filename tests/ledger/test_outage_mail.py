@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.evidence import Evidence
 from fixtures.ledger.accounting import Entry, _add_up
-from fixtures.ledger.outage_mail import Ordeal
+from fixtures.ledger.outage_mail import OutageMail
 from fixtures.ledger.wayback import Zone
 from fixtures.probes.cloudflare.api import Record
 
@@ -17,15 +17,15 @@ ENTRY = Entry(
 )  # fmt: skip
 
 
-def ordeal(*entries: Entry) -> Ordeal:
-    return Ordeal(_add_up(list(entries), [], 60, 900), 100.0, 110.0, Evidence("asked", "answer"))
+def outage_mail(*entries: Entry) -> OutageMail:
+    return OutageMail(_add_up(list(entries), [], 60, 900), 100.0, 110.0, Evidence("asked", "answer"))
 
 
 def test_mail_that_an_outage_held_up_came_in_after_its_end() -> None:
     quick = replace(ENTRY, number=1, acknowledged=101.0, arrived=101.5)
     waited = replace(ENTRY, number=2, acknowledged=113.0, arrived=114.0, deferrals=2)
     later = replace(ENTRY, number=3, injected=111.0, acknowledged=112.0, arrived=112.5)
-    found = ordeal(quick, waited, later)
+    found = outage_mail(quick, waited, later)
     assert found.during == (quick, waited)
     assert found.held_up == (waited,)
     assert found.acknowledged_meanwhile == (quick,)
@@ -33,7 +33,7 @@ def test_mail_that_an_outage_held_up_came_in_after_its_end() -> None:
 
 
 def test_a_log_of_whole_seconds_does_not_say_that_it_was_before_the_end() -> None:
-    assert ordeal(replace(ENTRY, acknowledged=109.5, arrived=110.2)).acknowledged_meanwhile == ()
+    assert outage_mail(replace(ENTRY, acknowledged=109.5, arrived=110.2)).acknowledged_meanwhile == ()
 
 
 def test_a_second_copy_is_excused_of_what_was_under_way_when_dell_went_down() -> None:
@@ -41,11 +41,11 @@ def test_a_second_copy_is_excused_of_what_was_under_way_when_dell_went_down() ->
     queued = replace(ENTRY, number=4, injected=99.9, acknowledged=100.1, arrived=112.0, copies=2)
     refused_once = replace(ENTRY, number=2, acknowledged=103.0, arrived=104.0, copies=2, deferrals=1)
     stray = replace(ENTRY, number=3, acknowledged=111.0, arrived=112.0, copies=2)
-    assert ordeal(cut_off, queued, refused_once, stray).doubled == (stray,)
+    assert outage_mail(cut_off, queued, refused_once, stray).doubled == (stray,)
 
 
 def test_what_bounced_is_missing() -> None:
-    assert [each.number for each in ordeal(replace(ENTRY, bounced="550 no")).missing] == [1]
+    assert [each.number for each in outage_mail(replace(ENTRY, bounced="550 no")).missing] == [1]
 
 
 @pytest.mark.parametrize(

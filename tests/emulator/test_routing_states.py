@@ -40,7 +40,7 @@ def test_it_is_not_synced_within_the_window(switched: Any) -> None:
 
 @pytest.mark.parametrize(("shape", "codes"), [("object", "spf.foreign, spf.missing, "), ("list", "")])
 def test_it_is_misconfigured_and_locked(switched: Any, shape: str, codes: str) -> None:
-    """The codes are in the object alone; what is missing is known by either answer."""
+    """The codes are only in the object; what is missing is known by either answer."""
     switched.enable(settle_s=0, spf="kept", dns_get=shape)
     assert switched.said == [f"Cloudflare says of {APEX}: misconfigured/locked, synced: {codes}TXT {APEX} is missing"]
 
