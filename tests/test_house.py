@@ -54,6 +54,15 @@ def test_nothing_is_longer_than_a_reader_takes_in() -> None:
     )
 
 
+def test_the_program_is_formatted_as_it_comes() -> None:
+    report(
+        f"{path.relative_to(ROOT)} has a fmt: skip"
+        for folder in ("fixtures", "steps", "scripts")
+        for path in under(folder)
+        if "fmt: skip" in text(path)
+    )
+
+
 def _limit(path: Path) -> int | None:
     if path.suffix == ".feature":
         return FEATURE_LINES

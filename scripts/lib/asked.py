@@ -54,13 +54,19 @@ def case(options: argparse.Namespace) -> Case:
     instance = _parse(RENTED, options.instance, "--instance", "REGION/TYPE/GIB, such as ap-northeast-1/t2.micro/8")
     region, size, disk = instance.split("/")
     return Case(
-        migration, settled, domains, host, outside, _parse(NAME, options.name or name, "--name"),
+        migration,
+        settled,
+        domains,
+        host,
+        outside,
+        _parse(NAME, options.name or name, "--name"),
         None if count is None else _parse(COUNT, count, "--addresses", "how many addresses receive mail, 1 or more"),
         None if options.fixed is None else options.fixed == "yes",
-        str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "", options.reflector,
+        str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "",
+        options.reflector,
         (region, size, int(disk)),
         None if cost is None else _parse(USD, cost, "--new-cost", "USD a month, 0 or more"),
-    )  # fmt: skip
+    )
 
 
 def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[Migration, bool]:
@@ -99,9 +105,12 @@ def _ssh(place: str, key: Path | None, known_hosts: Path | None, option: str = "
     user, _, rest = place.rpartition("@")
     host, colon, port = rest.rpartition(":") if rest.count(":") == 1 else (rest, "", "")
     given = {
-        "host": host or rest, "user": user or getpass.getuser(), "port": int(port) if port.isdigit() else 22,
-        "key_file": key, "known_hosts": known_hosts,
-    }  # fmt: skip
+        "host": host or rest,
+        "user": user or getpass.getuser(),
+        "port": int(port) if port.isdigit() else 22,
+        "key_file": key,
+        "known_hosts": known_hosts,
+    }
     if not given["host"] or (colon and not port.isdigit()) or any(c.isspace() for c in place):
         raise SettingsError(f"{option} {place}: expected [USER@]HOST[:PORT]")
     way = _parse(TypeAdapter(Transport), given, option)
