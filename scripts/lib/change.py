@@ -24,7 +24,7 @@ from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.gates import upkeep
-from fixtures.gates.check import GateClosed, require_open
+from fixtures.gates.check import GateClosed, on_record, require_open
 from fixtures.gates.present import present_digest
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
@@ -142,7 +142,7 @@ class Script:
             more = f"\n{self.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
             return _fail(self, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
         except KeyboardInterrupt:
-            return _fail(self, "interrupted; run it again: it finishes what was begun", REFUSED)
+            return _fail(self, "interrupted; the same command finishes what was begun", REFUSED)
 
 
 def opened(path: str | None) -> Migration:
@@ -179,7 +179,7 @@ def _apply(script: Script, job: Job) -> int:
             print(f"{script.name}: nothing to do")
             _complete(script, job, "")
             return DONE
-        if digest(writes) != options.apply:
+        if digest(writes) != options.apply and not _left_over(job, script.name, writes):
             _show(script, job, writes)
             raise Refused(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
         if options.override:
@@ -190,7 +190,11 @@ def _apply(script: Script, job: Job) -> int:
             script.check(job)
         gate = gate_of_script(script.name)
         about = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
-        about |= {"plan": options.apply, "before": _stands(migration, script)}
+        about |= {
+            "plan": options.apply,
+            "before": _stands(migration, script),
+            "writes": [digest([each]) for each in writes],
+        }
         migration.store.record("run", job.domain, **about)
         with script.around(job):
             for write in writes:
@@ -200,6 +204,19 @@ def _apply(script: Script, job: Job) -> int:
             migration.store.record("run", job.domain, **about, after=_stands(migration, script))
     print(f"{script.name}: done, {len(writes)} writes")
     return DONE
+
+
+def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
+    """Whether WRITES are what an interrupted run of the plan that is asked for has left to do, and no other."""
+    begun = unfinished(job, script)
+    if not begun or begun[-1]["plan"] != job.options.apply:
+        return False
+    planned = begun[-1].get("writes", ())
+    left = [digest([each]) for each in writes]
+    if not set(left) <= set(planned):
+        return False
+    job.say(f"plan {job.options.apply} was interrupted: {len(left)} of its writes are left")
+    return True
 
 
 def _stands(migration: Migration, script: Script) -> str:
@@ -307,7 +324,8 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         if upkeep.applies(job.migration, script.name):
             console.print(Text("  (needs no gate any more: only that each domain is wholly at Cloudflare)"))
         elif gate:
-            console.print(Text(f"  (opens with the gate {gate}: {TABLE[gate].question})"))
+            stands = on_record(job.migration, gate, job.domains)
+            console.print(Text(f"  (behind the gate {gate}, {TABLE[gate].question} It is {stands})"), soft_wrap=True)
 
 
 def _fail(script: Script, reason: object, status: int) -> int:

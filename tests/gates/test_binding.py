@@ -94,6 +94,15 @@ def test_a_verdict_grows_stale(judged: World) -> None:
     refused(judged, "stale: 6[01] min old, at most 60 min")
 
 
+def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
+    migration = judged.migration
+    assert checking.on_record(migration, Gate.PHASE3, (OTHER,)).startswith("not judged yet: pytest features/")
+    migration.clock.advance(migration.settings.bounds.verdict_age_s / 2)
+    assert checking.on_record(migration, Gate.PHASE3, (PILOT,)).startswith("open for 30 min more")
+    migration.clock.advance(migration.settings.bounds.verdict_age_s)
+    assert "stale" in checking.on_record(migration, Gate.PHASE3, (PILOT,))
+
+
 def test_other_settings(judged: World) -> None:
     bounds = judged.migration.settings.bounds.model_copy(update={"arrival_s": 61.0})
     judged.migration = replace(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,53 @@ def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture
     assert script(file).main([*APPLY, plan]) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert file.stat().st_mtime_ns == written
+
+
+def in_three_writes(file: Path, interrupted: list[str]) -> Script:
+    """Three records; Ctrl-C comes before the writes of INTERRUPTED, once each."""
+    parts = [file.with_name(f"{file.name}{number}") for number in range(3)]
+
+    def do(part: Path) -> None:
+        if part.name in interrupted:
+            interrupted.remove(part.name)
+            raise KeyboardInterrupt
+        part.write_text("new", encoding="ascii")
+
+    def plan(_: Job) -> Iterator[Write]:
+        for part in parts:
+            now = part.read_text(encoding="ascii") if part.exists() else ""
+            if now != "new":
+                yield Write("files", part.name, now, "new", partial(do, part), partial(part.read_text, "ascii"))
+
+    for part in parts:
+        part.write_text("old", encoding="ascii")
+    return Script("rollback", "A test.", plan)
+
+
+def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = in_three_writes(file, ["record1", "record2"])
+    assert program.main(["--json"]) == 3
+    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    for left in ("", f"plan {plan} was interrupted: 2 of its writes are left"):
+        assert program.main([*APPLY, plan]) == 1
+        outcome = capsys.readouterr().err
+        assert "the same command finishes" in outcome
+        assert left in outcome
+    assert program.main([*APPLY, plan]) == 0
+    assert file.with_name("record2").read_text(encoding="ascii") == "new"
+
+
+def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = in_three_writes(file, ["record1"])
+    assert program.main(["--json"]) == 3
+    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    assert program.main([*APPLY, plan]) == 1
+    file.with_name("record2").write_text("another hand's", encoding="ascii")
+    assert program.main([*APPLY, plan]) == 1
+    assert f"the plan is no longer {plan}" in capsys.readouterr().err
+    assert file.with_name("record2").read_text(encoding="ascii") == "another hand's"
 
 
 @pytest.mark.parametrize("state", ["moving", "given up", "through"])
