@@ -189,7 +189,7 @@ def _apply(script: Script, job: Job) -> int:
         if script.check:
             script.check(job)
         gate = gate_of_script(script.name)
-        about = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
+        about: dict[str, Any] = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
         about |= {
             "plan": options.apply,
             "before": _stands(migration, script),
