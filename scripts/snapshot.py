@@ -24,7 +24,7 @@ from typing import Any
 from fixtures.access import transport
 from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.gates.present import ELSEWHERE, dell_as_it_runs
+from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
 from fixtures.migration import Migration
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
@@ -35,27 +35,8 @@ from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, parser
 from scripts.lib.dns import mta_sts
 
 START = "start"
-_MAY_HIDE = """\
-passwords=$({ postconf -nx; postconf -Px; } 2>/dev/null | grep -E '^[^=]*(sasl_password|_key|chain)[^=]*=' |
-    grep -oE '/[A-Za-z0-9._/+@-]+')
-secret() {
-  [ -n "$(find "$1" -perm -004)" ] || return 0
-  case "${1##*/}" in main.cf | master.cf) return 1 ;; *passw* | *secret* | *.key | *.pem | users) return 0 ;; esac
-  case "
-$passwords
-" in *"
-$1
-"*) return 0 ;; esac
-  grep -qiE -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e '^[[:space:]]*[a-z_]*(password|passwd|dnpass|bind_pw)[[:space:]]*=' \\
-    -e '^[^[:space:]:]+:(\\{[a-z0-9.-]+\\}|[$](1|2[aby]|5|6|y|argon2id?)[$])' -- "$1"
-}
-"""
-"""For a shell: whether a file, by its whole path, may hold passwords or keys. By its rights, its name, the parameters
-that name it, or what stands in it: a key, a password that a table's server asks for (mysql_table(5), ldap_table(5)), an
-entry of a passwd-file (Dovecot, Passwd-file). What rollback restores, main.cf and master.cf, is none."""
-
 _FILES = (
-    _MAY_HIDE
+    MAY_HIDE
     + """\
 cd "$(postconf -h config_directory)" || exit
 for file in *; do
@@ -69,7 +50,7 @@ done
 """What may hold passwords or keys must not get into the store: of that, only the digest."""
 
 _ELSEWHERE = (
-    _MAY_HIDE + ELSEWHERE + 'elsewhere | while read -r f; do echo "$(secret "$f" || base64 -w 0 <"$f") $f"; done'
+    MAY_HIDE + ELSEWHERE + 'elsewhere | while read -r f; do echo "$(secret "$f" || base64 -w 0 <"$f") $f"; done'
 )
 
 

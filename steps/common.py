@@ -28,6 +28,17 @@ def domains_switched(migration: Migration, stage: Stage) -> tuple[str, ...]:
     return _some(tuple(d for d in stage.domains if progress.switched(d)), "switched")
 
 
+@given("the domains that were taken back and not cleaned up", target_fixture="subjects")
+def domains_taken_back(migration: Migration, stage: Stage) -> tuple[str, ...]:
+    progress = Progress.read(migration.store, migration.settings)
+    return _some(tuple(d for d in stage.domains if progress.done_at("prepare_cloudflare", d)), "not cleaned up")
+
+
+@given("every address of the domains that were taken back and not cleaned up", target_fixture="addresses")
+def addresses_taken_back(migration: Migration, stage: Stage) -> tuple[Address, ...]:
+    return tuple(migration.settings.addresses(domains_taken_back(migration, stage)))
+
+
 @given("every address of the domains of this gate", target_fixture="addresses")
 @given("every destination at the delivery domains", target_fixture="addresses")
 def addresses_judged(migration: Migration, stage: Stage) -> tuple[Address, ...]:

@@ -295,6 +295,12 @@ def policy_is_sound(migration: Migration, expect: Expect, sts: Policies) -> None
     expect("The MTA-STS policy can be read", found)
 
 
+@then("it admits EC2")
+def admits_old(migration: Migration, expect: Expect, sts: Policies) -> None:
+    old = migration.settings.ec2.name
+    expect("The policy admits EC2", (mta_sts.judged_hosts(it, (old,)) for it in sts if it.exists))
+
+
 @then("it admits EC2 and Cloudflare's MX hosts")
 def admits_both(migration: Migration, expect: Expect, sts: Policies) -> None:
     old = migration.settings.ec2.name

@@ -112,6 +112,26 @@ def routing_ready(expect: Expect, routings: Routings) -> None:
     expect("Email Routing is enabled and ready", [judge(*each) for each in routings.items()])
 
 
+@then("it is still enabled, for mail that comes late")
+def routing_stays_on(expect: Expect, routings: Routings) -> None:
+    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
+        found = f"enabled: {routing.enabled}, status {routing.status}"
+        hint = "Stale caches still lead mail there, which it refuses now: switch it on again until they have let go"
+        return finding(domain, "enabled", found, routing.evidence, holds=routing.enabled, domain=domain, hint=hint)
+
+    expect("Email Routing stays on after a rollback", [judge(*each) for each in routings.items()])
+
+
+@then("no name server and no resolver leads to Cloudflare")
+def nobody_is_led_there(migration: Migration, expect: Expect, routings: Routings) -> None:
+    expected, answers = "no host of Cloudflare's", dns.ask_each(migration, {name: name for name in routings}, "MX")
+    found = [
+        dns.judged(answer, expected, holds=not any(map(cloudflare.is_mx, answer.hosts)), domain=domain)
+        for domain, answer in dns.each(answers)
+    ]
+    expect("Nobody is led to Cloudflare after a rollback", found)
+
+
 @then("no rule and no catch-all forwards to a routed domain")
 def no_loop(migration: Migration, expect: Expect, routings: Routings) -> None:
     routed = set(migration.settings.domain_names)

@@ -8,3 +8,9 @@ Feature: Caches let go of the old answer quickly
     When every name server is asked for the TTL of their MX
     Then none is longer than the settings say
     And the longest TTL from before has run out since it was shortened
+
+  @N-2 @P2.3 @R2 @M2 @observe @before_phase4 @after_rollback
+  Scenario: The TTL stays short while a domain may have to move again
+    Given the domains of this gate
+    When every name server is asked for the TTL of their MX
+    Then none is longer than the settings say

@@ -9,13 +9,13 @@ Feature: The accounts can do what is needed, and nobody is locked out
     Then each of them has one
     And none lies in a domain that moves
 
-  @I-4 @P1.1 @observe @before_phase1
+  @I-4 @P1.1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion
   Scenario: The tokens may do what the scripts need
     Given the tokens for Cloudflare and AWS
     When each kind of reading is done, and each kind of change is tried where it can change nothing
     Then nothing that is needed is refused
 
-  @I-4 @P1.1 @observe @before_phase1
+  @I-4 @P1.1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion
   Scenario: The token can't read what the operator has named as somebody else's
     Given the tokens for Cloudflare and AWS
     When what the settings name as somebody else's is asked for

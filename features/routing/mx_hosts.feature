@@ -5,7 +5,7 @@ Feature: Cloudflare's MX hosts answer for every address
   host that turns the asking client away in place of its greeting, for a missing PTR say, or that is silent, has said
   nothing of any address: that is inconclusive.
 
-  @N-9 @P3.2 @R3 @observe @before_phase4 @before_deletion @at_signoff
+  @N-9 @P3.2 @R3 @observe @soak @before_phase4 @before_deletion @at_signoff
   Scenario: Each MX host takes every address
     Given Cloudflare's MX hosts and every address of the domains of this gate
     When each host is asked whether it takes mail for each address

@@ -9,7 +9,14 @@ Feature: One rule for each address
     Then each address has exactly one enabled rule, to its own destination
     And there is no other rule
 
-  @C-3 @X5 @observe @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @C-2 @M2 @observe @after_rollback
+  Scenario: After a rollback the rules still lead late mail to its mailboxes
+    Given every address of the domains that were taken back and not cleaned up
+    When Cloudflare is asked for the domains' rules
+    Then each address has exactly one enabled rule, to its own destination
+    And there is no other rule
+
+  @C-3 @X5 @observe @soak @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: The catch-all does what the settings decide
     Given the domains of this gate
     When Cloudflare is asked for the domains' rules

@@ -9,6 +9,13 @@ Feature: Nothing leads mail to Cloudflare before the switch, and Email Routing i
     When every name server and every resolver is asked for their MX
     Then no answer leads to Cloudflare
 
+  @C-4 @M2 @observe @after_rollback
+  Scenario: After a rollback no answer leads to Cloudflare, which still takes what comes late
+    Given the domains that were taken back and not cleaned up
+    When Cloudflare is asked for the state of Email Routing
+    Then it is still enabled, for mail that comes late
+    And no name server and no resolver leads to Cloudflare
+
   @C-4 @P1.1 @observe @soak @before_phase4 @before_deletion @at_signoff
   Scenario: After the switch Email Routing is enabled and ready
     Given the domains of this gate

@@ -25,6 +25,7 @@ from rich.text import Text
 from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.gates import upkeep
 from fixtures.gates.check import GateClosed, on_record, require_open
+from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
@@ -177,7 +178,8 @@ def _apply(script: Script, job: Job) -> int:
         writes = tuple(script.plan(job))
         if not writes:
             print(f"{script.name}: nothing to do")
-            _complete(script, job, "")
+            with _accepting(script, job) if unfinished(job, script.name) else nullcontext():
+                _complete(script, job, "")
             return DONE
         if digest(writes) != options.apply and not _left_over(job, script.name, writes):
             _show(script, job, writes)
@@ -188,6 +190,7 @@ def _apply(script: Script, job: Job) -> int:
             require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)
+        accepting = _accepting(script, job)
         gate = gate_of_script(script.name)
         about: dict[str, Any] = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
         about |= {
@@ -196,7 +199,7 @@ def _apply(script: Script, job: Job) -> int:
             "writes": [digest([each]) for each in writes],
         }
         migration.store.record("run", job.domain, **about)
-        with script.around(job):
+        with accepting, script.around(job):
             for write in writes:
                 _write(script, job, write)
             _complete(script, job, options.apply)
@@ -217,6 +220,16 @@ def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
         return False
     job.say(f"plan {job.options.apply} was interrupted: {len(left)} of its writes are left")
     return True
+
+
+def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
+    """What it writes is accepted by that (S-6), and what a run that was cut short has left of what it may write. A way
+    back asks nothing before it writes."""
+    finishes = any(unfinished(job, each) for each in accepted.SCOPE)
+    options = job.options
+    later = getattr(options, "clean_up", False) or getattr(options, "with_dell", False)
+    hurried = script.name == "rollback" and not later
+    return accepted.by_script(job.migration, script.name, job.domain, finishes=finishes, hurried=hurried)
 
 
 def _stands(migration: Migration, script: Script) -> str:
@@ -286,7 +299,7 @@ def _nothing(script: Script, job: Job) -> int:
     """Nothing is to be written: complete the run that was killed after its last write, if one was."""
     store = job.migration.store
     if begun := unfinished(job, script.name):
-        with store.lock("migration", f"{script.name} {job.domain}".strip()):
+        with store.lock("migration", f"{script.name} {job.domain}".strip()), _accepting(script, job):
             _complete(script, job, begun[-1]["plan"])
     elif store.last("done", job.domain, script=script.name) is None:  # nothing was ever to be done: progress too
         store.record("done", job.domain, script=script.name, plan="")

@@ -36,7 +36,7 @@ class World:
 
     def session(self, *stages: Stage, after: Callable[[Stage], None] | None = None) -> Session:
         self.migration.store.put_snapshot("start", "0", {})
-        return Session(self.migration, list(stages), after=after, look=self.look, who=self.who)
+        return Session(self.migration, list(stages), after=after, look=self.look, who=self.who, accept=lambda _: None)
 
     def judge(self, stage: Stage, *outcomes: Outcome) -> StageResult:
         """A whole run of one gate that came out like this."""

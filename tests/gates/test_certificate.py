@@ -17,6 +17,7 @@ from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.migration import Migration
 from fixtures.migration.version import VERSION
+from fixtures.plan.gates import Gate
 from fixtures.preflight import machine
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.store import StoreError
@@ -44,7 +45,7 @@ class Live:
 
     def recall(self, tag: str = "A-6") -> Outcome:
         outcome = describe([tag, "drill"], "phase1", "a name", "a feature", "a.feature", key=KEY)
-        drills.recall(self.migration, outcome, present_digest(self.migration, lambda _: self.dell))
+        drills.recall(self.migration, outcome, present_digest(self.migration, lambda _: self.dell), Gate.PHASE2)
         return outcome
 
     def why_not(self, tag: str = "A-6") -> str:

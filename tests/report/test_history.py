@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.gates.drift import accepted
 from fixtures.gates.drills import OVERRIDE
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger import closed
 from fixtures.migration import Migration
 from fixtures.report import history
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
@@ -72,3 +74,15 @@ def test_drills_leave_no_event(past: Past) -> None:
     past.apply("switch_mx", f"{PILOT} MX", "the operator is in a hurry")
     past.apply("rollback", f"{PILOT} MX, EC2's added")
     assert past.marks() == [f"{PILOT} switched", f"{PILOT} rolled back"]
+
+
+def test_what_a_person_accepted_or_closed_is_answered_for(past: Past) -> None:
+    body = {"reason": "kept for the auditors", "who": "op on host", accepted.NAMED: ["always_bcc", "SPF"]}
+    accepted.keep(past.migration, accepted.PERSON, {}, **body)
+    accepted.keep(past.migration, "prepare_dell", {})
+    closed.close(past.store, "<1@mxgate>", "sent once more by its author", "op on host")
+    found = list(history.let_through(past.migration))
+    assert len(found) == 2
+    assert found[0].startswith("always_bcc; SPF: accepted by op on host, ")
+    assert found[0].endswith(": kept for the auditors")
+    assert found[1].startswith("<1@mxgate>: lost, closed by op on host, ")

@@ -1,0 +1,157 @@
+"""Accept by name what is not as it was accepted (S-6), or close a loss, and answer for it; every report shows it.
+
+    python -m scripts.accept                      all that differs, and what nobody may accept in silence; a digest
+    python -m scripts.accept "always_bcc"         only what has these words in its name; as many as you like
+    python -m scripts.accept "always_bcc" --apply DIGEST --reason "kept for the auditors until June"
+    python -m scripts.accept --lost "<mxgate.17@...>"   a loss that was explained and repaired closes no gate any more
+
+What was done by mistake or by a stranger is not to be accepted: undo it, and it is green again. Writes only the store.
+
+Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad input; 3 shown, nothing accepted.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fixtures.evidence import CouldNotAsk, redact
+from fixtures.gates.drift import accepted
+from fixtures.gates.drift.judging import differences, ours, strangers, wide
+from fixtures.gates.drift.reading import State, permits, read
+from fixtures.ledger import closed
+from fixtures.ledger.accounting import DRILL, Entry, balance
+from fixtures.migration import Migration
+from fixtures.probes.dns import spf
+from fixtures.settings import SettingsError
+from fixtures.store import StoreError, canonical
+from fixtures.watching import abort_rules
+from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, parser, require_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to accept. ``parts``: as they would be accepted; none where only its name is."""
+
+    name: str
+    found: str
+    source: str = ""
+    parts: tuple[tuple[str, str | None], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}\n      {self.found}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what ARGUMENTS say; returns the exit status."""
+    made = parser("accept", __doc__)
+    made.add_argument("names", nargs="*", metavar="NAME", help="words of what is to be accepted (default: all of it)")
+    made.add_argument("--lost", nargs="+", metavar="MESSAGE-ID", default=[], help="messages whose loss is closed")
+    made.add_argument("--apply", metavar="DIGEST", help="accept exactly what was shown with this digest")
+    made.add_argument("--reason", help="why, at least ten characters; every report shows it")
+    options = made.parse_args(arguments)
+    try:
+        require_reason("--reason", options.reason)
+        if options.apply and not options.reason:
+            raise SettingsError("--apply: expected a --reason next to it, which every report shows")
+        migration = opened(options.config)
+        if options.lost:
+            return _close(migration, options.lost, options.apply, redact(options.reason or ""))
+        state = read(migration)
+        items = tuple(each for each in _items(migration, state) if _meant(each, options.names))
+        return _accept(migration, state, items, options.apply, redact(options.reason or ""))
+    except CouldNotAsk as error:
+        print(f"accept: nothing accepted: {redact(str(error))}", file=sys.stderr)
+        return REFUSED
+    except (SettingsError, StoreError) as error:
+        print(f"accept: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _accept(migration: Migration, state: State, items: tuple[Item, ...], digest: str | None, reason: str) -> int:
+    for source, why in state.unread.items():
+        print(f"  could not be read: {source}: {redact(why)}", file=sys.stderr)
+    if not items:
+        print("accept: nothing to accept: all that was read is as it was accepted")
+        return REFUSED if state.unread else DONE
+    if not _shown(items, digest, "[NAME...]"):
+        return PLANNED
+    parts: dict[str, dict[str, str | None]] = {}
+    for each in items:
+        if each.parts:
+            parts.setdefault(each.source, {}).update(each.parts)
+    with migration.store.lock("migration", "accept"):
+        names = [each.name for each in items]
+        accepted.keep(migration, accepted.PERSON, parts, reason=reason, who=_who(), **{accepted.NAMED: names})
+    print(f"accept: accepted, {len(items)} by name. Judge again")
+    return DONE
+
+
+def _shown(items: tuple[Item, ...], digest: str | None, given: str) -> bool:
+    """Show ITEMS; whether DIGEST names exactly these. GIVEN: how they were asked for."""
+    plan = sha256(canonical([(each.name, each.found, each.parts) for each in items]).encode()).hexdigest()[:12]
+    print("\n".join(f"  {redact(str(each))}" for each in items))
+    if not digest:
+        print(f"{len(items)} to accept, digest {plan}. To accept exactly these, asked for as now:")
+        print(f'  python -m scripts.accept {given} --apply {plan} --reason "why"')
+        return False
+    if digest != plan:
+        raise SettingsError(f"--apply: what is to be accepted is no longer {digest}, but the above ({plan})")
+    return True
+
+
+def _close(migration: Migration, lost: list[str], digest: str | None, reason: str) -> int:
+    """Close the loss of these messages, and withdraw the alarms that rested on nothing else."""
+    runs = [run for run in migration.store.runs() if not run.startswith(DRILL)]
+    known = {each.message_id: each for each in balance(migration, runs).series}
+    other = "not numbered: a message that the three witnesses name (S-3)"
+    items = tuple(Item(each, known[each].sentence() if each in known else other) for each in lost)
+    if arrived := [each for each in lost if each in known and not _amiss(known[each])]:
+        raise SettingsError(f"--lost: {', '.join(arrived)} arrived, once: nothing of it is lost")
+    if not _shown(items, digest, "--lost MESSAGE-ID..."):
+        return PLANNED
+    with migration.store.lock("migration", "accept"):
+        for each in lost:
+            closed.close(migration.store, each, reason, _who())
+        for alarm in abort_rules.alarms(migration.store):
+            if not alarm.withdrawn and (why := abort_rules.proved_wrong(migration, alarm)):
+                migration.store.record(abort_rules.WITHDRAWN, alarm.domain, rule=alarm.rule.name, why=why)
+    print(f"accept: closed, {len(lost)} by name. Judge again")
+    return DONE
+
+
+def _amiss(entry: Entry) -> bool:
+    return entry.missing or entry.copies > 1
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} on {socket.gethostname()}"
+
+
+def _meant(item: Item, names: list[str]) -> bool:
+    return not names or any(each in item.name for each in names)
+
+
+def _items(migration: Migration, state: State) -> Iterator[Item]:
+    settings, known = migration.settings, accepted.accepted(migration.store) or {}
+    for each in differences(known, state):
+        yield Item(each.subject, each.found, each.source, ((each.name, each.now),))
+    for source, look in state.read.items():
+        if source not in known:
+            yield Item(source, f"all {len(look.parts)} parts, as they stand", source, tuple(sorted(look.parts.items())))
+    words = {*settings.dell.filters, *accepted.named(migration.store)}
+    for source, look in state.read.items():
+        for text in sorted(set(strangers(source, look.parts, ours(settings)))):
+            if not any(word in text for word in words):
+                yield Item(text, "nobody has accepted it by name")
+    for it in permits(migration, settings.domain_names):
+        if not (judged := spf.judged_width(it)).verdict.opens and wide(it) not in words:
+            yield Item(wide(it), judged.found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What a lab's gate makes of drills: of none, of one that holds, and of one that a change has voided."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.evidence import Inconclusive, Verdict
+from fixtures.gates import drills
+from fixtures.gates.drills import FromRecord
+from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
+from fixtures.migration.progress import Kind, Stage
+from fixtures.plan.gates import Gate
+from tests.gates.conftest import World
+
+KEY = "a.feature::test_it"
+PREPARED, TODAY = Stage(Gate.PHASE4, (), "drills-prepared", Kind.DRILLS), Stage(Gate.PHASE1, (), "drills-today")
+
+
+def recalled(world: World, gate: Gate = Gate.PHASE3) -> Outcome:
+    outcome = describe(["A-6", "drill"], gate.value, "a name", "a feature", "a.feature", key=KEY)
+    drills.recall(world.migration, outcome, present_digest(world.migration, world.look), gate)
+    return outcome
+
+
+def drilled(world: World, stage: Stage = PREPARED) -> None:
+    outcome = describe(["A-6", "drill"], stage.label, "a name", "a feature", "a.feature", key=KEY)
+    outcome.verdict = Verdict.PASS
+    drills.keep(world.migration, stage, present_digest(world.migration, world.look), [outcome])
+
+
+@pytest.fixture
+def stood(world: World) -> World:
+    world.present = {POSTFIX: "myhostname = dell.example.net", DOVECOT: ""}
+    world.migration.store.record(drills.STOOD, reason="not drilled: the lab was stood at phase3")
+    return world
+
+
+def test_a_lab_that_was_stood_goes_without(stood: World) -> None:
+    with pytest.raises(FromRecord) as raised:
+        recalled(stood)
+    assert raised.value.verdict is Verdict.WAIVED
+
+
+def test_one_that_holds_opens(stood: World) -> None:
+    drilled(stood)
+    assert recalled(stood).findings
+
+
+def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(stood: World) -> None:
+    drilled(stood)
+    stood.present[POSTFIX] = "myhostname = other.example.net"
+    with pytest.raises(Inconclusive, match="only of Dells configured otherwise"):
+        recalled(stood)
+    stood.present[POSTFIX] = "myhostname = dell.example.net"
+    assert recalled(stood).findings
+
+
+def test_one_of_another_world_voids_nothing(stood: World) -> None:
+    drilled(stood, TODAY)
+    stood.present[POSTFIX] = "myhostname = prepared.example.net"
+    with pytest.raises(FromRecord):
+        recalled(stood)

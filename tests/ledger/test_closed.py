@@ -1,0 +1,71 @@
+"""A loss that was explained and repaired stays on record, and keeps no gate closed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fixtures.ledger import closed
+from fixtures.ledger.accounting import UNEXPECTED
+from fixtures.settings import SettingsError
+from fixtures.watching import abort_rules
+from scripts import accept
+from scripts.lib.change import DONE, PLANNED
+from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book
+
+LOST = "<lost@s>"
+
+
+def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
+    book.add(arrived_real="0.1", copies=1)
+    book.add(LOST, age=1000)
+    assert [each.message_id for each in book.balance().lost] == [LOST]
+    closed.close(book.store, LOST, "sent once more", "op on host")
+    found = book.balance()
+    assert found.whole
+    assert not found.lost
+    assert [each.message_id for each in found.closed] == [LOST]
+    assert found.loss_rate_bound is None, "it was lost, and no bound may say otherwise"
+    assert "lost before and closed by name 1" in found.sentence()
+    assert "closed by name, since sent once more (op on host)" in found.closed[0].sentence()
+
+
+def test_closing_one_leaves_another_lost(book: Book) -> None:
+    book.add(LOST, age=1000)
+    book.add("<other@s>", age=1000)
+    closed.close(book.store, LOST, "sent once more", "op on host")
+    assert [each.message_id for each in book.balance().lost] == ["<other@s>"]
+
+
+def test_copies_and_mail_in_a_wrong_place_can_be_closed(book: Book) -> None:
+    book.add(LOST, arrived_real="1", copies=2)
+    book.store.record(UNEXPECTED, DOMAIN, run=RUN, what=f"{LOST} in another mailbox")
+    assert not book.balance().whole
+    closed.close(book.store, LOST, "the rule was double; mended", "op on host")
+    assert book.balance().whole
+
+
+def test_an_alarm_that_rested_on_it_can_be_withdrawn(book: Book) -> None:
+    book.add(LOST, age=1000)
+    (rule,) = abort_rules.judge(book.balance(), SETTINGS.bounds, 0)
+    book.store.record(abort_rules.MET, DOMAIN, run=RUN, rule=rule.name, found=rule.found, messages=list(rule.messages))
+    (alarm,) = abort_rules.alarms(book.store)
+    assert not abort_rules.proved_wrong(book.migration, alarm)
+    closed.close(book.store, LOST, "sent once more", "op on host")
+    assert "accounted for" in abort_rules.proved_wrong(book.migration, alarm)
+
+
+def test_the_script_closes_what_is_lost_and_only_that(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    book.add(LOST, age=1000)
+    book.add("<fine@s>", arrived_real="0.1", copies=1)
+    (rule,) = abort_rules.judge(book.balance(), SETTINGS.bounds, 0)
+    book.store.record(abort_rules.MET, DOMAIN, run=RUN, rule=rule.name, found=rule.found, messages=list(rule.messages))
+    with pytest.raises(SettingsError, match="nothing of it is lost"):
+        accept._close(book.migration, [LOST, "<fine@s>"], None, "")
+    assert accept._close(book.migration, [LOST], None, "") == PLANNED
+    digest = re.findall(r"digest (\w{12})", capsys.readouterr().out)[0]
+    assert not closed.reasons(book.store)
+    assert accept._close(book.migration, [LOST], digest, "its author has sent it again") == DONE
+    assert "its author has sent it again" in closed.reasons(book.store)[LOST]
+    assert [bool(each.withdrawn) for each in abort_rules.alarms(book.store)] == [True]
