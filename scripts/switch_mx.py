@@ -52,7 +52,7 @@ def plan(job: Job) -> Iterator[Write]:
         yield from batch if order == "refuses" else ()
         on = switches.enable(job, danger="" if order == "refuses" else "MX")
         # Without a batch, since that was all that a machine did before it went down, the MX leads there already.
-        yield on if batch and order == "refuses" else moves(job, on)
+        yield replace(on, at_once=True) if batch and order == "refuses" else moves(job, on)
         yield switches.unlock(job)
         yield switches.keep_spf(job)
         yield settle(job)
@@ -90,7 +90,7 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
     if routing.enabled and not stands and set(map(value, cloudflare.mx(present))) == set(wanted):
         return  # Email Routing hides it from the list
     for write in set_rrset(job, job.domain, job.domain, "MX", wanted, ttl_s, "MX", present=present):
-        yield moves(job, replace(write, group="the switch"))
+        yield moves(job, replace(write, group="the switch"), wanted)
 
 
 def _finish(job: Job) -> None:

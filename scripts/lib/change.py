@@ -64,6 +64,8 @@ class Write:
     tries: int = 1
     """How often ``do`` is tried, while what it reads back says that it was not done: for what a client that repeats by
     itself, after an answer that was lost, would make twice."""
+    at_once: bool = False
+    """Done right after the write before it: both are looked at before, and read back after."""
 
 
 @dataclass(slots=True)
@@ -200,8 +202,7 @@ def _apply(script: Script, job: Job) -> int:
         }
         migration.store.record("run", job.domain, **about)
         with accepting, script.around(job):
-            for write in writes:
-                _write(script, job, write)
+            make(script, job, writes)
             _complete(script, job, options.apply)
         with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
             migration.store.record("run", job.domain, **about, after=_stands(migration, script))
@@ -244,16 +245,37 @@ def _complete(script: Script, job: Job, plan: str) -> None:
     job.migration.store.record("done", job.domain, script=script.name, plan=plan)
 
 
-def _write(script: Script, job: Job, write: Write) -> None:
-    store, number = job.migration.store, job.run.number
+def make(script: Script, job: Job, writes: Iterable[Write]) -> None:
+    """Make WRITES in their order; what stands already is left alone."""
+    together: list[list[Write]] = []
+    for write in writes:
+        if write.at_once and together:
+            together[-1].append(write)
+        else:
+            together.append([write])
+    for group in together:
+        due = [write for write in group if _begin(script, job, write)]
+        for write in due:
+            _do(write)
+        for write in due:
+            _end(script, job, write)
+
+
+def _begin(script: Script, job: Job, write: Write) -> bool:
+    """Whether it is still to be done: then the journal has it now."""
     now = write.read()
     if now == write.after:
-        return
+        return False
     if now != write.before:
         raise Refused(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again")
     job.say(f"{write.group}: {write.subject}")
-    store.log(script.name, job.domain, number, write.subject, "before", before=write.before, after=write.after)
-    _do(write)
+    about = (script.name, job.domain, job.run.number, write.subject)
+    job.migration.store.log(*about, "before", before=write.before, after=write.after)
+    return True
+
+
+def _end(script: Script, job: Job, write: Write) -> None:
+    """Read it back."""
     until = time.monotonic() + READ_BACK_S
     while (found := write.read()) != write.after:
         if time.monotonic() > until:
@@ -261,7 +283,7 @@ def _write(script: Script, job: Job, write: Write) -> None:
                 f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}"
             )
         time.sleep(0.2)
-    store.log(script.name, job.domain, number, write.subject, "after", found=found)
+    job.migration.store.log(script.name, job.domain, job.run.number, write.subject, "after", found=found)
 
 
 def _do(write: Write) -> None:

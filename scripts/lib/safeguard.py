@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -99,18 +99,22 @@ def through(job: Job) -> None:
             job.migration.store.record(CLOSED, job.domain, why=SETTLED)
 
 
-def moves(job: Job, write: Write) -> Write:
-    """A write by which the MX moves, or may move: from then on guarded, with its times recorded if it did."""
+def moves(job: Job, write: Write, mx: Sequence[str] = ()) -> Write:
+    """A write by which the MX moves, or may move: from then on guarded, with its times recorded if it did.
+
+    MX: what it becomes, where WRITE makes these records and returns their ids; else that is looked up.
+    """
     clock = job.migration.clock
 
     def do() -> None:
         moving(job)
         began, real_began = clock.now(), time.time()
-        write.do()
-        listed = cloudflare.records(job.migration, job.domain)
-        job.run.made = [each.id for each in listed.of(job.domain, "MX")]
+        made, after = write.do(), sorted(mx)
+        if not isinstance(made, list) or len(made) != len(after):
+            listed = cloudflare.records(job.migration, job.domain)
+            made, after = [each.id for each in listed.of(job.domain, "MX")], sorted(map(value, cloudflare.mx(listed)))
+        job.run.made = made
         job.migration.store.record(mx_back.MADE, job.domain, ids=job.run.made)
-        after = sorted(map(value, cloudflare.mx(listed)))
         if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
             _record(job, began, real_began, (job.run.kept or {"stood": []})["stood"], after)
 

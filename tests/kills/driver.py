@@ -90,8 +90,7 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
         with migration.store.lock("migration", "a test"):
             writes = tuple(script.plan(job))
             with script.around(job):
-                for write in writes:
-                    change._write(script, job, write)
+                change.make(script, job, writes)
                 change._complete(script, job, "")
         again = change.Job(migration, job.domain, Namespace(without_asking_ec2=False, **plain))
         assert not tuple(script.plan(again)), "it goes on after it was done"

@@ -126,6 +126,15 @@ def test_undisturbed_it_goes_through(switch: Switch, emulator: Running, spf: str
     _leads_to_one_side(emulator, state)
 
 
+def test_nothing_is_asked_between_the_batch_and_enabling(switch: Switch, emulator: Running) -> None:
+    """Mail bounces there: each answer that is waited for makes it longer."""
+    status, said, _ = switch()
+    assert status == 0, said
+    calls = [(each["method"], each["path"].rpartition(emulator.zone.id)[2]) for each in emulator.world.requests]
+    at = calls.index(("POST", "/dns_records/batch"))
+    assert calls[at + 1] == ("POST", "/email/routing/dns")
+
+
 def test_whatever_names_cloudflare_assigned_there_and_back_and_there(
     switch: Switch,
     emulator: Running,

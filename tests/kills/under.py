@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,16 @@ def _main(module: Any, argv: list[str]) -> tuple[int, str]:
 
 def _name_writes(injector: Injector) -> None:
     """The same call may belong to several writes, such as a reload."""
-    does = change._write
+    for step in ("_begin", "_do", "_end"):
+        vars(change)[step] = _naming(injector, vars(change)[step])
 
-    def named(script: change.Script, job: change.Job, write: change.Write) -> None:
+
+def _naming(injector: Injector, step: Callable[..., Any]) -> Callable[..., Any]:
+    def named(*given: Any) -> Any:
+        write: change.Write = given[-1]
         injector.write = f"{write.subject} -> {write.after[:40]}"
-        does(script, job, write)
+        outcome = step(*given)
         injector.write = ""
+        return outcome
 
-    change._write = named
+    return named

@@ -20,6 +20,8 @@ DOMAIN, OTHER, RUN = "pilot.example.net", "fx-trader-life.com", "a-run"
 SETTINGS = settings_without_a_lab()
 ROUTE = "route1.mx.cloudflare.net[104.30.0.1]:25"
 NOW = time.time() - 1000
+OWN = "host route1.mx.cloudflare.net[104.30.0.1] said: 550 5.1.1 Address does not exist. 1aWtNX"
+"""What Cloudflare says where it doesn't know an address, as Postfix logs it."""
 
 
 class Book:
@@ -48,12 +50,12 @@ class Book:
             newest = sa.select(sa.func.max(records.c.id)).scalar_subquery()
             db.execute(records.update().where(records.c.id == newest).values(real_at=NOW + at))
 
-    def refused(self, at: float, relay: str = ROUTE, domain: str = DOMAIN) -> None:
-        """A message that RELAY turned away AT seconds after NOW."""
+    def refused(self, at: float, relay: str = ROUTE, domain: str = DOMAIN, text: str = OWN) -> None:
+        """A message that RELAY turned away AT seconds after NOW, with TEXT."""
         name = f"<refused-{at}@s>"
         when = {"injected_at": NOW + at - 1, "injected_real": NOW + at - 1}
-        self.add(name, domain=domain, bounced="550 5.1.1", **when)
-        self.store.record(REJECTED, domain, message_id=name, relay=relay, text="550", sent_at=NOW + at, run=RUN)
+        self.add(name, domain=domain, bounced=text, **when)
+        self.store.record(REJECTED, domain, message_id=name, relay=relay, text=text, sent_at=NOW + at, run=RUN)
 
     def balance(self, **window: Any) -> Balance:
         return balance(self.migration, RUN, **window)

@@ -165,6 +165,22 @@ def test_what_was_refused_inside_is_counted_apart(
     assert not found.whole, "nothing else was sent"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "550 5.7.1 upstream (dell.example.net) error: permanent error: 550 5.1.1 <a@b.example>: User unknown. 1aWt",
+        "550 upstream (dell.example.net.) error: failed to initialize: Permanent Unknown error: permanent error (550)",
+        "smtp; 550 5.7.1 could not initialize upstream: Unknown error: permanent error (550): 5.7.1 Access denied",
+    ],
+)
+def test_what_dell_refused_is_lost_though_cloudflare_said_it_inside(book: Book, said: str) -> None:
+    """Cloudflare hands on in session what the destination's server says; no plan announced that."""
+    book.record(*BEGUN[:2], **ANNOUNCED)
+    book.refused(5, text=said)
+    found = book.balance()
+    assert (len(found.lost), len(found.refused)) == (1, 0)
+
+
 def test_what_is_missing_without_a_refusal_stays_lost(book: Book) -> None:
     book.record(*BEGUN[:2], **ANNOUNCED)
     book.refused(5)

@@ -161,9 +161,13 @@ def set_rrset(  # noqa: PLR0913, PLR0917 - an RRset is that much, and the danger
     def select() -> tuple[Record, ...]:
         return tuple(filter(only, cloudflare.records(migration, domain).of(name, kind)))
 
-    def do() -> None:
-        for body in changes(select(), name, kind, wanted, ttl):
-            batch(migration, domain, f"{name} {kind}", body)
+    def do() -> list[str]:
+        """The ids of what stands then."""
+        old = select()
+        bodies = changes(old, name, kind, wanted, ttl)
+        new = [identifier for body in bodies for identifier in batch(migration, domain, f"{name} {kind}", body)]
+        gone = {entry["id"] for body in bodies for entry in body.get("deletes", ())}
+        return [*dict.fromkeys((*(each.id for each in old if each.id not in gone), *new))]
 
     zone_id = cloudflare.zone(migration, domain).id
     command = " &&\n".join(pasted(zone_id, body) for body in changes(stands, name, kind, wanted, ttl))
@@ -207,27 +211,35 @@ def pasted(zone_id: str, body: dict[str, Any]) -> str:
     )
 
 
-def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *, once: bool = False) -> None:
-    """Unlocked first where Cloudflare says that it must be, and only then: DNS can be written without that API.
+def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *, once: bool = False) -> list[str]:
+    """Write it; returns the ids of what was made and patched.
+
+    Unlocked first where Cloudflare says that it must be, and only then: DNS can be written without that API.
 
     ONCE: not repeated after an answer that was lost.
     """
     if not body:
-        return
+        return []
     zone_id = cloudflare.zone(migration, domain).id
     client = cloudflare.once(migration) if once else cloudflare.client(migration)
 
-    def do() -> None:
+    def do() -> list[str]:
         with cloudflare.asking(f"change of {what}", "DNS: Edit"):
-            client.dns.records.batch(zone_id=zone_id, **body)
+            return _ids(client.dns.records.batch(zone_id=zone_id, **body))
 
     try:
-        do()
+        return do()
     except CouldNotAsk as error:
         if LOCKED not in str(error):
             raise
         unlock_records(migration, domain)
-        do()
+        return do()
+
+
+def _ids(done: object) -> list[str]:
+    """Of what was made and patched; whoever needs them looks for more where an answer is odd."""
+    parts = (getattr(done, name, None) for name in ("posts", "patches"))
+    return [str(each.id) for part in parts if isinstance(part, list) for each in part if hasattr(each, "id")]
 
 
 def unlock_records(migration: Migration, domain: str, name: str = "") -> None:
