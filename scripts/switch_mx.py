@@ -3,8 +3,8 @@
 Writes: Email Routing of the domain (enabled, its records left unlocked: a way back then needs only DNS), its MX, its
 SPF record where enabling changed that, and Cloudflare's DKIM record. Rules, destinations, Dell and EC2 stay.
 Order: by cloudflare.enabling. "refuses": Cloudflare can't be enabled while EC2's MX stands, so the MX goes first, and
-enabling follows at once. "replaces": enabling itself moves the MX. "by_subdomain": enabled by way of a subdomain, and
-the MX moves once every MX host takes every address.
+enabling follows at once, with nothing asked in between. "by_subdomain": enabled by way of a subdomain, and the MX moves
+once every MX host takes every address.
 Window: Cloudflare may refuse mail (5xx, so that it bounces) from the moment that the MX moves until its MX hosts know
 every address. The plan says for how long at most: bounds.window_s. Only "by_subdomain" has none.
 Fails: whatever goes wrong once the MX has moved puts EC2's MX back by itself, and ends with 1. If this process is
@@ -49,10 +49,10 @@ def plan(job: Job) -> Iterator[Write]:
     if routing.enabled or order == "by_subdomain":
         yield from _move(job, routing, batch, half)
     else:
-        yield from batch if order == "refuses" else ()
-        on = switches.enable(job, danger="" if order == "refuses" else "MX")
+        yield from batch
+        on = switches.enable(job)
         # Without a batch, since that was all that a machine did before it went down, the MX leads there already.
-        yield replace(on, at_once=True) if batch and order == "refuses" else moves(job, on)
+        yield replace(on, at_once=True) if batch else moves(job, on)
         yield switches.unlock(job)
         yield switches.keep_spf(job)
         yield settle(job)

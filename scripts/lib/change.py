@@ -246,7 +246,7 @@ def _complete(script: Script, job: Job, plan: str) -> None:
 
 
 def make(script: Script, job: Job, writes: Iterable[Write]) -> None:
-    """Make WRITES in their order; what stands already is left alone."""
+    """Make WRITES in their order; what stands already is left as it is."""
     together: list[list[Write]] = []
     for write in writes:
         if write.at_once and together:

@@ -27,7 +27,7 @@ from fixtures.store import StoreError
 from scripts.lib import night_papers
 from scripts.lib.change import Job, Refused, Write, unfinished
 from scripts.lib.dns import mx_back
-from scripts.lib.dns.records import value
+from scripts.lib.dns.records import as_text, value
 
 ROOT = Path(__file__).parents[2]
 BEGIN_S, END_S = 30.0, 10.0
@@ -118,7 +118,11 @@ def moves(job: Job, write: Write, mx: Sequence[str] = ()) -> Write:
         if after and all(cloudflare.is_mx(text.rpartition(" ")[2]) for text in after):
             _record(job, began, real_began, (job.run.kept or {"stood": []})["stood"], after)
 
-    return replace(write, do=do)
+    def read() -> str:
+        """With those that Email Routing, once it is enabled, hides from the list."""
+        return as_text(mx_back.standing(job)) if mx and job.run.made else write.read()
+
+    return replace(write, do=do, read=read)
 
 
 def remember(job: Job) -> None:
@@ -133,13 +137,11 @@ def _remember(job: Job) -> None:
     if not runs or store.recorded("switch", job.domain, since=runs[0]["at"]):
         return
     stood = (store.last(SWITCHING, job.domain, state="moving") or {"stood": []})["stood"]
-    # In this order: enabling moves the MX only where no batch has.
-    for subject in (f"{job.domain} MX", f"Email Routing of {job.domain}"):
-        for row in store.journaled(mx_back.SWITCH, job.domain, since=runs[0]["at"]):
-            if row["subject"] == subject:
-                now = cloudflare.mx(cloudflare.records(job.migration, job.domain))
-                _record(job, row["at"], row["real_at"], stood, sorted(map(value, now)))
-                return
+    for row in store.journaled(mx_back.SWITCH, job.domain, since=runs[0]["at"]):
+        if row["subject"] == f"{job.domain} MX":
+            now = cloudflare.mx(cloudflare.records(job.migration, job.domain))
+            _record(job, row["at"], row["real_at"], stood, sorted(map(value, now)))
+            return
 
 
 def _record(job: Job, began: float, real_began: float, before: list[str], after: list[str]) -> None:

@@ -119,11 +119,16 @@ def _leads_to_one_side(emulator: Running, state: str) -> None:
 
 
 @pytest.mark.parametrize("spf", ["replaced", "kept"])
-def test_undisturbed_it_goes_through(switch: Switch, emulator: Running, spf: str) -> None:
-    emulator.management.post("/knobs", json={"spf": spf})
+@pytest.mark.parametrize("listed", ["listed", "hidden"])
+def test_undisturbed_it_goes_there_and_back(switch: Switch, emulator: Running, spf: str, listed: str) -> None:
+    emulator.management.post("/knobs", json={"spf": spf, "routing_mx": listed})
     status, said, state = switch()
-    assert (status, state) == (0, "through"), said
+    # That nothing is left to do is seen at name servers then, which are not here.
+    assert (status, state) == (int(listed == "hidden"), "through"), said
     _leads_to_one_side(emulator, state)
+    status, said, _ = switch(script="rollback")
+    assert status == 0, said
+    _leads_to_one_side(emulator, "back")
 
 
 def test_nothing_is_asked_between_the_batch_and_enabling(switch: Switch, emulator: Running) -> None:

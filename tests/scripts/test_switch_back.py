@@ -125,6 +125,7 @@ def test_a_setting_that_nobody_has_seen_is_refused_by_name(lab: Lab) -> None:
     try:
         for wrong, says in (
             ('enabling = "coexists"', "was seen nowhere"),
+            ('enabling = "replaces"', "was seen nowhere"),
             ('enabling = "by_subdomain"', "by_subdomain_shown"),
         ):
             config.write_text(right.replace("[cloudflare]\n", f"[cloudflare]\n{wrong}\n"), encoding="utf-8")

@@ -16,7 +16,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
-from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
+from scripts.lib.change import TRY_AGAIN_S, Job, Write
 from scripts.lib.dns.records import SENDGRID, danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ TRIES = 3
 """Of enabling, where an answer was lost, say."""
 REFUSED = "code 2008"
 """Enabling while foreign MX records stand, a null MX among them: "Non-Cloudflare MX records exist", HTTP 409. Seen by
-several; ``replaces`` was seen by nobody yet."""
+several; that they are replaced was seen by nobody yet, and would do no harm in this order."""
 SYNC_PAUSE_S = 5.0
 LEFT = "as Email Routing leaves it"
 
@@ -53,29 +53,23 @@ def _switched(job: Job) -> str:
     return "off" if status(job.migration, job.domain) == "off" else "enabled"
 
 
-def enable(job: Job, danger: str = "") -> Write:
-    """Switch Email Routing on. Refused with the way out where foreign MX records are in its way."""
+def enable(job: Job) -> Write:
+    """Switch Email Routing on, once the MX is Cloudflare's."""
 
     def do() -> None:
-        settings = job.migration.settings
         while True:
             try:
                 return add_and_lock(job)
             except CouldNotAsk as error:
                 if REFUSED not in str(error):
                     raise
-                if settings.cloudflare.enabling != "refuses":
-                    raise Refused(
-                        f'{error}. Nothing was changed. In migration.toml set cloudflare.enabling = "refuses", judge '
-                        "the gate again, and plan again: then the MX goes first"
-                    ) from None
                 # Just after the batch it may still be refused for the MX that stood before.
-                if job.migration.clock.now() - job.run.moved_at > settings.bounds.window_s / 2:
+                if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
                     raise
             time.sleep(TRY_AGAIN_S)
 
     read = partial(_switched, job)
-    return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, danger=danger, tries=TRIES)
+    return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, tries=TRIES)
 
 
 def disable(job: Job) -> Write:

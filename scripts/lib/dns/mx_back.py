@@ -61,7 +61,7 @@ QUIET_S = 3.0
 
 def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
     """What is missing of WANTED (such as ``10 mail.example.net``) is added, then whatever else stands is deleted."""
-    stands, hosts = _stands(job), _hosts(wanted)
+    stands, hosts = standing(job), _hosts(wanted)
     others = [line(value(each), each.ttl) for each in stands if each.text not in hosts]
     ours = [line(text, ttl) for text in dict.fromkeys(wanted)]
     now, both, then = as_text(stands), "\n".join(sorted([*others, *ours])), "\n".join(sorted(ours))
@@ -75,7 +75,7 @@ def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
         (f"{job.domain} MX, the others deleted", both, then, remove),
     ):
         if stood != stays:
-            do, read = partial(_make, job, body), lambda: as_text(_stands(job))
+            do, read = partial(_make, job, body), lambda: as_text(standing(job))
             command = pasted(cloudflare.zone(job.migration, job.domain).id, body(stands))
             yield Write(GROUP, subject, stood, stays, do, read, command, "MX", TRIES)
 
@@ -108,10 +108,10 @@ def _hosts(texts: Sequence[str]) -> set[str]:
 
 
 def _make(job: Job, body: Callable[[Sequence[Record]], Batch]) -> None:
-    batch(job.migration, job.domain, f"{job.domain} MX", body(_stands(job)), once=True)
+    batch(job.migration, job.domain, f"{job.domain} MX", body(standing(job)), once=True)
 
 
-def _stands(job: Job) -> tuple[Record, ...]:
+def standing(job: Job) -> tuple[Record, ...]:
     """The MX that are listed, and of those that the switch made also what Email Routing hides from the list."""
     listed = cloudflare.records(job.migration, job.domain).of(job.domain, "MX")
     if job.run.made is None:  # once: a store that is out of reach may take its time to say so

@@ -132,10 +132,7 @@ def _first(job: Job, records: list[Record], name: str, kind: str) -> tuple[Calla
 def require_let_go(job: Job, domain: str) -> None:
     """Refuse until the last cache has let go of Cloudflare's MX."""
     migration, store = job.migration, job.migration.store
-    moving = {f"{domain} MX"}
-    if migration.settings.cloudflare.enabling == "replaces":
-        moving.add(f"Email Routing of {domain}")
-    moved = [row["at"] for row in store.journaled("switch_mx", domain) if row["subject"] in moving]
+    moved = [row["at"] for row in store.journaled("switch_mx", domain) if row["subject"] == f"{domain} MX"]
     moved += [row["began"] for row in store.recorded("switch", domain)]
     if moved:
         back = store.last(BACK, domain)
