@@ -130,6 +130,37 @@ def test_twenty_threads_at_one_record(emulator: Running) -> None:
     assert rows(emulator.databases[0], f"one.{APEX}", "A") == []
 
 
+def test_a_storm_of_writes_leaves_one_of_two_that_exclude_each_other(emulator: Running) -> None:
+    """An A and a CNAME at one name, while Email Routing is enabled, unlocked and disabled; name servers agree."""
+    client: Any = emulator.client()
+    routing, zone = client.email_routing.dns, emulator.zone.id
+
+    def storm(number: int) -> list[int]:
+        at = {"zone_id": zone, "name": f"n{number % 4}", "ttl": 300}
+        calls = [
+            lambda: client.dns.records.create(**at, type="A", content=f"192.0.2.{number + 1}"),
+            lambda: client.dns.records.create(**at, type="CNAME", content="docs.example"),
+            lambda: (routing.create, routing.edit, routing.delete)[number % 3](zone_id=zone),
+        ]
+        found = []
+        for call in calls:
+            try:
+                call()
+            except cloudflare.APIStatusError as error:
+                found.append(error.status_code)
+        return found
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = {each for found in pool.map(storm, range(20)) for each in found}
+    assert statuses <= {400, 409}
+    for name in (f"n{number}.{APEX}" for number in range(4)):
+        kinds = {each.type for each in emulator.zone.records.values() if each.name == name}
+        assert kinds in ({"A"}, {"CNAME"})
+        for kind in ("A", "CNAME"):
+            served = rows(emulator.databases[0], name, kind)
+            assert len(served) == len(emulator.contents(kind, name))
+
+
 def test_a_list_that_is_deleted_from_while_it_is_paged_has_gaps(emulator: Running, client: Any) -> None:
     """As with any offset: so what is to go is read to its end first."""
     for number in range(30):
