@@ -137,7 +137,7 @@ def test_a_storm_of_writes_leaves_one_of_two_that_exclude_each_other(emulator: R
 
     def storm(number: int) -> list[int]:
         at = {"zone_id": zone, "name": f"n{number % 4}", "ttl": 300}
-        calls = [
+        calls: list[Any] = [
             lambda: client.dns.records.create(**at, type="A", content=f"192.0.2.{number + 1}"),
             lambda: client.dns.records.create(**at, type="CNAME", content="docs.example"),
             lambda: (routing.create, routing.edit, routing.delete)[number % 3](zone_id=zone),
