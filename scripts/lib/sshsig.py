@@ -1,0 +1,95 @@
+"""Signatures by SSH keys, as ``ssh-keygen -Y`` makes and checks them (ssh-keygen(1), PROTOCOL.sshsig).
+
+A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519 AAAA...``.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixtures.evidence import CouldNotAsk
+
+NAMESPACE = "mxgate"
+"""What these signatures are for: one that was made for Git or a file is none of a report."""
+KEYS = ("id_ed25519", "id_ed25519_sk", "id_ecdsa", "id_ecdsa_sk", "id_rsa")
+"""The user's own keys, in the order in which they are looked for."""
+ANSWER_S_MAX = 120.0
+"""A person types a passphrase, or touches a key."""
+
+
+class BadSignature(Exception):
+    """It doesn't hold; says why, and the likely cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed: the name by the file of allowed signers, and the key's fingerprint."""
+
+    name: str
+    key: str
+
+
+def own_key(home: Path) -> Path | None:
+    """The user's key that signs by default; None where there is none."""
+    return next((key for name in KEYS if (key := home / ".ssh" / name).exists()), None)
+
+
+def sign(text: str, key: Path) -> str:
+    """TEXT's signature by KEY (a private key, or a public one whose private one the agent has). ``CouldNotAsk``."""
+    done = _keygen("sign", "-f", str(key), "-n", NAMESPACE, text=text)
+    if done.returncode or "BEGIN SSH SIGNATURE" not in done.stdout:
+        raise CouldNotAsk(f"ssh-keygen did not sign with {key}: {_why(done)}")
+    return done.stdout
+
+
+def signer(text: str, signature: Path, allowed: Path) -> Signer:
+    """Who signed TEXT, by ALLOWED. Raises ``BadSignature``, ``CouldNotAsk``."""
+    done = _keygen("check-novalidate", "-n", NAMESPACE, "-s", str(signature), text=text)
+    key = re.search(r"key (SHA256:\S+)", done.stdout)
+    if done.returncode or key is None:
+        raise BadSignature(
+            f"it is none of this statement ({_why(done)}): the statement was edited since, or it is another's signature"
+        )
+    names = _keygen("find-principals", "-s", str(signature), "-f", str(allowed), text="")
+    name = names.stdout.partition("\n")[0]
+    if names.returncode or not name:
+        raise BadSignature(
+            f"its key {key[1]} is unknown: no line of {allowed} has it. A stranger signed, or whoever signed is still "
+            "to be written there"
+        )
+    done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), text=text)
+    if done.returncode:
+        raise BadSignature(f"{allowed} does not let {name} sign with it: {_why(done)}")
+    return Signer(name, key[1])
+
+
+def public(key: Path) -> str:
+    """The public half of KEY, as it stands next to it; empty where it doesn't."""
+    file = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
+    return " ".join(file.read_text(encoding="utf-8").split()[:2]) if file.exists() else ""
+
+
+def _keygen(what: str, *options: str, text: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["ssh-keygen", "-Y", what, *options],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWER_S_MAX,
+        )
+    except FileNotFoundError:
+        raise CouldNotAsk("ssh-keygen is missing: install openssh-client (8.9 or newer)") from None
+    except subprocess.TimeoutExpired:
+        raise CouldNotAsk(
+            f"ssh-keygen -Y {what}: no end after {ANSWER_S_MAX:.0f} s; it waits for a passphrase"
+        ) from None
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1].rstrip(".") if lines else f"exit status {done.returncode}"
