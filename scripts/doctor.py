@@ -22,6 +22,7 @@ from fixtures.preflight.questions import decide, of_doctor, secret
 from fixtures.settings import SettingsError
 from scripts.lib.alarms.paths import VARIABLE, ways
 from scripts.lib.asked import parser
+from scripts.lib.rights import tried
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         migration = open_migration(options.config)
         waivers.check(migration.settings)
         alarms = Question("alarms", partial(_alarms, migration))
-        answers = checklist.ask((*of_doctor(migration), alarms), DEADLINE_S)
+        answers = checklist.ask((*of_doctor(migration, tried), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:
         print(f"doctor: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT

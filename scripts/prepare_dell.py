@@ -13,7 +13,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from fixtures.access.transport import Shell, dell
+from fixtures.access.changing import Shell, dell
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import MAIN, MASTER, XCLIENT
 from fixtures.settings import Settings

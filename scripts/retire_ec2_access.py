@@ -12,7 +12,7 @@ import ipaddress
 import sys
 from collections.abc import Iterator
 
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.settings import Settings

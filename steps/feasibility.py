@@ -29,7 +29,7 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contact, Contacts
 from fixtures.probes.cloudflare.limits import Limits, Use
-from fixtures.probes.cloudflare.permissions import Right
+from fixtures.probes.cloudflare.permissions import Right, Tried
 from fixtures.probes.logs import history, receivers
 from fixtures.probes.logs import shadow_run as shadow
 from fixtures.probes.logs.receivers import Receiver, Receivers
@@ -94,8 +94,8 @@ def tokens(migration: Migration) -> str:
     "each kind of reading is done, and each kind of change is tried where it can change nothing",
     target_fixture="rights",
 )
-def try_rights(migration: Migration) -> Rights:
-    return permissions.ask(migration)
+def try_rights(migration: Migration, tried: Tried) -> Rights:
+    return permissions.ask(migration, tried)
 
 
 @when("what the settings name as somebody else's is asked for", target_fixture="rights")

@@ -13,7 +13,7 @@ from functools import partial
 
 from pydantic import TypeAdapter, ValidationError
 
-from fixtures.access.transport import Shell, dell
+from fixtures.access.changing import Shell, dell
 from fixtures.gates import upkeep
 from fixtures.gates.nights import ADDRESS
 from fixtures.migration.progress import Progress

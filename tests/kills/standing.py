@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from fixtures.access.transport import Shell, dell, shell
+from fixtures.access.changing import Shell, dell, shell
 from fixtures.gates.present import present
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fixtures.access.transport import dell, ec2
+from fixtures.access.changing import dell, ec2
 from fixtures.lab import rehearsal
 from fixtures.lab.emulator.knobs import chosen
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun

@@ -7,7 +7,7 @@ import io
 import json
 import os
 
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 from fixtures.migration import open_migration
 from scripts import alert
 from tests.scripts.receiver import receiving

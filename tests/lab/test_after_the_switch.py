@@ -180,10 +180,10 @@ def test_cloudflare_sends_from_another_prefix(lab: Lab) -> None:
 def test_nothing_is_written_while_the_domain_is_not_wholly_at_cloudflare(lab: Lab) -> None:
     code = """
 from fixtures.migration import open_migration
-from fixtures.probes.cloudflare import api
+from fixtures.probes.cloudflare import api, changing
 migration = open_migration()
 zone = api.zone(migration, "pilot.example.net")
-api.client(migration).email_routing.dns.delete(zone_id=zone.id)
+changing.client(migration).email_routing.dns.delete(zone_id=zone.id)
 """
     assert operator(lab.name, "-c", code).returncode == 0
     digest, _ = plan("restore_ttl", "--domain", "pilot.example.net")

@@ -17,7 +17,7 @@ import contextlib, importlib, io, json, time
 from fixtures.ledger import Traffic, settle
 from fixtures.ledger.windows import refusals, windows, within
 from fixtures.migration import open_migration
-from fixtures.probes.cloudflare import api as cloudflare; from fixtures.probes.dns import queries as dns
+from fixtures.probes.cloudflare import api as cloudflare, changing; from fixtures.probes.dns import queries as dns
 from fixtures.watching import Watch
 from fixtures.watching.abort_rules import alarms
 
@@ -41,7 +41,7 @@ with Traffic(migration, "announced", 10, domains=(domain,)) as traffic:
     time.sleep(3)
     gone = cloudflare.routing(migration, domain).rules[0]
     if LOSE:
-        client = cloudflare.client(migration).email_routing.rules
+        client = changing.client(migration).email_routing.rules
         client.delete(gone.id, zone_id=cloudflare.zone(migration, domain).id)
         time.sleep(4)
     traffic.stop()

@@ -17,7 +17,7 @@ BEGIN = """
 import json, time
 from fixtures.ledger import Traffic, balance, collect, settle
 from fixtures.migration import open_migration
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 
 def show(found):
     print(json.dumps({
@@ -75,7 +75,7 @@ show(balance(migration, "old-path"))
 def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
     """Dell has taken a message, and EC2 does not hear of it: it sends it again. No sender's log knows."""
     result = as_operator("""
-from fixtures.access.transport import ec2
+from fixtures.access.changing import ec2
 
 def run(shell, text):
     shell.run("sh", "-c", text)

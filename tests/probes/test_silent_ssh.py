@@ -10,8 +10,8 @@ import asyncssh
 import pytest
 
 from fixtures.access import transport, tunnels
+from fixtures.access.changing import Shell
 from fixtures.access.loop import run
-from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.settings import Transport
 

@@ -13,7 +13,7 @@ BEGIN = """
 import contextlib, importlib, io, json, time
 from fixtures.ledger import Traffic
 from fixtures.migration import open_migration
-from fixtures.probes.cloudflare import api as cloudflare; from fixtures.probes.mailbox import delivery
+from fixtures.probes.cloudflare import api as cloudflare, changing; from fixtures.probes.mailbox import delivery
 from fixtures.watching import Watch
 import scripts.snapshot
 

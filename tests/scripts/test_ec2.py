@@ -53,7 +53,7 @@ def run(*argv: str) -> tuple[int, str]:
 def python(code: str) -> str:
     """What CODE prints, with the rights of the account's owner: the operator's policy allows too little for that."""
     opened = f"import os\nos.environ['AWS_ACCESS_KEY_ID'] = {OWNER!r}\n"
-    opened += "from fixtures.migration import open_migration\nfrom fixtures.probes.aws import api as aws, ec2\n"
+    opened += "from fixtures.migration import open_migration\nfrom fixtures.probes.aws import changing as aws, ec2\n"
     opened += "m = open_migration()\n"
     status, said = run("-c", opened + dedent(code))
     assert status == 0, said

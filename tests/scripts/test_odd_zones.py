@@ -15,7 +15,7 @@ NAME = "test-odd-zones"
 PLANT = """
 from scripts.snapshot import take
 
-sdk = cloudflare.client(migration)
+sdk = changing.client(migration)
 there = cloudflare.zone(migration, PILOT)
 
 def plant(**record):

@@ -89,7 +89,7 @@ READ = """
 import sys, time
 from fixtures.migration import open_migration
 from fixtures.probes.logs import history, postfix_log as maillog
-from fixtures.access.transport import dell, ec2
+from fixtures.access.changing import dell, ec2
 host, place = sys.argv[1:]
 migration = open_migration()
 shell = {"dell": dell, "ec2": ec2}[host](migration.settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.access.transport import Shell
+from fixtures.access.changing import Shell
 from fixtures.gates.present import without_passwords
 from fixtures.settings import Transport
 from scripts.snapshot import files_of

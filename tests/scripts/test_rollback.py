@@ -20,7 +20,7 @@ NAME = "test-rollback"
 pytestmark = pytest.mark.usefixtures("lab")
 MORE = """
 from fixtures.gates.present import present
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 
 def back(domain, *options, config=""):
     given = ["--domain", domain, *options, *(["--config", config] if config else [])]

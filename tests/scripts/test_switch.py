@@ -35,7 +35,7 @@ def test_destinations_are_verified_and_nobody_stays_admitted() -> None:
         + """
 again = do("prepare_cloudflare", PILOT)
 found = cloudflare.destinations(migration).destinations
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 guests = dell(migration.settings).run("grep", "-c", "^[^#]", "/etc/postfix/mxgate-guests", check=False).stdout.strip()
 print(json.dumps([again, [each.email for each in found if not each.verified], len(found), guests]))
 """
@@ -48,7 +48,7 @@ print(json.dumps([again, [each.email for each in found if not each.verified], le
 @pytest.mark.usefixtures("lab")
 def test_a_rule_that_was_bent_is_put_right_and_a_stray_one_goes() -> None:
     outcome = as_operator("""
-zone, rules = cloudflare.zone(migration, PILOT), cloudflare.client(migration).email_routing.rules
+zone, rules = cloudflare.zone(migration, PILOT), changing.client(migration).email_routing.rules
 first, second = cloudflare.routing(migration, PILOT).rules[:2]
 fields = {"actions": [{"type": "forward", "value": list(second.destinations)}], "zone_id": zone.id}
 rules.update(first.id, matchers=[{"type": "literal", "field": "to", "value": first.address}], enabled=False, **fields)
@@ -67,7 +67,7 @@ def test_a_rule_is_made_once_though_the_answer_was_lost(lab: Lab) -> None:
     """Cloudflare refuses a second rule of one address (2014): a client that tries again would seem to fail."""
     plant(lab, LOST)
     done, rules = as_operator("""
-client = cloudflare.client(migration).email_routing.rules
+client = changing.client(migration).email_routing.rules
 for each in cloudflare.routing(migration, PILOT).rules[:2]:
     client.delete(each.id, zone_id=cloudflare.zone(migration, PILOT).id)
 done = do("prepare_cloudflare", PILOT)

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from fixtures.migration import Migration
-from fixtures.probes.aws.api import asking, client
+from fixtures.probes.aws.api import asking
+from fixtures.probes.aws.changing import client
 from fixtures.probes.aws.ec2 import Inventory
 from scripts.lib.aws.gateway import Call, Deletion, subject, watched
 from scripts.lib.change import Refused

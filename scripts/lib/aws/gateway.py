@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fixtures.migration import Migration
-from fixtures.probes.aws.api import asking, client
+from fixtures.probes.aws.api import asking
+from fixtures.probes.aws.changing import client
 from fixtures.probes.aws.ec2 import Item
 from scripts.lib.change import Refused
 

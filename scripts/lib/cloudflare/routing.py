@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Write
 from scripts.lib.dns.records import SENDGRID, danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
@@ -78,7 +79,7 @@ def disable(job: Job) -> Write:
     def do() -> None:
         zone = cloudflare.zone(job.migration, job.domain)
         with cloudflare.asking(f"disabling Email Routing of {job.domain}", EDIT):
-            cloudflare.client(job.migration).email_routing.dns.delete(zone_id=zone.id)
+            changing.client(job.migration).email_routing.dns.delete(zone_id=zone.id)
 
     read = partial(_switched, job)
     return Write(GROUP, f"Email Routing of {job.domain}", "enabled", "off", do, read, danger="deletes")
@@ -98,7 +99,7 @@ def subaddressing(job: Job, *, wanted: bool) -> Iterator[Write]:
 def _set_subaddressing(job: Job, *, wanted: bool) -> None:
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"subaddressing of {job.domain}", EDIT):
-        cloudflare.client(job.migration).email_routing.edit(zone_id=zone.id, support_subaddress=wanted)
+        changing.client(job.migration).email_routing.edit(zone_id=zone.id, support_subaddress=wanted)
 
 
 def unlock(job: Job) -> Write:
@@ -167,7 +168,7 @@ def add_and_lock(job: Job, name: str = "") -> None:
     """Enable, or lock again. NAME: a subdomain; for the zone's own name none may be sent (see ``unlock_records``)."""
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"enabling Email Routing of {name or job.domain}", EDIT):
-        dns = cloudflare.client(job.migration).email_routing.dns
+        dns = changing.client(job.migration).email_routing.dns
         dns.create(zone_id=zone.id, name=name) if name else dns.create(zone_id=zone.id)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.settings import Address
 from scripts.lib.change import Job, Write
 
@@ -82,16 +83,16 @@ def _put(job: Job, rule: cloudflare.Rule) -> None:
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"rule of {rule.address}", EDIT):
         if rule.id:
-            cloudflare.client(job.migration).email_routing.rules.update(rule.id, zone_id=zone.id, **fields)
+            changing.client(job.migration).email_routing.rules.update(rule.id, zone_id=zone.id, **fields)
         else:
-            cloudflare.once(job.migration).email_routing.rules.create(zone_id=zone.id, **fields)
+            changing.once(job.migration).email_routing.rules.create(zone_id=zone.id, **fields)
 
 
 def _removed(job: Job, rule: cloudflare.Rule, subject: str) -> Write:
     def delete() -> None:
         zone = cloudflare.zone(job.migration, job.domain)
         with cloudflare.asking(f"rule {rule.id}", EDIT):
-            cloudflare.client(job.migration).email_routing.rules.delete(rule.id, zone_id=zone.id)
+            changing.client(job.migration).email_routing.rules.delete(rule.id, zone_id=zone.id)
 
     return Write("rules", subject, _text(rule), ABSENT, delete, partial(_read, job, rule.id), danger="deletes")
 
@@ -116,7 +117,7 @@ def catch_all(job: Job) -> Iterator[Write]:
 
 def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
     zone = cloudflare.zone(job.migration, job.domain)
-    catch_alls = cloudflare.client(job.migration).email_routing.rules.catch_alls
+    catch_alls = changing.client(job.migration).email_routing.rules.catch_alls
     action: Any = _action(rule)
 
     def do() -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.probes.mailbox import verification
 from fixtures.settings import Address
 from scripts.lib.change import Job, Refused, Write
@@ -65,7 +66,7 @@ def no_destination(job: Job, address: Address) -> Write:
     def do() -> None:
         with cloudflare.asking(f"destination {address.destination}", EDIT):
             if found := cloudflare.destinations(job.migration).find(address.destination):
-                cloudflare.client(job.migration).email_routing.addresses.delete(found.id, account_id=account)
+                changing.client(job.migration).email_routing.addresses.delete(found.id, account_id=account)
 
     read = partial(state, job.migration, address.destination)
     return Write("destinations", address.destination, read(), "absent", do, read, danger="deletes")
@@ -143,7 +144,7 @@ def _ask(job: Job, address: Address) -> bool:
     import cloudflare as sdk
 
     migration, destination = job.migration, address.destination
-    addresses = cloudflare.once(migration).email_routing.addresses
+    addresses = changing.once(migration).email_routing.addresses
     with cloudflare.asking(f"destination {destination}", EDIT):
         try:
             addresses.create(account_id=migration.settings.cloudflare.account_id, email=destination)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures.access.transport import CommandFailed, Shell, dovecot
+from fixtures.access.changing import CommandFailed, Shell, dovecot
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.plan.dovecot import INCLUDE, MAIN
 from fixtures.settings import Settings

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from fixtures.access.transport import CommandFailed, Shell
+from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import ADMITTED, ALIASES, MAILBOXES, MAIN, MASTER

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 
-from fixtures.access.transport import dell
+from fixtures.access.changing import dell
 from fixtures.migration import Migration
 from fixtures.plan.postfix import GUESTS, SMTP
 from scripts.lib.change import Job, Refused, Write

@@ -16,7 +16,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from fixtures.access.transport import CommandFailed, Shell
+from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.settings import Settings

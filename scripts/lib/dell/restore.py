@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures.access.transport import CommandFailed, Shell, dell, dovecot
+from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import MAIN, MASTER

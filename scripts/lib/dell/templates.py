@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fixtures.access.transport import Shell, dell
+from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.plan import templates

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from fixtures.access.transport import Shell, shell
+from fixtures.access.changing import Shell, shell
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record

@@ -15,6 +15,7 @@ from typing import Any
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Write
@@ -221,7 +222,7 @@ def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *,
     if not body:
         return []
     zone_id = cloudflare.zone(migration, domain).id
-    client = cloudflare.once(migration) if once else cloudflare.client(migration)
+    client = changing.once(migration) if once else changing.client(migration)
 
     def do() -> list[str]:
         with cloudflare.asking(f"change of {what}", "DNS: Edit"):
@@ -249,7 +250,7 @@ def unlock_records(migration: Migration, domain: str, name: str = "") -> None:
     """
     zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"unlocking the records of {name or domain}", "Zone Settings: Edit"):
-        dns = cloudflare.client(migration).email_routing.dns
+        dns = changing.client(migration).email_routing.dns
         dns.edit(zone_id=zone.id, name=name) if name else dns.edit(zone_id=zone.id)
 
 

@@ -9,6 +9,7 @@ import pytest
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns import spf
 
@@ -20,7 +21,7 @@ def publish(migration: Migration, kind: str, name: str, content: str, priority: 
     """Write a record and wait until every name server of the zone has it."""
     zone = cloudflare.zone(migration, PILOT)
     body = {"type": kind, "name": name, "content": content, "ttl": 60} | ({"priority": priority} if priority else {})
-    cloudflare.client(migration).dns.records.batch(zone_id=zone.id, posts=[body])  # type: ignore[list-item]
+    changing.client(migration).dns.records.batch(zone_id=zone.id, posts=[body])  # type: ignore[list-item]
     deadline = time.monotonic() + 10
     while not all(answer.rrset for answer in dns.ask(dns.authorities(PILOT), name, kind)):
         assert time.monotonic() < deadline, f"{kind} {name} was not published"

@@ -1,0 +1,21 @@
+"""Which changes Cloudflare's token permits: each is tried where there is nothing to change.
+
+``permissions`` says how, and what an answer means; from here they are sent, since who judges can only ask.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import changing, permissions
+from fixtures.probes.cloudflare.permissions import Right
+
+METHODS = ("PATCH", "PUT", "DELETE")
+
+
+def tried(migration: Migration) -> tuple[Right, ...]:
+    """Each kind of change that a script makes. Raises ``CouldNotAsk`` without a token, or when a zone isn't there."""
+    client, wanted = changing.client(migration), permissions.tries(migration, METHODS)
+    with ThreadPoolExecutor(8, "mxgate-rights") as pool:
+        return tuple(pool.map(lambda each: permissions.right(migration, each, client), wanted))

@@ -1,0 +1,218 @@
+"""Whoever judges can only read: a command, a request or a call that would change something is refused unsent."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from fixtures.access import changing, reading, transport
+from fixtures.access.reading import NotReading
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes.aws import api as aws
+from fixtures.probes.aws import changing as aws_changing
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing as cloudflare_changing
+from fixtures.probes.cloudflare.permissions import granted
+from fixtures.settings import Secrets, Transport
+from tests.reading import ROOT, imports, report, tree, under, where
+
+CHANGES = """
+rm a
+postconf -e a=b
+postconf a=b
+postconf -n; postsuper -d ALL
+postfix reload
+postqueue -f
+postmap /etc/postfix/virtual
+doveadm expunge -u a mailbox INBOX all
+systemctl restart postfix
+sed -i s/a/b/ file
+find . -delete
+find . -exec rm {} +
+sort -o file file
+ip addr add 192.0.2.1 dev eth0
+nft flush ruleset
+podman restart dell
+kill -9 1
+date -s 12:00
+hostname other
+echo a > file
+echo a >> file
+echo a>file
+cat a 2>file
+echo a | tee file
+x=$(rm a)
+echo "$(rm a)"
+echo "${x:-1}" "$(echo "$(rm a)")"
+if true; then rm a; fi
+if rm a; then true; fi
+for f in *; do mv "$f" b; done
+while read -r x; do rm "$x"; done
+case $x in a | b) rm b ;; esac
+case $x in a) true ;; *) rm b; esac
+f() { rm a; }; f
+{ rm a; }
+(rm a)
+! rm a
+true && rm a
+true || rm a
+X=1 rm a
+exec rm a
+env rm a
+eval "rm a"
+xargs rm
+sh -c 'rm a'
+sudo rm a
+'rm' a
+perl -e 'unlink "a"'
+python3 -c 'import os'
+`rm a`
+cat <<END
+echo "open
+"""
+READS = """
+true
+cat -- /etc/postfix/main.cf
+postconf -n
+postconf -hx virtual_alias_maps
+postmap -q key hash:/etc/postfix/virtual
+echo "rm a" '; rm a'
+echo a 2>/dev/null; echo b >&2; echo c 2>&1 | grep -v d
+x=1 y=$(postconf -h queue_directory)/pid; [ -e "$x" ] || exit 44
+# rm a
+case $x in rm) echo a ;; *.bak-* | mv) continue ;; esac
+f() { postconf -n; }; f | sort -u
+for rm in a b; do echo "$rm"; done
+echo $((1 + 2)) "${x%/*}" a\\;b
+postfix check 2>&1; echo "status $?"
+systemctl list-timers --all
+podman container inspect dell
+if command -v nft >/dev/null; then nft -s list ruleset; fi
+while IFS= read -r f; do head -c 100 "$f"; done
+"""
+
+
+@pytest.mark.parametrize("script", CHANGES.strip().splitlines())
+def test_what_changes_a_host_is_refused(script: str) -> None:
+    for argv in (("sh", "-c", script), ("timeout", "3", "bash", "-c", script, "bash", "x")):
+        with pytest.raises(NotReading, match=r"fixtures/access/reading\.py"):
+            reading.check(argv)
+
+
+@pytest.mark.parametrize("script", READS.strip().splitlines())
+def test_what_reads_is_let_through(script: str) -> None:
+    reading.check(("sh", "-c", script))
+
+
+def test_a_shell_that_reads_sends_nothing_else() -> None:
+    """And the same command goes by the other one, which nothing that judges can import."""
+    there = Transport(kind="local")
+    reads, changes = transport.shell("here", there), changing.shell("here", there)
+    assert reads.run("echo", "a").stdout == "a\n"
+    for argv in (("touch", "/nonexistent/a"), ("sh", "-c", "touch /nonexistent/a")):
+        with pytest.raises(NotReading, match="`touch`"):
+            reads.run(*argv)
+        assert changes.run(*argv, check=False).status == 1
+
+
+def _constants() -> Iterator[str]:
+    """Each script for a shell that stands in a module of what judges."""
+    for path in [*under("fixtures"), ROOT / "scripts/snapshot.py"]:
+        if ROOT / "fixtures/lab" in path.parents:
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".run", "_bash")):
+                module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                held = importlib.import_module(module)
+                given = [getattr(held, each.id, None) for each in node.args if isinstance(each, ast.Name)]
+                scripts = [each for each in given if isinstance(each, str) and " " in each]
+                for each in scripts:
+                    if why := reading._of_script(each):
+                        yield f"{where(path, node)}: {why}"
+
+
+def test_what_the_probes_run_only_reads() -> None:
+    report(_constants())
+
+
+@pytest.fixture
+def migration() -> Migration:
+    return Migration(settings_without_a_lab(), Secrets(cloudflare_token=SecretStr("t" * 40)))
+
+
+def test_cloudflare_is_only_asked(migration: Migration) -> None:
+    client = cloudflare.client(migration)
+    with pytest.raises(NotReading, match=r"POST .*dns_records"):
+        client.post("/zones/z/dns_records", cast_to=object, body={})
+    with pytest.raises(NotReading, match="DELETE"):
+        client.with_options(max_retries=0).email_routing.rules.delete("r", zone_id="z")
+    assert type(cloudflare_changing.client(migration)).__name__ == "Cloudflare"
+    assert cloudflare_changing.once(migration).max_retries == 0
+
+
+def test_aws_is_only_asked(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    from botocore.exceptions import EndpointConnectionError
+
+    refused: list[Callable[[], object]] = [
+        lambda: aws.client(migration).stop_instances(InstanceIds=["i-1"]),
+        lambda: aws.client(migration).stop_instances(InstanceIds=["i-1"], DryRun=False),
+        lambda: aws.client(migration, "iam").delete_role(RoleName="r"),
+    ]
+    for call in refused:
+        with pytest.raises(NotReading, match="reading access only asks"):
+            call()
+    sent: list[Callable[[], object]] = [
+        lambda: aws.client(migration).describe_instances(),
+        lambda: aws.client(migration).stop_instances(InstanceIds=["i-1"], DryRun=True),
+        lambda: aws_changing.client(migration).stop_instances(InstanceIds=["i-1"]),
+    ]
+    for call in sent:
+        with pytest.raises(EndpointConnectionError):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "says"),
+    [
+        ("GET", 200, True),
+        ("GET", 403, False),
+        ("GET", 404, False),
+        ("GET", 500, None),
+        ("GET", 429, None),
+        ("PATCH", 404, True),
+        ("PATCH", 422, True),
+        ("PATCH", 401, False),
+        ("PATCH", 403, False),
+        ("PATCH", 200, None),
+        ("PATCH", 503, None),
+    ],
+)
+def test_what_a_status_says_of_a_right(method: str, status: int, says: bool | None) -> None:
+    assert granted(method, status) is says
+
+
+def test_only_scripts_and_the_lab_import_what_changes() -> None:
+    """As import-linter's contract says, also where an import stands in a function, for types or in conftest.py."""
+    lab = under("fixtures/lab")
+    own = {"fixtures/access/changing.py", "fixtures/probes/aws/changing.py", "fixtures/probes/cloudflare/changing.py"}
+    judging = [path for path in [*under("fixtures"), *under("steps"), ROOT / "conftest.py"] if path not in lab]
+    report(
+        f"{where(path, node)}: imports {module}"
+        for path in judging
+        if path.relative_to(ROOT).as_posix() not in own
+        for node, module in imports(path)
+        if _changing(node, module)
+    )
+
+
+def _changing(node: ast.AST, module: str) -> bool:
+    names = [each.name for each in node.names] if isinstance(node, ast.ImportFrom) else []
+    return module.endswith(".changing") or "changing" in names
