@@ -1,0 +1,168 @@
+"""All Thens of a scenario are judged and shown, also behind one that doesn't hold; the worst of them counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import (
+    Absent,
+    CouldNotAsk,
+    Finding,
+    Inconclusive,
+    Judged,
+    Verdict,
+    absent,
+    failed,
+    passed,
+    together,
+    unknown,
+)
+from fixtures.gates.claims import Claims
+from tests.conftest import python
+
+GOOD, BAD, NOBODY, NONE = (
+    passed("one", "a"),
+    failed("two", "b", "c"),
+    unknown("three", "d", "time-out"),
+    absent("four", "e", "none"),
+)
+CONFTEST = """
+import json
+from pathlib import Path
+
+import fixtures.gates.plugin as plugin
+from fixtures.gates.session import SESSION, Session
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import Secrets
+
+plugin.FEATURES = Path(__file__).parent / "features"
+pytest_plugins = ["fixtures.gates.plugin"]
+
+def pytest_configure(config):
+    config.stash[SESSION] = Session(Migration(settings_without_a_lab(), Secrets()), [])
+
+def pytest_runtest_logreport(report):
+    if hasattr(report, "mxgate"):
+        print("OUTCOME", json.dumps(report.mxgate))
+"""
+STEPS = """
+from pytest_bdd import given, parsers, scenarios, then, when
+from tests.gates.test_claims import BAD, GOOD, NOBODY, NONE, broken
+from fixtures.evidence import CouldNotAsk
+
+scenarios("it.feature")
+
+@given("a host")
+def host(): pass
+
+@when("it is asked")
+def asked(): pass
+
+@when("it is claimed")
+def claimed(expect): expect("the when", [BAD])
+
+@then(parsers.parse("{name} is so"))
+def so(name, expect):
+    if name == "broken":
+        raise CouldNotAsk("nobody answers")
+    found = {"good": [GOOD], "bad": [BAD], "unknown": [NOBODY], "absent": [NONE], "half": broken()}[name]
+    expect(f"the {name} one", found)
+"""
+
+
+def broken() -> Iterator[Finding]:
+    yield BAD
+    raise CouldNotAsk("the second host is silent")
+
+
+@pytest.mark.parametrize(
+    ("thens", "verdict", "findings", "steps", "says"),
+    [
+        ("good good", "pass", 2, "pass pass", []),
+        ("bad good", "fail", 2, "fail pass", ["the bad one: fail for 1 of 1"]),
+        (
+            "bad unknown bad",
+            "fail",
+            3,
+            "fail inconclusive fail",
+            ["the bad one: fail", "the unknown one: inconclusive"],
+        ),
+        ("unknown bad", "fail", 2, "inconclusive fail", ["the bad one: fail", "the unknown one: inconclusive"]),
+        ("unknown good", "inconclusive", 2, "inconclusive pass", ["the unknown one"]),
+        ("absent bad", "n/a", 1, "n/a not.run", ["the absent one"]),
+        ("bad absent bad", "fail", 2, "fail n/a not.run", ["the bad one"]),
+        ("half good", "fail", 3, "fail pass", ["the half one: fail for 1 of 2"]),
+        ("broken bad", "inconclusive", 0, "inconclusive not.run", ["could not judge: nobody answers"]),
+        ("bad broken", "fail", 1, "fail inconclusive", ["the bad one"]),
+    ],
+)
+def test_all_thens_are_judged(
+    tmp_path: Path, *, thens: str, verdict: str, findings: int, steps: str, says: list[str]
+) -> None:
+    outcome = _ran(tmp_path, "it is asked", thens)
+    assert outcome["verdict"] == verdict
+    assert len(outcome["findings"]) == findings
+    assert _spelt(outcome) == steps
+    for words in says:
+        assert words in outcome["error"]
+
+
+def _spelt(outcome: dict[str, Any]) -> str:
+    return " ".join(each["verdict"].replace(" ", ".") for each in outcome["steps"][2:])
+
+
+def test_what_is_claimed_before_a_then_ends_the_scenario(tmp_path: Path) -> None:
+    outcome = _ran(tmp_path, "it is claimed", "good")
+    assert (outcome["verdict"], _spelt(outcome)) == ("fail", "not.run")
+
+
+def _ran(folder: Path, when: str, thens: str) -> dict[str, Any]:
+    (folder / "features").mkdir()
+    (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+    (folder / "features/test_it.py").write_text(STEPS, encoding="utf-8")
+    lines = ["Feature: It", "  Scenario: It", "    Given a host", f"    When {when}"]
+    lines += [f"    {'And' if number else 'Then'} {name} is so" for number, name in enumerate(thens.split())]
+    (folder / "features/it.feature").write_text("\n".join(lines), encoding="utf-8")
+    options = ("-s", "-q", f"--rootdir={folder}", f"--confcutdir={folder}", "-c", "/dev/null", "-p", "no:cacheprovider")
+    done = python("pytest", *options, "-o", f"bdd_features_base_dir={folder}/features", str(folder / "features"))
+    rows = [line.partition("OUTCOME ")[2] for line in done.stdout.splitlines() if "OUTCOME " in line]
+    assert rows, done.stdout + done.stderr
+    made: dict[str, Any] = json.loads(rows[-1])
+    return made
+
+
+def test_what_several_come_to() -> None:
+    """One that fails and one that is unknown: fail, with every finding, and the words of both, the worst first."""
+    one, other = Inconclusive("first", (NOBODY, GOOD)), Judged("second", (BAD,))
+    made = together([one, other])
+    assert (made.verdict, made.findings, made.claim) == (Verdict.FAIL, (NOBODY, GOOD, BAD), "first; second")
+    assert str(made).startswith("second: fail for 1 of 1")
+    assert "first: inconclusive for 1 of 2" in str(made)
+    assert together([one]) is one
+
+
+def test_a_scenario_ends_where_nothing_is_there() -> None:
+    claims = Claims([])
+    claims.begin(then=True)
+    with pytest.raises(Absent):
+        claims.claim("it is there", [NONE])
+    claims.conclude(None)
+    claims.claim("it is right", [BAD])
+    assert claims.verdict is Verdict.FAIL
+    with pytest.raises(Judged, match="it is right: fail"):
+        claims.conclude(Absent("none", (NONE,)))
+
+
+def test_what_broke_is_said_with_what_failed() -> None:
+    claims = Claims([])
+    claims.begin(then=True)
+    claims.claim("it is right", [NOBODY])
+    with pytest.raises(Judged, match=r"later: fail(.|\n)*it is right: inconclusive") as raised:
+        claims.conclude(Judged("later", (BAD,)))
+    assert raised.value.verdict is Verdict.FAIL
