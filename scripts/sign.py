@@ -1,4 +1,4 @@
-"""Sign a report with your own SSH key, so that a machine can check later what was signed and by whom.
+"""Sign a report with your own SSH key, so that a machine can check later what was signed, and by which key.
 
     python -m scripts.sign reports/phase3-20261126-064356.html
     python -m scripts.sign REPORT --key ~/.ssh/id_ed25519

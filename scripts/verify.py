@@ -67,9 +67,11 @@ def _store(migration: Migration, page: Path) -> Iterator[str]:
             f"the store {migration.store.shown} is another than the report has seen (chain {head.store}, not "
             f"{seen.store}): these settings lead to another one, or its chain was begun again by store --accept"
         )
-    else:
+        return
+    found = trust.faults(migration, page.parent)
+    yield from found
+    if not any(page.name in each for each in found):
         yield from statement.unlike(page, noted)
-    yield from trust.faults(migration, page.parent)
 
 
 def _signatures(migration: Migration, page: Path, allowed: Path, who: list[sshsig.Signer]) -> Iterator[str]:

@@ -16,8 +16,6 @@ from fixtures.probes.smtp.session import Conversation
 from fixtures.probes.smtp.vantages import THEIRS, turned_away
 
 IMAGE_PREFIX = "mxgate-final-"
-KEPT = "snapshot "
-"""A final image is kept as a snapshot; D-2 has looked at its name."""
 State = tuple[ec2.Instance, tuple[Conversation, ...], tuple[Conversation, ...]]
 Terraformed = tuple[terraform.Held, terraform.Mentions, terraform.Plan | CouldNotAsk]
 Mentions = tuple[references.Mention, ...]
@@ -179,37 +177,14 @@ def add_up(migration: Migration) -> cost.Saving:
         raise Inconclusive("The saving is real", (unknown("the bill", "before and after", fault),)) from None
 
 
-@then("every charge has a price")
-def all_priced(migration: Migration, expect: Expect, saving: cost.Saving) -> None:
-    hint = f"Add it to fixtures/probes/aws/data/prices.toml, from AWS's page for {migration.settings.ec2.region}"
-    found = [unknown(each.name, "a price", each.reckoning, saving.evidence, hint=hint) for each in saving.unpriced]
-    found += [unknown("AWS", "every kind read", why, saving.evidence) for why in saving.unread]
-    said = f"{len(saving.before)} charges before, {len(saving.after)} after, by {saving.source}"
-    expect("The bill is whole", found or [passed("the bill", said, saving.evidence)])
-
-
 @then("nothing is paid for any more but an image that the operator kept")
 def nothing_paid(migration: Migration, expect: Expect, saving: cost.Saving) -> None:
     by_bill = migration.settings.costs.billing == "cost explorer"
-
-    def judge(each: cost.Charge) -> Finding:
-        holds, hint = by_bill or each.name.startswith(KEPT), "Run delete_ec2 again: it finds it"
-        return finding(each.name, "gone", each.reckoning, saving.evidence, holds=holds, hint=hint)
-
-    none = [passed("what is left", "no charge", saving.evidence)]
-    expect("EC2 costs nothing", list(map(judge, saving.after)) or none)
+    expect("EC2 costs nothing", cost.judged_left(saving, by_bill=by_bill))
 
 
-@then("the net saving is more than nothing, and is shown with the plan's")
+@then("by the price of every charge the net saving is more than nothing, and is shown with the plan's")
 def net_is_positive(migration: Migration, expect: Expect, saving: cost.Saving) -> None:
-    costs = migration.settings.costs
-    if costs.reckoned is None:
-        hint = "Write into [costs] what is new (perhaps nothing), and reckoned = the day on which you looked"
-        word = "the operator's word on them"
-        found = unknown("new costs", word, "none in the settings", saving.evidence, hint=hint)
-    else:
-        expected = f"more than nothing; the plan says ${costs.planned_usd_per_month:.2f} a month"
-        said = f"{saving.sentence()}; new costs by the settings, looked at on {costs.reckoned}"
-        hint = "The new path costs as much as the old one: it is for you to say whether it is worth that"
-        found = finding("net", expected, said, saving.evidence, holds=saving.net > 0, hint=hint)
-    expect("The saving is one", [found])
+    costs, region = migration.settings.costs, migration.settings.ec2.region
+    found = cost.judged_net(saving, costs.reckoned, costs.planned_usd_per_month, region)
+    expect("The saving is one", found)

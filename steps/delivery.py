@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 
-from fixtures.evidence import Evidence, Finding, failed, finding, unknown
+from fixtures.evidence import Finding, finding, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import delivery, shapes, signatures
@@ -45,18 +45,18 @@ def admitted_delivers_shapes(migration: Migration, subjects: tuple[str, ...], wh
 @then("each message is in its mailbox in time, unaltered")
 def messages_arrived(migration: Migration, expect: Expect, deliveries: Deliveries) -> None:
     bound = migration.settings.bounds.arrival_s
-    expect("Each message arrives, in time and unharmed", (_arrived(each, bound) for each in deliveries))
+    expect("Each message arrives, in time and unharmed", (delivery.judged(each, bound) for each in deliveries))
 
 
 @then("its trace leads through EC2")
 def trace_by_ec2(expect: Expect, deliveries: Deliveries) -> None:
-    expect("The message came through EC2", (_came_by("ec2", each) for each in deliveries))
+    expect("The message came through EC2", (delivery.judged_way("ec2", each) for each in deliveries))
 
 
 @then("its trace leads through Cloudflare, and not through EC2")
 def trace_by_cloudflare(expect: Expect, deliveries: Deliveries) -> None:
     claim = "The message came through Cloudflare, and not through EC2"
-    expect(claim, (_came_by("cloudflare", each) for each in deliveries))
+    expect(claim, (delivery.judged_way("cloudflare", each) for each in deliveries))
 
 
 @when("a sender of every kind writes to them", target_fixture="shown")
@@ -87,46 +87,6 @@ def cloudflares_verify(expect: Expect, forwarded_mail: Mail) -> None:
 @then("the envelope sender has one of Cloudflare's known rewritten forms")
 def envelope_known(expect: Expect, forwarded_mail: Mail) -> None:
     expect("The envelope sender has a known form", _each(forwarded_mail, _envelope))
-
-
-def _arrived(each: Delivery, bound: float) -> Finding:
-    sent, address = each.sent, each.sent.address
-    expected = f"in the mailbox {address.mailbox} within {bound:.0f} s, body as sent, one copy (two only after a 4xx)"
-    evidence = (sent.conversation.evidence, each.search.evidence, *_headers(each))
-    member = f"{sent.kind + ': ' if sent.kind else ''}{address.address} from {sent.sender}"
-    domain = "" if sent.kind else address.domain  # a kind of mail goes to one address for all of them
-    if not sent.taken:
-        # A 4xx is no last word, unless the server took the message for others and closed the matter.
-        judge = failed if sent.answer.code >= 500 or sent.conversation.queued else unknown
-        return judge(member, expected, f"the first server did not take it: {sent.answer}", *evidence, domain=domain)
-    if not each.copies:
-        return each.missing(member, expected, evidence, domain)
-    fault = each.changed or (f"arrived after {each.latency_s:.0f} s" if each.latency_s > bound else "")
-    found = fault or f"arrived after {each.latency_s:.1f} s"
-    if not fault and len(each.copies) > 1:  # has a server had reason to send it again?
-        put_off, trail = (each.trace.put_off, each.trace.evidence) if each.trace else ("", ())
-        fault = "" if put_off else "no 4xx in its trail"
-        found = f"{len(each.copies)} copies, {f'sent again after {put_off}' if put_off else f'and {fault}'}"
-        evidence = (*trail, *evidence)
-    return finding(member, expected, found, *evidence, holds=not fault, domain=domain)
-
-
-def _came_by(path: str, each: Delivery) -> Finding:
-    address, there = each.sent.address, bool(each.copies)
-    member, expected = f"{address.address} from {each.sent.sender}", f"a Received chain through {path} and nothing else"
-    looks, unasked = (_headers(each), "") if there else ((each.search.evidence,), "no message arrived")
-    holds, domain = each.path == path, address.domain
-    return finding(member, expected, f"through {each.path}", *looks, holds=holds, unasked=unasked, domain=domain)
-
-
-def _headers(each: Delivery) -> tuple[Evidence, ...]:
-    """The trace of the first copy, newest hop first."""
-    if not each.copies:
-        return ()
-    copy = each.copies[0]
-    shown = "\n".join(f"Received: {hop.text}" for hop in copy.received)
-    what = f"the header of UID {copy.uid} in {each.search.mailbox}"
-    return (Evidence(what, f"{len(copy.received)} hops, {each.path}", shown, at=copy.seen_at),)
 
 
 def _each(mail: Mail, judge: Callable[[Forwarded, Stored], Iterator[Finding]]) -> Iterator[Finding]:

@@ -103,10 +103,7 @@ def _notice(migration: Migration, domain: str) -> Finding:
 
 
 def _compared(answers: Answers, wanted: Mapping[str, tuple[str, ...]]) -> list[Finding]:
-    return [
-        dns.judged(answer, ", ".join(wanted[domain]), holds=set(answer.hosts) == set(wanted[domain]), domain=domain)
-        for domain, answer in dns.each(answers)
-    ]
+    return [dns.judged_hosts(answer, wanted[domain], domain) for domain, answer in dns.each(answers)]
 
 
 @when("every MX that their zones name is examined", target_fixture="exchangers")

@@ -8,7 +8,6 @@ from pytest_bdd import given, then, when
 
 from fixtures.evidence import (
     Absent,
-    CouldNotAsk,
     Evidence,
     Finding,
     Inconclusive,
@@ -27,8 +26,8 @@ from fixtures.probes.aws.other_jobs import SecondJobs
 from fixtures.probes.aws.rented import Rented
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import contacts, limits, permissions
-from fixtures.probes.cloudflare.contacts import Contact, Contacts
-from fixtures.probes.cloudflare.limits import Limits, Use
+from fixtures.probes.cloudflare.contacts import Contacts
+from fixtures.probes.cloudflare.limits import Limits
 from fixtures.probes.cloudflare.permissions import Right, Tried
 from fixtures.probes.logs import history, receivers
 from fixtures.probes.logs import shadow_run as shadow
@@ -39,7 +38,6 @@ from fixtures.probes.snapshot import Comparison, Host, Kept, Zone
 ENOUGH_DAYS = 28.0
 """Four rotations of a week are what Debian keeps by default."""
 SHOWN = 20
-LOGS = "Let the logs of EC2 and Dell be read, and keep them for 30 days"
 NAME_IT = "Give it a mailbox or an alias in migration.toml, or give it up there: dropped"
 TAKE_AGAIN = "Nothing was changed yet: move the store away and judge again, which takes another snapshot"
 PUT_BACK = "Put it back as it was, or find out who changed it: a rollback would undo it unseen"
@@ -61,28 +59,12 @@ def gather(migration: Migration) -> Contacts:
 
 @then("each of them has one")
 def each_has_one(expect: Expect, holders: tuple[str, ...], addressees: Contacts) -> None:
-    def judge(holder: str) -> Finding:
-        silent = "; ".join(why for name, why in addressees.silent if name == holder)
-        if named := addressees.of(holder):
-            found = ", ".join(f"{each.address} by {each.source}" for each in named)
-            return passed(holder, found + (f". Not from the account: {silent}" if silent else ""))
-        hint = f"Write contacts.{holder} into the settings"
-        return unknown(holder, "a contact address", silent or "none in the settings", hint=hint)
-
-    expect("Somebody is reached for each account", map(judge, holders))
+    expect("Somebody is reached for each account", (contacts.judged_holder(each, addressees) for each in holders))
 
 
 @then("none lies in a domain that moves")
 def none_inside(expect: Expect, addressees: Contacts) -> None:
-    expected = "an address outside of the domains that move"
-    hint = "When this mail breaks, so does the way back in: give that account an address elsewhere"
-
-    def judge(each: Contact) -> Finding:
-        member, found = f"{each.holder}: {each.address} ({each.source})", f"in {each.inside}"
-        where = found if each.inside else "outside"
-        return finding(member, expected, where, *each.evidence, holds=not each.inside, hint=hint)
-
-    expect("Nobody is locked out", map(judge, addressees.contacts))
+    expect("Nobody is locked out", map(contacts.judged_contact, addressees.contacts))
 
 
 @given("the tokens for Cloudflare and AWS", target_fixture="account_id")
@@ -153,41 +135,12 @@ def count(migration: Migration, subjects: tuple[str, ...]) -> Limits:
 
 @then("each number is within Cloudflare's limit, and what is left is stated")
 def numbers_fit(expect: Expect, needs: Limits) -> None:
-    expect("The numbers fit", (_fits(each, "Drop addresses, or split them over accounts") for each in needs.uses))
+    expect("The numbers fit", (limits.judged_use(each, limits.FEWER) for each in needs.uses))
 
 
-@then("the largest message was within the limit")
-def sizes_fit(expect: Expect, needs: Limits) -> None:
-    size, traffic = limits.limit("size"), needs.traffic
-    if isinstance(traffic, CouldNotAsk):
-        judged = [unknown("the largest message", f"at most {size.most} {size.unit}", traffic, hint=LOGS)]
-    else:
-        judged = [passed(each, "over the limit, and decided on in the settings") for each in traffic.decided]
-        if traffic.largest:
-            judged.append(_fits(traffic.largest, "Cloudflare refuses such mail: its sender needs another way (I-10)"))
-        else:
-            expected, none = "mail of the last 30 days", "none in the logs"
-            judged.append(unknown("the largest message", expected, none, *traffic.evidence, hint=LOGS))
-    expect("Messages are not too large", judged)
-
-
-@then("the busiest day is stated, with what is documented of a limit by day")
-def peak_stated(expect: Expect, needs: Limits) -> None:
-    traffic, expected = needs.traffic, "the number of messages on the busiest day"
-    if isinstance(traffic, CouldNotAsk):
-        judged = unknown("the busiest day", expected, traffic, hint=LOGS)
-    elif not traffic.peak:
-        judged = unknown("the busiest day", expected, "no mail in the logs", *traffic.evidence, hint=LOGS)
-    else:
-        found = f"{traffic.peak} messages on {traffic.peak_day}, of {traffic.days:.0f} days of logs; {traffic.says}"
-        judged = passed("the busiest day", found, *traffic.evidence, expected=expected)
-    expect("The daily peak with the documentation", [judged])
-
-
-def _fits(use: Use, hint: str) -> Finding:
-    expected = f"at most {use.limit.most} {use.limit.unit} ({use.limit.source}, read {use.limit.read})"
-    found = f"{use.used}: {use.what}; {use.headroom}"
-    return finding(use.member, expected, found, use.evidence, holds=use.fits, domain=use.domain, hint=hint)
+@then("the largest message was within the limit, and the busiest day is shown with what is documented of one by day")
+def mail_fits(expect: Expect, needs: Limits) -> None:
+    expect("The mail of these days fits", limits.judged_traffic(needs.traffic))
 
 
 @when(

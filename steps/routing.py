@@ -13,6 +13,7 @@ from fixtures.ledger.agreement import agreements as compared
 from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import routed
 from fixtures.probes.cloudflare.events import ONCE_IN
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns.queries import Answers
@@ -43,73 +44,33 @@ def ask_routing(migration: Migration, domains: tuple[str, ...]) -> Routings:
 
 @then("each address has its destination there, and it is verified")
 def destinations_verified(expect: Expect, addresses: Addresses, destinations: cloudflare.Destinations) -> None:
-    expect("Every destination exists and is verified", [_verified(address, destinations) for address in addresses])
-
-
-def _verified(address: Address, among: cloudflare.Destinations, hint: str = "") -> Finding:
-    """HINT: what to do where it is not verified."""
-    found = among.find(address.destination)
-    said = "registered, not verified" if found else "not registered"
-    hint = hint or ("Somebody must follow the link in Cloudflare's mail to it" if found else "Run prepare_cloudflare")
-    return finding(
-        address.destination,
-        "registered and verified",
-        f"verified {found.verified}" if found and found.verified else said,
-        among.evidence,
-        holds=bool(found and found.verified),
-        domain=address.domain,
-        hint=hint,
-    )
+    found = (routed.judged_destination(address, destinations) for address in addresses)
+    expect("Every destination exists and is verified", found)
 
 
 @then("each address has exactly one enabled rule, to its own destination")
 def one_rule_each(expect: Expect, addresses: Addresses, routings: Routings) -> None:
-    def judge(address: Address) -> Finding:
-        routing = routings[address.domain]
-        mine = [rule for rule in routing.rules if rule.address == address.address]
-        right = [r for r in mine if r.enabled and r.action == "forward" and r.destinations == (address.destination,)]
-        said = "; ".join(f"{'' if r.enabled else 'disabled '}{r.action} {', '.join(r.destinations)}" for r in mine)
-        expected, holds = f"one enabled rule, forward to {address.destination}", len(mine) == len(right) == 1
-        found = said or "no rule"
-        return finding(address.address, expected, found, routing.evidence, holds=holds, domain=address.domain)
-
-    expect("One rule for each address, to its own destination", map(judge, addresses))
+    found = (routed.judged_rule(address, routings[address.domain]) for address in addresses)
+    expect("One rule for each address, to its own destination", found)
 
 
 @then("there is no other rule")
 def no_stray_rule(expect: Expect, addresses: Addresses, routings: Routings) -> None:
     known = {address.address for address in addresses}
-
-    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
-        stray = ", ".join(rule.address or rule.name for rule in routing.rules if rule.address not in known)
-        found = stray or f"{len(routing.rules)} rules, all known"
-        return finding(domain, "no other rule", found, routing.evidence, holds=not stray, domain=domain)
-
-    expect("No rule that the settings don't know", [judge(*each) for each in routings.items()])
+    found = (routed.judged_others(domain, it, known) for domain, it in routings.items())
+    expect("No rule that the settings don't know", found)
 
 
 @then("the catch-all is as decided, and leads to no mailbox")
 def catch_all_as_decided(migration: Migration, expect: Expect, routings: Routings) -> None:
-    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
-        wanted, rule = migration.settings.domain(domain).catch_all, routing.catch_all
-        expected = {"off": "disabled: unknown addresses are refused", "drop": "enabled: drops"}[wanted]
-        found = f"{'enabled' if rule.enabled else 'disabled'}, {rule.action} {', '.join(rule.destinations)}".strip()
-        holds = rule.enabled == (wanted == "drop") and (rule.action == "drop" or not rule.enabled)
-        return finding(domain, expected, found, routing.evidence, holds=holds, domain=domain)
-
-    expect("The catch-all folds no mailboxes together", [judge(*each) for each in routings.items()])
+    wanted = migration.settings.domain
+    found = (routed.judged_catch_all(domain, it, wanted(domain).catch_all) for domain, it in routings.items())
+    expect("The catch-all folds no mailboxes together", found)
 
 
 @then("it is enabled and ready, and no record is missing")
 def routing_ready(expect: Expect, routings: Routings) -> None:
-    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
-        lacking = ", ".join(f"{each.type} {each.name}" for each in routing.missing)
-        found = f"enabled: {routing.enabled}, status {routing.status}, missing: {lacking or 'nothing'}"
-        found += f"; Cloudflare says: {', '.join(routing.faults)}" if routing.faults else ""
-        expected = "enabled, status ready or unlocked, nothing missing"
-        return finding(domain, expected, found, routing.evidence, holds=routing.complete, domain=domain)
-
-    expect("Email Routing is enabled and ready", [judge(*each) for each in routings.items()])
+    expect("Email Routing is enabled and ready", (routed.judged_state(*each) for each in routings.items()))
 
 
 @then("it is still enabled, for mail that comes late")
@@ -134,20 +95,9 @@ def nobody_is_led_there(migration: Migration, expect: Expect, routings: Routings
 
 @then("no rule and no catch-all forwards to a routed domain")
 def no_loop(migration: Migration, expect: Expect, routings: Routings) -> None:
-    routed = set(migration.settings.domain_names)
-    expect("Nothing leads back", (each for domain, it in routings.items() for each in _loops(domain, it, routed)))
-
-
-def _loops(domain: str, routing: cloudflare.Routing, routed: set[str]) -> Iterator[Finding]:
-    every = (*routing.rules, routing.catch_all)
-    bad = [(rule, to) for rule in every for to in rule.destinations if to.rpartition("@")[2] in routed]
-    hint = "Cloudflare is its mail server too: forward to the delivery domain"
-    for rule, to in bad:
-        said, name = f"{'' if rule.enabled else 'disabled: '}forward to {to}", rule.address or f"catch-all of {domain}"
-        yield failed(name, "an address that is not routed", said, routing.evidence, domain=domain, hint=hint)
-    if not bad:
-        found = f"{len(routing.rules)} rules and the catch-all, none of them to a routed domain"
-        yield passed(domain, found, routing.evidence, domain=domain)
+    names = set(migration.settings.domain_names)
+    found = (each for domain, it in routings.items() for each in routed.judged_loops(domain, it, names))
+    expect("Nothing leads back", found)
 
 
 @when("every name server and every resolver is asked for the MX of their delivery domains", target_fixture="mx")
@@ -282,39 +232,22 @@ def look_for_mail(migration: Migration, addresses: Addresses) -> tuple[Sought, .
 
 @then("each was delivered by Dell")
 def each_delivered(expect: Expect, sought: tuple[Sought, ...]) -> None:
-    hint = "prepare_cloudflare registers destinations, lets the mails in, and records them"
-
-    def judge(each: Sought) -> Finding:
-        address, mail = each.address, each.mail
-        expected = f"a mail with Cloudflare's link in {address.mailbox}, or a record of it"
-        missing = f"neither; refused: {each.refusals[-1]}" if each.refusals else "neither"
-        found, holds, domain = f"{mail.message_id} arrived" if mail else missing, bool(mail), address.domain
-        return finding(address.destination, expected, found, *each.evidence, holds=holds, domain=domain, hint=hint)
-
-    expect("Cloudflare's verification mail arrives at Dell", map(judge, sought))
+    expect("Cloudflare's verification mail arrives at Dell", map(verification.judged, sought))
 
 
 @then("its source is recorded")
 def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...]) -> None:
-    expect("Where verification mail comes from is known", [_origin(migration, each) for each in sought])
+    def inside(address: str) -> bool:
+        return verification.inside(migration, address)
 
-
-def _origin(migration: Migration, each: Sought) -> Finding:
-    name, domain, mail = each.address.destination, each.address.domain, each.mail
-    expected = "the address of the client that brought it"
-    if mail is None or not mail.client_address:
-        return unknown(name, expected, "not in the mail's trace", *each.evidence, domain=domain)
-    where = "within" if verification.inside(migration, mail.client_address) else "outside of"
-    kept = "recorded when it came" if each.recorded else "seen in its trace, recorded only with this verdict"
-    found = f"{mail.client_name} [{mail.client_address}], {where} Email Routing's prefixes; {kept}"
-    return passed(name, found, *each.evidence, expected=expected, domain=domain)
+    expect("Where verification mail comes from is known", (verification.judged_source(e, inside) for e in sought))
 
 
 @then("a person has opened its link")
 def opened(migration: Migration, expect: Expect, addresses: Addresses) -> None:
     known, hint = cloudflare.destinations(migration), "in a browser: nothing else verifies it"
     where = {each: f"open the link in Cloudflare's mail in {each.mailbox}, {hint}" for each in addresses}
-    found = [_verified(each, known, where[each]) for each in addresses]
+    found = (routed.judged_destination(each, known, where[each]) for each in addresses)
     expect("A person has opened the link", found)
 
 

@@ -23,5 +23,4 @@ Feature: No message is lost while a domain moves
   Scenario: Stale caches still reached the mailbox, through EC2
     Given the numbered mail of senders with a stale cache
     When what was accepted is compared with what has arrived
-    Then at least twenty messages came through EC2 after a switch
-    And every one of those arrived
+    Then at least twenty messages came through EC2 after a switch, and all that their senders sent arrived

@@ -9,5 +9,4 @@ Feature: A domain changes its mail servers in one batch
   Scenario: No answer was without a mail server while a domain moved
     Given the domains that have been switched
     When what every name server answered around the switch is reviewed
-    Then every name server was asked often enough before, during and after the switch
-    And every answer was the old set of mail servers or the new one, or within seconds of a batch a part of both
+    Then every answer, of enough of them, was the old set of mail servers or the new one, or for seconds a part of both

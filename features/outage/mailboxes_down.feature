@@ -6,8 +6,7 @@ Feature: Dell keeps mail that it cannot file
   Scenario Outline: Nothing is lost or bounced when <what>
     Given an outage: <what>
     When outside senders write to every address before it, during it and after it
-    Then everything that was accepted has arrived, and nothing bounced
-    And it is stated whose queue held the mail, and for how long
+    Then everything that was accepted has arrived, nothing bounced, and it is known whose queue held it for how long
 
     Examples:
       | what                                 |

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Finding, failed, finding, passed, unknown
+from fixtures.evidence import Finding, finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
@@ -48,41 +48,14 @@ def smuggle(migration: Migration, smugglers: tuple[Client, ...]) -> Attempts:
 
 @then("each makes exactly one message, without a bare CR or LF")
 def one_message_each(expect: Expect, smuggled: Attempts) -> None:
-    expected = "exactly one message, no bare CR or LF"
-
-    def judge(attempt: smuggling.Attempt) -> Finding:
-        variant, evidence = attempt.offer.variant, attempt.evidence
-        member = f"{variant.name} from {attempt.offer.client}"
-        if attempt.offer.inner.message_id in attempt.arrived or attempt.queued > 1:
-            hint = "smtpd_forbid_bare_newline = normalize, with empty smtpd_forbid_bare_newline_exclusions"
-            why, found = f"it is one of the {variant.taken_by}", "two messages: the second was smuggled in"
-            return failed(member, expected, found, evidence, hypothesis=why, hint=hint)
-        if attempt.stray:
-            hint = "cleanup_replace_stray_cr_lf = yes"
-            return failed(member, expected, f"{attempt.stray} bare CRs or LFs in what arrived", evidence, hint=hint)
-        if attempt.offer.outer.message_id in attempt.arrived:
-            return passed(member, "one message", evidence, expected=expected)
-        if attempt.queued:
-            return failed(member, expected, "taken, but not in the mailbox", evidence)
-        if attempt.replies:
-            hint = "Refusing bare line ends refuses real mail, too: normalize them"
-            return failed(member, expected, f"refused: {attempt.replies[0]}", evidence, hint=hint)
-        return unknown(member, expected, "nothing could be sent", evidence)
-
-    expect("Only the true end ends a message", (judge(each) for each in smuggled if not each.offer.control))
+    found = (smuggling.judged(each) for each in smuggled if not each.offer.control)
+    expect("Only the true end ends a message", found)
 
 
 @then("the same second message, behind a true end of data, does arrive")
 def controls_arrive(expect: Expect, smuggled: Attempts) -> None:
-    expected = "two messages, or a smuggled one would not have been seen"
-
-    def judge(attempt: smuggling.Attempt) -> Finding:
-        member = f"the control of {attempt.offer.variant.name} from {attempt.offer.client}"
-        found = f"{attempt.queued} taken, {len(attempt.arrived)} arrived"
-        both = attempt.queued == len(attempt.arrived) == 2
-        return finding(member, expected, found, attempt.evidence, holds=both, unasked="" if both else found)
-
-    expect("A smuggled message would have been seen", (judge(each) for each in smuggled if each.offer.control))
+    found = (smuggling.judged_control(each) for each in smuggled if each.offer.control)
+    expect("A smuggled message would have been seen", found)
 
 
 # Sizes, along the path and within Dell ---------------------------------------------------------------------------

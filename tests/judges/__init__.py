@@ -1,0 +1,71 @@
+"""The judges, each by tables: what is right, wrong, could not be looked at, is n/a; and the boundary between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fixtures.evidence import Evidence, Finding, Verdict
+from fixtures.ledger.accounting import Balance, Entry
+from fixtures.settings.schema import Address
+
+LOOK = Evidence("what was asked", "what came", "", "", 0.0, 0.0)
+DOMAIN = "a.example"
+ALICE = Address(DOMAIN, "dell.a.example", "alice", "alice")
+FAIL, UNKNOWN, PASS, ABSENT = Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
+NO_SENTENCE = ""
+
+Says = tuple[Verdict, str]
+
+
+def says(found: Finding, domain: str | None = DOMAIN, looks: int = 1) -> Says:
+    """Verdict and sentence; and it carries its evidence, and speaks of DOMAIN (None: of whichever)."""
+    assert found.evidence == (LOOK,) * looks, found
+    assert domain is None or found.domain == domain
+    return found.verdict, found.sentence()
+
+
+def all_say(found: Iterable[Finding], domain: str | None = DOMAIN, looks: int = 1) -> list[Says]:
+    return [says(each, domain, looks) for each in found]
+
+
+def entry(number: int = 1, **changes: object) -> Entry:
+    """A message that arrived through Cloudflare two seconds after it was sent."""
+    at = 1000.0 + number
+    fields: dict[str, object] = {
+        "number": number,
+        "message_id": f"<{number}@x>",
+        "sender": "four",
+        "family": "ipv4",
+        "address": f"alice@{DOMAIN}",
+        "domain": DOMAIN,
+        "injected_at": at,
+        "injected": at,
+        "acknowledged": at + 1,
+        "acknowledged_by": "route1.mx.cloudflare.net[1.2.3.4]:25",
+        "arrived": at + 2,
+        "copies": 1,
+        "path": "cloudflare",
+        "deferrals": 0,
+        "bounced": "",
+    }
+    return Entry(**(fields | changes))  # type: ignore[arg-type] # what a test changes is of its field's type
+
+
+def balanced(*entries: Entry, **changes: object) -> Balance:
+    """What they add up to, as far as a judge looks."""
+    fields: dict[str, object] = {
+        "injected": len(entries),
+        "acknowledged": 0,
+        "arrived": 0,
+        "in_flight": 0,
+        "latency_p50_s": None,
+        "latency_p99_s": None,
+        "senders": {},
+        "families": {},
+        "paths": {},
+        "series": entries,
+    }
+    fields |= dict.fromkeys(
+        ("overdue", "lost", "refused", "delayed", "explained_copies", "unexplained_copies", "unexpected"), ()
+    )
+    return Balance(**(fields | changes))  # type: ignore[arg-type]

@@ -1,0 +1,208 @@
+"""E-1, E-2, E-5, A-12: a message in its mailbox, its way there, Cloudflare's own mail, and messages in messages."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Evidence
+from fixtures.probes.logs.message_trace import Trace
+from fixtures.probes.mailbox import delivery, verification
+from fixtures.probes.mailbox.delivery import Delivery, Sent
+from fixtures.probes.mailbox.imap import Search, Stored
+from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.mailbox.verification import Sought, VerificationMail
+from fixtures.probes.smtp import smuggling
+from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from fixtures.probes.smtp.smuggling import Attempt, Offer, Variant
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, says
+
+TEXT = b"From: a@four.example\r\nSubject: hello\r\n\r\nbody\r\n"
+MARKED = Marked("<1@x>", "a@four.example", (ALICE.address,), TEXT, "d")
+THERE = replace(LOOK, asked="the log")
+COPY = Stored("alice", "INBOX", 7, (("Received", "from a by b"),), saved_at=2.0, content=TEXT)
+EXPECTED = "in the mailbox alice@a.example within 60 s, body as sent, one copy (two only after a 4xx)"
+LAST = "Last seen: on EC2"
+
+
+def talk(code: int = 250, text: str = "Ok", queued: str = "250 queued as 1", connection: Any = "open") -> Conversation:
+    said = (RcptResult(ALICE.address, code, text, ""),) if code else ()
+    stage: Any = "" if code else "connect"
+    return Conversation(Knock("192.0.2.1"), connection, stage, code, text, "", (), "", said, queued, LOOK)
+
+
+def sent(said: Conversation | None = None, kind: str = "") -> Sent:
+    return Sent(ALICE, "four", MARKED, ALICE.address, said or talk(), kind)
+
+
+def came(
+    *copies: Stored, said: Conversation | None = None, kind: str = "", trace: Trace | None = None, path: str = "ec2"
+) -> Delivery:
+    missing = () if copies else ("<1@x>",)
+    return Delivery(sent(said, kind), copies, Search("alice", copies, missing, 61.0, LOOK), path, trace)
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "found"),
+    [
+        (came(COPY), PASS, "arrived after 2.0 s"),
+        (came(replace(COPY, saved_at=60.0)), PASS, "arrived after 60.0 s"),
+        (came(replace(COPY, saved_at=61.0)), FAIL, "arrived after 61 s"),
+        (came(replace(COPY, content=TEXT.replace(b"hello", b"bye"))), FAIL, "Subject was changed from 'hello' to 'bye'"),
+        (came(COPY, COPY), FAIL, "2 copies, and no 4xx in its trail"),
+        (came(COPY, COPY, trace=Trace("", "", ())), FAIL, "2 copies, and no 4xx in its trail"),
+        (came(), FAIL, "not there after 61 s. Last seen: in no log that can be read"),
+        (came(trace=Trace("on EC2", "", ())), FAIL, "not there after 61 s. Last seen: on EC2"),
+        (came(said=talk(550, "no such user", "")), FAIL, "the first server did not take it: 550 no such user"),
+        (came(said=talk(500, "what", "")), FAIL, "the first server did not take it: 500 what"),
+        (came(said=talk(451, "later", "")), UNKNOWN, "the first server did not take it: 451 later"),
+        (came(said=talk(499, "odd", "")), UNKNOWN, "the first server did not take it: 499 odd"),
+        (came(said=talk(451, "later")), FAIL, "the first server did not take it: 451 later"),
+    ],
+)  # fmt: skip
+def test_arrival(each: Delivery, verdict: object, found: str) -> None:
+    judged = delivery.judged(each, 60.0)
+    assert (judged.verdict, judged.sentence()) == (
+        verdict,
+        f"alice@a.example from four: expected {EXPECTED}, found {found}",
+    )
+    assert judged.domain == DOMAIN
+    assert judged.evidence[:2] == (LOOK, LOOK)
+
+
+def test_a_second_copy_with_a_reason_is_fine() -> None:
+    judged = delivery.judged(came(COPY, COPY, trace=Trace("", "450 busy", (THERE,))), 60.0)
+    assert (judged.verdict, judged.found) == (PASS, "2 copies, sent again after 450 busy")
+    assert judged.evidence[:3] == (THERE, LOOK, LOOK)
+
+
+def test_a_kind_of_mail_speaks_of_no_domain() -> None:
+    judged = delivery.judged(came(COPY, kind="S/MIME"), 60.0)
+    assert (judged.domain, judged.member) == ("", "S/MIME: alice@a.example from four")
+
+
+def test_what_did_not_come_shows_where_it_was() -> None:
+    judged = delivery.judged(came(trace=Trace("on EC2", "", (THERE,))), 60.0)
+    assert judged.evidence == (THERE, LOOK, LOOK)
+    assert judged.domain == DOMAIN
+
+
+def test_the_header_is_evidence() -> None:
+    (*_, header) = delivery.judged(came(COPY), 60.0).evidence
+    assert (header.asked, header.answer, header.transcript) == (
+        "the header of UID 7 in alice",
+        "1 hops, ec2",
+        "Received: from a by b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        (came(COPY, path="cloudflare"), (PASS, "through cloudflare")),
+        (came(COPY, path="ec2"), (FAIL, "through ec2")),
+        (came(COPY, path="ec2+cloudflare"), (FAIL, "through ec2+cloudflare")),
+        (came(path=""), (UNKNOWN, "no message arrived")),
+    ],
+)
+def test_way(each: Delivery, expected: Says) -> None:
+    judged = delivery.judged_way("cloudflare", each)
+    words = "a Received chain through cloudflare and nothing else"
+    assert (judged.verdict, judged.sentence()) == (
+        expected[0],
+        f"alice@a.example from four: expected {words}, found {expected[1]}",
+    )
+    assert judged.domain == DOMAIN
+    assert [isinstance(each, Evidence) for each in judged.evidence] == [True]
+    assert each.copies or judged.evidence == (LOOK,)
+
+
+def sought(mail: VerificationMail | None, *refusals: str, recorded: bool = False) -> Sought:
+    return Sought(ALICE, mail, recorded, refusals, (LOOK,))
+
+
+MAIL = VerificationMail(ALICE.destination, DOMAIN, "<v@cf>", "104.30.0.9", "out.cf", 1.0)
+SOURCE = "alice@dell.a.example: expected the address of the client that brought it, found"
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "found"),
+    [
+        (sought(MAIL), PASS, "<v@cf> arrived"),
+        (sought(None), FAIL, "neither. prepare_cloudflare registers destinations, lets the mails in, and records them"),
+        (sought(None, "554 a", "554 b"), FAIL, "neither; refused: 554 b. prepare_cloudflare registers destinations, lets the mails in, and records them"),
+    ],
+)  # fmt: skip
+def test_verification_mail(each: Sought, verdict: object, found: str) -> None:
+    words = "expected a mail with Cloudflare's link in alice@a.example, or a record of it"
+    assert says(verification.judged(each)) == (verdict, f"alice@dell.a.example: {words}, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "found"),
+    [
+        (sought(MAIL, recorded=True), PASS, "out.cf [104.30.0.9], within Email Routing's prefixes; recorded when it came"),
+        (sought(MAIL), PASS, "out.cf [104.30.0.9], within Email Routing's prefixes; seen in its trace, recorded only with this verdict"),
+        (sought(replace(MAIL, client_address="192.0.2.1"), recorded=True), PASS, "out.cf [192.0.2.1], outside of Email Routing's prefixes; recorded when it came"),
+        (sought(replace(MAIL, client_address="")), FAIL, "not in the mail's trace. Something on Dell takes its Received line away, or another than Dell's Postfix brought the mail"),
+        (sought(None), UNKNOWN, "no mail of which it could be read"),
+    ],
+)  # fmt: skip
+def test_its_source(each: Sought, verdict: object, found: str) -> None:
+    judged = verification.judged_source(each, lambda address: address.startswith("104.30."))
+    assert says(judged) == (verdict, f"{SOURCE} {found}")
+
+
+OUTER, INNER = Marked("<o@x>", "", ("a@b",), b"", ""), Marked("<i@x>", "", ("a@b",), b"", "")
+CLIENT = Client("Email Routing", "104.30.0.1", None)
+TAKEN = "250 2.0.0 Ok: queued as A"
+
+
+def attempt(*arrived: str, replies: tuple[str, ...] = (TAKEN,), stray: int = 0, control: bool = False) -> Attempt:
+    offer = Offer(CLIENT, "192.0.2.1", Variant("LF.LF", "\n.\n", "old Postfix"), control, OUTER, INNER)
+    return Attempt(offer, replies, arrived, stray, LOOK)
+
+
+ONE = f"LF.LF from {CLIENT}: expected exactly one message, no bare CR or LF, found"
+NORMALIZE = (
+    "Perhaps: it is one of the old Postfix. smtpd_forbid_bare_newline = normalize, with empty "
+    "smtpd_forbid_bare_newline_exclusions"
+)
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (attempt("<o@x>"), PASS, "one message"),
+        (attempt("<o@x>", "<i@x>"), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
+        (attempt("<i@x>"), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
+        (attempt("<o@x>", replies=(TAKEN, TAKEN)), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
+        (attempt("<o@x>", stray=2), FAIL, "2 bare CRs or LFs in what arrived. cleanup_replace_stray_cr_lf = yes"),
+        (attempt(), FAIL, "taken, but not in the mailbox"),
+        (attempt(replies=("521 bare <LF>",)), FAIL, "refused: 521 bare <LF>. Refusing bare line ends refuses real mail, too: normalize them"),
+        (attempt(replies=()), UNKNOWN, "nothing could be sent"),
+    ],
+)  # fmt: skip
+def test_smuggling(it: Attempt, verdict: object, found: str) -> None:
+    assert says(smuggling.judged(it), "") == (verdict, f"{ONE} {found}")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (attempt("<o@x>", "<i@x>", replies=(TAKEN, TAKEN), control=True), PASS, "2 taken, 2 arrived"),
+        (attempt("<o@x>", replies=(TAKEN, TAKEN), control=True), FAIL, "2 taken, 1 arrived"),
+        (attempt(replies=(TAKEN, TAKEN), control=True), FAIL, "2 taken, 0 arrived"),
+        (attempt("<o@x>", control=True), UNKNOWN, "1 taken, 1 arrived"),
+        (attempt(replies=(), control=True), UNKNOWN, "0 taken, 0 arrived"),
+    ],
+)
+def test_control_of_smuggling(it: Attempt, verdict: object, found: str) -> None:
+    words = "expected two messages, or a smuggled one would not have been seen, found"
+    member = f"the control of LF.LF from {CLIENT}"
+    assert says(smuggling.judged_control(it), "") == (verdict, f"{member}: {words} {found}")

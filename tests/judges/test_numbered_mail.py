@@ -1,0 +1,285 @@
+"""X-1, X-2, R-2, N-8, N-9: numbered mail around switches, and what watch recorded of them."""
+
+# ruff: noqa: E501, ISC004 - tables of cases read better unbroken
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fixtures.ledger import switches
+from fixtures.ledger.accounting import Balance
+from fixtures.ledger.switches import Settled, spell
+from fixtures.watching import abort_rules, records
+from fixtures.watching.records import Moment, Propagation, Turn
+from tests.judges import DOMAIN, FAIL, LOOK, NO_SENTENCE, PASS, UNKNOWN, Says, all_say, balanced, entry, says
+
+EC2 = {"path": "ec2"}
+LOST: dict[str, Any] = {"arrived": None, "copies": 0, "path": ""}
+
+
+def ledger(*balances: Balance, domain: str = DOMAIN, since: float = 0.0) -> Settled:
+    return Settled(domain, since, balances, LOOK)
+
+
+@pytest.mark.parametrize(
+    ("times", "announced", "verdict", "found"),
+    [
+        ([], [], PASS, "expected refused at no time, if at all, found 0 refused by Cloudflare with 5xx"),
+        ([], [(10.0, 20.0)], PASS, "expected refused {10-20}, if at all, found 0 refused by Cloudflare with 5xx"),
+        (
+            [10.0, 20.0],
+            [(10.0, 20.0)],
+            PASS,
+            "expected refused {10-20}, if at all, found 2 refused by Cloudflare with 5xx within 10 s, {10-20}",
+        ),
+        (
+            [15.0, 500.0, 600.0],
+            [(10.0, 20.0), (30.0, 40.0)],
+            FAIL,
+            "expected refused {10-20}, {30-40}, if at all, found 3 refused by Cloudflare with 5xx within 585 s, {15-600}, "
+            "2 of them {500-600}, unannounced",
+        ),
+        (
+            [500.0],
+            [],
+            FAIL,
+            "expected refused at no time, if at all, found 1 refused by Cloudflare with 5xx within 0 s, {500-500}, "
+            "1 of them {500-500}, unannounced",
+        ),
+    ],
+)
+def test_refusals(times: list[float], announced: list[tuple[float, float]], verdict: object, found: str) -> None:
+    for begin, end in ((10, 20), (30, 40), (15, 600), (500, 600), (500, 500)):
+        found = found.replace(f"{{{begin}-{end}}}", spell(begin, end))
+    assert says(switches.judged_refusals(ledger(), times, announced)) == (verdict, f"a.example: {found}")
+
+
+def test_bounces() -> None:
+    refused = entry(2, bounced="550 no", announced=True, **LOST)
+    found = switches.judged_bounces(
+        [ledger(balanced(entry())), ledger(balanced(entry(), refused, entry(3, announced=True, **LOST)))], {}
+    )
+    assert all_say(found) == [
+        (PASS, "a.example: expected none refused, found 1 injected, none refused"),
+        (
+            FAIL,
+            "a.example: expected none refused, found 3 of 3 refused by Cloudflare: ".replace("3 of 3", "2 of 3")
+            + refused.sentence()
+            + f". {switches.BOUNCED}",
+        ),
+    ]
+    assert "[[waivers]] for X-2 with this scenario; or another order: cloudflare.enabling" in switches.BOUNCED
+
+
+def test_what_nobody_sent_is_unknown() -> None:
+    for judge in (switches.judged_bounces, switches.whole):
+        none, empty = judge([ledger()], {"b.example": None, DOMAIN: 1.0})
+        assert says(none, "b.example", 0) == (UNKNOWN, "b.example: expected a record of its switch, found none")
+        assert says(empty) == (UNKNOWN, "a.example: expected numbered mail, found 0 injected")
+
+
+def test_whole() -> None:
+    lost, later = entry(2, injected=1010.0, **LOST), entry(3, injected=1015.0, **LOST)
+    announced = entry(4, announced=True, **LOST)
+    stretch = f", written in 5 s, {spell(1010, 1015)}"
+    its = [
+        ledger(balanced(entry(), announced)),
+        ledger(balanced(entry(), lost, later)),
+        ledger(balanced(entry(), unexpected=("a copy in bob",))),
+    ]
+    assert all_say(switches.whole(its, {})) == [
+        (PASS, "a.example: expected every one arrived, found 2 injected, 0 missing, 1 refused in the announced window (X-2)"),
+        (FAIL, f"a.example: expected every one arrived, found 3 injected, 2 missing{stretch}: {lost.sentence()}"),
+        (FAIL, "a.example: expected every one arrived, found 1 injected, 0 missing: a copy in bob"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("its", "expected"),
+    [
+        (balanced(entry()), (PASS, "0 delayed, 0 twice with a 4xx in their trail, 0 twice without")),
+        (
+            balanced(delayed=(entry(), entry(2)), explained_copies=(entry(3),)),
+            (PASS, "2 delayed, 1 twice with a 4xx in their trail, 0 twice without"),
+        ),
+        (
+            balanced(unexplained_copies=(entry(),)),
+            (FAIL, "0 delayed, 0 twice with a 4xx in their trail, 1 twice without"),
+        ),
+    ],
+)
+def test_copies(its: Balance, expected: Says) -> None:
+    found = says(switches.judged_copies(ledger(its)))
+    assert found == (expected[0], f"a.example: expected no unexplained copy, found {expected[1]}")
+
+
+@pytest.mark.parametrize(("number", "verdict"), [(19, UNKNOWN), (20, PASS), (0, UNKNOWN)])
+def test_stale_caches_have_to_be_seen(number: int, verdict: object) -> None:
+    its = ledger(balanced(*(entry(each, **EC2) for each in range(number)), entry(99)))
+    first, enough = switches.judged_stale([its], {DOMAIN: 900.0})
+    arrived = number + 1 if number else 0
+    assert says(first) == (PASS, f"a.example: expected every one arrived, found {arrived} arrived")
+    assert says(enough, "") == (verdict, f"stale caches: expected 20 or more, found {number} (a.example {number})")
+
+
+def test_what_a_stale_sender_lost_is_seen() -> None:
+    """Each message of a sender that had a stale cache, whichever way that went; of no other sender."""
+    lost, others = entry(2, **LOST), entry(3, sender="six", **LOST)
+    its = ledger(balanced(entry(1, **EC2), lost, others))
+    before = ledger(balanced(entry(1, **EC2)), domain="b.example")
+    found = list(switches.judged_stale([its, before], {DOMAIN: 1000.0, "b.example": None}))
+    assert says(found[0]) == (
+        FAIL,
+        f"a.example: expected every one arrived, found 1 missing: {lost.sentence()}",
+    )
+    assert says(found[1], "b.example") == (PASS, "b.example: expected every one arrived, found 0 arrived")
+    assert says(found[2], "", 2) == (UNKNOWN, "stale caches: expected 20 or more, found 1 (a.example 1, b.example 0)")
+
+
+@pytest.mark.parametrize(
+    ("entries", "verdict", "found"),
+    [
+        ((entry(100),), PASS, "1 messages since the last cache let go, 0 of them by another way"),
+        ((entry(99, **EC2), entry(100)), PASS, "1 messages since the last cache let go, 0 of them by another way"),
+        ((entry(99),), UNKNOWN, "0 messages since the last cache let go, 0 of them by another way"),
+        ((entry(100, **LOST),), UNKNOWN, "0 messages since the last cache let go, 0 of them by another way"),
+        (
+            (entry(100), entry(101, **EC2), entry(102, **EC2)),
+            FAIL,
+            f"3 messages since the last cache let go, 2 of them by another way: {entry(101, **EC2).sentence()}",
+        ),
+    ],
+)
+def test_ways(entries: tuple[Any, ...], verdict: object, found: str) -> None:
+    """The boundary: what was sent in the second in which the last cache let go doesn't count."""
+    its = ledger(balanced(*entries), since=1039.0)
+    assert says(switches.judged_ways(its, 60.0)) == (
+        verdict,
+        f"a.example: expected all through Cloudflare, found {found}",
+    )
+
+
+HELD = "first of all, and held for 48 h"
+
+
+@pytest.mark.parametrize(
+    ("first", "since", "verdict", "found"),
+    [
+        ({"p": 0.0}, 0.0, PASS, "held for 48.0 h, switched before it: none"),
+        ({"p": 0.0, "b": 10.0}, 0.0, PASS, "held for 48.0 h, switched before it: none"),
+        ({"p": 0.0}, 1.0, FAIL, "held for 48.0 h, switched before it: none"),
+        ({"p": 0.0}, 3600.0, FAIL, "held for 47.0 h, switched before it: none"),
+        ({"p": 5.0, "b": 4.0, "c": 3.0}, 0.0, FAIL, "held for 48.0 h, switched before it: b, c"),
+        ({"p": 5.0, "b": None}, 0.0, FAIL, "held for 48.0 h, switched before it: b"),
+        ({"p": None, "b": 4.0}, 0.0, PASS, "held for 48.0 h, switched before it: none"),
+        ({"p": 5.0}, None, UNKNOWN, "no record of its switch"),
+        ({"b": 5.0}, 0.0, FAIL, "held for 0.0 h, switched before it: none"),
+        ({}, None, FAIL, "held for 0.0 h, switched before it: none"),
+    ],
+)
+def test_hold(first: dict[str, float | None], since: float | None, verdict: object, found: str) -> None:
+    judged = switches.judged_hold("p", first, since, 172_800.0, 172_800.0)
+    assert says(judged, "", 0) == (verdict, f"p: expected {HELD}, found {found}")
+
+
+def moment(**changes: Any) -> Moment:
+    fields: dict[str, Any] = {
+        "answers": 300,
+        "without_mx": 0,
+        "errors": 0,
+        "parts": (),
+        "strays": (),
+        "gap_s": 3.0,
+    } | changes
+    return Moment(DOMAIN, evidence=LOOK, **fields)
+
+
+SETS = "expected every answer the old set or the new one, found"
+FEW = f"expected 300 answers or more, no gap over 3 s around the switch, found what came. {records.NO_RECORD}"
+BETWEEN = "Mail that asked then may have bounced, or gone to a stranger: look into X-2, and who else wrote there"
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (moment(), PASS, f"{SETS} 300 answers, 0 without a mail server"),
+        (moment(parts=("10 a", "20 b")), PASS, f"{SETS} 300 answers, 0 without a mail server; for seconds of propagation: 10 a; for seconds of propagation: 20 b"),
+        (moment(answers=299), UNKNOWN, FEW),
+        (moment(gap_s=3.1), UNKNOWN, FEW),
+        (moment(answers=2, without_mx=1), FAIL, f"{SETS} 2 answers, 1 without a mail server. {BETWEEN}"),
+        (moment(gap_s=9.0, strays=("10 x",)), FAIL, f"{SETS} 300 answers, 0 without a mail server; between: 10 x. {BETWEEN}"),
+    ],
+)  # fmt: skip
+def test_moment(it: Moment, verdict: object, found: str) -> None:
+    assert says(records.judged_moment(DOMAIN, it)) == (verdict, f"a.example: {found}")
+
+
+def test_at_most_five_of_a_kind_are_shown() -> None:
+    many = tuple(str(number) for number in range(9))
+    found = records.judged_moment(DOMAIN, moment(parts=many, strays=many)).found
+    assert (found.count("propagation: "), found.count("between: ")) == (5, 5)
+
+
+def test_nobody_watched() -> None:
+    none = (UNKNOWN, f"found no record of a switch. {records.NO_RECORD}")
+    (turn,) = records.judged_turns(DOMAIN, None)
+    for judged, expected in (
+        (records.judged_moment(DOMAIN, None), "every answer the old set or the new one"),
+        (turn, "a record of the switch"),
+        (records.judged_watch(DOMAIN, None, 1.0), "a record of the switch"),
+    ):
+        assert says(judged, DOMAIN, 0) == (none[0], f"a.example: expected {expected}, {none[1]}")
+    assert records.NO_RECORD.startswith("Keep `python -m scripts.watch` running through the switch and for 48 h")
+
+
+def spread(*turns: Turn, watched_s: float = 0.0) -> Propagation:
+    return Propagation(DOMAIN, turns, watched_s, LOOK)
+
+
+def test_turns() -> None:
+    """A resolver that was stale fails, whether it followed later or not; what nobody saw is unknown."""
+    it = spread(
+        Turn("one", 5.0, None, 300),
+        Turn("two", 700.0, 600.0, 300),
+        Turn("three", None, 400.0, 300),
+        Turn("four", None, None, 300),
+    )
+    late = "expected no old answer later than 300 s"
+    hint = "Its users' mail still goes to EC2: don't stop it before this resolver has followed"
+    assert all_say(records.judged_turns(DOMAIN, it)) == [
+        (PASS, f"a.example at one: {late}, found the new answer 5 s after the switch"),
+        (FAIL, f"a.example at two: {late}, found the old answer 600 s after the switch. {hint}"),
+        (FAIL, f"a.example at three: {late}, found the old answer 400 s after the switch. {hint}"),
+        (UNKNOWN, f"a.example at four: expected a record of when it first gave the new answer, found no such record. {records.NO_RECORD}"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("watched_s", "expected"),
+    [
+        (172_800.0, (PASS, "48.0 h")),
+        (172_799.0, (FAIL, f"48.0 h. {records.NO_RECORD}")),
+        (3600.0, (FAIL, f"1.0 h. {records.NO_RECORD}")),
+    ],
+)
+def test_watch(watched_s: float, expected: Says) -> None:
+    found = says(records.judged_watch(DOMAIN, spread(watched_s=watched_s), 172_800.0))
+    assert found == (expected[0], f"a.example: expected watched for 48 h, found watched for {expected[1]}")
+
+
+def test_abort_rules() -> None:
+    rule = abort_rules.Rule("loss", "3 lost")
+    stands = abort_rules.Alarm("p", rule, "r", 0, 0)
+    hint = "If it proved wrong: python -m scripts.watch --domain p withdraws it"
+    assert says(abort_rules.judged("p", stands), "", 0) == (
+        FAIL,
+        f"p: loss: expected no abort rule met, found 3 lost. {hint}",
+    )
+    withdrawn = abort_rules.Alarm("p", rule, "r", 0, 0, "all came")
+    found = "a false alarm (3 lost), withdrawn: all came"
+    assert says(abort_rules.judged("p", withdrawn), "", 0) == (
+        PASS,
+        f"p: loss: expected no abort rule met, found {found}{NO_SENTENCE}",
+    )
