@@ -66,6 +66,6 @@ def balanced(*entries: Entry, **changes: object) -> Balance:
         "series": entries,
     }
     fields |= dict.fromkeys(
-        ("overdue", "lost", "refused", "delayed", "explained_copies", "unexplained_copies", "unexpected"), ()
+        ("overdue", "lost", "closed", "refused", "delayed", "explained_copies", "unexplained_copies", "unexpected"), ()
     )
     return Balance(**(fields | changes))  # type: ignore[arg-type]

@@ -49,6 +49,10 @@ echo a | tee file
 x=$(rm a)
 echo "$(rm a)"
 echo "${x:-1}" "$(echo "$(rm a)")"
+echo "${x:-$(rm a)}"
+awk 'BEGIN { system("rm a") }'
+awk '{ print > "a" }'
+find . -exec sha256sum {} + -exec rm {} +
 if true; then rm a; fi
 if rm a; then true; fi
 for f in *; do mv "$f" b; done
@@ -92,6 +96,9 @@ echo $((1 + 2)) "${x%/*}" a\\;b
 postfix check 2>&1; echo "status $?"
 systemctl list-timers --all
 podman container inspect dell
+[ "${x#"${x%?}"}" -lt 4 ]
+awk -F: '/^[^#]/ { $2 = ""; print f ": " $0 }' "$f"
+find /etc -type f -exec sha256sum -- {} +
 if command -v nft >/dev/null; then nft -s list ruleset; fi
 while IFS= read -r f; do head -c 100 "$f"; done
 """
@@ -130,10 +137,16 @@ def _constants() -> Iterator[str]:
                 module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
                 held = importlib.import_module(module)
                 given = [getattr(held, each.id, None) for each in node.args if isinstance(each, ast.Name)]
+                given += [_of(held, each) for each in node.args if isinstance(each, ast.Attribute)]
                 scripts = [each for each in given if isinstance(each, str) and " " in each]
                 for each in scripts:
                     if why := reading._of_script(each):
                         yield f"{where(path, node)}: {why}"
+
+
+def _of(held: object, name: ast.Attribute) -> object:
+    """What ``module.NAME`` is in HELD."""
+    return getattr(getattr(held, name.value.id, None), name.attr, None) if isinstance(name.value, ast.Name) else None
 
 
 def test_what_the_probes_run_only_reads() -> None:
