@@ -75,6 +75,7 @@ def test_only_what_email_routing_adds_by_itself_passes() -> None:
     assert list(differences(known, stands(gone, ZONE, placed=frozenset({key}))))
     (finding,) = [each for each in judged(known, stands(now, ZONE)) if each.verdict is Verdict.FAIL]
     assert finding.domain == "example.net"
+    assert "audit log" in finding.hint
 
 
 @pytest.mark.parametrize(
