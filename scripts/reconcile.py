@@ -1,0 +1,137 @@
+"""Account for all real mail of a period: where each message is, or that it is missing, and since when. Changes nothing.
+
+    python -m scripts.reconcile                          the logs of EC2 and Dell, and Cloudflare's events, by the settings
+    python -m scripts.reconcile --ec2 ec2/mail.log* --dell dell/mail.log*     log files that lie here, without settings
+
+Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
+journalctl -o export or -o json writes, docker logs, and the files of container engines.
+Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fixtures.evidence import CouldNotAsk, redact
+from fixtures.ledger.changes import Changes
+from fixtures.ledger.reconciling import BAD, Reconciled
+from fixtures.settings import SettingsError
+from fixtures.store import StoreError
+from scripts.lib.change import opened, parser
+
+DONE, AMISS, BAD_INPUT = 0, 1, 2
+SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what ARGUMENTS say; returns the exit status."""
+    made = parser("reconcile", __doc__)
+    made.add_argument("--ec2", nargs="+", type=Path, default=[], metavar="LOG", help="EC2's log files")
+    made.add_argument("--dell", nargs="+", type=Path, default=[], metavar="LOG", help="Dell's log files")
+    made.add_argument("--dovecot", nargs="+", type=Path, default=[], metavar="LOG", help="Dovecot's, if it has its own")
+    made.add_argument("--domain", action="append", default=[], help="of the operator's (default: what Dell delivers itself)")
+    made.add_argument("--switch", metavar="TIME", help="when the MX moved, ISO 8601: what has changed since is shown")
+    made.add_argument("--zone", default="+0000", metavar="+HHMM", help="of times without one (default: %(default)s)")
+    made.add_argument("--days", type=int, default=30, help="of the hosts' logs (default: %(default)s)")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write all of it there; - is standard output")
+    made.add_argument("--page", type=Path, metavar="FILE", help="write a page with charts there")
+    options = made.parse_args(arguments)
+    try:
+        done, changes = _asked(options)
+        if options.json and str(options.json) != "-":
+            options.json.write_text(_json(done, changes), encoding="utf-8")
+        if options.page:
+            from fixtures.report import reconciled
+
+            reconciled.write(done, changes, options.page)
+    except (SettingsError, StoreError, CouldNotAsk, OSError, ValueError) as error:
+        print(f"reconcile: {redact(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    if str(options.json) == "-":
+        print(_json(done, changes))
+    else:
+        _show(Console(), done, changes)
+    return DONE if done.good else AMISS
+
+
+def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
+    from fixtures.ledger import real_mail
+
+    if not (options.ec2 or options.dell):
+        migration = opened(options.config)
+        return real_mail.of_migration(migration, options.days)
+    offset = time.strptime(options.zone, "%z").tm_gmtoff or 0
+    files = real_mail.Files(tuple(options.ec2), tuple(options.dell), tuple(options.dovecot))
+    switch = real_mail.moment(options.switch, offset) if options.switch else None
+    return real_mail.of_files(files, tuple(options.domain), offset, switch)
+
+
+def _json(done: Reconciled, changes: Changes | None) -> str:
+    said = done.as_json() | {"good": done.good, "changes": changes.as_json() if changes else None}
+    return json.dumps(said, indent=1, ensure_ascii=False)
+
+
+def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
+    length = timedelta(seconds=round(done.until - done.since))
+    console.print(Text(f"From {_time(done.since)} to {_time(done.until)} ({length})"))
+    console.print(_table("Where the mail is", ("came by", "state", "messages"), _states(done)))
+    for each in done.totals:
+        console.print(
+            Text(
+                f"{each.source}: {each.lines} lines, {each.unread} unread; {each.received} received, "
+                f"{each.delivered} delivered, {each.deferred} deferred ({each.deferrals} deferrals), {each.bounced} "
+                f"bounced, {each.rejected} rejected, {each.discarded} discarded; {each.headless} without a beginning"
+            )
+        )
+    for what, number in done.counts.items():
+        shown = [each for each in done.found if each.what == what][:SHOWN]
+        rows = [(_time(each.since), each.message_id, each.address, each.says) for each in shown]
+        title = f"{number} {what}" + ("" if what in BAD else " (harmless)")
+        console.print(_table(title, ("since", "message", "for", "in whose words"), rows))
+    if changes:
+        _show_changes(console, changes)
+    for source, lines in done.unread.items():
+        console.print(Text(f"{source}, lines that could not be read, such as:\n" + "\n".join(lines[:5])))
+    for note in done.notes:
+        console.print(Text(f"- {note}"))
+    console.print(Text("All mail is accounted for." if done.good else "Not all mail is where it should be."))
+
+
+def _states(done: Reconciled) -> list[tuple[str, str, str]]:
+    return [(via, state, f"{number}") for via, states in done.states.items() for state, number in states.items()]
+
+
+def _show_changes(console: Console, changes: Changes) -> None:
+    rows = [(what, f"{before:g}", f"{after:g}") for what, before, after in changes.measures]
+    console.print(_table(f"Across the switch of {_time(changes.switched)}", ("measure", "before", "after"), rows))
+    rows = [(s.domain, f"{s.before}", f"{s.expected:.1f}", _time(s.last)) for s in changes.silent[:SHOWN]]
+    if rows:
+        title = f"{len(changes.silent)} sender domains have fallen silent"
+        console.print(_table(title, ("domain", "mails before", "expected since", "last"), rows))
+
+
+def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    made = Table(title=Text(title), title_justify="left")
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    for row in rows:
+        made.add_row(*map(Text, row))
+    return made
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(at))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
