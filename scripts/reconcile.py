@@ -1,7 +1,7 @@
 """Account for all real mail of a period: where each message is, or that it is missing, and since when. Changes nothing.
 
-    python -m scripts.reconcile                          the logs of EC2 and Dell, and Cloudflare's events, by the settings
-    python -m scripts.reconcile --ec2 ec2/mail.log* --dell dell/mail.log*     log files that lie here, without settings
+    python -m scripts.reconcile              the logs of EC2 and Dell, and Cloudflare's events, by the settings
+    python -m scripts.reconcile --ec2 ec2/mail.log* --dell dell/mail.log*      log files here, without settings
 
 Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
 journalctl -o export or -o json writes, docker logs, and the files of container engines.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.ledger.changes import Changes
-from fixtures.ledger.reconciling import BAD, Reconciled
-from fixtures.settings import SettingsError
-from fixtures.store import StoreError
-from scripts.lib.change import opened, parser
+from fixtures.reconciliation.changes import Changes
+from fixtures.reconciliation.reconciling import BAD, Reconciled
 
 DONE, AMISS, BAD_INPUT = 0, 1, 2
 SHOWN = 20
@@ -35,11 +32,19 @@ SHOWN = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = parser("reconcile", __doc__)
+    made = ArgumentParser(
+        prog="python -m scripts.reconcile",
+        description=__doc__,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--ec2", nargs="+", type=Path, default=[], metavar="LOG", help="EC2's log files")
     made.add_argument("--dell", nargs="+", type=Path, default=[], metavar="LOG", help="Dell's log files")
     made.add_argument("--dovecot", nargs="+", type=Path, default=[], metavar="LOG", help="Dovecot's, if it has its own")
-    made.add_argument("--domain", action="append", default=[], help="of the operator's (default: what Dell delivers itself)")
+    made.add_argument(
+        "--domain", action="append", default=[], help="of the operator's (default: what Dell delivers itself)"
+    )
     made.add_argument("--switch", metavar="TIME", help="when the MX moved, ISO 8601: what has changed since is shown")
     made.add_argument("--zone", default="+0000", metavar="+HHMM", help="of times without one (default: %(default)s)")
     made.add_argument("--days", type=int, default=30, help="of the hosts' logs (default: %(default)s)")
@@ -54,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             from fixtures.report import reconciled
 
             reconciled.write(done, changes, options.page)
-    except (SettingsError, StoreError, CouldNotAsk, OSError, ValueError) as error:
+    except (CouldNotAsk, OSError, ValueError) as error:
         print(f"reconcile: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
     if str(options.json) == "-":
@@ -65,11 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
-    from fixtures.ledger import real_mail
+    from fixtures.reconciliation import real_mail
 
     if not (options.ec2 or options.dell):
-        migration = opened(options.config)
-        return real_mail.of_migration(migration, options.days)
+        # What a migration needs takes as long to load as a hundred thousand lines take to read.
+        from fixtures.settings import SettingsError
+        from fixtures.store import StoreError
+        from scripts.lib.change import opened
+
+        try:
+            return real_mail.of_migration(opened(options.config), options.days)
+        except (SettingsError, StoreError) as error:
+            raise CouldNotAsk(str(error)) from error
     offset = time.strptime(options.zone, "%z").tm_gmtoff or 0
     files = real_mail.Files(tuple(options.ec2), tuple(options.dell), tuple(options.dovecot))
     switch = real_mail.moment(options.switch, offset) if options.switch else None

@@ -8,6 +8,7 @@ import json
 import lzma
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fixtures.probes.logs.bulk import Bulk, Read
 
 NOW = 1_790_100_000.0
 IDS = ("4A1B2C3D4E", "4Fq3Zk1yWcz1Hs", "NOQUEUE")
-SAID = st.sampled_from(
+WORDS = st.sampled_from(
     (
         "client=mail.four.example[192.0.2.1]",
         "client=unknown[2001:db8::1]:4711, sasl_method=PLAIN, sasl_username=alice@a.example",
@@ -32,25 +33,35 @@ SAID = st.sampled_from(
         "from=<friend@four.example>, size=2048, nrcpt=1 (queue active)",
         "from=<>, size=77, nrcpt=2 (queue active)",
         "from=<a@b.example>, status=expired, returned to sender",
-        "to=<alice@a.example>, relay=dell[private/dovecot-lmtp], delay=0.1, delays=0.05/0/0/0.05, dsn=2.0.0, "
-        "status=sent (250 2.0.0 <alice@a.example> aB3k Saved)",
-        "to=<al@a.example>, orig_to=<info@a.example>, relay=none, conn_use=3, delay=10, delays=1/2/3/4, dsn=4.4.1, "
-        "status=deferred (connect to dell[192.0.2.9]:25: Connection timed out)",
+        (
+            "to=<alice@a.example>, relay=dell[private/dovecot-lmtp], delay=0.1, delays=0.05/0/0/0.05, dsn=2.0.0, "
+            "status=sent (250 2.0.0 <alice@a.example> aB3k Saved)"
+        ),
+        (
+            "to=<al@a.example>, orig_to=<info@a.example>, relay=none, conn_use=3, delay=10, delays=1/2/3/4, dsn=4.4.1, "
+            "status=deferred (connect to dell[192.0.2.9]:25: Connection timed out)"
+        ),
         "to=<x@a.example>, relay=local, delay=1.2.3, delays=0/0/0/0, dsn=2.0.0, status=sent (no number)",
         "to=<broken",
         "removed",
         "removed (discarded)",
-        "reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <a;b@c.example>: Relay access denied; from=<x@y.example> "
-        "to=<a;b@c.example> proto=ESMTP helo=<[192.0.2.7]>",
+        (
+            "reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 <a;b@c.example>: Relay access denied; from=<x@y.example> "
+            "to=<a;b@c.example> proto=ESMTP helo=<[192.0.2.7]>"
+        ),
         "reject: CONNECT from [192.0.2.8]:40000: too many connections",
-        "milter-reject: END-OF-MESSAGE from h.example[192.0.2.7]: 5.7.1 spam; from=<x@y.example> to=<z@a.example> "
-        "proto=ESMTP helo=<h>",
+        (
+            "milter-reject: END-OF-MESSAGE from h.example[192.0.2.7]: 5.7.1 spam; from=<x@y.example> to=<z@a.example> "
+            "proto=ESMTP helo=<h>"
+        ),
         "enabling PIX workarounds: disable_esmtp delay_dotcrlf for mx.example[192.0.2.5]:25",
         "sender non-delivery notification: 4B00000000",
     )
 )
 DAEMONS = st.sampled_from(("postfix/smtpd[7]", "postfix/qmgr[8]", "postfix-in/lmtp[9]", "postfix/submission/smtpd[5]"))
-STAMPS = st.sampled_from(("Sep 21 12:00:01", "Sep  1 02:03:04", "2026-09-21T12:00:02.123456+09:00", "2026-09-21T03:00:00Z"))
+STAMPS = st.sampled_from(
+    ("Sep 21 12:00:01", "Sep  1 02:03:04", "2026-09-21T12:00:02.123456+09:00", "2026-09-21T03:00:00Z")
+)
 OTHERS = st.sampled_from(
     (
         "Sep 21 12:00:00 dell sshd[1]: Accepted publickey for alice",
@@ -64,9 +75,11 @@ OTHERS = st.sampled_from(
         "\x00\x01\u00e9\u3042",
     )
 )
-LINE = st.builds("{} dell {}: {}: {}".format, STAMPS, DAEMONS, st.sampled_from(IDS), SAID)
+LINE = st.builds("{} dell {}: {}: {}".format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
 TEXT = st.text(st.characters(blacklist_characters="\n\r", blacklist_categories=("Cs",)), max_size=60)
-LINES = st.lists(st.one_of(LINE, LINE, LINE, OTHERS, TEXT, st.builds(lambda a, b: a[: len(b)] + b, LINE, TEXT)), max_size=30)
+LINES = st.lists(
+    st.one_of(LINE, LINE, LINE, OTHERS, TEXT, st.builds(lambda a, b: a[: len(b)] + b, LINE, TEXT)), max_size=30
+)
 
 
 def bulk(*blocks: bytes) -> tuple[Bulk, Read]:
@@ -86,7 +99,7 @@ def rows(made: Bulk, asked: str) -> list[tuple[Any, ...]]:
 def test_both_readers_see_the_same(lines: list[str], cuts: list[int]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     edges = [0, *sorted(cuts), len(lines)]
-    blocks = ["".join(f"{line}\n" for line in lines[a:b]).encode() for a, b in zip(edges, edges[1:], strict=False)]
+    blocks = ["".join(f"{line}\n" for line in lines[a:b]).encode() for a, b in pairwise(edges)]
     log = postfix_log.parse(text, now=NOW)
     made, source = bulk(*filter(None, blocks))
     with made:
@@ -124,3 +137,112 @@ def test_any_octets_are_lines(data: bytes) -> None:
     made, source = bulk(*log_blocks._whole([data]))
     with made:
         assert source.lines == data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+
+
+USUAL = (
+    "{} dell postfix/smtpd[7]: 4A1B2C3D4E: client=mail.four.example[192.0.2.1]",
+    "{} dell postfix/cleanup[8]: 4A1B2C3D4E: message-id=<1@four.example>",
+    "{} dell postfix/qmgr[9]: 4A1B2C3D4E: removed",
+)
+AT = "2026-09-21T12:00:02.123456+09:00"
+SAID = [line.partition(" dell ")[2] for line in USUAL]
+
+
+def _export(said: str) -> bytes:
+    """As ``journalctl -o export`` writes it; the second field as it does where a value has octets of its own."""
+    tag, _, message = said.partition(": ")
+    name, _, process = tag.rstrip("]").partition("[")
+    head = "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1789959602123456\n_HOSTNAME=dell\n"
+    head += f"SYSLOG_IDENTIFIER={name}\n_PID={process}\n"
+    return head.encode() + b"MESSAGE\n" + len(message).to_bytes(8, "little") + message.encode() + b"\n\n"
+
+
+def _journal(said: str) -> str:
+    tag, _, message = said.partition(": ")
+    name, _, process = tag.rstrip("]").partition("[")
+    entry = {
+        "__REALTIME_TIMESTAMP": "1789959602123456",
+        "_HOSTNAME": "dell",
+        "SYSLOG_IDENTIFIER": name,
+        "_PID": process,
+    }
+    return json.dumps(entry | {"MESSAGE": [*message.encode()] if "client" in message else message})
+
+
+PLAIN = "".join(f"{line}\n".format(AT) for line in USUAL).encode()
+FORMS = {
+    "RFC 3339": PLAIN,
+    "no newline at the end": PLAIN[:-1],
+    "CR LF": PLAIN.replace(b"\n", b"\r\n"),
+    "RFC 5424": "".join(f"<22>1 {AT} dell {s.replace('[', ' ', 1).replace(']:', ' - -', 1)}\n" for s in SAID).encode(),
+    "a priority": "".join(f"<22>{AT} dell {said}\n" for said in SAID).encode(),
+    "BusyBox": "".join(f"{AT} dell mail.info {said}\n" for said in SAID).encode(),
+    "docker logs -t": "".join(f"{AT} Sep 21 12:00:02 dell {said}\n" for said in SAID).encode(),
+    "docker logs -t, no host": "".join(f"{AT} {said}\n" for said in SAID).encode(),
+    "json-file": "".join(json.dumps({"log": f"Sep 21 12:00:02 dell {s}\n", "time": AT}) + "\n" for s in SAID).encode(),
+    "CRI": "".join(f"2026-09-21T03:00:02.123456789Z stdout F Sep 21 12:00:02 dell {said}\n" for said in SAID).encode(),
+    "journalctl -o export": b"".join(map(_export, SAID)),
+    "journalctl -o json": "".join(f"{_journal(said)}\n" for said in SAID).encode(),
+    "gzip": gzip.compress(PLAIN),
+    "bzip2": bz2.compress(PLAIN),
+    "xz": lzma.compress(PLAIN),
+    "octets that are no UTF-8": PLAIN + b"Sep 21 12:00:00 dell sshd[1]: \xff\xfe \x01 \x00\n",
+    "a line of a megabyte": PLAIN + b"Sep 21 12:00:00 dell sshd[1]: " + b"x" * 2**20 + b"\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_log_is_read(form: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(FORMS[form])
+    made, source = bulk(*log_blocks.of_file(tmp_path / "log"))
+    with made:
+        asked = "SELECT qid, at_us, client_address, message_id, removed_at FROM message"
+        assert rows(made, asked) == [
+            ("4A1B2C3D4E", 1_789_959_602_123_456, "192.0.2.1", "<1@four.example>", 1_789_959_602_123_456)
+        ]
+        assert not source.unread
+
+
+def test_a_log_that_is_cut_off_in_the_middle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(PLAIN * 1000)[:-20])
+    with pytest.raises(CouldNotAsk, match=r"mail\.log\.2\.gz can't be read"):
+        list(log_blocks.of_file(tmp_path / "mail.log.2.gz"))
+
+
+def test_a_time_without_a_year_never_lies_ahead() -> None:
+    now = time.mktime((2027, 1, 2, 0, 0, 0, 0, 0, 0))
+    with Bulk(100) as made:
+        source = made.source("dell")
+        made.take(
+            source, [b"Dec 31 23:00:00 dell postfix/qmgr[1]: 4A1B2C3D4E: removed\n"], utc_offset_s=9 * 3600, now=now
+        )
+        assert source.until_us == 1_798_725_600_000_000  # 2026-12-31T14:00:00Z
+
+
+def test_every_line_that_is_not_understood_is_counted_and_shown() -> None:
+    block = PLAIN + b"Sep 21 12:00:00 dell postfix/smtp[1]: 4A1B2C3D4E: to=<a@b>, relay=x, nonsense\n"
+    made, source = bulk(block)
+    with made:
+        assert source.unread == 1
+        assert made.unread(source) == ["4A1B2C3D4E: to=<a@b>, relay=x, nonsense"]
+
+
+def test_a_clock_that_goes_back_and_a_logger_that_leaves_lines_out_are_noted() -> None:
+    lines = [USUAL[0].format(f"Sep 21 12:{minute:02}:00") for minute in (1, 30, 5, 6)]
+    lost = "Sep 21 12:31:00 dell rsyslogd: imuxsock lost 12 messages from pid 7 due to rate-limiting"
+    made, source = bulk("".join(f"{line}\n" for line in (*lines, lost)).encode())
+    with made:
+        assert [(host, before - after) for host, after, before in source.steps_back] == [("dell", 25 * 60_000_000)]
+        assert source.kinds[9] == 1
+
+
+def test_messages_of_many_blocks_are_each_there_once() -> None:
+    def blocks() -> Iterator[bytes]:
+        for number in range(12):
+            said = "".join(f"{line}\n" for line in USUAL).format(AT, AT, AT)
+            yield "".join(said.replace("4A1B2C3D4E", f"4A{number:02}{each:06}") for each in range(4000)).encode()
+
+    made, source = bulk(*blocks())
+    with made:
+        assert source.lines == 12 * 4000 * 3
+        assert rows(made, "SELECT count(*), count(removed_at), count(client_address) FROM message") == [(48_000,) * 3]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from fixtures.probes.logs import postfix_log
+from fixtures.probes.logs.bulk import Bulk
 from tests.fetched import from_debian
 
 LINES_MIN = 50
@@ -39,3 +40,13 @@ def test_whoever_was_turned_away_is_known_by_address_and_recipient(lines: list[t
         assert one.client_address == host or not host, line
         assert one.recipient == (line.partition(" to=<")[2].partition(">")[0]), line
         assert "; from=<" not in one.text, line
+
+
+def test_no_line_of_postfix_is_left_unread_in_bulk(lines: list[tuple[str, str]]) -> None:
+    with Bulk(100) as made:
+        source = made.source("fail2ban")
+        made.take(source, ["".join(f"{line}\n" for line, _ in lines).encode()])
+        assert (made.unread(source), source.unread, source.lines) == ([], 0, len(lines))
+        asked = "SELECT client_address, recipient FROM turned WHERE verb = 'reject' ORDER BY ALL"
+        rejects = [each for line, _ in lines for each in postfix_log.parse(line + "\n").rejects]
+        assert made.db.execute(asked).fetchall() == sorted((each.client_address, each.recipient) for each in rejects)
