@@ -126,10 +126,10 @@ def _states(done: Reconciled) -> list[tuple[str, str, str]]:
 def _show_changes(console: Console, changes: Changes) -> None:
     rows = [(what, f"{before:g}", f"{after:g}") for what, before, after in changes.measures]
     console.print(_table(f"Across the switch of {_time(changes.switched)}", ("measure", "before", "after"), rows))
-    rows = [(s.domain, f"{s.before}", f"{s.expected:.1f}", _time(s.last)) for s in changes.silent[:SHOWN]]
-    if rows:
+    silent = [(s.domain, f"{s.before}", f"{s.expected:.1f}", _time(s.last)) for s in changes.silent[:SHOWN]]
+    if silent:
         title = f"{len(changes.silent)} sender domains have fallen silent"
-        console.print(_table(title, ("domain", "mails before", "expected since", "last"), rows))
+        console.print(_table(title, ("domain", "mails before", "expected since", "last"), silent))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -70,15 +70,15 @@ def _message(number: int) -> str:
     )
     kind = number % 12
     said = f"from=<{sender}> to=<x@a.example> proto=ESMTP helo=<h>"
-    alone = {
+    single = {
         0: f"smtpd[1]: NOQUEUE: reject: RCPT from {client}: 554 5.7.1 <x@a.example>: Relay access denied; {said}",
         1: f"smtpd[1]: NOQUEUE: reject_warning: RCPT from {client}: 450 4.7.1 <h>: Helo command rejected: no; {said}",
         2: f"smtpd[1]: {key}: discard: RCPT from {client}: <x@a.example>: Sender address TEXT; {said}",
         3: f"smtpd[1]: {key}: hold: RCPT from {client}: <x@a.example>: Recipient address TEXT; {said}",
         4: f"cleanup[1]: {key}: reject: header Subject: money from {client}; {said}: 5.7.1 no",
     }
-    if kind in alone:
-        return f"{host}/{alone[kind]}\n"
+    if kind in single:
+        return f"{host}/{single[kind]}\n"
     come = f"{host}/pickup[1]: {key}: uid=0 from=<root>" if kind == 5 else f"{host}/smtpd[1]: {key}: client={client}"
     to = f"{host}/lmtp[1]: {key}: to=<u{number % 30}@A{number % 3}.example>, relay=dell[private/lmtp]"
     to += ", delay=1.5, delays=1/0/0/0.5"

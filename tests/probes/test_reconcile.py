@@ -1,0 +1,180 @@
+"""All real mail: a planted loss among ten thousand, and whatever else a log can show, is found and named."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.probes.cloudflare.events import Event, Events
+from fixtures.probes.logs.bulk import Bulk
+from fixtures.reconciliation import real_mail
+from fixtures.reconciliation.reconciling import GATEWAY, HOME, Known, Reconciled, Reconciliation
+from fixtures.report import reconciled
+from scripts import reconcile
+
+BEGAN = 1_790_000_000
+EVERY_S = 2
+Line = tuple[float, str]
+
+
+class Mail:
+    """One message on its way: what EC2 and Dell write of it."""
+
+    def __init__(self, number: int, *, by_cloudflare: bool = False) -> None:
+        self.number, self.at, self.by_cloudflare = number, BEGAN + EVERY_S * number, by_cloudflare
+        self.id, self.user = f"<{number}.abc@four.example>", f"alice{number % 7}"
+        self.address, self.sender = f"{self.user}@a.example", f"friend{number % 50}@four{number % 20}.example"
+        self.keys = f"4G{number:09X}", f"4H{number:09X}"
+        self.session = f"sEss{number}X"
+
+    def on_ec2(self) -> list[Line]:
+        key, there = self.keys
+        taken = (f"smtpd[1]: {key}: client=mx.four.example[192.0.2.1]", f"cleanup[1]: {key}: message-id={self.id}")
+        size = f"qmgr[1]: {key}: from=<{self.sender}>, size={3000 + self.number % 100}, nrcpt=1 (queue active)"
+        to = f"smtp[1]: {key}: to=<{self.address}>, relay=dell[198.51.100.1]:25, delay=1.0, delays=0.1/0/0.1/0.8"
+        sent = f"{to}, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {there})"
+        lines = [self._line(0, "gate", each) for each in (*taken, size)]
+        return [*lines, self._line(1, "gate", sent), self._gone("gate", key)]
+
+    def on_dell(self, *, again: str = "", size: int = 0, user: str = "", stored: bool = True) -> list[Line]:
+        key, session, user = self.keys[1] + again, self.session + again, user or self.user
+        client = "104.30.0.9" if self.by_cloudflare else "203.0.113.5"
+        taken = (f"smtpd[1]: {key}: client=gate.example[{client}]", f"cleanup[1]: {key}: message-id={self.id}")
+        size = size or 3300 + self.number % 100
+        queued = f"qmgr[1]: {key}: from=<{self.sender}>, size={size}, nrcpt=1 (queue active)"
+        to = f"lmtp[1]: {key}: to=<{self.address}>, relay=dell[private/dovecot-lmtp], delay=0.5, delays=0.1/0/0.1/0.3"
+        sent = f"{to}, dsn=2.0.0, status=sent (250 2.0.0 <{user}@a.example> {session} Saved)"
+        stamp = self._line(1, "", "")[1].split(" dell")[0].rsplit(" ", 2)[0]
+        kept = f"{stamp} dell dovecot: lmtp({user})<7><{session}>: sieve: msgid={self.id}: stored mail into mailbox 'INBOX'"
+        lines = [self._line(0, "dell", each) for each in (*taken, queued)]
+        return [*lines, *[(self.at + 1.0, kept)] * stored, self._line(1, "dell", sent), self._gone("dell", key)]
+
+    def event(self) -> Event:
+        return Event(self.at, self.id, self.sender, self.address, "", "delivered", "forward", "", 1)
+
+    def _gone(self, host: str, key: str) -> Line:
+        return self._line(1, host, f"qmgr[1]: {key}: removed")
+
+    def _line(self, after: int, host: str, said: str) -> Line:
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(self.at + after))
+        return self.at + after, f"{stamp} {host} postfix/{said}"
+
+
+On = Callable[[Mail], list[Line]]
+
+
+def text(lines: list[Line]) -> bytes:
+    return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda line: line[0])).encode()
+
+
+def accounted(mails: list[Mail], planted: dict[int, On], events: tuple[Events, ...] = ()) -> Reconciled:
+    gate = text([line for mail in mails if not mail.by_cloudflare for line in mail.on_ec2()])
+    home = text([line for mail in mails for line in planted.get(mail.number, Mail.on_dell)(mail)])
+    with Bulk() as bulk:
+        logs = [(bulk.source("EC2"), GATEWAY), (bulk.source("Dell"), HOME)]
+        for (source, _), block in zip(logs, (gate, home), strict=True):
+            bulk.take(source, [block], now=BEGAN + 86400)
+        bulk.finish()
+        return Reconciliation(bulk, logs, Known(events=events)).account()
+
+
+def found(done: Reconciled) -> set[tuple[str, str]]:
+    return {(each.what, each.message_id) for each in done.found}
+
+
+PLANTED: dict[str, On] = {
+    "missing": lambda _: [],
+    "duplicate": lambda mail: mail.on_dell() + mail.on_dell(again="D"),
+    "misfiled": lambda mail: mail.on_dell(user="bob"),
+    "altered": lambda mail: mail.on_dell(size=100),
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_one_in_ten_thousand_is_found_and_named(what: str) -> None:
+    done = accounted([*map(Mail, range(10_000))], {4321: PLANTED[what]})
+    assert found(done) == {(what, Mail(4321).id)}
+    assert not done.good
+    (one,) = done.found
+    assert one.address == Mail(4321).address
+    assert abs(one.since - Mail(4321).at) <= EVERY_S
+    assert sum(number for states in done.states.values() for number in states.values()) >= 10_000
+
+
+def test_mail_that_dovecot_never_mentions_is_missing() -> None:
+    done = accounted([*map(Mail, range(500))], {200: lambda mail: mail.on_dell(stored=False)})
+    assert found(done) == {("missing", Mail(200).id)}
+
+
+def test_all_is_well_where_nothing_is_planted() -> None:
+    done = accounted([*map(Mail, range(300))], {})
+    assert (done.good, done.found) == (True, ())
+    assert done.states == {"EC2": {"stored": 300}}
+
+
+def test_what_lies_beyond_dells_log_is_not_called_missing() -> None:
+    done = accounted([*map(Mail, range(300))], dict.fromkeys((0, 1, 2, 297, 298, 299), PLANTED["missing"]))
+    assert done.good
+    assert done.states["EC2"]["not known"] == 6
+
+
+def events(mails: list[Mail], interval: int = 1) -> tuple[Events, ...]:
+    said = tuple(mail.event() for mail in mails)
+    return (Events("a.example", BEGAN, BEGAN + 86400, said, Evidence("events", ""), interval),)
+
+
+def test_an_event_without_a_message_is_missing_and_a_message_without_an_event_is_named() -> None:
+    mails = [Mail(number, by_cloudflare=True) for number in range(500)]
+    heard = events([mail for mail in mails if mail.number != 300])
+    done = accounted(mails, {200: PLANTED["missing"]}, heard)
+    assert found(done) == {("missing", mails[200].id), ("message without an event", mails[300].id)}
+    assert "an event without a message" in next(each.says for each in done.found if each.what == "missing")
+
+
+def test_a_sample_accuses_nobody_and_says_so() -> None:
+    mails = [Mail(number, by_cloudflare=True) for number in range(100)]
+    done = accounted(mails, {}, events(mails[::10], interval=10))
+    assert done.good
+    assert done.counts == {"no event in the sample": 90}
+    assert "a.example: Cloudflare's events are a sample, one of 10" in done.notes
+
+
+def test_the_switch_shows_who_fell_silent_in_all_three_forms(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [Mail(number) for number in range(2000)]
+    after = [Mail(number, by_cloudflare=True) for number in range(2000, 4000) if number % 20 != 7]
+    (tmp_path / "ec2").write_bytes(text([line for mail in before for line in mail.on_ec2()]))
+    (tmp_path / "dell").write_bytes(text([line for mail in (*before, *after) for line in mail.on_dell()]))
+    switch = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(BEGAN + EVERY_S * 2000))
+    argv = ["--ec2", str(tmp_path / "ec2"), "--dell", str(tmp_path / "dell"), "--switch", switch]
+    argv += ["--json", str(tmp_path / "all.json"), "--page", str(tmp_path / "page.html")]
+    assert reconcile.main(argv) == reconcile.DONE
+    assert "1 sender domains have fallen silent" in capsys.readouterr().out
+    said = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert [each["domain"] for each in said["changes"]["silent"]] == ["four7.example"]
+    assert said["states"] == {"EC2": {"stored": 2000}, "Cloudflare": {"stored": 1900}}
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "four7.example" in page
+
+
+def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--dell", str(tmp_path / "none"), "--page", str(tmp_path / "page.html")]
+    assert reconcile.main(argv) == reconcile.BAD_INPUT
+    assert "there is no such log file" in capsys.readouterr().err
+    (tmp_path / "log").write_bytes(b"")
+    assert reconcile.main(["--dell", str(tmp_path / "log"), "--switch", "noon"]) == reconcile.BAD_INPUT
+    assert "expected a time such as" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert not reconciled.volume([], 0)
+    with pytest.raises(CouldNotAsk):
+        real_mail.of_files(real_mail.Files((), (Path("/nowhere/mail.log"),)), (), 0, None)
