@@ -50,7 +50,8 @@ class Mail:
         to = f"lmtp[1]: {key}: to=<{self.address}>, relay=dell[private/dovecot-lmtp], delay=0.5, delays=0.1/0/0.1/0.3"
         sent = f"{to}, dsn=2.0.0, status=sent (250 2.0.0 <{user}@a.example> {session} Saved)"
         stamp = self._line(1, "", "")[1].split(" dell")[0].rsplit(" ", 2)[0]
-        kept = f"{stamp} dell dovecot: lmtp({user})<7><{session}>: sieve: msgid={self.id}: stored mail into mailbox 'INBOX'"
+        did = f"sieve: msgid={self.id}: stored mail into mailbox 'INBOX'"
+        kept = f"{stamp} dell dovecot: lmtp({user})<7><{session}>: {did}"
         lines = [self._line(0, "dell", each) for each in (*taken, queued)]
         return [*lines, *[(self.at + 1.0, kept)] * stored, self._line(1, "dell", sent), self._gone("dell", key)]
 
