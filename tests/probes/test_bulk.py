@@ -76,7 +76,7 @@ OTHERS = st.sampled_from(
     )
 )
 LINE = st.builds("{} dell {}: {}: {}".format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
-TEXT = st.text(st.characters(exclude_characters="\n\r", exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=60)
 LINES = st.lists(
     st.one_of(LINE, LINE, LINE, OTHERS, TEXT, st.builds(lambda a, b: a[: len(b)] + b, LINE, TEXT)), max_size=30
 )
