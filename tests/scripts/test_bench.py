@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.lib.bench import command, labs
+from scripts.lib.bench import command, labs, local
 from scripts.lib.bench.figure import Figure, Measured, tried
 
 
@@ -44,3 +44,16 @@ def test_all_parts_run_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(command.subprocess, "run", run)  # type: ignore[attr-defined]
     assert command.main([]) == command.SLOW
     assert [argv[-1].rpartition("part(")[2] for argv in ran] == [f"{name!r}))" for name in command.PARTS]
+
+
+def test_a_part_measures_both_and_prints_the_ratio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(local, "LOGGED", 1000)
+    assert command.part("log") == command.DONE
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split("  ")[0] for row in rows] == [
+        "7,000 log lines, each message accounted for",
+        "and processor time for that",
+    ]
+    assert all("pflogsumm" in row and "Error" not in row for row in rows)

@@ -2,6 +2,7 @@
 
     scripts/bench
     scripts/bench hop       only the emulator's mail hop, half a minute, no lab
+    scripts/bench log       only a log of a million lines, half a minute, no lab
     scripts/bench report    only the report in Chromium, a few seconds, no lab
     scripts/bench lab       only a lab of three domains, its gate and its probes, some two minutes
     scripts/bench estate    only a gate over 30 domains with 200 addresses, some two minutes
@@ -20,7 +21,7 @@ import sys
 from fixtures.lab.errors import LabError
 from scripts.lib.bench.figure import HEAD
 
-PARTS = {"hop": "local", "report": "local", "lab": "labs", "estate": "labs"}
+PARTS = {"hop": "local", "log": "local", "report": "local", "lab": "labs", "estate": "labs"}
 """Each part, and the module that has its function."""
 DONE, SLOW, BAD_INPUT = 0, 1, 2
 

@@ -16,7 +16,6 @@ from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
 from fixtures.probes.dns import dmarc, spf
 from fixtures.probes.dns import queries as dns
-from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp.clients import player
@@ -27,7 +26,7 @@ from scripts.lib.bench.figure import Figure, Measured, timed, tried
 NAME, LARGE, SEED = "bench", "bench-30", 1
 UP_S_MAX, GATE_S_MAX, LARGE_GATE_S_MAX, ARRIVAL_S_MAX = 10.0, 15.0, 60.0, 0.1
 SENT, ARRIVALS, DOMAINS, ADDRESSES = 200, 7, 30, 200
-QUESTIONS, CLIENTS, AT_ONCE, MESSAGES = 300, 40, 20, 28_572
+QUESTIONS, CLIENTS, AT_ONCE = 300, 40, 20
 RUN_S_MAX, PEER_S_MAX = 120, 60
 PROJECT = Path(__file__).parents[3]
 SENDER = "probe@four.example"
@@ -50,7 +49,6 @@ def lab() -> Iterator[Figure]:
         yield Figure("the lab is entered", (timed(made.enter)[0], "", None, None))
         yield tried(f"{QUESTIONS} questions for an MX", lambda: _questions(made, ("MX",), QUESTIONS))
         yield tried(f"{CLIENTS} clients up to RCPT", lambda: _clients(made))
-        yield tried("a log of 200,000 lines", lambda: _log(made))
         yield tried(f"{SENT} messages are handed over", lambda: _sending(made))
         yield tried("an arrival is seen after it was saved", _arrival)
     finally:
@@ -136,33 +134,6 @@ def _dialogues(made: Lab, knocks: Sequence[Knock], each: Iterable[str], options:
     took, heard = timed(lambda: probe_all(knocks, AT_ONCE))
     _require_none("were refused", [one.outcome for one in heard if one.outcome.code != 250])
     return took, f"swaks, {AT_ONCE} at once", theirs, None
-
-
-def _log(made: Lab) -> Measured:
-    """Read a synthetic Postfix log, next to pflogsumm."""
-    text = "".join(map(_seven_lines, range(MESSAGES)))
-    (made.folder / "world/bench.log").write_text(text, encoding="ascii")
-    theirs = _peer(made, "world", "pflogsumm /lab/bench.log")
-    took, read = timed(lambda: postfix_log.parse(text))
-    if len(read.trails) != MESSAGES or read.unread:
-        raise RuntimeError(f"{len(read.trails)} messages of {MESSAGES}, {read.unread} lines not understood")
-    return took, "pflogsumm", theirs, None
-
-
-def _seven_lines(number: int) -> str:
-    """What a relayed message leaves."""
-    queue_id, at = f"4{number:09X}", time.strftime("%b %e %H:%M:%S", time.gmtime(1_790_000_000 + number))
-    host = f"{at} dell postfix"
-    return (
-        f"{host}/smtpd[100]: connect from unknown[104.30.0.5]\n"
-        f"{host}/smtpd[100]: {queue_id}: client=unknown[104.30.0.5]\n"
-        f"{host}/cleanup[101]: {queue_id}: message-id=<{number}@four.example>\n"
-        f"{host}/qmgr[102]: {queue_id}: from=<friend@four.example>, size=2048, nrcpt=1 (queue active)\n"
-        f"{host}/lmtp[103]: {queue_id}: to=<alice@webmakeprofit.org>, relay=dell[private/dovecot-lmtp], delay=0.1, "
-        "delays=0.05/0/0/0.05, dsn=2.0.0, status=sent (250 2.0.0 <alice@webmakeprofit.org> Saved)\n"
-        f"{host}/qmgr[102]: {queue_id}: removed\n"
-        f"{host}/smtpd[100]: disconnect from unknown[104.30.0.5] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5\n"
-    )
 
 
 def _sending(made: Lab) -> Measured:

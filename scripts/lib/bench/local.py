@@ -1,12 +1,16 @@
-"""What needs no lab: the emulator's mail hop on loopback, between smtp-source and smtp-sink, and a large report."""
+"""What needs no lab: the mail hop on loopback, between smtp-source and smtp-sink, a large log, and a large report."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +33,8 @@ RATE_MIN = 150
 GROWTH_MIB_MAX = 40.0
 OCTETS, TIMES_MAX = 26_000_000, 4.0
 MIB = 1 << 20
+LOGGED = 142_858
+PROJECT = Path(__file__).parents[3]
 SCENARIOS, MEMBERS, OPENINGS = 300, 8, 5
 OPENED_S_MAX, SIZE_MB_MAX, OPENING_S_MAX = 1.0, 3.0, 60
 _OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,4000"]
@@ -67,6 +73,54 @@ async def _send_large(port: int) -> None:
     client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, local_hostname=f"client.{SENDER}", start_tls=False)
     async with client:
         await client.sendmail(f"bob@{SENDER}", [f"alice@{ROUTED}"], mail)
+
+
+def log() -> Iterator[Figure]:
+    """How fast a Postfix log is read and each message of it accounted for, next to pflogsumm's summary of it."""
+    root = image.ensure()
+    with tempfile.TemporaryDirectory(dir=root / "tmp") as folder:
+        made = Path(folder, "mail.log")
+        with made.open("w", encoding="ascii") as file:
+            file.writelines(map(_seven_lines, range(LOGGED)))
+        theirs = ["chroot", str(root), "pflogsumm", f"/{made.relative_to(root)}"]
+        ours = [sys.executable, "-m", "scripts.reconcile", "--dell", str(made), "--json", f"{folder}/all.json"]
+        spent: dict[str, float] = {}
+
+        def both() -> Measured:
+            (took, spent["ours"]), (others, spent["theirs"]) = _spent(ours), _spent(theirs)
+            (said,) = json.loads(Path(folder, "all.json").read_text(encoding="utf-8"))["totals"]
+            if (said["received"], said["delivered"], said["unread"]) != (LOGGED, LOGGED, 0):
+                raise RuntimeError(f"{said['received']} messages of {LOGGED}, {said['unread']} lines not understood")
+            return took, "pflogsumm", others, None
+
+        yield tried(f"{7 * LOGGED:,} log lines, each message accounted for", both)
+        yield tried("and processor time for that", lambda: (spent["ours"], "pflogsumm", spent["theirs"], None))
+
+
+def _spent(argv: list[str]) -> tuple[float, float]:
+    """How long ARGV takes, and how long processors work for it; both in seconds. ``RuntimeError`` if it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took, done = timed(lambda: subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise RuntimeError(f"{argv[2]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-200:]}")
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _seven_lines(number: int) -> str:
+    """What a relayed message leaves."""
+    queue_id, at = f"4{number:09X}", time.strftime("%b %e %H:%M:%S", time.gmtime(1_790_000_000 + number))
+    host = f"{at} dell postfix"
+    return (
+        f"{host}/smtpd[100]: connect from unknown[104.30.0.5]\n"
+        f"{host}/smtpd[100]: {queue_id}: client=unknown[104.30.0.5]\n"
+        f"{host}/cleanup[101]: {queue_id}: message-id=<{number}@four.example>\n"
+        f"{host}/qmgr[102]: {queue_id}: from=<friend@four.example>, size=2048, nrcpt=1 (queue active)\n"
+        f"{host}/lmtp[103]: {queue_id}: to=<alice@webmakeprofit.org>, relay=dell[private/dovecot-lmtp], delay=0.1, "
+        "delays=0.05/0/0/0.05, dsn=2.0.0, status=sent (250 2.0.0 <alice@webmakeprofit.org> Saved)\n"
+        f"{host}/qmgr[102]: {queue_id}: removed\n"
+        f"{host}/smtpd[100]: disconnect from unknown[104.30.0.5] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5\n"
+    )
 
 
 def report() -> Iterator[Figure]:
