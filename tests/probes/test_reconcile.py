@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.ledger import switches
 from fixtures.probes.cloudflare.events import Event, Events
 from fixtures.probes.logs.bulk import Bulk
 from fixtures.reconciliation import real_mail
 from fixtures.reconciliation.reconciling import GATEWAY, HOME, Known, Reconciled, Reconciliation
 from fixtures.report import reconciled
 from scripts import reconcile
+from tests.probes import test_history
 
 BEGAN = 1_790_000_000
 EVERY_S = 2
@@ -179,3 +181,21 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert not reconciled.volume([], 0)
     with pytest.raises(CouldNotAsk):
         real_mail.of_files(real_mail.Files((), (Path("/nowhere/mail.log"),)), (), 0, None)
+
+
+def test_the_hosts_of_a_migration_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotated files included; where Dovecot can't be asked, that it has a mail is Postfix's word."""
+    monkeypatch.setattr(switches, "first_switch", lambda *_: None)
+    to = f"alice@{test_history.MAIN}"
+    sent = [test_history.mail(2, f"EEEEEE{number}", f"<{number}@x>", to) for number in (1, 2, 3)]
+    (tmp_path / "ec2.log.1").write_text(sent[0] + sent[1])
+    (tmp_path / "ec2.log").write_text(sent[2])
+    kept = [
+        test_history.mail(ago, f"DDDDDD{number}", f"<{number}@x>", to)
+        for number, ago in ((0, 5), (1, 2), (3, 2), (4, 1))
+    ]
+    (tmp_path / "dell.log").write_text("".join(kept))
+    done, changes = real_mail.of_migration(test_history.migration(tmp_path), 30)
+    assert found(done) == {("missing", "<2@x>")}
+    assert changes is None
+    assert any("no word of Dovecot's" in note for note in done.notes)
