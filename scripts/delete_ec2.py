@@ -3,34 +3,42 @@
     python -m scripts.delete_ec2 [--image] [--apply DIGEST]
 
 What belongs to it is found by attachment, by the settings, and by the ids of the snapshot that was taken while it
-lived. A final image is kept with ``--image``; it costs what a snapshot of the instance's volumes costs.
+lived. What others use too stays (a security group, a key pair, a role), and so does what ``ec2.keep`` names, and each
+snapshot and image that ``ec2.delete_copies`` does not name: the plan says each. The reverse DNS of its address is reset
+first, which AWS takes minutes for. A final image is kept with ``--image``; it costs what a snapshot of the instance's
+volumes costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Collection, Iterator
 
+from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.aws import ec2
-from scripts.lib.aws.belongings import FINAL, deletions, final_image, known
-from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, Deletion, require_permission, require_unprotected
+from fixtures.probes.aws import ec2, reverse_dns, terraform
+from fixtures.probes.aws.staying import FINAL, misnamed, staying
+from fixtures.settings import SettingsError
+from scripts.lib.aws.belongings import deletions, final_image, require_kept
+from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
 
-IMAGE_S_MAX, TERMINATE_S_MAX = 1800, 600
+IMAGE_S_MAX = 1800
 STOPPED = {"stopped", "shutting-down", "terminated", "absent"}
 
 
 def plan(job: Job) -> Iterator[Write]:
-    """The final image if it is asked for, then every deletion in an order that AWS allows."""
+    """The final image if it is asked for, then every deletion in an order that AWS allows. What stays is said."""
     has = _inventory(job)
+    stays = staying(job.migration, has)
+    for item in has.items:
+        if item.id in stays:
+            job.say(f"stays: {item.kind} {item.id} {item.name}: {stays[item.id].why}".replace(" :", ":"))
     if job.options.image and (image := final_image(job.migration, has)):
         yield image_write(image)
-    for each in deletions(job.migration, has):
-        do = partial(_delete, each)
-        yield Write(each.kind, each.subject, PRESENT, ABSENT, do, each.read, each.call.command, "deletes")
+    for each in deletions(job.migration, has, stays):
+        yield Write(each.kind, each.subject, PRESENT, ABSENT, each, each.read, each.call.command, "deletes")
 
 
 def image_write(call: Call) -> Write:
@@ -48,8 +56,9 @@ def image_write(call: Call) -> Write:
 
 
 def check(job: Job) -> None:
-    """Before the first deletion: stopped, refers to it no more, unprotected, and AWS would do all of it."""
+    """Before the first deletion: stopped, forgotten, not protected, its address can go, and AWS would do all of it."""
     migration, has = job.migration, _inventory(job)
+    stays = staying(migration, has)
     if has.instance.state not in STOPPED:
         raise Refused(f"{has.instance.id} is {has.instance.state}: stop it first, python -m scripts.stop_ec2")
     if Progress.read(migration.store, migration.settings).done_at("retire_ec2_access") is None:
@@ -57,12 +66,37 @@ def check(job: Job) -> None:
             f"Dell's table, SPF or DNS may still name {migration.settings.ec2.ipv4}, which goes back to Amazon and to "
             "whoever gets it next. Run python -m scripts.retire_ec2_access first"
         )
+    _require_forgotten(migration)
     if not has.instance.gone:
         require_unprotected(migration, "disableApiTermination", "--no-disable-api-termination")
+        require_kept(migration, has, stays)
+    _require_released(migration, has, stays)
     image = final_image(migration, has) if job.options.image else None
-    require_permission([*([image] if image else []), *(each.call for each in deletions(migration, has))])
+    require_permission([*([image] if image else []), *(each.call for each in deletions(migration, has, stays))])
     # Once the instance is gone nothing says what it had: a run that was killed is finished by these.
     migration.store.record("ec2 belongings", ids=[item.id for item in has.items])
+
+
+def _require_forgotten(migration: Migration) -> None:
+    """Terraform would make it again, or fail at what it misses, whoever applies next."""
+    settings = migration.settings.ec2
+    if settings.terraform and (left := terraform.remains(settings.terraform, settings.terraform_addresses)):
+        raise Refused(
+            f"{settings.terraform} still has {', '.join(left)}: the next `terraform apply` would make the gateway "
+            "again. Run python -m scripts.retire_terraform first"
+        )
+
+
+def _require_released(migration: Migration, has: ec2.Inventory, stays: Collection[str]) -> None:
+    """AWS says that an address is locked only when it is to be released, and then the instance is gone."""
+    if all(item.id in stays for item in has.of("address")):
+        return
+    found = reverse_dns.ask(migration)
+    if name := found.by_support:
+        raise Refused(
+            f"{found.address} has the reverse DNS {name}, of which EC2's API knows nothing: AWS support set it, and "
+            "only a support case unlocks the address (days). Open one, or name the address in ec2.keep"
+        )
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -70,16 +104,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def _inventory(job: Job) -> ec2.Inventory:
-    has = ec2.inventory(job.migration, known(job.migration))
+    migration = job.migration
+    has = ec2.inventory(migration, ec2.known(migration))
     if has.unread:
         raise Refused("what belongs to the gateway can't all be listed:\n  " + "\n  ".join(has.unread))
+    if wrong := [f"{key}: {fault}" for key, fault in misnamed(migration, has)]:
+        raise SettingsError("\n  ".join(("the settings name what is not there", *wrong)))
     return has
-
-
-def _delete(each: Deletion) -> None:
-    each.call()
-    if each.kind == "instance":
-        each.call.wait("instance_terminated", TERMINATE_S_MAX)
 
 
 SCRIPT = Script("delete_ec2", __doc__, plan, options=options, check=check)

@@ -2,9 +2,10 @@
 
     python -m scripts.retire_terraform [--apply DIGEST]
 
-In this order a later ``terraform apply`` never makes the gateway again. When nothing else of the configuration needs
-the AWS provider, its blocks go too, since a plan could not run without its credentials. Nothing is applied, and each
-file is kept in its folder as ``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
+In this order a later ``terraform apply`` never makes the gateway again; and ``delete_ec2`` comes after this, so that no
+apply misses a gateway that it knows. When nothing else of the configuration needs the AWS provider, its blocks go too,
+since a plan could not run without its credentials. Nothing is applied, and each file is kept in its folder as
+``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scripts.lib.terraform.configuration import NOTHING, Configuration, copy
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120
+DESTROYS = {"delete", "replace"}
 HELD, FORGOTTEN = "in the state", "not in the state"
 
 
@@ -34,7 +36,7 @@ def plan(job: Job) -> Iterator[Write]:
     if folder is None:
         return
     held = terraform.held(folder).addresses
-    going = tuple(each for each in held if _belongs(each, addresses))
+    going = tuple(each for each in held if terraform.belongs(each, addresses))
     configuration = Configuration(folder, addresses, tuple(each for each in held if each not in going))
     for name in configuration.cuts():
         yield from copy(folder / name)
@@ -60,13 +62,23 @@ def check(job: Job) -> None:
 
 
 def finish(job: Job) -> None:
-    """A plan must change nothing now: neither make the gateway again nor touch what stays."""
-    folder = _folder(job)
-    if folder and not (found := terraform.plan_is_empty(folder)).empty:
+    """A plan must not make the gateway again, nor destroy what stays. What else it shows is said, and is not ours."""
+    folder, ours = _folder(job), job.migration.settings.ec2.terraform_addresses
+    if folder is None:
+        return
+    found, stays = terraform.plan(folder), set(terraform.held(folder).addresses)
+    bad = [
+        each
+        for each in found.changes
+        if terraform.belongs(each.address, ours) or (each.address in stays and each.action in DESTROYS)
+    ]
+    if bad:
         raise Refused(
-            f"{folder}: the gateway is out of the state, yet `terraform plan` would still change something: "
-            f"{found.summary}. Settle that; do not apply before you have read it. Then run this again"
+            f"{folder}: the gateway is out of the state, yet `terraform apply` would still do harm: "
+            f"{'; '.join(map(str, bad))}. Settle that; do not apply before you have read the plan. Then run this again"
         )
+    if found.changes or found.outputs:
+        job.say(f"`terraform plan` has changes that are none of the gateway's: {found.summary}")
 
 
 def _folder(job: Job) -> Path | None:
@@ -78,11 +90,6 @@ def _folder(job: Job) -> Path | None:
         if re.match(r"module\.[^.]+\.", each):
             raise SettingsError(f"ec2.terraform_addresses: {each} lies in a module; expected the whole module.NAME")
     return settings.terraform
-
-
-def _belongs(resource: str, addresses: tuple[str, ...]) -> bool:
-    """Also each instance of a resource, and each resource of a module."""
-    return any(resource == each or resource.startswith((f"{each}[", f"{each}.")) for each in addresses)
 
 
 def _held(folder: Path, resource: str) -> str:

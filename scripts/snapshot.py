@@ -8,7 +8,8 @@ The first snapshot of a name is the one that counts; a later one is kept too. It
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where that may hold them;
 ``dell`` further: ``runs``, its effective configuration, Dovecot's too, to which drill certificates are bound;
 ``firewall``, its ruleset and routes as its own tools print them;
-``ec2`` further: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's.
+``ec2`` further: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's; ``terraform``: address
+to id of all that its Terraform manages, if that can be read.
 
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
@@ -26,7 +27,7 @@ from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
 from fixtures.migration import Migration
-from fixtures.probes.aws import ec2
+from fixtures.probes.aws import ec2, terraform
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell import firewall
 from fixtures.settings import SettingsError
@@ -115,7 +116,17 @@ def _inventory(migration: Migration) -> dict[str, Any]:
     it, items = asdict(found.instance), [asdict(each) for each in found.items]
     del it["evidence"]  # its words, and when it was asked
     ids = {it["id"], *it["volumes"], *it["security_groups"], *it["interfaces"], *(each["id"] for each in items)}
-    return {"instance": it, "items": items, "unread": list(found.unread), "ids": sorted(ids)}
+    return {"instance": it, "items": items, "unread": list(found.unread), "ids": sorted(ids)} | _terraform(migration)
+
+
+def _terraform(migration: Migration) -> dict[str, Any]:
+    """Nothing where there is none, or where it can't be read: I-8 says that, before phase 1."""
+    folder = migration.settings.ec2.terraform
+    try:
+        held = terraform.held(folder) if folder else None
+    except CouldNotAsk:
+        return {}
+    return {"terraform": {each.address: each.id for each in held.resources}} if held else {}
 
 
 def main(arguments: list[str] | None = None) -> int:

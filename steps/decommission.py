@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import CouldNotAsk, Finding, Inconclusive, failed, finding, passed, unknown
+from fixtures.evidence import Absent, CouldNotAsk, Finding, Inconclusive, absent, failed, finding, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import settled
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes import snapshot
-from fixtures.probes.aws import cost, ec2, references, terraform
+from fixtures.probes.aws import cost, ec2, references, terraform_retired
+from fixtures.probes.aws.staying import Stay, misnamed, staying
+from fixtures.probes.aws.terraform_retired import Retired
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.session import Conversation
 from fixtures.probes.smtp.vantages import THEIRS, turned_away
 
-IMAGE_PREFIX = "mxgate-final-"
 State = tuple[ec2.Instance, tuple[Conversation, ...], tuple[Conversation, ...]]
-Terraformed = tuple[terraform.Held, terraform.Mentions, terraform.Plan | CouldNotAsk]
+Left = tuple[ec2.Inventory, Mapping[str, Stay], tuple[tuple[str, str], ...]]
+"""What is left, what of it stays, and what the settings name that is not there."""
 Mentions = tuple[references.Mention, ...]
 
 
@@ -68,75 +72,64 @@ def mail_since_stop(migration: Migration, expect: Expect, domains: tuple[str, ..
     expect("Mail flows without EC2", map(judge, domains))
 
 
-@when("AWS is asked for each kind of it", target_fixture="left")
-def ask_inventory(migration: Migration) -> ec2.Inventory:
-    return ec2.inventory(migration, _ids(migration))
+@when("AWS is asked for each kind of it, and for who else uses it", target_fixture="left")
+def ask_what_is_left(migration: Migration) -> Left:
+    has = ec2.inventory(migration, ec2.known(migration))
+    return has, staying(migration, has), tuple(misnamed(migration, has))
 
 
-@then("nothing is left but an image that the operator kept by name")
-def nothing_left(migration: Migration, expect: Expect, left: ec2.Inventory) -> None:
-    kept = [item for item in left.items if item.kind in {"image", "snapshot"} and item.name.startswith(IMAGE_PREFIX)]
-    said = f"{left.instance.state}; {len(left.items)} things left, {len(kept)} of them a final image"
-    found = [finding(left.instance.id, "terminated", said, left.evidence, holds=left.instance.gone)]
-    for item in left.items:
-        if item not in kept:
-            member, there = f"{item.kind} {item.id} {item.name}", f"still there: {item.reason}; {item.detail}"
-            found.append(failed(member, "gone", there, left.evidence))
-    found += [unknown("EC2", "every kind read", reason) for reason in left.unread]
-    if not _ids(migration):
+@then("nothing is left but what others use, AWS Backup's copies, and what the operator kept by name")
+def nothing_left(migration: Migration, expect: Expect, left: Left) -> None:
+    has, stays, wrong = left
+    said = f"{has.instance.state}; {len(has.items)} things left, {len(stays)} of them to stay"
+    found = [finding(has.instance.id, "terminated", said, has.evidence, holds=has.instance.gone)]
+    for item in has.items:
+        member, stay = f"{item.kind} {item.id} {item.name}".rstrip(), stays.get(item.id)
+        there = f"still there: {item.reason}; {item.detail}"
+        if stay is None:
+            found.append(failed(member, "gone", there, has.evidence, hint="Run delete_ec2 again: it finds it"))
+        elif stay.decided:
+            found.append(passed(member, f"stays: {stay.why}", has.evidence, expected="gone, or a reason to stay"))
+        else:
+            hint = "Name it in ec2.delete_copies and run delete_ec2 again, or in ec2.keep"
+            found.append(failed(member, "gone, or kept by name", f"{there}; {stay.why}", has.evidence, hint=hint))
+    found += [failed(key, "something of the gateway's", fault, has.evidence) for key, fault in wrong]
+    found += [unknown("EC2", "every kind read", reason) for reason in has.unread]
+    if snapshot.first(migration) is None:
         # A terminated instance doesn't say what it had: a forgotten disk would be found by nothing.
         found.append(unknown("EC2", "a snapshot of what belonged to it", "none"))
     expect("Nothing of EC2 is left", found)
 
 
-def _ids(migration: Migration) -> tuple[str, ...]:
-    """What belonged to the gateway at the start."""
-    first = snapshot.first(migration)
-    return tuple(first.body.get("ec2", {}).get("ids", ())) if first else ()
-
-
 @given("Terraform's state and configuration", target_fixture="terraform_at")
 def terraform_folder(migration: Migration) -> str:
-    return str(migration.settings.ec2.terraform or "")
+    folder = migration.settings.ec2.terraform
+    if folder is None:
+        nothing = absent("ec2.terraform", "a folder of Terraform's", "the settings name none")
+        raise Absent("There is no Terraform", (nothing,))
+    return str(folder)
 
 
-@when("they are read and a plan is made", target_fixture="terraformed")
-def read_terraform(migration: Migration) -> Terraformed:
-    folder, names = migration.settings.ec2.terraform, migration.settings.ec2.terraform_addresses
-    assert folder is not None, "ec2.terraform is not set"
-    state, mentions = terraform.held(folder), terraform.mentions(folder, names)
-    try:
-        return state, mentions, terraform.plan_is_empty(folder)
-    except CouldNotAsk as fault:  # what EC2 left in the configuration may be why there is no plan
-        return state, mentions, fault
+@when("they are read next to the first snapshot, and a plan is made", target_fixture="retired")
+def read_terraform(migration: Migration, terraform_at: str) -> Retired:
+    found = terraform_retired.ask(migration)
+    assert found is not None, terraform_at
+    return found
 
 
 @then("no resource of the gateway is in them")
-def terraform_forgot(migration: Migration, expect: Expect, terraformed: Terraformed) -> None:
-    state, mentions, _ = terraformed
-    ours, evidence = migration.settings.ec2.terraform_addresses, (state.evidence, mentions.evidence)
-    found = [failed(name, "not in the state", "there", *evidence) for name in state.addresses if name in ours]
-    found += [failed(f"{m.file}:{m.line}", "not in the configuration", m.text, *evidence) for m in mentions.mentions]
-    expect("Terraform has forgotten EC2", found or [passed("state and configuration", "nothing of EC2's", *evidence)])
+def terraform_forgot(expect: Expect, retired: Retired) -> None:
+    expect("Terraform has forgotten EC2", terraform_retired.forgotten(retired))
 
 
-@then("the other resources are still there")
-def others_survive(expect: Expect, terraformed: Terraformed) -> None:
-    state, names = terraformed[0], ", ".join(terraformed[0].addresses)
-    expect(
-        "What isn't EC2's survives",
-        [finding("state", "other resources", names or "none", state.evidence, holds=bool(names))],
-    )
+@then("each other resource of the first snapshot is still there")
+def others_survive(expect: Expect, retired: Retired) -> None:
+    expect("What isn't EC2's survives", terraform_retired.others(retired))
 
 
-@then("the plan changes nothing")
-def plan_is_empty(expect: Expect, terraformed: Terraformed) -> None:
-    plan = terraformed[2]
-    if isinstance(plan, CouldNotAsk):
-        found = unknown("plan", "no change", plan)
-    else:
-        found = finding("plan", "no change", plan.summary, plan.evidence, holds=plan.empty)
-    expect("A plan changes nothing", [found])
+@then("the plan neither makes the gateway again nor changes them")
+def plan_does_no_harm(expect: Expect, retired: Retired) -> None:
+    expect("A plan does no harm", terraform_retired.unchanged(retired))
 
 
 @when(
@@ -177,7 +170,7 @@ def add_up(migration: Migration) -> cost.Saving:
         raise Inconclusive("The saving is real", (unknown("the bill", "before and after", fault),)) from None
 
 
-@then("nothing is paid for any more but an image that the operator kept")
+@then("nothing is paid for any more but what stays for a reason")
 def nothing_paid(migration: Migration, expect: Expect, saving: cost.Saving) -> None:
     by_bill = migration.settings.costs.billing == "cost explorer"
     expect("EC2 costs nothing", cost.judged_left(saving, by_bill=by_bill))

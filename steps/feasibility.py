@@ -21,9 +21,10 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.probes import snapshot
-from fixtures.probes.aws import other_jobs, rented
+from fixtures.probes.aws import other_jobs, rented, reverse_dns
 from fixtures.probes.aws.other_jobs import SecondJobs
 from fixtures.probes.aws.rented import Rented
+from fixtures.probes.aws.reverse_dns import ReverseDns
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contacts
@@ -108,6 +109,16 @@ def read_parts(migration: Migration) -> Rented:
 @when("its parts are read once it is stopped", target_fixture="rented_parts")
 def read_parts_stopped(migration: Migration) -> Rented:
     return rented.ask(migration, stopped=True)
+
+
+@when("the reverse DNS of its address is asked of AWS and of DNS", target_fixture="reverse")
+def ask_reverse_dns(migration: Migration) -> ReverseDns:
+    return reverse_dns.ask(migration)
+
+
+@then("there is none, or one that the account can reset")
+def address_can_go(migration: Migration, expect: Expect, reverse: ReverseDns) -> None:
+    expect("AWS will take the address back", reverse_dns.judged(reverse, migration.settings.ec2.keep))
 
 
 @then("each is the one that was named")

@@ -1,17 +1,18 @@
 Feature: Nothing of EC2 is left
   A forgotten disk or address goes on costing money, a forgotten key or role goes on giving access, and a forgotten line
-  of Terraform creates the machine again.
+  of Terraform creates the machine again. What another host uses too must stay, and a copy may be the last of something:
+  each thing that stays is shown with its reason.
 
   @D-2 @P4.4 @C1 @observe @at_signoff
   Scenario: The instance and all that belonged to it are gone
     Given everything that belonged to the EC2 gateway
-    When AWS is asked for each kind of it
-    Then nothing is left but an image that the operator kept by name
+    When AWS is asked for each kind of it, and for who else uses it
+    Then nothing is left but what others use, AWS Backup's copies, and what the operator kept by name
 
   @D-3 @P4.5 @observe @at_signoff
   Scenario: Terraform has forgotten the gateway, and keeps the rest
     Given Terraform's state and configuration
-    When they are read and a plan is made
+    When they are read next to the first snapshot, and a plan is made
     Then no resource of the gateway is in them
-    And the other resources are still there
-    And the plan changes nothing
+    And each other resource of the first snapshot is still there
+    And the plan neither makes the gateway again nor changes them

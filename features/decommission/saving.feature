@@ -6,5 +6,5 @@ Feature: The saving is real
   Scenario: What EC2 cost is gone, and what the migration adds is less
     Given everything that belonged to the EC2 gateway
     When what it cost, what is left of that and what is new are added up
-    Then nothing is paid for any more but an image that the operator kept
+    Then nothing is paid for any more but what stays for a reason
     And by the price of every charge the net saving is more than nothing, and is shown with the plan's

@@ -1,6 +1,7 @@
 Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
   Stopping and deleting act on ids. If those of the settings are another machine's, or if this one also renews a
-  certificate, runs a job or relays somebody's mail, then more than a mail gateway disappears.
+  certificate, runs a job or relays somebody's mail, then more than a mail gateway disappears. And an address whose reverse
+  DNS AWS support has set can't be given back before a support case, which takes days.
 
   @I-8 @P2.1 @observe @before_phase1 @before_phase4
   Scenario: The gateway and its parts are the ones that the settings name
@@ -13,6 +14,12 @@ Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
     Given the EC2 gateway
     When its parts are read once it is stopped
     Then each is the one that was named
+
+  @I-8 @P4.4 @observe @before_phase1 @before_phase4 @before_deletion
+  Scenario: AWS will take the gateway's address back
+    Given the EC2 gateway
+    When the reverse DNS of its address is asked of AWS and of DNS
+    Then there is none, or one that the account can reset
 
   @I-12 @P4.2 @observe @before_phase1 @before_phase4
   Scenario: EC2 has no other job than mail

@@ -167,7 +167,8 @@ def saving(
     *after: Charge, before: float = 10.0, new: float = 0.0, unread: tuple[str, ...] = (), dear: bool = False
 ) -> Saving:
     had = (Charge("instance", before, "730 h"), *([DEAR] if dear else []))
-    return Saving(had, after, (NewCost(name="new", usd_per_month=new),), "prices", unread, LOOK)
+    stays = frozenset({KEPT.name})
+    return Saving(had, after, (NewCost(name="new", usd_per_month=new),), "prices", unread, LOOK, stays)
 
 
 def test_what_is_left_costs() -> None:

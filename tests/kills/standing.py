@@ -13,7 +13,6 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
-from scripts.lib.aws.belongings import known
 
 NOT_OURS = "as it was"
 """Keys and identifiers are drawn again for each lab; what no script has touched is said to be so, and no more."""
@@ -83,6 +82,6 @@ def _files(migration: Migration) -> Iterator[tuple[str, str]]:
 
 
 def _gateway(migration: Migration) -> Iterator[tuple[str, str]]:
-    has = ec2.inventory(migration, known(migration))
+    has = ec2.inventory(migration, ec2.known(migration))
     yield "EC2", has.instance.state
     yield "EC2's belongings", repr(sorted(Counter(item.kind for item in has.items).items()))

@@ -9,8 +9,9 @@ import pytest
 
 from fixtures.probes.mailbox import verification
 from fixtures.probes.mailbox.imap import Stored
+from fixtures.probes.mailbox.seen_by_cloudflare import read
 from fixtures.probes.mailbox.signatures import form_of, sealed, verified
-from fixtures.probes.smtp.sender_kinds import KINDS, seen
+from fixtures.probes.smtp.sender_kinds import KINDS
 from fixtures.settings import Address
 
 ADDRESS = Address("example.net", "dell.example.net", "alice", "alice")
@@ -41,7 +42,7 @@ def test_cloudflares_results_are_read() -> None:
         "header.from=b.example policy.dmarc=none; spf=none (mx.cloudflare.net: x) smtp.helo=h; spf=softfail "
         "(mx.cloudflare.net: domain of a@b.example) smtp.mailfrom=a@b.example; arc=none smtp.remote-ip=192.0.2.1"
     )
-    found = seen(
+    found = read(
         [("Authentication-Results", "mx.other.example; spf=pass"), ("authentication-results", field)], "2001:db8::1"
     )
     assert found is not None
@@ -52,11 +53,11 @@ def test_cloudflares_results_are_read() -> None:
 
 @pytest.mark.parametrize("headers", [[], [("Authentication-Results", "mx.other.example; spf=pass")], [("X", "y")]])
 def test_without_cloudflares_field_nothing_is_known(headers: list[tuple[str, str]]) -> None:
-    assert seen(headers, "") is None
+    assert read(headers, "") is None
 
 
 def test_a_field_without_results_says_nothing() -> None:
-    found = seen([("Authentication-Results", "mx.cloudflare.net; none")], "")
+    found = read([("Authentication-Results", "mx.cloudflare.net; none")], "")
     assert found is not None
     assert (found.spf, found.dkim, found.version) == ("", "", 0)
 

@@ -1,20 +1,27 @@
-"""The deletions that take the gateway out of AWS, in an order that AWS allows: what ties something goes before it."""
+"""The deletions that take the gateway out of AWS, in an order that AWS allows: what ties something goes before it.
+
+What stays is decided elsewhere (``probes/aws/staying``).
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from fixtures.migration import Migration
+from fixtures.probes.aws import reverse_dns
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
-from fixtures.probes.aws.ec2 import Inventory
+from fixtures.probes.aws.ec2 import Inventory, Item
+from fixtures.probes.aws.staying import FINAL, referred
 from scripts.lib.aws.gateway import Call, Deletion, subject, watched
 from scripts.lib.change import Refused
 
-FINAL = "mxgate-final-"
+TERMINATE_S_MAX, PTR_S_MAX = 600, 900
 _CALLS = {
     "volume": ("delete_volume", "VolumeId", "describe_volumes", "VolumeIds", "Volumes"),
     "image": ("deregister_image", "ImageId", "describe_images", "ImageIds", "Images"),
@@ -32,13 +39,6 @@ _CALLS = {
 """How EC2 deletes one of a kind and tells whether it stands."""
 
 
-def known(migration: Migration) -> frozenset[str]:
-    """The ids that belonged to the gateway when it still lived, by the first snapshot and by runs that were killed."""
-    start = (migration.store.snapshot("start") or {}).get("ec2") or {}
-    before = (number for row in migration.store.recorded("ec2 belongings") for number in row["ids"])
-    return frozenset([*start.get("ids", ()), *before])
-
-
 def final_image(migration: Migration, has: Inventory) -> Call | None:
     """The call that makes the final image; None if there is one. ``Refused`` when there is nothing to make it of."""
     if any(image.name.startswith(FINAL) for image in has.of("image")):
@@ -51,10 +51,10 @@ def final_image(migration: Migration, has: Inventory) -> Call | None:
     return Call(client(migration), "create_image", arguments)
 
 
-def deletions(migration: Migration, has: Inventory) -> Iterator[Deletion]:
-    """All of it; a final image and its snapshots are kept."""
-    ec2 = client(migration)
-    yield from _addresses(ec2, has)
+def deletions(migration: Migration, has: Inventory, stays: Collection[str]) -> Iterator[Deletion]:
+    """All of it but what STAYS, by id. The address goes after the instance, and after its reverse DNS."""
+    ec2, goes = client(migration), partial(_going, has, stays)
+    yield from _reverse_dns(migration, ec2, goes("address"))
     if not has.instance.gone:
         its = [has.instance.id]
 
@@ -63,29 +63,77 @@ def deletions(migration: Migration, has: Inventory) -> Iterator[Deletion]:
             return [i for r in found for i in r["Instances"] if i["State"]["Name"] != "terminated"]
 
         what = f"instance {its[0]} {has.instance.name} ({has.instance.type})"
-        yield Deletion("instance", what, Call(ec2, "terminate_instances", {"InstanceIds": its}), watched(lives))
-    kept = _kept(ec2, has)
+        call = Call(ec2, "terminate_instances", {"InstanceIds": its})
+        yield Deletion("instance", what, call, watched(lives), limit_s=TERMINATE_S_MAX)
+    yield from _addresses(ec2, has, goes("address"))
     for kind, (delete, one, describe, many, answer) in _CALLS.items():
-        for item in has.of(kind):
-            if item.id not in kept:
-                key = item.name if one == "KeyName" else item.id
-                read = watched(partial(getattr(ec2, describe), **{many: [key]}), answer)
-                yield Deletion(kind, subject(item), Call(ec2, delete, {one: key}), read)
-    yield from _access(migration, has)
+        for item in _in_order(ec2, kind, goes(kind)):
+            key = item.name if one == "KeyName" else item.id
+            read = watched(partial(getattr(ec2, describe), **{many: [key]}), answer)
+            yield Deletion(kind, subject(item), Call(ec2, delete, {one: key}), read)
+    yield from _access(migration, has, stays)
     watch = client(migration, "cloudwatch")
-    for item in has.of("alarm"):
+    for item in goes("alarm"):
         names = {"AlarmNames": [item.name]}
         read = watched(partial(watch.describe_alarms, **names), "MetricAlarms")
         yield Deletion("alarm", subject(item), Call(watch, "delete_alarms", names), read)
 
 
-def _addresses(ec2: Any, has: Inventory) -> Iterator[Deletion]:
-    for item in has.of("address"):
+def require_kept(migration: Migration, has: Inventory, stays: Collection[str]) -> None:
+    """``Refused`` while the instance would take with it what STAYS, as DeleteOnTermination says."""
+    its, faults = has.instance.id, []
+    found = Call(client(migration), "describe_instances", {"InstanceIds": [its]})()["Reservations"]
+    row = found[0]["Instances"][0] if found else {}
+    change = f"aws ec2 modify-instance-attribute --instance-id {its} --block-device-mappings"
+    for disk in row.get("BlockDeviceMappings", ()):
+        number = disk.get("Ebs", {}).get("VolumeId")
+        if number in stays and disk["Ebs"].get("DeleteOnTermination"):
+            wanted = [{"DeviceName": disk["DeviceName"], "Ebs": {"DeleteOnTermination": False}}]
+            faults.append(f"volume {number}: {change} '{json.dumps(wanted)}'")
+    for each in row.get("NetworkInterfaces", ()):
+        number, tie = each["NetworkInterfaceId"], each.get("Attachment", {})
+        if number in stays and tie.get("DeleteOnTermination"):
+            argv = f"aws ec2 modify-network-interface-attribute --network-interface-id {number} --attachment"
+            faults.append(f"interface {number}: {argv} AttachmentId={tie['AttachmentId']},DeleteOnTermination=false")
+    if faults:
+        listed = "\n  ".join(faults)
+        raise Refused(f"ec2.keep names what AWS deletes with the instance. Change that first:\n  {listed}")
+
+
+def _going(has: Inventory, stays: Collection[str], kind: str) -> list[Item]:
+    return [item for item in has.of(kind) if item.id not in stays]
+
+
+def _reverse_dns(migration: Migration, ec2: Any, going: list[Item]) -> Iterator[Deletion]:
+    """AWS refuses to take an address back that has a PTR record, also while it deletes that."""
+    for item in going:
+        with asking(f"the reverse DNS of {item.detail}"):
+            name, update = reverse_dns.attribute(migration, item.id)
+        if name or update:
+            look, begun = partial(_named, migration, item.id), partial(_under_way, migration, item.id)
+            call = Call(ec2, "reset_address_attribute", {"AllocationId": item.id, "Attribute": reverse_dns.ATTRIBUTE})
+            what = f"reverse DNS of {item.detail}: {name}"
+            yield Deletion("reverse DNS", what, call, watched(look), limit_s=PTR_S_MAX, begun=begun)
+
+
+def _named(migration: Migration, allocation: str) -> list[str]:
+    return [each for each in reverse_dns.attribute(migration, allocation) if each]
+
+
+def _under_way(migration: Migration, allocation: str) -> bool:
+    with asking("the reverse DNS"):
+        return bool(reverse_dns.attribute(migration, allocation)[1])
+
+
+def _addresses(ec2: Any, has: Inventory, going: list[Item]) -> Iterator[Deletion]:
+    for item in going:
         look = partial(ec2.describe_addresses, AllocationIds=[item.id])
         tie: dict[str, Any] = look()["Addresses"][0]
         if tie.get("InstanceId") not in {None, "", has.instance.id}:
-            raise Refused(f"address {item.detail} serves {tie['InstanceId']} now: it is not the gateway's any more")
-        if number := tie.get("AssociationId"):
+            raise Refused(
+                f"address {item.detail} serves {tie['InstanceId']} now. If that is meant, name the address in ec2.keep"
+            )
+        if number := tie.get("AssociationId"):  # the instance takes it along, another interface does not
             tied = partial(ec2.describe_addresses, Filters=[{"Name": "association-id", "Values": [number]}])
             call = Call(ec2, "disassociate_address", {"AssociationId": number})
             what = f"address {item.detail}: its association {number} with {has.instance.id}"
@@ -94,22 +142,32 @@ def _addresses(ec2: Any, has: Inventory) -> Iterator[Deletion]:
         yield Deletion("address", f"{subject(item)}, {item.detail}", call, watched(look, "Addresses"))
 
 
-def _kept(ec2: Any, has: Inventory) -> set[str]:
-    """The final image and the snapshots that it is made of."""
-    final = [image.id for image in has.of("image") if image.name.startswith(FINAL)]
-    if not final:
-        return set()
-    images = ec2.describe_images(ImageIds=final)["Images"]
-    disks = (disk.get("Ebs", {}).get("SnapshotId") for image in images for disk in image["BlockDeviceMappings"])
-    return {*final, *(number for number in disks if number)}
+def _in_order(ec2: Any, kind: str, going: list[Item]) -> list[Item]:
+    """Security groups before those that their rules name. ``Refused`` where they name each other."""
+    if kind != "security group" or len(going) < 2:
+        return going
+    by_id = {item.id: item for item in going}
+    with asking("the rules of the security groups"):
+        groups = ec2.describe_security_groups(GroupIds=list(by_id))["SecurityGroups"]
+    order = TopologicalSorter({number: set[str]() for number in by_id})
+    for row in groups:
+        for other in referred(row) & by_id.keys() - {row["GroupId"]}:
+            order.add(other, row["GroupId"])
+    try:
+        return [by_id[number] for number in order.static_order()]
+    except CycleError as error:
+        circle = ", ".join(dict.fromkeys(error.args[1]))
+        raise Refused(
+            f"the rules of {circle} name each other, so AWS deletes neither. Take one of these rules away first: "
+            "aws ec2 revoke-security-group-ingress"
+        ) from None
 
 
-def _access(migration: Migration, has: Inventory) -> Iterator[Deletion]:
-    """Its IAM role and instance profile. ``Refused`` while another instance has the profile: it would lose rights."""
+def _access(migration: Migration, has: Inventory, stays: Collection[str]) -> Iterator[Deletion]:
+    """Its IAM role and instance profile, and what ties them."""
     iam = client(migration, "iam")
-    profiles, roles = has.of("instance profile"), has.of("role")
+    profiles, roles = _going(has, stays, "instance profile"), _going(has, stays, "role")
     with asking("what the role and the instance profile are tied to"):
-        _require_unshared(client(migration), has)
         ties = {
             (each["InstanceProfileName"], role["RoleName"])
             for item in roles
@@ -131,18 +189,6 @@ def _access(migration: Migration, has: Inventory) -> Iterator[Deletion]:
             named = {"RoleName": item.name}
             read = watched(partial(iam.get_role, **named))
             yield Deletion(item.kind, subject(item), Call(iam, "delete_role", named), read)
-
-
-def _require_unshared(ec2: Any, has: Inventory) -> None:
-    names = {item.name for item in has.of("instance profile")}
-    for page in ec2.get_paginator("describe_iam_instance_profile_associations").paginate():
-        for each in page["IamInstanceProfileAssociations"]:
-            name = each["IamInstanceProfile"]["Arn"].rpartition("/")[2]
-            if name in names and each["InstanceId"] != has.instance.id and each["State"] != "disassociated":
-                raise Refused(
-                    f"instance profile {name} is {each['InstanceId']}'s too, which would lose its rights. "
-                    "Give that instance a profile of its own first"
-                )
 
 
 def _untie(iam: Any, profile: str, role: str) -> Deletion:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
@@ -76,6 +78,23 @@ class Deletion:
     subject: str
     call: Call
     read: Callable[[], str]
+    limit_s: int = 0
+    """So long AWS may take for it after the call; 0: it is done with the answer."""
+    begun: Callable[[], bool] = bool
+    """Whether AWS is at it already, as after a run that was killed."""
+
+    def __call__(self) -> None:
+        """Make the call, and wait. ``CouldNotAsk`` with AWS's own code, or after ``limit_s``."""
+        if not self.begun():
+            self.call()
+        deadline = time.monotonic() + self.limit_s
+        while self.limit_s and self.read() == PRESENT:
+            if time.monotonic() > deadline:
+                raise CouldNotAsk(
+                    f"{self.subject}: `{self.call.command}` was taken, and after {self.limit_s} s it still stands. AWS "
+                    "goes on with it: run this again in an hour"
+                )
+            time.sleep(POLL_S)
 
 
 def require_permission(calls: Iterable[Call]) -> None:

@@ -14,6 +14,7 @@ from fixtures.access.changing import ec2 as gateway
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform
+from fixtures.probes.aws.terraform import Change
 from fixtures.probes.dell import postfix
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.logs.log_files import Position
@@ -123,7 +124,7 @@ def test_what_belongs_to_the_instance(migration: Migration) -> None:
     found = ec2.inventory(migration)
     assert (found.instance.state, found.instance.address) == ("running", "203.0.113.20")
     assert {item.kind for item in found.items} == {
-        "volume", "address", "interface", "security group", "key pair", "role", "instance profile", "alarm",
+        "volume", "snapshot", "address", "interface", "security group", "key pair", "role", "instance profile", "alarm",
     }  # fmt: skip
     assert found.unread == ()
 
@@ -145,17 +146,21 @@ def test_terraform_tells_state_plan_and_mentions(migration: Migration, tmp_path:
     assert set(ours) < set(terraform.held(folder).addresses)
     assert {each.word for each in terraform.mentions(folder, ours).mentions} == set(ours)
     with pytest.raises(CouldNotAsk, match="can't plan"):
-        terraform.plan_is_empty(folder)
+        terraform.plan(folder)
     shutil.copy(folder / "terraform.tfstate", tmp_path)
     keep = '# aws_eip.mail\nresource "terraform_data" "keep" {\n  input = "mail archive"\n}\n'
     (tmp_path / "main.tf").write_text(keep)
     argv = ["terraform", f"-chdir={tmp_path}", "state", "rm", *ours]
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
     assert terraform.held(tmp_path).addresses == ("terraform_data.keep",)
-    assert terraform.plan_is_empty(tmp_path).empty
+    assert terraform.plan(tmp_path).changes == ()
     assert terraform.mentions(tmp_path, ours).mentions == ()
     (tmp_path / "main.tf").write_text(keep.replace("mail archive", "other"))
-    changed = terraform.plan_is_empty(tmp_path)
-    assert (changed.empty, "1 to change" in changed.summary) == (False, True)
+    assert terraform.plan(tmp_path).changes == (Change("terraform_data.keep", "update", drift=False),)
+    (tmp_path / "main.tf").write_text(keep + 'output "where" {\n  value = "here"\n}\n')
+    found = terraform.plan(tmp_path)
+    assert (found.changes, found.outputs) == ((), ("where",))
+    (tmp_path / "main.tf").unlink()
+    assert terraform.plan(tmp_path).changes == ()
     with pytest.raises(CouldNotAsk, match="is no folder"):
         terraform.held(tmp_path / "nosuch")

@@ -1,0 +1,114 @@
+"""Folders of Terraform's as operators have them: one that holds only the gateway, with an output; and none at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.world import Lab
+from fixtures.plan.gates import Gate
+from tests.faults.conftest import Judged, Walk, keyword
+from tests.labs import operator, standing
+
+NAME = "test-terraform"
+OVERRIDE = ("--override", "a test of only Terraform's folders")
+OURS = 'terraform_addresses = ["aws_instance.mail", "aws_eip.mail", "aws_security_group.mail"'
+PARTS = "The gateway and its parts are the ones that the settings name"
+FORGOTTEN = "Terraform has forgotten the gateway, and keeps the rest"
+OUTPUT = 'output "address" {\n  value = aws_eip.mail.public_ip\n}\n'
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """A lab whose folder holds only the gateway, before its first snapshot."""
+    with standing(NAME, 11) as lab:
+        folder = lab.folder / "operator/services/mailserver/terraform"
+        text = (folder / "main.tf").read_text()
+        (folder / "main.tf").write_text(text[: text.index("# Not the gateway's")] + OUTPUT)
+        state = json.loads((folder / "terraform.tfstate").read_text())
+        state["resources"] = [each for each in state["resources"] if each["type"] != "terraform_data"]
+        state["outputs"] = {"address": {"value": "203.0.113.20", "type": "string"}}
+        (folder / "terraform.tfstate").write_text(json.dumps(state))
+        _settings(lab, OURS, OURS + ', "output.address"')
+        yield Walk(lab, tmp_path_factory.mktemp("judged"))
+
+
+def _settings(lab: Lab, text: str, other: str) -> None:
+    file = lab.folder / "operator/migration.toml"
+    before = file.read_text()
+    assert text in before
+    file.write_text(before.replace(text, other))
+
+
+def _folder(walk: Walk) -> Path:
+    return walk.lab.folder / "operator/services/mailserver/terraform"
+
+
+def _apply(script: str) -> str:
+    planned = operator(NAME, "-m", f"scripts.{script}", "--json")
+    assert planned.returncode == 3, planned.stdout + planned.stderr
+    digest = str(json.loads(planned.stdout)["digest"])
+    done = operator(NAME, "-m", f"scripts.{script}", *OVERRIDE, "--apply", digest)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def _judged(walk: Walk, gate: Gate, scenario: str) -> Judged:
+    found = walk.judge(gate, keyword(scenario))
+    assert len(found.rows) == 1, found.output[-3000:]
+    return found
+
+
+def test_before_phase1_only_the_gateway_is_right(walk: Walk) -> None:
+    found = _judged(walk, Gate.PHASE1, PARTS)
+    assert not found.red, found.output[-5000:]
+
+
+def test_before_deletion_too(walk: Walk) -> None:
+    _apply("stop_ec2")
+    found = _judged(walk, Gate.DELETION, "What is about to be deleted is the stopped gateway and its parts")
+    assert not found.red, found.output[-5000:]
+
+
+def test_an_empty_folder_is_right_at_sign_off_and_an_output_that_goes_blocks_nothing(walk: Walk) -> None:
+    said = _apply("retire_terraform")
+    assert "changes that are none of the gateway's: output address" in said
+    assert not re.search(r"^(resource|output)", (_folder(walk) / "main.tf").read_text(), re.MULTILINE)
+    found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
+    assert not found.red, found.output[-5000:]
+
+
+def test_what_would_make_the_gateway_again_is_red(walk: Walk) -> None:
+    file = _folder(walk) / "main.tf"
+    before = file.read_text()
+    file.write_text(before + 'resource "aws_eip" "mail" {\n  domain = "vpc"\n}\n')
+    found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
+    file.write_text(before)
+    assert 'found resource "aws_eip" "mail"' in found.red[0].message
+
+
+def test_a_folder_whose_files_are_gone_is_right(walk: Walk) -> None:
+    for file in _folder(walk).glob("*.tf"):
+        file.unlink()
+    found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
+    assert not found.red, found.output[-5000:]
+
+
+def test_without_terraform_there_is_nothing_to_judge_or_to_retire(walk: Walk) -> None:
+    file = walk.lab.folder / "operator/migration.toml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(each for each in lines if not each.startswith("terraform")))
+    for gate, scenario in ((Gate.PHASE1, PARTS), (Gate.SIGNOFF, FORGOTTEN)):
+        found = _judged(walk, gate, scenario)
+        if gate is Gate.SIGNOFF:
+            assert not found.red, found.output[-5000:]
+            assert "n/a" in found.output
+        else:  # the gateway is stopped by now, and nothing else is wrong
+            assert "Terraform" not in found.red[0].message
+    planned = operator(NAME, "-m", "scripts.retire_terraform")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "nothing to do" in planned.stdout

@@ -1,0 +1,92 @@
+"""What a plan's messages say, and which changes count: the lines are those of Terraform's page on its JSON output."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
+from fixtures.probes.aws import terraform_retired
+from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, read_plan
+from fixtures.probes.aws.terraform_retired import Retired
+
+LINES = """\
+{"@level":"info","@message":"Terraform 1.9.8","type":"version","terraform":"1.9.8","ui":"1.2"}
+{"@level":"info","@message":"aws_s3_bucket.a: Drift detected (update)","type":"resource_drift","change":{"resource":{"addr":"aws_s3_bucket.a"},"action":"update"}}
+{"@level":"info","@message":"aws_s3_bucket.a: Plan to update","type":"planned_change","change":{"resource":{"addr":"aws_s3_bucket.a"},"action":"update"}}
+{"@level":"info","@message":"aws_eip.mail: Plan to create","type":"planned_change","change":{"resource":{"addr":"aws_eip.mail"},"action":"create"}}
+{"@level":"info","@message":"data.aws_ami.d: Plan to read","type":"planned_change","change":{"resource":{"addr":"data.aws_ami.d"},"action":"read"}}
+{"@level":"info","@message":"Plan: 1 to add, 1 to change, 0 to destroy.","type":"change_summary","changes":{"add":1,"change":1,"remove":0,"operation":"plan"}}
+{"@level":"info","@message":"Outputs: 2","type":"outputs","outputs":{"ip":{"sensitive":false,"action":"delete"},"name":{"sensitive":false,"action":"noop"}}}
+"""  # noqa: E501 - as Terraform writes them
+OURS = ("aws_instance.mail", "aws_eip.mail", "module.relay")
+LOOK = Evidence("", "")
+DRIFT = Change("aws_s3_bucket.a", "update", drift=True)
+
+
+def retired(
+    *changes: Change, now: tuple[Holding, ...] = (), before: dict[str, str] | None, outputs: tuple[str, ...] = ()
+) -> Retired:
+    state = Held(now, tuple(each.address for each in now), LOOK)
+    return Retired(OURS, state, Mentions((), LOOK), Plan(changes, outputs, LOOK), before)
+
+
+def verdicts(findings: object) -> list[Verdict]:
+    assert isinstance(findings, list)
+    return [each.verdict for each in findings if isinstance(each, Finding)]
+
+
+def test_a_plans_messages_are_read() -> None:
+    changes, outputs = read_plan(map(json.loads, LINES.splitlines()))
+    assert changes == (DRIFT, Change("aws_eip.mail", "create", drift=False))
+    assert outputs == ("ip",)
+
+
+def test_what_belongs_to_a_module_or_to_several_instances_is_ours() -> None:
+    for each in ("aws_eip.mail", 'aws_eip.mail["a"]', "aws_instance.mail[0]", "module.relay.aws_eip.a"):
+        assert belongs(each, OURS)
+    assert not belongs("aws_eip.mailing", OURS)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (DRIFT, Verdict.PASS),
+        (Change("aws_s3_bucket.new", "create", drift=False), Verdict.PASS),
+        (Change("aws_s3_bucket.a", "update", drift=False), Verdict.FAIL),
+        (Change("aws_s3_bucket.a", "delete", drift=False), Verdict.FAIL),
+        (Change("aws_s3_bucket.a", "create", drift=True), Verdict.FAIL),
+        (Change("aws_eip.mail", "create", drift=False), Verdict.FAIL),
+        (Change("module.relay.aws_eip.a[0]", "create", drift=False), Verdict.FAIL),
+    ],
+)
+def test_which_changes_count(change: Change, verdict: Verdict) -> None:
+    """A bucket of the first snapshot's that went outside of Terraform is one that delete_ec2 may have deleted."""
+    (found,) = terraform_retired.unchanged(retired(change, before={"aws_s3_bucket.a": "a"}))
+    assert (found.verdict, change.address in found.member) == (verdict, True)
+
+
+def test_outputs_are_shown_and_count_for_nothing() -> None:
+    first, second = terraform_retired.unchanged(retired(before={}, outputs=("ip",)))
+    assert (first.verdict, second.verdict) == (Verdict.PASS, Verdict.PASS)
+    assert "ip; they block nothing" in first.found
+
+
+def test_others_are_there_by_address_or_by_id() -> None:
+    now = (Holding("aws_s3_bucket.archive", "aws_s3_bucket", {"id": "a"}),)
+    before = {"aws_s3_bucket.a": "a", "aws_s3_bucket.b": "b"}
+    found = list(terraform_retired.others(retired(now=now, before=before)))
+    assert verdicts(found) == [Verdict.PASS, Verdict.FAIL]
+    assert found[0].found == "there, as aws_s3_bucket.archive"
+    assert verdicts(list(terraform_retired.others(retired(before={})))) == [Verdict.PASS]
+    assert verdicts(list(terraform_retired.others(retired(before=None)))) == [Verdict.INCONCLUSIVE]
+
+
+def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None:
+    now = (Holding("module.relay.aws_eip.a", "aws_eip", {"id": "e"}),)
+    mention = Mention("main.tf", 3, "aws_eip.mail", 'resource "aws_eip" "mail" {')
+    state = Held(now, ("module.relay.aws_eip.a",), LOOK)
+    found = Retired(OURS, state, Mentions((mention,), LOOK), CouldNotAsk("no provider"), {})
+    assert [each.member for each in terraform_retired.forgotten(found)] == ["module.relay.aws_eip.a", "main.tf:3"]
+    assert verdicts(list(terraform_retired.unchanged(found))) == [Verdict.INCONCLUSIVE]
