@@ -30,7 +30,7 @@ from fixtures.probes.cloudflare import contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contacts
 from fixtures.probes.cloudflare.limits import Limits
 from fixtures.probes.cloudflare.permissions import Right, Tried
-from fixtures.probes.logs import history, receivers
+from fixtures.probes.logs import history, receivers, sign_of_life
 from fixtures.probes.logs import shadow_run as shadow
 from fixtures.probes.logs.receivers import Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
@@ -179,7 +179,7 @@ def has_rule(migration: Migration, expect: Expect, found: Receivers, subjects: t
     expect("Every address that takes mail has a rule", _places(migration, found, rules.get, "an enabled rule"))
 
 
-@then("the logs reach back over that time")
+@then("the logs reach back over that time, and are alive")
 def logs_reach_back(expect: Expect, found: Receivers) -> None:
     def judge(host: history.HostLog) -> Finding:
         days = (found.history.until - host.since) / history.DAY_S
@@ -190,7 +190,7 @@ def logs_reach_back(expect: Expect, found: Receivers) -> None:
         hint = "Keep rotated logs longer and come back then: who is written to once a month is not seen yet"
         return unknown(member, expected, lines, host.evidence, hint=hint)
 
-    expect("The logs are long enough", map(judge, found.history.hosts))
+    expect("The logs are long enough", [*map(judge, found.history.hosts), *map(sign_of_life.judged, found.signs)])
 
 
 def _places(
@@ -244,6 +244,11 @@ def senders_decided(migration: Migration, expect: Expect, cast: Shadow, subjects
 def no_rule_decided(migration: Migration, expect: Expect, cast: Shadow, subjects: tuple[str, ...]) -> None:
     findings = (each for domain in subjects for each in _without_rule(migration, cast, domain))
     expect("Nobody's mail is lost for want of a rule", findings)
+
+
+@then("the logs that name this mail are alive")
+def mail_logs_alive(expect: Expect, cast: Shadow) -> None:
+    expect("What the logs lack proves something", map(sign_of_life.judged, cast.signs))
 
 
 def _without_rule(migration: Migration, cast: Shadow, domain: str) -> Iterator[Finding]:

@@ -176,34 +176,18 @@ def offer_unproven(migration: Migration, subjects: tuple[str, ...]) -> Offers:
 @then("it is rejected permanently in session, or dropped only where the operator chose a dropping catch-all")
 def unknown_refused(migration: Migration, expect: Expect, offers: Offers) -> None:
     taken = {each.name for each in migration.settings.domains if each.catch_all == "drop"}
-    expect("Mail to an unknown address goes where the settings say", [_as_decided(each, taken) for each in offers])
+    expect("Mail to an unknown address goes where the settings say", [mx_hosts.judged(each, taken) for each in offers])
 
 
 @then("each goes where the settings say")
 def detailed_as_decided(migration: Migration, expect: Expect, offers: Offers) -> None:
     taken = {each.name for each in migration.settings.domains if each.plus_addresses == "mailbox"}
-    hint = "Email Routing's subaddressing: prepare_cloudflare sets it"
-    expect("Mail to user+detail goes where the settings say", [_as_decided(each, taken, hint) for each in offers])
+    expect("Mail to user+detail goes where the settings say", [mx_hosts.judged(each, taken) for each in offers])
 
 
 @then("each message is rejected permanently in session, or arrives")
 def unproven_not_dropped(expect: Expect, offers: Offers) -> None:
     expect("What nobody vouches for is not dropped in silence", map(_unproven, offers))
-
-
-def _as_decided(each: Offered, taken: set[str], hint: str = "") -> Finding:
-    """TAKEN: the domains that take such mail."""
-    outcome, wanted = each.talk.outcome, each.domain in taken
-    return finding(
-        f"{each.recipient} at {each.host}",
-        "taken" if wanted else "refused in session, for good",
-        str(outcome),
-        each.talk.evidence,
-        holds=outcome.accepted if wanted else outcome.rejected,
-        unasked="" if outcome.code else str(outcome),
-        domain=each.domain,
-        hint=hint,
-    )
 
 
 def _unproven(each: Offered) -> Finding:

@@ -15,27 +15,26 @@ from fixtures.probes.mailbox import bounces, delivery
 from fixtures.probes.mailbox.bounces import Notices, Returned
 from fixtures.probes.mailbox.delivery import Sent
 from fixtures.probes.smtp import submission
-from fixtures.probes.smtp.session import Conversation
 from fixtures.settings import Address
 
 NOTE = "printf 'Subject: Out of office\\nAuto-Submitted: auto-replied\\n\\nBack in May.\\n' | sendmail -f '' '{}'"
 Receipts = tuple[submission.Receipt, ...]
 
 
-@given("every way by which users send", target_fixture="writers")
-def ways_to_send(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
-    return tuple(next(migration.settings.addresses((domain,))) for domain in domains)
+@given("every user of the domains of this gate, and every way by which users send", target_fixture="writers")
+def users_who_send(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
+    return submission.users(migration, domains)
 
 
-@when("a reply is sent by each of them", target_fixture="receipts")
+@when("a reply is sent by each user, and by each way", target_fixture="receipts")
 def send_replies(migration: Migration, writers: tuple[Address, ...]) -> Receipts:
     return submission.receipts(migration, submission.send_replies(migration, writers))
 
 
 @then("each reply is in the outside mailbox, sent through SendGrid")
 def replies_arrived(migration: Migration, expect: Expect, receipts: Receipts) -> None:
-    expected = f"taken, and in the outside mailbox through {migration.settings.dell.relayhost}"
-    expect("A reply leaves by every way, through SendGrid", (_arrived(each, expected) for each in receipts))
+    relayhost = migration.settings.dell.relayhost
+    expect("Every user's reply leaves, through SendGrid", submission.judged_arrived(receipts, relayhost))
 
 
 @then("it is signed for the sender's own domain")
@@ -97,41 +96,17 @@ def _last(migration: Migration) -> Address:
     return next(each for each in domain.addresses if each.address == each.mailbox)
 
 
-def _member(receipt: submission.Receipt) -> str:
-    return f"{receipt.sent.address.address} by {receipt.sent.sender}"
-
-
-def _arrived(receipt: submission.Receipt, expected: str) -> Finding:
-    talk, member = receipt.sent.conversation, _member(receipt)
-    if not receipt.sent.taken:
-        judge = unknown if talk.unheard else failed
-        return judge(member, expected, f"not taken: {receipt.sent.answer}", talk.evidence, hint=_why_not(talk))
-    found = "arrived through SendGrid" if receipt.by_sendgrid else "arrived, but not through SendGrid"
-    if receipt.arrived is None:
-        found = "not in the outside mailbox"
-    return finding(member, expected, found, talk.evidence, receipt.search.evidence, holds=receipt.by_sendgrid)
-
-
-def _why_not(talk: Conversation) -> str:
-    """No more than the answer shows."""
-    if talk.unheard:
-        return "Nobody answered: is that where programs are set to go, and does a packet filter let by?"
-    if talk.code and talk.stage in {"banner", "mail", "rcpt"}:
-        return "Restrictions for port 25 may reach this port too (X14)"
-    return ""
-
-
 def _signed(receipt: submission.Receipt) -> Finding:
     judged, expected = receipt.authentication, "DKIM passes for the sender's domain"
     if judged is None:
-        return failed(_member(receipt), expected, "no reply arrived")
+        return failed(receipt.member, expected, "no reply arrived")
     holds = judged.dmarc_passes and judged.dkim_passes
     found = "DKIM passes and is aligned" if holds else judged.evidence.answer
-    return finding(_member(receipt), expected, found, judged.evidence, holds=holds)
+    return finding(receipt.member, expected, found, judged.evidence, holds=holds)
 
 
 def _protected(receipt: submission.Receipt, insists: submission.Insistence) -> Finding:
-    expected, member, hop = "taken by SendGrid over TLS, after a login", _member(receipt), receipt.taken_with
+    expected, member, hop = "taken by SendGrid over TLS, after a login", receipt.member, receipt.taken_with
     if not receipt.by_sendgrid:
         return unknown(member, expected, "it did not come through SendGrid", receipt.search.evidence)
     found = f"with {hop.protocol or 'no word of how'}" if hop else "no trace of it"

@@ -11,3 +11,4 @@ Feature: What Cloudflare would refuse is decided beforehand
     When their mail of the last 30 days is judged as Cloudflare would judge it
     Then each sender who would be refused has been decided on in the settings
     And mail to an address without a rule is given up by name
+    And the logs that name this mail are alive

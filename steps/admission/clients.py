@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.access.transport import dell
-from fixtures.evidence import Evidence, Finding, failed, finding, passed, unknown
+from fixtures.evidence import Finding, failed, finding, passed, unknown
 from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
@@ -16,7 +15,7 @@ from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import allow_list, bans, firewall, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
-from fixtures.probes.smtp import client_addresses, clients, insiders, vantages
+from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
 from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.session import Conversation
@@ -24,7 +23,6 @@ from fixtures.probes.smtp.session import Conversation
 Knocks = tuple[tuple[Client, Conversation], ...]
 OwnSenders = tuple[tuple[str, Client, Conversation], ...]
 Asked = tuple[Ruleset, Answer | None, str]
-ADMITTED = "the recipient accepted (250)"
 
 
 # Who is admitted, and who is refused -----------------------------------------------------------------------------
@@ -103,7 +101,7 @@ def control_served(migration: Migration, expect: Expect) -> None:
 
 def _admitted(client: Client, said: Conversation) -> Finding:
     outcome, unheard = said.outcome, said.outcome if said.unheard and not said.outcome.accepted else ""
-    return finding(str(client), ADMITTED, str(outcome), said.evidence, holds=outcome.accepted, unasked=unheard)
+    return finding(str(client), clients.ADMITTED, str(outcome), said.evidence, holds=outcome.accepted, unasked=unheard)
 
 
 def _refused(client: Client, said: Conversation) -> Finding:
@@ -140,24 +138,13 @@ def read_table(migration: Migration) -> allow_list.Table:
 def all_there(
     migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
 ) -> None:
-    evidence = (admission_table.evidence, *_evidence(published))
-    settings = migration.settings.cloudflare.prefixes
-    hint = "Add it to cloudflare.prefixes in migration.toml, and run prepare_dell: mail from there is lost"
-
-    def judge(network: Network) -> Finding:
-        there, named = network in admission_table.networks, network in settings
-        found = "not there" if not there else "there, and in the settings" if named else "only in the table"
-        expected = "in the settings too" if there else f"in {admission_table.path}"
-        return finding(str(network), expected, found, *evidence, holds=there and named, hint=hint)
-
-    doubt = unknown(published.name, "two resolvers that say the same", published.doubt, *evidence)
-    findings = [judge(network) for network in published.networks]
-    expect("Each published prefix is admitted", [doubt, *findings] if published.doubt else findings)
+    named = migration.settings.cloudflare.prefixes
+    expect("Each published prefix is admitted", allow_list.judged_there(published, admission_table, named))
 
 
 @then("no part of one is kept out by another line")
 def none_barred(expect: Expect, published: allow_list.Published, admission_table: allow_list.Table) -> None:
-    evidence = (admission_table.evidence, *_evidence(published))
+    evidence = (admission_table.evidence, *published.evidence)
     hint = "Take that line out, and run prepare_dell: mail from there is refused or thrown away"
 
     def judge(network: Network) -> Finding:
@@ -182,24 +169,9 @@ def no_guests(migration: Migration, expect: Expect) -> None:
 def nothing_else(
     migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
 ) -> None:
-    ours, evidence = allow_list.ours(migration), (admission_table.evidence, *_evidence(published))
-    expected = f"one of {allow_list.listed(published.networks)}, or ours"
-    hint = "Whoever has it may deliver here. Take it out of cloudflare.prefixes and run prepare_dell, or "
-    hint += "waive A-5 for as long as Cloudflare's postmaster page still names it"
-
-    def judge() -> Iterator[Finding]:
-        for network in admission_table.networks:
-            whose = "published by Cloudflare" if network in published.networks else "ours" if network in ours else ""
-            found = whose or "an entry of its own"
-            yield finding(str(network), expected, found, *evidence, holds=bool(whose), hint=hint)
-        for line in admission_table.odd:
-            yield failed(line, "a network and OK (cidr_table(5))", "a line of another form", *evidence)
-
-    expect("Nothing else stands in Cloudflare's name", judge())
-
-
-def _evidence(published: allow_list.Published) -> tuple[Evidence, ...]:
-    return tuple(voice.evidence for voice in published.voices)
+    named, ours = migration.settings.cloudflare.prefixes, allow_list.ours(migration)
+    found = allow_list.judged_only(published, admission_table, named, ours)
+    expect("Nothing else stands in Cloudflare's name", found)
 
 
 # Bans and firewall -----------------------------------------------------------------------------------------------
@@ -289,24 +261,7 @@ def offer_own_senders(migration: Migration, stage: Stage, forwarders: tuple[Clie
 
 @then("Dell accepts each of these senders")
 def own_senders_accepted(expect: Expect, own_sender_offers: OwnSenders) -> None:
-    def judge(domain: str, client: Client, said: Conversation) -> Finding:
-        outcome, unheard = said.outcome, said.outcome if said.unheard and not said.outcome.accepted else ""
-        member, hint = f"<{said.knock.mail_from}> from {client}", _why_not(said)
-        if unheard:
-            return unknown(member, ADMITTED, unheard, said.evidence, domain=domain, hint=hint)
-        holds = outcome.accepted
-        return finding(member, ADMITTED, str(outcome), said.evidence, holds=holds, domain=domain, hint=hint)
-
-    expect("Our own domains as senders are accepted", (judge(*each) for each in own_sender_offers))
-
-
-def _why_not(said: Conversation) -> str:
-    """No more than the answer shows: a refusal of the client itself comes before any sender is named."""
-    if not said.outcome.code:
-        return "Nobody answered to the end: that is no word on senders. Is Postfix up, and does a packet filter let by?"
-    if said.outcome.refused_at in {"mail", "rcpt"}:
-        return "A rule against spoofing refuses our own domain from outside: except the admitted clients from it (X9)"
-    return ""
+    expect("Our own domains as senders are accepted", clients.judged_own_senders(own_sender_offers))
 
 
 @given("an address that nobody has, in every delivery domain", target_fixture="nobodies")
@@ -316,31 +271,18 @@ def nobody(migration: Migration, stage: Stage) -> dict[str, str]:
 
 @when("Email Routing offers Dell a message for it", target_fixture="answers_for_nobody")
 def offer_for_nobody(migration: Migration, nobodies: dict[str, str]) -> dict[str, Conversation]:
-    client = clients.email_routing(migration)[:1]
-    real = {d: next(migration.settings.addresses((d,))).destination for d in nobodies}
-    return {d: clients.offer(migration, client, (nobodies[d], real[d]))[0][1] for d in nobodies}
+    return recipients.offer(migration, nobodies)
 
 
 @then("Dell refuses the recipient as unknown")
 def nobody_refused(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
-    def judge(domain: str, said: Conversation) -> Finding:
-        it = said.outcome
-        holds, unasked = it.code == 550 and "5.1.1" in it.text, "" if it.code else it
-        expected = "550 5.1.1 in session"
-        return finding(it.recipient, expected, str(it), said.evidence, holds=holds, unasked=unasked, domain=domain)
-
-    expect("An unknown recipient is refused in session", (judge(*each) for each in answers_for_nobody.items()))
+    expect("An unknown recipient is refused in session", recipients.judged_nobody(answers_for_nobody))
 
 
 @then("a real mailbox of the same domain is accepted")
-def somebody_accepted(expect: Expect, answers_for_nobody: dict[str, Conversation]) -> None:
-    def judge(domain: str, said: Conversation) -> Finding:
-        real = said.recipients[1:] or (said.outcome,)
-        it = next((each for each in real if each.accepted), real[0])
-        expected = "250 for a real mailbox"
-        return finding(it.recipient, expected, str(it), said.evidence, holds=it.accepted, domain=domain)
-
-    expect("A real mailbox is accepted", (judge(*each) for each in answers_for_nobody.items()))
+def somebody_accepted(migration: Migration, expect: Expect, nobodies: dict[str, str]) -> None:
+    real = {domain: next(migration.settings.addresses((domain,))).destination for domain in nobodies}
+    expect("A real mailbox is accepted", recipients.judged_somebody(recipients.offer(migration, real)))
 
 
 # What only insiders may ask -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from fixtures.evidence import Finding, finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.logs import sign_of_life
 from fixtures.probes.logs.log_files import Position
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Marked
@@ -265,7 +266,7 @@ def none_bounced(migration: Migration, expect: Expect, leading_there: Addresses,
     bounced = "; ".join(f"{each.status}: {each.text}" for each in after.failed)
     found = bounced or "no bounce"
     judged = finding(f"deliveries to {mailbox}", "no bounce", found, after.evidence, holds=not after.failed)
-    expect("Nothing bounced", [judged])
+    expect("Nothing bounced", [judged, sign_of_life.judged(sign_of_life.of_home(migration))])
 
 
 @then("another mailbox is served")

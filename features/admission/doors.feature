@@ -1,0 +1,22 @@
+Feature: Dell has no back door
+  Rules for port 25 say nothing of a port 2525 that somebody opened for a provider that blocks 25, of a listener whose
+  clients may say who they are, or of IMAP in the clear: each is as good as the front door to whoever finds it. So every
+  port on which Dell's Postfix listens is looked for, and judged or named in the settings.
+
+  @A-13 @T @X16 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Every port on which Postfix listens is closed to strangers, or named
+    Given every port on which Dell's Postfix listens
+    When strangers knock at each of them, in the clear and over TLS
+    Then each but port 25 takes nothing from whoever has not logged in, unless the settings name it
+
+  @A-13 @T @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: No password is taken in the clear
+    Given the ports by which mail is read and submitted without TLS
+    When a login is begun at each of them
+    Then none of them takes a password
+
+  @A-13 @T @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: The private keys of Postfix and Dovecot are nobody else's to read
+    Given the private keys by which Dell's mail servers show who they are
+    When their files are examined
+    Then nobody but root and these servers may read one

@@ -1,0 +1,303 @@
+"""A hint names the cause that the answers show; where two are possible, it says both."""
+
+from __future__ import annotations
+
+import ipaddress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Evidence, Verdict
+from fixtures.ledger.alignment import DAILY, PAST, Alignment, Fallen, Share
+from fixtures.ledger.alignment import judged as aligned
+from fixtures.probes.aws import rented
+from fixtures.probes.dell.allow_list import Published, Table, judged_only, judged_there
+from fixtures.probes.dell.postfix import Queue, Queued
+from fixtures.probes.dns.dkim_keys import HINTS
+from fixtures.probes.logs.message_trace import Trace, waiting
+from fixtures.probes.mailbox.delivery import Delivery
+from fixtures.probes.mailbox.imap import Stored
+from fixtures.probes.mailbox.verification import Sought, VerificationMail
+from fixtures.probes.mailbox.verification import judged as verified
+from fixtures.probes.smtp import mx_hosts, recipients
+from fixtures.probes.smtp.clients import Client, judged_own_senders
+from fixtures.probes.smtp.session import PROBE, Conversation, Knock, RcptResult
+from fixtures.probes.smtp.submission import pairs, why_not
+from fixtures.settings import Address
+from fixtures.settings.dell import Submission
+
+PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
+NOTED = Evidence("asked", "answered")
+CAROL = Address("own.example", "dell.own.example", "carol", "carol")
+NET, OTHER = ipaddress.ip_network("104.30.0.0/19"), ipaddress.ip_network("104.16.0.0/13")
+
+
+def talk(
+    code: int, text: str = "", stage: Any = "rcpt", *, mail_from: str = "", connection: Any = "open"
+) -> Conversation:
+    stage = "" if code == 250 else stage
+    result, knock = RcptResult("carol@own.example", code, text, stage), Knock("192.0.2.1", mail_from=mail_from)
+    return Conversation(knock, connection, stage, code, text, "x", (), "", (result,), "", NOTED)
+
+
+YES, REJECTED = talk(250, "ok"), talk(554, "5.7.1 Client host rejected: Access denied")
+UNKNOWN, BUSY = talk(550, "5.1.1 User unknown"), talk(421, "4.7.0 Error: too many errors")
+SILENT = talk(0, "no answer", "connect", connection="silent")
+
+
+@pytest.mark.parametrize(
+    ("seen", "nobody", "somebody", "says"),
+    [
+        pytest.param(UNKNOWN, PASS, FAIL, "", id="unknown"),
+        pytest.param(YES, FAIL, PASS, "either virtual_mailbox_maps is missing (X6), or a catch-all", id="taken"),
+        pytest.param(BUSY, OPEN, OPEN, "Either it is short of processes (stress: ", id="under stress"),
+        pytest.param(
+            talk(421, "4.7.0 x Error: too many connections"), OPEN, OPEN, "or a limit on clients", id="a limit"
+        ),
+        pytest.param(talk(450, "4.1.1 User unknown"), FAIL, FAIL, "soft_bounce", id="put off as unknown"),
+        pytest.param(REJECTED, FAIL, FAIL, "The client is refused, whatever recipient", id="the client is refused"),
+        pytest.param(talk(554, "5.7.1 no", "banner"), FAIL, FAIL, "see A-2", id="refused before any recipient"),
+        pytest.param(SILENT, OPEN, OPEN, "no word on recipients", id="could not ask"),
+    ],
+)
+def test_what_is_said_of_a_recipient(seen: Conversation, nobody: Verdict, somebody: Verdict, says: str) -> None:
+    (first,), (second,) = recipients.judged_nobody({"d": seen}), recipients.judged_somebody({"d": seen})
+    assert (first.verdict, second.verdict) == (nobody, somebody)
+    assert says in first.hint + second.hint
+
+
+@pytest.mark.parametrize(
+    ("seen", "control", "verdict", "says"),
+    [
+        pytest.param(YES, YES, PASS, "", id="taken"),
+        pytest.param(REJECTED, YES, FAIL, "A rule against spoofing", id="our senders only"),
+        pytest.param(
+            REJECTED, REJECTED, FAIL, "refuses this client whatever sender it names", id="whatever the sender"
+        ),
+        pytest.param(talk(554, "no", "banner"), YES, FAIL, "the client itself", id="before any sender"),
+        pytest.param(SILENT, SILENT, OPEN, "no word on senders", id="could not ask"),
+        pytest.param(REJECTED, None, FAIL, "A rule against spoofing", id="no control"),
+    ],
+)
+def test_whether_it_is_spoofing_that_is_refused(
+    seen: Conversation, control: Conversation | None, verdict: Verdict, says: str
+) -> None:
+    client = Client("EC2", "192.0.2.1", None)
+    offers = [("own.example", client, seen)]
+    if control:
+        knock = Knock("192.0.2.1", mail_from=PROBE)
+        values = {name: getattr(control, name) for name in control.__slots__} | {"knock": knock}
+        offers.append(("own.example", client, Conversation(**values)))
+    (found,) = judged_own_senders(offers)
+    assert (found.verdict, says in found.hint) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
+    ("detailed", "base", "takes", "verdict", "says"),
+    [
+        pytest.param(YES, YES, True, PASS, "", id="taken"),
+        pytest.param(UNKNOWN, YES, True, FAIL, "subaddressing is off, or this host", id="subaddressing is off"),
+        pytest.param(UNKNOWN, UNKNOWN, True, FAIL, "either its rule is off or gone (C-2)", id="the rule is off"),
+        pytest.param(YES, YES, False, FAIL, "subaddressing is on", id="taken, and should not be"),
+        pytest.param(YES, None, False, FAIL, "Either the catch-all is on (C-3), or a rule", id="nobody's is taken"),
+        pytest.param(UNKNOWN, None, True, FAIL, "catch-all that the settings want is off", id="the catch-all is off"),
+        pytest.param(UNKNOWN, None, False, PASS, "", id="nobody's is refused"),
+        pytest.param(SILENT, YES, True, OPEN, "", id="could not ask"),
+    ],
+)
+def test_why_a_subaddress_goes_nowhere(
+    detailed: Conversation, base: Conversation | None, takes: bool, verdict: Verdict, says: str
+) -> None:
+    offered = mx_hosts.Offered("own.example", "carol+mxgate@own.example", "route1", detailed, base=base)
+    found = mx_hosts.judged(offered, {"own.example"} if takes else set())
+    assert (found.verdict, says in found.hint) == (verdict, True), found
+
+
+def published(doubt: str = "") -> Published:
+    return Published("_spf", frozenset({NET}), (), doubt)
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "verdict", "says"),
+    [
+        pytest.param([NET], [NET], PASS, "", id="in both"),
+        pytest.param([], [NET], FAIL, "either the table was changed by hand, or prepare_dell", id="not in the table"),
+        pytest.param([], [], FAIL, "Cloudflare publishes it newly", id="in neither"),
+        pytest.param([NET], [], FAIL, "put it in by hand", id="in the table only"),
+    ],
+)
+def test_why_a_prefix_is_missing(there: list[Any], named: list[Any], verdict: Verdict, says: str) -> None:
+    (found,) = judged_there(published(), Table("t", tuple(there), (), (), NOTED), named)
+    assert (found.verdict, says in found.hint) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
+    ("named", "ours", "doubt", "verdict", "says"),
+    [
+        pytest.param([], [], "", FAIL, "somebody has put it in by hand", id="by hand"),
+        pytest.param([OTHER], [], "", FAIL, "publishes it no more", id="by the settings"),
+        pytest.param([], [OTHER], "", PASS, "", id="ours"),
+        pytest.param([], [], "the resolvers differ", OPEN, "", id="nobody knows what is published"),
+        pytest.param([], [OTHER], "the resolvers differ", PASS, "", id="ours, whatever is published"),
+    ],
+)
+def test_why_a_stranger_stands_in_the_table(
+    named: list[Any], ours: list[Any], doubt: str, verdict: Verdict, says: str
+) -> None:
+    (found,) = judged_only(published(doubt), Table("t", (OTHER,), (), (), NOTED), named, ours)
+    assert (found.verdict, says in found.hint) == (verdict, True), found
+
+
+def test_nothing_published_is_not_known() -> None:
+    found = list(judged_there(Published("_spf", frozenset(), (), "none answered"), Table("t", (), (), (), NOTED), ()))
+    assert [each.verdict for each in found] == [OPEN]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "state", "holds", "says"),
+    [
+        pytest.param(True, "stopped", True, "", id="stopped"),
+        pytest.param(True, "running", False, "has started it since", id="started"),
+        pytest.param(True, "pending", False, "has started it since", id="starting"),
+        pytest.param(True, "absent", False, "Find out which is right", id="gone"),
+        pytest.param(False, "running", True, "", id="running"),
+        pytest.param(False, "stopped", False, "stop_ec2 has not stopped it", id="stopped by another"),
+        pytest.param(False, "absent", False, "Find out which is right", id="not there"),
+    ],
+)
+def test_a_machine_that_was_started_is_no_mistake_of_the_settings(
+    stopped: bool, state: str, holds: bool, says: str
+) -> None:
+    it: Any = SimpleNamespace(id="i-1", state=state, evidence=NOTED, profile="", key_name="")
+    found: Any = SimpleNamespace(stopped=stopped, there=SimpleNamespace(instance=it, of=lambda _: (), evidence=NOTED))
+    settings: Any = SimpleNamespace(key_name="", role_name="")
+    first = next(iter(rented._instance(found, settings)))
+    assert (first.verdict is PASS, says in first.hint) == (holds, True)
+
+
+def missing(trace: Trace | None, *filed: Stored) -> str:
+    sent: Any = SimpleNamespace(address=CAROL)
+    search: Any = SimpleNamespace(waited_s=6.0)
+    found = Delivery(sent, (), search, "", trace, filed).missing("carol", "there", ())
+    assert found.verdict is FAIL
+    return found.sentence()
+
+
+def test_where_a_missing_message_is() -> None:
+    """In Dell's own queue, in another folder, in another mailbox, there by now, or nobody knows."""
+    late = Stored("carol@own.example", "INBOX", 1, ())
+    assert "it has come since. It is late, and not lost. Last seen: " in missing(None, late)
+    waits = "in Dell's own queue (hold), for 6 s: kept"
+    assert "in no log" in missing(None)
+    assert waits in missing(Trace("Dell A1 from x: deferred", "", (), waits))
+    junk, others = Stored("carol@own.example", "Junk", 1, ()), Stored("dave@own.example", "INBOX", 1, ())
+    assert "but in Junk of carol@own.example" in missing(None, junk)
+    assert "Sieve script" in missing(None, junk)
+    assert "either an alias of Dell's leads there (virtual_alias_maps), or Cloudflare's rule" in missing(None, others)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason", "says"),
+    [
+        pytest.param("deferred", "connection refused", "(deferred), for 9 s: connection refused", id="put off"),
+        pytest.param("hold", "", "until it is released", id="held"),
+        pytest.param("active", "", "under way", id="under way"),
+    ],
+)
+def test_how_a_message_waits(place: str, reason: str, says: str) -> None:
+    queue = Queue((Queued("A1", place, 0.0, 9.0, 1, "a@b", (("c@d", reason),)),), NOTED)
+    assert says in waiting("Dell", queue, {"A1"})
+    assert waiting("Dell", queue, {"B2"}) == ""
+
+
+def sought(*, mail: bool = False, refusals: Any = (), filed: Any = (), registered: bool = True) -> Sought:
+    found = VerificationMail(CAROL.destination, CAROL.domain, "<1@x>", "", "", 0.0) if mail else None
+    return Sought(CAROL, found, False, refusals, (NOTED,), filed, registered)
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "says"),
+    [
+        pytest.param(sought(mail=True), PASS, "", id="there"),
+        pytest.param(sought(registered=False), FAIL, "does not know this destination", id="never registered"),
+        pytest.param(sought(filed=("Junk of carol@x",)), FAIL, "filed it there", id="filed elsewhere"),
+        pytest.param(sought(refusals=("a[1] at RCPT: 554",)), FAIL, "Dell refused it", id="refused"),
+        pytest.param(sought(), FAIL, "either the mail came and was deleted", id="nobody knows"),
+    ],
+)
+def test_why_there_is_no_verification_mail(it: Sought, verdict: Verdict, says: str) -> None:
+    found = verified(it)
+    assert (found.verdict, says in found.hint) == (verdict, True)
+
+
+def alignment(before: tuple[int, int], after: tuple[int, int], *fallen: Fallen, read: bool = True) -> Alignment:
+    first, second = (Share(1 if every else 0, every, good, "messages aligned") for good, every in (before, after))
+    nothing = Share(0, 0, 0, "sessions failed")
+    addresses, ours = ("rua@own.example",), ("rua@own.example",) if read else ()
+    return Alignment("own.example", addresses, ours, first, second, False, nothing, nothing, fallen, 0, (NOTED,))
+
+
+ROW: Any = SimpleNamespace(count=1, source="192.0.2.1", signers=("own.example",))
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "says"),
+    [
+        pytest.param(alignment((99, 100), (99, 100)), PASS, "", id="as before"),
+        pytest.param(alignment((100, 100), (99, 100)), PASS, "", id="fallen by as much as may be"),
+        pytest.param(
+            alignment((9, 9), (1, 2), Fallen(ROW, True)), FAIL, "A source of yours lost its proof", id="known"
+        ),
+        pytest.param(alignment((9, 9), (1, 2), Fallen(ROW, False)), FAIL, "A source is new: either", id="new"),
+        pytest.param(
+            alignment((9, 9), (1, 2), Fallen(ROW, True), Fallen(ROW, False)), FAIL, "(E-6). A source is new", id="both"
+        ),
+        pytest.param(alignment((0, 0), (1, 1)), OPEN, PAST, id="no report before"),
+        pytest.param(alignment((1, 1), (0, 0)), OPEN, DAILY, id="no report since"),
+        pytest.param(alignment((1, 1), (1, 1), read=False), OPEN, "next to rua@own.example", id="can't be read"),
+    ],
+)
+def test_why_alignment_fell(it: Alignment, verdict: Verdict, says: str) -> None:
+    found = aligned(it, 0.01)
+    assert (found.verdict, says in found.hint) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "single", "says"),
+    [
+        pytest.param(SILENT, False, "Nobody answered", id="nobody answered"),
+        pytest.param(talk(535, "5.7.8 no", "auth"), False, "Either this user's account or password", id="login"),
+        pytest.param(talk(535, "5.7.8 no", "auth"), True, "others could log in", id="one user's login"),
+        pytest.param(REJECTED, True, "so it is this sender: either a rule on senders", id="one sender"),
+        pytest.param(REJECTED, False, "(X14)", id="all of that port"),
+        pytest.param(talk(552, "quota", "data"), False, "", id="not known"),
+    ],
+)
+def test_why_a_user_can_not_send(seen: Conversation, single: bool, says: str) -> None:
+    hint = why_not(seen, single=single)
+    assert says in hint
+    assert bool(says) == bool(hint)
+
+
+def test_each_user_sends_by_a_users_way_and_each_way_is_used() -> None:
+    local, first, second = (
+        Submission(name=name, host="192.0.2.1", login=login)
+        for name, login in (("dell", False), ("587", True), ("465", True))
+    )
+    users = [Address("own.example", "dell.own.example", each, each) for each in ("a", "b", "c")]
+    found = [(way.name, address.address) for way, address in pairs((local, first, second), users)]
+    assert found == [
+        ("587", "a@own.example"),
+        ("465", "b@own.example"),
+        ("587", "c@own.example"),
+        ("dell", "a@own.example"),
+    ]
+    first_only = [(way.name, address.address) for way, address in pairs((local, first, second), users[:1])]
+    assert first_only == [("587", "a@own.example"), ("dell", "a@own.example"), ("465", "a@own.example")]
+    assert [way.name for way, _ in pairs((local,), users)] == ["dell"] * 3
+
+
+def test_whose_key_it_is_decides_what_to_do() -> None:
+    assert "switch_mx" in HINTS["Cloudflare"]
+    assert "Sender Authentication" in HINTS["SendGrid"]

@@ -1,0 +1,231 @@
+"""Dell's doors: where Postfix listens, what strangers hear there, logins in the clear, who may read a private key."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Evidence, Verdict
+from fixtures.probes.dell import private_keys
+from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
+from fixtures.probes.dell.postfix import Configuration, File, Service
+from fixtures.probes.mailbox.clear_text import Answer, Place, taken
+from fixtures.probes.mailbox.clear_text import judged as clear_judged
+from fixtures.probes.smtp.doors import Knocked, Tried, judged
+from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+
+PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
+NOTED = Evidence("asked", "answered")
+SINK, HERE = "sink@nobody.example", "alice@dell.own.example"
+PROC = """\
+   0: 00000000:0019 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 101 1 0 100 0 0 10 0
+   1: 0100007F:2729 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 102 1 0 100 0 0 10 0
+   2: 0264400A:0FA0 0164400A:1234 01 00000000:00000000 00:00000000 00000000     0        0 103 1 0 100 0 0 10 0
+   0: 00000000000000000000000000000000:09DD 00000000000000000000000000000000:0000 0A 0:0 0:0 0  0  0 104 1 0 1
+   1: 0000000000000000FFFF00000100007F:09DE 00000000000000000000000000000000:0000 0A 0:0 0:0 0  0  0 104 1 0 1
+"""
+
+
+def configuration(services: dict[str, str], **overrides: dict[str, str]) -> Configuration:
+    named = tuple(Service(name, "inet", command, ()) for name, command in services.items())
+    made: Any = SimpleNamespace(services=named, overrides={f"{name}/inet": {} for name in overrides})
+    made.effective = lambda name, key: overrides.get(key.partition("/")[0].replace(":", "_"), {}).get(name, "")
+    found: Configuration = made
+    return found
+
+
+def test_only_listening_sockets_count() -> None:
+    """Not connections; an IPv4 address written as IPv6 is IPv4."""
+    assert list(sockets(PROC)) == [("0.0.0.0", 25), ("127.0.0.1", 10025), ("::", 2525), ("127.0.0.1", 2526)]
+
+
+@pytest.mark.parametrize(
+    ("name", "port"),
+    [
+        pytest.param("2525", 2525, id="a number"),
+        pytest.param("smtp", 25, id="a name"),
+        pytest.param("submissions", 465, id="a name that old systems lack"),
+        pytest.param("127.0.0.1:10025", 10025, id="on an address"),
+        pytest.param("[::1]:smtp", 25, id="a name on an IPv6 address"),
+        pytest.param("no-such-service", 0, id="a name that nobody knows"),
+    ],
+)
+def test_the_port_of_a_service(name: str, port: int) -> None:
+    assert port_of(name) == port
+
+
+def test_a_door_is_known_by_its_service() -> None:
+    """What takes no mail is no door; what greets as a mail server is one, without a name."""
+    listening = [
+        ("0.0.0.0", 25),
+        ("::", 25),
+        ("127.0.0.1", 10025),
+        ("0.0.0.0", 465),
+        ("::", 2525),
+        ("::", 12340),
+        ("::", 22),
+    ]
+    there = configuration(
+        {"smtp": "smtpd", "127.0.0.1:10025": "smtpd", "465": "smtpd -o x=y", "12340": "spawn argv=/usr/bin/policy"},
+        **{
+            "127.0.0.1_10025": {"smtpd_authorized_xclient_hosts": "127.0.0.1"},
+            "465": {"smtpd_tls_wrappermode": "yes", "smtpd_upstream_proxy_protocol": "haproxy"},
+        },
+    )
+    assert list(doors(listening, there, greeting("::1|22 SSH-2.0-x\n::1|2525 220 x ESMTP\n"))) == [
+        Door(25, ("0.0.0.0", "::"), "smtp/inet", wrapped=False, trusts=()),
+        Door(465, ("0.0.0.0",), "465/inet", wrapped=True, trusts=("smtpd_upstream_proxy_protocol = haproxy",)),
+        Door(2525, ("::",), "", wrapped=False, trusts=()),
+        Door(10025, ("127.0.0.1",), "127.0.0.1:10025/inet", wrapped=False, trusts=()),
+    ]
+
+
+def talk(code: int, text: str = "", *, to: str = HERE, stage: Any = "rcpt", **more: Any) -> Conversation:
+    """What a stranger hears."""
+
+    def result(recipient: str) -> RcptResult:
+        answer = code if recipient == to else 554
+        return RcptResult(recipient, answer, text, "" if answer == 250 else stage)
+
+    results = tuple(map(result, (HERE, SINK)))
+    values = {"connection": "open", "stage": stage, "extensions": (), "tls": "", **more}
+    return Conversation(
+        Knock("192.0.2.1", 2525),
+        code=code,
+        text=text,
+        banner="x",
+        recipients=results,
+        queued="",
+        evidence=NOTED,
+        **values,
+    )
+
+
+REFUSED, SHUT = talk(554, "Access denied"), talk(0, "refused", connection="refused", stage="connect")
+SILENT, AWAY = talk(0, "", connection="silent", stage="connect"), talk(0, "no way", connection="unreachable", stage="")
+OFFERS = talk(554, "no", extensions=("PIPELINING", "AUTH PLAIN LOGIN"))
+OFFERS_BY_TLS = talk(554, "no", extensions=("AUTH PLAIN LOGIN",), tls="TLSv1.3 x")
+
+
+def door(port: int = 2525, *addresses: str, trusts: tuple[str, ...] = ()) -> Door:
+    return Door(port, addresses or ("0.0.0.0",), f"{port}/inet", wrapped=False, trusts=trusts)
+
+
+@pytest.mark.parametrize(
+    ("of", "named", "heard", "verdict", "says"),
+    [
+        pytest.param(door(), False, [REFUSED], PASS, "554 Access denied", id="closed"),
+        pytest.param(door(), False, [SHUT], PASS, "no connection", id="a firewall refuses"),
+        pytest.param(door(), False, [SILENT], PASS, "no connection", id="a firewall is silent"),
+        pytest.param(door(), False, [AWAY, REFUSED], PASS, "554", id="one of two could come"),
+        pytest.param(door(), False, [talk(250, "ok")], FAIL, f"takes mail for {HERE}", id="takes mail"),
+        pytest.param(door(), False, [talk(250, "ok", to=SINK)], FAIL, "relays for a stranger", id="relays"),
+        pytest.param(door(), False, [REFUSED, OFFERS], FAIL, "a login in the clear", id="a login in the clear"),
+        pytest.param(door(), False, [OFFERS_BY_TLS], PASS, "554", id="a login over TLS is what it is for"),
+        pytest.param(
+            door(trusts=("a = b",)), False, [REFUSED], FAIL, "may say who its clients are: a = b", id="trusts"
+        ),
+        pytest.param(door(), False, [AWAY], OPEN, "no way", id="nobody could come"),
+        pytest.param(door(), False, [talk(451, "later")], OPEN, "451 later", id="put off"),
+        pytest.param(door(), False, [talk(530, "STARTTLS first")], OPEN, "530", id="TLS is wanted, and was not tried"),
+        pytest.param(door(), False, [talk(530, "x"), REFUSED], PASS, "554", id="TLS is wanted, and it is closed"),
+        pytest.param(door(), False, [], OPEN, "nobody", id="nobody was there to try"),
+        pytest.param(door(), True, [], PASS, "named in the settings", id="named"),
+        pytest.param(door(2525, "127.0.0.1", trusts=("a = b",)), False, [], PASS, "loopback", id="loopback's"),
+        pytest.param(door(2525, "127.0.0.1", "192.0.2.1"), False, [], OPEN, "nobody", id="not only loopback's"),
+        pytest.param(door(25), False, [], PASS, "A-2, A-3 and A-6", id="port 25"),
+        pytest.param(door(25, trusts=("a = b",)), False, [], FAIL, "who its clients are", id="port 25 trusts"),
+    ],
+)
+def test_a_door_is_closed_or_named(
+    of: Door, named: bool, heard: list[Conversation], verdict: Verdict, says: str
+) -> None:
+    tried = tuple(Tried("a stranger", each, SINK) for each in heard)
+    (found,) = judged([Knocked(of, named, tried, "" if heard else "nobody")], NOTED)
+    assert (found.verdict, says in found.found) == (verdict, True), found
+
+
+def test_no_door_at_all_is_not_seen() -> None:
+    (found,) = judged([], NOTED)
+    assert found.verdict is OPEN
+
+
+@pytest.mark.parametrize(
+    ("protocol", "offered", "answer", "ways"),
+    [
+        pytest.param(
+            "IMAP", ["* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED"], "b NO [PRIVACYREQUIRED]", "", id="IMAP"
+        ),
+        pytest.param(
+            "IMAP",
+            ["* CAPABILITY IMAP4rev1 AUTH=PLAIN"],
+            "+ ",
+            "LOGIN is not; PLAIN is offered; goes on",
+            id="open",
+        ),
+        pytest.param("IMAP", ["* CAPABILITY IMAP4rev1"], "b NO", "LOGIN is not", id="IMAP takes LOGIN only"),
+        pytest.param("IMAP", ["* CAPABILITY LOGINDISABLED"], "+", "goes on", id="IMAP goes on all the same"),
+        pytest.param("IMAP", [""], "", "", id="IMAP says nothing"),
+        pytest.param("POP3", ["+OK", "CAPA", "STLS", "SASL"], "-ERR", "", id="POP3"),
+        pytest.param("POP3", ["+OK", "USER", "SASL PLAIN"], "+ ", "USER; PLAIN is offered; goes on", id="open POP3"),
+        pytest.param("SMTP", ["220 x ESMTP", "250-x", "250 STARTTLS"], "530 5.7.0", "", id="submission"),
+        pytest.param("SMTP", ["220 x", "250-AUTH PLAIN", "250 X"], "334 ", "PLAIN is offered; goes on", id="open"),
+    ],
+)
+def test_what_takes_a_password(protocol: Any, offered: list[str], answer: str, ways: str) -> None:
+    found = taken(protocol, offered, answer)
+    assert bool(found) == bool(ways)
+    assert all(part in found for part in ways.split("; ")), found
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        pytest.param({"taken": "", "found": "nobody listens there"}, PASS, id="closed"),
+        pytest.param({"taken": "PLAIN is offered"}, FAIL, id="open"),
+        pytest.param({"why": "no route"}, OPEN, id="could not look"),
+        pytest.param({"taken": "PLAIN is offered", "itself": True}, ABSENT, id="on Dell itself"),
+    ],
+)
+def test_no_password_in_the_clear(values: dict[str, Any], verdict: Verdict) -> None:
+    values = {"taken": "", "found": "", "why": "", "itself": False, **values}
+    (found,) = clear_judged([Answer(Place("IMAP", "192.0.2.1", 143), evidence=NOTED, **values)])
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "verdict"),
+    [
+        pytest.param(0o600, "root", "root", PASS, id="root's"),
+        pytest.param(0o640, "root", "ssl-cert", PASS, id="Debian's group of servers"),
+        pytest.param(0o400, "postfix", "postfix", PASS, id="Postfix's"),
+        pytest.param(0o640, "root", "users", FAIL, id="a group of people"),
+        pytest.param(0o660, "root", "ssl-cert", FAIL, id="a group may write"),
+        pytest.param(0o644, "root", "root", FAIL, id="everybody may read"),
+        pytest.param(0o602, "root", "root", FAIL, id="everybody may write"),
+        pytest.param(0o600, "carol", "root", FAIL, id="a user's own"),
+    ],
+)
+def test_a_key_is_nobody_elses_to_read(mode: int, owner: str, group: str, verdict: Verdict) -> None:
+    keys = private_keys.Keys((File("/etc/ssl/a.pem", True, mode, owner, group),), (), (NOTED,))
+    (found,) = private_keys.judged(keys)
+    assert found.verdict is verdict
+
+
+def test_a_key_that_could_not_be_looked_at_is_not_well() -> None:
+    unread = private_keys.Keys((), (("Dovecot's keys", "doveconf ended with 89"),), ())
+    nothing = private_keys.Keys((), (), ())
+    assert [each.verdict for keys in (unread, nothing) for each in private_keys.judged(keys)] == [OPEN, OPEN]
+
+
+def test_keys_are_read_from_both_configurations() -> None:
+    there = configuration({}, smtp={"smtpd_tls_chain_files": "/etc/k.pem, /etc/c.pem"})
+    assert list(private_keys.of_postfix(there)) == ["/etc/k.pem", "/etc/c.pem"]
+    lines = "ssl_key = </etc/old.pem\nssl_server_key_file = /etc/new.pem\n  ssl_server_key_file = /etc/local.pem\n"
+    assert list(private_keys.of_dovecot(lines + "ssl_client_ca_file = /etc/ca.pem\n")) == [
+        "/etc/old.pem",
+        "/etc/new.pem",
+        "/etc/local.pem",
+    ]
