@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[common], help="make a lab and wait until all of it answers")
     up.add_argument("--seed", type=int, help="of all that is drawn by lot; printed (default: another each time)")
     up.add_argument("--at", choices=GATES, metavar="GATE", help=f"carry the migration to a gate: {', '.join(GATES)}")
-    where = "on the host, in a container behind a userland proxy (X16), or so and only over IPv6"
+    where = "which of those that fixtures/lab/README.md names"
     up.add_argument("--dell", choices=DELLS, default=DELLS[0], help=f"Dell's Postfix: {where} (default: %(default)s)")
     count = "how many domains the operator has, to 30, which have 200 addresses (default: %(default)s)"
     up.add_argument("--domains", type=int, choices=range(3, 31), default=3, metavar="N", help=count)

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from fixtures.access.changing import Shell, dell
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import MAIN, MASTER, XCLIENT
+from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import dovecot as dovecotfiles
-from scripts.lib.dell import effect, host_files, postfix_text, templates
+from scripts.lib.dell import effect, host_files, kept, postfix_text, templates
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -29,40 +30,65 @@ def plan(job: Job) -> Iterator[Write]:
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
     effect.require_readable(shell)
+    at = dellplan.places(settings)
+    kept.require(shell, settings, postfix_text.parameters(_read(shell, at.main)))
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
         yield from dovecot
         yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
         return
     tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
-    files = list(_configuration(shell, settings))
+    wanted = _wanted(shell, settings)
+    files = list(_configuration(shell, settings, wanted))
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
     for write in files:
         yield from host_files.backup(shell, write.subject)
     yield from dovecot
     yield from tables
     yield from files
-    yield from effect.effect(shell, settings, planned=bool(tables or files), undo=(MAIN, MASTER))
+    yield from effect.effect(shell, settings, planned=bool(tables or files), undo=tuple(wanted), wanted=wanted)
 
 
-def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
-    main, master = host_files.contents(shell, MAIN), host_files.contents(shell, MASTER)
-    if main is None or master is None:
-        raise Refused(f"Dell: expected {MAIN} and {MASTER}; is Postfix installed there?")
-    parameters, services = dellplan.parameters(settings), dellplan.services(settings)
+def _read(shell: Shell, path: str) -> str:
+    text = host_files.contents(shell, path)
+    if text is None:
+        raise Refused(
+            f"Dell: expected {path}; is Postfix installed there? Where its files lie elsewhere, dell.config_directory "
+            "names the folder"
+        )
+    return text
+
+
+def _wanted(shell: Shell, settings: Settings) -> dict[str, str]:
+    """main.cf and master.cf as they are to be, by path."""
+    at = dellplan.places(settings)
+    main, master = _read(shell, at.main), _read(shell, at.master)
     before = postfix_text.parameters(main)
     effect.require_certificate(shell, settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
     # master.cf first: it is read only at a reload, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
-    wanted = postfix_text.with_services(master, services, offers_auth=offers_auth)
-    yield from host_files.replacement(
-        shell, MASTER, master, wanted, shown=_shown_services, command=_postconf_services(wanted)
-    )
+    return {
+        at.master: postfix_text.with_services(master, dellplan.services(settings), offers_auth=offers_auth),
+        at.main: postfix_text.with_parameters(main, kept.parameters(shell, settings, before)),
+    }
+
+
+def _configuration(shell: Shell, settings: Settings, wanted: Mapping[str, str]) -> Iterator[Write]:
+    at = dellplan.places(settings)
+    before, after = postfix_text.parameters(_read(shell, at.main)), postfix_text.parameters(wanted[at.main])
     changed = [
-        name for name, value in parameters.items() if dellplan.normal(before.get(name, "?")) != dellplan.normal(value)
+        name for name, value in after.items() if dellplan.normal(before.get(name, "?")) != dellplan.normal(value)
     ]
-    command = shlex.join(["postconf", "-e", *(f"{name} = {parameters[name]}" for name in changed)])
+    yield from host_files.replacement(
+        shell,
+        at.master,
+        _read(shell, at.master),
+        wanted[at.master],
+        shown=partial(_shown_services, at),
+        command=_postconf_services(at, wanted[at.master]),
+    )
+    command = shlex.join(["postconf", "-e", *(f"{name} = {after[name]}" for name in changed)])
 
     def shown(text: str) -> str:
         stands = postfix_text.parameters(text)
@@ -70,22 +96,22 @@ def _configuration(shell: Shell, settings: Settings) -> Iterator[Write]:
             [*(f"{name} = {stands[name]}".rstrip() for name in changed if name in stands), host_files.fingerprint(text)]
         )
 
-    wanted = postfix_text.with_parameters(main, parameters)
-    yield from host_files.replacement(shell, MAIN, main, wanted, shown=shown, command=command)
+    yield from host_files.replacement(
+        shell, at.main, _read(shell, at.main), wanted[at.main], shown=shown, command=command
+    )
 
 
-def _shown_services(text: str) -> str:
-    found = [entry.text for name in (dellplan.SMTP, XCLIENT) for entry in postfix_text.services(text, name)]
+def _shown_services(at: Places, text: str) -> str:
+    found = [entry.text for name in (dellplan.SMTP, at.xclient) for entry in postfix_text.services(text, name)]
     return "\n".join([*found, host_files.fingerprint(text)])
 
 
-def _postconf_services(text: str) -> str:
-    listener = next(entry.text for entry in postfix_text.services(text, XCLIENT))
-    admission = dellplan.ADMISSION
+def _postconf_services(at: Places, text: str) -> str:
+    listener = next(entry.text for entry in postfix_text.services(text, at.xclient))
     return (
-        shlex.join(["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={admission}"])
+        shlex.join(["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={at.admission}"])
         + "\n"
-        + shlex.join(["postconf", "-M", f"{XCLIENT}={listener}"])
+        + shlex.join(["postconf", "-M", f"{at.xclient}={listener}"])
     )
 
 

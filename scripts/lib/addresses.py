@@ -18,7 +18,6 @@ from fixtures.gates import upkeep
 from fixtures.gates.nights import ADDRESS
 from fixtures.migration.progress import Progress
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import ALIASES, MAILBOXES
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.smtp import clients, mx_hosts
 from fixtures.settings import Address, SettingsError
@@ -84,8 +83,8 @@ def tables(job: Job, address: str) -> Iterator[Write]:
         yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
         return
     effect.require_readable(shell)
-    wanted = dellplan.tables(settings, with_ec2=False)
-    files = [write for path in (MAILBOXES, ALIASES) for write in _table(shell, path, wanted[path])]
+    wanted, at = dellplan.tables(settings, with_ec2=False), dellplan.places(settings)
+    files = [write for path in (at.mailboxes, at.aliases) for write in _table(shell, path, wanted[path])]
     host_files.require_lasting(shell, [each.subject for each in files])
     yield from files
     if files or state(job, address) == BEGUN:

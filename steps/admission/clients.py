@@ -58,7 +58,7 @@ def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...],
 
 @when("Dell is asked which of them it would admit", target_fixture="lookups")
 def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...]) -> tuple[postfix.Lookup, ...]:
-    table = f"cidr:{dellplan.ADMITTED}"
+    table = f"cidr:{dellplan.places(migration.settings).admitted}"
     return tuple(postfix.lookup(dell(migration.settings), table, client.source) for client in clients_at_door)
 
 
@@ -157,7 +157,7 @@ def none_barred(expect: Expect, published: allow_list.Published, admission_table
 
 @then("nobody may deliver by nothing but a name")
 def no_guests(migration: Migration, expect: Expect) -> None:
-    (guests,) = tables.look(migration, dellplan.GUESTS)
+    (guests,) = tables.look(migration, dellplan.places(migration.settings).guests)
     expected = "no line: guests are let in while verification mail is awaited, and not longer"
     hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
     found = "; ".join(guests.extra[:20]) or "empty"

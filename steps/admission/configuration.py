@@ -72,11 +72,23 @@ def values_as_planned(
         # Whatever else of the plan this service overrides: there main.cf counts for nothing.
         stray = (found.keys() & planned.keys()) - overrides.keys()
         findings += [judge(f"{service}: {name}", planned[name], found[name]) for name in sorted(stray)]
+    findings += _outbound(migration, configuration)
     expect("Every parameter of the plan is in force", findings)
+
+
+def _outbound(migration: Migration, configuration: postfix.Configuration) -> Iterator[Finding]:
+    """How Dell sends is the operator's; it has to be encrypted and logged in, by the relay host of the settings."""
+    wrong = dellplan.sends_otherwise(migration.settings, configuration.written)
+    hint = "Mend it by hand: prepare_dell leaves alone what main.cf says of sending. Or correct dell.relayhost"
+    for name in dellplan.outbound(migration.settings, "hash"):
+        said = configuration.written.get(name) or "(not set)"
+        expected = wrong.get(name, said)
+        yield finding(name, expected, said, configuration.evidence, holds=name not in wrong, hint=hint)
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")
 def tables_as_planned(migration: Migration, expect: Expect) -> None:
+    at = dellplan.places(migration.settings)
     hint = "Run prepare_dell, which writes them from the settings; an address that is to stay belongs in there"
 
     def judge(it: tables.Filed) -> Iterator[Finding]:
@@ -87,7 +99,7 @@ def tables_as_planned(migration: Migration, expect: Expect) -> None:
         if not (it.extra or it.missing):
             yield passed(it.path, it.evidence.answer, it.evidence, expected="the plan's entries")
 
-    found = tables.look(migration, dellplan.MAILBOXES, dellplan.ALIASES)
+    found = tables.look(migration, at.mailboxes, at.aliases)
     expect("Mailboxes and aliases are the plan's", (each for it in found for each in judge(it)))
 
 

@@ -93,9 +93,9 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The lab's image: real mail and name servers, entered by chroot."""
-    if os.geteuid() != 0 or not image.path().is_dir():
+    if os.geteuid() != 0 or not image.HOSTS.path.is_dir():
         pytest.skip("needs root and the lab's image, which `scripts/lab up` builds")
-    return image.path()
+    return image.HOSTS.path
 
 
 @pytest.fixture

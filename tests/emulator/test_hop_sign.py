@@ -29,7 +29,7 @@ SCRIPT = Path(__file__).with_name("verify.pl")
 def perl() -> list[str]:
     """Perl with Mail::DKIM: this machine's, else the lab's."""
     probe = ["-MMail::DKIM::ARC::Verifier", "-MNet::DNS", "-e", "1"]
-    ways = [["perl"], ["chroot", str(image.path()), "perl"]]
+    ways = [["perl"], ["chroot", str(image.HOSTS.path), "perl"]]
     for way in ways:
         if shutil.which(way[0]):
             tried = subprocess.run([*way, *probe], capture_output=True, timeout=20, check=False)

@@ -30,7 +30,7 @@ from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
 from fixtures.migration.progress import Kind, Stage
-from fixtures.plan.postfix import MAIN, MASTER
+from fixtures.plan.postfix import Places
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import REFUSED
@@ -47,6 +47,7 @@ KILLED = -int(signal.SIGKILL)
 GUARD_S = 30.0
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
+AT = Places()
 TAKEN = """\
 perl -MIO::Socket::INET -e '
     my $held = IO::Socket::INET->new(LocalAddr => "127.0.0.1:10025", Listen => 5, ReuseAddr => 1) or die;
@@ -112,10 +113,10 @@ class Walk(Rehearsal):
     def _phase1(self) -> None:
         """At first Dell can't serve as planned, since its new port is taken: the files go back, whatever is killed."""
         shell = dell(self.migration.settings)
-        before = shell.run("sha256sum", MAIN, MASTER).stdout
+        before = shell.run("sha256sum", AT.main, AT.master).stdout
         shell.run("sh", "-c", TAKEN)
         self._run("prepare_dell", refused="does not serve as planned")
-        assert shell.run("sha256sum", MAIN, MASTER).stdout == before, "not restored"
+        assert shell.run("sha256sum", AT.main, AT.master).stdout == before, "not restored"
         shell.run("sh", "-c", GIVEN_BACK)
         super()._phase1()
 

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import SMTP, XCLIENT
+from fixtures.plan.postfix import SMTP
 from scripts.lib.change import Refused
 from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
@@ -33,6 +33,8 @@ submission inet n - y - - smtpd
 pickup    unix  n       -       y       60      1       pickup"""
 SETTINGS = settings_without_a_lab()
 WANTED = dellplan.services(SETTINGS)
+AT = dellplan.places(SETTINGS)
+XCLIENT = AT.xclient
 
 
 def test_a_value_over_several_lines_becomes_one_and_the_rest_stays() -> None:
@@ -115,10 +117,10 @@ def test_master_cf_that_would_lose_something_is_refused(old: str, new: str, why:
 def test_tables_hold_every_address_and_ec2_only_if_asked() -> None:
     with_it, without = (dellplan.tables(SETTINGS, with_ec2=each) for each in (True, False))
     ec2 = f"{ip_address(str(SETTINGS.ec2.seen_by_dell_as))}/32 OK\n"
-    assert with_it[dellplan.ADMITTED] == without[dellplan.ADMITTED] + ec2
+    assert with_it[AT.admitted] == without[AT.admitted] + ec2
     for address in SETTINGS.addresses():
-        assert f"{address.destination} {address.mailbox}\n" in without[dellplan.ALIASES]
-        assert f"{address.mailbox} mailbox\n" in without[dellplan.MAILBOXES]
+        assert f"{address.destination} {address.mailbox}\n" in without[AT.aliases]
+        assert f"{address.mailbox} mailbox\n" in without[AT.mailboxes]
 
 
 def test_nothing_of_ours_has_two_lines_or_a_blank_in_an_option() -> None:

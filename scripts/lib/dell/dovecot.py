@@ -17,6 +17,9 @@ _LISTENS, _SILENT, _OLD = "listens, as in its files", "is not there", "listens; 
 _SEEN = f"{dovecotplan.QUOTA}.read"
 """Touched once Dovecot has read its files by our doing."""
 _STATE = 'if [ ! -S "$1" ]; then echo silent; elif [ "$2" -nt "$3" ]; then echo old; else echo listens; fi'
+_INCLUDED = f"""\
+if grep -q ^dovecot_storage_version {MAIN}; then sed -i '/^dovecot_storage_version/a {INCLUDE}' {MAIN}
+else sed -i '1i {INCLUDE}' {MAIN}; fi"""
 # A reload is done before the new listeners are: at most five seconds.
 _RELOAD = """\
 touch -- "$2.new" && doveadm reload && for _ in {1..50}; do [ ! -S "$1" ] || exec mv -- "$2.new" "$2"; sleep .1; done
@@ -32,10 +35,9 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     """
     shell = dovecot(settings)
     queue = postfix.run("postconf", "-xh", "queue_directory").stdout.strip()
-    wanted = dovecotplan.tables(settings, queue)
-    if not wanted:
+    if not dovecotplan.tables(settings, queue):
         return
-    _require_version(shell)
+    wanted = dovecotplan.tables(settings, queue, _series(shell))
     socket = f"{queue}/{dovecotplan.OURS.removeprefix('unix:')}"
     files = [
         each
@@ -51,9 +53,7 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     if include != present:
         yield from host_files.backup(shell, MAIN)
     yield from files
-    yield from host_files.replacement(
-        shell, MAIN, present, include, shown=_shown, command=f"sed -i '/^dovecot_storage_version/a {INCLUDE}' {MAIN}"
-    )
+    yield from host_files.replacement(shell, MAIN, present, include, shown=_shown, command=_INCLUDED)
     state = _state(shell, socket)
     if state == _LISTENS and any(each.subject == dovecotplan.QUOTA for each in files):
         state = _OLD  # once that is written
@@ -63,15 +63,16 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
         yield Write("Dovecot as it runs", "quota-status on Dell", state, _LISTENS, do, read, command)
 
 
-def _require_version(shell: Shell) -> None:
+def _series(shell: Shell) -> str:
     done = shell.run("dovecot", "--version", check=False)
     found = f"Dovecot {done.stdout.split()[0]}" if done.ok and done.stdout.strip() else "no Dovecot where Postfix is"
-    if not done.ok or re.match(r"Dovecot 2\.[0-3]\b", found):
+    if not done.ok or re.match(r"Dovecot 2\.[0-2]\b", found):
         raise Refused(
-            f"Dell has {found}: quota-status is set up here for 2.4 and newer only. Set that service up by hand, so "
+            f"Dell has {found}: quota-status is set up here for 2.3 and newer only. Set that service up by hand, so "
             "that it knows the aliases too, and name its place as dell.quota_policy, such as "
             '"inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
         )
+    return next((each for each in dovecotplan.SERIES if found.startswith(f"Dovecot {each}.")), dovecotplan.SERIES[-1])
 
 
 def _shown(text: str) -> str:

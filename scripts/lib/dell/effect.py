@@ -1,7 +1,10 @@
 """Dell's Postfix as it runs: what it has to be, and the write that puts changed files into effect, or goes back.
 
 That is a write of its own, which can be seen from outside: is port 25 open where it should be, and has the running
-server read what stands in the files? So a run that was killed between the two is finished by the next.
+server read what stands in the files? So a run that was killed between the two is finished by the next. It counts only
+if what was written stands after it, tables answer, a mailbox is accepted, and a message leaves.
+
+A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do.
 """
 
 from __future__ import annotations
@@ -15,18 +18,17 @@ from functools import partial
 from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import ADMITTED, ALIASES, MAILBOXES, MAIN, MASTER
+from fixtures.plan.postfix import Places
 from fixtures.probes.dell import postfix
 from fixtures.settings import Settings
 from scripts.lib.change import Refused, Write
-from scripts.lib.dell.host_files import restore
+from scripts.lib.dell import kept, outgoing
+from scripts.lib.dell.host_files import contents, restore
 
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
 _READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
-_OURS = (MAIN, MASTER, ADMITTED, MAILBOXES, ALIASES)
-_PID = "/var/spool/postfix/pid/master.pid"
-SEEN = "/etc/postfix/mxgate.read"
-"""Touched once Postfix has read its files by our doing, and serves as it should."""
+_PID = 'cat -- "$(postconf -xh queue_directory)/pid/master.pid"'
+_SUMS = 'for each in "$@"; do [ ! -e "$each" ] || sha256sum -- "$each"; done'
 EFFECT = "port 25 open at every address; files read"
 
 # By its unit where there is one, or systemd would take Postfix for stopped.
@@ -36,13 +38,19 @@ postfix stop >/dev/null 2>&1
 exec postfix start
 """
 # A delivery that is cut off is made again, a second copy: mostly there is none for a moment.
-_DRAIN = 'for _ in $(seq 50); do [ -n "$(ls -A /var/spool/postfix/active)" ] || exit 0; sleep .1; done'
-# What a client of that address hears for that recipient. After a change smtpd may take two seconds to begin.
+_DRAIN = """\
+queue=$(postconf -xh queue_directory)
+for _ in $(seq 50); do [ -n "$(ls -A "$queue/active")" ] || exit 0; sleep .1; done
+"""
+# What a client of that address hears for that recipient; without one, Dell itself, at port 25. After a change smtpd may
+# take two seconds to begin.
 _DIALOGUE = """\
 for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/$3; } 2>/dev/null && break; sleep .2; done
 hear() { line=; while read -r -t 15 line <&3; do [[ $line == ???-* ]] || break; done; }
 hear
-for said in "EHLO mxgate.invalid" "XCLIENT ADDR=$1" "EHLO mxgate.invalid" "MAIL FROM:<>" "RCPT TO:<$2>"; do
+claim=()
+[[ -z $1 ]] || claim=("XCLIENT ADDR=$1" "EHLO mxgate.invalid")
+for said in "EHLO mxgate.invalid" "${claim[@]}" "MAIL FROM:<>" "RCPT TO:<$2>"; do
     printf '%s\\r\\n' "$said" >&3 || exit
     hear
 done
@@ -71,17 +79,25 @@ def require_certificate(shell: Shell, settings: Settings, parameters: Mapping[st
         raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
 
 
-def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[str] = ()) -> Iterator[Write]:
+def effect(
+    shell: Shell,
+    settings: Settings,
+    *,
+    planned: bool,
+    undo: Sequence[str] = (),
+    wanted: Mapping[str, str] | None = None,
+) -> Iterator[Write]:
     """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
 
     PLANNED: whether files are to be changed before it. UNDO: files that go back to their newest backup if Postfix then
-    does not serve, and it hadn't read them before.
+    does not serve, and it hadn't read them before. WANTED: path to text of what is to stand after it.
     """
+    restart = bool(undo and shell.transport.container)
     unopened = _unopened(shell, settings)
     now = state(shell, settings)
     if not planned and now == EFFECT:
         return
-    if unopened and not shell.transport.container and shell.run("cat", "--", _PID, check=False).stdout.strip() == "1":
+    if unopened and not shell.transport.container and shell.run("sh", "-c", _PID, check=False).stdout.strip() == "1":
         raise Refused(
             "Dell: Postfix is the first process of its container; a restart for inet_interfaces would end it. Write "
             "inet_interfaces = all into main.cf, restart the container, and run this again"
@@ -91,26 +107,31 @@ def effect(shell: Shell, settings: Settings, *, planned: bool, undo: Sequence[st
         "Postfix on Dell",
         f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
         EFFECT,
-        partial(_take_effect, shell, settings, undo, restart=bool(unopened)),
+        partial(_take_effect, shell, settings, undo, wanted or {}, restart=restart or bool(unopened)),
         partial(state, shell, settings),
-        f"postfix check && {_load_command(shell) if unopened else 'postfix reload'}",
+        f"postfix check && {_load_command(shell) if restart or unopened else 'postfix reload'}",
     )
 
 
 def state(shell: Shell, settings: Settings) -> str:
     """Where port 25 is open, and whether the files were read: ``EFFECT``, if all is well."""
-    changed = bool(_unread(shell, *_OURS))
+    changed = bool(_unread(shell, dellplan.places(settings)))
     door = _unopened(shell, settings) or "port 25 open at every address"
     return f"{door}; {'changed files not read yet' if changed else 'files read'}"
 
 
-def _unread(shell: Shell, *paths: str) -> list[str]:
-    """Files that were changed after we last saw Postfix serve by them.
+def _unread(shell: Shell, at: Places) -> list[str]:
+    """Files that are not those by which we last saw Postfix serve.
 
     That it was started since is not enough: a run that was killed before it looked may have started it.
     """
-    found = {each.path: each for each in postfix.files(shell, (*paths, SEEN)).files}
-    return [path for path in paths if not found[path].exists or found[path].changed_at > found[SEEN].modified_at]
+    now = shell.run("sh", "-c", _SUMS, "sh", *_ours(at)).stdout.splitlines()
+    seen = (contents(shell, at.seen) or "").splitlines()
+    return [path for path in _ours(at) if not any(line.endswith(f"  {path}") and line in seen for line in now)]
+
+
+def _ours(at: Places) -> tuple[str, ...]:
+    return (at.main, at.master, at.admitted, at.mailboxes, at.aliases)
 
 
 def _unopened(shell: Shell, settings: Settings) -> str:
@@ -132,11 +153,15 @@ def _address(local: str) -> str:
     return str(ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))))
 
 
-def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, restart: bool) -> None:
-    changed = _unread(shell, *undo)
+def _take_effect(
+    shell: Shell, settings: Settings, undo: Sequence[str], wanted: Mapping[str, str], *, restart: bool
+) -> None:
+    changed = [each for each in _unread(shell, dellplan.places(settings)) if each in undo]
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
         _load(shell, restart=restart)
+        await_up(shell)
+        _require_lasting(shell, wanted)
         _require_service(shell, settings)
     except (CouldNotAsk, Refused) as error:
         for path in changed:
@@ -147,7 +172,7 @@ def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, resta
             f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
-    _note_read(shell)
+    _note_read(shell, dellplan.places(settings))
     # What came while a server was being restarted would wait for minutes (minimal_backoff_time).
     shell.run("postqueue", "-f", check=False)
 
@@ -155,10 +180,10 @@ def _take_effect(shell: Shell, settings: Settings, undo: Sequence[str], *, resta
 def read_and_serving(shell: Shell, settings: Settings) -> None:
     """Have files read that others wrote, and require that Postfix serves. Raises ``Refused``, ``CouldNotAsk``."""
     await_up(shell)
-    if _unread(shell, *_OURS):
+    if _unread(shell, dellplan.places(settings)):
         shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
     _require_service(shell, settings)
-    _note_read(shell)
+    _note_read(shell, dellplan.places(settings))
 
 
 def await_up(shell: Shell) -> None:
@@ -170,9 +195,10 @@ def await_up(shell: Shell) -> None:
         time.sleep(0.2)
 
 
-def _note_read(shell: Shell) -> None:
+def _note_read(shell: Shell, at: Places) -> None:
     # ``postfix check`` wants everything in there to be Postfix's own.
-    shell.run("sh", "-c", 'touch -- "$1" && chown --reference="${1%/*}" -- "$1"', "sh", SEEN)
+    note = f'seen=$1; shift; {{ {_SUMS}; }} >"$seen" && chown "$(stat -c %u:%g -- "${{seen%/*}}")" -- "$seen"'
+    shell.run("sh", "-c", note, "sh", at.seen, *_ours(at))
 
 
 def _load(shell: Shell, *, restart: bool) -> None:
@@ -204,15 +230,48 @@ def _load_command(shell: Shell) -> str:
 
 
 def _require_service(shell: Shell, settings: Settings) -> None:
-    """Port 25 open everywhere, and a mailbox accepted from Email Routing's address."""
+    """Port 25 open everywhere, tables that answer, a mailbox accepted from Email Routing's address, a message sent."""
     until = time.monotonic() + OPEN_S_MAX
     while unopened := _unopened(shell, settings):
         if time.monotonic() > until:
             raise Refused(f"after {OPEN_S_MAX:.0f} s, {unopened}")
         time.sleep(0.1)
     client, recipient = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses()).destination
-    said = (client, recipient, str(dellplan.XCLIENT_PORT))
+    _require_tables(shell, settings)
+    if not shell.run("postconf", "-M", dellplan.places(settings).xclient, check=False).stdout.strip():
+        client = ""  # the listener is gone, after sign-off
+    said = (client, recipient, str(settings.dell.xclient_port if client else 25))
     done = shell.run("bash", "-c", _DIALOGUE, "bash", *said, timeout_s=DIALOGUE_S_MAX, check=False)
     if not done.stdout.startswith("250 "):
         heard = done.stdout.strip() or done.stderr.strip() or "nothing"
-        raise Refused(f"{client} offers a message for {recipient}: expected 250, heard {heard}")
+        raise Refused(f"{client or 'Dell itself'} offers a message for {recipient}: expected 250, heard {heard}")
+    outgoing.require(shell, settings)
+
+
+def _require_tables(shell: Shell, settings: Settings) -> None:
+    """Each table that Postfix would ask for a mailbox, or for its login at the relay host, can be asked."""
+    at, dell = dellplan.places(settings), settings.dell
+    mailbox = next(settings.addresses()).mailbox
+    if postfix.lookup(shell, f"texthash:{at.mailboxes}", mailbox).value is None:
+        raise Refused(f"texthash:{at.mailboxes} does not know {mailbox}")
+    for table in (each for name in dell.keeps.model_fields_set for each in getattr(dell.keeps, name) if ":" in each):
+        postfix.lookup(shell, table, mailbox)
+    login = postfix.parameters(shell, ("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "relayhost")).values
+    if login.get("smtp_sasl_auth_enable") == "yes" and (relay := login.get("relayhost")):
+        tables = kept.entries(login.get("smtp_sasl_password_maps", ""))
+        if not any(postfix.lookup(shell, each, relay, secret=True).value for each in tables):
+            raise Refused(
+                f"no table of smtp_sasl_password_maps has a login for {relay} ({', '.join(tables) or 'none'})"
+            )
+
+
+def _require_lasting(shell: Shell, wanted: Mapping[str, str]) -> None:
+    """What was written still stands once the container was started again."""
+    name = shell.transport.container
+    odd = [path for path, text in wanted.items() if name and contents(shell, path) != text]
+    if odd:
+        raise Refused(
+            f"{' and '.join(odd)}: not what was written, after {name} was started again. Something writes it at each "
+            "start: change what that renders from. If a repository has it, let it own the configuration: dell.owner = "
+            '"template", and [dell.template]'
+        )

@@ -9,10 +9,10 @@ from hashlib import sha256
 
 from fixtures.access.changing import dell
 from fixtures.migration import Migration
-from fixtures.plan.postfix import GUESTS, SMTP
+from fixtures.plan import postfix as dellplan
+from fixtures.plan.postfix import SMTP
 from scripts.lib.change import Job, Refused, Write
 
-LOOKUP = f"check_client_access texthash:{GUESTS}"
 NOBODY = "nobody"
 UNREAD = "# not read yet"
 """Stands in the table until Postfix has read it, so that a run that was killed in between is known."""
@@ -43,12 +43,16 @@ comes whole, in one rename. An idle smtpd from before the reload may take one mo
 these are gone. One that is busy ends with its client, so it isn't waited for longer."""
 
 
+def _table(migration: Migration) -> str:
+    return dellplan.places(migration.settings).guests
+
+
 def require_lookup(migration: Migration) -> None:
     """Refuse where Dell's port 25 does not ask the table: then nobody could be let in."""
-    shell = dell(migration.settings)
+    shell, lookup = dell(migration.settings), f"check_client_access texthash:{_table(migration)}"
     asked = shell.run("postconf", "-P", f"{SMTP}/smtpd_client_restrictions", check=False).stdout
-    if LOOKUP not in " ".join(asked.replace(",", " ").split()):
-        raise Refused(f"Dell's port 25 does not ask {LOOKUP}: Cloudflare's mails can't come in. Run prepare_dell again")
+    if lookup not in " ".join(asked.replace(",", " ").split()):
+        raise Refused(f"Dell's port 25 does not ask {lookup}: Cloudflare's mails can't come in. Run prepare_dell again")
 
 
 def admission(job: Job, stands: str, *, admitted: bool) -> Iterator[Write]:
@@ -57,12 +61,12 @@ def admission(job: Job, stands: str, *, admitted: bool) -> Iterator[Write]:
     if stands != wanted:
         group = "admission of verification mail at Dell" if admitted else "admission withdrawn"
         do = partial(write_guests, job.migration, wanted)
-        yield Write(group, GUESTS, stands, wanted, do, partial(guests, job.migration))
+        yield Write(group, _table(job.migration), stands, wanted, do, partial(guests, job.migration))
 
 
 def guests(migration: Migration) -> str:
     """Who is let in by name just now; says so if Postfix may not have read it yet."""
-    lines = dell(migration.settings).run("cat", "--", GUESTS).stdout.splitlines()
+    lines = dell(migration.settings).run("cat", "--", _table(migration)).stdout.splitlines()
     found = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
     names = ", ".join(dict.fromkeys(name.removeprefix(".") for name in found)) or NOBODY
     return f"{names} {UNREAD}" if UNREAD in lines else names
@@ -70,13 +74,13 @@ def guests(migration: Migration) -> str:
 
 def write_guests(migration: Migration, names: str) -> None:
     """Let in exactly NAMES. A texthash is read when a daemon starts, hence the reload; comments are kept."""
-    shell = dell(migration.settings)
-    lines = shell.run("cat", "--", GUESTS).stdout.splitlines()
+    shell, path = dell(migration.settings), _table(migration)
+    lines = shell.run("cat", "--", path).stdout.splitlines()
     kept = [line for line in lines if line.startswith("#") and line != UNREAD]
     # With the dot for a Postfix whose parent_domain_matches_subdomains leaves smtpd_access_maps out (access(5)).
     rows = [f"{dot}{name} OK" for name in names.split(", ") if name != NOBODY for dot in ("", ".")]
     text = "".join(f"{line}\n" for line in (*kept, *rows, UNREAD))
-    shell.run("sh", "-c", _REPLACE, "sh", GUESTS, sha256(text.encode()).hexdigest(), UNREAD, stdin=text)
+    shell.run("sh", "-c", _REPLACE, "sh", path, sha256(text.encode()).hexdigest(), UNREAD, stdin=text)
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from scripts.lib.change import Refused, Write
 NO_FILE, _NO_FILE = "no such file", 44
 BACK_UP_S_MAX = 90.0
 """A backup is named by its minute, and waits for the next where that name is taken."""
-# The sum first: a connection that breaks would otherwise put half a file in place. Where it has broken, the message
-# finds nobody who reads it, and a signal ends this before EXIT is trapped.
+# Only what BusyBox's commands know, too. The sum first: a connection that breaks would otherwise put half a file in
+# place. Where it has broken, the message finds nobody who reads it, and a signal ends this before EXIT is trapped.
 _REPLACE = """\
 set -e
 target=$(readlink -f -- "$1"); new="$target.mxgate.new"
@@ -34,10 +34,11 @@ trap 'rm -f -- "$new"' EXIT
 trap 'exit 1' HUP PIPE TERM
 cat >"$new"
 [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { echo "$1: cut short on the way" >&2; exit 1; }
+[ ! -d "$target" ] || { echo "$1: a folder" >&2; exit 1; }
 chmod 644 -- "$new"
-[ ! -e "$target" ] || { chmod --reference="$target" -- "$new"; chown --reference="$target" -- "$new"; }
-sync -- "$new"
-mv -fT -- "$new" "$target"
+[ ! -e "$target" ] || { chmod "$(stat -c %a -- "$target")" -- "$new"; chown "$(stat -c %u:%g -- "$target")" -- "$new"; }
+sync -- "$new" 2>/dev/null || sync
+mv -f -- "$new" "$target"
 """
 _NEWEST = f'set -- "$1".bak-{"[0-9]" * 12}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
 _BACK_UP = """\
@@ -46,8 +47,8 @@ name() { echo "$1.bak-$(date +%Y%m%d%H%M)"; }
 while [ -e "$(name "$1")" ]; do sleep 1; done
 new=$(name "$1")
 cp -p -- "$1" "$new.mxgate.new"
-sync -- "$new.mxgate.new"
-mv -nT -- "$new.mxgate.new" "$new"
+sync -- "$new.mxgate.new" 2>/dev/null || sync
+mv -n -- "$new.mxgate.new" "$new"
 """
 ROOM_KIB = 256
 """For our files, their backups, and copies of both while they are being replaced; they are a few KiB each."""

@@ -7,17 +7,19 @@ do as well on the machine itself; as text, a plan can be made and shown without 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import MAIN, MASTER, SMTP, XCLIENT, XCLIENT_PORT
+from fixtures.plan.postfix import SMTP
 from scripts.lib.change import Refused
 
 _CONTROL = re.compile(r"^(?=\{\{|\$\{|<\?|@|[ \t]*(?:\{[%#]|%\{|<%|%[ \t]|\{\{[-~]?[ \t]*[#/]))", re.MULTILINE)
 """Lines that steer an engine (Jinja, Ansible, Go, ERB, Mako, Terraform) or stand for whole lines of their own. An
 indented placeholder is none: it is part of the value above."""
 _HIDDEN = "#mxgate-hidden#"
+MAIN, MASTER = "main.cf", "master.cf"
+"""As messages name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,11 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
     OFFERS_AUTH: whether main.cf offers AUTH to all today. Raises ``Refused`` where another service would lose what
     main.cf gave it.
     """
-    _require_apart(text, offers_auth=offers_auth)
+    listener = next((name for name, overrides in wanted.items() if dellplan.XCLIENT_HOSTS in overrides), "")
+    _require_apart(text, listener, offers_auth=offers_auth)
     for service, overrides in wanted.items():
-        if service == XCLIENT:
-            text = _without_an_older_copy(text)
+        if dellplan.XCLIENT_HOSTS in overrides:
+            text = _without_an_older_copy(text, service)
         if not services(text, service):
             (like,) = services(text, SMTP)
             fields = like.text.split()
@@ -98,12 +101,21 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
     return text
 
 
-def _without_an_older_copy(text: str) -> str:
-    """The text without a listener that port 25's service has changed since: it would judge as that did once."""
-    found = services(text, XCLIENT)
+def _without_an_older_copy(text: str, listener: str) -> str:
+    """The text without a LISTENER that port 25's service has changed since: it would judge as that did once."""
+    found = services(text, listener)
     (like,) = services(text, SMTP)
     stale = [each for each in found if _as_copy(each) != _as_copy(like)]
-    gone = {number for each in stale for number in each.lines}
+    return _without(text, stale)
+
+
+def without_service(text: str, service: str) -> str:
+    """The text of master.cf without that service."""
+    return _without(text, services(text, service))
+
+
+def _without(text: str, found: Iterable[Entry]) -> str:
+    gone = {number for each in found for number in each.lines}
     return "\n".join(line for number, line in enumerate(text.split("\n")) if number not in gone)
 
 
@@ -112,17 +124,21 @@ def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
     return entry.text.split()[1:8], options
 
 
-def _require_apart(text: str, *, offers_auth: bool) -> None:
+def _require_apart(text: str, listener: str, *, offers_auth: bool) -> None:
     smtp = services(text, SMTP)
     if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
         raise Refused(f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {len(smtp)} such lines")
     for entry in entries(text, MASTER):
         name, kind, *rest = [*entry.text.split(), ""]
         options = " ".join(_options(entry))
-        if entry.service == XCLIENT and "smtpd_authorized_xclient_hosts=" in options:
+        if entry.service == listener and "smtpd_authorized_xclient_hosts=" in options:
             continue
-        if kind == "inet" and name.rpartition(":")[2] == str(XCLIENT_PORT):
-            raise Refused(f"{MASTER}: port {XCLIENT_PORT} is taken by `{entry.text}`; the XCLIENT listener needs it")
+        port = listener.rpartition("/")[0].rpartition(":")[2]
+        if kind == "inet" and name.rpartition(":")[2] == port:
+            raise Refused(
+                f"{MASTER}: port {port} is taken by `{entry.text}`; the XCLIENT listener needs one of its own. Name a "
+                "free one as dell.xclient_port"
+            )
         if kind != "inet" or rest[5:6] != ["smtpd"] or entry.service == SMTP:
             continue
         if offers_auth and "smtpd_sasl_auth_enable=" not in options:

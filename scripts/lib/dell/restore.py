@@ -14,15 +14,13 @@ from functools import partial
 from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.plan import postfix as dellplan
-from fixtures.plan.postfix import MAIN, MASTER
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import effect, host_files
+from scripts.lib.dell import host_files
 from scripts.lib.dell.host_files import NO_FILE, fingerprint
 
 LOAD_S_MAX = 60.0
+_NEWER = 'find "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
 _SERVES, _UNREAD = "serves by its files", "old files not read yet"
-_PID = "/var/spool/postfix/pid/master.pid"
-_TABLES = (dellplan.ADMITTED, dellplan.GUESTS, dellplan.MAILBOXES, dellplan.ALIASES, effect.SEEN)
 _DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
 # By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
 _RESTART = """\
@@ -48,7 +46,8 @@ def plan(job: Job) -> Iterator[Write]:
             "revert of the template's patch), and deploy it; --with-dell does so only for files on the host"
         )
     shell = dell(settings)
-    texts = {path: _taken(job, path) for path in (MAIN, MASTER)}
+    at = dellplan.places(settings)
+    texts = {path: _taken(job, path) for path in (at.main, at.master)}
     present = {path: host_files.contents(shell, path) for path in texts}
     changed = [path for path in texts if present[path] != texts[path]]
     for path in changed:
@@ -56,11 +55,12 @@ def plan(job: Job) -> Iterator[Write]:
     # main.cf first: with it port 25 still admits by our table, as master.cf says until it is read again.
     for path in changed:
         yield from host_files.replacement(shell, path, present[path], texts[path], shown=fingerprint)
-    if changed or _state(shell) != _SERVES:
-        restart, read, command = partial(_restart, shell), partial(_state, shell), "postfix stop; postfix start"
+    if changed or _state(shell, *texts) != _SERVES:
+        restart, read = partial(_restart, shell, *texts), partial(_state, shell, *texts)
+        command = "postfix stop; postfix start"
         yield Write("Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, command)
     yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
-    for path in _TABLES:
+    for path in (at.admitted, at.guests, at.mailboxes, at.aliases, at.seen):
         yield from _removal(shell, path)
 
 
@@ -99,19 +99,19 @@ def _removal(shell: Shell, path: str) -> Iterator[Write]:
         )
 
 
-def _state(shell: Shell) -> str:
-    """Whether Postfix runs, and was started after its files were last changed."""
-    newer = shell.run("find", MAIN, MASTER, "-cnewer", _PID, check=False)
+def _state(shell: Shell, *files: str) -> str:
+    """Whether Postfix runs, and was started after its FILES were last changed."""
+    newer = shell.run("sh", "-c", _NEWER, "sh", *files, check=False)
     runs = shell.run("postfix", "status", check=False).ok
     return _SERVES if newer.ok and not newer.stdout and runs else _UNREAD
 
 
-def _restart(shell: Shell) -> None:
+def _restart(shell: Shell, *files: str) -> None:
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
         shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
     except CommandFailed as error:
-        for path in (MAIN, MASTER):
+        for path in files:
             host_files.restore(shell, path)
         shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
         raise Refused(

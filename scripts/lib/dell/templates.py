@@ -19,17 +19,18 @@ from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.plan import templates
-from fixtures.plan.postfix import MAIN, MASTER
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import effect, host_files, postfix_text
+from scripts.lib.dell import effect, host_files, kept, postfix_text
+from scripts.lib.dell.postfix_text import MASTER
 
 BRANCH = "mxgate"
 _WHO = "mxgate@localhost"
 _MESSAGE = "Dell's Postfix receives from Cloudflare Email Routing (mxgate)\n"
 _FROM = f"branch.{BRANCH}.mxgatefrom"
 """In the repository's own configuration: the branch on which it stood before."""
+Services = Mapping[str, Mapping[str, str]]
 _PATCHED, _AS_RENDERED = "the patch is not applied", "as rendered"
 _SERVING = f"{_AS_RENDERED}; {effect.EFFECT}"
 
@@ -47,23 +48,27 @@ class Change:
     """What is rendered, file name to text, without the patch and with it."""
 
 
-def plan(job: Job, template: Template, *, with_ec2: bool) -> Iterator[Write]:
-    """The commit, and putting it into effect, as far as they are missing."""
+def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -> Iterator[Write]:
+    """The commit, and putting it into effect, as far as they are missing.
+
+    CLAIMS: with the listener at which a client's address can be claimed.
+    """
     settings = job.migration.settings
     shell, repo = dell(settings), Repo(template)
     repo.require_clean()
-    change = _change(template, settings, with_ec2=with_ec2)
+    change = _change(shell, template, settings, with_ec2=with_ec2, claims=claims)
     now = _state(shell, settings, change.after)
     if not change.patch and now == _SERVING:
         return
-    _require_known(shell, repo, change)
+    _require_known(shell, settings.dell.config_directory, repo, change)
     effect.require_readable(shell)
-    main = templates.running(shell, "main.cf") or ""
+    at = dellplan.places(settings)
+    main = templates.running(shell, at.folder, "main.cf") or ""
     effect.require_certificate(shell, settings, postfix_text.parameters(main))
     if change.patch:
         repo.require_branch()
-    if not shell.transport.container or host_files.mount_of(MAIN, host_files.mounts(shell)):
-        for path in (MAIN, MASTER):
+    if not shell.transport.container or host_files.mount_of(at.main, host_files.mounts(shell)):
+        for path in (at.main, at.master):
             yield from host_files.backup(shell, path)
     if change.patch:
         command = (
@@ -77,10 +82,12 @@ def plan(job: Job, template: Template, *, with_ec2: bool) -> Iterator[Write]:
     yield Write("Postfix as it runs", subject, now, _SERVING, deploy, read, command)
 
 
-def _change(template: Template, settings: Settings, *, with_ec2: bool) -> Change:
+def _change(shell: Shell, template: Template, settings: Settings, *, with_ec2: bool, claims: bool) -> Change:
     with templates.copied(template) as copy:
         before = copy.render()
-        files = dict(_files(copy, settings, before, with_ec2=with_ec2))
+        planned = kept.parameters(shell, settings, postfix_text.parameters(before["main.cf"]))
+        services = dellplan.services(settings, claims=claims)
+        files = dict(_files(copy, settings, planned, services, before, with_ec2=with_ec2))
         for path, text in files.items():
             (copy.folder / path).write_bytes(text.encode("utf-8", "surrogateescape"))
         if not files:
@@ -88,23 +95,34 @@ def _change(template: Template, settings: Settings, *, with_ec2: bool) -> Change
         copy.git("add", "-f", "--", *files)
         patch = copy.git("diff", "--cached", "--no-color", "--no-ext-diff", "--full-index", "HEAD", "--", *files)
         after = copy.render()
-    _require_planned(settings, before, after, with_ec2=with_ec2)
+    _require_planned(settings, planned, services, before, after, with_ec2=with_ec2)
     return Change(patch, files, before, after)
 
 
-def _files(
-    copy: templates.Copy, settings: Settings, rendered: Mapping[str, str], *, with_ec2: bool
+def _files(  # noqa: PLR0913 - what stands, and all of what is to stand
+    copy: templates.Copy,
+    settings: Settings,
+    planned: Mapping[str, str],
+    services: Services,
+    rendered: Mapping[str, str],
+    *,
+    with_ec2: bool,
 ) -> Iterator[tuple[str, str]]:
     """Each file of the repository that has to be another one, with its text."""
     template = copy.template
     folder = Path(template.main_cf).parent
     stands = postfix_text.parameters(rendered["main.cf"])
-    wanted = {name: value for name, value in dellplan.parameters(settings).items() if _differs(stands, name, value)}
+    wanted = {name: value for name, value in planned.items() if _differs(stands, name, value)}
     offers_auth = stands.get("smtpd_sasl_auth_enable", "no") == "yes"
-    services = dellplan.services(settings)
+    listener = dellplan.places(settings).xclient
+
+    def with_services(text: str) -> str:
+        kept_text = text if listener in services else postfix_text.without_service(text, listener)
+        return postfix_text.with_services(kept_text, services, offers_auth=offers_auth)
+
     edited = {
         template.main_cf: lambda text: postfix_text.with_parameters(text, wanted),
-        template.master_cf: lambda text: postfix_text.with_services(text, services, offers_auth=offers_auth),
+        template.master_cf: with_services,
     }
     for path, edit in edited.items():
         text = _text(copy.folder / path)
@@ -119,22 +137,30 @@ def _files(
             yield name, text
 
 
-def _require_planned(
-    settings: Settings, before: Mapping[str, str], after: Mapping[str, str], *, with_ec2: bool
+def _require_planned(  # noqa: PLR0913 - what stood, what stands, and all of what is to stand
+    settings: Settings,
+    planned: Mapping[str, str],
+    services: Services,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    *,
+    with_ec2: bool,
 ) -> None:
     """Refuse a patch by which the templates do not render to what is planned, or to something else besides."""
-    planned = dellplan.parameters(settings)
     was, now = (postfix_text.parameters(each["main.cf"]) for each in (before, after))
     others = {name for name in was.keys() | now.keys() if name not in planned and was.get(name) != now.get(name)}
     wrong = [f"main.cf: {name}" for name, value in planned.items() if _differs(now, name, value)]
     wrong += [f"main.cf: {name}" for name in sorted(others)]
     ours = dellplan.services(settings)
+    listener = dellplan.places(settings).xclient
     old, new = (
         {entry.text for entry in postfix_text.entries(each["master.cf"], MASTER) if entry.service not in ours}
         for each in (before, after)
     )
     wrong += [f"master.cf: {text.split(' -o ')[0]}" for text in old ^ new]
-    for service, options in ours.items():
+    if listener not in services and postfix_text.services(after["master.cf"], listener):
+        wrong.append(f"master.cf: {listener}")
+    for service, options in services.items():
         texts = " ".join(e.text for e in postfix_text.services(after["master.cf"], service))
         wrong += [f"master.cf: {service}: {name}" for name, value in options.items() if f"{name}={value}" not in texts]
     tables = dellplan.tables(settings, with_ec2=with_ec2)
@@ -147,12 +173,12 @@ def _require_planned(
         )
 
 
-def _require_known(shell: Shell, repo: Repo, change: Change) -> None:
+def _require_known(shell: Shell, folder: str, repo: Repo, change: Change) -> None:
     """Refuse to deploy over a configuration that no template has rendered: somebody's edits would be undone."""
-    odd = templates.unlike(shell, change.before)
-    if not odd or not templates.unlike(shell, change.after):
+    odd = templates.unlike(shell, folder, change.before)
+    if not odd or not templates.unlike(shell, folder, change.after):
         return
-    if repo.ours and not templates.unlike(shell, repo.rendered_before()):
+    if repo.ours and not templates.unlike(shell, folder, repo.rendered_before()):
         return
     raise Refused(
         f"Dell: {', '.join(odd)} is not what {repo.template.repo} renders now: somebody edited it there, or the last "
@@ -166,24 +192,24 @@ def _deploy(shell: Shell, settings: Settings, repo: Repo, change: Change) -> Non
             raise Refused(f"{repo.template.repo} renders otherwise than its copy did")
         _bring(shell, settings, repo, change.after)
     except (CouldNotAsk, Refused) as error:
-        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {_back(shell, repo)}") from None
+        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {_back(shell, settings, repo)}") from None
 
 
 def _bring(shell: Shell, settings: Settings, repo: Repo, rendered: Mapping[str, str]) -> None:
     template = repo.template
     templates.command(template.deploy, template.repo, template.limit_s)
-    if odd := templates.unlike(shell, rendered):
+    if odd := templates.unlike(shell, settings.dell.config_directory, rendered):
         raise Refused(f"after `{' '.join(template.deploy)}` {', '.join(odd)} on Dell is not as rendered")
     effect.read_and_serving(shell, settings)
 
 
-def _back(shell: Shell, repo: Repo) -> str:
+def _back(shell: Shell, settings: Settings, repo: Repo) -> str:
     """Leave our commit, and deploy what was before. Tells how that went."""
     try:
         repo.leave()
         before = templates.render(repo.template, repo.folder)
         templates.command(repo.template.deploy, repo.template.repo, repo.template.limit_s)
-        odd = templates.unlike(shell, before)
+        odd = templates.unlike(shell, settings.dell.config_directory, before)
         effect.await_up(shell)
     except CouldNotAsk as error:
         return f"Going back failed too: {error}. Deploy {repo.template.repo} by hand, now"
@@ -192,7 +218,7 @@ def _back(shell: Shell, repo: Repo) -> str:
 
 
 def _state(shell: Shell, settings: Settings, rendered: Mapping[str, str]) -> str:
-    odd = templates.unlike(shell, rendered)
+    odd = templates.unlike(shell, settings.dell.config_directory, rendered)
     if odd:
         return f"not as rendered: {', '.join(odd)}"
     return f"{_AS_RENDERED}; {effect.state(shell, settings)}"

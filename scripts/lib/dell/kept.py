@@ -1,0 +1,183 @@
+"""What Dell's Postfix serves today and would lose by the plan: looked for by name, before the first write.
+
+Nothing goes that nobody has named: a domain, a table or a destination that is not the plan's stays behind ours, by
+``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fixtures.access.changing import Shell
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan import postfix as dellplan
+from fixtures.probes.dell import postfix
+from fixtures.settings import Settings
+from fixtures.settings.dell import Keeps
+from scripts.lib.change import Refused
+
+LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
+_TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
+_SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
+"""Kinds of table of which ``postmap -s`` lists the keys; and whose text lies in the file that they name."""
+_ASKED = ("myhostname", "mydomain", "myorigin", "virtual_transport", "transport_maps", *LISTED)
+_SHOWN_MAX = 10
+
+
+def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> dict[str, str]:
+    """The plan's parameters; of those by which Dell sends, what main.cf (BEFORE) leaves unset. Raises ``Refused``."""
+    relay = before.get("relayhost", "")
+    if relay and "$" not in relay and relay != settings.dell.relayhost:
+        raise Refused(
+            f"Dell sends by relayhost = {relay}, and dell.relayhost says {settings.dell.relayhost or '(none)'}. It is "
+            "not changed here: correct the settings, or main.cf. Nothing was changed"
+        )
+    kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
+    sends = dellplan.outbound(settings, kind)
+    return dellplan.parameters(settings) | {name: value for name, value in sends.items() if not before.get(name)}
+
+
+def entries(value: str) -> tuple[str, ...]:
+    """The elements of a list in main.cf (postconf(5)); one in braces is whole."""
+    found, depth, word = list[str](), 0, ""
+    for each in value:
+        if depth == 0 and (each.isspace() or each == ","):
+            if word:
+                found.append(word)
+            word = ""
+            continue
+        depth += (each == "{") - (each == "}")
+        word += each
+    return (*found, word) if word else tuple(found)
+
+
+def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
+    """Refuse, with all names, what the plan would take away. BEFORE: what main.cf says. Raises ``CouldNotAsk``."""
+    asked = postfix.parameters(shell, _ASKED).values
+    today = Today(shell, settings, asked)
+    said = [*today.odd_keeps(), *today.vanishing(), *today.networks(before.get("mynetworks", ""))]
+    if said:
+        more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
+        listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
+        raise Refused(
+            f"Dell serves what the plan doesn't know:{listed}{more}\nIn migration.toml, [dell.keeps] names what stays, "
+            'such as virtual_mailbox_domains = ["family.example"]; dell.dropped names what may go. Nothing was changed'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What stands. ``values``: Postfix's parameters in force, with ``$name`` expanded."""
+
+    shell: Shell
+    settings: Settings
+    values: Mapping[str, str]
+
+    def odd_keeps(self) -> Iterator[str]:
+        """What ``dell.keeps`` names and Dell hasn't, or can't be asked."""
+        for name in Keeps.model_fields:
+            stands = entries(self.values.get(name, ""))
+            for each in getattr(self.settings.dell.keeps, name):
+                if each not in stands:
+                    found = ", ".join(stands) or "nothing"
+                    yield f"dell.keeps: {name}: expected {each} in main.cf, found {found}"
+                elif each.lower() in self._served:
+                    yield f"dell.keeps: {name}: {each} is one of the domains that move; take it out"
+                elif _TABLE.fullmatch(each):
+                    try:
+                        postfix.lookup(self.shell, each, f"postmaster@{self.settings.pilot}")
+                    except CouldNotAsk as fault:
+                        yield f"dell.keeps: {name}: {each} can't be read: {fault}"
+        if any(self.settings.dell.keeps.virtual_mailbox_domains):
+            yield from self._delivered_otherwise()
+
+    def vanishing(self) -> Iterator[str]:
+        """What of today's lists is neither the plan's nor named by the settings."""
+        planned, dell = dellplan.parameters(self.settings), self.settings.dell
+        for name in LISTED:
+            known = {*entries(planned[name]), *dell.dropped}
+            for each in entries(self.values.get(name, "")):
+                if each not in known and each.lower() not in self._served | self._own_names:
+                    yield from self._unknown(name, each)
+
+    def networks(self, mynetworks: str) -> Iterator[str]:
+        """Networks of one's own, by main.cf's words, that may relay today and would not."""
+        own = [*self.settings.dell.networks, *map(ipaddress.ip_network, ("127.0.0.0/8", "::1/128"))]
+        for each in entries(mynetworks):
+            try:
+                it = ipaddress.ip_network(each.replace("[", "").replace("]", ""), strict=False)
+            except ValueError:
+                continue  # a name, a table: what it holds is the plan's to replace, and is shown
+            inside = any(it.version == of.version and it.subnet_of(of) for of in own)  # type: ignore[arg-type]
+            if not (it.is_global or inside or each in self.settings.dell.dropped):
+                yield f"mynetworks: {each} may relay today: name it in dell.networks, or in dell.dropped"
+
+    @property
+    def _served(self) -> set[str]:
+        return {name for each in self.settings.domains for name in (each.name, each.delivery)}
+
+    @property
+    def _own_names(self) -> set[str]:
+        """By which Dell itself is meant: its programs' mail goes to $myorigin."""
+        names = {self.values.get("myhostname", ""), self.settings.dell.name, "localhost", "localhost.localdomain"}
+        return {each.lower() for each in (*names, f"localhost.{self.values.get('mydomain', '')}")}
+
+    def _unknown(self, name: str, entry: str) -> Iterator[str]:
+        table = _TABLE.fullmatch(entry)
+        if not table:
+            yield f"{name}: {entry}"
+            return
+        keys = self._keys(entry, table[1])
+        if isinstance(keys, str):
+            yield f"{name}: {entry} ({keys})"
+            return
+        foreign = [each for each in keys if self._domain(each) not in self._served and each not in self._named]
+        if foreign:
+            yield f"{name}: {entry}: {', '.join(foreign[:_SHOWN_MAX])}{', ...' if len(foreign) > _SHOWN_MAX else ''}"
+
+    @property
+    def _named(self) -> set[str]:
+        return {*self.settings.dell.dropped, "root"}
+
+    def _domain(self, key: str) -> str:
+        """Of an address, or of a domain that stands for itself; a local part is of $myorigin."""
+        if "@" not in key and "." not in key:
+            return self.values.get("myorigin", "").lower()
+        return key.rpartition("@")[2].lower()
+
+    def _keys(self, entry: str, kind: str) -> list[str] | str:
+        """A table's keys; or why they can't be listed."""
+        path = entry.removeprefix("proxy:").partition(":")[2]
+        if kind in _SEQUENCED:
+            done = self.shell.run("postmap", "-s", entry.removeprefix("proxy:"), check=False)
+        elif kind in _IN_WORDS:
+            done = self.shell.run("cat", "--", path, check=False)
+        else:
+            return "what it holds can't be listed"
+        if not done.ok:
+            return f"can't be read: {done.stderr.strip()[-200:]}"
+        lines = (line for line in done.stdout.splitlines() if line.strip() and not line[0].isspace())
+        return [line.split()[0] for line in lines if not line.startswith("#")]
+
+    def _delivered_otherwise(self) -> Iterator[str]:
+        """A kept domain that today is delivered by another transport than will be ours."""
+        today = self.values.get("virtual_transport", "")
+        ours = dellplan.parameters(self.settings)["virtual_transport"]
+        if today == ours:
+            return
+        maps = entries(self.values.get("transport_maps", ""))
+        for each in self.settings.dell.keeps.virtual_mailbox_domains:
+            try:
+                found = not _TABLE.fullmatch(each) and any(
+                    postfix.lookup(self.shell, table, each).value for table in maps
+                )
+            except CouldNotAsk:
+                found = False
+            if not found:
+                yield (
+                    f"dell.keeps: {each} is delivered by virtual_transport = {today}, which will be {ours}: give it a "
+                    "line of its own in transport_maps first"
+                )

@@ -1,0 +1,162 @@
+"""What Dell serves today and the plan doesn't know: refused by name, kept by name, never taken away in silence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scripts import prepare_dell, retire_xclient
+from scripts.lib.change import Refused
+from scripts.lib.dell import dovecot, host_files, kept, outgoing
+from tests.scripts.alone import BOXES, DEBIAN_12, DOMAINS, KEEPS, Alone, alone, make
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
+FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
+
+
+@pytest.fixture(scope="module")
+def dell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
+    with alone(tmp_path_factory.mktemp("alone"), DEBIAN_12) as made:
+        yield made
+
+
+def _refused(dell: Alone, *words: str, **settings: Any) -> None:
+    """A plan is refused with these words, and nothing was changed."""
+    before = dell.bash(FILES)
+    with pytest.raises(Refused) as said:
+        list(prepare_dell.plan(dell.job(**settings)))
+    missing = [each for each in words if each not in str(said.value)]
+    assert not missing, f"no word of {missing} in:\n{said.value}"
+    assert dell.bash(FILES) == before
+
+
+def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Alone) -> None:
+    _refused(dell, f"virtual_mailbox_domains: {DOMAINS} (", f"virtual_mailbox_maps: {BOXES} (", "Nothing was changed")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "settings", "words"),
+    [
+        (
+            "true",
+            {"keeps": KEEPS.model_copy(update={"virtual_mailbox_domains": ("nosuch.example", DOMAINS)})},
+            ["dell.keeps: virtual_mailbox_domains: expected nosuch.example in main.cf, found webmakeprofit.org"],
+        ),
+        ("mv mailboxes.cf away", {"keeps": KEEPS}, [f"{BOXES} can't be read", "No such file or directory"]),
+        ("sed -i s/mysqld.sock/nosuch.sock/ mailboxes.cf", {"keeps": KEEPS}, ["can't be read"]),
+        (
+            "echo 'uncle@family.example alice@webmakeprofit.org' >>virtual; postmap virtual",
+            {"keeps": KEEPS},
+            ["virtual_alias_maps: hash:/etc/postfix/virtual: uncle@family.example"],
+        ),
+        ("rm virtual.db", {"keeps": KEEPS}, ["virtual_alias_maps: hash:/etc/postfix/virtual (can't be read"]),
+        ("postconf -e 'mydestination = old.example'", {"keeps": KEEPS}, ["mydestination: old.example"]),
+        ("postconf -e 'relay_domains = club.example'", {"keeps": KEEPS}, ["relay_domains: club.example"]),
+        ("postconf -e 'mynetworks = 127.0.0.0/8 10.1.0.0/16'", {"keeps": KEEPS}, ["10.1.0.0/16 may relay today"]),
+        (
+            "postconf -e 'virtual_transport = virtual'",
+            {"keeps": KEEPS},
+            ["delivered by virtual_transport = virtual, which will be lmtp:unix:private/dovecot-lmtp"],
+        ),
+        (
+            "postconf -e 'relayhost = [smtp.other.example]:587'",
+            {"keeps": KEEPS},
+            ["Dell sends by relayhost = [smtp.other.example]:587, and dell.relayhost says [smtp.sendgrid.net]:587"],
+        ),
+    ],
+    ids="no-such-domain no-such-file no-database alias compiled destination relayed network transport relay".split(),
+)
+def test_what_would_vanish_or_can_not_be_kept_is_refused(
+    dell: Alone, break_it: str, settings: dict[str, Any], words: list[str]
+) -> None:
+    dell.bash(f"cp -a /etc/postfix /run/kept; cd /etc/postfix; {break_it}")
+    try:
+        _refused(dell, *words, **settings)
+    finally:
+        dell.bash("find /etc/postfix -mindepth 1 -delete; cp -a /run/kept/. /etc/postfix")
+        dell.bash("rm -rf /run/kept")
+
+
+def test_what_is_dropped_by_name_may_go(dell: Alone) -> None:
+    settings = dell.job(dropped=(DOMAINS, BOXES)).migration.settings
+    kept.require(dell.shell, settings, {})
+
+
+def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Alone) -> None:
+    settings = dell.settings
+    own = {
+        "relayhost": settings.dell.relayhost,
+        "smtp_sasl_password_maps": "lmdb:/x",
+        "smtp_tls_security_level": "dane",
+    }
+    planned = kept.parameters(dell.shell, settings, own)
+    assert not planned.keys() & own.keys()
+    dell.bash("postconf -e default_database_type=btree")
+    try:
+        assert kept.parameters(dell.shell, settings, {})["smtp_sasl_password_maps"] == "btree:/etc/postfix/sasl_passwd"
+    finally:
+        dell.bash("postconf -X default_database_type")
+
+
+def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Alone) -> None:
+    """Nobody is there who would take the message."""
+    sums = "sha256sum /etc/postfix/main.cf /etc/postfix/master.cf"
+    before = dell.bash(sums)
+    with pytest.raises(Refused, match=r"(?s)does not leave Dell: deferred: .*as in the newest backup again"):
+        make(prepare_dell.plan(dell.job(keeps=KEEPS)))
+    assert dell.bash(sums) == before
+    assert not dell.bash("postqueue -j").strip()
+
+
+def test_with_keeps_the_family_is_served_as_before(dell: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the message, for which it takes a lab: Dovecot 2.3's quota-status, our tables before the database's."""
+    monkeypatch.setattr(outgoing, "require", lambda *_: None)
+    job = dell.job(keeps=KEEPS)
+    done = make(prepare_dell.plan(job))
+    assert done[-1] == "Postfix on Dell"
+    assert not list(prepare_dell.plan(job))
+    stands = dell.bash("postconf -h virtual_mailbox_domains virtual_mailbox_maps").splitlines()
+    assert stands[0].endswith(f", {DOMAINS}")
+    assert stands[1] == f"texthash:/etc/postfix/mxgate-mailboxes, {BOXES}"
+    dell.bash("printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org aunt@family.example")
+    dell.bash("for _ in {1..100}; do ls /srv/vmail/aunt@family.example/Maildir/new/* && exit; sleep .1; done; exit 1")
+    # Without the listener it serves as well, and prepare_dell brings it back.
+    assert make(retire_xclient.plan(job))[-1] == "port 10025 of Dell's loopback"
+    assert not list(retire_xclient.plan(job))
+    assert "Postfix on Dell" in make(prepare_dell.plan(job))
+
+
+QUOTA = """\
+import socket, sys
+asked = socket.socket(socket.AF_UNIX)
+asked.connect("/var/spool/postfix/private/quota-status")
+asked.sendall(b"request=smtpd_access_policy\\nrecipient=%s\\nsize=%s\\n\\n" % tuple(map(str.encode, sys.argv[1:])))
+print(asked.recv(999).decode().strip())
+"""
+
+
+def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Alone) -> None:
+    make(dovecot.service(dell.shell, dell.settings))
+    for recipient in ("alice@webmakeprofit.org", "info@webmakeprofit.org", "alice@dell.webmakeprofit.org"):
+        for size, wanted in (("999999999", "552 5.2.3 Message is larger than the mailbox"), ("1000", "DUNNO")):
+            said = dell.shell.run("python3", "-c", QUOTA, recipient, size).stdout.strip()
+            assert said == f"action={wanted}", (recipient, size)
+
+
+def test_files_are_written_with_busybox(dell: Alone) -> None:
+    """As on Alpine: its own commands, and a shell that is no bash."""
+    dell.bash(
+        "mkdir -p /run/bb && busybox --install -s /run/bb; mkdir -p /run/t; echo old >/run/t/f; chmod 640 /run/t/f"
+    )
+    dell.bash("chown postfix:mail /run/t/f; ln -sf f /run/t/link")
+    busy = dell.shell.transport.model_copy(update={"prefix": (*dell.shell.transport.prefix, "env", "PATH=/run/bb")})
+    shell = dell.job(transport=busy).migration.settings
+    there = type(dell.shell)("Dell", shell.dell.transport)
+    make(host_files.backup(there, "/run/t/link"))
+    make(host_files.replacement(there, "/run/t/link", "old\n", "new\n"))
+    assert dell.bash(
+        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-*; ls /run/t | grep -c new || :"
+    ) == ("640 postfix:mail\nnew\nold\n0\n")
