@@ -79,7 +79,7 @@ def values_as_planned(
 def _outbound(migration: Migration, configuration: postfix.Configuration) -> Iterator[Finding]:
     """How Dell sends is the operator's; it has to be encrypted and logged in, by the relay host of the settings."""
     wrong = dellplan.sends_otherwise(migration.settings, configuration.written)
-    hint = "Mend it by hand: prepare_dell leaves alone what main.cf says of sending. Or correct dell.relayhost"
+    hint = "Mend it by hand: prepare_dell leaves what main.cf says of sending as it is. Or correct dell.relayhost"
     for name in dellplan.outbound(migration.settings, "hash"):
         said = configuration.written.get(name) or "(not set)"
         expected = wrong.get(name, said)

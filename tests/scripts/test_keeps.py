@@ -11,19 +11,19 @@ import pytest
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
 from scripts.lib.dell import dovecot, host_files, kept, outgoing
-from tests.scripts.alone import BOXES, DEBIAN_12, DOMAINS, KEEPS, Alone, alone, make
+from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
 
 @pytest.fixture(scope="module")
-def dell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
-    with alone(tmp_path_factory.mktemp("alone"), DEBIAN_12) as made:
+def dell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Single]:
+    with single(tmp_path_factory.mktemp("single"), DEBIAN_12) as made:
         yield made
 
 
-def _refused(dell: Alone, *words: str, **settings: Any) -> None:
+def _refused(dell: Single, *words: str, **settings: Any) -> None:
     """A plan is refused with these words, and nothing was changed."""
     before = dell.bash(FILES)
     with pytest.raises(Refused) as said:
@@ -33,7 +33,7 @@ def _refused(dell: Alone, *words: str, **settings: Any) -> None:
     assert dell.bash(FILES) == before
 
 
-def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Alone) -> None:
+def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -> None:
     _refused(dell, f"virtual_mailbox_domains: {DOMAINS} (", f"virtual_mailbox_maps: {BOXES} (", "Nothing was changed")
 
 
@@ -70,7 +70,7 @@ def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Alone) ->
     ids="no-such-domain no-such-file no-database alias compiled destination relayed network transport relay".split(),
 )
 def test_what_would_vanish_or_can_not_be_kept_is_refused(
-    dell: Alone, break_it: str, settings: dict[str, Any], words: list[str]
+    dell: Single, break_it: str, settings: dict[str, Any], words: list[str]
 ) -> None:
     dell.bash(f"cp -a /etc/postfix /run/kept; cd /etc/postfix; {break_it}")
     try:
@@ -80,12 +80,12 @@ def test_what_would_vanish_or_can_not_be_kept_is_refused(
         dell.bash("rm -rf /run/kept")
 
 
-def test_what_is_dropped_by_name_may_go(dell: Alone) -> None:
+def test_what_is_dropped_by_name_may_go(dell: Single) -> None:
     settings = dell.job(dropped=(DOMAINS, BOXES)).migration.settings
     kept.require(dell.shell, settings, {})
 
 
-def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Alone) -> None:
+def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Single) -> None:
     settings = dell.settings
     own = {
         "relayhost": settings.dell.relayhost,
@@ -101,7 +101,7 @@ def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Alone
         dell.bash("postconf -X default_database_type")
 
 
-def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Alone) -> None:
+def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Single) -> None:
     """Nobody is there who would take the message."""
     sums = "sha256sum /etc/postfix/main.cf /etc/postfix/master.cf"
     before = dell.bash(sums)
@@ -111,7 +111,7 @@ def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Alone)
     assert not dell.bash("postqueue -j").strip()
 
 
-def test_with_keeps_the_family_is_served_as_before(dell: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: pytest.MonkeyPatch) -> None:
     """All but the message, for which it takes a lab: Dovecot 2.3's quota-status, our tables before the database's."""
     monkeypatch.setattr(outgoing, "require", lambda *_: None)
     job = dell.job(keeps=KEEPS)
@@ -138,7 +138,7 @@ print(asked.recv(999).decode().strip())
 """
 
 
-def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Alone) -> None:
+def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Single) -> None:
     make(dovecot.service(dell.shell, dell.settings))
     for recipient in ("alice@webmakeprofit.org", "info@webmakeprofit.org", "alice@dell.webmakeprofit.org"):
         for size, wanted in (("999999999", "552 5.2.3 Message is larger than the mailbox"), ("1000", "DUNNO")):
@@ -146,7 +146,7 @@ def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Alone) -> Non
             assert said == f"action={wanted}", (recipient, size)
 
 
-def test_files_are_written_with_busybox(dell: Alone) -> None:
+def test_files_are_written_with_busybox(dell: Single) -> None:
     """As on Alpine: its own commands, and a shell that is no bash."""
     dell.bash(
         "mkdir -p /run/bb && busybox --install -s /run/bb; mkdir -p /run/t; echo old >/run/t/f; chmod 640 /run/t/f"

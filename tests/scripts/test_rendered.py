@@ -10,24 +10,24 @@ import pytest
 from scripts import prepare_dell
 from scripts.lib.change import Refused
 from scripts.lib.dell import outgoing
-from tests.scripts.alone import Alone, alone, make
+from tests.scripts.single import Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
 SUMS = "cd /srv/mail/postfix; sha256sum main.cf master.cf"
 
 
 @pytest.fixture(scope="module")
-def dell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
-    with alone(tmp_path_factory.mktemp("alone"), "rendered") as made:
+def dell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Single]:
+    with single(tmp_path_factory.mktemp("single"), "rendered") as made:
         yield made
 
 
-def test_a_port_that_a_filter_has_is_refused_by_name(dell: Alone) -> None:
+def test_a_port_that_a_filter_has_is_refused_by_name(dell: Single) -> None:
     with pytest.raises(Refused, match=r"port 10025 is taken by `127.0.0.1:10025 inet .*dell.xclient_port"):
         list(prepare_dell.plan(dell.job(quota_policy="")))
 
 
-def test_a_folder_that_is_not_postfixs_is_refused(dell: Alone) -> None:
+def test_a_folder_that_is_not_postfixs_is_refused(dell: Single) -> None:
     with pytest.raises(
         Refused, match=r"expected /srv/nosuch/main.cf; .* dell.config_directory names the folder|can't read"
     ):
@@ -35,7 +35,7 @@ def test_a_folder_that_is_not_postfixs_is_refused(dell: Alone) -> None:
 
 
 def test_a_start_that_writes_main_cf_is_found_out_and_nothing_stays(
-    dell: Alone, monkeypatch: pytest.MonkeyPatch
+    dell: Single, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The container is started again once: whatever its start writes shows then."""
     monkeypatch.setattr(outgoing, "require", lambda *_: None)
@@ -49,7 +49,7 @@ def test_a_start_that_writes_main_cf_is_found_out_and_nothing_stays(
     dell.bash("podman exec postfix postfix -c /opt/postfix/conf status")
 
 
-def test_where_the_start_writes_nothing_it_is_prepared(dell: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_start_writes_nothing_it_is_prepared(dell: Single, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outgoing, "require", lambda *_: None)
     dell.bash("sed -i '/^cp build/d; s/^touch .*/true/' /srv/mail/repo/entrypoint.sh")
     job = dell.job(quota_policy="", xclient_port=10125)

@@ -33,7 +33,7 @@ _UP = {
 
 
 @dataclass(frozen=True)
-class Alone:
+class Single:
     """The host, and the settings of whoever works on it."""
 
     settings: Settings
@@ -64,9 +64,9 @@ def make(writes: Iterator[Write]) -> list[str]:
 
 
 @contextmanager
-def alone(folder: Path, kind: str) -> Iterator[Alone]:
+def single(folder: Path, kind: str) -> Iterator[Single]:
     """The host, up. Its files lie below FOLDER. KIND: one of ``_UP``."""
-    name, start = f"tests-alone-{kind}", files.Start(seed=1, dell=kind)
+    name, start = f"tests-single-{kind}", files.Start(seed=1, dell=kind)
     lab, root = folder / name, image.ensure(start.images["dell"])
     (lab / "dell/log").mkdir(parents=True)
     certificates.Authority().issue(lab / "dell/etc/ssl/dell.pem", DEFAULT.dell_name)
@@ -92,7 +92,7 @@ def alone(folder: Path, kind: str) -> Iterator[Alone]:
         changed = {"transport": there, "imap_host": plan.DELL_TAILNET, **more}
         dell = settings.dell.model_copy(update=changed)
         store = StoreSettings(url=f"sqlite:///{folder}/store.sqlite")
-        it = Alone(settings.model_copy(update={"dell": dell, "store": store}))
+        it = Single(settings.model_copy(update={"dell": dell, "store": store}))
         until = time.monotonic() + READY_S_MAX
         while not (done := it.shell.machine.run("bash", "-ec", _UP[kind], check=False)).ok:
             assert time.monotonic() < until, done.stdout + done.stderr
