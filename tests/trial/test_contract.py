@@ -1,0 +1,112 @@
+"""The contract, asked of the emulator; and that a difference is found, and named by its line."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import pytest
+
+from fixtures.lab.emulator.state import Record
+from fixtures.migration import Migration
+from scripts.lib.trial import contract
+from scripts.lib.trial.wire import Wire
+from tests.emulator import sdk, test_lexicon, test_octodns, test_sdk, test_wrangler
+from tests.emulator.conftest import ACCOUNT, ALL, APEX, Running
+from tests.emulator.test_lexicon import lexicon  # noqa: F401 - a fixture
+from tests.emulator.test_octodns import octodns  # noqa: F401
+from tests.emulator.test_wrangler import wrangler  # noqa: F401
+
+
+def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
+    for token in emulator.world.tokens:
+        token.scopes = ALL | {"analytics:read"}
+    name = f"mxgate-trial.{APEX}"
+    known = {
+        "zone": emulator.zone.id, "zone_name": APEX, "account": ACCOUNT, "name": name,
+        "destination": f"contract@in.{name}", "outside": contract.outside(APEX),
+    }  # fmt: skip
+    return list(contract.kept(Wire(migration), known))
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {},
+        {"enabling": "replaces", "lock_code": "1046", "dns_get": "object", "graphql_errors": "body"},
+        {"subdomains": "after_apex", "routing_mx": "hidden", "mx_names": "named"},
+        {"transient_errors": 0.2, "spf": "kept"},
+    ],
+)
+def test_the_emulator_keeps_it(emulator: Running, migration: Migration, knobs: dict[str, object]) -> None:
+    emulator.world.knobs.change(knobs)
+    records = {each.name: each.content for each in emulator.zone.records.values()}
+    found = asked(emulator, migration)
+    assert [str(each) for each in found if each.wrong] == []
+    assert sum(each.answer is not None for each in found) >= len(contract.rows()) - 6
+    left = {each.name: each.content for each in emulator.zone.records.values() if "mxgate-trial" not in each.name}
+    assert left == records, "nothing but the trial's own name was written"
+    assert not emulator.zone.routing.enabled
+    assert not emulator.zone.routing.rules
+    assert not emulator.world.destinations
+
+
+def test_another_answer_is_named(emulator: Running, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the emulator refuses a second mail with another code."""
+    from fixtures.lab.emulator.api import addresses
+
+    monkeypatch.setattr(addresses, "RESEND_S", -1.0)
+    wrong = [each for each in asked(emulator, migration) if each.wrong]
+    assert [each.wrong for each in wrong] == ["expected 429 2025, found 200"]
+    line = contract.FILE.read_text(encoding="utf-8").splitlines()[wrong[0].row.number - 1]
+    assert "429 2025" in line
+
+
+def test_a_line_that_can_not_be_read_is_named() -> None:
+    with pytest.raises(ValueError, match="line 2: expected request"):
+        list(contract._rows("# head\nGET nothing | 200\n"))
+
+
+def calls(emulator: Running) -> set[tuple[str, str]]:
+    """What was asked so far, identifiers left out."""
+    asked = emulator.management.get("/requests").json()
+    emulator.management.delete("/requests")
+    return {(each["method"], _plain(each["path"].removeprefix("/client/v4"))) for each in asked}
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"/([0-9a-f]{32}|\{\w+\})", "/{}", path.partition("?")[0]).rstrip("/")
+
+
+CONTRACT = {(row.method, _plain(row.path)) for row in contract.rows()} - {("GET", "/nowhere/at/all")}
+
+
+def test_the_official_client_asks_each_path(emulator: Running) -> None:
+    client, kept = emulator.client(strict=True), dict[str, Any]()
+    for name, given in test_sdk.STEPS:
+        with warnings.catch_warnings(action="ignore"):
+            found = sdk.call(sdk.find(client, name), **given(kept))
+        kept[name] = list(found) if hasattr(found, "iter_pages") else found
+    assert calls(emulator) >= CONTRACT - {("POST", "/graphql")}, "the client has no method of its own for that"
+
+
+def test_clients_that_nobody_here_wrote_ask_the_rest(
+    emulator: Running, wrangler: test_wrangler.Wrangler, octodns: test_octodns.Octodns, lexicon: test_lexicon.Lexicon
+) -> None:
+    """Wrangler (JavaScript) asks for Email Routing, lexicon and octodns for records; what none of them asks is named."""
+    test_lexicon.test_one_record_from_its_making_to_its_end(emulator, lexicon)
+    test_octodns.test_dump_plan_apply_and_a_second_plan_is_empty(emulator, octodns)
+    records = calls(emulator)
+    test_wrangler.test_addresses_and_rules(emulator, wrangler)
+    mx = [Record("MX", APEX, "mail.webmakeprofit.org", 300, 10)]
+    emulator.zone.records = {each.id: each for each in mx}
+    test_wrangler.test_settings_and_dns(emulator, wrangler)
+    routing = calls(emulator)
+    assert CONTRACT - records - routing == {
+        ("DELETE", "/zones/{}/email/routing/dns"), ("PATCH", "/zones/{}/email/routing/dns"),
+        ("POST", "/zones/{}/email/routing/dns"), ("PATCH", "/zones/{}/email/routing"),
+        ("GET", "/zones/{}"), ("GET", "/zones/{}/dns_records/{}"), ("PATCH", "/zones/{}/dns_records/{}"),
+        ("GET", "/accounts/{}"), ("GET", "/user/tokens/verify"), ("GET", "/ips"), ("POST", "/graphql"),
+        ("GET", "/zones/{}/dns_records/export"), ("POST", "/zones/{}/dns_records/batch"),
+    }  # fmt: skip
