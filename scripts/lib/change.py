@@ -121,6 +121,8 @@ class Script:
     around: Callable[[Job], AbstractContextManager[object]] = nullcontext
     """Entered around the writes: what it does at its end it does in any case, also when one failed."""
     opens: Callable[[str | None], Migration] | None = None
+    is_way_back: Callable[[Job], bool] = lambda _job: False
+    """Whether what was asked for is a way back: that waits for no gate."""
     otherwise: str = ""
     """What else a person can do where a system can't be asked."""
 
@@ -188,7 +190,7 @@ def _apply(script: Script, job: Job) -> int:
             raise Refused(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
         if options.override:
             migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
-        else:
+        elif not script.is_way_back(job):
             require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)

@@ -1,0 +1,198 @@
+"""First contact with the real Cloudflare, on a throw-away name, before any MX moves: what it does, and how long.
+
+Everything is tried on mxgate-trial.PILOT (or in a spare zone, [trial] zone): Email Routing is enabled there, a rule and
+a destination are made, mail is sent, refused and dropped, and all is taken away again. The zone's own records, its MX
+above all, are only looked at. What was observed is kept in the store and in observed.toml, for
+scripts/rehearse --knobs observed, and for the plan of switch_mx.
+Undo: --undo takes away what an interrupted trial left. Without it the next run goes on where that one ended.
+Contract: --contract asks the table of requests and answers instead, and names each line that is answered otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fixtures.evidence import CouldNotAsk, tell
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.trial import contract, course, mail, result, routing, standing
+from scripts.lib.trial.course import PART, Course
+from scripts.lib.trial.wire import Wire
+
+GROUP = "the trial"
+NOT_YET, DONE = "not observed", "observed"
+PARTS: tuple[tuple[str, Any, str, bool], ...] = (
+    ("enabling", routing.enabling, "records, a rule and Email Routing at {name}; a minute, and until its MX hosts take "
+     "mail", False),
+    ("apex", routing.apex, "a rule for one address at {zone} that nobody uses, for three minutes; no mail", False),
+    ("hosts", routing.hosts, "nothing; seconds", False),
+    ("destination", mail.destination, "the destination mail@in.{name}, whose link a person opens; minutes", True),
+    ("forwarding", mail.forwarding, "a key and a rule at {name}, a dozen messages, subaddressing on and off; minutes", True),
+    ("upstream", mail.upstream, "seven messages, which the trial's own mail server refuses; a quarter of an hour", True),
+    ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
+    ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
+)  # fmt: skip
+"""Name, what does it, what it writes and how long that takes, whether it needs the trial's own mail server."""
+
+
+def plan(job: Job) -> Iterator[Write]:
+    place = course.place_of(job.migration)
+    known = course.current(job.migration, place)
+    if job.options.contract:
+        yield _contract(job, place)
+        return
+    if known is None:
+        if job.options.undo:
+            return
+        _require_clean(job, place)
+    else:
+        job.say(f"a trial was begun at {place.name}: it goes on" if not job.options.undo else "a trial's rest goes")
+    if not job.options.undo:
+        for name, do, writes, needs_mail in PARTS:
+            number = known["number"] if known else ""
+            done = job.migration.store.last(PART, place.zone, trial=number, part=name)
+            if not done and (not needs_mail or course.addresses(job.migration)):
+                yield _part(job, place, name, do, writes.format(name=place.name, zone=place.zone))
+    yield _away(job, place, known)
+
+
+def _require_clean(job: Job, place: standing.Place) -> None:
+    """``Refused`` where anything stands at the trial's name, or Email Routing is on."""
+    wire = Wire(job.migration)
+    stands = standing.left(wire, place)
+    if stands:
+        raise Refused(
+            f"{place.name}: expected nothing there, found {', '.join(stands[:5])}. Another [trial] label in "
+            "migration.toml, or take these away first. Nothing was changed"
+        )
+    if standing.read(wire, place).enabled:
+        raise Refused(
+            f"{place.zone}: Email Routing is on already, and a trial has to switch it on and off. Name a spare zone of "
+            "the account as [trial] zone in migration.toml. Nothing was changed"
+        )
+
+
+def _part(job: Job, place: standing.Place, name: str, do: Any, writes: str) -> Write:
+    def read() -> str:
+        known = course.current(job.migration, place) or {}
+        done = job.migration.store.last(PART, place.zone, trial=known.get("number", ""), part=name)
+        return DONE if done else NOT_YET
+
+    def go() -> None:
+        trial = _course(job, place)
+        if not trial.stop:
+            do(trial)
+        job.migration.store.record(PART, place.zone, trial=trial.number, part=name, stop=trial.stop)
+
+    return Write(GROUP, f"{name}: {writes}", read(), DONE, go, read)
+
+
+_running: dict[str, Course] = {}
+
+
+def _course(job: Job, place: standing.Place) -> Course:
+    """The one of this run."""
+    if job.run.number not in _running:
+        _running[job.run.number] = course.begin(job.migration, place, job.say)
+    return _running[job.run.number]
+
+
+def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Write:
+    ended: list[bool] = []
+
+    def go() -> None:
+        trial = _course(job, place)
+        differs = standing.take_away(trial.wire, place, trial.before)
+        if differs:
+            raise Refused(
+                f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
+                "What is not the trial's was left alone: somebody else changed it, or Cloudflare did. Look, and run again"
+            )
+        phase = "undone" if job.options.undo else "ended"
+        body = {"number": trial.number, "phase": phase, "name": place.name, "stopped": trial.stop}
+        job.migration.store.record(course.KIND, place.zone, **body)
+        ended.append(True)
+
+    stands = "what was tried stands at" if known else "what is tried stands at"
+    subject = f"{place.name}, and what else it made: records, rules, destination, Email Routing"
+    return Write("and back", subject, f"{stands} {place.name}", "nothing of it, record by record", go,
+                 lambda: "nothing of it, record by record" if ended else f"{stands} {place.name}", danger="deletes")  # fmt: skip
+
+
+def _contract(job: Job, place: standing.Place) -> Write:
+    done: list[bool] = []
+
+    def go() -> None:
+        wire = Wire(job.migration)
+        before = standing.read(wire, place)
+        known = {"zone": place.zone_id, "zone_name": place.zone, "account": place.account, "name": place.name}
+        known |= {"destination": f"contract@{place.inner}", "outside": contract.outside(place.zone)}
+        wrong = 0
+        try:
+            for each in contract.kept(wire, known):
+                wrong += bool(each.wrong)
+                print(f"{'OTHERWISE' if each.wrong else 'as written':11}{each}")
+        finally:
+            differs = standing.take_away(wire, place, before)
+        if differs:
+            raise Refused(f"{place.zone} is not as it was:\n  " + "\n  ".join(differs))
+        print(f"{len(contract.rows())} lines, {wrong} answered otherwise than {contract.FILE.name} has them")
+        done.append(True)
+        if wrong:
+            raise Refused("send these lines in, corrected: one line each")
+
+    _require_clean(job, place)
+    subject = f"all of {contract.FILE.name}: {len(contract.rows())} requests, which write at {place.name} alone"
+    return Write(GROUP, subject, NOT_YET, DONE, go, lambda: DONE if done else NOT_YET)
+
+
+def _finish(job: Job) -> None:
+    if job.options.contract or job.options.undo:
+        return
+    found = course.latest(job.migration)
+    if found:
+        print(result.text(*found))
+        file = result.write(job.migration, *found)
+        tell(f"  kept in {file}: scripts/rehearse --knobs observed rehearses with it")
+
+
+def _check(job: Job) -> None:
+    if not (job.options.undo or job.options.contract):
+        try:
+            mail.require_port(job.migration)
+        except CouldNotAsk as fault:
+            raise Refused(f"{fault}. Nothing was written") from None
+
+
+@contextmanager
+def _around(job: Job) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        running = _running.pop(job.run.number, None)
+        if running and running.receiver:
+            running.receiver.end()
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--undo", action="store_true", help="take away what an interrupted trial has left")
+    parser.add_argument("--contract", action="store_true", help="ask the table of requests and answers instead")
+
+
+SCRIPT = Script(
+    "trial",
+    __doc__,
+    plan,
+    options=_options,
+    check=_check,
+    finish=_finish,
+    around=_around,
+    is_way_back=lambda job: bool(job.options.undo),
+)
+main = SCRIPT.main
+
+if __name__ == "__main__":
+    sys.exit(main())
