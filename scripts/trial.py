@@ -105,7 +105,7 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
 
     def go() -> None:
         trial = _course(job, place)
-        differs = standing.take_away(trial.wire, place, trial.before)
+        differs = trial.take_away()
         if differs:
             raise Refused(
                 f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
@@ -136,7 +136,7 @@ def _contract(job: Job, place: standing.Place) -> Write:
                 wrong += bool(each.wrong)
                 print(f"{'OTHERWISE' if each.wrong else 'as written':11}{each}")
         finally:
-            differs = standing.take_away(wire, place, before)
+            differs = standing.take_away(wire, place, before, asked=True)
         if differs:
             raise Refused(f"{place.zone} is not as it was:\n  " + "\n  ".join(differs))
         print(f"{len(contract.rows())} lines, {wrong} answered otherwise than {contract.FILE.name} has them")

@@ -27,10 +27,10 @@ from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE
 from scripts.lib.trial.receiver import Receiver
-from scripts.lib.trial.standing import Place, Standing, read
-from scripts.lib.trial.wire import Wire
+from scripts.lib.trial.standing import Place, Standing, read, take_away
+from scripts.lib.trial.wire import Answer, Wire
 
-KIND, PART, OBSERVED = "trial", "trial part", "observed"
+KIND, PART, OBSERVED, ASKED = "trial", "trial part", "observed", "trial asked"
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
@@ -91,6 +91,24 @@ class Course:
         return seen(self.migration, self.place.zone, self.number)
 
     # The API
+
+    @property
+    def asked(self) -> bool:
+        """Whether this trial has asked for Email Routing to be enabled, and has not switched it off since."""
+        last = self.migration.store.last(ASKED, self.place.zone, trial=self.number)
+        return last is not None and bool(last["on"])
+
+    def enable(self, *, apex: bool = False) -> Answer:
+        """Ask for Email Routing at the trial's name, or at the zone's own."""
+        self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=True)
+        body = None if apex else {"name": self.place.name}
+        return self.wire.ask("POST", self.zone_path("email/routing/dns"), body)
+
+    def take_away(self) -> list[str]:
+        """All that was made; how the zone still differs."""
+        differs = take_away(self.wire, self.place, self.before, asked=self.asked)
+        self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=False)
+        return differs
 
     def zone_path(self, rest: str) -> str:
         return f"/zones/{self.place.zone_id}/{rest}"

@@ -29,15 +29,14 @@ NO_PTR = "reverse lookup"
 
 def enabling(course: Course) -> None:
     """Enable Email Routing on the trial's name while a foreign MX and a foreign SPF record stand there."""
-    wire, place = course.wire, course.place
-    standing.take_away(wire, place, course.before)
+    place = course.place
+    course.take_away()
     _needed(course)
     if course.stop:
         return
     _prepare(course)
     course.rule(f"drop@{place.name}", {"type": "drop"})
-    body = {"name": place.name}
-    answer = wire.ask("POST", course.zone_path("email/routing/dns"), body)
+    answer = course.enable()
     answer = _with_the_apex_first(course, answer)
     if course.stop:
         return
@@ -47,11 +46,11 @@ def enabling(course: Course) -> None:
     elif OTHER_MX in answer.codes:
         course.note("enabling", "refuses", str(answer), otherwise=answer.status != 409)
         _delete(course, "MX", foreign)
-        answer = wire.ask("POST", course.zone_path("email/routing/dns"), body)
+        answer = course.enable()
     else:
         course.note("enabling", f"HTTP {answer.said}", str(answer))
         _delete(course, "MX", foreign)
-        answer = wire.ask("POST", course.zone_path("email/routing/dns"), body)
+        answer = course.enable()
     _settled(course, answer)
     if not course.stop:
         _records(course)
@@ -130,11 +129,11 @@ def _with_the_apex_first(course: Course, answer: Answer) -> Answer:
             "touched: name a spare zone of the account as [trial] zone in migration.toml, and run the trial there"
         )
         return answer
-    made = course.wire.ask("POST", course.zone_path("email/routing/dns"))
+    made = course.enable(apex=True)
     if not made.ok:
         course.stop = f"the spare zone {course.place.zone} can't be enabled: {made}. Take its own MX away first"
         return answer
-    return course.wire.ask("POST", course.zone_path("email/routing/dns"), {"name": course.place.name})
+    return course.enable()
 
 
 def _enabled_beside(course: Course, answer: Answer, foreign: str) -> Answer:
@@ -146,7 +145,7 @@ def _enabled_beside(course: Course, answer: Answer, foreign: str) -> Answer:
     course.note("enabling", "coexists", f"{answer}; {foreign} stands beside Cloudflare's records")
     course.wire.ask("PATCH", course.zone_path("email/routing/dns"), {"name": course.place.name})
     _delete(course, "MX", foreign)
-    return course.wire.ask("POST", course.zone_path("email/routing/dns"), {"name": course.place.name})
+    return course.enable()
 
 
 def _delete(course: Course, kind: str, content: str) -> None:
@@ -179,7 +178,10 @@ def _settled(course: Course, answer: Answer) -> None:
         course.note("enabling", f"HTTP {answer.said}, {'later' if on else 'not within a minute'}", shown)
     if not on:
         course.note("states", None, _timeline(states), otherwise=True)
-        course.stop = "Email Routing could not be enabled, so nothing further could be observed"
+        course.stop = (
+            f"Email Routing could not be enabled ({answer.said}), so nothing further could be observed. It was switched "
+            "off again, in case it still comes: look at the dashboard in an hour, and run python -m scripts.trial again"
+        )
         return
     course.enabled_at = began
     course.migration.store.record("trial enabled", course.place.zone, trial=course.number, enabled_at=began)
@@ -262,7 +264,7 @@ def _locks(course: Course) -> None:
     unlocked = course.wire.ask("PATCH", course.zone_path("email/routing/dns"), {"name": course.place.name})
     written = course.wire.ask("POST", course.zone_path("dns_records"), body)
     _delete(course, "MX", foreign["content"])
-    locked = course.wire.ask("POST", course.zone_path("email/routing/dns"), {"name": course.place.name})
+    locked = course.enable()
     fine = unlocked.ok and written.ok and locked.ok
     course.note("unlocking", fine, f"unlock {unlocked.said}, write {written.said}, lock {locked.said}", otherwise=not fine)
 
@@ -365,7 +367,8 @@ def _default(name: str, kind: str) -> tuple[str, ...]:
 def off(course: Course) -> None:
     """Switch Email Routing off, look at what went with it, and take everything away."""
     if not course.before.enabled:
-        others = [each for each in standing.records(course.wire, course.place) if not course.place.owns(each["name"])]
+        present = standing.records(course.wire, course.place)
+        others = [each for each in present if standing.plain(each) in course.before.records]
         answer = standing.routing_off(course.wire, course.place)
         if answer is not None:
             own = standing.own_records(course.wire, course.place)

@@ -75,10 +75,15 @@ def read(wire: Wire, place: Place) -> Standing:
     return Standing(
         bool(settings.get("enabled")),
         bool(settings.get("support_subaddress")),
-        [{name: each.get(name) for name in FIELDS} for each in records(wire, place)],
+        [plain(each) for each in records(wire, place)],
         [{name: each.get(name) for name in ("name", "enabled", "priority", "matchers", "actions")} for each in rules],
         sorted(f"{each.get('email')} {'verified' if each.get('verified') else 'not verified'}" for each in destinations),
     )
+
+
+def plain(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without what changes by itself."""
+    return {name: record.get(name) for name in FIELDS}
 
 
 def records(wire: Wire, place: Place) -> list[dict[str, Any]]:
@@ -98,18 +103,21 @@ def left(wire: Wire, place: Place) -> list[str]:
     return made + [f"destination {each['email']}" for each in _destinations(wire, place)]
 
 
-def routing_off(wire: Wire, place: Place) -> Answer | None:
-    """Email Routing off, if it is on; the answer to that."""
+def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | None:
+    """Email Routing off, if it is on; the answer to that. ASKED: also where it is not on yet, as it may still come."""
     settings = _good(wire.ask("GET", f"/zones/{place.zone_id}/email/routing")).result
-    if not settings.get("enabled"):
+    if not (settings.get("enabled") or asked):
         return None
     return wire.ask("DELETE", f"/zones/{place.zone_id}/email/routing/dns")
 
 
-def take_away(wire: Wire, place: Place, before: Standing) -> list[str]:
-    """All that the trial made, and what it changed put back; returns how the zone still differs, a line each."""
+def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> list[str]:
+    """All that the trial made, and what it changed put back; returns how the zone still differs, a line each.
+
+    ASKED: it asked for Email Routing to be enabled, and that may not have come to be yet.
+    """
     if not before.enabled:
-        routing_off(wire, place)
+        routing_off(wire, place, asked=asked)
     for rule in _rules(wire, place):
         _deleted(wire.ask("DELETE", f"/zones/{place.zone_id}/email/routing/rules/{rule['id']}"))
     for each in _destinations(wire, place):
@@ -144,7 +152,7 @@ def differences(before: Standing, now: Standing) -> list[str]:
 
 def _lost(wire: Wire, place: Place, before: Standing) -> Iterator[dict[str, Any]]:
     """Records of the zone's own name that Email Routing might touch, and that are there no longer."""
-    now = [{name: each.get(name) for name in FIELDS} for each in records(wire, place)]
+    now = [plain(each) for each in records(wire, place)]
     for each in before.records:
         name, kind = str(each["name"]).lower(), each["type"]
         touchable = kind in {"MX", "TXT"} and (name == place.zone or name.endswith(f"._domainkey.{place.zone}"))

@@ -1,0 +1,111 @@
+"""The trial against emulators whose truth is known: each knob that can be seen from outside is reported as it is, the
+account is afterwards as before, also after a kill at any write, and what nobody knew ends in a clear sentence.
+
+``MXGATE_TRIAL_SEEDS=30`` takes the knobs of so many seeds, and ``MXGATE_TRIAL_KILLS=all`` every moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab.emulator.knobs import Knobs, drawn
+from scripts.lib.trial.facts import BY_NAME, FACTS, OTHERWISE, UNSEEN
+from tests.trial.stage import PILOT
+
+SEEDS = range(1, int(os.environ.get("MXGATE_TRIAL_SEEDS", "2")) + 1)
+EVERY = 1 if os.environ.get("MXGATE_TRIAL_KILLS") == "all" else 16
+RUN_S_MAX = 1800
+SLACK_S, EVENTS_SLACK_S = 4.0, 25.0
+"""Of what is measured: hosts are asked every second, analytics every ten."""
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network namespace")
+
+
+def on_stage(folder: Path, **asked: Any) -> dict[str, Any]:
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", sys.executable, "-m", "tests.trial.stage", folder, json.dumps(asked)],
+        capture_output=True, text=True, timeout=RUN_S_MAX, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(json.loads(done.stdout))
+
+
+def wrong(found: dict[str, Any], knobs: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What was reported otherwise than it is: knob to what was reported, and what is."""
+    odd = {}
+    truth = {**Knobs().model_dump(), **knobs}
+    for fact in FACTS:
+        if not fact.knob:
+            continue
+        value, real = found["facts"].get(fact.name, [None])[0], truth[fact.knob]
+        if fact.name == "apex_early" and truth["subdomains"] == "after_apex":
+            fine = value is None
+        elif fact.name == "settle_s":
+            real = max(found["drawn"][-1:], default=0)
+            fine = value is not None and abs(value - real) < SLACK_S
+        elif fact.name == "events_lag_s":
+            fine = value is not None and abs(value - real) < EVENTS_SLACK_S
+        else:
+            fine = value == real
+        if not fine:
+            odd[fact.knob] = value, real
+    return odd
+
+
+def test_each_knob_can_be_seen_or_is_named() -> None:
+    assert {each.knob for each in FACTS if each.knob} | set(UNSEEN) == set(Knobs.model_fields)
+    assert not {each.knob for each in FACTS} & set(UNSEEN)
+    for fact in FACTS:
+        if fact.knob and fact.known:
+            assert {*fact.known} <= {*BY_NAME[fact.name].known}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> None:
+    knobs = drawn(seed)
+    spare = knobs["subdomains"] == "after_apex"
+    if spare:
+        first = on_stage(tmp_path / "first", do="one", knobs=knobs, seed=seed, spare=False)
+        assert first["status"] == 0, first["said"][-3000:]
+        assert "name a spare zone" in first["stopped"]
+        assert first["facts"]["subdomains"][0] == "after_apex"
+        assert first["changed"] == []
+    found = on_stage(tmp_path / "trial", do="one", knobs=knobs, seed=seed, spare=spare)
+    assert found["status"] == 0, found["said"][-3000:]
+    assert wrong(found, knobs) == {}, found["said"][-6000:]
+    assert found["changed"] == []
+    assert [name for name, (_, _, otherwise) in found["facts"].items() if otherwise] == []
+    for name in UNSEEN:
+        assert f"{name} can't be seen from outside" in found["said"]
+
+
+@pytest.mark.parametrize("way", ["undo", "on"])
+def test_killed_at_a_write_nothing_is_left(tmp_path: Path, way: str) -> None:
+    """SIGKILL before and after each request that writes; then it is taken away, or gone on with."""
+    knobs = {"settle_s": 0, "enabling": "refuses"}
+    moments = list(range(1 + (way == "on") * EVERY // 2, 67, EVERY))
+    found = on_stage(tmp_path, do="kills", knobs=knobs, moments=moments, way=way)
+    assert {each: (one["then"], one["changed"]) for each, one in found.items()} == dict.fromkeys(map(str, moments), (0, [])), \
+        found  # fmt: skip
+    assert {one["killed"] for one in found.values()} == {-9}
+    if way == "on":
+        assert {one["facts"] for one in found.values()} == {len(FACTS)}
+
+
+def test_what_no_rehearsal_knows_ends_in_a_clear_sentence(tmp_path: Path) -> None:
+    """Enabling that answers 202 and takes ten minutes."""
+    found = on_stage(tmp_path, do="one", knobs={"enabling": "later"}, seed=1, spare=False)
+    assert found["status"] == 0, found["said"][-3000:]
+    assert f"{OTHERWISE}: enabling while a foreign MX stands on the name: expected refuses or replaces, found" in found["said"]
+    assert "HTTP 202" in found["said"]
+    assert "Traceback" not in found["said"]
+    assert "enabling" not in found["knobs"]
+    assert "IT ENDED EARLY: Email Routing could not be enabled" in found["said"]
+    assert found["changed"] == []
+    assert PILOT in found["said"]
