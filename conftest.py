@@ -39,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--knobs",
         metavar="KNOBS",
-        help="rehearsal: what Cloudflare does where nobody knows: 'drawn' (by the seed), or the emulator's options, "
+        help="rehearsal: what Cloudflare does where nobody knows: 'drawn' (by the seed), 'observed' (by a trial, which "
+        "wrote observed.toml), or the emulator's options, "
         "such as --knobs='--enabling=refuses --settle-s=60' (python -m fixtures.lab.emulator --help)",
     )
     group.addoption("--report", metavar="FILE", help="the report (default: reports/<gate>-<time>.html)")

@@ -34,10 +34,11 @@ from fixtures.gates import certificate
 from fixtures.gates.certificate import Certificate
 from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
+from fixtures.lab.emulator.knobs import options_of
 from fixtures.lab.errors import LabError
 from fixtures.lab.firewall import kernel
 from fixtures.lab.own.certify import certify, firewall_lines, sentences
-from fixtures.migration import Migration
+from fixtures.migration import Migration, trials
 from fixtures.migration.progress import WORLDS, Progress
 from fixtures.probes.dell import bans, firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset
@@ -46,6 +47,7 @@ from fixtures.settings import SettingsError
 from fixtures.store import Store, StoreError
 from scripts import snapshot
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
+from scripts.lib.trial import result
 
 REPORTS = Path(__file__).parents[1] / "reports"
 
@@ -67,10 +69,20 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
         own.pack(file := Path(folder, "own.json"), migration.settings, body)
         report = str(options.out / certificate.name_of(at))
         with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
-            course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report)
+            knobs = _observed(migration)
+            course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report, knobs=knobs)
             with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
                 drills.wait()
             return certify(played, records, options.seed, at, asked)
+
+
+def _observed(migration: Migration) -> tuple[str, ...]:
+    """What the last trial saw of the real Cloudflare, as the emulator's options; none: nobody tried it yet."""
+    found = trials.latest(migration.store, migration.settings)
+    if found is None:
+        return ()
+    _say(f"Cloudflare as the trial at {found.name} saw it, {(migration.clock.now() - found.at) / 86400:.0f} days ago")
+    return options_of(result.knobs(found.facts))
 
 
 def with_firewall(migration: Migration) -> Certificate:

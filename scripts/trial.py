@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, tell
+from fixtures.migration.trials import TRIAL, latest
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.trial import contract, course, mail, result, routing, standing
 from scripts.lib.trial.course import PART, Course
@@ -25,13 +26,12 @@ from scripts.lib.trial.wire import Wire
 GROUP = "the trial"
 NOT_YET, DONE = "not observed", "observed"
 PARTS: tuple[tuple[str, Any, str, bool], ...] = (
-    ("enabling", routing.enabling, "records, a rule and Email Routing at {name}; a minute, and until its MX hosts take "
-     "mail", False),
+    ("enabling", routing.enabling, "records, a rule, Email Routing at {name}; until its MX hosts take mail", False),
     ("apex", routing.apex, "a rule for one address at {zone} that nobody uses, for three minutes; no mail", False),
     ("hosts", routing.hosts, "nothing; seconds", False),
     ("destination", mail.destination, "the destination mail@in.{name}, whose link a person opens; minutes", True),
-    ("forwarding", mail.forwarding, "a key and a rule at {name}, a dozen messages, subaddressing on and off; minutes", True),
-    ("upstream", mail.upstream, "seven messages, which the trial's own mail server refuses; a quarter of an hour", True),
+    ("forwarding", mail.forwarding, "a key, a rule, a dozen messages, subaddressing on and off; minutes", True),
+    ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; a quarter of an hour", True),
     ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
     ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
 )  # fmt: skip
@@ -39,6 +39,9 @@ PARTS: tuple[tuple[str, Any, str, bool], ...] = (
 
 
 def plan(job: Job) -> Iterator[Write]:
+    if job.options.result:
+        _finish(job)
+        return
     place = course.place_of(job.migration)
     known = course.current(job.migration, place)
     if job.options.contract:
@@ -109,17 +112,17 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
         if differs:
             raise Refused(
                 f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
-                "What is not the trial's was left alone: somebody else changed it, or Cloudflare did. Look, and run again"
+                "What is not the trial's was left alone: somebody changed it, or Cloudflare did. Look, and run again"
             )
         phase = "undone" if job.options.undo else "ended"
         body = {"number": trial.number, "phase": phase, "name": place.name, "stopped": trial.stop}
-        job.migration.store.record(course.KIND, place.zone, **body)
+        job.migration.store.record(TRIAL, place.zone, **body)
         ended.append(True)
 
-    stands = "what was tried stands at" if known else "what is tried stands at"
+    stands = f"what {'was' if known else 'is'} tried stands at {place.name}"
+    nothing = "nothing of it, record by record"
     subject = f"{place.name}, and what else it made: records, rules, destination, Email Routing"
-    return Write("and back", subject, f"{stands} {place.name}", "nothing of it, record by record", go,
-                 lambda: "nothing of it, record by record" if ended else f"{stands} {place.name}", danger="deletes")  # fmt: skip
+    return Write("and back", subject, stands, nothing, go, lambda: nothing if ended else stands, danger="deletes")
 
 
 def _contract(job: Job, place: standing.Place) -> Write:
@@ -152,10 +155,12 @@ def _contract(job: Job, place: standing.Place) -> Write:
 def _finish(job: Job) -> None:
     if job.options.contract or job.options.undo:
         return
-    found = course.latest(job.migration)
-    if found:
-        print(result.text(*found))
-        file = result.write(job.migration, *found)
+    found = latest(job.migration.store, job.migration.settings)
+    if found is None:
+        print("no trial has ended yet")
+    else:
+        print(result.text(found))
+        file = result.write(job.migration, found)
         tell(f"  kept in {file}: scripts/rehearse --knobs observed rehearses with it")
 
 
@@ -179,6 +184,7 @@ def _around(job: Job) -> Iterator[None]:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="take away what an interrupted trial has left")
+    parser.add_argument("--result", action="store_true", help="what the last trial observed, once more; asks nobody")
     parser.add_argument("--contract", action="store_true", help="ask the table of requests and answers instead")
 
 

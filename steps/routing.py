@@ -12,8 +12,9 @@ from fixtures.ledger.agreement import LAG_S, Agreement
 from fixtures.ledger.agreement import agreements as compared
 from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
+from fixtures.migration.trials import Ended
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import routed
+from fixtures.probes.cloudflare import routed, trial
 from fixtures.probes.cloudflare.events import ONCE_IN
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns.queries import Answers
@@ -287,3 +288,24 @@ def _complete(it: Agreement) -> Finding:
     said = f"{len(without)} without, first {without[0]}" if without else "none without"
     hint = "Look for it in Dell's log by its Message-ID: accepted mail was lost there, or somebody else used our number"
     return finding(it.domain, COMPLETE, said, *seen, holds=not without, domain=it.domain, hint=hint)
+
+
+@given("that a domain's MX is about to move to Cloudflare", target_fixture="tried_until")
+def about_to_move(migration: Migration) -> float:
+    return migration.clock.now()
+
+
+@when("the last trial of the real Cloudflare is reviewed", target_fixture="tried")
+def review_trial(migration: Migration) -> Ended | None:
+    return trial.ask(migration)
+
+
+@then("it is recent, and showed only what rehearsals know")
+def trial_is_recent(migration: Migration, expect: Expect, tried: Ended | None, tried_until: float) -> None:
+    expect("A recent trial showed only what rehearsals know", trial.judge(tried, migration.settings, tried_until))
+
+
+@then("the order of the switch and its window agree with it")
+def settings_agree(migration: Migration, expect: Expect, tried: Ended | None) -> None:
+    found = trial.judge_settings(tried, migration.settings) if tried else ()
+    expect("The switch is planned as Cloudflare was seen to do", found)

@@ -20,7 +20,7 @@ README = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
 _LOOSER = """
 arrival_s 61  latency_p50_s 11  latency_p99_s 61  verdict_age_s 3601  pilot_hold_s 3600  ttl_s 301  ttl_notice_s 0
 watch_s 1  ec2_silent_s 259199  alignment_fall 0.02  oldest_deferred_s 901  nights_before_stop 6
-nights_before_deletion 13  certificate_days 13  soak_gap_s 97200  drill_certificate_days 31  window_s 121
+nights_before_deletion 13  certificate_days 13  soak_gap_s 97200  drill_certificate_days 31  trial_days 31  window_s 121
 abort_lost 2  abort_deferred 21
 """.split()
 LOOSER = {name: float(value) for name, value in zip(_LOOSER[::2], _LOOSER[1::2], strict=True)}

@@ -21,6 +21,9 @@ from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulato
     emulator,
     signing_key,
 )
+from tests.emulator.test_lexicon import lexicon  # noqa: F401 - foreign clients
+from tests.emulator.test_octodns import octodns  # noqa: F401
+from tests.emulator.test_wrangler import wrangler  # noqa: F401
 
 
 @pytest.fixture

@@ -50,11 +50,12 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.nameserver import ZoneDatabase, quoted
 from fixtures.lab.person import open_link
 from fixtures.migration import Migration
+from fixtures.migration.trials import latest
 from fixtures.settings import Trial, Vantage
 from fixtures.settings.secrets import Secrets
 from scripts import trial
 from scripts.lib import change
-from scripts.lib.trial import course, result, wire
+from scripts.lib.trial import result, wire
 from tests.emulator.conftest import ACCOUNT, ALL
 
 PILOT, SPARE = "pilot.example.net", "spare.example.net"
@@ -207,7 +208,9 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
         with httpx.Client(verify=tls) as browser:
             while not stop.is_set():
                 for each in list(made.destinations.values()):
-                    arrived = any(e.get("destination") == each.email and e["status"] == "delivered" for e in made.events)
+                    arrived = any(
+                        e.get("destination") == each.email and e["status"] == "delivered" for e in made.events
+                    )
                     if not each.verified and arrived:
                         link = f"https://127.0.0.1:{API}/email-routing/verify?token={each.token}"
                         await asyncio.to_thread(open_link, browser, link)
@@ -320,11 +323,13 @@ class Stage:
         read, write = os.pipe()
         pid = os.fork()
         if not pid:
-            found = course.latest(self.migration())
-            facts = {} if found is None else {name: [each.value, each.shown, each.otherwise] for name, each in found[1].items()}
-            knobs = {} if found is None else result.knobs(found[1])
+            migration = self.migration()
+            found = latest(migration.store, migration.settings)
+            seen = found.facts if found else {}
+            facts = {name: [each.value, each.shown, each.otherwise] for name, each in seen.items()}
+            knobs, stopped = result.knobs(seen), found.stopped if found else ""
             with os.fdopen(write, "w", encoding="utf-8") as pipe:
-                json.dump({"facts": facts, "knobs": knobs, "stopped": found[0]["stopped"] if found else ""}, pipe)
+                json.dump({"facts": facts, "knobs": knobs, "stopped": stopped}, pipe)
             os._exit(0)
         os.close(write)
         with os.fdopen(read, encoding="utf-8") as pipe:
@@ -378,10 +383,15 @@ def kills(folder: Path, knobs: dict[str, Any], moments: list[int], way: str) -> 
     left: dict[str, Any] = {}
     for each in moments:
         stage = Stage(folder / str(each), knobs)
-        status, _, said = stage.apply(kill=each)
+        status, _, _ = stage.apply(kill=each)
         last = stage.apply("--undo") if way == "undo" else stage.apply()
         changed = sorted(set(stage.before) ^ set(stage.stands()))
-        left[str(each)] = {"killed": status, "then": last[0], "changed": changed, "said": last[2][-600:] if last[0] else ""}
+        left[str(each)] = {
+            "killed": status,
+            "then": last[0],
+            "changed": changed,
+            "said": last[2][-600:] if last[0] else "",
+        }
         if way == "on":
             left[str(each)]["facts"] = len(stage.observed()["facts"])
         stage.end()

@@ -14,9 +14,6 @@ from scripts.lib.trial import contract
 from scripts.lib.trial.wire import Wire
 from tests.emulator import sdk, test_lexicon, test_octodns, test_sdk, test_wrangler
 from tests.emulator.conftest import ACCOUNT, ALL, APEX, Running
-from tests.emulator.test_lexicon import lexicon  # noqa: F401 - a fixture
-from tests.emulator.test_octodns import octodns  # noqa: F401
-from tests.emulator.test_wrangler import wrangler  # noqa: F401
 
 
 def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
@@ -94,7 +91,7 @@ def test_the_official_client_asks_each_path(emulator: Running) -> None:
 def test_clients_that_nobody_here_wrote_ask_the_rest(
     emulator: Running, wrangler: test_wrangler.Wrangler, octodns: test_octodns.Octodns, lexicon: test_lexicon.Lexicon
 ) -> None:
-    """Wrangler (JavaScript) asks for Email Routing, lexicon and octodns for records; what none of them asks is named."""
+    """Wrangler (JavaScript) asks for Email Routing, lexicon and octodns for records; what none asks is named."""
     test_lexicon.test_one_record_from_its_making_to_its_end(emulator, lexicon)
     test_octodns.test_dump_plan_apply_and_a_second_plan_is_empty(emulator, octodns)
     records = calls(emulator)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.migration import trials
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
 from fixtures.settings import Address
@@ -152,6 +154,10 @@ def _announced(job: Job) -> str:
     window_s = job.migration.settings.bounds.window_s
     measured = job.migration.store.last("settling", job.migration.settings.pilot)
     lasted = f"{measured['seconds']:.0f} s at the pilot, " if measured and measured["moved"] else ""
+    trial = trials.latest(job.migration.store, job.migration.settings)
+    if trial and isinstance(seconds := trial.value("settle_s"), int | float):
+        on = time.strftime("%Y-%m-%d", time.localtime(trial.at))
+        lasted += f"{seconds:.0f} s in the trial at {trial.name} (observed on {on}), "
     return (
         f"which may refuse mail meanwhile (550 5.1.1, so that it bounces): {lasted}up to {window_s:.0f} s, after which "
         f"EC2's MX is put back, and then for up to {job.migration.settings.bounds.ttl_s} s more, from caches"

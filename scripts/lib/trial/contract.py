@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One exchange as it went. ``wrong``: how it differs from the table, empty if it doesn't; ``answer`` None: not asked."""
+    """One exchange as it went. ``wrong``: how it differs from the table, empty: not. ``answer`` None: not asked."""
 
     row: Row
     answer: Answer | None

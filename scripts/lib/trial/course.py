@@ -19,6 +19,7 @@ from fixtures.access.loop import gather, run
 from fixtures.access.transport import vantage
 from fixtures.evidence import redact
 from fixtures.migration import Migration
+from fixtures.migration.trials import OBSERVED, TRIAL, Seen, observed, zone_of
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
@@ -30,23 +31,11 @@ from scripts.lib.trial.receiver import Receiver
 from scripts.lib.trial.standing import Place, Standing, read, take_away
 from scripts.lib.trial.wire import Answer, Wire
 
-KIND, PART, OBSERVED, ASKED = "trial", "trial part", "observed", "trial asked"
+PART, ASKED, ENABLED = "trial part", "trial asked", "trial enabled"
+"""Kinds of records of one trial's own: a part gone through; Email Routing asked for; when that was answered."""
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One fact, as it was observed. ``value`` None: it could not be told, and ``shown`` says why."""
-
-    fact: str
-    value: Any
-    shown: str
-    """What was seen, in words."""
-    at: float
-    otherwise: bool = False
-    """Not one of what anybody expected."""
 
 
 @dataclass(slots=True)
@@ -77,7 +66,8 @@ class Course:
         if known and value is not None and value not in known:
             otherwise = True
         text = redact(shown)
-        body = {"trial": self.number, "fact": fact, "value": value, "shown": text, "otherwise": otherwise}
+        body = {"trial": self.number, "fact": fact, "what": BY_NAME[fact].what, "expected": expected(fact)}
+        body |= {"value": value, "shown": text, "otherwise": otherwise}
         self.migration.store.record(OBSERVED, self.place.zone, **body)
         if otherwise:
             self.say(f"{OTHERWISE}: {BY_NAME[fact].what}: expected {expected(fact)}, found {text}")
@@ -88,7 +78,7 @@ class Course:
 
     def seen(self) -> dict[str, Seen]:
         """The facts of this trial, the newest of each."""
-        return seen(self.migration, self.place.zone, self.number)
+        return observed(self.migration.store, self.place.zone, self.number)
 
     # The API
 
@@ -139,7 +129,14 @@ class Course:
         helo = f"mx.{self.place.inner}" if self.has_mail else ""
         sender, own = f"probe@pass.{self.place.name}", source or self.own(place)
         return Knock(
-            place, via=self.via, source=own, mail_from=sender, rcpt=recipients, helo=helo, starttls=True, reply_s=REPLY_S
+            place,
+            via=self.via,
+            source=own,
+            mail_from=sender,
+            rcpt=recipients,
+            helo=helo,
+            starttls=True,
+            reply_s=REPLY_S,
         )
 
     def own(self, place: str) -> str:
@@ -162,9 +159,7 @@ class Course:
         assert self._key
         selector, pem = self._key
         domain = sender.rpartition("@")[2]
-        head = dkim.sign(
-            made.content, selector.encode(), domain.encode(), pem, canonicalize=(b"relaxed", b"relaxed")
-        )
+        head = dkim.sign(made.content, selector.encode(), domain.encode(), pem, canonicalize=(b"relaxed", b"relaxed"))
         content = bytes(head) + made.content
         return Marked(made.message_id, made.sender, made.recipients, content, body_digest(content))
 
@@ -223,14 +218,14 @@ def addresses(migration: Migration) -> tuple[str, ...]:
 def place_of(migration: Migration) -> Place:
     """Where the trial takes place: the spare zone, or the pilot's. Raises ``CouldNotAsk``."""
     settings = migration.settings
-    name = settings.trial.zone or settings.pilot
+    name = zone_of(settings)
     zone = cloudflare.zone(migration, name)
     return Place(name, zone.id, settings.cloudflare.account_id, f"{settings.trial.label}.{name}")
 
 
 def current(migration: Migration, place: Place) -> dict[str, Any] | None:
     """The trial that has begun and not ended, as the store has it."""
-    last = migration.store.last(KIND, place.zone)
+    last = migration.store.last(TRIAL, place.zone)
     return last if last is not None and last["phase"] == "begun" else None
 
 
@@ -242,7 +237,7 @@ def begin(migration: Migration, place: Place, say: Callable[[str], object]) -> C
         before = read(wire, place)
         number = secrets.token_hex(6)
         body = {"number": number, "phase": "begun", "name": place.name, "before": before.as_body()}
-        migration.store.record(KIND, place.zone, **body)
+        migration.store.record(TRIAL, place.zone, **body)
     else:
         number, before = known["number"], Standing(**known["before"])
         wire = Wire(migration)
@@ -256,30 +251,14 @@ def begin(migration: Migration, place: Place, say: Callable[[str], object]) -> C
     via = vantage(migration.settings, given.vantage or sender)
     made = Course(migration, place, number, before, say, wire, via)
     made.has_mail = bool(addresses(migration))
-    last = migration.store.last("trial enabled", place.zone, trial=number)
+    last = migration.store.last(ENABLED, place.zone, trial=number)
     made.enabled_at = last["enabled_at"] if last else 0.0
     part = migration.store.last(PART, place.zone, trial=number)
     made.stop = part["stop"] if part else ""
     return made
 
 
-def seen(migration: Migration, zone: str, number: str) -> dict[str, Seen]:
-    """The facts that a trial observed."""
-    found = dict[str, Seen]()
-    for row in migration.store.recorded(OBSERVED, zone, trial=number):
-        found[row["fact"]] = Seen(row["fact"], row["value"], row["shown"], row["at"], row["otherwise"])
-    return found
-
-
-def latest(migration: Migration) -> tuple[dict[str, Any], dict[str, Seen]] | None:
-    """The last trial that ended, and its facts."""
-    zone = migration.settings.trial.zone or migration.settings.pilot
-    last = migration.store.last(KIND, zone, phase="ended")
-    return (last, seen(migration, zone, last["number"])) if last else None
-
-
 def expected(fact: str) -> str:
     """In words: what is taken for granted, or the values that rehearsals know."""
     known = BY_NAME[fact]
     return " or ".join(map(str, known.known)) or known.taken
-

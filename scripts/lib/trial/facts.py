@@ -38,8 +38,8 @@ FACTS: tuple[Fact, ...] = (
         ("refused", "taken"),
         "apex_early",
         {
-            "taken": 'NO WINDOW IS NEEDED: set cloudflare.enabling = "by_subdomain", and by_subdomain_shown to this trial: '
-            "the MX then moves by DNS alone, and nobody's mail bounces",
+            "taken": 'NO WINDOW IS NEEDED: set cloudflare.enabling = "by_subdomain", and by_subdomain_shown to this '
+            "trial: the MX then moves by DNS alone, and nobody's mail bounces",
             "refused": 'the order "by_subdomain" would wait a quarter of an hour and give up: keep "refuses", with its '
             "window",
         },
@@ -55,17 +55,31 @@ FACTS: tuple[Fact, ...] = (
             "replaces": 'enabling moves the MX by itself: cloudflare.enabling = "replaces"',
         },
     ),
-    Fact("subdomains", "a subdomain before the apex", "free", ("free", "after_apex"), "subdomains", {
-        "after_apex": 'the order "by_subdomain" can\'t be had here; for the rest of the trial name a spare zone of the '
-        "account as [trial] zone",
-    }),
+    Fact(
+        "subdomains",
+        "a subdomain before the apex",
+        "free",
+        ("free", "after_apex"),
+        "subdomains",
+        {
+            "after_apex": 'the order "by_subdomain" can\'t be had here; for the rest of the trial name a spare zone of '
+            "the account as [trial] zone",
+        },
+    ),
     Fact("settle_s", "seconds of 5xx after enabling", "0 to 60, at most bounds.window_s", (), "settle_s", {}),
     Fact("settling", "the same, by host and family", "all alike"),
     Fact("states", "the settings' states after enabling, and since when", "ready, synced within the window"),
-    Fact("spf", "a foreign SPF record, on enabling", "replaced", ("replaced", "kept"), "spf", {
-        "kept": "Cloudflare will report spf.foreign for good unless SPF was merged before: merge_spf goes first, as it does",
-        "replaced": "what is not merged before the switch is lost by it: merge_spf goes first, as it does",
-    }),
+    Fact(
+        "spf",
+        "a foreign SPF record, on enabling",
+        "replaced",
+        ("replaced", "kept"),
+        "spf",
+        {
+            "kept": "Cloudflare will report spf.foreign for good unless SPF was merged before: merge_spf goes first",
+            "replaced": "what is not merged before the switch is lost by it: merge_spf goes first, as it does",
+        },
+    ),
     Fact("lock_code", "writing MX where they are locked", "890190", ("890190", "1046"), "lock_code"),
     Fact("unlocking", "unlocking, and writing then", "200, and the MX can be written"),
     Fact("dns_get", "the needed records come as", "list", ("list", "object"), "dns_get"),
@@ -82,9 +96,16 @@ FACTS: tuple[Fact, ...] = (
         "reverse_lookup",
         {"required": "whoever judges from an address without a PTR is told nothing: ask from another vantage"},
     ),
-    Fact("nobody", "mail to an address that no rule takes", "refused", ("refused", "discarded"), "nobody", {
-        "discarded": "C-5 can't hold: nobody hears of a slip in an address. Waive it, with this as its reason",
-    }),
+    Fact(
+        "nobody",
+        "mail to an address that no rule takes",
+        "refused",
+        ("refused", "discarded"),
+        "nobody",
+        {
+            "discarded": "C-5 can't hold: nobody hears of a slip in an address. Waive it, with this as its reason",
+        },
+    ),
     Fact(
         "verification_from",
         "verification mail comes from",
@@ -101,10 +122,18 @@ FACTS: tuple[Fact, ...] = (
     Fact("envelope", "the envelope sender that mail arrives with", "SRS0= or cfbounces+ndrdrop@", needs="mail"),
     Fact("signatures", "DKIM signatures and ARC seals that are added", "cf2024-1", needs="mail"),
     Fact("fields", "header fields that are added, from the top", "", needs="mail"),
-    Fact("unproven", "mail that passes neither SPF nor DKIM", "refused", ("refused", "forwarded"), "unproven", {
-        "refused": "what I-10 lists is lost unless decided on",
-        "forwarded": "C-6 can't hold: Dell sees mail that nobody vouches for",
-    }, needs="mail"),
+    Fact(
+        "unproven",
+        "mail that passes neither SPF nor DKIM",
+        "refused",
+        ("refused", "forwarded"),
+        "unproven",
+        {
+            "refused": "what I-10 lists is lost unless decided on",
+            "forwarded": "C-6 can't hold: Dell sees mail that nobody vouches for",
+        },
+        needs="mail",
+    ),
     Fact("too_large", "mail of more than 25 MiB", "552 at MAIL", needs="mail"),
     Fact("subaddressing", "user+detail@ with subaddressing off, and on", "refused, and taken", needs="mail"),
     Fact(
@@ -119,7 +148,12 @@ FACTS: tuple[Fact, ...] = (
         },
         needs="mail",
     ),
-    Fact("upstream", "what becomes of mail that the destination refuses, drops, stalls, or doesn't hear", "", needs="mail"),
+    Fact(
+        "upstream",
+        "what becomes of mail that the destination refuses, drops, stalls, or doesn't hear",
+        "",
+        needs="mail",
+    ),
     Fact("bounces", "bounces of Cloudflare's own", "none: it is refused in session", needs="mail"),
     Fact("doubled", "messages answered 421 although they were taken", "none", needs="mail"),
     Fact("events_lag_s", "seconds until analytics show an event", "120 to 1020", (), "events_lag_s", needs="mail"),

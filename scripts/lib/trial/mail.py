@@ -91,7 +91,9 @@ def _verification(course: Course) -> list[Contact]:
 def _links(contact: Contact) -> list[str]:
     message = contact.message
     parts = [each.get_payload(decode=True) for each in message.walk() if not each.is_multipart()]
-    found = [each.decode("ascii", "replace") for part in parts if isinstance(part, bytes) for each in LINK.findall(part)]
+    found = [
+        each.decode("ascii", "replace") for part in parts if isinstance(part, bytes) for each in LINK.findall(part)
+    ]
     wanted = [each for each in found if "verif" in each]
     return wanted or found
 
@@ -144,7 +146,10 @@ def forwarding(course: Course) -> None:
         course.stop = f"the MX hosts take no mail for t@{name}, which has a rule"
         return
     sender, recipient = f"probe@pass.{name}", f"t@{name}"
-    letters = [course.letter(sender, recipient, "signed", signed=True), course.letter(sender, recipient, "by SPF alone")]
+    letters = [
+        course.letter(sender, recipient, "signed", signed=True),
+        course.letter(sender, recipient, "by SPF alone"),
+    ]
     letters += [course.letter(sender, recipient, f"one of {FEW}") for _ in range(FEW)]
     said = _insist(course, letters)
     receiver.until(lambda: all(receiver.of(each.message_id) for each in letters), ARRIVES_S)
@@ -248,7 +253,9 @@ def _unproven(course: Course) -> None:
     elif 500 <= talk.code < 600 and not talk.queued:
         course.note("unproven", "refused", shown)
     else:
-        course.note("unproven", "dropped" if talk.queued else f"answered {talk.code}", f"{shown}, and it did not arrive")
+        course.note(
+            "unproven", "dropped" if talk.queued else f"answered {talk.code}", f"{shown}, and it did not arrive"
+        )
 
 
 def _too_large(course: Course) -> None:
@@ -380,7 +387,8 @@ def analytics(course: Course) -> None:
         course.note("events_lag_s", None, f"no event of {number} messages in {EVENTS_S:.0f} s", otherwise=True)
         course.note("events_sample", None, "no event was seen")
         return
-    late = max(0.0, migration.clock.now() - max(ended, max(each.at for each in rows)))
+    ended_or_later = max([ended, *(each.at for each in rows)])
+    late = max(0.0, migration.clock.now() - ended_or_later)
     course.note("events_lag_s", round(late), f"{late:.0f} s after the message, looked for every {EVENTS_PAUSE_S:.0f} s")
     interval = max(each.stands_for for each in rows)
     course.note("events_sample", interval, f"one event stands for {interval}; {len(rows)} of {number} seen")

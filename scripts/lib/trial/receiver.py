@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +35,7 @@ from fixtures.settings import Vantage
 
 PORT = 25
 LINE_MAX, MESSAGE_MAX = 1 << 20, 40 << 20
-COMMAND_S, STALL_S = 60.0, 120.0
+COMMAND_S = 60.0
 SIZE = 50_000_000
 FREEBIND = {socket.AF_INET: (socket.SOL_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 """IP_FREEBIND and IPV6_FREEBIND (Linux, ip(7)), which Python has no name for before 3.12."""
@@ -45,6 +46,10 @@ REPLIES: dict[How, str] = {
     "4xx after the dot": "451 4.3.0 mxgate trial: try again later",
     "5xx after the dot": "550 5.6.0 mxgate trial: not this",
 }
+
+SILENT: dict[How, float] = {"drop": 0.0, "stall": 120.0}
+"""After the end of data: for so many seconds nothing is said, and then the connection ends."""
+OTHERS = {"QUIT": "221 2.0.0 Bye", "RSET": "250 2.0.0 Ok", "NOOP": "250 2.0.0 Ok"}
 
 
 @dataclass(slots=True)
@@ -60,7 +65,6 @@ class Contact:
     recipients: list[str] = field(default_factory=list)
     content: bytes = b""
     met: How = "take"
-    ended: bool = False
 
     @property
     def message(self) -> Message:
@@ -94,8 +98,8 @@ class Receiver:
             run(self._close())
             where = f"{', '.join(self.addresses)} port {PORT} at {self.via.name if self.via else 'this machine'}"
             raise CouldNotAsk(
-                f"trial: the trial's mail server can't listen on {where}: {fault}. Expected a port 25 that is free there; "
-                "by SSH also root, and GatewayPorts clientspecified in its sshd_config"
+                f"trial: the trial's mail server can't listen on {where}: {fault}. Expected a port 25 that is free "
+                "there; by SSH also root, and GatewayPorts clientspecified in its sshd_config"
             ) from None
 
     def close(self) -> None:
@@ -152,7 +156,7 @@ class Receiver:
                 self._remote.append(listener)
             return
         for address in self.addresses:
-            made = await inside(self.via.path, lambda at=address: _listening(at)) if self.via and self.via.path \
+            made = await inside(self.via.path, partial(_listening, address)) if self.via and self.via.path \
                 else _listening(address)  # fmt: skip
             self._servers.append(await asyncio.start_server(talk, sock=made, limit=LINE_MAX))
 
@@ -175,63 +179,58 @@ class Receiver:
     ) -> None:
         contact = Contact(peer)
         self.contacts.append(contact)
-
-        async def say(text: str) -> None:
-            writer.write(f"{text}\r\n".encode())
-            await asyncio.wait_for(writer.drain(), COMMAND_S)
-
-        try:
-            await say(f"220 {self.name} ESMTP mxgate trial")
-            while line := await asyncio.wait_for(reader.readline(), COMMAND_S):
-                words = line.decode("utf-8", "replace").strip()
-                verb, _, rest = words.partition(" ")
-                match verb.upper():
-                    case "EHLO" | "HELO":
-                        contact.helo = rest
-                        tls = "" if contact.tls else "250-STARTTLS\r\n"
-                        await say(f"250-{self.name}\r\n{tls}250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE {SIZE}")
-                    case "STARTTLS":
-                        # What the client says next is TLS's: nothing of it may be read before.
-                        writer.transport.pause_reading()  # type: ignore[attr-defined]
-                        await say("220 2.0.0 Ready")
-                        await writer.start_tls(context)
-                        cipher = writer.get_extra_info("cipher")
-                        contact.tls = f"{cipher[1]} {cipher[0]}" if cipher else "unknown"
-                    case "MAIL":
-                        contact = self._next(contact)
-                        contact.sender = _path(rest)
-                        await say("250 2.1.0 Ok")
-                    case "RCPT":
-                        contact.met = self.how
-                        contact.recipients.append(_path(rest))
-                        await say(REPLIES[contact.met] if contact.met.endswith("RCPT") else "250 2.1.5 Ok")
-                    case "DATA":
-                        await say("354 Go on")
-                        contact.content = await asyncio.wait_for(_content(reader), COMMAND_S)
-                        if contact.met == "drop":
-                            return
-                        if contact.met == "stall":
-                            await asyncio.sleep(STALL_S)
-                            return
-                        await say(REPLIES[contact.met] if contact.met.endswith("dot") else "250 2.0.0 Ok")
-                    case "QUIT":
-                        await say("221 2.0.0 Bye")
+        await _say(writer, f"220 {self.name} ESMTP mxgate trial")
+        while line := await asyncio.wait_for(reader.readline(), COMMAND_S):
+            verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
+            match verb.upper():
+                case "EHLO" | "HELO":
+                    contact.helo = rest
+                    tls = "" if contact.tls else "250-STARTTLS\r\n"
+                    await _say(writer, f"250-{self.name}\r\n{tls}250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE {SIZE}")
+                case "STARTTLS":
+                    contact.tls = await _encrypted(writer, context)
+                case "MAIL":
+                    contact = self._next(contact)
+                    contact.sender = _path(rest)
+                    await _say(writer, "250 2.1.0 Ok")
+                case "RCPT":
+                    contact.met = self.how
+                    contact.recipients.append(_path(rest))
+                    await _say(writer, REPLIES[contact.met] if contact.met.endswith("RCPT") else "250 2.1.5 Ok")
+                case "DATA":
+                    await _say(writer, "354 Go on")
+                    contact.content = await asyncio.wait_for(_content(reader), COMMAND_S)
+                    if contact.met in SILENT:
+                        await asyncio.sleep(SILENT[contact.met])
                         return
-                    case "RSET" | "NOOP":
-                        await say("250 2.0.0 Ok")
-                    case _:
-                        await say("502 5.5.1 Not here")
-        finally:
-            contact.ended = True
+                    await _say(writer, REPLIES[contact.met] if contact.met.endswith("dot") else "250 2.0.0 Ok")
+                case _:
+                    await _say(writer, OTHERS.get(verb.upper(), "502 5.5.1 Not here"))
+                    if verb.upper() == "QUIT":
+                        return
 
     def _next(self, contact: Contact) -> Contact:
         """Several messages in one session are several contacts."""
         if not contact.sender and not contact.recipients:
             return contact
-        contact.ended = True
         made = Contact(contact.peer, helo=contact.helo, tls=contact.tls)
         self.contacts.append(made)
         return made
+
+
+async def _say(writer: asyncio.StreamWriter, text: str) -> None:
+    writer.write(f"{text}\r\n".encode())
+    await asyncio.wait_for(writer.drain(), COMMAND_S)
+
+
+async def _encrypted(writer: asyncio.StreamWriter, context: ssl.SSLContext) -> str:
+    """STARTTLS: version and cipher."""
+    # What the client says next is TLS's: nothing of it may be read before.
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await _say(writer, "220 2.0.0 Ready")
+    await writer.start_tls(context)
+    cipher = writer.get_extra_info("cipher")
+    return f"{cipher[1]} {cipher[0]}" if cipher else "unknown"
 
 
 def _listening(address: str) -> socket.socket:

@@ -10,7 +10,8 @@ from typing import Any
 
 from fixtures.lab.emulator.knobs import Knobs
 from fixtures.migration import Migration
-from scripts.lib.trial.course import Seen, expected
+from fixtures.migration.trials import Ended, Seen
+from scripts.lib.trial.course import expected
 from scripts.lib.trial.facts import BY_NAME, FACTS, OTHERWISE, UNSEEN
 
 FILE = "observed.toml"
@@ -19,9 +20,7 @@ FILE = "observed.toml"
 def knobs(seen: Mapping[str, Seen]) -> dict[str, Any]:
     """The emulator's knobs, as far as they were observed and are values that it has."""
     found = {
-        BY_NAME[name].knob: each.value
-        for name, each in seen.items()
-        if BY_NAME[name].knob and each.value is not None
+        BY_NAME[name].knob: each.value for name, each in seen.items() if BY_NAME[name].knob and each.value is not None
     }
     for name, value in list(found.items()):
         try:
@@ -31,20 +30,23 @@ def knobs(seen: Mapping[str, Seen]) -> dict[str, Any]:
     return found
 
 
-def text(trial: Mapping[str, Any], seen: Mapping[str, Seen]) -> str:
+def text(trial: Ended) -> str:
     """For a person: what decides first, then each fact."""
-    return "\n".join(_lines(trial, seen))
+    return "\n".join(_lines(trial))
 
 
-def _lines(trial: Mapping[str, Any], seen: Mapping[str, Seen]) -> Iterator[str]:
-    on = time.strftime("%Y-%m-%d %H:%M", time.localtime(trial["at"]))
-    yield f"The trial at {trial['name']}, observed on {on}:"
-    if trial.get("stopped"):
-        yield f"  IT ENDED EARLY: {trial['stopped']}"
+def _lines(trial: Ended) -> Iterator[str]:
+    seen = trial.facts
+    on = time.strftime("%Y-%m-%d %H:%M", time.localtime(trial.at))
+    yield f"The trial at {trial.name}, observed on {on}:"
+    if trial.stopped:
+        yield f"  IT ENDED EARLY: {trial.stopped}"
     for fact in FACTS:
         each = seen.get(fact.name)
         if each is None:
-            why = "no [trial] vantage in migration.toml, so no mail was tried" if fact.needs == "mail" else "not reached"
+            why = (
+                "no [trial] vantage in migration.toml, so no mail was tried" if fact.needs == "mail" else "not reached"
+            )
             yield f"  {fact.what}: NOT OBSERVED ({why})"
             continue
         if each.value is None:
@@ -64,14 +66,19 @@ def _lines(trial: Mapping[str, Any], seen: Mapping[str, Seen]) -> Iterator[str]:
     yield f"{OTHERWISE}: {'; '.join(odd)}" if odd else "Nothing that rehearsals don't know."
 
 
-def as_toml(trial: Mapping[str, Any], seen: Mapping[str, Seen]) -> str:
+def as_toml(trial: Ended) -> str:
     """For ``scripts/rehearse --knobs observed``, and for people."""
-    made = [f"# Written by scripts/trial at {trial['name']}. What Cloudflare did, on its own throw-away name.", ""]
-    made += [f"trial = {json.dumps(trial['number'])}", f"name = {json.dumps(trial['name'])}"]
-    made += [f"at = {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(trial['at']))}", "", "[knobs]"]
-    made += [f"{name} = {json.dumps(value)}" for name, value in sorted(knobs(seen).items())]
-    for name, each in seen.items():
-        made += ["", f"[facts.{name}]", f"observed = {json.dumps(_plain(each.value))}", f"shown = {json.dumps(each.shown)}"]
+    made = [f"# Written by scripts/trial at {trial.name}. What Cloudflare did, on its own throw-away name.", ""]
+    made += [f"trial = {json.dumps(trial.number)}", f"name = {json.dumps(trial.name)}"]
+    made += [f"at = {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(trial.at))}", "", "[knobs]"]
+    made += [f"{name} = {json.dumps(value)}" for name, value in sorted(knobs(trial.facts).items())]
+    for name, each in trial.facts.items():
+        made += [
+            "",
+            f"[facts.{name}]",
+            f"observed = {json.dumps(_plain(each.value))}",
+            f"shown = {json.dumps(each.shown)}",
+        ]
         made += ["otherwise = true"] if each.otherwise else []
     return "\n".join(made) + "\n"
 
@@ -80,8 +87,8 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def write(migration: Migration, trial: Mapping[str, Any], seen: Mapping[str, Seen]) -> Path:
+def write(migration: Migration, trial: Ended) -> Path:
     """Next to the settings."""
     file = migration.settings.file.parent / FILE
-    file.write_text(as_toml(trial, seen), encoding="utf-8")
+    file.write_text(as_toml(trial), encoding="utf-8")
     return file

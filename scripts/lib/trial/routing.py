@@ -15,7 +15,7 @@ from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp.session import Conversation
 from fixtures.probes.smtp.smtp_client import Dialogue
 from scripts.lib.trial import standing
-from scripts.lib.trial.course import Course, addresses, assigned
+from scripts.lib.trial.course import ENABLED, Course, addresses, assigned
 from scripts.lib.trial.standing import APEX_RULE
 from scripts.lib.trial.wire import Answer
 
@@ -125,8 +125,8 @@ def _with_the_apex_first(course: Course, answer: Answer) -> Answer:
     course.note("apex_early", None, "a subdomain can't be enabled before the apex here, so the question does not arise")
     if not course.migration.settings.trial.zone:
         course.stop = (
-            f"this account enables no subdomain before the apex ({answer}). Nothing of {course.place.zone}'s own may be "
-            "touched: name a spare zone of the account as [trial] zone in migration.toml, and run the trial there"
+            f"this account enables no subdomain before the apex ({answer}). Nothing of {course.place.zone}'s own may "
+            "be touched: name a spare zone of the account as [trial] zone in migration.toml, and run the trial there"
         )
         return answer
     made = course.enable(apex=True)
@@ -137,8 +137,10 @@ def _with_the_apex_first(course: Course, answer: Answer) -> Answer:
 
 
 def _enabled_beside(course: Course, answer: Answer, foreign: str) -> Answer:
-    """It was enabled although a foreign MX stood there: is that gone?"""
-    stands = [each for each in standing.own_records(course.wire, course.place) if each["content"].rstrip(".") == foreign]
+    """It was enabled although a foreign MX stood there: whether that is gone."""
+    stands = [
+        each for each in standing.own_records(course.wire, course.place) if each["content"].rstrip(".") == foreign
+    ]
     if not stands:
         course.note("enabling", "replaces", f"{answer}; {foreign} is gone")
         return answer
@@ -173,18 +175,20 @@ def _settled(course: Course, answer: Answer) -> None:
         waited = course.until(lambda: bool(state().get("enabled")), ENABLED_S)
         on = waited is not None
         shown = f"{answer.request}: HTTP {answer.said}, " + (
-            f"and enabled only {waited:.0f} s later" if on else f"and not enabled {ENABLED_S:.0f} s later: {states[-1][1]}"
+            f"and enabled only {waited:.0f} s later"
+            if on
+            else f"and not enabled {ENABLED_S:.0f} s later: {states[-1][1]}"
         )
         course.note("enabling", f"HTTP {answer.said}, {'later' if on else 'not within a minute'}", shown)
     if not on:
         course.note("states", None, _timeline(states), otherwise=True)
         course.stop = (
-            f"Email Routing could not be enabled ({answer.said}), so nothing further could be observed. It was switched "
-            "off again, in case it still comes: look at the dashboard in an hour, and run python -m scripts.trial again"
+            f"Email Routing could not be enabled ({answer.said}), so nothing further could be observed. It was "
+            "switched off again, in case it still comes: look at the dashboard in an hour, and run this again"
         )
         return
     course.enabled_at = began
-    course.migration.store.record("trial enabled", course.place.zone, trial=course.number, enabled_at=began)
+    course.migration.store.record(ENABLED, course.place.zone, trial=course.number, enabled_at=began)
     _asked_until_taken(course, began, state)
     state()
     course.note("states", [text for _, text in states], _timeline(states))
@@ -266,7 +270,9 @@ def _locks(course: Course) -> None:
     _delete(course, "MX", foreign["content"])
     locked = course.enable()
     fine = unlocked.ok and written.ok and locked.ok
-    course.note("unlocking", fine, f"unlock {unlocked.said}, write {written.said}, lock {locked.said}", otherwise=not fine)
+    course.note(
+        "unlocking", fine, f"unlock {unlocked.said}, write {written.said}, lock {locked.said}", otherwise=not fine
+    )
 
 
 def apex(course: Course) -> None:
@@ -309,7 +315,9 @@ def hosts(course: Course) -> None:
         offers.add("both" if len(both) == 2 else "neither" if not both else min(both))
         offered |= set(talk.extensions)
     course.note("offers", offers.pop() if len(offers) == 1 else ", ".join(sorted(offers)), ", ".join(sorted(offered)))
-    greetings = "; ".join(f"{host} ({where}): {talk.banner}, {talk.tls or 'in the clear'}" for host, where, talk in said)
+    greetings = "; ".join(
+        f"{host} ({where}): {talk.banner}, {talk.tls or 'in the clear'}" for host, where, talk in said
+    )
     course.note("greeting", sorted(offered), greetings, otherwise=not all(talk.tls for _, _, talk in said))
     takes = {talk.outcome.accepted for _, _, talk in said}
     shown = "; ".join(f"{host} ({where}): {talk.outcome}" for host, where, talk in said)
@@ -320,7 +328,7 @@ def hosts(course: Course) -> None:
 
 
 def _strangers(course: Course) -> None:
-    """From an address without a PTR that leads back, if there is one: is it greeted?"""
+    """From an address without a PTR that leads back, if there is one: whether it is greeted."""
     found = next(_nameless(course), None)
     if found is None:
         course.note("reverse_lookup", None, "each address from which it could be asked has a PTR that leads back")
@@ -375,7 +383,13 @@ def off(course: Course) -> None:
             gone = [each for each in own if each["name"].lower() == course.place.name and each["type"] == "MX"]
             now = standing.records(course.wire, course.place)
             lost = [each for each in others if each["id"] not in {one["id"] for one in now}]
-            kind = "settings" if isinstance(answer.result, dict) else "list" if isinstance(answer.result, list) else "nothing"
+            kind = (
+                "settings"
+                if isinstance(answer.result, dict)
+                else "list"
+                if isinstance(answer.result, list)
+                else "nothing"
+            )
             shown = f"{answer.said}, {kind}; {len(gone)} MX of its own left, {len(lost)} of the zone's others gone: "
             shown += ", ".join(f"{each['type']} {each['name']}" for each in lost)
             course.note("disabling", kind, shown.rstrip(": "), otherwise=bool(lost or gone) or not answer.ok)

@@ -77,7 +77,9 @@ def read(wire: Wire, place: Place) -> Standing:
         bool(settings.get("support_subaddress")),
         [plain(each) for each in records(wire, place)],
         [{name: each.get(name) for name in ("name", "enabled", "priority", "matchers", "actions")} for each in rules],
-        sorted(f"{each.get('email')} {'verified' if each.get('verified') else 'not verified'}" for each in destinations),
+        sorted(
+            f"{each.get('email')} {'verified' if each.get('verified') else 'not verified'}" for each in destinations
+        ),
     )
 
 

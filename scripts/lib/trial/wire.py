@@ -1,4 +1,4 @@
-"""Requests to Cloudflare's API as they are answered: status, codes, and how long it took; nothing is taken for a failure.
+"""Requests to Cloudflare's API as they are answered: status, codes, how long it took; nothing counts as a failure.
 
 By the official client, without its own repetitions. What fails for no reason (5xx, a broken connection) is asked again.
 """
@@ -63,7 +63,7 @@ class Wire:
     notes: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, *, writes: bool = True) -> Answer:
-        """The answer. ``CouldNotAsk`` where there is none after several tries. WRITES: False for GraphQL's questions."""
+        """The answer. ``CouldNotAsk`` where there is none after several tries. WRITES: False for GraphQL."""
         shown = f"{method} {path}" + (f" {json.dumps(body)[:SHOWN]}" if body is not None else "")
         noted = writes and method in WRITES
         if noted:

@@ -1,0 +1,91 @@
+"""What a trial observed is rehearsed, planned by, and judged before the first switch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.lab.emulator.knobs import chosen, read_knobs
+from fixtures.migration import Migration, trials
+from fixtures.migration.trials import OBSERVED, TRIAL
+from fixtures.probes.cloudflare import trial
+from fixtures.settings import Settings
+from scripts.lib.change import Job
+from scripts.lib.cloudflare import settling
+from scripts.lib.trial import result
+from scripts.lib.trial.facts import BY_NAME
+
+FOUND = {"enabling": "refuses", "settle_s": 40, "upstream_4xx": "retried", "apex_early": "refused"}
+
+
+def tried(migration: Migration, facts: dict[str, Any], **more: Any) -> trials.Ended:
+    zone = migration.settings.pilot
+    for name, value in facts.items():
+        body = {"trial": "aaaa", "fact": name, "what": BY_NAME[name].what, "expected": "", "value": value}
+        otherwise = bool(BY_NAME[name].known) and value not in BY_NAME[name].known
+        migration.store.record(OBSERVED, zone, **body, shown=str(value), otherwise=otherwise)
+    body = {"number": "aaaa", "phase": "ended", "name": f"mxgate-trial.{zone}", "stopped": ""}
+    migration.store.record(TRIAL, zone, **{**body, **more})
+    found = trials.latest(migration.store, migration.settings)
+    assert found
+    return found
+
+
+def test_observed_is_what_is_rehearsed(migration: Migration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "observed.toml").write_text(result.as_toml(tried(migration, FOUND)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    knobs = read_knobs(chosen("observed", 1))
+    assert {name: getattr(knobs, name) for name in FOUND} == FOUND
+
+
+def test_without_one_observed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"observed\.toml is not in .*python -m scripts\.trial"):
+        chosen("observed", 1)
+    (tmp_path / "observed.toml").write_text('[knobs]\nenabling = "sometimes"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="not as a trial writes it: enabling"):
+        chosen("observed", 1)
+
+
+def test_the_plan_of_a_switch_has_its_seconds(migration: Migration) -> None:
+    tried(migration, FOUND)
+    job = Job(migration, migration.settings.pilot, argparse.Namespace())
+    assert "40 s in the trial at mxgate-trial.pilot.example.net (observed on " in settling.settle(job).subject
+
+
+def verdicts(found: trials.Ended | None, settings: Settings, later_s: float = 0) -> list[tuple[str, Verdict]]:
+    now = (found.at if found else 0) + later_s
+    rows = [*trial.judge(found, settings, now), *(trial.judge_settings(found, settings) if found else ())]
+    return [(each.member, each.verdict) for each in rows]
+
+
+def test_phase_3_asks_for_a_recent_one(migration: Migration) -> None:
+    lab = migration.settings
+    live = lab.model_copy(update={"target": "live"})
+    assert [verdict for _, verdict in verdicts(None, lab)] == [Verdict.ABSENT]
+    assert [verdict for _, verdict in verdicts(None, live)] == [Verdict.FAIL]
+    found = tried(migration, FOUND)
+    assert {verdict for _, verdict in verdicts(found, live)} == {Verdict.PASS}
+    assert ("the trial in pilot.example.net", Verdict.FAIL) in verdicts(found, live, 31 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("facts", "member"),
+    [
+        ({"enabling": "HTTP 202"}, BY_NAME["enabling"].what),
+        ({"enabling": "replaces"}, "cloudflare.enabling"),
+        ({"settle_s": 300}, "seconds of 5xx after enabling"),
+    ],
+)
+def test_what_differs_closes_it(migration: Migration, facts: dict[str, Any], member: str) -> None:
+    found = tried(migration, {**FOUND, **facts})
+    assert (member, Verdict.FAIL) in verdicts(found, migration.settings)
+
+
+def test_one_that_ended_early_is_none(migration: Migration) -> None:
+    found = tried(migration, FOUND, stopped="a subdomain can't be enabled")
+    assert ("the trial in pilot.example.net", Verdict.INCONCLUSIVE) in verdicts(found, migration.settings)
