@@ -34,7 +34,7 @@ PARTS: tuple[tuple[str, Any, str, bool], ...] = (
     ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; a quarter of an hour", True),
     ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
     ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
-)  # fmt: skip
+)
 """Name, what does it, what it writes and how long that takes, whether it needs the trial's own mail server."""
 
 
@@ -112,7 +112,7 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
         if differs:
             raise Refused(
                 f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
-                "What is not the trial's was left alone: somebody changed it, or Cloudflare did. Look, and run again"
+                "What is not the trial's was left as it is: somebody changed it, or Cloudflare did. Look, and run again"
             )
         phase = "undone" if job.options.undo else "ended"
         body = {"number": trial.number, "phase": phase, "name": place.name, "stopped": trial.stop}
@@ -148,7 +148,7 @@ def _contract(job: Job, place: standing.Place) -> Write:
             raise Refused("send these lines in, corrected: one line each")
 
     _require_clean(job, place)
-    subject = f"all of {contract.FILE.name}: {len(contract.rows())} requests, which write at {place.name} alone"
+    subject = f"all of {contract.FILE.name}: {len(contract.rows())} requests, which write at {place.name} only"
     return Write(GROUP, subject, NOT_YET, DONE, go, lambda: DONE if done else NOT_YET)
 
 

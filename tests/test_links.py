@@ -10,7 +10,7 @@ from tests.reading import ROOT, files, report
 
 _FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _PATH = re.compile(r"`((?:\.github|features|fixtures|reports|scripts|steps|tests)/[\w./-]*|[\w.-]+\.(?:md|toml|lock))`")
-_MADE = {"migration.toml", "scripts/NAME"}
+_MADE = {"migration.toml", "observed.toml", "scripts/NAME"}
 """Named on pages, and made by whoever runs a migration."""
 _MODULE = re.compile(r"python -m ((?:fixtures|scripts)\.[\w.]+)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

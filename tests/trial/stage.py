@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +177,9 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
     delivery.COMMAND_S_MAX = PATIENCE_S
     known = routing._settled_at
 
-    def settled_at(of: World) -> float:
-        at = known(of)
-        DRAWN.append(at - of.clock.now())
+    def settled_at(world: World) -> float:
+        at = known(world)
+        DRAWN.append(at - world.clock.now())
         return at
 
     routing._settled_at = settled_at
@@ -192,7 +193,7 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
             ("127.0.0.1", "ns1", True), (SERVERS[0], "ns1", False), (SERVERS[1], "ns2", False)
         ):  # fmt: skip
             await loop.create_datagram_endpoint(
-                lambda file=file, recursive=recursive: Answers(folder / f"{file}.sqlite", table, recursive=recursive),
+                partial(Answers, folder / f"{file}.sqlite", table, recursive=recursive),
                 local_addr=(address, 53),
             )
         lag_s, made.knobs.dns_lag_s = made.knobs.dns_lag_s, 0.0  # what stood before the trial is there already

@@ -66,7 +66,12 @@ class Course:
         if known and value is not None and value not in known:
             otherwise = True
         text = redact(shown)
-        body = {"trial": self.number, "fact": fact, "what": BY_NAME[fact].what, "expected": expected(fact)}
+        body: dict[str, Any] = {
+            "trial": self.number,
+            "fact": fact,
+            "what": BY_NAME[fact].what,
+            "expected": expected(fact),
+        }
         body |= {"value": value, "shown": text, "otherwise": otherwise}
         self.migration.store.record(OBSERVED, self.place.zone, **body)
         if otherwise:

@@ -39,7 +39,7 @@ FACTS: tuple[Fact, ...] = (
         "apex_early",
         {
             "taken": 'NO WINDOW IS NEEDED: set cloudflare.enabling = "by_subdomain", and by_subdomain_shown to this '
-            "trial: the MX then moves by DNS alone, and nobody's mail bounces",
+            "trial: the MX then moves by DNS only, and nobody's mail bounces",
             "refused": 'the order "by_subdomain" would wait a quarter of an hour and give up: keep "refuses", with its '
             "window",
         },
@@ -94,7 +94,7 @@ FACTS: tuple[Fact, ...] = (
         "required",
         ("required", "ignored"),
         "reverse_lookup",
-        {"required": "whoever judges from an address without a PTR is told nothing: ask from another vantage"},
+        {"required": "whoever judges from an address without a PTR hears nothing: ask from another vantage"},
     ),
     Fact(
         "nobody",

@@ -148,7 +148,7 @@ def forwarding(course: Course) -> None:
     sender, recipient = f"probe@pass.{name}", f"t@{name}"
     letters = [
         course.letter(sender, recipient, "signed", signed=True),
-        course.letter(sender, recipient, "by SPF alone"),
+        course.letter(sender, recipient, "by SPF only"),
     ]
     letters += [course.letter(sender, recipient, f"one of {FEW}") for _ in range(FEW)]
     said = _insist(course, letters)
@@ -199,17 +199,25 @@ def _look_at_arrivals(
     prefixes = course.migration.settings.cloudflare.prefixes
     peers = sorted({each.peer for each in came})
     odd = [each for each in peers if not any(_within(each, prefix) for prefix in prefixes)]
-    course.note("sources", peers, f"{', '.join(peers)}; outside of cloudflare.prefixes: {', '.join(odd) or 'none'}",
-                otherwise=bool(odd))  # fmt: skip
+    course.note(
+        "sources",
+        peers,
+        f"{', '.join(peers)}; outside of cloudflare.prefixes: {', '.join(odd) or 'none'}",
+        otherwise=bool(odd),
+    )
     names = {each.peer: (each.helo, _names(each.peer)) for each in came}
-    told = "; ".join(f"{peer}: HELO {helo}, PTR {', '.join(ptr) or 'none'}" for peer, (helo, ptr) in names.items())
+    listed = "; ".join(f"{peer}: HELO {helo}, PTR {', '.join(ptr) or 'none'}" for peer, (helo, ptr) in names.items())
     fine = all(helo.endswith(".cloudflare-email.net") and helo in ptr for helo, ptr in names.values())
-    course.note("names", sorted({helo for helo, _ in names.values()}), told, otherwise=not fine)
+    course.note("names", sorted({helo for helo, _ in names.values()}), listed, otherwise=not fine)
     families = Counter("IPv6" if ":" in each.peer else "IPv4" for each in came)
     tls = sorted({each.tls or "in the clear" for each in came})
     six = any(":" in each for each in addresses(course.migration))
-    course.note("transport", {"families": dict(families), "tls": tls}, f"{dict(families)}; {', '.join(tls)}",
-                otherwise="in the clear" in tls or (six and "IPv4" in families))  # fmt: skip
+    course.note(
+        "transport",
+        {"families": dict(families), "tls": tls},
+        f"{dict(families)}; {', '.join(tls)}",
+        otherwise="in the clear" in tls or (six and "IPv4" in families),
+    )
     _look_at_content(course, arrived[:2])
     doubled = [talk for talk, one in zip(said, arrived, strict=True) if one and one.taken and 400 <= talk.code < 500]
     shown = f"{len(doubled)} of {len(letters)}: " + "; ".join(f"{each.code} {each.text}" for each in doubled[:1])
@@ -219,7 +227,7 @@ def _look_at_arrivals(
 def _look_at_content(course: Course, pair: list[Contact | None]) -> None:
     name = course.place.zone
     forms = []
-    for how, each in zip(("signed", "by SPF alone"), pair, strict=True):
+    for how, each in zip(("signed", "by SPF only"), pair, strict=True):
         if each:
             form = re.sub(r"SRS0=[^=]+=[^=]+=", "SRS0=HASH=TT=", each.sender)
             forms.append(f"{how}: {form}")
@@ -227,8 +235,12 @@ def _look_at_content(course: Course, pair: list[Contact | None]) -> None:
     course.note("envelope", forms, "; ".join(forms), otherwise=not all(map(known.fullmatch, forms)))
     one = next(each for each in pair if each)
     message = one.message
-    seals = [f"{field}: {_tag(value, 's')} {_tag(value, 'd')}" for field in ("DKIM-Signature", "ARC-Seal")
-             for value in message.get_all(field, []) if not str(value).find("pass.") >= 0]  # fmt: skip
+    seals = [
+        f"{field}: {_tag(value, 's')} {_tag(value, 'd')}"
+        for field in ("DKIM-Signature", "ARC-Seal")
+        for value in message.get_all(field, [])
+        if not str(value).find("pass.") >= 0
+    ]
     fine = any("cf2024-1" in each for each in seals)
     course.note("signatures", seals, "; ".join(seals) or "none", otherwise=not fine)
     keys = message.keys()
@@ -288,8 +300,12 @@ def _subaddressing(course: Course) -> None:
     nobody = course.seen().get("nobody")
     dropped = nobody is not None and nobody.value == "discarded"
     fine = found[True].startswith("250") and (dropped or found[False].startswith("5"))
-    course.note("subaddressing", {"off": found[False], "on": found[True]}, f"off: {found[False]}; on: {found[True]}",
-                otherwise=not fine)  # fmt: skip
+    course.note(
+        "subaddressing",
+        {"off": found[False], "on": found[True]},
+        f"off: {found[False]}; on: {found[True]}",
+        otherwise=not fine,
+    )
 
 
 def upstream(course: Course) -> None:
@@ -338,23 +354,23 @@ def _look_at_upstream(course: Course, letters: dict[str, Marked], heard: dict[st
         found[how] = {"reply": reply[:3], "delivered later": len(again)}
         shown.append(f"{how}: {reply}" + (f", and delivered {len(again)} times later" if again else ""))
     course.note("upstream", found, "; ".join(shown))
-    four, reply = found["4xx at RCPT"], heard["4xx at RCPT"]
+    four, talked = found["4xx at RCPT"], heard["4xx at RCPT"]
     text = next(each for each in shown if each.startswith("4xx at RCPT"))
-    if reply.queued and four["delivered later"]:
+    if talked.queued and four["delivered later"]:
         course.note("upstream_4xx", "retried", text)
-    elif not reply.queued and 400 <= reply.code < 500:
+    elif not talked.queued and 400 <= talked.code < 500:
         course.note("upstream_4xx", "passed", text)
-    elif reply.queued:
+    elif talked.queued:
         course.note("upstream_4xx", "taken, and not seen again", text)
     else:
-        course.note("upstream_4xx", f"answered {reply.code}", text)
+        course.note("upstream_4xx", f"answered {talked.code}", text)
     bounces = [
         each
         for each in course.receiver.contacts
         if not each.sender and any(f"@pass.{course.place.name}" in one for one in each.recipients)
     ]
-    told = "; ".join(f"From {each.message['From']}: {each.message['Subject']}" for each in bounces)
-    course.note("bounces", len(bounces), told or "none", otherwise=bool(bounces))
+    listed = "; ".join(f"From {each.message['From']}: {each.message['Subject']}" for each in bounces)
+    course.note("bounces", len(bounces), listed or "none", otherwise=bool(bounces))
 
 
 def analytics(course: Course) -> None:

@@ -156,8 +156,11 @@ class Receiver:
                 self._remote.append(listener)
             return
         for address in self.addresses:
-            made = await inside(self.via.path, partial(_listening, address)) if self.via and self.via.path \
-                else _listening(address)  # fmt: skip
+            made = (
+                await inside(self.via.path, partial(_listening, address))
+                if self.via and self.via.path
+                else _listening(address)
+            )
             self._servers.append(await asyncio.start_server(talk, sock=made, limit=LINE_MAX))
 
     async def _close(self) -> None:

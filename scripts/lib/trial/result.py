@@ -1,4 +1,4 @@
-"""The trial's result: each fact beside what was expected, what a difference means, and the knobs as options."""
+"""The trial's result: each fact next to what was expected, what a difference means, and the knobs as options."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _lines(trial: Ended) -> Iterator[str]:
             yield f"  {fact.what}: NOT OBSERVED ({why})"
             continue
         if each.value is None:
-            yield f"  {fact.what}: NOT TO BE TOLD: {each.shown}"
+            yield f"  {fact.what}: NOT TO BE KNOWN: {each.shown}"
             continue
         shown = each.value if isinstance(each.value, str | int | float) else ""
         yield f"  {fact.what}: {shown} ({each.shown[:300]})" if shown != "" else f"  {fact.what}: {each.shown[:300]}"

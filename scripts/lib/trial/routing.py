@@ -144,7 +144,7 @@ def _enabled_beside(course: Course, answer: Answer, foreign: str) -> Answer:
     if not stands:
         course.note("enabling", "replaces", f"{answer}; {foreign} is gone")
         return answer
-    course.note("enabling", "coexists", f"{answer}; {foreign} stands beside Cloudflare's records")
+    course.note("enabling", "coexists", f"{answer}; {foreign} stands next to Cloudflare's records")
     course.wire.ask("PATCH", course.zone_path("email/routing/dns"), {"name": course.place.name})
     _delete(course, "MX", foreign)
     return course.enable()
@@ -164,7 +164,9 @@ def _settled(course: Course, answer: Answer) -> None:
     def state() -> dict[str, Any]:
         found = course.wire.ask("GET", course.zone_path("email/routing")).result
         settings: dict[str, Any] = found if isinstance(found, dict) else {}
-        below = next((each for each in settings.get("subdomains") or [] if each.get("name") == course.place.name), {})
+        below: dict[str, Any] = next(
+            (each for each in settings.get("subdomains") or [] if each.get("name") == course.place.name), {}
+        )
         text = f"{settings.get('status')}, below {below.get('status')}, synced {settings.get('synced')}"
         if not states or states[-1][1] != text:
             states.append((clock.now() - began, text))
@@ -195,21 +197,21 @@ def _settled(course: Course, answer: Answer) -> None:
 
 
 def _asked_until_taken(course: Course, began: float, state: Any) -> None:
+    refused_at = [0.0]
     taken, last, clock = dict[tuple[str, str], float](), dict[tuple[str, str], str](), course.migration.clock
 
     def all_take() -> bool:
-        heard = False
+        heard, asked_at = False, clock.now() - began
         for host, where, talk in course.ask(f"drop@{course.place.name}"):
             key = host, where
             if not is_heard(talk):
                 last[key] = f"not heard: {talk.outcome}"
                 continue
             heard = True
-            if talk.outcome.accepted:
-                taken.setdefault(key, clock.now() - began)
-                last[key] = ""
-            else:
-                last[key] = str(talk.outcome)
+            if not talk.outcome.accepted:
+                last[key], refused_at[0] = str(talk.outcome), asked_at
+            elif last.get(key, "never asked"):
+                last[key], taken[key] = "", clock.now() - began
         state()
         return heard and not any(text and not text.startswith("not heard") for text in last.values())
 
@@ -222,8 +224,10 @@ def _asked_until_taken(course: Course, began: float, state: Any) -> None:
         return
     seconds = max(taken.values())
     late = "" if found is not None else f"; some refused to the end: {refused}"
-    course.note("settle_s", round(seconds, 1), f"550 for {seconds:.0f} s{late}", otherwise=bool(late))
-    course.note("settling", {f"{host} {where}": round(s, 1) for (host, where), s in taken.items()}, by_host)
+    shown = f"refused after {refused_at[0]:.1f} s, taken after {seconds:.1f} s{late}"
+    course.note("settle_s", round(seconds, 1), shown, otherwise=bool(late))
+    each = {f"{host} {where}": round(s, 1) for (host, where), s in taken.items()}
+    course.note("settling", {"last refused": round(refused_at[0], 1), **each}, by_host)
 
 
 def is_heard(talk: Conversation) -> bool:
@@ -257,17 +261,17 @@ def _records(course: Course) -> None:
 
 def _locks(course: Course) -> None:
     """Write an MX while the records are locked, and after they were unlocked; only ever at the trial's own name."""
-    foreign = {"type": "MX", "name": course.place.name, "content": f"foreign.{course.place.name}", "priority": 10}
-    body = {**foreign, "ttl": TTL_S}
+    foreign = f"foreign.{course.place.name}"
+    body = {"type": "MX", "name": course.place.name, "content": foreign, "priority": 10, "ttl": TTL_S}
     answer = course.wire.ask("POST", course.zone_path("dns_records"), body)
     code = "/".join(map(str, answer.codes[:1])) or f"HTTP {answer.status}"
     usual = {"890190": 400, "1046": 403}.get(code)
     course.note("lock_code", code, str(answer), otherwise=answer.status != usual)
     if answer.ok:
-        _delete(course, "MX", foreign["content"])
+        _delete(course, "MX", foreign)
     unlocked = course.wire.ask("PATCH", course.zone_path("email/routing/dns"), {"name": course.place.name})
     written = course.wire.ask("POST", course.zone_path("dns_records"), body)
-    _delete(course, "MX", foreign["content"])
+    _delete(course, "MX", foreign)
     locked = course.enable()
     fine = unlocked.ok and written.ok and locked.ok
     course.note(
