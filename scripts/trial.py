@@ -31,7 +31,7 @@ PARTS: tuple[tuple[str, Any, str, bool], ...] = (
     ("hosts", routing.hosts, "nothing; seconds", False),
     ("destination", mail.destination, "the destination mail@in.{name}, whose link a person opens; minutes", True),
     ("forwarding", mail.forwarding, "a key, a rule, a dozen messages, subaddressing on and off; minutes", True),
-    ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; a quarter of an hour", True),
+    ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; up to an hour", True),
     ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
     ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
 )

@@ -321,18 +321,20 @@ def upstream(course: Course) -> None:
     waiting.start()
     receiver.until(lambda: any(each.met == "stall" and each.content for each in list(receiver.contacts)), ARRIVES_S)
     letters = {"stall": stalled}
+    limit_s = LAB_RETRY_S if course.migration.clock.compressed else RETRY_S
     for how in HOWS:
         letters[how] = course.letter(sender, recipient, how)
         # Until the sender has its answer: the forwarder may try another address of ours meanwhile.
         receiver.how = how
         (heard[how],) = course.send(letters[how])
-    receiver.how = "take"
+        receiver.how = "take"
+        if heard[how].queued:  # it will come again, and must not meet what is tried next
+            receiver.until(lambda how=how: bool(_came(receiver, letters[how])), limit_s)
     letters[REFUSED] = course.letter(sender, recipient, REFUSED)
     receiver.close()
     (heard[REFUSED],) = course.send(letters[REFUSED])
     receiver.open()
     waiting.join(course.knock(course.hosts()[0][1]).reply_s * 2)
-    limit_s = LAB_RETRY_S if course.migration.clock.compressed else RETRY_S
     held = [how for how, talk in heard.items() if talk.queued]
     if held:
         receiver.until(lambda: all(_came(receiver, letters[how]) for how in held), limit_s)
