@@ -114,9 +114,7 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
                 f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
                 "What is not the trial's was left as it is: somebody changed it, or Cloudflare did. Look, and run again"
             )
-        phase = "undone" if job.options.undo else "ended"
-        body = {"number": trial.number, "phase": phase, "name": place.name, "stopped": trial.stop}
-        job.migration.store.record(TRIAL, place.zone, **body)
+        _ended(job, trial, "undone" if job.options.undo else "ended")
         ended.append(True)
 
     stands = f"what {'was' if known else 'is'} tried stands at {place.name}"
@@ -125,29 +123,36 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
     return Write("and back", subject, stands, nothing, go, lambda: nothing if ended else stands, danger="deletes")
 
 
+def _ended(job: Job, trial: Course, phase: str) -> None:
+    body = {"number": trial.number, "phase": phase, "name": trial.place.name, "stopped": trial.stop}
+    job.migration.store.record(TRIAL, trial.place.zone, **body)
+
+
 def _contract(job: Job, place: standing.Place) -> Write:
     done: list[bool] = []
 
     def go() -> None:
-        wire = Wire(job.migration)
-        before = standing.read(wire, place)
+        trial = _course(job, place)  # what a killed run leaves, --undo takes away, and the next trial too
+        job.migration.store.record(course.ASKED, place.zone, trial=trial.number, on=True)
         known = {"zone": place.zone_id, "zone_name": place.zone, "account": place.account, "name": place.name}
         known |= {"destination": f"contract@{place.inner}", "outside": contract.outside(place.zone)}
         wrong = 0
         try:
-            for each in contract.kept(wire, known):
+            for each in contract.kept(trial.wire, known):
                 wrong += bool(each.wrong)
                 print(f"{'OTHERWISE' if each.wrong else 'as written':11}{each}")
         finally:
-            differs = standing.take_away(wire, place, before, asked=True)
+            differs = trial.take_away()
         if differs:
             raise Refused(f"{place.zone} is not as it was:\n  " + "\n  ".join(differs))
+        _ended(job, trial, "undone")
         print(f"{len(contract.rows())} lines, {wrong} answered otherwise than {contract.FILE.name} has them")
         done.append(True)
         if wrong:
             raise Refused("send these lines in, corrected: one line each")
 
-    _require_clean(job, place)
+    if course.current(job.migration, place) is None:
+        _require_clean(job, place)
     subject = f"all of {contract.FILE.name}: {len(contract.rows())} requests, which write at {place.name} only"
     return Write(GROUP, subject, NOT_YET, DONE, go, lambda: DONE if done else NOT_YET)
 

@@ -379,6 +379,16 @@ def one(folder: Path, knobs: dict[str, Any], seed: int, *, spare: bool) -> dict[
     }  # fmt: skip
 
 
+def by_program(folder: Path, knobs: dict[str, Any], kill: int) -> dict[str, Any]:
+    """The contract by its program, from the plan to the end; or killed at that moment, and then taken away."""
+    stage = Stage(folder, knobs)
+    status, moments, said = stage.apply("--contract", kill=kill)
+    last = stage.apply("--undo") if kill else (status, 0, "")
+    changed = sorted(set(stage.before) ^ set(stage.stands()))
+    stage.end()
+    return {"status": status, "moments": moments, "said": said, "then": last[0], "changed": changed}
+
+
 def kills(folder: Path, knobs: dict[str, Any], moments: list[int], way: str) -> dict[str, Any]:
     """A trial killed at each of MOMENTS, then taken away (WAY ``undo``) or gone on with (``on``): what is left then."""
     left: dict[str, Any] = {}
@@ -403,7 +413,7 @@ def main() -> None:
     folder, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     network(folder)
-    do: dict[str, Callable[..., Any]] = {"one": one, "kills": kills}
+    do: dict[str, Callable[..., Any]] = {"one": one, "kills": kills, "asked": by_program}
     if "draw" in asked:
         asked["knobs"] = {**drawn(asked.pop("draw")), **asked.get("knobs", {})}
     print(json.dumps(do[asked.pop("do")](folder, **asked)))

@@ -98,6 +98,14 @@ def test_killed_at_a_write_nothing_is_left(tmp_path: Path, way: str) -> None:
         assert {one["facts"] for one in found.values()} == {len(FACTS)}
 
 
+def test_the_contract_is_asked_by_its_program(tmp_path: Path) -> None:
+    found = on_stage(tmp_path / "whole", do="asked", knobs={}, kill=0)
+    assert (found["status"], found["changed"]) == (0, []), found["said"][-3000:]
+    assert " lines, 0 answered otherwise than contract.txt has them" in found["said"]
+    killed = on_stage(tmp_path / "killed", do="asked", knobs={}, kill=found["moments"] - 12)
+    assert (killed["status"], killed["then"], killed["changed"]) == (-9, 0, [])
+
+
 def test_what_no_rehearsal_knows_ends_in_a_clear_sentence(tmp_path: Path) -> None:
     """Enabling that answers 202 and takes ten minutes."""
     found = on_stage(tmp_path, do="one", knobs={"enabling": "later"}, seed=1, spare=False)
