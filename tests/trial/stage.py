@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import ipaddress
 import json
 import os
@@ -68,6 +69,8 @@ LOCAL = (*MX, STATION4, STATION6, *NAMELESS, *SERVERS, ELSEWHERE, "104.30.0.0/19
 API = 8443
 PATIENCE_S = 8.0
 """Of the forwarder with a destination that stalls; in a lab it has 30."""
+PR_SET_PDEATHSIG = 1
+"""prctl(2): it ends with whoever started it."""
 DRAWN: list[float] = []
 
 
@@ -167,6 +170,7 @@ def world(folder: Path, knobs: dict[str, Any], seed: int) -> World:
 
 def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
     """Be Cloudflare until SIGTERM; what it drew and what stands is in FOLDER afterwards."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     made, key = world(folder, knobs, seed), SigningKey.generate()
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -215,7 +219,8 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
                     if not each.verified and arrived:
                         link = f"https://127.0.0.1:{API}/email-routing/verify?token={each.token}"
                         await asyncio.to_thread(open_link, browser, link)
-                (folder / "stands.json").write_text(json.dumps(stands(made)), encoding="utf-8")
+                (folder / "stands.part").write_text(json.dumps(stands(made)), encoding="utf-8")
+                (folder / "stands.part").rename(folder / "stands.json")
                 await asyncio.sleep(0.05)
         (folder / "drawn.json").write_text(json.dumps(DRAWN), encoding="utf-8")
         os._exit(0)

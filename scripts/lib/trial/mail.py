@@ -6,6 +6,7 @@ import ipaddress
 import re
 import threading
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from dns import reversename
@@ -329,7 +330,7 @@ def upstream(course: Course) -> None:
         (heard[how],) = course.send(letters[how])
         receiver.how = "take"
         if heard[how].queued:  # it will come again, and must not meet what is tried next
-            receiver.until(lambda how=how: bool(_came(receiver, letters[how])), limit_s)
+            receiver.until(partial(_has_come, receiver, letters[how]), limit_s)
     letters[REFUSED] = course.letter(sender, recipient, REFUSED)
     receiver.close()
     (heard[REFUSED],) = course.send(letters[REFUSED])
@@ -343,6 +344,10 @@ def upstream(course: Course) -> None:
 
 def _came(receiver: Receiver, letter: Marked) -> list[Contact]:
     return [each for each in receiver.of(letter.message_id) if each.taken]
+
+
+def _has_come(receiver: Receiver, letter: Marked) -> bool:
+    return bool(_came(receiver, letter))
 
 
 def _look_at_upstream(course: Course, letters: dict[str, Marked], heard: dict[str, Conversation]) -> None:
