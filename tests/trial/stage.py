@@ -69,6 +69,7 @@ LOCAL = (*MX, STATION4, STATION6, *NAMELESS, *SERVERS, ELSEWHERE, "104.30.0.0/19
 API = 8443
 PATIENCE_S = 8.0
 """Of the forwarder with a destination that stalls; in a lab it has 30."""
+WRITTEN_S = 30.0
 PR_SET_PDEATHSIG = 1
 """prctl(2): it ends with whoever started it."""
 DRAWN: list[float] = []
@@ -260,8 +261,12 @@ class Stage:
         self.before = self.stands()
 
     def stands(self) -> list[str]:
-        time.sleep(0.3)
-        return list(json.loads((self.folder / "stands.json").read_text(encoding="utf-8")))
+        file, asked = self.folder / "stands.json", time.time()
+        while not (file.exists() and file.stat().st_mtime > asked):
+            if time.time() > asked + WRITTEN_S:
+                raise RuntimeError("the emulator no longer says what stands")
+            time.sleep(0.02)
+        return list(json.loads(file.read_text(encoding="utf-8")))
 
     def end(self) -> list[float]:
         """What it drew."""
