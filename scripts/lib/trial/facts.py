@@ -52,7 +52,7 @@ FACTS: tuple[Fact, ...] = (
         "enabling",
         {
             "refuses": 'the MX goes first, and enabling follows at once: cloudflare.enabling = "refuses"',
-            "replaces": "enabling moves the MX by itself, and no order of a switch is made for that: ask before you switch",
+            "replaces": "enabling moves the MX by itself, and no order of a switch is made for that: ask first",
         },
     ),
     Fact(

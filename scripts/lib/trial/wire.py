@@ -15,7 +15,7 @@ import httpx
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 
 TRIES, PAUSE_S = 6, 0.3
 SHOWN = 400
@@ -83,7 +83,7 @@ class Wire:
     def _once(self, method: str, path: str, body: dict[str, Any] | None, shown: str) -> Answer | str:
         import cloudflare as sdk
 
-        client, began = cloudflare.once(self.migration), time.monotonic()
+        client, began = changing.once(self.migration), time.monotonic()
         self.requests += 1
         how: dict[str, Any] = {} if body is None else {"body": body}
         try:
