@@ -49,7 +49,7 @@ MX = "Name service error for name=pilot.example.net type=MX"
     ],
 )
 def test_a_sender_whose_resolver_is_silent(says: str, verdict: Verdict) -> None:
-    sent: Any = SimpleNamespace(message=None, recipient="")
+    sent: Any = SimpleNamespace(message=None, recipient="", address=SimpleNamespace(mailbox="carol"))
     search: Any = SimpleNamespace(waited_s=60.0)
     found = Delivery(sent, (), search, "", Trace(says, "", ())).missing("carol", "in the mailbox", ())
     assert found.verdict is verdict
