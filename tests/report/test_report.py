@@ -121,6 +121,14 @@ def test_what_fails_is_open_and_what_holds_is_folded() -> None:
     assert 'open><summary><span class="v v-pass">' not in page
 
 
+def test_what_is_waived_shows_what_failed_and_who_answers_for_it() -> None:
+    waived = replace(sample.bad(sample.PILOT), verdict=Verdict.WAIVED, waiver="the operator: Dell is replaced in May")
+    gate = sample.gate(Gate.PHASE3, sample.PILOT, Verdict.WAIVED, waived)
+    page = unescape(render(replace(sample.report(), gates=(gate,))))
+    assert "<p>Waived by the operator: Dell is replaced in May</p>" in page
+    assert "<pre>Judged: " in page
+
+
 def test_evidence_is_printed_once_and_referred_to() -> None:
     look = sample.mx(sample.PILOT, "1.1.1.1", sample.OLD)
     later = replace(look, at=look.at + 3600, took_ms=9.0)
