@@ -31,9 +31,10 @@ def plan(job: Job) -> Iterator[Write]:
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
     effect.require_readable(shell)
     at = dellplan.places(settings)
-    kept.require(shell, settings, postfix_text.parameters(_read(shell, at.main)))
+    stands = postfix_text.parameters(_read(shell, at.main))
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
+        kept.require(shell, settings, stands)
         yield from dovecot
         yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
         return
@@ -41,6 +42,7 @@ def plan(job: Job) -> Iterator[Write]:
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
+    kept.require(shell, settings, stands)
     for write in files:
         yield from host_files.backup(shell, write.subject)
     yield from dovecot

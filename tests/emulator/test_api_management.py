@@ -46,7 +46,7 @@ def test_knobs_are_set_all_or_none(emulator: Running) -> None:
     answer = emulator.management.post("/knobs", json=bad)
     assert (answer.status_code, answer.json()["error"]) == (
         400,
-        "enabling: expected 'refuses' or 'replaces', found 'sometimes'",
+        "enabling: expected 'refuses', 'replaces' or 'later', found 'sometimes'",
     )
     assert emulator.management.get("/knobs").json()["settle_s"] == 30
     good = {"settle_s": None, "duplicate_421": 0.5, "upstream_4xx": "retried"}

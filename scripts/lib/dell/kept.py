@@ -105,7 +105,10 @@ class Today:
 
     def networks(self, mynetworks: str) -> Iterator[str]:
         """Networks of one's own, by main.cf's words, that may relay today and would not."""
-        own = [*self.settings.dell.networks, *map(ipaddress.ip_network, ("127.0.0.0/8", "::1/128"))]
+        own = [
+            *self.settings.dell.networks,
+            *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
+        ]
         for each in entries(mynetworks):
             try:
                 it = ipaddress.ip_network(each.replace("[", "").replace("]", ""), strict=False)
