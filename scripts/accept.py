@@ -13,6 +13,7 @@ Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad in
 from __future__ import annotations
 
 import getpass
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from hashlib import sha256
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates.drift import accepted
-from fixtures.gates.drift.judging import differences, ours, strangers, wide
+from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
 from fixtures.ledger import closed
 from fixtures.ledger.accounting import DRILL, Entry, balance
@@ -31,6 +32,8 @@ from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
 from fixtures.watching import abort_rules
 from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, parser, require_reason
+
+_MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ def _shown(items: tuple[Item, ...], digest: str | None, given: str) -> bool:
 
 def _close(migration: Migration, lost: list[str], digest: str | None, reason: str) -> int:
     """Close the loss of these messages, and withdraw the alarms that rested on nothing else."""
+    for each in lost:
+        if not _MESSAGE_ID.fullmatch(each):
+            raise SettingsError(f"--lost: expected a Message-ID such as <mxgate.1@example.net>, found {each!r}")
     runs = [run for run in migration.store.runs() if not run.startswith(DRILL)]
     known = {each.message_id: each for each in balance(migration, runs).series}
     other = "not numbered: a message that the three witnesses name (S-3)"
@@ -143,10 +149,10 @@ def _items(migration: Migration, state: State) -> Iterator[Item]:
     for source, look in state.read.items():
         if source not in known:
             yield Item(source, f"all {len(look.parts)} parts, as they stand", source, tuple(sorted(look.parts.items())))
-    words = {*settings.dell.filters, *accepted.named(migration.store)}
+    words = accepted.named(migration.store)
     for source, look in state.read.items():
         for text in sorted(set(strangers(source, look.parts, ours(settings)))):
-            if not any(word in text for word in words):
+            if not accepted_as(text, settings.dell.filters, words):
                 yield Item(text, "nobody has accepted it by name")
     for it in permits(migration, settings.domain_names):
         if not (judged := spf.judged_width(it)).verdict.opens and wide(it) not in words:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, tell
+from fixtures.migration.progress import Progress
 from fixtures.migration.trials import TRIAL, latest
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.trial import contract, course, mail, result, routing, standing
@@ -44,6 +45,7 @@ def plan(job: Job) -> Iterator[Write]:
         return
     place = course.place_of(job.migration)
     known = course.current(job.migration, place)
+    _require_unmoved(job, place)
     if job.options.contract:
         yield _contract(job, place)
         return
@@ -60,6 +62,17 @@ def plan(job: Job) -> Iterator[Write]:
             if not done and (not needs_mail or course.addresses(job.migration)):
                 yield _part(job, place, name, do, writes.format(name=place.name, zone=place.zone))
     yield _away(job, place, known)
+
+
+def _require_unmoved(job: Job, place: standing.Place) -> None:
+    """``Refused`` where the zone's own mail goes by Cloudflare: a trial switches Email Routing off, undone or ended."""
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    if place.zone in job.migration.settings.domain_names and progress.switched(place.zone):
+        raise Refused(
+            f"{place.zone}: its mail goes by Cloudflare, and a trial, even its --undo, switches Email Routing off. "
+            f"Delete in Cloudflare's dashboard what a trial has left at {place.name}: records, rules, destinations. "
+            "Nothing was changed"
+        )
 
 
 def _require_clean(job: Job, place: standing.Place) -> None:

@@ -228,7 +228,7 @@ def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
 def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
     """What it writes is accepted by that (S-6), and what a run that was cut short has left of what it may write. A way
     back asks nothing before it writes."""
-    finishes = any(unfinished(job, each) for each in accepted.SCOPE)
+    finishes = [each for each in accepted.SCOPE if unfinished(job, each)]
     options = job.options
     later = getattr(options, "clean_up", False) or getattr(options, "with_dell", False)
     hurried = script.name == "rollback" and not later

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence, Verdict
 from fixtures.gates.drift import accepted, hosts
-from fixtures.gates.drift.judging import differences, judged, judged_strangers, strangers
+from fixtures.gates.drift.judging import accepted_as, differences, judged, judged_strangers, strangers
 from fixtures.gates.drift.reading import Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
+from fixtures.plan.gates import TABLE
 from fixtures.store import Store
+from scripts import accept
 from tests.gates.conftest import World
 
 OURS = frozenset({"example.net", "dell.example.net", "localhost"})
@@ -148,9 +151,17 @@ def test_sieve_mirrors_and_rules_are_named() -> None:
 
 def test_what_a_person_named_passes() -> None:
     parts = {"parameter always_bcc": "eve@evil.example"}
-    red = [each for each in judged_strangers(stands(parts), OURS, ()) if each.verdict is Verdict.FAIL]
+    red = [each for each in judged_strangers(stands(parts), OURS, (), ()) if each.verdict is Verdict.FAIL]
     assert len(red) == 1
-    assert not [each for each in judged_strangers(stands(parts), OURS, {red[0].member}) if not each.verdict.opens]
+    for named, opens in (({red[0].member}, True), ({"parameter always_bcc"}, False)):
+        found = judged_strangers(stands(parts), OURS, (), named)
+        assert all(each.verdict.opens for each in found) is opens
+
+
+def test_a_filter_of_the_settings_is_no_word_of_a_path() -> None:
+    text = f'{DOVECOT}: Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"'
+    assert not accepted_as(text, ("sieve",), ())
+    assert accepted_as(text, ("eve@evil.example",), ()) == "eve@evil.example"
 
 
 def test_records_lie_one_over_the_other(world: World) -> None:
@@ -171,6 +182,8 @@ def test_only_what_a_script_changed_is_its_doing() -> None:
 
 def test_every_script_that_changes_systems_has_its_scope(world: World) -> None:
     names = set(sources(world.migration.settings.domain_names))
+    opened = {script for gate in TABLE.values() for script in gate.opens} - {"trial"}  # it takes all of it away again
+    assert opened <= accepted.SCOPE.keys()
     for script in accepted.SCOPE:
         assert set(accepted.scope(world.migration, script, "", hurried=False)) <= names
 
@@ -229,7 +242,7 @@ def reads(monkeypatch: pytest.MonkeyPatch, *states: dict[str, dict[str, str]]) -
     monkeypatch.setattr(accepted, "read", read)
 
 
-def writing(world: World, script: str = "lower_ttl", *, finishes: bool = False, hurried: bool = False) -> Any:
+def writing(world: World, script: str = "lower_ttl", *, finishes: Collection[str] = (), hurried: bool = False) -> Any:
     return accepted.by_script(world.migration, script, "example.net", finishes=finishes, hurried=hurried)
 
 
@@ -248,7 +261,7 @@ def test_what_a_killed_run_left_is_accepted_by_the_next(world: World, monkeypatc
         raise CouldNotAsk
     assert accepted.accepted(world.migration.store) == {ZONE: {"MX": "old"}}
     reads(monkeypatch, {ZONE: {"MX": "new"}})
-    with writing(world, finishes=True):
+    with writing(world, finishes=("lower_ttl",)):
         pass
     assert accepted.accepted(world.migration.store) == {ZONE: {"MX": "new"}}
 
@@ -266,3 +279,12 @@ def test_nothing_is_read_where_nothing_was_accepted(world: World, monkeypatch: p
     with writing(world):
         pass
     assert accepted.accepted(world.migration.store) is None
+
+
+@pytest.mark.parametrize("given", ["", "mxgate", "<>", "<a@b> <c@d>"])
+def test_a_loss_is_closed_by_one_whole_message_id(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    monkeypatch.setattr(accept, "opened", lambda _: world.migration)
+    assert accept.main(["--lost", given]) == 2
+    assert "expected a Message-ID" in capsys.readouterr().err

@@ -43,16 +43,18 @@ def compared(
     message_id: str = "<1@x>",
     filters: tuple[str, ...] = (),
     kept: tuple[Stored, ...] = (),
+    client: str = "104.30.0.9",
+    sampled: bool = False,
 ) -> Agreement:
     """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``."""
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
-    trail = Trail("D1", at, "x", "104.30.0.9", "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
+    trail = Trail("D1", at, "x", client, "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
     events: Any = SimpleNamespace(
         domain="pilot.example.net",
         since=SWITCHED,
         events=(event,) if counted_at >= SWITCHED else (),
-        sampled=False,
+        sampled=sampled,
         evidence=NOTED,
     )
     log: Any = SimpleNamespace(trails=(trail,), evidence=NOTED)
@@ -107,3 +109,9 @@ def test_what_postfix_took_before_the_switch_ended_counts_where_the_others_count
     stored = Stored(CAROL, "INBOX", 1, (("Message-ID", "<1@x>"), ("Received", received)))
     found = compared(Dovecot({"ses+1": (STORED,)}, NOTED), SWITCHED - 10, SWITCHED + counted_s, kept=(stored,))
     assert (found.agreed, found.differences) == (agreed, ())
+
+
+def test_a_sample_leaves_events_out_and_makes_none_up() -> None:
+    """Cloudflare has delivered it, by its own word, and nobody else has seen it."""
+    at = NOW - 7200
+    assert compared(Dovecot({}, NOTED), at, at, client="192.0.2.1", sampled=True).unexplained

@@ -14,10 +14,12 @@ from fixtures.migration import Migration, trials
 from fixtures.migration.trials import OBSERVED, TRIAL
 from fixtures.probes.cloudflare import trial
 from fixtures.settings import Settings
-from scripts.lib.change import Job
+from scripts import trial as program
+from scripts.lib.change import Job, Refused, Run
 from scripts.lib.cloudflare import settling
 from scripts.lib.trial import result
 from scripts.lib.trial.facts import BY_NAME
+from scripts.lib.trial.standing import Place
 
 FOUND = {"enabling": "refuses", "settle_s": 40, "upstream_4xx": "retried", "apex_early": "refused"}
 
@@ -89,3 +91,13 @@ def test_what_differs_closes_it(migration: Migration, facts: dict[str, Any], mem
 def test_one_that_ended_early_is_none(migration: Migration) -> None:
     found = tried(migration, FOUND, stopped="a subdomain can't be enabled")
     assert ("the trial in pilot.example.net", Verdict.INCONCLUSIVE) in verdicts(found, migration.settings)
+
+
+def test_no_trial_where_the_mail_goes_by_cloudflare(migration: Migration) -> None:
+    """Its end, and its undo, switch Email Routing off."""
+    place = Place(migration.settings.pilot, "1" * 32, "2" * 32, f"mxgate-trial.{migration.settings.pilot}")
+    job = Job(migration, "", argparse.Namespace(), Run())
+    program._require_unmoved(job, place)
+    migration.store.record("done", migration.settings.pilot, script="switch_mx", plan="")
+    with pytest.raises(Refused, match="its mail goes by Cloudflare"):
+        program._require_unmoved(job, place)

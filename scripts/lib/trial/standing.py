@@ -153,13 +153,25 @@ def differences(before: Standing, now: Standing) -> list[str]:
 
 
 def _lost(wire: Wire, place: Place, before: Standing) -> Iterator[dict[str, Any]]:
-    """Records of the zone's own name that Email Routing might touch, and that are there no longer."""
-    now = [plain(each) for each in records(wire, place)]
+    """Records that Email Routing might have deleted: MX, SPF and keys of which there are none at all any more.
+
+    Where others stand, somebody has changed them meanwhile: two SPF records are none (RFC 7208, 4.5).
+    """
+    now = {_kept(place, plain(each)) for each in records(wire, place)}
     for each in before.records:
-        name, kind = str(each["name"]).lower(), each["type"]
-        touchable = kind in {"MX", "TXT"} and (name == place.zone or name.endswith(f"._domainkey.{place.zone}"))
-        if touchable and each not in now:
+        kind = _kept(place, each)
+        if kind and kind not in now:
             yield each
+
+
+def _kept(place: Place, record: dict[str, Any]) -> str:
+    """What of the zone's own mail a record is; empty: nothing that Email Routing touches."""
+    name, kind = str(record["name"]).lower(), record["type"]
+    if name == place.zone and kind == "MX":
+        return "MX"
+    if name == place.zone and kind == "TXT" and "v=spf1" in str(record.get("content", "")).lower():
+        return "SPF"
+    return f"key {name}" if kind == "TXT" and name.endswith(f"._domainkey.{place.zone}") else ""
 
 
 def _rules(wire: Wire, place: Place) -> list[dict[str, Any]]:
