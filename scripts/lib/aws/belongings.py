@@ -128,11 +128,14 @@ def _under_way(migration: Migration, allocation: str) -> bool:
 def _addresses(ec2: Any, has: Inventory, going: list[Item]) -> Iterator[Deletion]:
     for item in going:
         look = partial(ec2.describe_addresses, AllocationIds=[item.id])
-        tie: dict[str, Any] = look()["Addresses"][0]
-        if tie.get("InstanceId") not in {None, "", has.instance.id}:
-            raise Refused(
-                f"address {item.detail} serves {tie['InstanceId']} now. If that is meant, name the address in ec2.keep"
-            )
+        with asking(f"the address {item.detail}"):
+            found = look()["Addresses"]
+        if not found:  # it has been released meanwhile
+            continue
+        tie: dict[str, Any] = found[0]
+        serves = tie.get("InstanceId") or tie.get("NetworkInterfaceId")
+        if serves and serves not in {has.instance.id, *(each.id for each in has.of("interface"))}:
+            raise Refused(f"address {item.detail} serves {serves} now. If that is meant, name the address in ec2.keep")
         if number := tie.get("AssociationId"):  # the instance takes it along, another interface does not
             tied = partial(ec2.describe_addresses, Filters=[{"Name": "association-id", "Values": [number]}])
             call = Call(ec2, "disassociate_address", {"AssociationId": number})
