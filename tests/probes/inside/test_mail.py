@@ -125,7 +125,8 @@ def test_relaying_is_refused_and_seen_where_it_is_not(migration: Migration, mark
 def test_users_can_send(migration: Migration) -> None:
     addresses = tuple(migration.settings.addresses(("pilot.example.net",)))
     receipts = submission.receipts(migration, submission.send_replies(migration, addresses))
-    assert len(receipts) == 5
+    assert {each.sent.address.mailbox for each in receipts} == {each.mailbox for each in addresses}, "by each user"
+    assert len(receipts) == 9
     for receipt in receipts:
         judged = receipt.authentication
         assert judged is not None, receipt.search.evidence
