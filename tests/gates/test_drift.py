@@ -266,6 +266,14 @@ def test_what_a_killed_run_left_is_accepted_by_the_next(world: World, monkeypatc
     assert accepted.accepted(world.migration.store) == {ZONE: {"MX": "new"}}
 
 
+def test_what_could_not_be_read_before_is_not_the_scripts_doing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted.keep(world.migration, accepted.FIRST, {ZONE: {"MX": "old"}})
+    reads(monkeypatch, {}, {ZONE: {"MX": "by a stranger"}})
+    with writing(world):
+        pass
+    assert accepted.accepted(world.migration.store) == {ZONE: {"MX": "old"}}
+
+
 def test_a_way_back_asks_nothing_before_it_writes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted.keep(world.migration, accepted.FIRST, {ZONE: {"MX example.net": "cloudflare", "TXT x": "as it was"}})
     reads(monkeypatch, {ZONE: {"MX example.net": "ec2", "TXT x": "by a stranger"}})
