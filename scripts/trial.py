@@ -125,7 +125,7 @@ def _away(job: Job, place: standing.Place, known: dict[str, Any] | None) -> Writ
         if differs:
             raise Refused(
                 f"{place.zone} is not as it was before the trial:\n  " + "\n  ".join(differs) + "\n"
-                "What is not the trial's was left as it is: somebody changed it, or Cloudflare did. Look, and run again"
+                "The trial may have caused that, or Cloudflare did: put it right by hand, and run again"
             )
         _ended(job, trial, "undone" if job.options.undo else "ended")
         ended.append(True)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import changing
 from fixtures.settings.secrets import Secrets
 from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulator on loopback
     ACCOUNT,
@@ -44,4 +45,5 @@ def migration(
     made = Migration(settings.model_copy(update=changed), Secrets(cloudflare_token=SecretStr("all")))
     yield made
     cloudflare.client(made).close()
+    changing.client(made).close()
     made.store.close()

@@ -31,7 +31,7 @@ from scripts.lib.trial import course, standing
 from scripts.lib.trial.wire import Wire
 migration = open_migration()
 place = course.place_of(migration)
-print(json.dumps(standing.read(Wire(migration), place).lines()))
+print(json.dumps(standing.read(Wire(migration), place).as_body()))
 """
 
 

@@ -100,10 +100,14 @@ class Course:
         return self.wire.ask("POST", self.zone_path("email/routing/dns"), body)
 
     def take_away(self) -> list[str]:
-        """All that was made; how the zone still differs."""
-        differs = take_away(self.wire, self.place, self.before, asked=self.asked)
+        """All that was made; how what it may have touched still differs. What others have changed is said."""
+        mine, others = take_away(self.wire, self.place, self.before, asked=self.asked)
         self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=False)
-        return differs
+        if others:
+            self.say(
+                "\n    ".join((f"{self.place.zone}: changed meanwhile, not by this trial, and left as it is:", *others))
+            )
+        return mine
 
     def zone_path(self, rest: str) -> str:
         return f"/zones/{self.place.zone_id}/{rest}"

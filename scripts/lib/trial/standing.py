@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.trial.wire import Answer, Wire
 
 PAGE, PAGES_MAX = 50, 200
 FIELDS = ("type", "name", "content", "ttl", "priority", "proxied", "comment")
 GONE = 404
+OWN, SPF, MADE = "the trial's", "SPF", " of Email Routing"
+SPF_MADE = "v=spf1 include:_spf.mx.cloudflare.net ~all"
 APEX_RULE = "mxgate-trial"
 """The local part of the one rule that the trial makes for the zone's own name."""
 
@@ -55,12 +58,15 @@ class Standing:
     rules: list[dict[str, Any]]
     destinations: list[str]
 
-    def lines(self) -> list[str]:
-        """A line for each thing, sorted."""
-        made = [f"Email Routing: {'on' if self.enabled else 'off'}", f"subaddressing: {self.subaddress}"]
-        made += [f"record {json.dumps(each, sort_keys=True)}" for each in self.records]
-        made += [f"rule {json.dumps(each, sort_keys=True)}" for each in self.rules]
-        return sorted(made + [f"destination {each}" for each in self.destinations])
+    def lines(self, place: Place) -> dict[str, str]:
+        """A line for each thing, and whose it is: the trial's ``OWN``, the zone's own mail's, or nobody's of these."""
+        made = {f"Email Routing: {'on' if self.enabled else 'off'}": OWN, f"subaddressing: {self.subaddress}": OWN}
+        made |= {f"record {json.dumps(each, sort_keys=True)}": _whose(place, each) for each in self.records}
+        made |= {
+            f"rule {json.dumps(each, sort_keys=True)}": OWN if place.owns_rule(each) else "" for each in self.rules
+        }
+        at = {each: each.split()[0].rpartition("@")[2].lower() for each in self.destinations}
+        return made | {f"destination {each}": OWN if place.owns(domain) else "" for each, domain in at.items()}
 
     def as_body(self) -> dict[str, Any]:
         """For the store."""
@@ -113,8 +119,8 @@ def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | Non
     return wire.ask("DELETE", f"/zones/{place.zone_id}/email/routing/dns")
 
 
-def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> list[str]:
-    """All that the trial made, and what it changed put back; returns how the zone still differs, a line each.
+def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tuple[list[str], list[str]]:
+    """All that the trial made, and what it changed put back; returns how the zone still differs (``differences``).
 
     ASKED: it asked for Email Routing to be enabled, and that may not have come to be yet.
     """
@@ -131,7 +137,7 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> lis
     for each in _lost(wire, place, before):
         body = {key: value for key, value in each.items() if value is not None}
         wire.ask("POST", f"/zones/{place.zone_id}/dns_records", body)
-    return differences(before, read(wire, place))
+    return differences(place, before, read(wire, place))
 
 
 def clear(wire: Wire, place: Place) -> None:
@@ -145,11 +151,20 @@ def set_subaddress(wire: Wire, place: Place, *, wanted: bool) -> Answer:
     return wire.ask("PATCH", f"/zones/{place.zone_id}/email/routing", {"support_subaddress": wanted})
 
 
-def differences(before: Standing, now: Standing) -> list[str]:
-    """Lines with ``-`` for what is gone and ``+`` for what was not there."""
-    was, found = before.lines(), now.lines()
-    gone = [f"- {each}" for each in was if each not in found]
-    return gone + [f"+ {each}" for each in found if each not in was]
+def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str], list[str]]:
+    """What the trial may have caused, and what others have changed meanwhile: ``- `` is gone, ``+ `` is new."""
+    was, found = before.lines(place), now.lines(place)
+    gone = {f"- {each}": whose for each, whose in was.items() if each not in found}
+    new = {f"+ {each}": whose for each, whose in found.items() if each not in was}
+    had, has = ({each.removesuffix(MADE) for each in lines.values()} for lines in (was, found))
+    mine = [each for each, whose in gone.items() if whose and (whose == OWN or whose.removesuffix(MADE) not in has)]
+    # Of a zone that had no SPF record, another hand (merge_spf) may have written what Cloudflare would.
+    mine += [
+        each
+        for each, whose in new.items()
+        if whose == OWN or (whose.endswith(MADE) and (whose != SPF + MADE or SPF in had))
+    ]
+    return mine, [each for each in (gone | new) if each not in mine]
 
 
 def _lost(wire: Wire, place: Place, before: Standing) -> Iterator[dict[str, Any]]:
@@ -157,21 +172,26 @@ def _lost(wire: Wire, place: Place, before: Standing) -> Iterator[dict[str, Any]
 
     Where others stand, somebody has changed them meanwhile: two SPF records are none (RFC 7208, 4.5).
     """
-    now = {_kept(place, plain(each)) for each in records(wire, place)}
+    now = {_whose(place, each).removesuffix(MADE) for each in records(wire, place)}
     for each in before.records:
-        kind = _kept(place, each)
-        if kind and kind not in now:
+        whose = _whose(place, each)
+        if whose and whose != OWN and whose.removesuffix(MADE) not in now:
             yield each
 
 
-def _kept(place: Place, record: dict[str, Any]) -> str:
-    """What of the zone's own mail a record is; empty: nothing that Email Routing touches."""
-    name, kind = str(record["name"]).lower(), record["type"]
+def _whose(place: Place, record: dict[str, Any]) -> str:
+    """Whose a record is: ``OWN``; which part of the zone's own mail, with ``MADE`` behind it where it is as Email
+    Routing writes it; empty: nothing that Email Routing touches."""
+    name, kind, text = str(record["name"]).lower(), record["type"], cloudflare.unquoted(str(record["content"])).lower()
+    if place.owns(name):
+        return OWN
     if name == place.zone and kind == "MX":
-        return "MX"
-    if name == place.zone and kind == "TXT" and "v=spf1" in str(record.get("content", "")).lower():
-        return "SPF"
-    return f"key {name}" if kind == "TXT" and name.endswith(f"._domainkey.{place.zone}") else ""
+        return f"MX{MADE if cloudflare.is_mx(text) else ''}"
+    if name == place.zone and kind == "TXT" and "v=spf1" in text:
+        return f"{SPF}{MADE if text == SPF_MADE else ''}"
+    if kind == "TXT" and name.endswith(f"._domainkey.{place.zone}"):
+        return f"key {name}{MADE if name.startswith('cf') else ''}"
+    return ""
 
 
 def _rules(wire: Wire, place: Place) -> list[dict[str, Any]]:
