@@ -1,7 +1,7 @@
 # Sets up what is missing, and says first what that is. To be run, or to be sourced by a script; the first argument:
 #   lab   what a rehearsal needs: root, Debian's packages, the Python environment
 #   test  that, and what the project's own tests need: a browser that reads, shows and prints the report, and Cloudflare's
-#         command line (npm's wrangler) against the emulator
+#         own clients of npm's (wrangler, the SDK for TypeScript) against the emulator
 #   live  only the Python environment, without what only rehearsals and the project's own tests need
 # A script passes its own arguments after that: where they ask for its help, nothing is set up, and no root is needed.
 # Quick and silent where nothing is missing. Exits 2 with a plain sentence where it can't go on.
@@ -82,17 +82,17 @@ set_up_python() {
         refuse "the Python packages could not be installed; run this again once the package index can be reached."
 }
 
-# Cloudflare's own command line, which the tests let loose on the emulator; as locked, and no script of it is run.
-set_up_wrangler() {
-    local from=$root/tests/emulator/wrangler into=$venv/wrangler wanted
-    wanted=$(digest_of tests/emulator/wrangler/package-lock.json)
+# Cloudflare's own clients, which the tests let loose on the emulator; as locked, and no script of theirs is run.
+set_up_npm() {
+    local from=$root/tests/emulator/npm into=$venv/npm wanted
+    wanted=$(digest_of tests/emulator/npm/package-lock.json)
     [ "$(cat "$into/mxgate-lock" 2>/dev/null)" = "$wanted" ] && return 0
-    printf 'mxgate: will install the locked wrangler with npm into .venv/wrangler, once\n'
+    printf 'mxgate: will install the locked clients of Cloudflare with npm into .venv/npm, once\n'
     rm -rf "$into"
     { mkdir "$into" && cp "$from/package.json" "$from/package-lock.json" "$into" &&
         (cd "$into" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) &&
         printf '%s\n' "$wanted" >"$into/mxgate-lock"; } ||
-        refuse "wrangler could not be installed; run this again once npm's registry can be reached."
+        refuse "Cloudflare's clients could not be installed; run this again once npm's registry can be reached."
 }
 
 export PATH=$PATH:/usr/sbin:/sbin
@@ -110,5 +110,5 @@ if [ -n "$helping" ]; then
 else
     if [ "$mode" != live ]; then set_up_packages; fi
     set_up_python
-    if [ "$mode" = test ]; then set_up_wrangler; fi
+    if [ "$mode" = test ]; then set_up_npm; fi
 fi

@@ -21,6 +21,13 @@ def from_index(pinned: str, digest: str, folder: Path) -> Path:
     return folder / archive.name.removesuffix(".tar.gz")
 
 
+def wheels(lock: Path, folder: Path) -> Path:
+    """The wheels that LOCK pins, and nothing that they need besides, in a folder to import from below FOLDER."""
+    command = "install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes".split()
+    _run([sys.executable, "-m", "pip", *command, "--target", "wheels", "-r", str(lock)], folder)
+    return folder / "wheels"
+
+
 def from_debian(package: str, folder: Path) -> Path:
     """Debian's PACKAGE as the machine's release has it (apt verifies it), unpacked below FOLDER: its root."""
     download = ["apt-get", "download", "--quiet", package]

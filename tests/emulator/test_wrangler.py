@@ -13,7 +13,7 @@ import pytest
 
 from tests.emulator.conftest import ACCOUNT, APEX, Running
 
-PROGRAM = Path(sys.prefix) / "wrangler/node_modules/.bin/wrangler"
+PROGRAM = Path(sys.prefix) / "npm/node_modules/.bin/wrangler"
 RUN_S_MAX = 120
 ALICE, DELIVERY = f"alice@{APEX}", f"alice@dell.{APEX}"
 
