@@ -10,8 +10,6 @@ What was done by mistake or by a stranger is not to be accepted: undo it, and it
 Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad input; 3 shown, nothing accepted.
 """
 
-from __future__ import annotations
-
 import getpass
 import re
 import socket

@@ -8,8 +8,6 @@ the rule is made, Cloudflare's MX hosts and Dell are asked until they take the a
     python -m scripts.add_address --domain example.net --address info [--apply DIGEST]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -9,8 +9,6 @@ Where to: MXGATE_ALARM_URLS (apprise's URLs) and MXGATE_HEALTHCHECK_URL. Exit: 0
 could not be sent; 2 bad input.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import sys

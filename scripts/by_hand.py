@@ -8,8 +8,6 @@ leaves the same in ``night/DOMAIN.txt``: print that before the night. Exit: 0 pr
 input.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -5,8 +5,6 @@ on, nor what a run that isn't over or a coming gate still needs. By UID EXPUNGE 
 somebody else has marked as deleted stays.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator

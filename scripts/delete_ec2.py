@@ -9,8 +9,6 @@ first, which AWS takes minutes for. A final image is kept with ``--image``; it c
 volumes costs.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Collection, Iterator

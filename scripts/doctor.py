@@ -7,14 +7,12 @@ gate, and when a gate is inconclusive.
 Exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from functools import partial
 
 from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
-from fixtures.gates import waivers
+from fixtures.gates import waiver_titles
 from fixtures.migration import Migration, open_migration
 from fixtures.preflight import checklist
 from fixtures.preflight.checklist import Question
@@ -46,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     try:
         migration = open_migration(options.config)
-        waivers.check(migration.settings)
+        waiver_titles.check(migration.settings)
         alarms = Question("alarms", partial(_alarms, migration))
         answers = checklist.ask((*of_doctor(migration, tried), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:

@@ -6,8 +6,6 @@ Run it on Dell, or say how Dell is reached. Nobody can see port 25 from within: 
 Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 

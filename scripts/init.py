@@ -6,8 +6,6 @@ checks it, and one that is there already is left as it is.
 Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -14,8 +14,6 @@ this machine's network.
 Exit: 0 done, 1 not so (status: no lab, or a dead daemon), 2 bad input or something is missing.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import random

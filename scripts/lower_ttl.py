@@ -4,8 +4,6 @@ To bounds.ttl_s, and only ever shorter. What resolvers hold already they keep fo
 wait until that has run out.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

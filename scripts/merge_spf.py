@@ -4,8 +4,6 @@ Mail that Email Routing forwards has an envelope sender in the domain itself, an
 SendGrid: both must be let in by the same record, since two records are an error (X9; RFC 7208, 3.2 and 4.5).
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -43,8 +41,8 @@ def _judge(job: Job, domain: str, text: str) -> None:
         raise CouldNotAsk(f"SPF of {domain} can't be judged before it stands: {'; '.join(found.unasked)}")
     if found.faults:
         raise Refused(
-            f"SPF of {domain} would be an error to receivers: {'; '.join(found.faults)}; 10 lookups, 2 of them void, "
-            f"are allowed (RFC 7208, 4.6.4). Take out what is no longer needed: {text}"
+            f"SPF of {domain} would be an error to receivers: {'; '.join(found.faults)}; {spf.LOOKUPS_MAX} lookups, 2 "
+            f"of them void, are allowed (RFC 7208, 4.6.4). Take out what is no longer needed: {text}"
         )
 
 

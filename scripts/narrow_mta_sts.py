@@ -1,7 +1,5 @@
 """Let a domain's MTA-STS policy admit only Cloudflare's MX, once the gateway is nobody's MX."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

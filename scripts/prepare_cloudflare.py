@@ -6,8 +6,6 @@ open the links in their mailboxes, in a browser, and are waited for together. Me
 notification hosts in by their forward-confirmed names; that is withdrawn in any case.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -7,8 +7,6 @@ what they were.
     python -m scripts.prepare_dell [--apply DIGEST]
 """
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Iterator, Mapping

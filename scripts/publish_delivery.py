@@ -4,8 +4,6 @@ Email Routing forwards to the MX of the destination's domain, and to nothing els
 names, so nothing of today's mail changes.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

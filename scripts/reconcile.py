@@ -8,8 +8,6 @@ journalctl -o export or -o json writes, docker logs, and the files of container 
 Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is; 2 bad input.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

@@ -16,8 +16,6 @@ in seconds, and puts the answer into the newest certificate.
 Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import sys

@@ -7,8 +7,6 @@ later; the destination only where no other rule leads to it. The mailbox in Dove
     python -m scripts.remove_address --domain example.net --address info [--apply DIGEST]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -7,8 +7,6 @@ itself, a key of the tailnet has expired. Better now, while nobody needs it. Mai
 that this takes; whoever doesn't want that leaves it out, and ``stop_ec2`` and the papers say that no start was seen.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ Those are the records that the scripts shortened or made: the domain's MX (unles
 delivery names' MX, and Dell's addresses, as far as they lie in this zone. To bounds.old_ttl_s, and only ever longer.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

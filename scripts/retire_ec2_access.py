@@ -6,8 +6,6 @@ another record leads to it.
     python -m scripts.retire_ec2_access [--apply DIGEST]
 """
 
-from __future__ import annotations
-
 import ipaddress
 import sys
 from collections.abc import Iterator

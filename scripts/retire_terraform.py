@@ -8,8 +8,6 @@ since a plan could not run without its credentials. Nothing is applied, and each
 ``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import subprocess

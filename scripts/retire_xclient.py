@@ -5,8 +5,6 @@ The last step, once sign-off is judged. ``prepare_dell`` brings it back for as l
     python -m scripts.retire_xclient [--apply DIGEST]
 """
 
-from __future__ import annotations
-
 import shlex
 import sys
 import time

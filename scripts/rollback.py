@@ -14,8 +14,6 @@ the copy that switch_mx left, else what the settings say.
 By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

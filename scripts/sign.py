@@ -12,8 +12,6 @@ NAME ssh-ed25519 AAAA... (ssh-keygen(1), ALLOWED SIGNERS). Signing again replace
 Exit: 0 signed; 1 refused, nothing is signed; 2 bad input.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import re

@@ -14,8 +14,6 @@ to id of all that its Terraform manages, if that can be read.
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
-from __future__ import annotations
-
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict

@@ -6,8 +6,6 @@ Nothing is deleted: the instance can be started again, and an elastic address st
 before, from here and from each vantage: only who heard it then can say later that it is dead.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -6,8 +6,6 @@
 Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
 """
 
-from __future__ import annotations
-
 import sys
 
 from fixtures.evidence import redact

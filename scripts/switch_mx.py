@@ -13,8 +13,6 @@ Where: on a machine that stays up, in tmux, its lid open. After a power cut run 
 Back: python -m scripts.rollback --domain DOMAIN, which needs no gate.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator

@@ -8,8 +8,6 @@ Undo: --undo takes away what an interrupted trial left. Without it the next run 
 Contract: --contract asks the table of requests and answers instead, and names each line that is answered otherwise.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ with every row as mxgate wrote it? Whatever isn't so is named, with the likely c
 Exit: 0 all of it belongs together; 1 it doesn't, or nobody has signed; 2 bad input.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from glob import escape

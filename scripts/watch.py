@@ -6,8 +6,6 @@ Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the
 Exit: 0 done, 1 an abort rule is met, 2 bad input.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import textwrap

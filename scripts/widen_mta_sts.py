@@ -4,8 +4,6 @@ Senders keep a policy for its max_age, but fetch it again when the id in the rec
 matches (RFC 8461, 5.1): they must find both MX for as long as either may be met.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -15,7 +15,7 @@ from pytest_bdd.gherkin_parser import Step
 from pytest_bdd.scenario import make_python_name
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
-from fixtures.gates import waivers
+from fixtures.gates import waiver_titles
 from fixtures.gates.catalogue import corrections, expectations, plan_lines
 from fixtures.gates.traceability import FEATURES, PAGES, Scenario, current, scenarios
 from fixtures.plan.gates import KINDS, TABLE
@@ -211,7 +211,7 @@ def test_the_examples_are_settings() -> None:
     long = text(EXAMPLE)
     for given, source in ((short, SETTINGS_PAGE.name), (long, EXAMPLE.name)):
         settings = check(tomllib.loads(given), source)
-        waivers.check(settings)
+        waiver_titles.check(settings)
         assert any(settings.dell.name.endswith(f".{zone}") for zone in settings.domain_names), source
     bounds = long[long.index("[bounds]") : long.index("\n[alarm]")]
     assert bounds == example(), f"{EXAMPLE.name}: [bounds] is not what fixtures/settings/bounds.py says: \n{example()}"

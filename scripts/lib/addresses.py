@@ -4,8 +4,6 @@ This is the gate of ``add_address`` and ``remove_address``. No verdict of anothe
 settings, since the address has just been written into them, or taken out.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What ``feasibility`` is asked: its options as a person types them, and the case that they make."""
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import sys

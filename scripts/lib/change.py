@@ -5,8 +5,6 @@ are shown with their digest; with ``--apply DIGEST`` exactly these are made. A s
 is done is no longer planned, and the rest is.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import secrets
@@ -24,9 +22,9 @@ from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.gates import upkeep
-from fixtures.gates.check import GateClosed, on_record, require_open
 from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
+from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.plan.gates import TABLE, gate_of_script

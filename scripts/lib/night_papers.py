@@ -4,8 +4,6 @@
 ``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

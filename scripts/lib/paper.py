@@ -5,8 +5,6 @@ DNS, dashboard and API were all down together on 18 November 2025 (blog.cloudfla
 18, 2025").
 """
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path

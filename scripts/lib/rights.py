@@ -3,8 +3,6 @@
 ``permissions`` says how, and what an answer means; from here they are sent, since who judges can only ask.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 from fixtures.migration import Migration

@@ -5,8 +5,6 @@ over; if this process ends without a word, or is stopped for too long, it acts. 
 written, or, where the run was killed then, is read from the journal.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

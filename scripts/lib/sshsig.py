@@ -3,8 +3,6 @@
 A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519 AAAA...``.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ stopped for longer than the window, the MX goes back as the store says, and what
 ``night/switch-DOMAIN.log``.
 """
 
-from __future__ import annotations
-
 import os
 import select
 import signal

@@ -1,7 +1,5 @@
 """An emulator per test, in a thread of its own, on loopback, over TLS: the official SDK talks to it."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import os

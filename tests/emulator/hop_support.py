@@ -2,8 +2,6 @@
 
 # ruff: noqa: ARG002  aiosmtpd passes all its hooks the server, the session and the envelope
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import time

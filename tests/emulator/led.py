@@ -1,7 +1,5 @@
 """Foreign programs that have Cloudflare's address built in: led to an emulator, and to nothing else."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """All methods of the official SDK, found by looking, and called with arguments made up from their signatures."""
 
-from __future__ import annotations
-
 import inspect
 import typing
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Tokens, paths that lead nowhere, and faults that are planted."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

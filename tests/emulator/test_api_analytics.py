@@ -1,7 +1,5 @@
 """Analytics as Cloudflare documents them: the queries of its pages, word for word, through the official SDK."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``python -m fixtures.lab.emulator`` as it is started in the lab."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

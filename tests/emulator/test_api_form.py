@@ -1,7 +1,5 @@
 """The form of DNS records: what is refused with which words, what lexicon sends, and how a record is shown."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cloudflare

@@ -1,7 +1,5 @@
 """Who has an account and what is in it: lists and their filters, global keys, paths, headers."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from typing import Any

@@ -1,7 +1,5 @@
 """Whatever is sent to it, the API answers in its envelope: no crash, no hang, no unplanned 500, and nothing broken."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

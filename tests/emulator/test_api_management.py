@@ -1,7 +1,5 @@
 """The management port, and the lag of a name server."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Zones as PowerDNS serves them: the real server over the database that we write."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """DNS records through the official SDK: what is accepted, refused, and served."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 

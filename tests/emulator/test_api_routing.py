@@ -1,7 +1,5 @@
 """Email Routing's settings and records: enabling by each of its possible behaviours, lock, unlock, disable."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Routing rules, the catch-all, and destination addresses."""
 
-from __future__ import annotations
-
 import queue
 from typing import Any
 

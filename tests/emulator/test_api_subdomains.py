@@ -1,7 +1,5 @@
 """Email Routing by way of a subdomain: its records, a foreign MX at the apex, and what the MX hosts then know."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cloudflare

@@ -1,7 +1,5 @@
 """What the API does that nobody asked for, and how it words what is wrong with a body."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """PIPELINING, CHUNKING and unproven mail at the MX hosts: what is offered works, and each knob has its two sides."""
 
-from __future__ import annotations
-
 import asyncio
 
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, rule

@@ -1,7 +1,5 @@
 """Every planted fault of the mail, at every stage, as a real client meets it, and what our forwarder makes of it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

@@ -1,7 +1,5 @@
 """What the destination gets, and what the sender hears of it."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 

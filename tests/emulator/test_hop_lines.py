@@ -1,7 +1,5 @@
 """Lines that nobody writes: blank ones by the million, stuffed dots, and a header as it was written long ago."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

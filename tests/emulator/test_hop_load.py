@@ -1,7 +1,5 @@
 """Many messages, many connections, large messages: none is lost or doubled, and memory stays bounded."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What nobody should say to an MX host: it answers, it goes on, the next client is served, and what it took arrives."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

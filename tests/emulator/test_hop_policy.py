@@ -1,7 +1,5 @@
 """The block list, addresses that aren't ASCII, and what the forwarder makes of a destination's abilities."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

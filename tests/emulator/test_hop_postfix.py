@@ -2,8 +2,6 @@
 
 # ruff: noqa: ASYNC110, ASYNC240  another program's log and queue bring no event; files of a few lines are read at once
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 import subprocess

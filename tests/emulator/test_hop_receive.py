@@ -1,7 +1,5 @@
 """Which mail the MX hosts take, and what they answer to the rest."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import time

@@ -1,7 +1,5 @@
 """Signatures and seals, verified by another implementation than the signer: Perl's Mail::DKIM."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib

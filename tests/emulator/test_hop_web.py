@@ -1,7 +1,5 @@
 """The web server of MTA-STS policies: its host's folder and nothing else."""
 
-from __future__ import annotations
-
 import http.client
 import signal
 import socket

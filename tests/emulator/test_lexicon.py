@@ -1,7 +1,5 @@
 """dns-lexicon, which nobody here wrote, makes, lists, changes and deletes records of each type, unmodified."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """octodns, which nobody here wrote, manages the emulated zone unmodified: dump, plan, apply, and nothing left to do."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

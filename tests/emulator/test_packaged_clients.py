@@ -5,8 +5,6 @@ They have Cloudflare's address built in. curl is led elsewhere by its own file o
 inadyn by a table of hosts that only it sees.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """Destinations are verified by people: what the scripts ask of the API meanwhile, and that they open no link."""
 
-from __future__ import annotations
-
 import threading
 import time
 from pathlib import Path

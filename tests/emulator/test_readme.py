@@ -1,7 +1,5 @@
 """The emulator's pages: its knobs as the command line has them, and evidence that is there."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from pathlib import Path

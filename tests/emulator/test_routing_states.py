@@ -1,7 +1,5 @@
 """What a switch says in the end of how Cloudflare sees the domain: shown with the API's reasons, and no failure."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -4,8 +4,6 @@ Responses are validated strictly against the SDK's models, and a warning of any 
 warns of the calls that Cloudflare has deprecated, which is expected only of those.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import warnings

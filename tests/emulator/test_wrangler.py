@@ -1,7 +1,5 @@
 """Wrangler, Cloudflare's own command line, unmodified: every ``email routing`` command, as a person would type it."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """A migration with a real store and no systems: what stands is said by the test, in ``World``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.gates.check import require_open
 from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.script_gate import require_open
 from fixtures.gates.session import Session, StageResult
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration

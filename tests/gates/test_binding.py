@@ -1,17 +1,14 @@
 """What a verdict binds: a script writes only where what was judged is what stands, and its judgement still counts."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.gates import check as checking
-from fixtures.gates import upkeep
-from fixtures.gates.check import GateClosed
+from fixtures.gates import script_gate, upkeep
 from fixtures.gates.present import digest_of
+from fixtures.gates.script_gate import GateClosed
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from tests.gates.conftest import OTHER, PILOT, World, came_out
@@ -96,11 +93,11 @@ def test_a_verdict_grows_stale(judged: World) -> None:
 
 def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
     migration = judged.migration
-    assert checking.on_record(migration, Gate.PHASE3, (OTHER,)).startswith("not judged yet: pytest features/")
+    assert script_gate.on_record(migration, Gate.PHASE3, (OTHER,)).startswith("not judged yet: pytest features/")
     migration.clock.advance(migration.settings.bounds.verdict_age_s / 2)
-    assert checking.on_record(migration, Gate.PHASE3, (PILOT,)).startswith("open for 30 min more")
+    assert script_gate.on_record(migration, Gate.PHASE3, (PILOT,)).startswith("open for 30 min more")
     migration.clock.advance(migration.settings.bounds.verdict_age_s)
-    assert "stale" in checking.on_record(migration, Gate.PHASE3, (PILOT,))
+    assert "stale" in script_gate.on_record(migration, Gate.PHASE3, (PILOT,))
 
 
 def test_other_settings(judged: World) -> None:
@@ -112,7 +109,7 @@ def test_other_settings(judged: World) -> None:
 
 
 def test_another_version_of_the_suite(judged: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "VERSION", "9.9.9")
+    monkeypatch.setattr(script_gate, "VERSION", "9.9.9")
     refused(judged, "judged by mxgate .*, this is 9.9.9")
 
 

@@ -1,7 +1,5 @@
 """Bounds: none is looser than README.md promises, save for a reason that each report shows in red."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

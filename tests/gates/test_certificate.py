@@ -1,7 +1,5 @@
 """A drill certificate opens what it covers, and nothing once it is void: each test breaks one thing it holds by."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What drills in a lab of one's own prove: bound to the live parts, and only where the lab was alike."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The store's chain: what another hand has done is found, named, and closes the gate; what mxgate does never is."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
@@ -19,7 +17,7 @@ import sqlalchemy as sa
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates.check import GateClosed
+from fixtures.gates.script_gate import GateClosed
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from fixtures.preflight import machine

@@ -1,7 +1,5 @@
 """All Thens of a scenario are judged and shown, also behind one that doesn't hold; the worst of them counts."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

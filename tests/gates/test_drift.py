@@ -1,7 +1,5 @@
 """Drift: what is named, what is not, and who accepts what."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Collection
 from typing import Any

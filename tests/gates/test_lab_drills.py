@@ -1,7 +1,5 @@
 """What a lab's gate makes of drills: of none, of one that holds, and of one that a change has voided."""
 
-from __future__ import annotations
-
 import pytest
 
 from fixtures.evidence import Inconclusive, Verdict

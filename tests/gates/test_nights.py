@@ -1,7 +1,5 @@
 """Nights: which of them count, what the evidence says of those that don't, and the light run after sign-off."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

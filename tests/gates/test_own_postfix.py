@@ -1,7 +1,5 @@
 """The operator's Postfix in the lab: kept byte for byte, but for what is listed, not certified, or refused."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

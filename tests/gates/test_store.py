@@ -1,7 +1,5 @@
 """The store on SQLite: whatever is wrong with its file becomes a sentence, and what was stored stays."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ The server is a throwaway cluster in a folder below /tmp, reached only over a Un
 package of Python's, so that no machine gets a database service for the sake of a test.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil

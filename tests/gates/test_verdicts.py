@@ -1,16 +1,14 @@
 """What a gate makes of its scenarios, what it stores, and the exit status."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from datetime import date, timedelta
 
 import pytest
 
 from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
-from fixtures.gates import waivers
-from fixtures.gates.check import GateClosed
+from fixtures.gates import waiver_titles
 from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
@@ -116,9 +114,9 @@ def test_a_waiver_may_cover_one_scenario_alone(world: World, title: str, *, open
 def test_a_waiver_names_a_scenario_that_there_is(covers: str, title: str, fault: str) -> None:
     narrow = waiver(covers, 9).model_copy(update={"scenario": title})
     settings = settings_without_a_lab()
-    waivers.check(settings)
+    waiver_titles.check(settings)
     with pytest.raises(SettingsError, match=fault) if fault else nullcontext():
-        waivers.check(settings.model_copy(update={"waivers": (narrow,)}))
+        waiver_titles.check(settings.model_copy(update={"waivers": (narrow,)}))
 
 
 def test_nothing_judged_opens_nothing(world: World) -> None:

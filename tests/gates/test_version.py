@@ -1,7 +1,5 @@
 """The version is the code: whatever judges or changes names it, and nothing else does."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

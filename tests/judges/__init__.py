@@ -1,7 +1,5 @@
 """The judges, each by tables: what is right, wrong, could not be looked at, is n/a; and the boundary between them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from fixtures.evidence import Evidence, Finding, Verdict

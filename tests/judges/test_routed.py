@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import pytest

@@ -1,7 +1,5 @@
 """A ledger of one's own: messages and records at moments of choice, and what the balance says of them."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

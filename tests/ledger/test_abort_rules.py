@@ -1,7 +1,5 @@
 """When a watch advises to go back: never on the word of a collector in trouble, and no alarm stands that was wrong."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any, cast

@@ -3,8 +3,6 @@
 While Cloudflare may refuse mail, as a plan announced, what it refused is counted apart; all else is lost.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

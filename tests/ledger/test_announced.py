@@ -1,7 +1,5 @@
 """A switch in the order that lets Cloudflare refuse mail for a while: that while is announced, and nothing else is."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

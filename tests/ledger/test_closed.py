@@ -1,7 +1,5 @@
 """A loss that was explained and repaired stays on record, and keeps no gate closed."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

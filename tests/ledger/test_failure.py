@@ -1,7 +1,5 @@
 """Only a DSN that says *failed* is a bounce (RFC 3464, 2.3.3)."""
 
-from __future__ import annotations
-
 import pytest
 
 from fixtures.probes.mailbox.message import Report, failure

@@ -1,7 +1,5 @@
 """Numbered mail through a real lab: exact on the old path, and said when something is down or bounces."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

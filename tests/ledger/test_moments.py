@@ -1,7 +1,5 @@
 """One moment on two clocks."""
 
-from __future__ import annotations
-
 from fixtures.migration.moments import Moments
 
 MOVED = Moments(((100.0, 100.0), (110.0, 110.0), (111.0, 5111.0), (120.0, 5120.0)))

@@ -1,7 +1,5 @@
 """What mail that met an outage says of it, and when a zone is the old one again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

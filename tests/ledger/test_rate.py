@@ -1,7 +1,5 @@
 """How much numbered mail is made: no receiver may take it for an attack, and one that asks for patience gets it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

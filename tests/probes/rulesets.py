@@ -1,7 +1,5 @@
 """A Dell in a network namespace of its own, with a ruleset: read by the probe's own command, and asked in a kernel."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Sequence
 from ipaddress import ip_network

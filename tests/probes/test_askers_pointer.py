@@ -1,7 +1,5 @@
 """The doctor on the PTR of whoever asks Cloudflare's MX hosts: they turn away whose name does not lead back."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

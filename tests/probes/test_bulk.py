@@ -1,7 +1,5 @@
 """Logs of any length: both readers see the same, nothing is lost between blocks, and every form of a log is read."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import json

@@ -1,7 +1,5 @@
 """A hint names the cause that the answers show; where two are possible, it says both."""
 
-from __future__ import annotations
-
 import ipaddress
 from types import SimpleNamespace
 from typing import Any

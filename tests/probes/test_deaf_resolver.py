@@ -1,7 +1,5 @@
 """One resolver that gives no answer makes no row fail: nobody could look there."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What Dell's files and commands print, read without a Dell: tables, rulesets, jails, aliases, restrictions."""
 
-from __future__ import annotations
-
 import ipaddress
 
 import pytest

@@ -1,7 +1,5 @@
 """What Dell's configuration says of discarding, copying, re-routing and giving up, read without a Dell."""
 
-from __future__ import annotations
-
 import pytest
 
 from fixtures.probes.dell import filters, queue_lifetime, tables

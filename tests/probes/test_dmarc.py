@@ -1,7 +1,5 @@
 """DMARC records and which of them applies (RFC 9989), compared with checkdmarc, which reads by the same standard."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """A truncated answer is asked for again by TCP; one that never comes says so."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Iterator

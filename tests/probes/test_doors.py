@@ -1,7 +1,5 @@
 """Dell's doors: where Postfix listens, what strangers hear there, logins in the clear, who may read a private key."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

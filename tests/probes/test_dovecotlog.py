@@ -1,7 +1,5 @@
 """What Dovecot did with a message, by its log, and where that log is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

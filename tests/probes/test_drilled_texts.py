@@ -1,7 +1,5 @@
 """What drills send, and what Dovecot is given, as bytes: false ends of data, the largest message, the quota's files."""
 
-from __future__ import annotations
-
 import email
 
 import pytest

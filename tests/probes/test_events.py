@@ -1,7 +1,5 @@
 """Cloudflare's events as they come back, the odd ones among them, and the ledger compared with them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """The log of Postfix by the lines that fail2ban keeps for its own tests, each with the client that it bans for it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """What the probes of feasibility and of the saving make of odd input."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Rulesets that engineers have, with and without a hole, asked of a real kernel; and what is known again of them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from dataclasses import replace

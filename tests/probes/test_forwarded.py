@@ -1,7 +1,5 @@
 """What is read from forwarded mail: envelope senders, Cloudflare's results, verification mails, signatures."""
 
-from __future__ import annotations
-
 import email.utils
 from email.message import EmailMessage
 

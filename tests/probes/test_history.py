@@ -1,7 +1,5 @@
 """Who received, from logs as they lie about: rotated, compressed, damaged, of two hosts that tell of the same mail."""
 
-from __future__ import annotations
-
 import gzip
 import time
 from pathlib import Path

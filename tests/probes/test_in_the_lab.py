@@ -1,7 +1,5 @@
 """The probes against real servers: a lab of their own, and ``inside`` run by a process that lives in its network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Lines of a container's output, and the settings that say where a log is."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import ValidationError
 

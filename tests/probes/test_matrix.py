@@ -1,7 +1,5 @@
 """The message matrix as data, and what is called a change of a message."""
 
-from __future__ import annotations
-
 import email
 from base64 import encodebytes
 from dataclasses import replace

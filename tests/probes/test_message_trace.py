@@ -1,7 +1,5 @@
 """What became of a message, from the logs of its way: for one recipient and no other."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What Cloudflare's MX hosts said, and what it says: of an address, of the client that asks, or nothing at all."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Cloudflare's limit on requests is waited out, once for all that run into it."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """What is counted in a log, next to pflogsumm's own count of the same lines."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """How addresses and their names are read, and what a host's standing in the Internet comes to."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

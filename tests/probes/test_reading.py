@@ -1,7 +1,5 @@
 """Whoever judges can only read: a command, a request or a call that would change something is refused unsent."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 from collections.abc import Callable, Iterator

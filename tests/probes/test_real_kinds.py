@@ -1,7 +1,5 @@
 """Kinds of sender by real mail: what it proves, and what is said where there was none."""
 
-from __future__ import annotations
-
 import gzip
 import time
 from dataclasses import replace

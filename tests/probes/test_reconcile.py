@@ -1,7 +1,5 @@
 """All real mail: a planted loss among ten thousand, and whatever else a log can show, is found and named."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Records as receivers read them: keys, policies, pins. What is malformed is a fault in words, never a crash."""
 
-from __future__ import annotations
-
 import base64
 from hashlib import sha256, sha512
 from typing import Any

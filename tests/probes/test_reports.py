@@ -1,7 +1,5 @@
 """Reports on DMARC and on TLS from whoever cares to send one: what is read, and what is refused."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import io

@@ -1,7 +1,5 @@
 """EC2's silence: its log has to be alive, and no other witness may say otherwise."""
 
-from __future__ import annotations
-
 import time
 from email.utils import formatdate
 from pathlib import Path

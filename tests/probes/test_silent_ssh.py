@@ -1,7 +1,5 @@
 """An SSH connection that goes silent, as when a laptop sleeps or a NAT drops the flow: found out, and opened again."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from pathlib import Path

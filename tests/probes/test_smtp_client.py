@@ -1,7 +1,5 @@
 """The SMTP client against a server of aiosmtpd's, and each way in which a dialogue can end."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,7 +1,5 @@
 """What a plan's messages say, and which changes count: the lines are those of Terraform's page on its JSON output."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

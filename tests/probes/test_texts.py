@@ -1,7 +1,5 @@
 """What needs no server: log lines, Received fields, bodies, addresses of a prefix, the relay forms."""
 
-from __future__ import annotations
-
 import ipaddress
 import time
 from datetime import UTC, datetime

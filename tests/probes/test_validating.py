@@ -1,7 +1,5 @@
 """A resolver that says nothing refuses nothing: its silence never makes a signed zone fail."""
 
-from __future__ import annotations
-
 import pytest
 
 from fixtures.evidence import Evidence, Verdict

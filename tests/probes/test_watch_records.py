@@ -1,7 +1,5 @@
 """What watch recorded, read back: the moment of a switch, and for how long somebody looked on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast

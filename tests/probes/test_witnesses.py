@@ -1,7 +1,5 @@
 """What is in no mailbox, although Cloudflare and Postfix know of it: deleted by its user, or discarded by Dovecot."""
 
-from __future__ import annotations
-
 from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any

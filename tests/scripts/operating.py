@@ -1,7 +1,5 @@
 """What tests do where the operator of a lab is, and what they plant in its Cloudflare."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A lab whose Dell has its Postfix in a container, for the tests of who owns its configuration."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A webhook and a healthcheck on this machine's loopback, which note what comes."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A Dell by itself, as one of ``files.DELLS`` has it: its Postfix and Dovecot, and nobody else. No lab around it."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import time

@@ -1,7 +1,5 @@
 """Of which address ``add_address`` and ``remove_address`` are asked, before anything else is looked at."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from pathlib import Path
 

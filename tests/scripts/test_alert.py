@@ -1,7 +1,5 @@
 """Alarms: what is sent and when, on real HTTP to a receiver here, and what is said of a way that fails."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What ``scripts/bench`` prints: each figure as soon as it is known, and one that fails costs no other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """What all scripts share: one operator at a time, and exactly the plan that was shown. The system changed is a file."""
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """main.cf, master.cf and their templates as text: ours is set, the rest stays, what can't be understood is refused."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address
 
 import pytest

@@ -1,7 +1,5 @@
 """The doctor in a lab where all is well, and with one broken thing at a time."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The gateway is stopped, deleted and forgotten in a lab, against its real power, EC2's API and a real Terraform."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

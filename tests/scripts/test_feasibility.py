@@ -1,7 +1,5 @@
 """Feasibility as a newcomer asks for it: four variants of one lab, by SSH and without a migration.toml."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

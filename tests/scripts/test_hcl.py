@@ -1,7 +1,5 @@
 """A Terraform file is cut by its braces, and what stays is byte for byte what it was."""
 
-from __future__ import annotations
-
 import pytest
 
 from scripts.lib.change import Refused

@@ -1,7 +1,5 @@
 """``init`` in a lab: it reads what there is, writes settings that load, and harms nothing that is there."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """What Dell serves today and the plan doesn't know: refused by name, kept by name, never taken away in silence."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import Any

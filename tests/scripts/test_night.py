@@ -1,7 +1,5 @@
 """The way back at night, in a lab: with Email Routing's API dead, without AWS, without the store, with port 25 shut."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

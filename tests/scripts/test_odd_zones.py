@@ -1,7 +1,5 @@
 """Zones as they come: full of types that have nothing to do with mail, and an SPF record with no lookup to spare."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

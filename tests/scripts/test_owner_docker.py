@@ -1,7 +1,5 @@
 """Dell's Postfix in a container that owns its configuration (``dell.owner = "docker"``)."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Dell's Postfix from templates in git (``dell.owner = "template"``): the patch, its effect, the way back."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

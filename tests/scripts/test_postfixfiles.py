@@ -1,7 +1,5 @@
 """What a snapshot keeps of a host's Postfix: no password and no key, of which there is only the digest."""
 
-from __future__ import annotations
-
 import base64
 from hashlib import sha256
 from pathlib import Path

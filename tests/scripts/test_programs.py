@@ -1,7 +1,5 @@
 """What stands in scripts/: programs, each with one sentence in its help and a row in the table of what it may write."""
 
-from __future__ import annotations
-
 import ast
 import os
 

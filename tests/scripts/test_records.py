@@ -1,7 +1,5 @@
 """RRsets, SPF records and MTA-STS policies as text, the batch that turns an RRset into another, and its danger."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from itertools import permutations

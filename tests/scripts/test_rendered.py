@@ -1,7 +1,5 @@
 """A container that renders main.cf whenever it starts, in a folder of its own, where a filter has port 10025."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

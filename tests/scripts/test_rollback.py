@@ -1,7 +1,5 @@
 """The way back in a lab: at once, from another machine; then all that is left, once no cache leads to Cloudflare."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

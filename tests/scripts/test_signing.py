@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501 - a table of cases reads better unbroken
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterator

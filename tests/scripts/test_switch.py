@@ -1,7 +1,5 @@
 """A domain goes to Cloudflare and back in a lab, only by the scripts, under each thing that enabling may do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A switch that fails or is ended half-way: EC2's MX stands again, without anybody's doing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

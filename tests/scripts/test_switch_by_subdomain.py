@@ -1,7 +1,5 @@
 """Email Routing enabled by way of a subdomain: the MX moves without a window, or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

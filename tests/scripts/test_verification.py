@@ -1,7 +1,5 @@
 """Verification by people, in a lab: the scripts register, show and wait; the lab's person opens the links."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

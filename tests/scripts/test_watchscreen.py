@@ -1,7 +1,5 @@
 """What watch shows fits a terminal of 80 x 24, and an alarm can't be cut off."""
 
-from __future__ import annotations
-
 import io
 import time
 from dataclasses import replace

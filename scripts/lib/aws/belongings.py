@@ -3,8 +3,6 @@
 What stays is decided elsewhere (``probes/aws/staying``).
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Collection, Iterator

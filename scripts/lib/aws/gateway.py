@@ -1,7 +1,5 @@
 """Calls that change the gateway in AWS, each about one id, tried with DryRun before the first is made."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import time

@@ -5,8 +5,6 @@ another server's port 25 is heard (``vantages.blind``), or where this one was he
 port outwards.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence

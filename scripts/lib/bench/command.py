@@ -11,8 +11,6 @@ Makes labs of its own and takes them down in any case; prints each figure as soo
 needs root, like every lab. Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import subprocess

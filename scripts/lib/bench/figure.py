@@ -1,7 +1,5 @@
 """One line of the table that ``scripts/bench`` prints."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

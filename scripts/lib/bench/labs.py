@@ -1,7 +1,5 @@
 """What needs a lab: a gate and the probes over three domains, and over 30 with 200 addresses, each next to its peer."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import subprocess

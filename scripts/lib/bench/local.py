@@ -1,7 +1,5 @@
 """What needs no lab: the mail hop on loopback, between smtp-source and smtp-sink, a large log, and a large report."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import resource

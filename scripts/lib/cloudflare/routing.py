@@ -4,8 +4,6 @@ Enabling, and locking again, is the API's "add and lock"; unlocking lets the MX 
 developers.cloudflare.com/api/resources/email_routing/subresources/dns
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

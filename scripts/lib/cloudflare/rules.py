@@ -1,7 +1,5 @@
 """Routing rules as writes: one enabled rule for each address, the catch-all as the settings say, and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any

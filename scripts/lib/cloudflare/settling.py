@@ -1,7 +1,5 @@
 """Cloudflare's MX hosts may refuse a domain's mail for a while: waited for, as a write."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

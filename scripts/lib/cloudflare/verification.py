@@ -5,8 +5,6 @@ program follows it, this one neither. Nothing is deleted to try again: a repeate
 refused within five minutes (HTTP 429, code 2025, "Verification email has been sent too recently").
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Dell's Dovecot: the writes that give it the quota-status service and put that into effect."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import partial

@@ -7,8 +7,6 @@ if what was written stands after it, tables answer, a mailbox is accepted, and a
 A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import time
 from collections.abc import Iterator, Mapping, Sequence

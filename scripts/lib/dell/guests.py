@@ -1,7 +1,5 @@
 """Dell's table of guests: clients let in by their forward-confirmed names, while verification mail is awaited."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial

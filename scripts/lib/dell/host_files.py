@@ -5,8 +5,6 @@ gone when the container is made again, so what is written into one has to lie on
 a volume with a name.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -4,8 +4,6 @@ Nothing goes that nobody has named: a domain, a table or a destination that is n
 ``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping

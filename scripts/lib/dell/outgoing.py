@@ -1,7 +1,5 @@
 """One message from Dell to the world, by its own relay host, followed in Postfix's log."""
 
-from __future__ import annotations
-
 import secrets
 import time
 

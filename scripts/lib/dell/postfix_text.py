@@ -4,8 +4,6 @@ A file that can't be understood, or says a thing twice, is refused and not guess
 do as well on the machine itself; as text, a plan can be made and shown without writing anything there.)
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Postfix first, restarted with its old files; then Dovecot without quota-status; 
 more. What serves now is kept as the newest backup, and comes back by itself if Postfix does not serve without it.
 """
 
-from __future__ import annotations
-
 import base64
 import shlex
 from collections.abc import Iterator

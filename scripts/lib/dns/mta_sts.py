@@ -1,7 +1,5 @@
 """A domain's MTA-STS policy (RFC 8461): the file, and the record whose id tells senders to fetch it again."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Sequence

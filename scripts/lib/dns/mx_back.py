@@ -24,8 +24,6 @@ what is to be put back.
 | ``given up`` | it could not be put back |
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress

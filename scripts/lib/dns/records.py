@@ -5,8 +5,6 @@ Text of an RRset: one line a record, sorted, such as ``10 mail.example.net (TTL 
 Both plan nothing where everything already stands as wanted.
 """
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ Not before the switched TTL and a minute have passed since the MX came back, and
 more: until then mail still comes that way. Destinations stay: they are the account's, and move no mail.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -3,8 +3,6 @@
 Each file is copied first, and replaced whole or not at all.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -3,8 +3,6 @@
 Strings with their interpolations, heredocs and comments are passed over (HCL 2, native syntax).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the tests inside the lab share."""
 
-from __future__ import annotations
-
 import secrets
 
 import pytest

@@ -1,7 +1,5 @@
 """Postfix's configuration and log, EC2's API, Terraform: what the probes say of the real ones."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time

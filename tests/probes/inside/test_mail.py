@@ -1,7 +1,5 @@
 """SMTP, relaying, IMAP, submission: what the probes say of real Postfix and Dovecot."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from contextlib import closing

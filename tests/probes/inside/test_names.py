@@ -1,7 +1,5 @@
 """DNS and SPF, asked of the lab's PowerDNS and Unbound; records are written through the emulated API."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

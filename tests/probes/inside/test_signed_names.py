@@ -1,7 +1,5 @@
 """The lab's signed zone validates by the lab's clock, and Email Routing's addresses have names there and back."""
 
-from __future__ import annotations
-
 import ipaddress
 
 import pytest
