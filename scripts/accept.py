@@ -22,8 +22,9 @@ from fixtures.evidence import CouldNotAsk, redact
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
-from fixtures.ledger import closed
+from fixtures.ledger import closed, witnesses
 from fixtures.ledger.accounting import DRILL, Entry, balance
+from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
 from fixtures.probes.dns import spf
 from fixtures.settings import SettingsError
@@ -111,11 +112,15 @@ def _close(migration: Migration, lost: list[str], digest: str | None, reason: st
         if not _MESSAGE_ID.fullmatch(each):
             raise SettingsError(f"--lost: expected a Message-ID such as <mxgate.1@example.net>, found {each!r}")
     runs = [run for run in migration.store.runs() if not run.startswith(DRILL)]
-    known = {each.message_id: each for each in balance(migration, runs).series}
-    other = "not numbered: a message that the three witnesses name (S-3)"
-    items = tuple(Item(each, known[each].sentence() if each in known else other) for each in lost)
-    if arrived := [each for each in lost if each in known and not _amiss(known[each])]:
-        raise SettingsError(f"--lost: {', '.join(arrived)} arrived, once: nothing of it is lost")
+    found = balance(migration, runs)
+    numbered = {each.message_id: each for each in found.series}
+    amiss = dict.fromkeys((each.message_id for each in (*found.lost, *found.unexplained_copies)), "")
+    amiss |= {each: what for what in found.unexpected for each in _MESSAGE_ID.findall(what)}
+    if any(each not in numbered and each not in amiss for each in lost):
+        amiss |= _unexplained(migration)
+    if wrong := [f"{each} {_fine(numbered.get(each))}" for each in lost if each not in amiss]:
+        raise SettingsError(f"--lost: nothing of it is lost: {'; '.join(wrong)}")
+    items = tuple(Item(each, amiss[each] or numbered[each].sentence()) for each in lost)
     if not _shown(items, digest, "--lost MESSAGE-ID..."):
         return PLANNED
     with migration.store.lock("migration", "accept"):
@@ -128,8 +133,22 @@ def _close(migration: Migration, lost: list[str], digest: str | None, reason: st
     return DONE
 
 
-def _amiss(entry: Entry) -> bool:
-    return entry.missing or entry.copies > 1
+def _unexplained(migration: Migration) -> dict[str, str]:
+    """What the three witnesses differ about (S-3), each by its Message-ID. ``CouldNotAsk`` if one can't be heard."""
+    switched = tuple(each for each in migration.settings.domain_names if last_switch(migration, each) is not None)
+    heard = witnesses.ask(migration, switched) if switched else ()
+    return {it.message_id: str(it) for each in heard for it in (*each.unexplained, *each.doubtful)}
+
+
+def _fine(entry: Entry | None) -> str:
+    """Why there is nothing to close of a message."""
+    if entry is None:
+        return "is unknown: it is not numbered, and the three witnesses (S-3) do not differ about it"
+    if entry.missing:
+        return "is in flight: a queue may still hold it. Wait"
+    if entry.announced:
+        return "was refused as the plan of a switch had announced (X-2)"
+    return "is closed already" if entry.closed else "arrived, once"
 
 
 def _who() -> str:
@@ -150,7 +169,7 @@ def _items(migration: Migration, state: State) -> Iterator[Item]:
     words = accepted.named(migration.store)
     for source, look in state.read.items():
         for text in sorted(set(strangers(source, look.parts, ours(settings)))):
-            if not accepted_as(text, settings.dell.filters, words):
+            if not accepted_as(text, ours(settings), settings.dell.filters, words):
                 yield Item(text, "nobody has accepted it by name")
     for it in permits(migration, settings.domain_names):
         if not (judged := spf.judged_width(it)).verdict.opens and wide(it) not in words:

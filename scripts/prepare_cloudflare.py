@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from scripts.lib.change import Job, Script, Write
-from scripts.lib.cloudflare.routing import subaddressing
+from scripts.lib.cloudflare.routing import require_no_trial, subaddressing
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.verification import destinations, record
 from scripts.lib.dell.guests import require_lookup, withdrawing
@@ -24,12 +24,17 @@ def plan(job: Job) -> Iterator[Write]:
     yield from subaddressing(job, wanted=domain.plus_addresses == "mailbox")
 
 
+def _check(job: Job) -> None:
+    require_no_trial(job)
+    require_lookup(job.migration)
+
+
 SCRIPT = Script(
     "prepare_cloudflare",
     __doc__,
     plan,
     per_domain=True,
-    check=lambda job: require_lookup(job.migration),
+    check=_check,
     finish=record,
     around=withdrawing,
 )

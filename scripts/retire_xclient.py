@@ -45,7 +45,7 @@ def plan(job: Job) -> Iterator[Write]:
     now = _state(shell, at)
     if files or now != CLOSED:
         subject = f"port {at.port} of Dell's loopback"
-        close = partial(_close, shell, settings, undo=bool(files))
+        close = partial(_close, shell, settings)
         yield Write("Postfix as it runs", subject, now, CLOSED, close, partial(_state, shell, at), "postfix reload")
 
 
@@ -61,8 +61,11 @@ def _state(shell: Shell, at: Places) -> str:
     return f"listens at 127.0.0.1:{at.port}" if listens else CLOSED
 
 
-def _close(shell: Shell, settings: Settings, *, undo: bool) -> None:
+def _close(shell: Shell, settings: Settings) -> None:
     at = dellplan.places(settings)
+    # Also where a run that was killed has written the file: what is put back is only ever the listener.
+    stands, copy = host_files.contents(shell, at.master) or "", host_files.newest_backup(shell, at.master)
+    undo = copy != stands and postfix_text.without_service(copy, at.xclient) == stands
     try:
         shell.run("postfix", "reload", timeout_s=effect.LOAD_S_MAX)
         until = time.monotonic() + CLOSED_S_MAX
@@ -72,9 +75,11 @@ def _close(shell: Shell, settings: Settings, *, undo: bool) -> None:
             time.sleep(0.2)
         effect.read_and_serving(shell, settings)
     except (CouldNotAsk, Refused) as error:
+        stands = f"{at.master} stays without it: no copy differs by only the listener"
         if undo and host_files.restore(shell, at.master):
             shell.run("postfix", "reload", check=False)
-        raise Refused(f"Dell does not serve without the listener: {error}. {at.master} is as before") from None
+            stands = f"{at.master} is as before"
+        raise Refused(f"Dell does not serve without the listener: {error}. {stands}") from None
 
 
 SCRIPT = Script("retire_xclient", __doc__, plan)

@@ -105,6 +105,7 @@ def _in_a_hurry(path: str | None) -> Migration:
 def _check(job: Job) -> None:
     """``Refused`` with what to do first, ``CouldNotAsk`` without the right to switch Email Routing."""
     migration, domain = job.migration, job.domain
+    switches.require_no_trial(job)
     beat = migration.store.last("watch", domain)
     if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
         seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"

@@ -16,7 +16,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.migration.progress import Progress
-from fixtures.migration.trials import TRIAL, latest
+from fixtures.migration.trials import TRIAL, begun, latest
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.trial import contract, course, mail, result, routing, standing
 from scripts.lib.trial.course import PART, Course
@@ -42,7 +42,7 @@ def plan(job: Job) -> Iterator[Write]:
         _finish(job)
         return
     place = course.place_of(job.migration)
-    known = course.current(job.migration, place)
+    known = begun(job.migration.store, place.zone)
     _require_unmoved(job, place)
     if job.options.contract:
         yield _contract(job, place)
@@ -91,7 +91,7 @@ def _require_clean(job: Job, place: standing.Place) -> None:
 
 def _part(job: Job, place: standing.Place, name: str, do: Any, writes: str) -> Write:
     def read() -> str:
-        known = course.current(job.migration, place) or {}
+        known = begun(job.migration.store, place.zone) or {}
         done = job.migration.store.last(PART, place.zone, trial=known.get("number", ""), part=name)
         return DONE if done else NOT_YET
 
@@ -162,7 +162,7 @@ def _contract(job: Job, place: standing.Place) -> Write:
         if wrong:
             raise Refused("send these lines in, corrected: one line each")
 
-    if course.current(job.migration, place) is None:
+    if begun(job.migration.store, place.zone) is None:
         _require_clean(job, place)
     subject = f"all of {contract.FILE.name}: {len(contract.rows())} requests, which write at {place.name} only"
     return Write(GROUP, subject, NOT_YET, DONE, go, lambda: DONE if done else NOT_YET)

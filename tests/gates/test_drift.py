@@ -156,10 +156,21 @@ def test_what_a_person_named_passes() -> None:
         assert all(each.verdict.opens for each in found) is opens
 
 
-def test_a_filter_of_the_settings_is_no_word_of_a_path() -> None:
-    text = f'{DOVECOT}: Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"'
-    assert not accepted_as(text, ("sieve",), ())
-    assert accepted_as(text, ("eve@evil.example",), ()) == "eve@evil.example"
+@pytest.mark.parametrize(
+    ("text", "filters", "by"),
+    [
+        ('Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"', "sieve", ""),
+        ('Sieve /srv/eve@evil.example/x: redirect :copy "mallory@evil.example"', "eve@evil.example", ""),
+        ('Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"', "eve@evil.example", "eve@evil.example"),
+        ("parameter always_bcc sends copies to eve@evil.example", "always_bcc", ""),
+        ("parameter always_bcc sends copies to eve@evil.example", "ve@evil.example", ""),
+        ("parameter always_bcc sends copies to eve@evil.example", "bcc: eve@evil.example", "bcc: eve@evil.example"),
+        ("map leads mail to eve@evil.example (for a@example.net, by hash:/v)", "a@example.net", ""),
+        ("Sieve /srv/a/x: pipe", "pipe", ""),
+    ],
+)
+def test_a_filter_of_the_settings_accepts_by_the_strangers_whole_address(text: str, filters: str, by: str) -> None:
+    assert accepted_as(text, OURS, (filters,), ()) == by
 
 
 def test_records_lie_one_over_the_other(world: World) -> None:

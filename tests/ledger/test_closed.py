@@ -6,6 +6,7 @@ import pytest
 
 from fixtures.ledger import closed
 from fixtures.ledger.accounting import UNEXPECTED
+from fixtures.ledger.windows import OPENED
 from fixtures.settings import SettingsError
 from fixtures.watching import abort_rules
 from scripts import accept
@@ -67,3 +68,39 @@ def test_the_script_closes_what_is_lost_and_only_that(book: Book, capsys: pytest
     assert accept._close(book.migration, [LOST], digest, "its author has sent it again") == DONE
     assert "its author has sent it again" in closed.reasons(book.store)[LOST]
     assert [bool(each.withdrawn) for each in abort_rules.alarms(book.store)] == [True]
+
+
+def test_what_was_refused_as_announced_counts_once_although_it_is_closed(book: Book) -> None:
+    book.add(arrived_real="0.1", copies=1)
+    book.record(0, OPENED, seconds=120, ttl_s=60)
+    book.refused(10)
+    closed.close(book.store, "<refused-10@s>", "sent once more", "op on host")
+    found = book.balance()
+    assert (len(found.refused), len(found.closed), found.due) == (1, 0, 1)
+    assert found.whole
+
+
+@pytest.mark.parametrize(
+    ("message_id", "why"),
+    [
+        ("<new@s>", "in flight"),
+        ("<nobody@s>", "is unknown"),
+        ("<fine@s>", "arrived, once"),
+        ("<refused-10@s>", "as the plan of a switch had announced"),
+    ],
+)
+def test_what_is_not_lost_is_refused_by_name(book: Book, message_id: str, why: str) -> None:
+    book.add(LOST, age=1000)
+    book.add("<new@s>", age=5)
+    book.add("<fine@s>", arrived_real="0.1", copies=1)
+    book.record(0, OPENED, seconds=120, ttl_s=60)
+    book.refused(10)
+    with pytest.raises(SettingsError, match=f"--lost: nothing of it is lost: {message_id} .*{why}"):
+        accept._close(book.migration, [LOST, message_id], None, "")
+    assert not closed.reasons(book.store)
+
+
+def test_copies_and_mail_in_a_wrong_place_are_closed_by_the_script(book: Book) -> None:
+    book.add("<twice@s>", arrived_real="1", copies=2)
+    book.store.record(UNEXPECTED, DOMAIN, run=RUN, what=f"{LOST} in another mailbox")
+    assert accept._close(book.migration, ["<twice@s>", LOST], None, "") == PLANNED

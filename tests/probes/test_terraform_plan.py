@@ -1,12 +1,13 @@
 """What a plan's messages say, and which changes count: the lines are those of Terraform's page on its JSON output."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
 from fixtures.probes.aws import terraform_retired
-from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, read_plan
+from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, mentions, read_plan
 from fixtures.probes.aws.terraform_retired import Retired
 
 LINES = """\
@@ -88,3 +89,13 @@ def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None
     found = Retired(OURS, state, Mentions((mention,), LOOK), CouldNotAsk("no provider"), {})
     assert [each.member for each in terraform_retired.forgotten(found)] == ["module.relay.aws_eip.a", "main.tf:3"]
     assert verdicts(list(terraform_retired.unchanged(found))) == [Verdict.INCONCLUSIVE]
+
+
+def test_json_speaks_of_the_gateway_too(tmp_path: Path) -> None:
+    made = {"resource": {"aws_eip": {"mail": {"domain": "vpc"}}}, "data": {"aws_instance": {"mail": {}}}}
+    (tmp_path / "made.tf.json").write_text(json.dumps(made, indent=1))
+    found = [(each.file, each.line, each.word) for each in mentions(tmp_path, OURS).mentions]
+    assert found == [("made.tf.json", 4, "aws_eip.mail")]
+    (tmp_path / "made.tf.json").write_text("{")
+    with pytest.raises(CouldNotAsk, match="is no JSON"):
+        mentions(tmp_path, OURS)

@@ -1,9 +1,12 @@
 """A Terraform file is cut by its braces, and what stays is byte for byte what it was."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from scripts.lib.change import Refused
-from scripts.lib.terraform.configuration import doomed
+from scripts.lib.terraform.configuration import Configuration, doomed
 from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
 TRICKY = """\
@@ -74,3 +77,32 @@ def test_nothing_to_cut() -> None:
     without = 'resource "local_file" "keep" {\n}\n'
     assert cuts(without, "aws_instance.mail") == without
     assert cuts("", "aws_instance.mail") == ""
+
+
+GATEWAY = {"resource": {"aws_instance": {"mail": {"ami": "ami-0"}}}}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        GATEWAY,
+        [GATEWAY],
+        {"resource": [{"aws_instance": [{"mail": {}}]}]},
+        {"output": {"ip": {"value": "${aws_instance.mail.public_ip}"}}},
+        {"module": {"relay": {"source": "./relay"}}},
+    ],
+    ids=["declared", "in a list", "in lists", "referred to", "module"],
+)
+def test_what_json_has_of_it_is_refused_by_name(tmp_path: Path, made: object) -> None:
+    (tmp_path / "main.tf").write_text(TRICKY)
+    (tmp_path / "made.tf.json").write_text(json.dumps(made, indent=1))
+    with pytest.raises(Refused, match=r"JSON is not cut.*\n  made.tf.json:\d+: (aws_instance.mail|module.relay)"):
+        Configuration(tmp_path, ("aws_instance.mail", "module.relay"), ()).cuts()
+
+
+def test_what_json_has_of_others_stays_with_the_provider(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(TRICKY)
+    at = Configuration(tmp_path, ("aws_instance.mail",), ())
+    whole = len(at.cuts()["main.tf"])
+    (tmp_path / "made.tf.json").write_text(json.dumps({"resource": {"aws_s3_bucket": {"logs": {}}}}))
+    assert len(at.cuts()["main.tf"]) < whole

@@ -8,7 +8,7 @@ import pytest
 
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
-from scripts.lib.dell import dovecot, host_files, kept, outgoing
+from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
@@ -125,6 +125,35 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     assert make(retire_xclient.plan(job))[-1] == "port 10025 of Dell's loopback"
     assert not list(retire_xclient.plan(job))
     assert "Postfix on Dell" in make(prepare_dell.plan(job))
+
+
+@pytest.mark.parametrize("copies", [True, False], ids=["with a copy", "and without one"])
+def test_a_listener_that_can_not_be_missed_comes_back_after_a_kill_too(
+    dell: Single, monkeypatch: pytest.MonkeyPatch, *, copies: bool
+) -> None:
+    """Killed once the file was written, before Postfix read it; then Dell does not serve."""
+    monkeypatch.setattr(outgoing, "require", lambda *_: None)
+    job, master = dell.job(keeps=KEEPS), "/etc/postfix/master.cf"
+    make(prepare_dell.plan(job))
+    with_it = dell.bash(f"cat {master}")
+    *writes, _close = list(retire_xclient.plan(job))
+    make(iter(writes))
+    assert dell.bash(f"cat {master}") != with_it
+    if not copies:
+        dell.bash(f"mkdir /run/copies; mv {master}.bak-* /run/copies")
+
+    def broken(*_: Any) -> None:
+        raise Refused("it does not serve")
+
+    monkeypatch.setattr(effect, "read_and_serving", broken)
+    (again,) = list(retire_xclient.plan(job))
+    says = "is as before" if copies else "stays without it: no copy differs by only the listener"
+    with pytest.raises(Refused, match=f"it does not serve. {master} {says}"):
+        again.do()
+    assert (dell.bash(f"cat {master}") == with_it) is copies
+    if not copies:
+        dell.bash(f"mv /run/copies/* /etc/postfix; rmdir /run/copies; cp -p $(ls -t {master}.bak-* | head -1) {master}")
+    monkeypatch.undo()
 
 
 QUOTA = """\

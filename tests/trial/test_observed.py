@@ -14,8 +14,9 @@ from fixtures.migration import Migration, trials
 from fixtures.migration.trials import OBSERVED, TRIAL
 from fixtures.probes.cloudflare import trial
 from fixtures.settings import Settings
+from scripts import prepare_cloudflare, switch_mx
 from scripts import trial as program
-from scripts.lib.change import Job, Refused, Run
+from scripts.lib.change import Job, Refused, Run, Script
 from scripts.lib.cloudflare import settling
 from scripts.lib.trial import result
 from scripts.lib.trial.facts import BY_NAME
@@ -91,6 +92,17 @@ def test_what_differs_closes_it(migration: Migration, facts: dict[str, Any], mem
 def test_one_that_ended_early_is_none(migration: Migration) -> None:
     found = tried(migration, FOUND, stopped="a subdomain can't be enabled")
     assert ("the trial in pilot.example.net", Verdict.INCONCLUSIVE) in verdicts(found, migration.settings)
+
+
+@pytest.mark.parametrize("script", [switch_mx.SCRIPT, prepare_cloudflare.SCRIPT], ids=lambda each: each.name)
+def test_while_one_is_at_it_its_zone_is_left_alone(migration: Migration, script: Script) -> None:
+    zone = migration.settings.pilot
+    migration.store.record(TRIAL, zone, number="aaaa", phase="begun", name=f"mxgate-trial.{zone}", before={})
+    assert script.check
+    with pytest.raises(Refused, match=f"a trial has begun in {zone}, and .* scripts.trial --undo"):
+        script.check(Job(migration, zone, argparse.Namespace()))
+    migration.store.record(TRIAL, zone, number="aaaa", phase="undone", name=f"mxgate-trial.{zone}", stopped="")
+    assert trials.begun(migration.store, zone) is None
 
 
 def test_no_trial_where_the_mail_goes_by_cloudflare(migration: Migration) -> None:

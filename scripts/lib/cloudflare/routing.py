@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
+from fixtures.migration.trials import begun
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import changing
 from fixtures.probes.cloudflare.api import Record
-from scripts.lib.change import TRY_AGAIN_S, Job, Write
+from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.lib.dns.records import SENDGRID, danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
 
 T = TypeVar("T")
@@ -42,6 +43,15 @@ def _ask(migration: Migration, domain: str, read: Callable[[Any], T]) -> T:
     zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
         return read(cloudflare.client(migration).email_routing.get(zone_id=zone.id))
+
+
+def require_no_trial(job: Job) -> None:
+    """``Refused`` while a trial of this zone is at it: what it takes away in the end would be this domain's mail."""
+    if begun(job.migration.store, job.domain):
+        raise Refused(
+            f"a trial has begun in {job.domain}, and switches Email Routing off in its end. Nothing was written: first "
+            "python -m scripts.trial, which goes on with it, or scripts.trial --undo"
+        )
 
 
 def _takes_details(job: Job) -> bool:

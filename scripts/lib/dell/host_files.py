@@ -102,7 +102,7 @@ def tables(shell: Shell, settings: Settings, *, with_ec2: bool) -> Iterator[Writ
 def backup(shell: Shell, path: str) -> Iterator[Write]:
     """A copy in the same folder, named as in the operator's plan, unless the newest one equals it already."""
     present = contents(shell, path) or ""
-    newest = _newest_backup(shell, path)
+    newest = newest_backup(shell, path)
     if newest != present:
         yield Write(
             "backups",
@@ -110,7 +110,7 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
             fingerprint(newest) if newest else NO_FILE,
             fingerprint(present),
             partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX),
-            lambda: fingerprint(found) if (found := _newest_backup(shell, path)) else NO_FILE,
+            lambda: fingerprint(found) if (found := newest_backup(shell, path)) else NO_FILE,
             shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)",
         )
 
@@ -127,7 +127,7 @@ def restore(shell: Shell, path: str) -> bool:
         if mount is None:
             raise
         shell, path = shell.machine, mount.outside(path)
-    original = _newest_backup(shell, path)
+    original = newest_backup(shell, path)
     if original:
         _replace(shell, path, original)
     return bool(original)
@@ -138,7 +138,8 @@ def fingerprint(text: str) -> str:
     return f"sha256 {sha256(_bytes(text)).hexdigest()[:16]}"
 
 
-def _newest_backup(shell: Shell, path: str) -> str:
+def newest_backup(shell: Shell, path: str) -> str:
+    """The text of the newest copy that ``backup`` has made of a file; empty: there is none."""
     return shell.run("sh", "-c", _NEWEST, "sh", path).stdout
 
 

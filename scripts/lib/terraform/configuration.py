@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
+from fixtures.probes.aws import terraform
 from scripts.lib.change import Refused, Write
 from scripts.lib.terraform.hcl import Block, HclError, blocks, code, cut, lines, token_end
 
@@ -24,16 +25,25 @@ _ENTRY = re.compile(rf"(?<![\w.-]){PROVIDER}[ \t]*=[ \t]*")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The ``*.tf`` files of FOLDER, from which what belongs to ADDRESSES is to go. STAYS: what the state keeps."""
+    """The files of FOLDER, from which what belongs to ADDRESSES is to go. STAYS: what the state keeps."""
 
     folder: Path
     addresses: tuple[str, ...]
     stays: tuple[str, ...]
 
     def cuts(self) -> dict[str, list[Span]]:
-        """What is to be cut from each file, by its name. Raises ``Refused``."""
+        """What is to be cut from each ``*.tf``, by its name. Raises ``Refused``, also where a ``*.tf.json`` has any."""
         files = {file.name: _text(file) for file in sorted(self.folder.glob("*.tf"))}
-        return doomed(files, self.addresses, self.stays)
+        made = sorted(self.folder.glob("*.tf.json"))
+        found = terraform.mentions(self.folder, self.addresses).mentions if made else ()
+        if by_hand := [each for each in found if each.file in {file.name for file in made}]:
+            raise Refused(
+                "JSON is not cut: a program may have made it. Take the gateway out of it there, or by hand:\n  "
+                + "\n  ".join(f"{each.file}:{each.line}: {each.word}" for each in by_hand)
+            )
+        return doomed(
+            files, self.addresses, (*self.stays, *(each for file in made for each in terraform.declared(file)))
+        )
 
     def doomed(self, name: str) -> str:
         """The text that is to be cut from one file."""
@@ -59,7 +69,7 @@ def doomed(files: Mapping[str, str], addresses: Iterable[str], stays: Iterable[s
     _require_unreferenced(files, staying, wanted)
     cuts = {name: [(block.start, block.end) for block in found] for name, found in going.items()}
     if not any(_needs_provider(block, files[name]) for name, found in staying.items() for block in found) and not any(
-        re.match(rf"(.*\.)?(data\.)?{PROVIDER}_", each) for each in stays
+        re.match(rf"module\.|(data\.)?{PROVIDER}_", each) for each in stays
     ):
         for name, found in staying.items():
             cuts[name] += _provider(files[name], found)

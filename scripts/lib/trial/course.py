@@ -19,7 +19,7 @@ from fixtures.access.loop import gather, run
 from fixtures.access.transport import vantage
 from fixtures.evidence import redact
 from fixtures.migration import Migration
-from fixtures.migration.trials import OBSERVED, TRIAL, Seen, observed, zone_of
+from fixtures.migration.trials import OBSERVED, TRIAL, Seen, begun, observed, zone_of
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
@@ -232,16 +232,10 @@ def place_of(migration: Migration) -> Place:
     return Place(name, zone.id, settings.cloudflare.account_id, f"{settings.trial.label}.{name}")
 
 
-def current(migration: Migration, place: Place) -> dict[str, Any] | None:
-    """The trial that has begun and not ended, as the store has it."""
-    last = migration.store.last(TRIAL, place.zone)
-    return last if last is not None and last["phase"] == "begun" else None
-
-
 def begin(migration: Migration, place: Place, say: Callable[[str], object]) -> Course:
     """A new trial, with what stands kept; or the one that was interrupted."""
     wire = Wire(migration)
-    known = current(migration, place)
+    known = begun(migration.store, place.zone)
     if known is None:
         before = read(wire, place)
         number = secrets.token_hex(6)
