@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.lab.emulator.api.routing import SPF
 from fixtures.lab.emulator.state import Destination, Record, Rule
-from fixtures.migration import Migration
+from fixtures.migration import Migration, trials
 from scripts import trial as program
 from scripts.lib.change import Job, Refused, Run
 from scripts.lib.trial import course
@@ -36,11 +36,11 @@ def begun(emulator: Running, migration: Migration) -> Course:
 
 def end(trial: Course) -> None:
     job = Job(trial.migration, "", argparse.Namespace(undo=False), Run())
-    program._away(job, trial.place, course.current(trial.migration, trial.place)).do()
+    program._away(job, trial.place, trials.begun(trial.migration.store, trial.place.zone)).do()
 
 
 def ended(trial: Course) -> bool:
-    return course.current(trial.migration, trial.place) is None
+    return trials.begun(trial.migration.store, trial.place.zone) is None
 
 
 def record(emulator: Running, kind: str) -> Record:
