@@ -1,7 +1,5 @@
 """What several of the project's own tests use: commands as an operator types them, and what a bad one must come to."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What others keep for their own tests, fetched as it is needed: ours ask the same, and keep no copy."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tarfile

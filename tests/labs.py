@@ -1,7 +1,5 @@
 """A lab of the tests' own, and what is run where its operator is."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

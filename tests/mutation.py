@@ -8,8 +8,6 @@ no lab, no network. Prints the share that was noticed, and what was not. Exit: 0
 it could not be run.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Reads the repository for the tests of the house: which files there are, and what Python in them calls."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

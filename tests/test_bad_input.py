@@ -1,7 +1,5 @@
 """Bad input where nothing stands: exit status 2, one clear message with the way out, and nothing written."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The house stands as CONTRIBUTING.md says: sizes, who may write and send, and what no text of ours may hold."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Every link between the pages leads somewhere, and so does every path that they name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

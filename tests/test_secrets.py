@@ -1,7 +1,5 @@
 """Secrets from the environment, a file or systemd; placeholders and ways that aren't built are refused."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

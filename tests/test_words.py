@@ -1,7 +1,5 @@
 """The features say what the pages promise, in words that are all defined and all used; and one word means one thing."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """The shell scripts before they set anything up: help, and words that they don't know. Nothing is installed."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The units of systemd, as the installer writes them, before systemd's own verifier."""
 
-from __future__ import annotations
-
 import configparser
 import os
 import re

@@ -1,7 +1,5 @@
 """The workflows and shell scripts before their linters, and what a runner would do."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -4,8 +4,6 @@ It is generated from the same description as the one for Python, whose walk thro
 builds queries and bodies, reads pages and refuses in its own way.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -6,8 +6,6 @@ green before anything is planted, and again when the last fault was taken back: 
 show what was left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Somebody else's system: the lab's own, taken as a snapshot, with other names, addresses and habits."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

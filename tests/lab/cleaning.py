@@ -1,7 +1,5 @@
 """Run where the operator is: sends numbered mail, plants what looks like it, cleans, prints what is left as JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import email
 import io

@@ -1,7 +1,5 @@
 """A lab as a live system: an operator's folder with settings without a word of the lab, and a Python that has none."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

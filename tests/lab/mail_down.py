@@ -1,7 +1,5 @@
 """Run where the operator is: alarm drills while Dell's Postfix is up, stopped, and up again; printed as JSON."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -3,8 +3,6 @@
 No script here goes past a gate: none is given ``--override``.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The month before is dated back, and nothing of it is changed but dates."""
 
-from __future__ import annotations
-
 import gzip
 import time
 from pathlib import Path

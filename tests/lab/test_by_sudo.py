@@ -1,7 +1,5 @@
 """Dell and EC2 by SSH as a user who is not root: with sudo, and no more than README.md asks for."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

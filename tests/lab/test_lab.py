@@ -1,7 +1,5 @@
 """The lab itself: it comes up as the present is, its hosts are where the plan says, and it leaves nothing behind."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """SIGKILL of a rehearsal while its drills run, and of the warden too: the next ``down`` removes every trace."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -3,8 +3,6 @@
 The container has its configuration from its operator by hand, or from templates in git.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -4,8 +4,6 @@ By SSH with a key to Dell, to EC2 and to a host elsewhere, by DNS and HTTPS, wit
 nobody but Cloudflare could say on the wire is claimed on Dell's loopback.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

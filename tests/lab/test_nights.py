@@ -1,7 +1,5 @@
 """Nights after the last switch, compressed: a red one and one on which nobody could look hold phase4's gate back."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing

@@ -4,8 +4,6 @@ A gate against a standing lab: bad input judges nothing, and a gate says the sam
 real: what the features judge by is what the servers' own mailboxes and logs hold.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

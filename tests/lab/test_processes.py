@@ -1,7 +1,5 @@
 """The processes of a lab apart from its hosts."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

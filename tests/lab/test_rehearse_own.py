@@ -3,8 +3,6 @@
 The live system is a lab that plays somebody else's (``another``), asked by settings whose target is live.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterator

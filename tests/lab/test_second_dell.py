@@ -1,7 +1,5 @@
 """The second Dell: Postfix in a container behind a userland proxy, where every client looks like the gateway (X16)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

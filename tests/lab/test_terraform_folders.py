@@ -1,7 +1,5 @@
 """Folders of Terraform's as operators have them: one that holds only the gateway, with an output; and none at all."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Nothing but the browser is needed, and it opens no port. Whatever it says on its console is kept.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -1,7 +1,5 @@
 """What was named as a secret in one test is forgotten before the next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501 - a table of samples reads better unbroken
 
-from __future__ import annotations
-
 import random
 from datetime import date
 

@@ -1,7 +1,5 @@
 """Annotations in a workflow: one line each, at the scenario's own line, and nothing in them is obeyed or leaks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fixtures.evidence import Verdict

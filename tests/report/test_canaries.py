@@ -1,7 +1,5 @@
 """Every step fails and says secrets in every encoding: none of them leaves the run by any way (Z-2)."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from html import unescape

@@ -1,7 +1,5 @@
 """What a report says of the past happened: nothing that was only planned, and nothing that a drill did."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

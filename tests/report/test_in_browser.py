@@ -1,7 +1,5 @@
 """The report as real Chromium reads, shows and prints it (Z-3): foreign text stays text, and everybody can use it."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

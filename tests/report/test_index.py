@@ -1,7 +1,5 @@
 """The index lists every report that lies next to it, whoever writes at the same time, and believes none of them."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import replace

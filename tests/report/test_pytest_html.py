@@ -1,7 +1,5 @@
 """pytest-html's page holds neither markup nor a secret of a failing test."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

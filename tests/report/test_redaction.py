@@ -1,7 +1,5 @@
 """No form of a secret survives, in whatever mixture of encodings; and what is no secret is left as it was (Z-2)."""
 
-from __future__ import annotations
-
 import base64
 import json
 import quopri

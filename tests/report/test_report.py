@@ -1,7 +1,5 @@
 """The report says what happened, asks nothing of anyone, and lets neither markup nor a secret through (Z-2, Z-3)."""
 
-from __future__ import annotations
-
 import base64
 import re
 from dataclasses import replace
