@@ -98,7 +98,6 @@ class Job:
         return (self.domain,) if self.domain else self.migration.settings.domain_names
 
     def say(self, text: str) -> None:
-        """Progress."""
         tell(f"  {text}")
 
 

@@ -1,6 +1,5 @@
 """The emulator's pages: its knobs as the command line has them, and evidence that is there."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import get_args
@@ -9,6 +8,7 @@ import pytest
 
 from fixtures.lab.emulator import command, knobs, options
 from fixtures.lab.emulator.knobs import Knobs
+from fixtures.probes.dell.networks import is_address
 
 ROOT = Path(__file__).parents[2]
 HOUSE = Path(options.__file__).parent
@@ -71,15 +71,7 @@ def test_it_listens_nowhere_but_on_loopback_and_in_the_lab(
         options.parser().parse_args([*NEEDED, option, where])
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert "must not be reachable from elsewhere" in said or not _is_address(address)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    assert "must not be reachable from elsewhere" in said or not is_address(address)
 
 
 def _tests_of(row: str) -> list[tuple[str, str]]:

@@ -98,7 +98,7 @@ shop.webmakeprofit.org_ecc
 
 
 def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
-    jobs = list(other_jobs.read(other_jobs.sections(ANSWER), settings()))
+    jobs = list(other_jobs.read(other_jobs.listed(ANSWER), settings()))
     assert [job.name for job in jobs if not job.expected] == [
         "listener tcp/443",
         "timer certbot-renew.timer",
@@ -109,7 +109,7 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     ]
     assert not any("3306" in job.name or "323" in job.name for job in jobs)
     assert not list(other_jobs.read({}, settings()))
-    assert other_jobs.sections("no mark at all\n") == {}
+    assert other_jobs.listed("no mark at all\n") == {}
 
 
 def test_changes_have_who_made_them() -> None:

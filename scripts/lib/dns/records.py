@@ -53,7 +53,6 @@ def seconds(record: Record) -> int:
 
 
 def as_text(records: Sequence[Record]) -> str:
-    """An RRset as text."""
     return "\n".join(sorted(line(value(each), each.ttl, proxied=each.proxied) for each in records))
 
 

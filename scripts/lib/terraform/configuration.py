@@ -51,7 +51,6 @@ class Configuration:
         return "".join(text[start:end] for start, end in self.cuts().get(name, [])) or NOTHING
 
     def cut(self, name: str) -> None:
-        """Cut it."""
         file = (self.folder / name).resolve()
         text = cut(_text(file), self.cuts().get(name, []))
         _put(file, text.encode("utf-8", "surrogateescape"), file.stat().st_mode & 0o777)
