@@ -30,7 +30,8 @@ from fixtures.probes.dns import spf
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
 from fixtures.watching import abort_rules
-from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, parser, require_reason
+from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, require_reason
+from scripts.lib.commandline import parser
 
 _MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 

@@ -21,7 +21,8 @@ from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, SettingsError
 from fixtures.store import StoreError
 from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, tell, ways
-from scripts.lib.change import opened, parser
+from scripts.lib.change import opened
+from scripts.lib.commandline import parser
 
 SENT, NOT_SENT, BAD_INPUT = 0, 1, 2
 RED = "1"

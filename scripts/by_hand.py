@@ -13,7 +13,8 @@ import sys
 
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused, parser
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused
+from scripts.lib.commandline import parser
 from scripts.lib.night_papers import open_at_night
 from scripts.lib.paper import paper
 

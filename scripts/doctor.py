@@ -19,7 +19,7 @@ from fixtures.preflight.checklist import Question
 from fixtures.preflight.questions import decide, of_doctor, secret
 from fixtures.settings import SettingsError
 from scripts.lib.alarms.paths import VARIABLE, ways
-from scripts.lib.asked import parser
+from scripts.lib.commandline import parser
 from scripts.lib.rights import tried
 
 DEADLINE_S = 110.0
@@ -39,7 +39,6 @@ exit: 0 all is well, 1 something is missing or could not be asked, 2 something t
 def main(arguments: list[str] | None = None) -> int:
     """Ask, show, and return the exit status."""
     made = parser("doctor", __doc__, EXAMPLE)
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
     made.add_argument("--json", action="store_true", help="the findings as JSON")
     options = made.parse_args(arguments)
     try:

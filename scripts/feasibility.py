@@ -15,7 +15,8 @@ from fixtures.preflight.case import look
 from fixtures.preflight.questions import OPTIONS, REACH, decide, of_feasibility
 from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
-from scripts.lib.asked import case, parser
+from scripts.lib.asked import case
+from scripts.lib.commandline import parser
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
@@ -54,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("feasibility", __doc__, EXAMPLE)
+    found = "settings (default: $MXGATE_CONFIG, else migration.toml, if there is one)"
+    made = parser("feasibility", __doc__, EXAMPLE, config=found)
     add = made.add_argument
     add("domains", nargs="+", metavar="DOMAIN", help="a domain whose mail is to move")
-    add("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml, if there is one)")
     add("--dell", metavar="[USER@]HOST[:PORT]", help="how Dell is reached by SSH; default: this machine is Dell")
     add("--outside", action="append", default=[], metavar="[USER@]HOST[:PORT]", help="a host elsewhere, by SSH")
     add("--key", metavar="FILE", help="SSH key (default: SSH's own)")

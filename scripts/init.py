@@ -20,7 +20,7 @@ from fixtures.preflight.init.questions import Answers, read, settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.settings.mistakes import lines
-from scripts.lib.asked import parser
+from scripts.lib.commandline import parser
 
 DONE, LEFT, BAD_INPUT = 0, 1, 2
 EXAMPLE = """\
@@ -100,9 +100,9 @@ def _write(target: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("init", __doc__, EXAMPLE)
+    written = "what to write (default: $MXGATE_CONFIG, else ./migration.toml)"
+    made = parser("init", __doc__, EXAMPLE, config=written)
     add = made.add_argument
-    add("--config", metavar="FILE", help="what to write (default: $MXGATE_CONFIG, else ./migration.toml)")
     add("--answers", metavar="FILE", help="answers, in the shape of migration.toml; what is left out is asked")
     add("--defaults", action="store_true", help="ask nothing: take what is proposed")
     add("--dry-run", action="store_true", help="show the file, and write nothing")

@@ -11,7 +11,7 @@ Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is; 2 bad 
 import json
 import sys
 import time
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.text import Text
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.reconciliation.changes import Changes
 from fixtures.reconciliation.reconciling import BAD, Reconciled
+from scripts.lib.commandline import parser
 
 DONE, AMISS, BAD_INPUT = 0, 1, 2
 SHOWN = 20
@@ -30,13 +31,7 @@ SHOWN = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
-    made = ArgumentParser(
-        prog="python -m scripts.reconcile",
-        description=__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
+    made = parser("reconcile", __doc__)
     made.add_argument("--ec2", nargs="+", type=Path, default=[], metavar="LOG", help="EC2's log files")
     made.add_argument("--dell", nargs="+", type=Path, default=[], metavar="LOG", help="Dell's log files")
     made.add_argument("--dovecot", nargs="+", type=Path, default=[], metavar="LOG", help="Dovecot's, if it has its own")

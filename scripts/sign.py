@@ -29,7 +29,8 @@ from fixtures.report.render import replace
 from fixtures.settings import SettingsError, config_path
 from fixtures.store import StoreError
 from scripts.lib import sshsig
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused, opened, parser
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused, opened
+from scripts.lib.commandline import parser
 
 ALLOWED = "allowed_signers"
 END = ".intoto.json"

@@ -30,7 +30,8 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell import firewall
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, parser
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
+from scripts.lib.commandline import parser
 from scripts.lib.dns import mta_sts
 
 START = "start"

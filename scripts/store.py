@@ -13,7 +13,8 @@ from fixtures.gates import trust
 from fixtures.migration import Migration
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, chain
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, parser, require_reason
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, require_reason
+from scripts.lib.commandline import parser
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,8 @@ from fixtures.report.index import card_of
 from fixtures.settings import SettingsError, config_path
 from fixtures.store import StoreError
 from scripts.lib import sshsig
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, parser
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
+from scripts.lib.commandline import parser
 from scripts.sign import ALLOWED, END
 
 

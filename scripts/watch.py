@@ -26,7 +26,8 @@ from fixtures.store import StoreError
 from fixtures.watching import ResolverState, Watch, WatchState
 from fixtures.watching.records import propagation
 from scripts.lib.alarms.paths import Herald
-from scripts.lib.change import opened, parser
+from scripts.lib.change import opened
+from scripts.lib.commandline import parser
 
 DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 LAST = 200

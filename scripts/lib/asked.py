@@ -23,17 +23,6 @@ USD: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, allow_inf_nan
 RENTED: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)+-\d+/[\w-]+\.[\w-]+/[1-9]\d*$")])
 
 
-def parser(program: str, description: str | None, examples: str) -> argparse.ArgumentParser:
-    """A parser for PROGRAM, one of ``scripts/``, whose help is shown as it is laid out there."""
-    return argparse.ArgumentParser(
-        prog=f"python -m scripts.{program}",
-        description=description,
-        epilog=examples,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def case(options: argparse.Namespace) -> Case:
     """What is asked about. Raises ``SettingsError``, which names the option that can't be used."""
     domains = tuple(dict.fromkeys(_parse(NAME, each, "DOMAIN") for each in options.domains))

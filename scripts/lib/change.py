@@ -30,6 +30,7 @@ from fixtures.migration import Migration, open_migration
 from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
+from scripts.lib.commandline import parser
 
 DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
@@ -366,19 +367,6 @@ def _fail(script: Script, reason: object, status: int) -> int:
     text = redact(str(reason))
     print(text if text.startswith(script.name) else f"{script.name}: {text}", file=sys.stderr)
     return status
-
-
-def parser(name: str, about: str | None, epilog: str = "") -> argparse.ArgumentParser:
-    """Of a program: ``--help`` shows its docstring as it stands, and each takes ``--config``."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m scripts.{name}",
-        description=about,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, else migration.toml)")
-    return made
 
 
 def _parser(script: Script) -> argparse.ArgumentParser:

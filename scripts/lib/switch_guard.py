@@ -19,7 +19,8 @@ from fixtures.migration import open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError
-from scripts.lib.change import DONE, REFUSED, Job, Refused, Run, parser
+from scripts.lib.change import DONE, REFUSED, Job, Refused, Run
+from scripts.lib.commandline import parser
 from scripts.lib.dns import mx_back
 from scripts.lib.safeguard import OVER
 

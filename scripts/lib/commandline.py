@@ -1,0 +1,17 @@
+"""What the command lines of the programs have in common."""
+
+import argparse
+
+
+def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
+    """Of a program: ``--help`` shows its docstring as it stands, and each takes ``--config``, described as CONFIG."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m scripts.{name}",
+        description=about,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    usual = "settings (default: $MXGATE_CONFIG, else migration.toml)"
+    made.add_argument("--config", metavar="FILE", help=config or usual)
+    return made
