@@ -95,7 +95,9 @@ GROUPS = {
 }
 ITEMS = [
     pytest.param(
-        group, fault, id=f"{ORDER[at]} {TURNS[turn]}".rstrip() + f": {fault.id if fault else 'nothing planted'}"
+        group,
+        fault,
+        id=f"{ORDER[at]} {TURNS[turn]}".rstrip() + f": {f'{fault.covers} {fault.id}' if fault else 'nothing planted'}",
     )
     for (at, turn), group in GROUPS.items()
     for fault in (None, *group)

@@ -1,7 +1,5 @@
 """An emulator on loopback, and a migration whose settings name its account and its zone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -5,14 +5,14 @@ addresses and ports, name servers that answer what it publishes, and a person wh
 in processes of its own, forked from here, so that each can be killed as any program can.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import ctypes
 import ipaddress
 import json
 import os
+import pickle
+import shutil
 import signal
 import sqlite3
 import ssl
@@ -58,6 +58,7 @@ from fixtures.settings.secrets import Secrets
 from scripts import trial
 from scripts.lib import change
 from scripts.lib.trial import result, wire
+from scripts.lib.trial import routing as routing_parts
 from tests.emulator.conftest import ACCOUNT, ALL
 
 PILOT, SPARE = "pilot.example.net", "spare.example.net"
@@ -169,10 +170,15 @@ def world(folder: Path, knobs: dict[str, Any], seed: int) -> World:
     return made
 
 
-def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
-    """Be Cloudflare until SIGTERM; what it drew and what stands is in FOLDER afterwards."""
+def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int, kept: Path | None) -> None:
+    """Be Cloudflare until SIGTERM; what it drew and what stands is in FOLDER afterwards.
+
+    KEPT: as an emulator stood that SIGUSR1 made keep its account there, in ``moments``.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     made, key = world(folder, knobs, seed), SigningKey.generate()
+    if kept:
+        made.zones, made.destinations, made.verifications = pickle.loads(kept.read_bytes())
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     pem = folder / "api.pem"
@@ -191,6 +197,13 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
+    def keep(*_: object) -> None:
+        file = folder / (folder / "moments").read_text(encoding="ascii")
+        file.with_suffix(".part").write_bytes(pickle.dumps((made.zones, made.destinations, made.verifications)))
+        file.with_suffix(".part").rename(file)
+
+    signal.signal(signal.SIGUSR1, keep)
+
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         table = static(key)
@@ -198,8 +211,7 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int) -> None:
             ("127.0.0.1", "ns1", True), (SERVERS[0], "ns1", False), (SERVERS[1], "ns2", False)
         ):  # fmt: skip
             await loop.create_datagram_endpoint(
-                partial(Answers, folder / f"{file}.sqlite", table, recursive=recursive),
-                local_addr=(address, 53),
+                partial(Answers, folder / f"{file}.sqlite", table, recursive=recursive), local_addr=(address, 53)
             )
         lag_s, made.knobs.dns_lag_s = made.knobs.dns_lag_s, 0.0  # what stood before the trial is there already
         for zone in made.zones.values():
@@ -243,14 +255,19 @@ def stands(made: World) -> list[str]:
 class Stage:
     """One emulator, and trials against it, each a process."""
 
-    def __init__(self, folder: Path, knobs: dict[str, Any], seed: int = 7, *, spare: bool = False) -> None:
+    def __init__(
+        self, folder: Path, knobs: dict[str, Any], seed: int = 7, *, spare: bool = False, kept: Path | None = None
+    ) -> None:
         self.folder, self.spare = folder, spare
         folder.mkdir(parents=True, exist_ok=True)
+        if kept:
+            kept.with_suffix(".sqlite").rename(folder / "store.sqlite")
+            shutil.copy(kept.parent / "clock", folder)
         read, write = os.pipe()
         self.pid = os.fork()
         if not self.pid:
             try:
-                emulate(folder, knobs, seed, write)
+                emulate(folder, knobs, seed, write, kept)
             except BaseException:  # noqa: BLE001 - shown, whatever it is
                 traceback.print_exc()
             finally:
@@ -290,10 +307,11 @@ class Stage:
         made = settings.model_copy(update=given).of(str(self.folder / "migration.toml"))
         return Migration(made, Secrets(cloudflare_token=SecretStr("all")))
 
-    def run(self, *words: str, kill: int = 0, quick: bool = True) -> tuple[int, int, str]:
+    def run(self, *words: str, kill: int = 0, keep: bool = False) -> tuple[int, int, str]:
         """A trial with these words: how it ended, after how many moments at which it could be killed, what it said.
 
-        KILL: at that moment it gets SIGKILL. A moment is before and after each request that writes.
+        KILL: at that moment it gets SIGKILL. A moment is before and after each request that writes. KEEP: at each one
+        store and account are kept as they stand.
         """
         out, count = self.folder / "said.txt", self.folder / "moments"
         pid = os.fork()
@@ -304,11 +322,10 @@ class Stage:
                     os.dup2(said.fileno(), 1)
                     os.dup2(said.fileno(), 2)
                     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-                    _killed_at(kill, count)
+                    _at_each_moment(self._keep if keep else lambda at: os.kill(os.getpid(), 9 * (at == kill)), count)
                     change._stands = lambda *_: ""  # there is no Dell here, and no gate
                     object.__setattr__(trial.SCRIPT, "opens", lambda _path: self.migration())
-                    if quick:
-                        _quick()
+                    routing_parts.APEX_S = 20.0  # nothing is waited for that the emulator does not do
                     status = trial.main(list(words))
                     sys.stdout.flush()
                     sys.stderr.flush()
@@ -320,14 +337,24 @@ class Stage:
         moments = int(count.read_text(encoding="ascii")) if count.exists() else 0
         return os.waitstatus_to_exitcode(status), moments, out.read_text(encoding="utf-8")
 
-    def apply(self, *words: str, kill: int = 0) -> tuple[int, int, str]:
+    def _keep(self, moment: int) -> None:
+        with (
+            sqlite3.connect(self.folder / "store.sqlite") as store,
+            sqlite3.connect(self.folder / f"{moment}.sqlite") as copy,
+        ):
+            store.backup(copy)
+        os.kill(self.pid, signal.SIGUSR1)
+        while not (self.folder / str(moment)).exists():
+            time.sleep(0.005)
+
+    def apply(self, *words: str, kill: int = 0, keep: bool = False) -> tuple[int, int, str]:
         """The plan of these words, made."""
         _, _, planned = self.run(*words)
         digest = planned.partition("--apply ")[2].split()
         if not digest:
             return 0, 0, planned
         why = "--override", "there is no gate on this stage"
-        return self.run(*words, *why, "--take-lock", "--apply", digest[0], kill=kill)
+        return self.run(*words, *why, "--take-lock", "--apply", digest[0], kill=kill, keep=keep)
 
     def observed(self) -> dict[str, Any]:
         """In a process of its own, as the store's threads must not be in this one."""
@@ -349,14 +376,13 @@ class Stage:
         return dict(json.loads(said))
 
 
-def _killed_at(kill: int, count: Path) -> None:
+def _at_each_moment(do: Callable[[int], object], count: Path) -> None:
     known, moments = wire.Wire.ask, [0]
 
     def moment() -> None:
         moments[0] += 1
         count.write_text(str(moments[0]), encoding="ascii")
-        if kill and moments[0] == kill:
-            os.kill(os.getpid(), signal.SIGKILL)
+        do(moments[0])
 
     def ask(self: wire.Wire, method: str, path: str, *rest: Any, writes: bool = True, **more: Any) -> Any:
         counts = writes and method in wire.WRITES
@@ -368,13 +394,6 @@ def _killed_at(kill: int, count: Path) -> None:
         return found
 
     wire.Wire.ask = ask  # type: ignore[method-assign]
-
-
-def _quick() -> None:
-    """Nothing is waited for that the emulator does not do."""
-    from scripts.lib.trial import routing as parts
-
-    parts.APEX_S = 20.0
 
 
 def one(folder: Path, knobs: dict[str, Any], seed: int, *, spare: bool) -> dict[str, Any]:
@@ -401,29 +420,32 @@ def by_program(folder: Path, knobs: dict[str, Any], kill: int) -> dict[str, Any]
 
 def kills(folder: Path, knobs: dict[str, Any], moments: list[int], way: str) -> dict[str, Any]:
     """A trial killed at each of MOMENTS, then taken away (WAY ``undo``) or gone on with (``on``): what is left then."""
-    left: dict[str, Any] = {}
-    for each in moments:
-        stage = Stage(folder / str(each), knobs)
-        status, _, _ = stage.apply(kill=each)
-        last = stage.apply("--undo") if way == "undo" else stage.apply()
-        changed = sorted(set(stage.before) ^ set(stage.stands()))
-        left[str(each)] = {
-            "killed": status,
-            "then": last[0],
-            "changed": changed,
-            "said": last[2][-600:] if last[0] else "",
-        }
-        if way == "on":
-            left[str(each)]["facts"] = len(stage.observed()["facts"])
-        stage.end()
-    return left
+    return {str(each): _then(Stage(folder / str(each), knobs), way, each) for each in moments}
+
+
+def all_kills(folder: Path, knobs: dict[str, Any], way: str) -> dict[str, Any]:
+    """The same for every moment there is: as one trial had left store and account there, if it had ended so."""
+    first = Stage(folder / "first", knobs)
+    _, moments, _ = first.apply(keep=True)
+    first.end()
+    stages = (Stage(folder / f"from-{each}", knobs, kept=first.folder / str(each)) for each in range(1, moments + 1))
+    return {str(each): _then(stage, way, before=first.before) for each, stage in enumerate(stages, 1)}
+
+
+def _then(stage: Stage, way: str, kill: int = 0, before: list[str] | None = None) -> dict[str, Any]:
+    killed = stage.apply(kill=kill)[0] if kill else -signal.SIGKILL
+    status, _, said = stage.apply("--undo") if way == "undo" else stage.apply()
+    changed = sorted(set(before or stage.before) ^ set(stage.stands()))
+    facts = len(stage.observed()["facts"]) if way == "on" else None
+    stage.end()
+    return {"killed": killed, "then": status, "changed": changed, "said": said[-600:] if status else "", "facts": facts}
 
 
 def main() -> None:
     folder, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     network(folder)
-    do: dict[str, Callable[..., Any]] = {"one": one, "kills": kills, "asked": by_program}
+    do: dict[str, Callable[..., Any]] = {"one": one, "kills": kills, "all kills": all_kills, "asked": by_program}
     if "draw" in asked:
         asked["knobs"] = {**drawn(asked.pop("draw")), **asked.get("knobs", {})}
     print(json.dumps(do[asked.pop("do")](folder, **asked)))

@@ -1,7 +1,5 @@
 """The contract, asked of the emulator; and that a difference is found, and named by its line."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from typing import Any

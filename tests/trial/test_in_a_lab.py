@@ -1,7 +1,5 @@
 """A trial in a lab of real servers, from the plan to the result, by an operator; and what it leaves there: nothing."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import threading

@@ -1,7 +1,5 @@
 """What a trial observed is rehearsed, planned by, and judged before the first switch."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How a trial ends: it answers for what it may have touched, and for nothing that others change meanwhile."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 
@@ -28,7 +26,7 @@ def begun(emulator: Running, migration: Migration) -> Course:
     made = course.begin(migration, Place(APEX, emulator.zone.id, ACCOUNT, NAME), print)
     made.rule(f"drop@{NAME}", {"type": "drop"})
     made.rule(f"{APEX_RULE}@{APEX}", {"type": "drop"})
-    made.wire.ask("POST", made.zone_path("dns_records"), {"type": "A", "name": f"x.{NAME}", "content": "192.0.2.1"})
+    made.zone("POST", "dns_records", {"type": "A", "name": f"x.{NAME}", "content": "192.0.2.1"})
     made.wire.ask("POST", f"/accounts/{ACCOUNT}/email/routing/addresses", {"email": f"mail@in.{NAME}"})
     assert made.enable().ok
     return made

@@ -3,8 +3,6 @@
 ``contract.txt`` is the table, with the source of each line. All that it writes lies on the trial's own name.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import string

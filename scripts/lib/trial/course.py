@@ -3,8 +3,6 @@
 Everything is kept in the store as soon as it is known, so that a trial that was killed goes on where it ended.
 """
 
-from __future__ import annotations
-
 import base64
 import secrets
 from collections.abc import Callable
@@ -31,11 +29,14 @@ from scripts.lib.trial.receiver import Receiver
 from scripts.lib.trial.standing import Place, Standing, read, take_away
 from scripts.lib.trial.wire import Answer, Wire
 
-PART, ASKED, ENABLED = "trial part", "trial asked", "trial enabled"
-"""Kinds of records of one trial's own: a part gone through; Email Routing asked for; when that was answered."""
+PART, ASKED = "trial part", "trial asked"
+"""Kinds of records of one trial's own: a part gone through; Email Routing asked for."""
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
+NO_PTR = "reverse lookup"
+Said = list[tuple[str, str, Conversation]]
+"""Of each MX host and address: what it said."""
 
 
 @dataclass(slots=True)
@@ -49,37 +50,26 @@ class Course:
     say: Callable[[str], object]
     wire: Wire
     via: Vantage | None = None
-    has_mail: bool = False
-    mx: tuple[str, ...] = ()
-    enabled_at: float = 0.0
-    receiver: Receiver | None = None
+    own: tuple[str, ...] = ()
+    """The addresses of its own mail server; empty: mail is not tried."""
     stop: str = ""
     """Why no more can be observed; empty: it can."""
+    mx: tuple[str, ...] = ()
+    receiver: Receiver | None = None
     _places: list[tuple[str, str]] = field(default_factory=list)
-    _key: tuple[str, bytes] | None = None
+    _key: tuple[str, bytes] = "", b""
 
     # What was observed
 
     def note(self, fact: str, value: Any, shown: str, *, otherwise: bool = False) -> None:
         """Keep a fact. A VALUE that nobody knew is said aloud, and is no value of a knob."""
-        known = BY_NAME[fact].known
-        if known and value is not None and value not in known:
-            otherwise = True
-        text = redact(shown)
-        body: dict[str, Any] = {
-            "trial": self.number,
-            "fact": fact,
-            "what": BY_NAME[fact].what,
-            "expected": expected(fact),
-        }
-        body |= {"value": value, "shown": text, "otherwise": otherwise}
+        known = BY_NAME[fact]
+        otherwise |= bool(known.known) and value is not None and value not in known.known
+        body: dict[str, Any] = {"trial": self.number, "fact": fact, "what": known.what, "expected": known.expected}
+        body |= {"value": value, "shown": redact(shown), "otherwise": otherwise}
         self.migration.store.record(OBSERVED, self.place.zone, **body)
         if otherwise:
-            self.say(f"{OTHERWISE}: {BY_NAME[fact].what}: expected {expected(fact)}, found {text}")
-
-    def done(self, part: str) -> bool:
-        """Whether that part was gone through in this trial."""
-        return self.migration.store.last(PART, self.place.zone, trial=self.number, part=part) is not None
+            self.say(f"{OTHERWISE}: {known.what}: expected {known.expected}, found {body['shown']}")
 
     def seen(self) -> dict[str, Seen]:
         """The facts of this trial, the newest of each."""
@@ -87,46 +77,50 @@ class Course:
 
     # The API
 
-    @property
-    def asked(self) -> bool:
-        """Whether this trial has asked for Email Routing to be enabled, and has not switched it off since."""
-        last = self.migration.store.last(ASKED, self.place.zone, trial=self.number)
-        return last is not None and bool(last["on"])
-
     def enable(self, *, apex: bool = False) -> Answer:
         """Ask for Email Routing at the trial's name, or at the zone's own."""
-        self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=True)
-        body = None if apex else {"name": self.place.name}
-        return self.wire.ask("POST", self.zone_path("email/routing/dns"), body)
+        self.asks(on=True)
+        return self.zone("POST", "email/routing/dns", None if apex else {"name": self.place.name})
+
+    def asks(self, *, on: bool) -> None:
+        """Keep whether Email Routing was asked for last, or switched off."""
+        self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=on)
 
     def take_away(self) -> list[str]:
         """All that was made; how what it may have touched still differs. What others have changed is said."""
-        mine, others = take_away(self.wire, self.place, self.before, asked=self.asked)
-        self.migration.store.record(ASKED, self.place.zone, trial=self.number, on=False)
+        last = self.migration.store.last(ASKED, self.place.zone, trial=self.number)
+        mine, others = take_away(self.wire, self.place, self.before, asked=bool(last and last["on"]))
+        self.asks(on=False)
         if others:
-            self.say(
-                "\n    ".join((f"{self.place.zone}: changed meanwhile, not by this trial, and left as it is:", *others))
-            )
+            head = f"{self.place.zone}: changed meanwhile, not by this trial, and left as it is:"
+            self.say("\n    ".join((head, *others)))
         return mine
 
-    def zone_path(self, rest: str) -> str:
-        return f"/zones/{self.place.zone_id}/{rest}"
+    def zone(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """A request below the zone's own path."""
+        return self.wire.ask(method, f"/zones/{self.place.zone_id}/{path}", body)
 
     def rule(self, address: str, action: dict[str, Any]) -> None:
         """A rule for ADDRESS; one that is there already stays."""
         matchers = [{"type": "literal", "field": "to", "value": address}]
         body = {"matchers": matchers, "actions": [action], "enabled": True, "name": f"mxgate trial {address}"}
-        made = self.wire.ask("POST", self.zone_path("email/routing/rules"), body)
+        made = self.zone("POST", "email/routing/rules", body)
         if not made.ok and 2014 not in made.codes:
             self.wire.notes.append(str(made))
+
+    def assigned(self) -> tuple[str, ...]:
+        """The MX hosts by which the trial's name is reached, as Cloudflare names them. Raises ``CouldNotAsk``."""
+        answer = self.zone("GET", f"email/routing/dns?subdomain={self.place.name}")
+        found = answer.result.get("record") if isinstance(answer.result, dict) else answer.result
+        records = [cloudflare.record(each) for each in found or [] if isinstance(each, dict)]
+        return tuple(each.rstrip(".") for each in cloudflare.exchangers(records))
 
     # Mail
 
     def hosts(self) -> list[tuple[str, str]]:
         """Each MX host with its first address of each family that can be reached from here."""
         if not self._places:
-            if not self.mx:
-                self.mx = assigned(self.wire, self.place)
+            self.mx = self.mx or self.assigned()
             for host in self.mx:
                 found = vantages.places(host)
                 there = found.ipv6[:1] + found.ipv4[:1]
@@ -135,66 +129,59 @@ class Course:
 
     def knock(self, place: str, *recipients: str, source: str = "") -> Knock:
         """At one of the MX hosts' addresses, in the name of the trial's own sender."""
-        helo = f"mx.{self.place.inner}" if self.has_mail else ""
-        sender, own = f"probe@pass.{self.place.name}", source or self.own(place)
-        return Knock(
-            place,
-            via=self.via,
-            source=own,
-            mail_from=sender,
-            rcpt=recipients,
-            helo=helo,
-            starttls=True,
-            reply_s=REPLY_S,
-        )
+        if not source and self.via and self.via.sources == "any":
+            source = next((each for each in self.own if (":" in each) == (":" in place)), "")
+        helo = f"mx.{self.place.inner}" if self.own else ""
+        how: dict[str, Any] = {"via": self.via, "source": source, "helo": helo, "starttls": True, "reply_s": REPLY_S}
+        return Knock(place, mail_from=f"probe@pass.{self.place.name}", rcpt=recipients, **how)
 
-    def own(self, place: str) -> str:
-        """The address of ours from which to ask, where the vantage has several."""
-        if not (self.via and self.via.sources == "any"):
-            return ""
-        return next((each for each in addresses(self.migration) if (":" in each) == (":" in place)), "")
-
-    def ask(self, recipient: str) -> list[tuple[str, str, Conversation]]:
+    def ask(self, recipient: str) -> Said:
         """What each MX host, by each family, says of RECIPIENT."""
         places = self.hosts()
         said = probe_all((self.knock(place, recipient) for _, place in places), AT_ONCE)
         return [(host, place, talk) for (host, place), talk in zip(places, said, strict=True)]
+
+    def heard(self, recipient: str) -> Said:
+        """The same, of those hosts that spoke of the recipient, and not of who asks."""
+        return [each for each in self.ask(recipient) if is_heard(each[2])]
+
+    def takes(self, recipient: str, limit_s: float, pause_s: float = 1.0, *, wanted: bool = True) -> tuple[bool, Said]:
+        """Whether every host that is heard takes RECIPIENT (WANTED False: refuses) in time; and what was said last."""
+        said: Said = []
+
+        def all_take() -> bool:
+            said[:] = self.heard(recipient)
+            return bool(said) and all(talk.outcome.accepted == wanted for _, _, talk in said)
+
+        return self.until(all_take, limit_s, pause_s) is not None, said
 
     def letter(self, sender: str, recipient: str, what: str, *, signed: bool = False) -> Marked:
         """A message; its Message-ID finds it again."""
         made = Letter(sender, (recipient,), self.number, subject=f"[mxgate trial] {what}").write()
         if not signed:
             return made
-        assert self._key
         selector, pem = self._key
-        domain = sender.rpartition("@")[2]
-        head = dkim.sign(made.content, selector.encode(), domain.encode(), pem, canonicalize=(b"relaxed", b"relaxed"))
+        domain = sender.rpartition("@")[2].encode()
+        head = dkim.sign(made.content, selector.encode(), domain, pem, canonicalize=(b"relaxed", b"relaxed"))
         content = bytes(head) + made.content
         return Marked(made.message_id, made.sender, made.recipients, content, body_digest(content))
 
     def send(self, *letters: Marked) -> list[Conversation]:
         """Hand letters over to the MX hosts in turn, side by side."""
         places = self.hosts()
-
-        async def each(number: int, letter: Marked) -> Conversation:
-            return await aprobe(self.knock(places[number % len(places)][1]), letter)
-
-        return run(gather((each(*pair) for pair in enumerate(letters)), AT_ONCE), 600)
+        knocks = [self.knock(places[number % len(places)][1]) for number in range(len(letters))]
+        return run(gather((aprobe(*each) for each in zip(knocks, letters, strict=True)), AT_ONCE), 600)
 
     def key(self) -> tuple[str, str]:
         """The selector of the trial's own DKIM key, and its record."""
-        made = rsa.generate_private_key(65537, 2048)
-        selector = f"t{secrets.token_hex(4)}"
-        pem = made.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
-        self._key = selector, pem
-        public = made.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return selector, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+        made, selector = rsa.generate_private_key(65537, 2048), f"t{secrets.token_hex(4)}"
+        form, secret = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        self._key = selector, made.private_bytes(serialization.Encoding.PEM, form, secret)
+        public = serialization.PublicFormat.SubjectPublicKeyInfo
+        der = made.public_key().public_bytes(serialization.Encoding.DER, public)
+        return selector, f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
-    def until(self, holds: Callable[[], bool], limit_s: float, pause_s: float = 1.0, grow: float = 1.0) -> float | None:
+    def until(self, holds: Callable[[], bool], limit_s: float, pause_s: float = 1.0) -> float | None:
         """Seconds on the migration's clock until HOLDS; None: not within LIMIT_S."""
         clock = self.migration.clock
         began = clock.now()
@@ -202,16 +189,17 @@ class Course:
             if clock.now() - began > limit_s:
                 return None
             clock.sleep(pause_s)
-            pause_s *= grow
         return clock.now() - began
 
 
-def assigned(wire: Wire, place: Place) -> tuple[str, ...]:
-    """The MX hosts by which the trial's name is reached, as Cloudflare names them. Raises ``CouldNotAsk``."""
-    answer = wire.ask("GET", f"/zones/{place.zone_id}/email/routing/dns?subdomain={place.name}")
-    found = answer.result.get("record") if isinstance(answer.result, dict) else answer.result
-    records = [each for each in found or [] if isinstance(each, dict)]
-    return tuple(each.rstrip(".") for each in cloudflare.exchangers(map(cloudflare.record, records)))
+def is_heard(talk: Conversation) -> bool:
+    """Whether the host spoke of the address, and not of who asks."""
+    return bool(talk.banner) and NO_PTR not in talk.outcome.text.lower()
+
+
+def shown(said: Said) -> str:
+    """In words."""
+    return "; ".join(f"{host} ({where}): {talk.outcome}" for host, where, talk in said)
 
 
 def addresses(migration: Migration) -> tuple[str, ...]:
@@ -234,34 +222,15 @@ def place_of(migration: Migration) -> Place:
 
 def begin(migration: Migration, place: Place, say: Callable[[str], object]) -> Course:
     """A new trial, with what stands kept; or the one that was interrupted."""
-    wire = Wire(migration)
-    known = begun(migration.store, place.zone)
+    store, settings = migration.store, migration.settings
+    known = begun(store, place.zone)
     if known is None:
-        before = read(wire, place)
-        number = secrets.token_hex(6)
-        body = {"number": number, "phase": "begun", "name": place.name, "before": before.as_body()}
-        migration.store.record(TRIAL, place.zone, **body)
-    else:
-        number, before = known["number"], Standing(**known["before"])
-        wire = Wire(migration)
-
-    def wrote(request: str, phase: str) -> None:
-        migration.store.log("trial", place.zone, number, request, phase)
-
-    wire.wrote = wrote
-    given = migration.settings.trial
-    sender = migration.settings.senders[0].vantage if migration.settings.senders else "here"
-    via = vantage(migration.settings, given.vantage or sender)
-    made = Course(migration, place, number, before, say, wire, via)
-    made.has_mail = bool(addresses(migration))
-    last = migration.store.last(ENABLED, place.zone, trial=number)
-    made.enabled_at = last["enabled_at"] if last else 0.0
-    part = migration.store.last(PART, place.zone, trial=number)
-    made.stop = part["stop"] if part else ""
-    return made
-
-
-def expected(fact: str) -> str:
-    """In words: what is taken for granted, or the values that rehearsals know."""
-    known = BY_NAME[fact]
-    return " or ".join(map(str, known.known)) or known.taken
+        known = {"number": secrets.token_hex(6), "before": read(Wire(migration), place).as_body()}
+        store.record(TRIAL, place.zone, phase="begun", name=place.name, **known)
+    number = known["number"]
+    wire = Wire(migration, lambda request, phase: store.log("trial", place.zone, number, request, phase))
+    sender = settings.senders[0].vantage if settings.senders else "here"
+    via = vantage(settings, settings.trial.vantage or sender)
+    last = store.last(PART, place.zone, trial=number)
+    before = Standing(**known["before"])
+    return Course(migration, place, number, before, say, wire, via, addresses(migration), last["stop"] if last else "")

@@ -4,8 +4,6 @@ It listens where the settings say: on this machine, in a network namespace, or o
 listens (GatewayPorts clientspecified); nothing is installed there. It relays nothing, and keeps mail in memory only.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl
@@ -18,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import asyncssh
@@ -85,8 +82,7 @@ class Receiver:
     name: str
     how: How = "take"
     contacts: list[Contact] = field(default_factory=list)
-    _servers: list[asyncio.Server] = field(default_factory=list)
-    _remote: list[asyncssh.SSHListener] = field(default_factory=list)
+    _servers: list[asyncio.Server | asyncssh.SSHListener] = field(default_factory=list)
     _peers: dict[int, str] = field(default_factory=dict)
     _sessions: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -108,7 +104,6 @@ class Receiver:
 
     def end(self) -> None:
         """Close, and end all sessions."""
-        run(self._close())
         run(self._end())
 
     def of(self, marker: str) -> list[Contact]:
@@ -128,15 +123,13 @@ class Receiver:
         context = _terms(self.name)
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._sessions.add(task)
-            task.add_done_callback(self._sessions.discard)
+            if task := asyncio.current_task():
+                self._sessions.add(task)
+                task.add_done_callback(self._sessions.discard)
             host, port = writer.get_extra_info("peername")[:2]
-            peer = self._peers.pop(port, host)
-            odd = OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError
-            with suppress(*odd, asyncio.CancelledError):
-                await self._session(reader, writer, peer.removeprefix("::ffff:"), context)
+            peer = self._peers.pop(port, host).removeprefix("::ffff:")
+            with suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
+                await self._session(reader, writer, peer, context)
             with suppress(OSError):
                 writer.close()
 
@@ -152,26 +145,19 @@ class Receiver:
                 await asyncio.gather(_pipe(reader, out), _pipe(there, writer))
 
             for address in self.addresses:
-                listener = await connection.start_server(bridge, address, PORT, encoding=None)
-                self._remote.append(listener)
+                self._servers.append(await connection.start_server(bridge, address, PORT, encoding=None))
             return
         for address in self.addresses:
-            made = (
-                await inside(self.via.path, partial(_listening, address))
-                if self.via and self.via.path
-                else _listening(address)
-            )
+            listen = partial(_listening, address)
+            made = await inside(self.via.path, listen) if self.via and self.via.path else listen()
             self._servers.append(await asyncio.start_server(talk, sock=made, limit=LINE_MAX))
 
     async def _close(self) -> None:
-        for server in self._servers:
-            server.close()
-        for listener in self._remote:
-            listener.close()
-        self._servers.clear()
-        self._remote.clear()
+        while self._servers:
+            self._servers.pop().close()
 
     async def _end(self) -> None:
+        await self._close()
         tasks = list(self._sessions)
         for task in tasks:
             task.cancel()
@@ -281,24 +267,14 @@ def _path(text: str) -> str:
 def _terms(name: str) -> ssl.SSLContext:
     """With a certificate of its own making, as most mail servers' clients take any."""
     key = ec.generate_private_key(ec.SECP256R1())
-    who, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]), datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(who)
-        .issuer_name(who)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    who, now, month = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]), datetime.now(UTC), timedelta(30)
+    made = x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number(), now - month, now + month)
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "trial.pem")
-        file.write_bytes(pem)
-        context.load_cert_chain(file)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(made.sign(key, hashes.SHA256()).public_bytes(pem) + secret)
+        file.flush()
+        context.load_cert_chain(file.name)
     return context

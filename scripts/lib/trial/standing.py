@@ -4,8 +4,6 @@ Only what lies on the trial's own name is ever deleted: records at and below it,
 in it, and Email Routing itself where that was off before. What Cloudflare took away of the zone's own is put back.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +14,8 @@ from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.trial.wire import Answer, Wire
 
 PAGE, PAGES_MAX = 50, 200
-FIELDS = ("type", "name", "content", "ttl", "priority", "proxied", "comment")
+RECORD = "type", "name", "content", "ttl", "priority", "proxied", "comment"
+RULE = "name", "enabled", "priority", "matchers", "actions"
 GONE = 404
 OWN, SPF, MADE = "the trial's", "SPF", " of Email Routing"
 SPF_MADE = "v=spf1 include:_spf.mx.cloudflare.net ~all"
@@ -44,8 +43,8 @@ class Place:
 
     def owns_rule(self, rule: dict[str, Any]) -> bool:
         """Whether a rule is of the trial's making."""
-        values = [str(each.get("value", "")).lower() for each in rule.get("matchers") or []]
-        return any(self.owns(each.rpartition("@")[2]) or each == f"{APEX_RULE}@{self.zone}" for each in values)
+        mine = f"{APEX_RULE}@{self.zone}"
+        return any(self.owns(each.rpartition("@")[2]) or each == mine for each in _addresses(rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +74,20 @@ class Standing:
 
 def read(wire: Wire, place: Place) -> Standing:
     """As it stands now. Raises ``CouldNotAsk``."""
-    settings = _good(wire.ask("GET", f"/zones/{place.zone_id}/email/routing")).result
-    rules = listed(wire, f"/zones/{place.zone_id}/email/routing/rules")
-    destinations = listed(wire, f"/accounts/{place.account}/email/routing/addresses")
-    return Standing(
-        bool(settings.get("enabled")),
-        bool(settings.get("support_subaddress")),
-        [plain(each) for each in records(wire, place)],
-        [{name: each.get(name) for name in ("name", "enabled", "priority", "matchers", "actions")} for each in rules],
-        sorted(
-            f"{each.get('email')} {'verified' if each.get('verified') else 'not verified'}" for each in destinations
-        ),
+    settings = _good(wire.ask("GET", _routing(place))).result
+    rules = [{name: each.get(name) for name in RULE} for each in listed(wire, f"{_routing(place)}/rules")]
+    there = (
+        (each.get("email"), "verified" if each.get("verified") else "not verified")
+        for each in _all_destinations(wire, place)
     )
+    destinations = sorted(f"{email} {state}" for email, state in there)
+    found = [plain(each) for each in records(wire, place)]
+    return Standing(bool(settings.get("enabled")), bool(settings.get("support_subaddress")), found, rules, destinations)
 
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:
     """A record without what changes by itself."""
-    return {name: record.get(name) for name in FIELDS}
+    return {name: record.get(name) for name in RECORD}
 
 
 def records(wire: Wire, place: Place) -> list[dict[str, Any]]:
@@ -107,16 +103,14 @@ def own_records(wire: Wire, place: Place) -> list[dict[str, Any]]:
 def left(wire: Wire, place: Place) -> list[str]:
     """What of the trial's stands, a line each."""
     made = [f"record {each['type']} {each['name']}" for each in own_records(wire, place)]
-    made += [f"rule {_addresses(each)}" for each in _rules(wire, place)]
-    return made + [f"destination {each['email']}" for each in _destinations(wire, place)]
+    made += [f"rule {', '.join(_addresses(each))}" for each in _rules(wire, place)]
+    return made + [f"destination {each['email']}" for each in destinations(wire, place)]
 
 
 def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | None:
     """Email Routing off, if it is on; the answer to that. ASKED: also where it is not on yet, as it may still come."""
-    settings = _good(wire.ask("GET", f"/zones/{place.zone_id}/email/routing")).result
-    if not (settings.get("enabled") or asked):
-        return None
-    return wire.ask("DELETE", f"/zones/{place.zone_id}/email/routing/dns")
+    settings = _good(wire.ask("GET", _routing(place))).result
+    return wire.ask("DELETE", f"{_routing(place)}/dns") if settings.get("enabled") or asked else None
 
 
 def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tuple[list[str], list[str]]:
@@ -126,12 +120,12 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
     """
     if not before.enabled:
         routing_off(wire, place, asked=asked)
-    for rule in _rules(wire, place):
-        _deleted(wire.ask("DELETE", f"/zones/{place.zone_id}/email/routing/rules/{rule['id']}"))
-    for each in _destinations(wire, place):
-        _deleted(wire.ask("DELETE", f"/accounts/{place.account}/email/routing/addresses/{each['id']}"))
-    clear(wire, place)
-    settings = _good(wire.ask("GET", f"/zones/{place.zone_id}/email/routing")).result
+    delete_rules(wire, place)
+    for each in destinations(wire, place):
+        _delete(wire, f"/accounts/{place.account}/email/routing/addresses/{each['id']}")
+    for each in own_records(wire, place):
+        _delete(wire, f"/zones/{place.zone_id}/dns_records/{each['id']}")
+    settings = _good(wire.ask("GET", _routing(place))).result
     if bool(settings.get("support_subaddress")) != before.subaddress:
         set_subaddress(wire, place, wanted=before.subaddress)
     for each in _lost(wire, place, before):
@@ -140,15 +134,16 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
     return differences(place, before, read(wire, place))
 
 
-def clear(wire: Wire, place: Place) -> None:
-    """No record of the trial's is left."""
-    for each in own_records(wire, place):
-        _deleted(wire.ask("DELETE", f"/zones/{place.zone_id}/dns_records/{each['id']}"))
+def delete_rules(wire: Wire, place: Place, address: str = "") -> None:
+    """The trial's rules, or that for ADDRESS."""
+    for each in _rules(wire, place):
+        if not address or address in _addresses(each):
+            _delete(wire, f"{_routing(place)}/rules/{each['id']}")
 
 
 def set_subaddress(wire: Wire, place: Place, *, wanted: bool) -> Answer:
     """Whether ``user+detail@`` goes where ``user@`` does; of the whole zone."""
-    return wire.ask("PATCH", f"/zones/{place.zone_id}/email/routing", {"support_subaddress": wanted})
+    return wire.ask("PATCH", _routing(place), {"support_subaddress": wanted})
 
 
 def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str], list[str]]:
@@ -194,17 +189,26 @@ def _whose(place: Place, record: dict[str, Any]) -> str:
     return ""
 
 
-def _rules(wire: Wire, place: Place) -> list[dict[str, Any]]:
-    return [each for each in listed(wire, f"/zones/{place.zone_id}/email/routing/rules") if place.owns_rule(each)]
-
-
-def _destinations(wire: Wire, place: Place) -> list[dict[str, Any]]:
-    found = listed(wire, f"/accounts/{place.account}/email/routing/addresses")
+def destinations(wire: Wire, place: Place) -> list[dict[str, Any]]:
+    """Those of the trial's name."""
+    found = _all_destinations(wire, place)
     return [each for each in found if place.owns(str(each.get("email", "")).rpartition("@")[2].lower())]
 
 
-def _addresses(rule: dict[str, Any]) -> str:
-    return ", ".join(str(each.get("value")) for each in rule.get("matchers") or [])
+def _all_destinations(wire: Wire, place: Place) -> list[dict[str, Any]]:
+    return listed(wire, f"/accounts/{place.account}/email/routing/addresses")
+
+
+def _rules(wire: Wire, place: Place) -> list[dict[str, Any]]:
+    return [each for each in listed(wire, f"{_routing(place)}/rules") if place.owns_rule(each)]
+
+
+def _addresses(rule: dict[str, Any]) -> list[str]:
+    return [str(each.get("value", "")).lower() for each in rule.get("matchers") or []]
+
+
+def _routing(place: Place) -> str:
+    return f"/zones/{place.zone_id}/email/routing"
 
 
 def listed(wire: Wire, path: str) -> list[dict[str, Any]]:
@@ -226,7 +230,8 @@ def _good(answer: Answer) -> Answer:
     return answer
 
 
-def _deleted(answer: Answer) -> None:
+def _delete(wire: Wire, path: str) -> None:
     """What is gone already is no fault: Email Routing takes its own records away."""
+    answer = wire.ask("DELETE", path)
     if not answer.ok and answer.status != GONE:
         raise CouldNotAsk(f"Cloudflare, {answer}. Run again: it goes on")

@@ -3,8 +3,6 @@
 By the official client, without its own repetitions. What fails for no reason (5xx, a broken connection) is asked again.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable
@@ -35,7 +33,6 @@ class Answer:
     text: str
     at: float
     """On the migration's clock."""
-    took_s: float
 
     @property
     def ok(self) -> bool:
@@ -83,7 +80,7 @@ class Wire:
     def _once(self, method: str, path: str, body: dict[str, Any] | None, shown: str) -> Answer | str:
         import cloudflare as sdk
 
-        client, began = changing.once(self.migration), time.monotonic()
+        client = changing.once(self.migration)
         self.requests += 1
         how: dict[str, Any] = {} if body is None else {"body": body}
         try:
@@ -107,7 +104,6 @@ class Wire:
             found,
             redact(text[:SHOWN]),
             self.migration.clock.now(),
-            time.monotonic() - began,
         )
 
 
