@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.language import LANGUAGES, OPTION, chosen
 from fixtures.plan.gates import Gate
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "wrote observed.toml), or the emulator's options, "
         "such as --knobs='--enabling=refuses --settle-s=60' (python -m fixtures.lab.emulator --help)",
     )
+    group.addoption("--lang", choices=LANGUAGES, type=chosen, help=OPTION)
     group.addoption("--report", metavar="FILE", help="the report (default: reports/<gate>-<time>.html)")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
+from fixtures.language import tr
 from fixtures.migration import Migration
 from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, SettingsError
@@ -59,12 +60,12 @@ def _tell(migration: Migration, *, silence: bool = False) -> int:
         ways(migration.secrets, migration.settings)
     faults = 0
     for alarm, sent in tell(migration, silence=silence):
-        print(f"sent: {alarm.title}")
+        print(tr("sent: {title}", title=alarm.title))
         faults += _faults(sent)
     heard = nights_heard(migration) if silence else None
     if silence and not (heard and heard.bad):
         fault = ping(migration.secrets, migration.settings.alarm)
-        print(f"alert: {fault}" if fault else "nights are not missing", file=sys.stderr if fault else sys.stdout)
+        print(f"alert: {fault}" if fault else tr("nights are not missing"), file=sys.stderr if fault else sys.stdout)
         faults += bool(fault)
     return faults
 
@@ -92,10 +93,12 @@ def _unit(unit: str, config: str | None) -> int:
     if not trouble and (result == "success" or (result == "exit-code" and status == RED)):
         return faults
     how = settings.alarm if settings else Ways()
-    title = f"{unit} failed on {socket.gethostname()} ({result or 'no result'} {status})".replace(" )", ")")
-    text = f"{trouble or 'What has changed was sent before this'}. Look: journalctl -u {unit} -n 50"
+    about = {"unit": unit, "host": socket.gethostname(), "result": f"{result or 'no result'} {status}".strip()}
+    title = tr("{unit} failed on {host} ({result})", **about)
+    before = trouble or tr("What has changed was sent before this")
+    text = tr("{before}. Look: {command}", before=before, command=f"journalctl -u {unit} -n 50")
     faults += _faults(send(ways(Secrets(), settings), how, title, text))
-    print(f"sent: {title}")
+    print(tr("sent: {title}", title=title))
     return faults
 
 

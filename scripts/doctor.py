@@ -13,6 +13,7 @@ from functools import partial
 
 from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
 from fixtures.gates import waiver_titles
+from fixtures.language import N_, tr
 from fixtures.migration import Migration, open_migration
 from fixtures.preflight import checklist
 from fixtures.preflight.checklist import Question
@@ -24,11 +25,11 @@ from scripts.lib.rights import tried
 
 DEADLINE_S = 110.0
 BAD_INPUT = 2
-WORDS = {Verdict.PASS: "ok", Verdict.FAIL: "WRONG", Verdict.INCONCLUSIVE: "missing"}
+WORDS = {Verdict.PASS: N_("ok"), Verdict.FAIL: N_("WRONG"), Verdict.INCONCLUSIVE: N_("missing")}
 SAYS = {
-    Verdict.PASS: (0, "All is well"),
-    Verdict.INCONCLUSIVE: (1, "Something is missing, or could not be asked"),
-    Verdict.FAIL: (2, "Something is wrong, and has to be put right"),
+    Verdict.PASS: (0, N_("All is well")),
+    Verdict.INCONCLUSIVE: (1, N_("Something is missing, or could not be asked")),
+    Verdict.FAIL: (2, N_("Something is wrong, and has to be put right")),
 }
 EXAMPLE = """\
 example: python -m scripts.doctor                    with ./migration.toml and the secrets in the environment
@@ -54,13 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(checklist.as_json(answers, verdict=says))
     else:
         checklist.show(answers, WORDS)
-        print(f"\n{says}.")
+        print(f"\n{tr(says)}{tr('.')}")
     return status
 
 
 def _alarms(migration: Migration) -> Iterator[Finding]:
     """Where to is known, and is not the mail under test; whether one arrives is for its drill to show."""
-    what, expected = "the alarm's way out", "at least one that works while mail is down"
+    what, expected = N_("the alarm's way out"), "at least one that works while mail is down"
     try:
         known = ways(migration.secrets, migration.settings)
     except SettingsError as fault:
@@ -69,8 +70,8 @@ def _alarms(migration: Migration) -> Iterator[Finding]:
         else:
             yield unknown(what, expected, fault, hint=secret("alarm_urls"))
         return
-    lacking = "" if migration.secrets.healthcheck_url.get_secret_value() else "; MXGATE_HEALTHCHECK_URL is not set"
-    proof = "whether one arrives: python -m scripts.alert --drill"
+    lacking = "" if migration.secrets.healthcheck_url.get_secret_value() else N_("; MXGATE_HEALTHCHECK_URL is not set")
+    proof = N_("whether one arrives: python -m scripts.alert --drill")
     yield passed(what, f"{', '.join(each.name for each in known)}{lacking}; {proof}", expected=expected)
 
 

@@ -10,6 +10,7 @@ import argparse
 import sys
 
 from fixtures.evidence import CouldNotAsk, Verdict, redact
+from fixtures.language import N_, tr
 from fixtures.preflight import checklist
 from fixtures.preflight.case import look
 from fixtures.preflight.questions import OPTIONS, REACH, decide, of_feasibility
@@ -19,8 +20,8 @@ from scripts.lib.asked import case
 from scripts.lib.commandline import parser
 
 DEADLINE_S = 60.0
-WORDS = {Verdict.PASS: "yes", Verdict.FAIL: "NO", Verdict.INCONCLUSIVE: "unknown"}
-SAYS = {Verdict.PASS: (0, "GO"), Verdict.FAIL: (1, "NO-GO"), Verdict.INCONCLUSIVE: (2, "UNKNOWN")}
+WORDS = {Verdict.PASS: N_("yes"), Verdict.FAIL: N_("NO"), Verdict.INCONCLUSIVE: N_("unknown")}
+SAYS = {Verdict.PASS: (0, N_("GO")), Verdict.FAIL: (1, N_("NO-GO")), Verdict.INCONCLUSIVE: (2, N_("UNKNOWN"))}
 BAD_INPUT = 2
 EXAMPLE = """\
 example, on Dell:     python -m scripts.feasibility mydomain.net --outside me@vps.elsewhere.net --addresses 12
@@ -43,14 +44,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(checklist.as_json(answers, verdict=says, domains=asked.domains))
         return status
     checklist.show(answers, WORDS)
-    print(f"\n{says} for {', '.join(asked.domains)}")
+    print("\n" + tr("{verdict} for {domains}", verdict=tr(says), domains=", ".join(asked.domains)))
     for each in answers:
         why = each.failed if verdict is Verdict.FAIL else each.open if each.question.decisive else ()
-        print("".join(f"  since {redact(f.member)}: {redact(f.found)}\n" for f in why), end="")
+        print(
+            "".join(
+                f"  {tr('since {member}: {found}', member=redact(tr(f.member)), found=redact(tr(f.found)))}\n"
+                for f in why
+            ),
+            end="",
+        )
     if any(each.failed for each in answers if each.question.what in REACH):
-        print(OPTIONS)
+        print(tr(OPTIONS))
     if verdict is Verdict.PASS:
-        print("  next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1")
+        print("  " + tr("next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1"))
     return status
 
 

@@ -8,16 +8,17 @@ Exit: 0 done, 1 an abort rule is met, 2 bad input.
 
 import contextlib
 import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from rich.cells import set_cell_size
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import tr
 from fixtures.ledger import Balance, Traffic
 from fixtures.migration import Migration
 from fixtures.report.text import plain, span
@@ -70,14 +71,14 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
                     live.update(screen(watch.state, bounds), refresh=True)
                 time.sleep(min(0.5, max(0.0, until - time.monotonic())))
     except KeyboardInterrupt:
-        console.print("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way")
+        console.print(tr("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way"))
     with contextlib.suppress(KeyboardInterrupt):
         watch.drain(bounds.arrival_s)
     record = watch.stop()
     herald.hear(watch.state.aborts)
     console.print(screen(watch.state, bounds))
     if herald.trouble:
-        console.print(Text(f"alarm not sent: {herald.trouble}", style="bold red"))
+        console.print(Text(tr("alarm not sent: {why}", why=herald.trouble), style="bold red"))
     spread = propagation(migration, watch.domain)
     for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds):
         console.print(Text(line))
@@ -96,83 +97,106 @@ def screen(state: WatchState, bounds: Bounds) -> Group:
 def lines(state: WatchState, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """Each line with its style."""
     for met in state.aborts:
-        for line in textwrap.wrap(f"ALARM: {plain(met)}", WIDTH, max_lines=ALARM_LINES_MAX, placeholder=" ..."):
-            yield line, ALARM
+        yield from ((line, ALARM) for line in _two_lines(tr("ALARM: {what}", what=plain(tr(met)))))
     if state.aborts:
-        advice = f"recommended: python -m scripts.rollback --domain {state.domain}"
-        yield (
-            (advice if state.away else "EC2 is the MX: there is nothing to take back; look into it before a switch"),
-            ALARM,
-        )
+        way_back = f"python -m scripts.rollback --domain {state.domain}"
+        advice = tr("recommended: {command}", command=way_back)
+        nothing = tr("EC2 is the MX: there is nothing to take back; look into it before a switch")
+        yield advice if state.away else nothing, ALARM
     yield f"{time.strftime('%H:%M:%S %Z')}  {state.domain}  {_since(state)}", "bold"
-    yield f"MX: {', '.join(state.mx) or 'none'}", ""
-    yield f"at the authority: {state.asked} answers, {state.without_mx} without an MX, {state.errors} errors", ""
+    yield f"MX: {', '.join(state.mx) or tr('none')}", ""
+    counts = {"n": state.asked, "without": state.without_mx, "errors": state.errors}
+    yield tr("at the authority: {n} answers, {without} without an MX, {errors} errors", **counts), ""
     for each in state.resolvers[:RESOLVERS_MAX]:
-        yield f"  {plain(each.name)[:24]:25}{_turn(state, each)}", ""
+        yield f"  {set_cell_size(set_cell_size(plain(each.name), 24), 25)}{_turn(state, each)}", ""
     if left := state.resolvers[RESOLVERS_MAX:]:
-        yield f"  and {len(left)} more resolvers, {sum(each.mx == state.mx for each in left)} of them with this MX", ""
+        same = sum(each.mx == state.mx for each in left)
+        yield "  " + tr("and {n} more resolvers, {same} of them with this MX", n=len(left), same=same), ""
     if state.ledger:
         yield from ((line, "") for line in _mail(state.ledger))
-    waiting = (
-        "could not look" if state.waiting is None else f"{state.waiting} recipients wait, {state.more_waiting} more"
-    )
-    yield f"Dell: {waiting}{'' if state.waiting is None else ' than at best'}", ""
-    yield from ((f"  refused {line}", "") for line in state.rejects)
-    yield from ((f"could not look: {plain(each)}", "yellow") for each in state.troubles)
+    if state.waiting is None:
+        yield tr("Dell: could not look"), ""
+    else:
+        waits = {"n": state.waiting, "more": state.more_waiting}
+        yield tr("Dell: {n} recipients wait, {more} more than at best", **waits), ""
+    yield from (("  " + tr("refused {line}", line=line), "") for line in state.rejects)
+    yield from ((tr("could not look: {why}", why=plain(tr(each))), "yellow") for each in state.troubles)
     if state.withdrawn:
-        yield f"withdrawn: {plain(state.withdrawn)}", "green"
-    yield f"advises to go back at: {bounds.abort_lost} lost, or {bounds.abort_deferred} more who wait", ""
+        yield tr("withdrawn: {why}", why=plain(tr(state.withdrawn))), "green"
+    most = {"lost": bounds.abort_lost, "waiting": bounds.abort_deferred}
+    yield tr("advises to go back at: {lost} lost, or {waiting} more who wait", **most), ""
     if state.away:
-        yield f"a rollback begun now would be through in {span(state.rollback_s)}", ""
+        yield tr("a rollback begun now would be through in {t}", t=span(state.rollback_s)), ""
+
+
+def _two_lines(text: str) -> Iterator[str]:
+    """TEXT on as many lines as an alarm may take; wide characters take two columns."""
+    folded = Text(text).wrap(Console(width=WIDTH), WIDTH)
+    for line in folded[: ALARM_LINES_MAX - 1]:
+        yield line.plain.rstrip()
+    if rest := "".join(line.plain for line in folded[ALARM_LINES_MAX - 1 :]):
+        last = Text(rest)
+        last.truncate(WIDTH, overflow="ellipsis")
+        yield last.plain
 
 
 def _since(state: WatchState) -> str:
     if state.changed_at is None:
-        return "not switched yet" if not state.away else "the MX has not changed since this began"
-    since = "switched, T+" if state.away else "back at EC2, T+"
-    return since + span(round(state.now - state.changed_at))
+        return tr("the MX has not changed since this began") if state.away else tr("not switched yet")
+    after = span(round(state.now - state.changed_at))
+    return tr("switched, T+{t}", t=after) if state.away else tr("back at EC2, T+{t}", t=after)
 
 
 def _turn(state: WatchState, resolver: ResolverState) -> str:
     if resolver.error:
-        return f"could not ask: {plain(resolver.error)}"
-    stands = "this MX" if resolver.mx == state.mx else "the old MX" if state.changed_at else ", ".join(resolver.mx)
-    left = "" if resolver.ttl is None else f", asks again in {span(resolver.ttl)}"
-    after = "" if resolver.first_new_s is None else f", since T+{span(round(resolver.first_new_s))}"
-    return f"{stands}{left}{after}"
+        return tr("could not ask: {why}", why=plain(resolver.error))
+    other = tr("the old MX") if state.changed_at else ", ".join(resolver.mx)
+    said = [tr("this MX") if resolver.mx == state.mx else other]
+    if resolver.ttl is not None:
+        said.append(tr("asks again in {t}", t=span(resolver.ttl)))
+    if resolver.first_new_s is not None:
+        said.append(tr("since T+{t}", t=span(round(resolver.first_new_s))))
+    return tr(", ").join(said)
 
 
 def _mail(found: Balance) -> Iterable[str]:
-    yield (
-        f"mail: {found.injected} sent, {found.arrived} arrived, {found.in_flight} in flight, "
-        f"{len(found.overdue)} overdue, {len(found.delayed)} late"
+    counts = {"sent": found.injected, "arrived": found.arrived, "flying": found.in_flight}
+    late = {"overdue": len(found.overdue), "late": len(found.delayed)}
+    yield tr(
+        "mail: {sent} sent, {arrived} arrived, {flying} in flight, {overdue} overdue, {late} late", **counts, **late
     )
-    copies = len(found.explained_copies) + len(found.unexplained_copies)
-    refused = f"{len(found.refused)} refused as announced, " if found.refused else ""
-    yield f"      {len(found.lost)} lost, {refused}{copies} twice, {len(found.unexpected)} unexpected"
+    said = [tr("{n} lost", n=len(found.lost))]
+    if found.refused:
+        said.append(tr("{n} refused as announced", n=len(found.refused)))
+    said.append(tr("{n} twice", n=len(found.explained_copies) + len(found.unexplained_copies)))
+    said.append(tr("{n} unexpected", n=len(found.unexpected)))
+    yield "      " + tr(", ").join(said)
     last = found.series[-LAST:]
     ways = Counter(each.path for each in last if each.arrived is not None)
     stale = sorted({each.sender for each in last if each.path == "ec2"})
-    by_ec2 = f"{ways['ec2']} ({', '.join(stale) or 'nobody'})"
-    yield f"of the last {len(last)}, through Cloudflare {ways['cloudflare']}, through EC2 {by_ec2}"
+    counts = {"n": len(last), "cloudflare": ways["cloudflare"], "ec2": ways["ec2"]}
+    who = ", ".join(stale) or tr("nobody")
+    yield tr("of the last {n}, through Cloudflare {cloudflare}, through EC2 {ec2} ({who})", **counts, who=who)
 
 
 def ending(found: Balance | None, domain: str, watched_s: float | None, bounds: Bounds) -> Iterator[str]:
     """What became of the mail, and of the hours for which a switch has to be watched (N-8)."""
     if found is None:
-        yield "mail: what became of it is not known: it was never counted without trouble"
+        yield tr("mail: what became of it is not known: it was never counted without trouble")
     else:
-        yield f"mail: {found.sentence()}"
+        yield tr("mail: {counts}", counts=tr(found.sentence()))
         if found.outstanding:
-            yield f"{found.outstanding} are still on their way: the next watch and the next gate look for them"
+            n = found.outstanding
+            yield tr("{n} are still on their way: the next watch and the next gate look for them", n=n)
     if watched_s is None:
-        yield f"{domain} is not switched: of the {span(bounds.watch_s)} that a switch is watched for nothing has begun"
+        needs = {"domain": domain, "t": span(bounds.watch_s)}
+        yield tr("{domain} is not switched: of the {t} that a switch is watched for nothing has begun", **needs)
     elif watched_s < bounds.watch_s:
-        left = span(bounds.watch_s - watched_s)
+        known = {"t": span(watched_s), "left": span(bounds.watch_s - watched_s)}
         again = f"python -m scripts.watch --domain {domain}"
-        yield f"watched for {span(watched_s)} since the switch, {left} are missing (N-8): {again}"
+        yield tr("watched for {t} since the switch, {left} are missing (N-8): {again}", **known, again=again)
     else:
-        yield f"watched for {span(watched_s)} since the switch: long enough (N-8)"
+        yield tr("watched for {t} since the switch: long enough (N-8)", t=span(watched_s))
 
 
 if __name__ == "__main__":

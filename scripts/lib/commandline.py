@@ -2,9 +2,14 @@
 
 import argparse
 
+from fixtures.language import LANGUAGES, OPTION, chosen
+
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
-    """Of a program: ``--help`` shows its docstring as it stands, and each takes ``--config``, described as CONFIG."""
+    """Of a program: ``--help`` shows its docstring as it stands.
+
+    Each takes ``--lang``, and ``--config``, described as CONFIG.
+    """
     made = argparse.ArgumentParser(
         prog=f"python -m scripts.{name}",
         description=about,
@@ -14,4 +19,5 @@ def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") 
     )
     usual = "settings (default: $MXGATE_CONFIG, else migration.toml)"
     made.add_argument("--config", metavar="FILE", help=config or usual)
+    made.add_argument("--lang", choices=LANGUAGES, type=chosen, help=OPTION)
     return made

@@ -163,8 +163,10 @@ def stand_at_door(migration: Migration, crowding: tuple[Client, ...]) -> Standin
 @then("each gets a greeting, TLS, and its recipient accepted at the first attempt")
 def all_served(expect: Expect, standing: Standing) -> None:
     expected = "served while the others stood there, too"
-    hint = "Its prefixes belong into smtpd_client_event_limit_exceptions, port 25 needs processes enough, and no "
-    hint += "greylisting, postscreen or DNSBL may stand before it"
+    hint = (
+        "Its prefixes belong into smtpd_client_event_limit_exceptions, port 25 needs processes enough, and no "
+        "greylisting, postscreen or DNSBL may stand before it"
+    )
 
     def judge(number: int, client: Client, said: Conversation) -> Finding:
         served = bool(said.outcome.accepted and said.tls and not said.stage)

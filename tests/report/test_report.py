@@ -172,7 +172,7 @@ def test_many_overrides_are_folded() -> None:
     page = render(replace(sample.report(), overrides=some))
     assert "9 overrides" in page
     assert "3 of them here" in page
-    assert page.count("Override of <b>lower_ttl</b>") == 9
+    assert page.count("Override: <b>lower_ttl</b>") == 9
     assert not Reading(page).faults
 
 

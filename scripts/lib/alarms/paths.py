@@ -18,6 +18,7 @@ import httpx
 
 from fixtures.evidence.redaction import keep_secret, redact
 from fixtures.gates import alarms
+from fixtures.language import tr
 from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, Settings, SettingsError
 
@@ -191,17 +192,18 @@ def drill(migration: Migration) -> tuple[Sent, ...]:
     Raises ``NotSent`` and ``SettingsError``.
     """
     number, how = dice.token_hex(3), migration.settings.alarm
-    mail = f"Dell's port 25 {_port_25(migration.settings.dell.imap_host)}"  # by the way on which its mailboxes are read
-    text = f"This is a drill, number {number}; nothing is wrong. At this moment {mail}."
-    sent = send(ways(migration.secrets, migration.settings), how, f"DRILL {number}", text)
-    print(f"drill {number}: {mail}")
+    mail = _port_25(migration.settings.dell.imap_host)  # by the way on which its mailboxes are read
+    text = tr("This is a drill, number {number}; nothing is wrong. At this moment {mail}.", number=number, mail=mail)
+    sent = send(ways(migration.secrets, migration.settings), how, tr("DRILL {number}", number=number), text)
+    print(tr("drill {number}: {mail}", number=number, mail=mail))
     for each in sent:
-        print(f"  {each.way}: {'refused it' if each.fault else f'took it after {each.took_s:.1f} s'}")
+        took = tr("took it after {seconds} s", seconds=f"{each.took_s:.1f}")
+        print(f"  {each.way}{tr(': ')}{tr('refused it') if each.fault else took}")
     if migration.secrets.healthcheck_url.get_secret_value():
         fault = ping(migration.secrets, how)
-        print(f"  healthcheck: {'refused its ping' if fault else 'took its ping'}")
+        print("  " + (tr("healthcheck: refused its ping") if fault else tr("healthcheck: took its ping")))
         sent += (Sent("healthcheck", fault, 0.0),)
-    print(f"Look whether number {number} was shown to a person: what took it may still keep it to itself")
+    print(tr("Look whether number {n} was shown to a person: what took it may still keep it to itself", n=number))
     return sent
 
 
@@ -209,8 +211,8 @@ def _port_25(host: str) -> str:
     try:
         socket.create_connection((host, 25), CONNECT_S).close()
     except OSError as error:
-        return f"does not answer ({error})"
-    return "answers"
+        return tr("Dell's port 25 does not answer ({why})", why=error)
+    return tr("Dell's port 25 answers")
 
 
 class Herald:
