@@ -20,6 +20,6 @@ def environment(emulator: Running, authority: str, folder: Path, **more: str) ->
     """Of a Python program. In a lab the name leads to the emulator; without one, the address that a connection is made
     to is changed in the process, before the program is loaded."""
     lead = folder / "lead"
-    lead.mkdir()
+    lead.mkdir(exist_ok=True)
     (lead / "sitecustomize.py").write_text(_LEAD.format(port=emulator.url.rpartition(":")[2]), encoding="utf-8")
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(lead), "REQUESTS_CA_BUNDLE": authority, **more}

@@ -11,7 +11,7 @@ import socket
 import socketserver
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -64,6 +64,7 @@ for call in calls:
     getattr(plugin, what)(*given)
 """
 """As certbot loads its plugins; without a server of ACME, which would ask for a challenge."""
+Command = Callable[..., str]
 
 
 def _home(emulator: Running, authority: str, folder: Path) -> dict[str, str]:
@@ -140,21 +141,31 @@ def test_acme_sh_adds_and_removes_its_challenge(emulator: Running, authority_fil
     assert emulator.contents("TXT", f"_acme-challenge.{APEX}") == ["second"], said
 
 
-def test_cli4_sends_numbers_as_texts_unless_it_is_asked_not_to(
-    emulator: Running, authority_file: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def cli4(emulator: Running, authority_file: str, tmp_path: Path) -> Command:
+    """What a call by it says. It is Cloudflare's former client for Python, on the command line."""
     folder = from_index(*CLI4, tmp_path)
     lines = from_debian("python3-jsonlines", tmp_path) / "usr/lib/python3/dist-packages"
     given = environment(emulator, authority_file, tmp_path, CLOUDFLARE_API_TOKEN="all")
     given["PYTHONPATH"] += f"{os.pathsep}{folder}{os.pathsep}{lines}"
-    cli4 = [sys.executable, "-m", "cli4"]
-    zones = json.loads(_run([*cli4, "/zones"], given, tmp_path).stdout)
-    assert [each["name"] for each in zones] == [APEX]
+    return lambda *words: _run([sys.executable, "-m", "cli4", *words], given, tmp_path).stdout
+
+
+@pytest.fixture
+def curl(emulator: Running, authority_file: str, tmp_path: Path) -> Command:
+    """As Cloudflare's pages call the API."""
+    given = _home(emulator, authority_file, tmp_path)
+    command = ["curl", "--silent", "--fail-with-body", "--header", "Authorization: Bearer all"]
+    return lambda *words: _run([*command, *words], given, tmp_path).stdout
+
+
+def test_cli4_sends_numbers_as_texts_unless_it_is_asked_not_to(emulator: Running, cli4: Command) -> None:
+    assert [each["name"] for each in json.loads(cli4("/zones"))] == [APEX]
     where = f"/zones/:{APEX}/dns_records"
     record = ["type=A", f"name=x.{APEX}", "content=198.51.100.8"]
     with pytest.raises(AssertionError, match="9021"):
-        _run([*cli4, "--post", *record, "ttl=300", where], given, tmp_path)
-    _run([*cli4, "--post", *record, "ttl==300", where], given, tmp_path)
+        cli4("--post", *record, "ttl=300", where)
+    cli4("--post", *record, "ttl==300", where)
     assert emulator.contents("A", f"x.{APEX}") == ["198.51.100.8"]
 
 

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ NAMELESS = ("192.0.2.251", "2001:db8:ffff::25")
 SERVERS = ("198.51.100.53", "198.51.100.54")
 LOCAL = (*MX, STATION4, STATION6, *NAMELESS, *SERVERS, ELSEWHERE, "104.30.0.0/19", "2405:8100:c000::/38")
 API = 8443
-PATIENCE_S = 8.0
-"""Of the forwarder with a destination that stalls; in a lab it has 30."""
+PATIENCE_S, HURRIED_S = 8.0, 2.0
+"""Of the forwarder with a destination that stalls; in a lab it has 30. Where nobody asks for the truth it is short."""
 WRITTEN_S = 30.0
 PR_SET_PDEATHSIG = 1
 """prctl(2): it ends with whoever started it."""
@@ -170,7 +170,9 @@ def world(folder: Path, knobs: dict[str, Any], seed: int) -> World:
     return made
 
 
-def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int, kept: Path | None) -> None:
+def emulate(
+    folder: Path, knobs: dict[str, Any], seed: int, ready: int, *, kept: Path | None, patience_s: float
+) -> None:
     """Be Cloudflare until SIGTERM; what it drew and what stands is in FOLDER afterwards.
 
     KEPT: as an emulator stood that SIGUSR1 made keep its account there, in ``moments``.
@@ -185,7 +187,7 @@ def emulate(folder: Path, knobs: dict[str, Any], seed: int, ready: int, kept: Pa
     authority.issue_cert("127.0.0.1", "mx.cloudflare.net").private_key_and_cert_chain_pem.write_to_path(str(pem))
     databases = tuple(ZoneDatabase(folder / f"ns{number}.sqlite") for number in (1, 2))
     context = Context(made, key, Publisher(databases, made.knobs, made.seed, made.clock))
-    delivery.COMMAND_S_MAX = PATIENCE_S
+    delivery.COMMAND_S_MAX = patience_s
     known = routing._settled_at
 
     def settled_at(world: World) -> float:
@@ -256,18 +258,19 @@ class Stage:
     """One emulator, and trials against it, each a process."""
 
     def __init__(
-        self, folder: Path, knobs: dict[str, Any], seed: int = 7, *, spare: bool = False, kept: Path | None = None
-    ) -> None:
+        self, folder: Path, knobs: dict[str, Any], seed: int = 7, *, spare: bool = False, kept: Path | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:  # fmt: skip
         self.folder, self.spare = folder, spare
         folder.mkdir(parents=True, exist_ok=True)
         if kept:
-            kept.with_suffix(".sqlite").rename(folder / "store.sqlite")
+            shutil.copy(kept.with_suffix(".sqlite"), folder / "store.sqlite")
             shutil.copy(kept.parent / "clock", folder)
         read, write = os.pipe()
         self.pid = os.fork()
         if not self.pid:
             try:
-                emulate(folder, knobs, seed, write, kept)
+                emulate(folder, knobs, seed, write, kept=kept, patience_s=patience_s)
             except BaseException:  # noqa: BLE001 - shown, whatever it is
                 traceback.print_exc()
             finally:
@@ -418,34 +421,39 @@ def by_program(folder: Path, knobs: dict[str, Any], kill: int) -> dict[str, Any]
     return {"status": status, "moments": moments, "said": said, "then": last[0], "changed": changed}
 
 
-def kills(folder: Path, knobs: dict[str, Any], moments: list[int], way: str) -> dict[str, Any]:
-    """A trial killed at each of MOMENTS, then taken away (WAY ``undo``) or gone on with (``on``): what is left then."""
-    return {str(each): _then(Stage(folder / str(each), knobs), way, each) for each in moments}
-
-
-def all_kills(folder: Path, knobs: dict[str, Any], way: str) -> dict[str, Any]:
-    """The same for every moment there is: as one trial had left store and account there, if it had ended so."""
-    first = Stage(folder / "first", knobs)
-    _, moments, _ = first.apply(keep=True)
-    first.end()
-    stages = (Stage(folder / f"from-{each}", knobs, kept=first.folder / str(each)) for each in range(1, moments + 1))
-    return {str(each): _then(stage, way, before=first.before) for each, stage in enumerate(stages, 1)}
-
-
-def _then(stage: Stage, way: str, kill: int = 0, before: list[str] | None = None) -> dict[str, Any]:
-    killed = stage.apply(kill=kill)[0] if kill else -signal.SIGKILL
-    status, _, said = stage.apply("--undo") if way == "undo" else stage.apply()
-    changed = sorted(set(before or stage.before) ^ set(stage.stands()))
-    facts = len(stage.observed()["facts"]) if way == "on" else None
+def keeps(folder: Path, knobs: dict[str, Any]) -> dict[str, Any]:
+    """A trial that has store and account kept at each moment; as they were before it."""
+    stage = Stage(folder, knobs, patience_s=HURRIED_S)
+    _, moments, _ = stage.apply(keep=True)
     stage.end()
-    return {"killed": killed, "then": status, "changed": changed, "said": said[-600:] if status else "", "facts": facts}
+    return {"moments": moments, "before": stage.before}
+
+
+def kills(
+    folder: Path, knobs: dict[str, Any], *, moments: list[int], way: str, kept: str = "", before: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A trial killed at each of MOMENTS, then taken away (WAY ``undo``) or gone on with (``on``): what is left then.
+
+    KEPT: no trial is killed, but store and account are as one had left them there that stood so BEFORE.
+    """
+    left: dict[str, Any] = {}
+    for each in moments:
+        stage = Stage(folder / str(each), knobs, kept=Path(kept, str(each)) if kept else None, patience_s=HURRIED_S)
+        killed = stage.apply(kill=each)[0] if not kept else -signal.SIGKILL
+        status, _, said = stage.apply("--undo") if way == "undo" else stage.apply()
+        changed = sorted(set(before or stage.before) ^ set(stage.stands()))
+        left[str(each)] = {"killed": killed, "then": status, "changed": changed, "said": said[-600:] if status else ""}
+        if way == "on":
+            left[str(each)]["facts"] = len(stage.observed()["facts"])
+        stage.end()
+    return left
 
 
 def main() -> None:
     folder, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     network(folder)
-    do: dict[str, Callable[..., Any]] = {"one": one, "kills": kills, "all kills": all_kills, "asked": by_program}
+    do: dict[str, Callable[..., Any]] = {"one": one, "keep": keeps, "kills": kills, "asked": by_program}
     if "draw" in asked:
         asked["knobs"] = {**drawn(asked.pop("draw")), **asked.get("knobs", {})}
     print(json.dumps(do[asked.pop("do")](folder, **asked)))

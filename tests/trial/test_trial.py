@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.trial.stage import PILOT
 
 SEEDS = range(1, int(os.environ.get("MXGATE_TRIAL_SEEDS", "2")) + 1)
 ALL_KILLS = os.environ.get("MXGATE_TRIAL_KILLS") == "all"
+AT_ONCE = 4
+"""Each in a network of its own, and mostly waiting."""
 MOMENTS = 60
 """Before and after each request that writes: at least so many."""
 RUN_S_MAX = 3600
@@ -86,15 +89,22 @@ def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> No
 
 @pytest.mark.parametrize("way", ["undo", "on"])
 def test_killed_at_a_write_nothing_is_left(tmp_path: Path, way: str) -> None:
-    """SIGKILL before and after each request that writes; then it is taken away, or gone on with."""
-    knobs = {"settle_s": 0, "enabling": "refuses"}
+    """SIGKILL before and after some requests that write; then it is taken away, or gone on with.
+
+    For all of them one trial is enough, of which every moment is kept: a killed one leaves nothing but that.
+    """
+    asked: dict[str, Any] = {"do": "kills", "knobs": {"settle_s": 0, "enabling": "refuses"}, "way": way}
     if ALL_KILLS:
-        found = on_stage(tmp_path, do="all kills", knobs=knobs, way=way)
-        assert len(found) > MOMENTS
+        first = on_stage(tmp_path / "first", do="keep", knobs=asked["knobs"])
+        assert first["moments"] > MOMENTS
+        asked |= {"kept": str(tmp_path / "first"), "before": first["before"]}
+        shares = [[*range(1 + each, first["moments"] + 1, AT_ONCE)] for each in range(AT_ONCE)]
     else:
-        found = on_stage(
-            tmp_path, do="kills", knobs=knobs, moments=[*range(1 + 8 * (way == "on"), MOMENTS, 16)], way=way
-        )
+        shares = [[*range(1 + 8 * (way == "on"), MOMENTS, 16)]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(on_stage, tmp_path / str(share[0]), moments=share, **asked) for share in shares]
+    found = {each: one for share in running for each, one in share.result().items()}
+    assert len(found) == sum(map(len, shares))
     assert [(each, one) for each, one in found.items() if one["then"] or one["changed"]] == []
     assert {one["killed"] for one in found.values()} == {-9}
     if way == "on":
