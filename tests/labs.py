@@ -32,6 +32,17 @@ def standing(name: str, seed: int, at: str = "", *, month: bool = False, **how: 
         lab.down()
 
 
+def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
+    """The fixture of a lab, as ``standing`` makes it, that a file's tests share in the order in which they stand."""
+
+    @pytest.fixture(scope="module")
+    def lab() -> Iterator[Lab]:
+        with standing(name, seed, at, **how) as made:
+            yield made
+
+    return lab
+
+
 def carry(lab: str, gate: str, since: str = Gate.PHASE1) -> None:
     """Carry it from the gate SINCE to just before GATE, in a process of its own, since that enters the lab."""
     code = "import sys; from fixtures.lab.rehearsal import Lab, stand_at; "

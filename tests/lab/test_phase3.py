@@ -8,27 +8,17 @@ import os
 import re
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.conftest import ended, features, python
 from tests.lab.test_lab import until
-from tests.labs import as_operator, operator, standing
+from tests.labs import as_operator, operator, shared
 
 PHASE3 = "tests-path"
-
-
-@pytest.fixture(scope="module")
-def phase3() -> Iterator[Lab]:
-    """A lab of which every domain is ready to be switched. It goes with this process."""
-    with standing(PHASE3, 3, "phase3", month=True) as lab:
-        yield lab
-
-
+phase3 = shared(PHASE3, 3, "phase3", month=True)
+"""A lab of which every domain is ready to be switched."""
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
 

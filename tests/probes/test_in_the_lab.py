@@ -1,22 +1,14 @@
 """The probes against real servers: a lab of their own, and ``inside`` run by a process that lives in its network."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fixtures.lab.world import Lab
-from tests.labs import operator, standing
+from tests.labs import operator, shared
 
 NAME = "test-probes"
 INSIDE = Path(__file__).with_name("inside")
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A lab for all of these tests."""
-    with standing(NAME, 7, month=True) as made:
-        yield made
+lab = shared(NAME, 7, month=True)
 
 
 @pytest.mark.usefixtures("lab")

@@ -16,7 +16,7 @@ from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from tests.conftest import ended, python
 from tests.lab.test_lab import until
-from tests.labs import operator, standing
+from tests.labs import operator, shared
 
 NAME = "tests-doctor"
 LIAR = f"""
@@ -38,10 +38,7 @@ ALARMS = "json://hooks.elsewhere.example.net/mail"
 Doctor = tuple[int, str]
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with standing(NAME, 6, month=True) as made:
-        yield made
+lab = shared(NAME, 6, month=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, ended, python
-from tests.labs import operator, standing
+from tests.labs import operator, shared
 from tests.test_bad_input import MINIMAL
 
 NAME = "tests-feasible"
@@ -47,10 +47,7 @@ nft 'add table inet f
 """
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with standing(NAME, 5, month=True) as made:
-        yield made
+lab = shared(NAME, 5, month=True)
 
 
 @contextmanager

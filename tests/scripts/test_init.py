@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,14 @@ from fixtures.preflight.init.questions import Answers
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from tests.conftest import PROJECT, ended, python
-from tests.labs import operator, standing
+from tests.labs import operator, shared
 
 NAME = "tests-init"
 EXAMPLE = PROJECT / "fixtures/migration.example.toml"
 Init = Callable[..., tuple[int, str]]
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with standing(NAME, 7, month=True) as made:
-        yield made
+lab = shared(NAME, 7, month=True)
 
 
 def unreadable(lab: Lab) -> str:

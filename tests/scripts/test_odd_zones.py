@@ -1,12 +1,10 @@
 """Zones as they come: full of types that have nothing to do with mail, and an SPF record with no lookup to spare."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from fixtures.lab.world import Lab
-from tests.labs import standing
+from tests.labs import shared
 from tests.scripts.operating import PREPARE, as_operator
 
 NAME = "test-odd-zones"
@@ -44,12 +42,7 @@ plant(type="CNAME", name=f"www.{PILOT}", content="elsewhere.example.net", proxie
 plant(type="A", name=f"*.{PILOT}", content="192.0.2.77")
 """
 pytestmark = pytest.mark.usefixtures("lab")
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with standing(NAME, seed=7) as made:
-        yield made
+lab = shared(NAME, 7)
 
 
 def ask(code: str) -> Any:

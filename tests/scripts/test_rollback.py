@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import dns.zone
@@ -11,10 +10,11 @@ import pytest
 
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
-from tests.labs import standing
+from tests.labs import shared
 from tests.scripts.operating import PREPARE, as_operator
 
 NAME = "test-rollback"
+lab = shared(NAME, 7)
 pytestmark = pytest.mark.usefixtures("lab")
 MORE = """
 from fixtures.gates.present import present
@@ -38,13 +38,6 @@ def zones():
     return {f"{each.type} {each.name} {each.text}": each.ttl
             for domain in migration.settings.domain_names for each in cloudflare.records(migration, domain).records}
 """
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing(NAME, 7) as made:
-        yield made
 
 
 def ask(code: str) -> Any:

@@ -1,12 +1,11 @@
 """A domain goes to Cloudflare and back in a lab, only by the scripts, under each thing that enabling may do."""
 
-from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.labs import standing
+from tests.labs import shared, standing
 from tests.scripts import operating
 from tests.scripts.operating import PREPARE, plant
 
@@ -15,15 +14,8 @@ NAME = "test-switch"
 LOST = {"path": "/email/routing/rules$", "method": "POST", "kind": "lost", "times": 1}
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A lab that the tests of this file share, in the order in which they stand here."""
-    with standing(NAME, 7) as made:
-        yield made
-
-
-def as_operator(code: str, lab: str = NAME) -> Any:
-    return operating.as_operator(code, lab)
+lab = shared(NAME, 7)
+as_operator = partial(operating.as_operator, lab=NAME)
 
 
 @pytest.mark.usefixtures("lab")
@@ -134,7 +126,7 @@ done, switches = switch(PILOT), len(migration.store.recorded("switch", PILOT))
 there = done, paths(PILOT), spf(PILOT), switches, do("switch_mx", PILOT)["writes"]
 print(json.dumps([*there, do("rollback", PILOT), paths(PILOT)]))
 """,
-            name,
+            lab=name,
         )
     assert done["status"] == 0, done["said"]
     assert (way, switches, again) == (["cloudflare"], 1, 0)

@@ -1,7 +1,7 @@
 """A switch that fails or is ended half-way: EC2's MX stands again, without anybody's doing."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.scripts import operating
 from tests.scripts.operating import PREPARE, plant
 
 NAME = "test-switch-back"
+as_operator = partial(operating.as_operator, lab=NAME)
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +21,6 @@ def lab() -> Iterator[Lab]:
     with standing(NAME, 7) as made:
         as_operator(PREPARE + "print(0)")
         yield made
-
-
-def as_operator(code: str) -> Any:
-    return operating.as_operator(code, NAME)
 
 
 REFUSED = {"path": "/email/routing/dns$", "kind": "status", "method": "POST", "status": 403, "times": 10}

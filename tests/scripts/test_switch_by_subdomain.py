@@ -1,7 +1,7 @@
 """Email Routing enabled by way of a subdomain: the MX moves without a window, or not at all."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.scripts import operating
 from tests.scripts.operating import PREPARE, plant
 
 NAME = "test-switch-by-subdomain"
+as_operator = partial(operating.as_operator, lab=NAME)
 ORDER = """[cloudflare]
 enabling = "by_subdomain"
 by_subdomain_shown = "in this lab, by a knob of its Cloudflare"
@@ -35,10 +36,6 @@ def lab() -> Iterator[Lab]:
         config.write_text(text.replace("[cloudflare]\n", ORDER), encoding="utf-8")
         as_operator(PREPARE + "print(0)")
         yield made
-
-
-def as_operator(code: str) -> Any:
-    return operating.as_operator(code, NAME)
 
 
 @pytest.mark.usefixtures("lab")

@@ -7,7 +7,6 @@ if what was written stands after it, tables answer, a mailbox is accepted, and a
 A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do.
 """
 
-import ipaddress
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
-from fixtures.probes.dell import postfix
+from fixtures.probes.dell import doors, postfix
 from fixtures.settings import Settings
 from scripts.lib.change import Refused, Write
 from scripts.lib.dell import kept, outgoing
@@ -134,21 +133,12 @@ def _ours(at: Places) -> tuple[str, ...]:
 
 def _unopened(shell: Shell, settings: Settings) -> str:
     """Where port 25 listens, if that is not at every address of each family that Dell has; else empty."""
-    lines = shell.run("cat", "/proc/net/tcp", "/proc/net/tcp6", check=False).stdout.splitlines()
-    rows = (line.split()[1:4:2] for line in lines)
-    found = {
-        _address(local) for local, state in (r for r in rows if len(r) == 2) if (state, local[-5:]) == ("0A", ":0019")
-    }
+    listening = shell.run("cat", "/proc/net/tcp", "/proc/net/tcp6", check=False).stdout
+    found = {address for address, port in doors.sockets(listening) if port == 25}
     wanted = {"0.0.0.0", *(["::"] if settings.dell.ipv6 else [])}  # noqa: S104 - as the kernel says it
     if wanted <= found:
         return ""
     return f"port 25 open only at {', '.join(sorted(found)) or 'no address'}"
-
-
-def _address(local: str) -> str:
-    """From the kernel's way of writing, in words of the machine's own (little-endian) order."""
-    raw = bytes.fromhex(local.partition(":")[0])
-    return str(ipaddress.ip_address(b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))))
 
 
 def _take_effect(
