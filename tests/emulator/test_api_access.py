@@ -63,6 +63,7 @@ def test_a_disabled_token_opens_nothing(emulator: Running) -> None:
         emulator.client("old").zones.list()
     assert refusal(error) == 9109
     verified = emulator.client("old").user.tokens.verify()
+    assert verified is not None
     assert verified.status == "disabled"
 
 

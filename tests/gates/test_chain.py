@@ -3,13 +3,12 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ from fixtures.report.index import heads
 from fixtures.report.render import write
 from fixtures.store import Store, chain, messages, records
 from scripts import store as script
-from tests.conftest import PROJECT
+from tests.conftest import python
 from tests.gates.conftest import PILOT, World, came_out
 from tests.report import sample
 from tests.test_bad_input import MINIMAL
@@ -225,15 +224,10 @@ def test_heads_are_read_from_reports(store: Store, tmp_path: Path) -> None:
     assert f"<code>{head(store)}</code>" in (tmp_path / "new.html").read_text(encoding="utf-8")
 
 
-def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
-
-
 def test_writers_at_once_fork_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.sqlite"
-    argv = [[sys.executable, "-c", WRITES, url, name] for name in ("watch", "gate", "script")]
     with ThreadPoolExecutor() as pool:
-        done = list(pool.map(_run, argv))
+        done = list(pool.map(partial(python, "-c", WRITES, url), ("watch", "gate", "script")))
     assert [each.returncode for each in done] == [0, 0, 0], [each.stderr[-500:] for each in done]
     with closing(Store(url, Clock())) as made:
         assert found(made) == ()

@@ -16,7 +16,7 @@ from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
 from fixtures.store import Locked, Store
 from fixtures.store.database import StoreError
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, python
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
 WRITE = """\
@@ -46,8 +46,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def write(file: Path, count: int = 1) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", WRITE, f"sqlite:///{file}", str(count)]
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    return python("-c", WRITE, f"sqlite:///{file}", str(count))
 
 
 def entries(file: Path) -> list[int]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from fixtures.plan.gates import Gate
 from fixtures.settings import ClockSettings, Secrets
 from fixtures.store import Locked, Store, chain
 from fixtures.store.database import StoreError
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PASSWORD = "s3cret:of/the@store"
@@ -110,20 +111,8 @@ def server() -> Iterator[Server]:
     given = folder / "password"
     given.write_text(PASSWORD, encoding="ascii")
     given.chmod(0o644)
-    done = made.run(
-        "initdb",
-        "-N",
-        "-U",
-        "mxgate",
-        "-A",
-        "scram-sha-256",
-        "--pwfile",
-        str(given),
-        "-E",
-        "UTF8",
-        "-D",
-        str(made.folder / "data"),
-    )
+    options = "-N -U mxgate -A scram-sha-256 -E UTF8".split()
+    done = made.run("initdb", *options, "--pwfile", str(given), "-D", str(made.folder / "data"))
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         made.start()
@@ -182,15 +171,10 @@ def test_nights_are_counted_together(server: Server, store: Store) -> None:
     assert store.last("night", run="CI") is not None
 
 
-def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
-
-
 def test_two_that_open_an_empty_one_at_once(server: Server, store: Store) -> None:
     wipe(server)
-    argv = [[sys.executable, "-c", OPENS, server.url, name] for name in ("one", "two", "three")]
     with ThreadPoolExecutor() as pool:
-        done = list(pool.map(_run, argv))
+        done = list(pool.map(partial(python, "-c", OPENS, server.url), ("one", "two", "three")))
     assert [each.returncode for each in done] == [0, 0, 0], [each.stderr[-500:] for each in done]
     assert len(store.recorded("entry")) == 60
     numbers = [row["number"] for row in store.numbered()]
