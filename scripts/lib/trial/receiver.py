@@ -9,7 +9,7 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -83,14 +83,13 @@ class Receiver:
     how: How = "take"
     contacts: list[Contact] = field(default_factory=list)
     _servers: list[asyncio.Server | asyncssh.SSHListener] = field(default_factory=list)
-    _peers: dict[int, str] = field(default_factory=dict)
     _sessions: set[asyncio.Task[None]] = field(default_factory=set)
 
     def open(self) -> None:
         """Listen. ``CouldNotAsk`` where port 25 can't be had."""
         try:
             run(self._open())
-        except (OSError, asyncssh.Error) as fault:
+        except (OSError, asyncssh.Error, asyncssh.ChannelListenError) as fault:
             run(self._close())
             where = f"{', '.join(self.addresses)} port {PORT} at {self.via.name if self.via else 'this machine'}"
             raise CouldNotAsk(
@@ -121,31 +120,34 @@ class Receiver:
 
     async def _open(self) -> None:
         context = _terms(self.name)
+        remote = self.via.transport if self.via else None
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if task := asyncio.current_task():
                 self._sessions.add(task)
                 task.add_done_callback(self._sessions.discard)
-            host, port = writer.get_extra_info("peername")[:2]
-            peer = self._peers.pop(port, host).removeprefix("::ffff:")
             with suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
-                await self._session(reader, writer, peer, context)
+                peer = (await reader.readline()).decode().strip() if remote else writer.get_extra_info("peername")[0]
+                await self._session(reader, writer, peer.removeprefix("::ffff:"), context)
             with suppress(OSError):
                 writer.close()
 
-        if self.via and self.via.transport:
+        if self.via and remote:
             local = await asyncio.start_server(talk, "127.0.0.1", 0, limit=LINE_MAX)
             self._servers.append(local)
             port = local.sockets[0].getsockname()[1]
-            connection = await shell(self.via.name, self.via.transport).connection()
+            connection = await shell(self.via.name, remote).connection()
 
-            async def bridge(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
+            async def bridge(peer: str, reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
                 there, out = await asyncio.open_connection("127.0.0.1", port)
-                self._peers[out.get_extra_info("sockname")[1]] = writer.get_extra_info("remote_peername")[0]
+                out.write(f"{peer}\n".encode())
                 await asyncio.gather(_pipe(reader, out), _pipe(there, writer))
 
+            def accept(peer: str, _: int) -> Callable[..., Awaitable[None]]:
+                return partial(bridge, peer)
+
             for address in self.addresses:
-                self._servers.append(await connection.start_server(bridge, address, PORT, encoding=None))
+                self._servers.append(await connection.start_server(accept, address, PORT, encoding=None))
             return
         for address in self.addresses:
             listen = partial(_listening, address)
