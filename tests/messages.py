@@ -26,8 +26,10 @@ from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE
 
 ROOT = Path(__file__).parents[1]
-CALLS = {"tr", "N_", "expect"}
-"""``expect`` claims something of findings; the report shows the claim where it does not hold."""
+CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
+"""The last three claim something of findings; the report shows the claim where it does not hold."""
+PREFLIGHT = ROOT / "fixtures" / "preflight"
+UNSHOWN = {"Evidence", "keep_secret"}
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: {0}\\n"\n'
 
 
@@ -47,8 +49,9 @@ def _python() -> Iterator[tuple[str, str]]:
             if "lab" in path.parts:
                 continue
             where, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(tree):
-                yield from ((where, text) for each in _said(node) for text in _texts(each))
+            marked = (each for node in ast.walk(tree) for each in _said(node))
+            phrases = _phrases(tree) if path.parent == PREFLIGHT else ()
+            yield from ((where, text) for each in chain(marked, phrases) for text in _texts(each))
 
 
 def _said(node: ast.AST) -> Iterator[ast.expr]:
@@ -61,6 +64,21 @@ def _said(node: ast.AST) -> Iterator[ast.expr]:
         yield node.value
     if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id.endswith("HINT") for t in node.targets):
         yield node.value
+
+
+def _phrases(tree: ast.AST) -> Iterator[ast.expr]:
+    """What a module shows at once: phrases outside of evidence, docstrings and what was expected."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in UNSHOWN:
+            continue
+        if isinstance(node, ast.keyword) and node.arg in {"expected", "again"}:
+            continue
+        if isinstance(node, ast.Constant | ast.JoinedStr):
+            yield from (node for text in _texts(node) if re.search(r"[a-z]{2,}.*\s.*[a-z]{2,}", text))
+        else:
+            yield from _phrases(node)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
