@@ -13,6 +13,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.gates.session import StageResult
+from fixtures.language import speaking
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from fixtures.report import index
@@ -78,11 +79,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(sample.report(), made / "hostile.html")
     write(sample.report(decision=Decision.GO), made / "clean.html")
     write(fullest(), made / "fullest.html")
+    with speaking("ja"):
+        write(fullest(), made / "japanese.html")
     index.write(made)
     return made
 
 
-@pytest.fixture(params=["hostile", "clean", "fullest", "index"])
+@pytest.fixture(params=["hostile", "clean", "fullest", "japanese", "index"])
 def file(request: pytest.FixtureRequest, folder: Path) -> Path:
     return folder / f"{request.param}.html"
 
@@ -196,6 +199,25 @@ def test_the_first_sheet_of_paper_stands_for_itself(page: Page, file: Path, tmp_
         assert wanted in first, (wanted, first)
     assert sheets[1].strip().startswith("Numbered mail"), "the first page runs over"
     assert "Sign-off" in sheets[-2]
+
+
+@pytest.mark.parametrize("file", ["japanese"], indirect=True)
+def test_so_it_does_in_japanese(page: Page, file: Path, tmp_path: Path) -> None:
+    page.open(file.as_uri())
+    page.paper(tmp_path / "reply.pdf")
+    read = ["pdftotext", "-layout", str(tmp_path / "reply.pdf"), "-"]
+    sheets = subprocess.run(read, capture_output=True, text=True, check=True, timeout=60).stdout.split("\f")
+    for wanted in (
+        "実施不可",
+        "理由",
+        "消失メール",
+        "免除",
+        "強行",
+        "ドメイン別のゲート",
+        "実システムでは",
+    ):
+        assert wanted in sheets[0], (wanted, sheets[0])
+    assert sheets[1].strip().startswith("連番メール"), "the first page runs over"
 
 
 def test_a_name_is_shown_both_ways_and_japanese_as_it_is(page: Page, folder: Path) -> None:
