@@ -10,9 +10,10 @@ from fixtures.evidence import Absent, CouldNotAsk, Finding, Inconclusive, absent
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import settled
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import Progress, Stage
+from fixtures.plan.gates import Gate
 from fixtures.probes import snapshot
-from fixtures.probes.aws import cost, ec2, references, terraform_retired
+from fixtures.probes.aws import cost, ec2, references, resembling, terraform_retired
 from fixtures.probes.aws.staying import Stay, misnamed, staying
 from fixtures.probes.aws.terraform_retired import Retired
 from fixtures.probes.smtp import clients
@@ -99,6 +100,17 @@ def nothing_left(migration: Migration, expect: Expect, left: Left) -> None:
         # A terminated instance doesn't say what it had: a forgotten disk would be found by nothing.
         found.append(unknown("EC2", "a snapshot of what belonged to it", "none"))
     expect("Nothing of EC2 is left", found)
+
+
+@when("every region that the account uses is searched for what resembles it", target_fixture="likes")
+def search_regions(migration: Migration) -> resembling.Resembling:
+    return resembling.ask(migration)
+
+
+@then("each thing that does was decided on by name, and what was to go is gone in the end")
+def decided_on(migration: Migration, stage: Stage, expect: Expect, likes: resembling.Resembling) -> None:
+    decided, over = migration.settings.ec2.resembling, stage.gate is Gate.SIGNOFF
+    expect("What may be EC2's was decided on", resembling.judged(likes, decided, over=over))
 
 
 @given("Terraform's state and configuration", target_fixture="terraform_at")

@@ -9,6 +9,12 @@ Feature: Nothing of EC2 is left
     When AWS is asked for each kind of it, and for who else uses it
     Then nothing is left but what others use, AWS Backup's copies, and what the operator kept by name
 
+  @D-2 @P4.4 @C1 @observe @before_deletion @at_signoff
+  Scenario: What resembles the gateway, in any region, was decided on by name
+    Given everything that belonged to the EC2 gateway
+    When every region that the account uses is searched for what resembles it
+    Then each thing that does was decided on by name, and what was to go is gone in the end
+
   @D-3 @P4.5 @observe @at_signoff
   Scenario: Terraform has forgotten the gateway, and keeps the rest
     Given Terraform's state and configuration

@@ -2,16 +2,21 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.aws import api, ec2
-from fixtures.settings import Secrets
+from fixtures.probes.aws import api, ec2, resembling
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
 ZONE = "ap-northeast-1a"
 
@@ -30,8 +35,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def migration() -> Migration:
-    return Migration(settings_without_a_lab(), Secrets())
+def migration(tmp_path: Path) -> Iterator[Migration]:
+    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
+    made = Migration(settings_without_a_lab().model_copy(update={"store": store, "clock": ClockSettings()}), Secrets())
+    yield made
+    made.store.close()
 
 
 def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migration) -> None:
@@ -44,3 +52,51 @@ def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migrati
     assert not has.unread
     assert [each.id for each in has.of("volume")] == [known]
     assert [each.detail for each in has.of("address")] == [address]
+
+
+def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What resembles it elsewhere, and the access that is left, is named; what is known to belong to it is not."""
+    regions = (ZONE[:-1], "us-east-1")
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", [Region(each, "", "opted-in") for each in regions])
+    for each in regions:
+        ec2_backends[DEFAULT_ACCOUNT_ID][each].snapshots.clear()
+    its = migration.settings.ec2.instance_id
+    abroad = boto3.client("ec2", region_name="us-east-1")
+    disk = abroad.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    abroad.create_snapshot(VolumeId=disk, Description=f"Copied for {its}")
+    abroad.create_snapshot(VolumeId=disk, Description="of others")
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, KeyName=aws.create_key_pair(KeyName="mail")["KeyName"])
+    iam = boto3.client("iam")
+    iam.create_user(UserName="mail-backup")
+    iam.create_access_key(UserName="mail-backup")
+    iam.create_user(UserName="somebody")
+    iam.create_access_key(UserName="somebody")
+    found = resembling.ask(migration)
+    assert not found.unread
+    assert found.regions == regions
+    assert {(each.item.kind, each.region, each.item.reason) for each in found.found} == {
+        ("snapshot", "us-east-1", f"names {its}"),
+        ("instance", ZONE[:-1], "is called mail"),
+        ("access key", resembling.GLOBAL, "is called mail"),
+    }
+
+
+def test_a_region_that_is_silent_or_refuses_is_named(
+    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del aws
+    release = Event()
+
+    def of_region(_: Migration, region: str, __: resembling.Marks) -> tuple[list[resembling.Like], list[str]]:
+        if region == "eu-west-1":
+            release.wait(30)
+        return [], ["AWS, volumes: UnauthorizedOperation"] if region == "us-east-1" else []
+
+    regions = [Region(each, "", "opted-in") for each in ("eu-west-1", "us-east-1")]
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
+    monkeypatch.setattr(resembling, "_of_region", of_region)
+    monkeypatch.setattr(resembling, "REGION_S_MAX", 3.0)
+    found = resembling.ask(migration)
+    release.set()
+    assert found.unread == (("eu-west-1", "no answer within 3 s"), ("us-east-1", "AWS, volumes: UnauthorizedOperation"))

@@ -7,7 +7,18 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
 from fixtures.probes.aws import terraform_retired
-from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, mentions, read_plan
+from fixtures.probes.aws.terraform import (
+    Change,
+    Held,
+    Holding,
+    Mention,
+    Mentions,
+    Plan,
+    belongs,
+    mentions,
+    read_plan,
+    workspaces,
+)
 from fixtures.probes.aws.terraform_retired import Retired
 
 LINES = """\
@@ -20,6 +31,7 @@ LINES = """\
 {"@level":"info","@message":"Outputs: 2","type":"outputs","outputs":{"ip":{"sensitive":false,"action":"delete"},"name":{"sensitive":false,"action":"noop"}}}
 """  # noqa: E501 - as Terraform writes them
 OURS = ("aws_instance.mail", "aws_eip.mail", "module.relay")
+IDS = frozenset({"i-0", "vol-0"})
 LOOK = Evidence("", "")
 DRIFT = Change("aws_s3_bucket.a", "update", drift=True)
 
@@ -28,7 +40,7 @@ def retired(
     *changes: Change, now: tuple[Holding, ...] = (), before: dict[str, str] | None, outputs: tuple[str, ...] = ()
 ) -> Retired:
     state = Held(now, tuple(each.address for each in now), LOOK)
-    return Retired(OURS, state, Mentions((), LOOK), Plan(changes, outputs, LOOK), before)
+    return Retired(OURS, IDS, state, {}, Mentions((), LOOK), Plan(changes, outputs, LOOK), before)
 
 
 def verdicts(findings: object) -> list[Verdict]:
@@ -86,7 +98,7 @@ def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None
     now = (Holding("module.relay.aws_eip.a", "aws_eip", {"id": "e"}),)
     mention = Mention("main.tf", 3, "aws_eip.mail", 'resource "aws_eip" "mail" {')
     state = Held(now, ("module.relay.aws_eip.a",), LOOK)
-    found = Retired(OURS, state, Mentions((mention,), LOOK), CouldNotAsk("no provider"), {})
+    found = Retired(OURS, IDS, state, {}, Mentions((mention,), LOOK), CouldNotAsk("no provider"), {})
     assert [each.member for each in terraform_retired.forgotten(found)] == ["module.relay.aws_eip.a", "main.tf:3"]
     assert verdicts(list(terraform_retired.unchanged(found))) == [Verdict.INCONCLUSIVE]
 
@@ -99,3 +111,27 @@ def test_json_speaks_of_the_gateway_too(tmp_path: Path) -> None:
     (tmp_path / "made.tf.json").write_text("{")
     with pytest.raises(CouldNotAsk, match="is no JSON"):
         mentions(tmp_path, OURS)
+
+
+@pytest.mark.parametrize(
+    ("held", "workspace", "says"),
+    [
+        (Holding("module.old.aws_instance.box[0]", "aws_instance", {"id": "i-0"}), "", "found there, as i-0"),
+        (Holding("aws_ebs_volume.x", "aws_ebs_volume", {"id": "vol-0"}), "prod", "of the workspace prod, as vol-0"),
+        (Holding("aws_eip.mail", "aws_eip", {"id": "e"}), "prod", "run retire_terraform with TF_WORKSPACE=prod"),
+        (Holding("aws_instance.web", "aws_instance", {"id": "i-1"}), "prod", ""),
+    ],
+)
+def test_it_goes_by_id_through_modules_and_workspaces(held: Holding, workspace: str, says: str) -> None:
+    empty, state = Held((), (), LOOK), Held((held,), (held.address,), LOOK)
+    here, elsewhere = (empty, {workspace: state}) if workspace else (state, {})
+    found = Retired(OURS, IDS, here, elsewhere, Mentions((), LOOK), Plan((), (), LOOK), {})
+    (judged,) = terraform_retired.forgotten(found)
+    assert (judged.verdict is Verdict.FAIL, says in judged.sentence()) == (bool(says), True)
+
+
+def test_every_workspace_is_listed_but_the_chosen_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "terraform").write_text("#!/bin/sh\nprintf '  default\\n* prod\\n  test\\n\\n'\n")
+    (tmp_path / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert workspaces(tmp_path) == ("default", "test")
