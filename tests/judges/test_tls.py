@@ -1,0 +1,58 @@
+"""A-10: certificates, versions of TLS, and how certificates are renewed."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.probes.dell import certificate_renewal
+from fixtures.probes.dell.certificate_renewal import Renewals, Way
+from fixtures.probes.smtp import tls
+from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.tls import Handshake, Outdated, Port
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
+
+PORT = Port("delivery", Knock("192.0.2.1", tls_name="dell.example"))
+MEMBER = "delivery (192.0.2.1 port 25)"
+DAYS = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "left_days", "names", "verdict", "found"),
+    [
+        ("", 14.0, (), PASS, "TLSv1.3, 14 days left"),
+        ("", 13.99, (), FAIL, "TLSv1.3, 14 days left. Renewal should have happened by now: look why it did not"),
+        ("expired", 20.0, ("a", "b"), FAIL, "expired; the certificate names a, b. Renew it"),
+        ("no STARTTLS is offered", 20.0, (), FAIL, "no STARTTLS is offered. Name key and chain as smtpd_tls_chain_files (X12)"),
+    ],
+)  # fmt: skip
+def test_the_certificate(fault: str, left_days: float, names: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    seen = Handshake(PORT, "TLSv1.3", fault, left_days * DAYS, names, LOOK)
+    expected = "expected TLS 1.2 or newer, a valid certificate for dell.example, 14 days left or more"
+    assert says(tls.judged(seen, 14), "") == (verdict, f"{MEMBER}: {expected}, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (Outdated(PORT, "", "alert", tried=True, evidence=LOOK), PASS, "refused: alert"),
+        (Outdated(PORT, "TLSv1.1", "", tried=True, evidence=LOOK), FAIL, "TLSv1.1 is spoken. smtpd_tls_protocols = >=TLSv1.2 in Postfix, ssl_min_protocol = TLSv1.2 in Dovecot"),
+        (Outdated(PORT, "", "no connection", tried=False, evidence=LOOK), UNKNOWN, "no connection"),
+    ],
+)  # fmt: skip
+def test_nothing_outdated(it: Outdated, verdict: Verdict, found: str) -> None:
+    assert says(tls.judged_outdated(it), "") == (verdict, f"{MEMBER}: expected no TLS older than 1.2, found {found}")
+
+
+def test_renewal() -> None:
+    hint = "Renew by DNS-01, or by a web server on Dell itself, before EC2 is stopped"
+    ways = (Way("/a", "DNS-01", ""), Way("/b", "scp", "fetched from EC2"), Way("/c", "HTTP-01", "", "SERVFAIL"))
+    assert all_say(certificate_renewal.judged(Renewals(ways, LOOK)), "") == [
+        (PASS, "/a: expected a renewal that EC2 has no part in (DNS-01), found DNS-01, without EC2"),
+        (FAIL, f"/b: expected a renewal that EC2 has no part in (scp), found fetched from EC2. {hint}"),
+        (UNKNOWN, "/c: expected a renewal that EC2 has no part in (HTTP-01), found SERVFAIL"),
+    ]
+    none = "nothing on Dell renews certificates by itself, as far as its usual places show"
+    assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [
+        (ABSENT, f"Dell: expected a renewal that EC2 has no part in, found {none}")
+    ]
