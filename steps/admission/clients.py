@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.access.transport import dell
-from fixtures.evidence import Finding, failed, finding, passed, unknown
 from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
@@ -64,58 +61,37 @@ def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...
 
 @then("Dell would admit all of them")
 def would_admit(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
-    def judge(it: postfix.Lookup) -> Finding:
-        return finding(it.key, f"OK in {it.table}", it.value or "no entry", it.evidence, holds=it.value == "OK")
-
-    expect("EC2 could come back", map(judge, lookups))
+    expect("EC2 could come back", (postfix.judged_lookup(each, admitted=True) for each in lookups))
 
 
 @then("Dell would admit none of them")
 def would_admit_none(expect: Expect, lookups: tuple[postfix.Lookup, ...]) -> None:
-    hint = "Run retire_ec2_access: whoever gets this address next could deliver here"
-
-    def judge(it: postfix.Lookup) -> Finding:
-        found, holds = it.value or "no entry", it.value is None
-        return finding(it.key, f"no entry in {it.table}", found, it.evidence, holds=holds, hint=hint)
-
-    expect("EC2's addresses are strangers'", map(judge, lookups))
+    expect("EC2's addresses are strangers'", (postfix.judged_lookup(each, admitted=False) for each in lookups))
 
 
 @then("Dell accepts the recipient from every one")
 @then("Dell accepts the recipient")
 def all_accepted(expect: Expect, knocks: Knocks) -> None:
-    expect("An admitted client is served", (_admitted(*each) for each in knocks))
+    expect("An admitted client is served", (clients.judged_admitted(*each) for each in knocks))
+
+
+def _blind(client: Client, said: Conversation) -> str:
+    """Why silence may be the way's, and not Dell's: asked only where there was silence."""
+    silent = not said.outcome.code and said.connection != "open"
+    return vantages.blind(client.via) if silent and client.via and client.via.transport else ""
 
 
 @then("Dell rejects each of them permanently, or does not let it connect")
 def all_refused(expect: Expect, knocks: Knocks) -> None:
-    expect("Everyone else is refused", (_refused(*each) for each in knocks))
+    expect("Everyone else is refused", (clients.judged_refused(*each, _blind(*each)) for each in knocks))
 
 
 @then("an admitted client is served in the same minute")
 def control_served(migration: Migration, expect: Expect) -> None:
     address = next(migration.settings.addresses())
     knocks = clients.offer(migration, clients.email_routing(migration)[:1], (address.destination,))
-    expect("The control: Dell is there, and serves those it should", (_admitted(*each) for each in knocks))
-
-
-def _admitted(client: Client, said: Conversation) -> Finding:
-    outcome, unheard = said.outcome, said.outcome if said.unheard and not said.outcome.accepted else ""
-    return finding(str(client), clients.ADMITTED, str(outcome), said.evidence, holds=outcome.accepted, unasked=unheard)
-
-
-def _refused(client: Client, said: Conversation) -> Finding:
-    outcome, evidence = said.outcome, said.evidence
-    expected = "refused with 5xx by RCPT, or dropped by a firewall"
-    if outcome.rejected:
-        return passed(str(client), str(outcome), evidence, expected=expected)
-    if said.connection in {"unreachable", "impostor"}:  # that is about the way there, not about Dell
-        return unknown(str(client), expected, outcome, evidence)
-    if not outcome.code and said.connection != "open":  # a firewall, if nothing else keeps that host from port 25
-        why = vantages.blind(client.via) if client.via and client.via.transport else ""
-        return unknown(str(client), expected, why, evidence) if why else passed(str(client), str(outcome), evidence)
-    hint = "Whoever comes from there can deliver here, and perhaps relay: see A-6" if outcome.accepted else ""
-    return failed(str(client), expected, str(outcome), evidence, hint=hint)
+    claim = "The control: Dell is there, and serves those it should"
+    expect(claim, (clients.judged_admitted(*each) for each in knocks))
 
 
 # The table of admitted clients -----------------------------------------------------------------------------------
@@ -144,25 +120,13 @@ def all_there(
 
 @then("no part of one is kept out by another line")
 def none_barred(expect: Expect, published: allow_list.Published, admission_table: allow_list.Table) -> None:
-    evidence = (admission_table.evidence, *published.evidence)
-    hint = "Take that line out, and run prepare_dell: mail from there is refused or thrown away"
-
-    def judge(network: Network) -> Finding:
-        inside = allow_list.listed(barred) if (barred := admission_table.kept_out(network)) else ""
-        found = f"another action than OK for {inside}" if inside else "no other line of the table has a part of it"
-        return finding(str(network), "admitted as a whole", found, *evidence, holds=not inside, hint=hint)
-
-    expect("No part of a prefix is kept out", map(judge, sorted(published.networks, key=str)))
+    expect("No part of a prefix is kept out", allow_list.judged_whole(published, admission_table))
 
 
 @then("nobody may deliver by nothing but a name")
 def no_guests(migration: Migration, expect: Expect) -> None:
     (guests,) = tables.look(migration, dellplan.places(migration.settings).guests)
-    expected = "no line: guests are let in while verification mail is awaited, and not longer"
-    hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
-    found = "; ".join(guests.extra[:20]) or "empty"
-    judged = finding(guests.path, expected, found, guests.evidence, holds=not guests.extra, hint=hint)
-    expect("Nobody is let in by name", [judged])
+    expect("Nobody is let in by name", [tables.judged_guests(guests)])
 
 
 @then("nothing else stands there but our own networks and, while it may deliver, EC2")
@@ -224,23 +188,8 @@ def leave_marks(migration: Migration, outside_clients: tuple[Client, ...]) -> tu
 
 @then("Dell's log shows each name with the address that said it")
 def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting, ...]) -> None:
-    own = migration.settings.dell.networks
-
-    def judge(it: Sighting) -> Finding:
-        member, expected = f"{it.client} at {it.knock.knock.host}", f"seen as {it.client.source}"
-        unasked = "" if it.seen else f"the mark {it.mark} is not in Dell's log; Dell said {it.knock.outcome}"
-        found = f"seen as {', '.join(it.seen)}"
-        hint = "Something before Postfix hides who comes: publish port 25 without a userland proxy or masquerading"
-        if not it.true and any(ipaddress.ip_address(each) in network for each in it.seen for network in own):
-            found += ", which is one of our own networks: whoever comes may relay"
-            hint += " (X16). Close port 25 until then"
-        evidence = (it.knock.evidence, it.log.evidence)
-        return finding(member, expected, found, *evidence, holds=it.true, unasked=unasked, hint=hint)
-
-    findings = [judge(each) for each in sighted]
-    if migration.settings.dell.ipv6 and not any(":" in each.client.source for each in sighted):
-        hint = "Give a host by SSH its IPv6 address ([[vantages]] ipv6): IPv6 may go another way than IPv4"
-        findings.append(unknown("a client over IPv6", "seen by its true address", "nobody has one here", hint=hint))
+    it = migration.settings.dell
+    findings = client_addresses.judged(sighted, it.networks, ipv6=it.ipv6 is not None)
     expect("Dell sees the true address of its clients", findings)
 
 
@@ -308,28 +257,9 @@ def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> tuple[Co
 
 @then("Dell neither offers nor grants it")
 def not_granted(expect: Expect, privilege_requests: tuple[insiders.Request, ...]) -> None:
-    def judge(it: insiders.Request) -> Finding:
-        if it.setting is not None:
-            nobody = "nobody may, by Postfix's own settings"
-            return finding(str(it), nobody, it.setting or nobody, it.evidence, holds=not it.setting)
-        found = f"offered: {', '.join(it.offered)}" if it.offered else f"{it.code or 'nothing'} {it.text}"
-        holds, unasked = not it.offered and 500 <= it.code < 600, "" if it.offered or it.code else found
-        return finding(str(it), "not offered, and refused with 5xx", found, it.evidence, holds=holds, unasked=unasked)
-
-    expect("Closed to outsiders", map(judge, privilege_requests))
+    expect("Closed to outsiders", map(insiders.judged, privilege_requests))
 
 
 @then("no submission port takes any of it")
 def nothing_submitted(expect: Expect, offers: tuple[Conversation, ...]) -> None:
-    def judge(it: Conversation) -> Finding:
-        expected, outcome = "a login required, or no connection", it.outcome
-        if it.connection in {"unreachable", "impostor"}:
-            return unknown(str(it.knock), expected, it.text, it.evidence)
-        if accepted := [each.recipient for each in it.recipients if each.accepted]:
-            return failed(str(it.knock), expected, f"accepted {', '.join(accepted)} without a login", it.evidence)
-        if it.connection in {"refused", "silent"} or outcome.rejected:
-            found = str(outcome) if outcome.code else it.connection
-            return passed(str(it.knock), found, it.evidence, expected=expected)
-        return unknown(str(it.knock), expected, outcome, it.evidence)
-
-    expect("Submission is for those who log in", map(judge, offers))
+    expect("Submission is for those who log in", map(insiders.judged_submission, offers))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pytest_bdd import given, then, when
 
 from fixtures.access.transport import dell
-from fixtures.evidence import Absent, Finding, absent, failed, finding, passed, unknown
+from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
@@ -19,10 +18,6 @@ from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
 
 Planned = dict[str, str]
-INSIDE = ("cleanup/unix", "rewrite/unix", "qmgr/unix", "lmtp/unix", "smtp/unix")
-"""Services that no client speaks to, and that a message passes through: the plan overrides nothing there."""
-OTHERS = 0o077
-"""Permissions of group and world."""
 
 
 # Parameters and files --------------------------------------------------------------------------------------------
@@ -57,71 +52,26 @@ def ask_postfix(migration: Migration) -> postfix.Configuration:
 def values_as_planned(
     migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
 ) -> None:
-    hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
-
-    def judge(name: str, wanted: str, found: str | None) -> Finding:
-        holds = found is not None and dellplan.normal(wanted) == dellplan.normal(found)
-        said = "not set" if found is None else found or "(empty)"
-        return finding(name, wanted or "(empty)", said, configuration.evidence, holds=holds, hint=hint)
-
-    findings = [judge(name, wanted, configuration.written.get(name)) for name, wanted in planned.items()]
-    services = dellplan.services(migration.settings)
-    for service in (*services, *INSIDE):
-        overrides, found = services.get(service, {}), configuration.overrides.get(service, {})
-        findings += [judge(f"{service}: {name}", wanted, found.get(name)) for name, wanted in overrides.items()]
-        # Whatever else of the plan this service overrides: there main.cf counts for nothing.
-        stray = (found.keys() & planned.keys()) - overrides.keys()
-        findings += [judge(f"{service}: {name}", planned[name], found[name]) for name in sorted(stray)]
-    findings += _outbound(migration, configuration)
-    expect("Every parameter of the plan is in force", findings)
-
-
-def _outbound(migration: Migration, configuration: postfix.Configuration) -> Iterator[Finding]:
-    """How Dell sends is the operator's; it has to be encrypted and logged in, by the relay host of the settings."""
-    wrong = dellplan.sends_otherwise(migration.settings, configuration.written)
-    hint = "Mend it by hand: prepare_dell leaves what main.cf says of sending as it is. Or correct dell.relayhost"
-    for name in dellplan.outbound(migration.settings, "hash"):
-        said = configuration.written.get(name) or "(not set)"
-        expected = wrong.get(name, said)
-        yield finding(name, expected, said, configuration.evidence, holds=name not in wrong, hint=hint)
+    found = postfix.judged_parameters(configuration, planned, migration.settings)
+    expect("Every parameter of the plan is in force", found)
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")
 def tables_as_planned(migration: Migration, expect: Expect) -> None:
     at = dellplan.places(migration.settings)
-    hint = "Run prepare_dell, which writes them from the settings; an address that is to stay belongs in there"
-
-    def judge(it: tables.Filed) -> Iterator[Finding]:
-        for line in it.extra:
-            yield failed(f"{it.path}: {line}", "no such entry", "an entry of its own", it.evidence, hint=hint)
-        for line in it.missing:
-            yield failed(f"{it.path}: {line}", "this entry", "not there", it.evidence, hint=hint)
-        if not (it.extra or it.missing):
-            yield passed(it.path, it.evidence.answer, it.evidence, expected="the plan's entries")
-
     found = tables.look(migration, at.mailboxes, at.aliases)
-    expect("Mailboxes and aliases are the plan's", (each for it in found for each in judge(it)))
+    expect("Mailboxes and aliases are the plan's", (each for it in found for each in tables.judged(it)))
 
 
 @then("the files are no newer than what the running server read")
 def files_were_read(migration: Migration, expect: Expect, configuration: postfix.Configuration) -> None:
     log = postfix_log.read(dell(migration.settings), migration.settings.dell.log)
-    newer = {file.path for file in configuration.newer_files(log.reloads)}
-    expected, hint = "read since its last change", "postfix reload (restart, if inet_interfaces changed)"
-
-    def judge(path: str) -> Finding:
-        found = "changed since" if path in newer else expected
-        return finding(path, expected, found, configuration.evidence, holds=path not in newer, hint=hint)
-
-    paths = [file.path for file in configuration.files if file.path.endswith(".cf")]
-    expect("The running server uses these files", map(judge, paths))
+    expect("The running server uses these files", postfix.judged_read(configuration, log.reloads))
 
 
 @then("Postfix finds nothing wrong with its configuration")
 def check_is_clean(expect: Expect, configuration: postfix.Configuration) -> None:
-    said, nothing = configuration.check, "nothing to say"
-    clean = finding("postfix check", nothing, said or nothing, configuration.evidence, holds=not said)
-    expect("postfix check is clean", [clean])
+    expect("postfix check is clean", [postfix.judged_check(configuration)])
 
 
 @given("the templates that own the configuration of Dell's Postfix", target_fixture="template")
@@ -140,14 +90,7 @@ def set_beside(migration: Migration, template: Template) -> tables.Rendered:
 
 @then("no file differs")
 def nothing_differs(expect: Expect, rendered: tables.Rendered) -> None:
-    hint = "Bring the templates and Dell together, then run prepare_dell: the next deployment would undo an edit"
-
-    def judge(name: str) -> Finding:
-        holds = name not in rendered.odd
-        found = "as rendered" if holds else "another one, or none"
-        return finding(name, "as rendered", found, rendered.evidence, holds=holds, hint=hint)
-
-    expect("What runs is what the templates render", map(judge, rendered.names))
+    expect("What runs is what the templates render", tables.judged_rendered(rendered))
 
 
 # Backups, and what must be right beforehand ----------------------------------------------------------------------
@@ -165,16 +108,7 @@ def read_backups(migration: Migration, original_files: tuple[backups.Original, .
 
 @then("each file has a backup that is the same to the last byte")
 def backups_equal(expect: Expect, kept_backups: tuple[backups.Backups, ...]) -> None:
-    hint = "Without it the way back rests only on the snapshot: look who touched it, and write it again from there"
-
-    def judge(it: backups.Backups) -> Finding:
-        expected = f"{it.original.path}.bak-YYYYmmddHHMM, equal to the snapshot's ({it.original.digest[:16]})"
-        others = ", ".join(f"{path} ({digest[:16]})" for path, digest in it.found.items()) or "no backup"
-        others += f"; named otherwise: {', '.join(it.odd)}" if it.odd else ""
-        found = it.same[0] if it.same else others
-        return finding(it.original.path, expected, found, it.evidence, holds=bool(it.same), hint=hint)
-
-    expect("The backups equal the snapshot", map(judge, kept_backups))
+    expect("The backups equal the snapshot", map(backups.judged, kept_backups))
 
 
 @given("both were copied back from their backups, and Postfix started with them")
@@ -190,15 +124,8 @@ def ec2_delivers(migration: Migration, domains: tuple[str, ...]) -> tuple[delive
 
 @then("both files are those of the snapshot, to the last byte")
 def same_bytes(migration: Migration, expect: Expect, original_files: tuple[backups.Original, ...]) -> None:
-    hint = "The oldest backup is not what stood before the first change: write it again from the snapshot"
-
-    def judge(original: backups.Original) -> Finding:
-        digest, evidence = backups.digest(migration, original.path)
-        expected, holds = f"the snapshot's ({original.digest[:16]})", digest == original.digest
-        found = "the snapshot's, byte for byte" if holds else f"another ({digest[:16]})"
-        return finding(original.path, expected, found, evidence, holds=holds, hint=hint)
-
-    expect("What was copied back is what stood once", map(judge, original_files))
+    found = (backups.judged_bytes(each, *backups.digest(migration, each.path)) for each in original_files)
+    expect("What was copied back is what stood once", found)
 
 
 @given("the file that holds Dell's password at the relay host", target_fixture="smart_host")
@@ -213,36 +140,17 @@ def look_at_password(migration: Migration) -> backups.Password:
 
 @then("nobody but root may read it")
 def only_owner_reads(expect: Expect, smart_host_password: backups.Password) -> None:
-    def judge(file: postfix.File) -> Finding:
-        found = f"{file.mode:04o}, {file.owner}" if file.exists else "no such file"
-        holds = file.exists and file.owner == "root" and not file.mode & OTHERS
-        hint = f"chown root {file.path}; chmod 600 {file.path}"
-        return finding(file.path, "0600, root", found, *smart_host_password.evidence, holds=holds, hint=hint)
-
-    both = (smart_host_password.source, smart_host_password.compiled)
-    expect("Only root may read the password", (judge(file) for file in both if file is not None))
+    expect("Only root may read the password", backups.judged_owner(smart_host_password))
 
 
 @then("the map is no older than the file")
 def map_is_new(expect: Expect, smart_host_password: backups.Password) -> None:
-    source, compiled, evidence = smart_host_password.source, smart_host_password.compiled, smart_host_password.evidence
-    if compiled is None:
-        judged = passed(smart_host_password.table, "read as it is: there is no copy that could be old", *evidence)
-    else:
-        age_s = source.modified_at - compiled.modified_at
-        found = "no such file" if not compiled.exists else f"{age_s:.0f} s older" if age_s > 0 else "no older"
-        holds, hint = found == "no older", f"postmap {smart_host_password.table}"
-        judged = finding(compiled.path, f"no older than {source.path}", found, *evidence, holds=holds, hint=hint)
-    expect("The map is no older than its source", [judged])
+    expect("The map is no older than its source", [backups.judged_map(smart_host_password)])
 
 
 @then("what Postfix finds is a user and a password, and nothing more")
 def only_the_password(expect: Expect, smart_host: str, smart_host_password: backups.Password) -> None:
-    member, expected = f"{smart_host} in {smart_host_password.table}", "user:password, without a blank or a comment"
-    faults, hint = "; ".join(smart_host_password.faults), "Put comments on lines of their own, then postmap (X7)"
-    evidence = smart_host_password.evidence
-    judged = finding(member, expected, faults or "user:password", *evidence, holds=not faults, hint=hint)
-    expect("The entry is right", [judged])
+    expect("The entry is right", [backups.judged_entry(smart_host_password, smart_host)])
 
 
 # What may discard, lead away or refuse mail ----------------------------------------------------------------------
@@ -261,17 +169,8 @@ def look_for_filters(migration: Migration) -> filters.Filters:
 
 @then("each such filter is one that the settings name")
 def filters_are_named(expect: Expect, filters_known: tuple[str, ...], filters_found: filters.Filters) -> None:
-    evidence = filters_found.evidence
-    expected = f"one of the plan's, or named in dell.filters ({', '.join(filters_known) or 'which names none'})"
-    hint = "It judges Cloudflare's address, not the sender's: have it trust the prefixes, then name it in the settings"
-
-    def judge(it: filters.Filter) -> Finding:
-        found = f"known: {it.known}" if it.known else "a filter that nobody named"
-        return finding(str(it), expected, found, evidence, holds=bool(it.known), hint=hint)
-
-    none = absent("Dell's port 25", expected, "no filter", evidence)
     claim = "Every filter that judges clients is one that the operator has named"
-    expect(claim, [judge(it) for it in filters_found.found] or [none])
+    expect(claim, filters.judged(filters_found, filters_known))
 
 
 @when("whatever may discard, copy, rewrite or re-route a message is looked for", target_fixture="detours_found")
@@ -281,20 +180,8 @@ def look_for_detours(migration: Migration) -> filters.Detours:
 
 @then("each is one that the settings name")
 def detours_are_named(expect: Expect, filters_known: tuple[str, ...], detours_found: filters.Detours) -> None:
-    evidence = detours_found.evidence
-    expected = f"named in dell.filters ({', '.join(filters_known) or 'which names none'})"
-    hint = "Take it out; or see what it does to forwarded mail, then name it in the settings"
-
-    def judge() -> Iterator[Finding]:
-        for it in detours_found.found:
-            found = f"known: {it.known}" if it.known else f"{it.does}, and nobody named it"
-            yield finding(it.what, expected, found, *evidence, holds=bool(it.known), hint=hint)
-        if detours_found.unasked:
-            yield unknown("Dell's Dovecot", expected, detours_found.unasked, *evidence)
-        elif not detours_found.found:
-            yield passed("Dell", "nothing of the kind", *evidence, expected=expected)
-
-    expect("Whatever may lead mail astray is one that the operator has named", judge())
+    claim = "Whatever may lead mail astray is one that the operator has named"
+    expect(claim, filters.judged_detours(detours_found, filters_known))
 
 
 @given("a message without a DKIM signature, from a domain whose DMARC policy is p=reject", target_fixture="author")
@@ -320,14 +207,7 @@ def look_up(migration: Migration, names_found: dict[str, str]) -> tuple[system_n
 
 @then("each leads to a mailbox, or to where its alias sends it")
 def each_has_a_home(expect: Expect, system_homes: tuple[system_names.Home, ...]) -> None:
-    def judge(it: system_names.Home) -> Finding:
-        way = " -> ".join(it.way)
-        found = (f"{it.end} ({way})" if way else it.end) if it.end else f"{it.way[-1]} is nobody's ({way})"
-        hint = f"Give it a mailbox: an alias {it.name} in migration.toml, then prepare_dell"
-        expected = "a mailbox, or an address elsewhere"
-        return finding(it.name, expected, found, *it.evidence, holds=bool(it.end), hint=hint)
-
-    expect("Names of the system have a home", map(judge, system_homes))
+    expect("Names of the system have a home", map(system_names.judged, system_homes))
 
 
 # Queue and servers -----------------------------------------------------------------------------------------------
@@ -347,31 +227,10 @@ def look_at_servers(migration: Migration) -> reception.Reception:
 def nothing_waits(
     migration: Migration, expect: Expect, inbound_domains: tuple[str, ...], reception_now: reception.Reception
 ) -> None:
-    bound, queue = migration.settings.bounds.oldest_deferred_s, reception_now.queue
-    expected = f"nothing inbound older than {bound:.0f} s"
-
-    def judge() -> Iterator[Finding]:
-        if queue is None:
-            yield unknown("Dell's queue", expected, "it can't be read: is Postfix up?")
-            return
-        late = [each for each in queue.messages if each.inbound(inbound_domains) and each.age_s > bound]
-        for each in late:
-            reasons = "; ".join(reason for _, reason in each.recipients if reason)
-            found = f"{each.age_s:.0f} s old, {each.queue}: {reasons or 'no reason given'}"
-            hint = f"postcat -vq {each.queue_id} shows it; postqueue -i {each.queue_id} tries again"
-            yield failed(f"{each.queue_id} to {each.recipients[0][0]}", expected, found, queue.evidence, hint=hint)
-        if not late:
-            yield passed("Dell's queue", queue.evidence.answer, queue.evidence, expected=expected)
-
-    expect("Nothing inbound waits", judge())
+    bound_s = migration.settings.bounds.oldest_deferred_s
+    expect("Nothing inbound waits", reception.judged_queue(reception_now.queue, inbound_domains, bound_s))
 
 
 @then("Postfix, the delivery to mailboxes and IMAP are up")
 def servers_up(expect: Expect, reception_now: reception.Reception) -> None:
-    hint = "Mail waits, or is read by nobody, until it is"
-
-    def judge(it: reception.Server) -> Finding:
-        found = it.down or it.evidence.answer
-        return finding(it.what, "up", found, it.evidence, holds=not it.down, unasked=it.unasked, hint=hint)
-
-    expect("Everything that mail passes through is up", map(judge, reception_now.servers))
+    expect("Everything that mail passes through is up", map(reception.judged, reception_now.servers))

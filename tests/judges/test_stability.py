@@ -80,12 +80,12 @@ def test_quick(each: Settled, verdict: Verdict, found: str) -> None:
 
 
 def sessions(before: int, after: int, *, wanted: bool = True, reports: tuple[int, int] = (1, 1)) -> Alignment:
-    shares = [
+    first, second = [
         Share(n, 100, failed, "sessions failed", ("sts-policy",))
         for n, failed in zip(reports, (before, after), strict=True)
     ]
     none = Share(0, 0, 0, "")
-    return Alignment(DOMAIN, (), (), none, none, wanted, *shares, fallen=(), unreadable=0, evidence=(LOOK,))
+    return Alignment(DOMAIN, (), (), none, none, wanted, first, second, (), 0, (LOOK,))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,382 @@
+"""A-1 to A-20: Dell's configuration, files, filters, queue and servers; who is admitted and who is not."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.plan import postfix as dellplan
+from fixtures.probes.dell import allow_list, backups, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell.allow_list import Published, Table
+from fixtures.probes.dell.backups import Backups, Original, Password
+from fixtures.probes.dell.filters import Detour, Detours, Filter, Filters
+from fixtures.probes.dell.postfix import Configuration, File, Lookup, Queue, Queued
+from fixtures.probes.dell.reception import Server
+from fixtures.probes.dell.system_names import Home
+from fixtures.probes.dell.tables import Filed, Rendered
+from fixtures.probes.logs.postfix_log import Log, Position
+from fixtures.probes.smtp import client_addresses, clients, insiders
+from fixtures.probes.smtp.client_addresses import Sighting
+from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.insiders import Request
+from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
+
+SETTINGS = settings_without_a_lab()
+FILES = (
+    File("/etc/postfix/main.cf", True, changed_at=100.9),
+    File("/etc/postfix/master.cf", True, changed_at=99),
+    File("/x/master.pid", True, changed_at=200),
+)
+
+
+def configured(**more: Any) -> Configuration:
+    """As the plan has it, and sent by the settings' relay host."""
+    written = dellplan.parameters(SETTINGS) | dellplan.outbound(SETTINGS, "hash") | more.pop("written", {})
+    overrides = {each: dict(wanted) for each, wanted in dellplan.services(SETTINGS).items()}
+    overrides |= more.pop("overrides", {})
+    return Configuration("Dell", {}, written, (), overrides, FILES, 1, 50.0, more.get("check", ""), LOOK)
+
+
+def red(it: Configuration) -> list[Says]:
+    judged = all_say(postfix.judged_parameters(it, dellplan.parameters(SETTINGS), SETTINGS), "")
+    assert len(judged) > 20
+    return [each for each in judged if each[0] is not PASS]
+
+
+def test_parameters() -> None:
+    hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
+    assert red(configured()) == []
+    (unset,) = red(configured(written={"recipient_delimiter": "%"}))
+    assert unset == (
+        FAIL,
+        f"recipient_delimiter: expected {dellplan.parameters(SETTINGS)['recipient_delimiter'] or '(empty)'}, found %. {hint}",
+    )
+    (stray,) = red(configured(overrides={"lmtp/unix": {"myhostname": "x"}}))
+    assert stray == (
+        FAIL,
+        f"lmtp/unix: myhostname: expected {dellplan.parameters(SETTINGS)['myhostname']}, found x. {hint}",
+    )
+    service = next(each for each, wanted in dellplan.services(SETTINGS).items() if wanted)
+    missing = red(configured(overrides={service: {}}))
+    assert all(each[1].endswith(f", found not set. {hint}") for each in missing)
+    assert len(missing) == len(dellplan.services(SETTINGS)[service])
+    (sends,) = red(configured(written={"relayhost": "[other]:587"}))
+    assert sends[1].startswith("relayhost: expected [smtp.sendgrid.net]:587, found [other]:587. Mend it by hand")
+
+
+def test_what_was_read() -> None:
+    hint = "postfix reload (restart, if inet_interfaces changed)"
+    good, late = (f"/etc/postfix/{name}.cf: expected read since its last change, found " for name in ("master", "main"))
+    assert all_say(postfix.judged_read(configured(), (99.0,)), "") == [
+        (FAIL, f"{late}changed since. {hint}"),
+        (PASS, f"{good}read since its last change"),
+    ]
+    assert [each.verdict for each in postfix.judged_read(configured(), (100.0,))] == [PASS, PASS]
+    assert says(postfix.judged_check(configured()), "") == (
+        PASS,
+        "postfix check: expected nothing to say, found nothing to say",
+    )
+    assert says(postfix.judged_check(configured(check="odd")), "") == (
+        FAIL,
+        "postfix check: expected nothing to say, found odd",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "admitted", "verdict", "found"),
+    [
+        ("OK", True, PASS, "OK in cidr:/t, found OK"),
+        (None, True, FAIL, "OK in cidr:/t, found no entry"),
+        ("REJECT", True, FAIL, "OK in cidr:/t, found REJECT"),
+        (None, False, PASS, "no entry in cidr:/t, found no entry"),
+        ("OK", False, FAIL, "no entry in cidr:/t, found OK. Run retire_ec2_access: whoever gets this address next could deliver here"),
+    ],
+)  # fmt: skip
+def test_the_table_of_the_admitted(value: str | None, admitted: bool, verdict: Verdict, found: str) -> None:
+    judged = postfix.judged_lookup(Lookup("cidr:/t", "1.2.3.4", value, LOOK), admitted=admitted)
+    assert says(judged, "") == (verdict, f"1.2.3.4: expected {found}")
+
+
+def test_tables() -> None:
+    hint = "Run prepare_dell, which writes them from the settings; an address that is to stay belongs in there"
+    assert all_say(tables.judged(Filed("/m", ("a b",), ("c d",), LOOK)), "") == [
+        (FAIL, f"/m: a b: expected no such entry, found an entry of its own. {hint}"),
+        (FAIL, f"/m: c d: expected this entry, found not there. {hint}"),
+    ]
+    assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [
+        (PASS, "/m: expected the plan's entries, found what came")
+    ]
+    guests = tables.judged_guests(Filed("/g", (), (), LOOK)), tables.judged_guests(Filed("/g", ("x OK",), (), LOOK))
+    assert [(each.verdict, each.found) for each in guests] == [(PASS, "empty"), (FAIL, "x OK")]
+    named, odd = all_say(tables.judged_rendered(Rendered(("a", "b"), ("b",), LOOK)), "")
+    assert named == (PASS, "a: expected as rendered, found as rendered")
+    assert odd[1].startswith(
+        "b: expected as rendered, found another one, or none. Bring the templates and Dell together"
+    )
+
+
+def test_backups() -> None:
+    original = Original("/m", "d" * 64)
+    same = Backups(original, {"/m.bak-1": "e" * 64, "/m.bak-2": "d" * 64}, (), LOOK)
+    expected = f"/m: expected /m.bak-YYYYmmddHHMM, equal to the snapshot's ({'d' * 16}), found "
+    hint = "Without it the way back rests only on the snapshot: look who touched it, and write it again from there"
+    assert says(backups.judged(same), "") == (PASS, f"{expected}/m.bak-2")
+    other = replace(same, found={"/m.bak-1": "e" * 64}, odd=("/m.bak-old",))
+    assert says(backups.judged(other), "") == (
+        FAIL,
+        f"{expected}/m.bak-1 ({'e' * 16}); named otherwise: /m.bak-old. {hint}",
+    )
+    assert says(backups.judged(replace(same, found={})), "") == (FAIL, f"{expected}no backup. {hint}")
+    back = "The oldest backup is not what stood before the first change: write it again from the snapshot"
+    assert says(backups.judged_bytes(original, "d" * 64, LOOK), "") == (
+        PASS,
+        f"/m: expected the snapshot's ({'d' * 16}), found the snapshot's, byte for byte",
+    )
+    assert says(backups.judged_bytes(original, "e" * 64, LOOK), "") == (
+        FAIL,
+        f"/m: expected the snapshot's ({'d' * 16}), found another ({'e' * 16}). {back}",
+    )
+
+
+SOURCE = File("/p", True, 0o600, "root", modified_at=100.0)
+KEPT = Password("hash:/p", "[r]", SOURCE, replace(SOURCE, path="/p.db"), (), (LOOK,))
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        (SOURCE, ""),
+        (replace(SOURCE, mode=0o640), "0640, root. chown root /p; chmod 600 /p"),
+        (replace(SOURCE, mode=0o604), "0604, root. chown root /p; chmod 600 /p"),
+        (replace(SOURCE, owner="op"), "0600, op. chown root /p; chmod 600 /p"),
+        (replace(SOURCE, exists=False), "no such file. chown root /p; chmod 600 /p"),
+    ],
+)
+def test_who_may_read_the_password(file: File, found: str) -> None:
+    source, compiled = all_say(backups.judged_owner(replace(KEPT, source=file)), "")
+    assert source == (FAIL if found else PASS, f"/p: expected 0600, root, found {found or '0600, root'}")
+    assert compiled == (PASS, "/p.db: expected 0600, root, found 0600, root")
+    assert len(list(backups.judged_owner(replace(KEPT, compiled=None)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("compiled", "verdict", "says_"),
+    [
+        (None, PASS, "hash:/p: expected read as it is: there is no copy that could be old, found read as it is: there is no copy that could be old"),
+        (replace(SOURCE, path="/p.db"), PASS, "/p.db: expected no older than /p, found no older"),
+        (replace(SOURCE, path="/p.db", modified_at=97.0), FAIL, "/p.db: expected no older than /p, found 3 s older. postmap hash:/p"),
+        (replace(SOURCE, path="/p.db", exists=False), FAIL, "/p.db: expected no older than /p, found no such file. postmap hash:/p"),
+    ],
+)  # fmt: skip
+def test_the_passwords_map(compiled: File | None, verdict: Verdict, says_: str) -> None:
+    assert says(backups.judged_map(replace(KEPT, compiled=compiled)), "") == (verdict, says_)
+
+
+def test_the_passwords_entry() -> None:
+    expected = "[r] in hash:/p: expected user:password, without a blank or a comment, found "
+    assert says(backups.judged_entry(KEPT, "[r]"), "") == (PASS, f"{expected}user:password")
+    faulty = replace(KEPT, faults=("it holds a blank", "it holds a #"))
+    assert says(backups.judged_entry(faulty, "[r]"), "") == (
+        FAIL,
+        f"{expected}it holds a blank; it holds a #. Put comments on lines of their own, then postmap (X7)",
+    )
+
+
+def test_filters() -> None:
+    found = Filters((Filter("smtpd_milters", "inet:1", "the plan"), Filter("content_filter", "x", "")), LOOK)
+    known, alien = all_say(filters.judged(found, ("a", "b")), "")
+    expected = "expected one of the plan's, or named in dell.filters (a, b), found"
+    assert known == (PASS, f"smtpd_milters: inet:1: {expected} known: the plan")
+    assert alien[1].startswith(
+        f"content_filter: x: {expected} a filter that nobody named. It judges Cloudflare's address"
+    )
+    (none,) = all_say(filters.judged(Filters((), LOOK), ()), "")
+    assert none == (
+        ABSENT,
+        "Dell's port 25: expected one of the plan's, or named in dell.filters (which names none), found no filter",
+    )
+
+
+def test_detours() -> None:
+    expected = "expected named in dell.filters (which names none), found"
+    hint = "Take it out; or see what it does to forwarded mail, then name it in the settings"
+    both = Detours((Detour("a", "copies", "a"), Detour("b", "discards", "")), "", (LOOK,))
+    assert all_say(filters.judged_detours(both, ()), "") == [
+        (PASS, f"a: {expected} known: a"),
+        (FAIL, f"b: {expected} discards, and nobody named it. {hint}"),
+    ]
+    assert all_say(filters.judged_detours(Detours((), "", (LOOK,)), ()), "") == [
+        (PASS, f"Dell: {expected} nothing of the kind")
+    ]
+    assert all_say(filters.judged_detours(Detours((), "no doveconf", (LOOK,)), ()), "") == [
+        (UNKNOWN, f"Dell's Dovecot: {expected} no doveconf")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("way", "end", "verdict", "found"),
+    [
+        (("op",), "alice", PASS, "alice (op)"),
+        ((), "alice", PASS, "alice"),
+        (("op", "gone"), "", FAIL, "gone is nobody's (op -> gone). Give it a mailbox: an alias root in migration.toml, then prepare_dell"),
+    ],
+)  # fmt: skip
+def test_names_of_the_system(way: tuple[str, ...], end: str, verdict: Verdict, found: str) -> None:
+    expected = "root: expected a mailbox, or an address elsewhere, found "
+    assert says(system_names.judged(Home("root", way, end, (LOOK,))), "") == (verdict, expected + found)
+
+
+def test_the_queue() -> None:
+    late = Queued("Q", "deferred", 0.0, 301.0, 1, "a@x", (("b@a.example", "no route"), ("c@a.example", "")))
+    expected = "expected nothing inbound older than 300 s, found"
+    hint = "postcat -vq Q shows it; postqueue -i Q tries again"
+    none = [(PASS, f"Dell's queue: {expected} what came")]
+    for queue, said in (
+        ((late,), [(FAIL, f"Q to b@a.example: {expected} 301 s old, deferred: no route. {hint}")]),
+        ((replace(late, age_s=300.0),), none),
+        ((replace(late, recipients=(("b@x", ""),)),), none),
+        (
+            (replace(late, recipients=(("b@a.example", ""),)),),
+            [(FAIL, f"Q to b@a.example: {expected} 301 s old, deferred: no reason given. {hint}")],
+        ),
+    ):
+        assert all_say(reception.judged_queue(Queue(queue, LOOK), ("a.example",), 300.0), "") == said
+    (unread,) = reception.judged_queue(None, (), 300.0)
+    assert (unread.verdict, unread.sentence()) == (
+        UNKNOWN,
+        f"Dell's queue: {expected} it can't be read: is Postfix up?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("down", "unasked", "verdict", "found"),
+    [
+        ("", "", PASS, "what came"),
+        ("it is down", "", FAIL, "it is down. Mail waits, or is read by nobody, until it is"),
+        ("", "no way there", UNKNOWN, "no way there"),
+    ],
+)
+def test_servers(down: str, unasked: str, verdict: Verdict, found: str) -> None:
+    assert says(reception.judged(Server("IMAP", down, unasked, LOOK)), "") == (
+        verdict,
+        f"IMAP: expected up, found {found}",
+    )
+
+
+# Clients -------------------------------------------------------------------------------------------------------------
+
+CLIENT = Client("a stranger", "192.0.2.1", None)
+
+
+def talk(connection: Any = "open", code: int = 0, text: str = "", at: Any = "rcpt", rcpt: str = "b@x") -> Conversation:
+    said = (RcptResult(rcpt, code, text, at),) if code else ()
+    return Conversation(
+        Knock("192.0.2.9"), connection, "" if code else "connect", code, text, "", (), "", said, "", LOOK
+    )
+
+
+SERVED, SHUT = talk(code=250, text="ok", at=""), talk(code=554, text="no")
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [(SERVED, PASS, "250 ok"), (SHUT, FAIL, "554 no (at rcpt)"), (talk(code=451, text="later"), FAIL, "451 later (at rcpt)"), (talk("silent"), UNKNOWN, "nothing (at connect)"), (talk("refused"), FAIL, "nothing (at connect)")],
+)  # fmt: skip
+def test_who_is_admitted(said: Conversation, verdict: Verdict, found: str) -> None:
+    assert says(clients.judged_admitted(CLIENT, said), "") == (
+        verdict,
+        f"a stranger 192.0.2.1: expected {clients.ADMITTED}, found {found}",
+    )
+
+
+RELAY = "Whoever comes from there can deliver here, and perhaps relay: see A-6"
+
+
+@pytest.mark.parametrize(
+    ("said", "blind", "verdict", "found"),
+    [
+        (SHUT, "", PASS, "554 no (at rcpt)"),
+        (SERVED, "", FAIL, f"250 ok. {RELAY}"),
+        (talk(code=451, text="later"), "", FAIL, "451 later (at rcpt)"),
+        (talk("unreachable"), "", UNKNOWN, "nothing (at connect)"),
+        (talk("impostor", 554, "", "banner"), "", PASS, "554 (at banner)"),
+        (talk("silent"), "", PASS, "nothing (at connect)"),
+        (talk("silent"), "port 25 is shut there", UNKNOWN, "port 25 is shut there"),
+    ],
+)  # fmt: skip
+def test_who_is_refused(said: Conversation, blind: str, verdict: Verdict, found: str) -> None:
+    judged = says(clients.judged_refused(CLIENT, said, blind), "")
+    assert judged[0] is verdict
+    assert judged[1].startswith("a stranger 192.0.2.1: expected ")
+    assert judged[1].endswith(f", found {found}")
+
+
+def test_no_part_of_a_prefix_is_kept_out() -> None:
+    one, other = ip_network("104.30.0.0/19"), ip_network("2405:8100:c000::/38")
+    published = Published("_spf", frozenset({one, other}), (), "")
+    barred = Table("/t", (one, other), ((0, ip_network("104.30.1.0/24")),), (), LOOK)
+    hint = "Take that line out, and run prepare_dell: mail from there is refused or thrown away"
+    assert all_say(allow_list.judged_whole(published, barred), "") == [
+        (FAIL, f"104.30.0.0/19: expected admitted as a whole, found another action than OK for 104.30.1.0/24. {hint}"),
+        (PASS, "2405:8100:c000::/38: expected admitted as a whole, found no other line of the table has a part of it"),
+    ]
+
+
+LOG = Log((), (), (), (), (), 0, 0, Position("/l"), LOOK)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "found"),
+    [
+        (("192.0.2.1",), PASS, "seen as 192.0.2.1"),
+        (("::ffff:192.0.2.1",), PASS, "seen as ::ffff:192.0.2.1"),
+        (("198.51.100.7",), FAIL, "seen as 198.51.100.7. Something before Postfix hides who comes: publish port 25 without a userland proxy or masquerading"),
+        (("172.20.0.1",), FAIL, "seen as 172.20.0.1, which is one of our own networks: whoever comes may relay. Something before Postfix hides who comes: publish port 25 without a userland proxy or masquerading (X16). Close port 25 until then"),
+        ((), UNKNOWN, "the mark m is not in Dell's log; Dell said 554 no (at rcpt)"),
+    ],
+)  # fmt: skip
+def test_true_addresses(seen: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    sighted, own = (Sighting(CLIENT, "m", seen, SHUT, LOG),), (ip_network("172.20.0.0/24"),)
+    (judged,) = all_say(client_addresses.judged(sighted, own, ipv6=False), "", 2)
+    assert judged == (verdict, f"a stranger 192.0.2.1 at 192.0.2.9: expected seen as 192.0.2.1, found {found}")
+    assert [each.verdict for each in client_addresses.judged(sighted, own, ipv6=True)] == [verdict, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("request_", "verdict", "found"),
+    [
+        (Request(CLIENT, False, (), 503, "no", LOOK), PASS, "503 no"),
+        (Request(CLIENT, False, (), 250, "yes", LOOK), FAIL, "250 yes"),
+        (Request(CLIENT, False, (), 600, "odd", LOOK), FAIL, "600 odd"),
+        (Request(CLIENT, True, ("AUTH", "X"), 503, "no", LOOK), FAIL, "offered: AUTH, X"),
+        (Request(CLIENT, False, (), 0, "gone", LOOK), UNKNOWN, "nothing gone"),
+        (Request(CLIENT, False, (), 0, "", LOOK, ""), PASS, "nobody may, by Postfix's own settings"),
+        (Request(CLIENT, False, (), 0, "", LOOK, "a = b"), FAIL, "a = b"),
+    ],
+)
+def test_privileges(request_: Request, verdict: Verdict, found: str) -> None:
+    judged = says(insiders.judged(request_), "")
+    assert judged[0] is verdict
+    assert judged[1].endswith(f", found {found}")
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [
+        (talk(code=530, text="log in", at="mail"), PASS, "530 log in (at mail)"),
+        (SERVED, FAIL, "accepted b@x without a login"),
+        (talk("refused"), PASS, "refused"),
+        (talk("silent"), PASS, "silent"),
+        (talk("unreachable"), UNKNOWN, ""),
+        (talk(code=451, text="later"), UNKNOWN, "451 later (at rcpt)"),
+    ],
+)
+def test_submission(said: Conversation, verdict: Verdict, found: str) -> None:
+    expected = "192.0.2.9 port 25 from here: expected a login required, or no connection, found "
+    assert says(insiders.judged_submission(said), "") == (verdict, expected + found)
