@@ -19,7 +19,8 @@ from fixtures.probes.dell.postfix import Configuration, File, Lookup, Queue, Que
 from fixtures.probes.dell.reception import Server
 from fixtures.probes.dell.system_names import Home
 from fixtures.probes.dell.tables import Filed, Rendered
-from fixtures.probes.logs.postfix_log import Log, Position
+from fixtures.probes.logs.log_files import Position
+from fixtures.probes.logs.postfix_log import Log
 from fixtures.probes.smtp import client_addresses, clients, insiders
 from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.clients import Client
@@ -328,7 +329,7 @@ def test_no_part_of_a_prefix_is_kept_out() -> None:
     ]
 
 
-LOG = Log((), (), (), (), (), 0, 0, Position("/l"), LOOK)
+LOG = Log((), (), (), (), (), 0, 0, Position(), LOOK)
 
 
 @pytest.mark.parametrize(
