@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Evidence, Finding, failed, finding, passed, unknown
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import bounces, delivery
@@ -39,13 +37,14 @@ def replies_arrived(migration: Migration, expect: Expect, receipts: Receipts) ->
 
 @then("it is signed for the sender's own domain")
 def replies_aligned(expect: Expect, receipts: Receipts) -> None:
-    expect("Replies are signed for the sender's domain", map(_signed, receipts))
+    expect("Replies are signed for the sender's domain", map(submission.judged_signed, receipts))
 
 
 @then("Dell handed it to SendGrid over TLS, after a login there")
 def over_tls(migration: Migration, expect: Expect, receipts: Receipts) -> None:
     insists = submission.insistence(migration)
-    expect("Replies go to SendGrid over TLS, with a login", (_protected(each, insists) for each in receipts))
+    judged = (submission.judged_protected(each, insists) for each in receipts)
+    expect("Replies go to SendGrid over TLS, with a login", judged)
 
 
 # Drills from here on: what is broken is a lab's.
@@ -64,7 +63,7 @@ def stranger_writes_to_it(migration: Migration, gone: Address) -> tuple[Sent, Re
 
 @then("the message comes back to its sender, with Dell's own reason")
 def comes_back(expect: Expect, gone: Address, written: tuple[Sent, Returned]) -> None:
-    expect("The bounce reaches the sender, and says why", (_came_back(gone, *written),))
+    expect("The bounce reaches the sender, and says why", (bounces.judged_back(gone, *written),))
 
 
 @given(parsers.parse("{what} that Dell makes for a sender that Cloudflare has rewritten"), target_fixture="rewritten")
@@ -87,67 +86,10 @@ def follow(migration: Migration, rewritten: str) -> Notices:
 
 @then("it is tried once, does not leave Dell, and no report of it is sent")
 def comes_to_rest(expect: Expect, seen: Notices) -> None:
-    expect("What Dell writes to a rewritten sender comes to rest", _at_rest(seen))
+    expect("What Dell writes to a rewritten sender comes to rest", bounces.judged_at_rest(seen))
 
 
 def _last(migration: Migration) -> Address:
     """A mailbox's own address, in the domain that is named last."""
     domain = migration.settings.domains[-1]
     return next(each for each in domain.addresses if each.address == each.mailbox)
-
-
-def _signed(receipt: submission.Receipt) -> Finding:
-    judged, expected = receipt.authentication, "DKIM passes for the sender's domain"
-    if judged is None:
-        return failed(receipt.member, expected, "no reply arrived")
-    holds = judged.dmarc_passes and judged.dkim_passes
-    found = "DKIM passes and is aligned" if holds else judged.evidence.answer
-    return finding(receipt.member, expected, found, judged.evidence, holds=holds)
-
-
-def _protected(receipt: submission.Receipt, insists: submission.Insistence) -> Finding:
-    expected, member, hop = "taken by SendGrid over TLS, after a login", receipt.member, receipt.taken_with
-    if not receipt.by_sendgrid:
-        return unknown(member, expected, "it did not come through SendGrid", receipt.search.evidence)
-    found = f"with {hop.protocol or 'no word of how'}" if hop else "no trace of it"
-    trace = Evidence(f"SendGrid's trace on {receipt.sent.message.message_id}", found, hop.text if hop else "")
-    if hop and hop.tls and hop.authenticated:
-        return passed(member, found, trace, expected=expected)
-    holds = False
-    if hop and (hop.tls or hop.authenticated):
-        found += f", without {'a login' if hop.tls else 'TLS: the password went over the wire in the clear'}"
-    else:  # not every server's trace says so much (RFC 3848); where Dell insists it can't have been otherwise
-        holds = insists.both
-        found += f", and Dell {'hands over no other way' if holds else 'does not insist'}: {insists.evidence.answer}"
-    return finding(member, expected, found, trace, insists.evidence, holds=holds)
-
-
-def _came_back(gone: Address, sent: Sent, back: Returned) -> Finding:
-    expected = "a bounce that quotes Dell's 550 5.1.1"
-    unsent = "" if sent.taken else f"not sent: {sent.conversation.outcome}"
-    found, holds, hint = back.evidence.answer, False, ""
-    if back.report is None:
-        hint = "Dell may have taken the message: see whether it refuses unknown recipients in session (A-7)"
-    else:
-        found = f"after {back.waited_s:.1f} s: {back.report.said}"
-        holds = "5.1.1" in back.report.said and "upstream" in back.report.said
-    evidence = (sent.conversation.evidence, back.evidence)
-    domain = gone.domain
-    return finding(gone.address, expected, found, *evidence, holds=holds, unasked=unsent, domain=domain, hint=hint)
-
-
-def _at_rest(seen: Notices) -> Iterator[Finding]:
-    tries = [(trail, each) for trail in seen.trails for each in trail.deliveries]
-    if not tries:
-        yield unknown(seen.recipient, "an attempt in Dell's log", "none", seen.evidence)
-        return
-    left = any(each.daemon == "smtp" or each.status not in {"bounced", "sent"} for _, each in tries)
-    holds = not left and len(tries) == 1 and not tries[0][0].client_address
-    said = "; ".join(f"{each.status} by {each.daemon}: {each.text}" for _, each in tries)
-    said += "; its writer is Dell, so nobody outside learns of it" if holds else ""
-    hint = "Mail to our own domain has to end on Dell: see virtual_mailbox_domains and virtual_alias_maps"
-    expected = "one attempt by Dell itself, which ends there"
-    yield finding(seen.recipient, expected, said, seen.evidence, holds=holds, hint=hint)
-    again = [each for trail in seen.followed_by for each in trail.deliveries]
-    found = f"{len(again)} attempts to deliver further reports" + (f": {again[0].recipient}" if again else "")
-    yield finding("reports about it", "none", found, seen.evidence, holds=not again)

@@ -1,0 +1,175 @@
+"""I-1, I-9, I-10: the snapshot, who receives, and who would be refused."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare.api import Record
+from fixtures.probes.logs import receivers
+from fixtures.probes.logs import shadow_run as shadow
+from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
+from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
+from fixtures.probes.logs.shadow_run import Judged, Shadow
+from fixtures.probes.snapshot import PUT_BACK, TAKE_AGAIN, Change, Host, Kept, Zone
+from fixtures.settings.schema import Decided
+from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
+
+SETTINGS = settings_without_a_lab()
+HOME = SETTINGS.domains[0]
+OURS = next(each.address for each in HOME.addresses)
+LOG = HostLog("Dell", (), (), (), 0.0, 3, 0, LOOK)
+HISTORY = History(0.0, 28 * DAY_S, (), (LOG,))
+
+
+@pytest.mark.parametrize(
+    ("local", "dropped", "verdict", "found"),
+    [
+        ("a", (), PASS, "there; it took mail"),
+        ("b", ("b",), PASS, "given up by name; it took mail"),
+        ("b", ("a",), FAIL, f"neither; it took mail. {NAME_IT}"),
+    ],
+)
+def test_each_address_has_its_place(local: str, dropped: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    settings = SETTINGS.model_copy(update={"domains": (HOME.model_copy(update={"dropped": dropped}),)})
+    it = Receivers((Receiver(f"{local}@{HOME.name}", HOME.name, ("took mail",), (LOOK,)),), HISTORY)
+    (judged,) = all_say(receivers.judged(it, settings, {f"a@{HOME.name}": "there"}, "a rule"), HOME.name)
+    assert judged == (verdict, f"{local}@{HOME.name}: expected a rule, or given up by name, found {found}")
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_catch_all_is_decided_on(decided: bool) -> None:
+    fields = {name: getattr(HOME, name) for name in HOME.model_fields_set - {"catch_all"}} | (
+        {"catch_all": "drop"} if decided else {}
+    )
+    settings = SETTINGS.model_copy(update={"domains": (type(HOME)(**fields),)})
+    it = Receivers((Receiver(f"@{HOME.name}", HOME.name, ("took mail",), (LOOK,)),), HISTORY)
+    (judged,) = all_say(receivers.judged(it, settings, {}, "a rule"), HOME.name)
+    hint = 'Write catch_all = "off" or "drop": Email Routing has no catch-all that keeps mailboxes apart'
+    found = "catch_all = 'drop'" if decided else f"no catch_all for {HOME.name}; it took mail. {hint}"
+    assert judged == (
+        PASS if decided else FAIL,
+        f"@{HOME.name}: expected a decision in the settings on what else it takes, found {found}",
+    )
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(0.0, PASS), (1.0, UNKNOWN)])
+def test_how_far_the_logs_reach(since: float, verdict: Verdict) -> None:
+    (judged,) = all_say(receivers.judged_logs(Receivers((), replace(HISTORY, hosts=(replace(LOG, since=since),)))), "")
+    assert judged[0] is verdict
+    assert judged[1].startswith(
+        "the log of Dell: expected lines of at least 28 days, found 28 days, 3 lines not understood"
+    )
+
+
+def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX") -> Judged:
+    return Judged(Taken(0.0, address, "<1@x>", sender, 1, "EC2", ""), HOME.name, reasons, "said", stored)
+
+
+def run(*messages: Judged, decided: tuple[Decided, ...] = (), **of_domain: Any) -> tuple[Shadow, Any]:
+    changed = {"decided": decided, "domains": (HOME.model_copy(update=of_domain),)}
+    return Shadow(HISTORY, messages, (), (LOOK,)), SETTINGS.model_copy(update=changed)
+
+
+def of_senders(cast: Shadow, settings: Any) -> list[tuple[Verdict, str]]:
+    return [(each.verdict, each.sentence()) for each in shadow.judged(cast, settings, (HOME.name,))]
+
+
+def test_senders_who_would_be_refused() -> None:
+    said = "expected a decision in migration.toml, [[decided]], found 1 messages to "
+    hint = "Write down what becomes of its mail: asked to sign, another way agreed, or the loss accepted"
+    sent = mail("s@x.example", shadow.UNPROVEN)
+    refused = f"<s@x.example>: neither SPF nor DKIM: {said}{OURS} would be refused: neither SPF nor DKIM"
+    whole = f"{HOME.name}: expected 0 of 1 messages of the last 30 days would be taken, found 0 of 1 messages of the last 30 days would be taken"
+    assert of_senders(*run(sent)) == [(FAIL, f"{refused}. {hint}"), (PASS, whole)]
+    decided = Decided(sender="@x.example", why=shadow.UNPROVEN, what="asked to sign")
+    assert of_senders(*run(sent, decided=(decided,)))[0] == (PASS, f"{refused}; decided: asked to sign")
+    unclear = of_senders(*run(mail("s@x.example", shadow.UNKNOWN)))[0]
+    assert unclear == (
+        UNKNOWN,
+        f"<s@x.example>: cannot be known: {said}{OURS}, of which nothing proves that they would be taken. Ask the sender for SPF and DKIM, or write down what becomes of its mail",
+    )
+    (fine,) = of_senders(*run(mail("s@x.example", stored="")))
+    assert fine[1].endswith(
+        "found 1 of 1 messages of the last 30 days would be taken; 1 of them lie in no mailbox any more, and only their SPF and size could be judged"
+    )
+
+
+def test_mail_to_nobody() -> None:
+    stray = mail("s@x.example", address=f"old@{HOME.name}")
+
+    def judged(*messages: Judged, **of_domain: Any) -> list[tuple[Verdict, str]]:
+        cast, settings = run(*messages, **of_domain)
+        return [(each.verdict, each.found) for each in shadow.judged_stray(cast, settings, (HOME.name,))]
+
+    assert judged(stray, stray, dropped=()) == [(FAIL, "2 messages from <s@x.example>; no rule")]
+    assert judged(stray, dropped=("old",)) == [(PASS, "1 messages from <s@x.example>; given up by name")]
+    assert judged(mail("s@x.example")) == [(PASS, "all mail went to addresses of the settings")]
+
+
+# The snapshot --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recomputed", ["d1", "d2"])
+def test_it_is_as_it_was_written(recomputed: str) -> None:
+    hint = ". The store was changed by hand: take it from a backup of that day" * (recomputed == "d2")
+    judged = says(snapshot.judged_whole(Kept(0.0, "d1", recomputed, {}, LOOK)), "")
+    assert judged == (FAIL if hint else PASS, f"snapshot: expected digest d1, found digest {recomputed}{hint}")
+
+
+MX = Record("MX", DOMAIN, "mail.x", 300, priority=10)
+
+
+def zone(*records: Record, complete: bool = True, changes: tuple[Change, ...] = ()) -> Zone:
+    return Zone(DOMAIN, records, 2, complete, changes, LOOK)
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (zone(MX), PASS, "1 mail records (MX), 2 rules"),
+        (zone(MX, complete=False), FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
+        (zone(replace(MX, name=f"x.{DOMAIN}")), FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
+        (zone(), FAIL, f"0 mail records (none), 2 rules. {TAKE_AGAIN}"),
+    ],
+)
+def test_each_zone_is_whole(it: Zone, verdict: Verdict, found: str) -> None:
+    expected = f"{DOMAIN}: expected records with the domain's MX, routing, rules and catch-all, found "
+    assert says(snapshot.judged_zone(it, LOOK)) == (verdict, expected + found)
+
+
+def test_nobody_else_changed_a_record() -> None:
+    ours, alien = Change("MX a", "10 x", "10 y", "switch_mx"), Change("TXT a", "old", "new", "")
+
+    def judged(*changes: Change, begun: bool = True) -> list[Says]:
+        return all_say(snapshot.judged_changes(zone(changes=changes), begun=begun))
+
+    assert [each[0] for each in judged()] == [PASS]
+    assert judged(ours)[0][1].endswith("found MX a by switch_mx")
+    said = "TXT a: expected as in the snapshot (old), or written by a script of ours, found new. "
+    assert judged(ours, alien) == [(FAIL, said + PUT_BACK)]
+    assert judged(alien, begun=False) == [(FAIL, said + TAKE_AGAIN)]
+
+
+WHOLE = Host("Dell", {"main.cf": "d", "master.cf": "d"}, (), {"sasl_passwd": "d"}, 9, (), LOOK)
+
+
+@pytest.mark.parametrize(
+    ("it", "may_differ", "said"),
+    [
+        (WHOLE, False, [(PASS, "2 files, 1 more by digest, 9 parameters, all as they stand")]),
+        (replace(WHOLE, changed=("main.cf",)), True, [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by prepare_dell")]),
+        (replace(WHOLE, changed=("main.cf",)), False, [(FAIL, f"changed since, or gone. {TAKE_AGAIN}")]),
+        (replace(WHOLE, name="EC2", changed=("main.cf",)), False, [(FAIL, f"changed since, or gone. {PUT_BACK}")]),
+        (replace(WHOLE, files={"main.cf": "d"}, broken=("main.cf",)), False, [(FAIL, f"nothing. {TAKE_AGAIN}"), (FAIL, f"content that can't be read. {TAKE_AGAIN}")]),
+    ],
+)  # fmt: skip
+def test_each_machine_could_be_put_back(it: Host, may_differ: bool, said: list[tuple[Verdict, str]]) -> None:
+    judged = all_say(snapshot.judged_host(it, may_differ=may_differ), "")
+    assert [each[0] for each in judged] == [each[0] for each in said]
+    assert all(one[1].endswith(f", found {other[1]}") for one, other in zip(judged, said, strict=True))

@@ -1,0 +1,205 @@
+"""E-6, E-7, X-5: replies, bounces, and the way back."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.ledger import wayback
+from fixtures.ledger.wayback import Journey, Stand, Zone
+from fixtures.probes.logs.postfix_log import Delivery, Trail
+from fixtures.probes.mailbox import bounces
+from fixtures.probes.mailbox.bounces import Notices, Returned
+from fixtures.probes.mailbox.message import Hop, Report
+from fixtures.probes.smtp import submission
+from fixtures.probes.smtp.submission import Insistence
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, balanced, entry, says
+
+
+def receipt(*hops: Hop, **authentication: Any) -> Any:
+    """A reply of alice's, as far as a judge looks."""
+    judged = SimpleNamespace(evidence=LOOK, **authentication) if authentication else None
+    sent = SimpleNamespace(address=ALICE, sender="587", message=SimpleNamespace(message_id="<1@x>"))
+    arrived = SimpleNamespace(received=hops) if hops else None
+    return submission.Receipt(sent, arrived, SimpleNamespace(evidence=LOOK), judged)  # type: ignore[arg-type] # stand-ins
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (receipt(dmarc_passes=True, dkim_passes=True), PASS, "DKIM passes and is aligned"),
+        (receipt(dmarc_passes=True, dkim_passes=False), FAIL, "what came"),
+        (receipt(dmarc_passes=False, dkim_passes=True), FAIL, "what came"),
+        (receipt(), FAIL, "no reply arrived"),
+    ],
+)
+def test_a_reply_is_signed(it: Any, verdict: Verdict, found: str) -> None:
+    judged = submission.judged_signed(it)
+    expected = f"alice@{DOMAIN} by 587: expected DKIM passes for the sender's domain, found "
+    assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
+
+
+def hop(protocol: str, by: str = "smtp.sendgrid.net") -> Hop:
+    return Hop(by, "dell", "192.0.2.1", protocol, 0.0, f"by {by} with {protocol}")
+
+
+@pytest.mark.parametrize(
+    ("hops", "both", "verdict", "found"),
+    [
+        ((hop("ESMTPSA"),), False, PASS, "with ESMTPSA"),
+        ((hop("ESMTPS"),), True, FAIL, "with ESMTPS, without a login"),
+        ((hop("ESMTPA"),), True, FAIL, "with ESMTPA, without TLS: the password went over the wire in the clear"),
+        ((hop("ESMTP"),), True, PASS, "with ESMTP, and Dell hands over no other way: what came"),
+        ((hop("ESMTP"),), False, FAIL, "with ESMTP, and Dell does not insist: what came"),
+        ((hop("ESMTPSA", by="elsewhere"),), True, UNKNOWN, "it did not come through SendGrid"),
+        ((), True, UNKNOWN, "it did not come through SendGrid"),
+    ],
+)
+def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool, verdict: Verdict, found: str) -> None:
+    judged = submission.judged_protected(receipt(*hops), Insistence(both, LOOK))
+    expected = f"alice@{DOMAIN} by 587: expected taken by SendGrid over TLS, after a login, found "
+    assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
+
+
+@pytest.mark.parametrize(
+    ("taken", "said", "verdict", "found"),
+    [
+        (True, "550 5.1.1 upstream: no such user", PASS, "after 2.0 s: 550 5.1.1 upstream: no such user"),
+        (True, "550 5.1.1 no such user", FAIL, "after 2.0 s: 550 5.1.1 no such user"),
+        (True, "554 upstream", FAIL, "after 2.0 s: 554 upstream"),
+        (True, "", FAIL, "what came. Dell may have taken the message: see whether it refuses unknown recipients in session (A-7)"),
+        (False, "", UNKNOWN, "not sent: 451"),
+    ],
+)  # fmt: skip
+def test_the_bounce(taken: bool, said: str, verdict: Verdict, found: str) -> None:
+    sent: Any = SimpleNamespace(taken=taken, conversation=SimpleNamespace(outcome="451", evidence=LOOK))
+    back = Returned(Report("<1@x>", said) if said else None, 2.0, LOOK)
+    expected = f"alice@{DOMAIN}: expected a bounce that quotes Dell's 550 5.1.1, found "
+    assert says(bounces.judged_back(ALICE, sent, back), looks=2) == (verdict, expected + found)
+
+
+def trail(*deliveries: Delivery, client: str = "") -> Trail:
+    return Trail("Q", 0.0, "", client, "", "<1@x>", "", 1, deliveries, None)
+
+
+TRY = Delivery(0.0, "error", "r@x", "", "none", 0.0, (), "5.1.1", "bounced", "no such user")
+
+
+@pytest.mark.parametrize(
+    ("trails", "verdicts"),
+    [
+        ((trail(TRY),), [PASS, PASS]),
+        ((trail(TRY, TRY),), [FAIL, PASS]),
+        ((trail(TRY, client="192.0.2.1"),), [FAIL, PASS]),
+        ((trail(replace(TRY, daemon="smtp")),), [FAIL, PASS]),
+        ((trail(replace(TRY, status="deferred")),), [FAIL, PASS]),
+        ((trail(replace(TRY, status="sent", daemon="lmtp")),), [PASS, PASS]),
+        ((trail(),), [UNKNOWN]),
+    ],
+)
+def test_it_comes_to_rest(trails: tuple[Trail, ...], verdicts: list[Verdict]) -> None:
+    assert [each.verdict for each in bounces.judged_at_rest(Notices("r@x", trails, (), LOOK))] == verdicts
+    more = list(bounces.judged_at_rest(Notices("r@x", (trail(TRY),), (trail(TRY),), LOOK)))
+    assert says(more[1], "") == (
+        FAIL,
+        "reports about it: expected none, found 1 attempts to deliver further reports: r@x",
+    )
+
+
+# The way back --------------------------------------------------------------------------------------------------------
+
+OLD = Zone("10 mail.x", "v=spf1 a mx -all", {(DOMAIN, "A"): "192.0.2.1"})
+
+
+def stand(zone: Zone = OLD, rules: tuple[str, ...] = ("r",), *, enabled: bool = True, dell: str = "d") -> Stand:
+    routing: Any = SimpleNamespace(rules=rules, enabled=enabled, evidence=LOOK)
+    return Stand(zone, routing, dell, LOOK)
+
+
+def journey(returned: Stand, trouble: str = "", *entries: Any, **balance: Any) -> Journey:
+    return Journey(DOMAIN, trouble, stand(), returned, (), 1002.0, balanced(*entries, **balance), LOOK)
+
+
+@pytest.mark.parametrize(
+    ("returned", "red"),
+    [
+        (stand(), []),
+        (stand(replace(OLD, mx="10 route1")), [f"MX of {DOMAIN}"]),
+        (stand(replace(OLD, spf="v=spf1 a mx include:c -all")), []),
+        (stand(replace(OLD, spf="v=spf1 a -all")), [f"SPF of {DOMAIN}"]),
+        (stand(replace(OLD, others={})), [f"other records, {DOMAIN}"]),
+        (stand(rules=()), [f"rules, {DOMAIN}"]),
+        (stand(dell="e"), [f"main.cf and master.cf of Dell, {DOMAIN}"]),
+    ],
+)
+def test_only_the_mx_moved(returned: Stand, red: list[str]) -> None:
+    judged = list(wayback.judged_moved_only(OLD, journey(returned)))
+    assert [each.member for each in judged if each.verdict is FAIL] == red
+    assert len(judged) == 6
+    failed, *_ = wayback.judged_moved_only(OLD, journey(returned, "refused"))
+    assert failed.sentence() == f"{DOMAIN}: expected a way back to EC2, found refused"
+
+
+@pytest.mark.parametrize(
+    ("returned", "red"),
+    [
+        (stand(rules=(), enabled=False), []),
+        (stand(rules=(), enabled=True), ["Email Routing"]),
+        (stand(rules=("r",), enabled=False), ["Email Routing"]),
+        (stand(replace(OLD, spf="v=spf1 a mx include:c -all"), (), enabled=False), [f"SPF of {DOMAIN}"]),
+    ],
+)
+def test_all_is_as_it_was(returned: Stand, red: list[str]) -> None:
+    assert [each.member for each in wayback.judged_clean(OLD, journey(returned)) if each.verdict is FAIL] == red
+
+
+@pytest.mark.parametrize(
+    ("rrset", "error", "verdict"),
+    [
+        (("10 mail.x",), "", PASS),
+        (("10 route1",), "", FAIL),
+        (("10 mail.x", "5 y"), "", FAIL),
+        ((), "SERVFAIL", UNKNOWN),
+    ],
+)
+def test_everybody_is_led_to_ec2(rrset: tuple[str, ...], error: str, verdict: Verdict) -> None:
+    answer: Any = SimpleNamespace(server="ns1", rrset=rrset, error=error, evidence=LOOK)
+    judged = says(wayback.judged_led(answer, "10 mail.x", DOMAIN))
+    assert judged == (
+        verdict,
+        f"ns1: expected 10 mail.x, once the TTL and a minute had passed, found {error or 'what came'}",
+    )
+
+
+BACK, LATE = entry(path="ec2"), entry(2, path="ec2")
+
+
+@pytest.mark.parametrize(
+    ("entries", "more", "verdict", "found"),
+    [
+        ((BACK, LATE), {}, PASS, "2 sent, 0 amiss; 1 after the TTL, 0 not by EC2"),
+        ((BACK, replace(LATE, path="cloudflare")), {}, FAIL, "2 sent, 0 amiss; 1 after the TTL, 1 not by EC2: "),
+        ((BACK, LATE, entry(3, arrived=None)), {}, FAIL, "3 sent, 1 amiss; 2 after the TTL, 1 not by EC2: "),
+        (
+            (BACK, LATE),
+            {"unexplained_copies": (BACK,)},
+            FAIL,
+            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: twice: ",
+        ),
+        (
+            (BACK, LATE),
+            {"unexpected": ("a stranger's",)},
+            FAIL,
+            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: a stranger's",
+        ),
+        ((BACK,), {}, UNKNOWN, "no mail after the TTL: 1 sent, 0 amiss; 0 after the TTL, 0 not by EC2"),
+    ],
+)
+def test_all_of_it_arrived(entries: tuple[Any, ...], more: dict[str, Any], verdict: Verdict, found: str) -> None:
+    judged = says(wayback.judged_mail(journey(stand(), "", *entries, **more)))
+    assert judged[0] is verdict
+    assert judged[1].startswith(f"{DOMAIN}: expected all arrived, the last through EC2, found {found}")
