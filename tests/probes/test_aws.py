@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
@@ -21,6 +22,15 @@ from fixtures.settings import ClockSettings, Secrets, StoreSettings
 ZONE = "ap-northeast-1a"
 
 
+_lock, _asked = Lock(), BaseClient.__dict__["_make_api_call"]
+
+
+def _one_at_a_time(self: BaseClient, *about: Any) -> Any:
+    """moto's models are not made for threads."""
+    with _lock:
+        return _asked(self, *about)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """EC2 of the gateway's region."""
@@ -28,6 +38,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(each, "owner")
     for each in [each for each in os.environ if each.startswith("AWS_ENDPOINT")]:
         monkeypatch.delenv(each)
+    monkeypatch.setattr(BaseClient, "_make_api_call", _one_at_a_time)
     api._client.cache_clear()
     with mock_aws():
         yield boto3.client("ec2", region_name=ZONE[:-1])
