@@ -59,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from fixtures.gates.collection import Arrange, Listing
         from fixtures.gates.plugin import Collect
         from fixtures.gates.session import SESSION
+        from fixtures.gates.workers import runner
         from fixtures.target import TargetError, resolve
     except ModuleNotFoundError as missing:
         pytest.exit(
@@ -76,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.collectonly:
         config.pluginmanager.register(Listing(), "mxgate-listing")
     config.pluginmanager.register(Collect(target.session), "mxgate-collect")
+    config.pluginmanager.register(runner(config, target.session), "mxgate-runner")
 
 
 def _only_tests(config: pytest.Config) -> bool:
