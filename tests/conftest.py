@@ -1,4 +1,4 @@
-"""What several of the project's own tests use: commands as an operator types them, and what a bad one must come to."""
+"""What several of the tests use: settings, commands as an operator types them, and what a bad one must come to."""
 
 import os
 import subprocess
@@ -13,6 +13,41 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 300
+MINIMAL = """\
+target = "live"
+pilot = "pilot.example.net"
+[[domains]]
+name = "pilot.example.net"
+delivery = "dell.pilot.example.net"
+mailboxes = ["alice"]
+[dell]
+name = "mx.pilot.example.net"
+ipv4 = "198.51.100.10"
+transport = { host = "198.51.100.10" }
+networks = ["127.0.0.0/8"]
+imap_host = "198.51.100.10"
+[ec2]
+region = "ap-northeast-1"
+instance_id = "i-0123456789abcdef0"
+name = "mail.example.net"
+ipv4 = "203.0.113.20"
+seen_by_dell_as = "100.64.10.1"
+transport = { host = "203.0.113.20" }
+[cloudflare]
+account_id = "00000000000000000000000000000000"
+[[resolvers]]
+name = "quad9"
+address = "9.9.9.9"
+[store]
+url = "sqlite:///STORE"
+"""
+
+
+def minimal(folder: Path, more: str = "") -> Path:
+    """A migration.toml in FOLDER with the least that can be, and MORE; its store will lie next to it."""
+    file = folder / "migration.toml"
+    file.write_text(MINIMAL.replace("STORE", str(folder / "store.sqlite")) + more, encoding="utf-8")
+    return file
 
 
 def run(

@@ -14,44 +14,15 @@ from fixtures.lab.world import standing
 from fixtures.migration import open_migration
 from fixtures.settings import EXAMPLE, SettingsError, load
 from fixtures.store import StoreError
-from tests.conftest import NOBODY, PROJECT, ended, features, python
+from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, features, minimal, python
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
-MINIMAL = """\
-target = "live"
-pilot = "pilot.example.net"
-[[domains]]
-name = "pilot.example.net"
-delivery = "dell.pilot.example.net"
-mailboxes = ["alice"]
-[dell]
-name = "mx.pilot.example.net"
-ipv4 = "198.51.100.10"
-transport = { host = "198.51.100.10" }
-networks = ["127.0.0.0/8"]
-imap_host = "198.51.100.10"
-[ec2]
-region = "ap-northeast-1"
-instance_id = "i-0123456789abcdef0"
-name = "mail.example.net"
-ipv4 = "203.0.113.20"
-seen_by_dell_as = "100.64.10.1"
-transport = { host = "203.0.113.20" }
-[cloudflare]
-account_id = "00000000000000000000000000000000"
-[[resolvers]]
-name = "quad9"
-address = "9.9.9.9"
-[store]
-url = "sqlite:///STORE"
-"""
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Path]:
     """A good file to spoil. Whatever the bad input was, no store comes of it, and no lab of a new name."""
-    file = tmp_path / "migration.toml"
-    file.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    file = minimal(tmp_path)
     yield file
     assert sorted(tmp_path.iterdir()) == [file]
     assert not {"rootless", "none-of-these"} & set(standing())

@@ -11,8 +11,7 @@ import pytest
 
 from fixtures.settings import Secrets, load
 from fixtures.settings.secrets import PREFIX
-from tests.conftest import PROJECT
-from tests.test_bad_input import MINIMAL
+from tests.conftest import MINIMAL, PROJECT
 
 INSTALL = PROJECT / "scripts/deploy/install"
 EXPOSURE_MAX = 20

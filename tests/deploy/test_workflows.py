@@ -11,10 +11,9 @@ import yaml
 
 from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
-from tests.conftest import PROJECT, ended, features
+from tests.conftest import PROJECT, ended, features, minimal
 from tests.reading import files, text
 from tests.scripts.receiver import receiving
-from tests.test_bad_input import MINIMAL
 
 PROGRAMS = Path(sys.executable).parent
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
@@ -109,8 +108,7 @@ def gate(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_gate_that_can_not_be_judged(tmp_path: Path) -> None:
-    config = tmp_path / "migration.toml"
-    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    config = minimal(tmp_path)
     done = gate("soak", "--light", MXGATE_CONFIG=str(config))
     ended(done, 2, "--light is for when EC2 is deleted")
     assert not any(line.startswith("::") for line in done.stdout.splitlines())  # no workflow, no commands
@@ -127,8 +125,7 @@ def test_what_they_refer_to_is_there() -> None:
 
 def test_a_night_pings_and_a_gate_does_not(tmp_path: Path) -> None:
     """Of a domain that is not switched yet, no night is missing."""
-    config = tmp_path / "migration.toml"
-    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    config = minimal(tmp_path)
     with receiving() as heard:
         given = {
             "MXGATE_CONFIG": str(config),
@@ -143,8 +140,7 @@ def test_a_night_pings_and_a_gate_does_not(tmp_path: Path) -> None:
 
 def test_a_runner_is_not_to_obey_what_is_quoted(tmp_path: Path) -> None:
     """Strangers' text can't give the runner commands as long as pytest writes; afterwards it listens again."""
-    config = tmp_path / "migration.toml"
-    config.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    config = minimal(tmp_path)
     lines = features("--config", str(config), "--collect-only", GITHUB_ACTIONS="true").stdout.splitlines()
     stopped = [line for line in lines if line.startswith("::stop-commands::")]
     assert len(stopped) == 1

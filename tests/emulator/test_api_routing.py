@@ -256,8 +256,8 @@ def test_what_is_wrong_is_named(emulator: Running, client: Any) -> None:
     assert status(emulator) == "misconfigured/locked"
 
 
-def _codes(emulator: Running, name: str = APEX) -> list[str]:
-    answer: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=name)
+def _codes(emulator: Running) -> list[str]:
+    answer: Any = emulator.client().email_routing.dns.get(zone_id=emulator.zone.id, subdomain=APEX)
     assert all(error.get("missing") or error.get("existing") or error.get("multiple") for error in answer["errors"])
     return [error["code"] for error in answer["errors"]]
 

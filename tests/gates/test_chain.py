@@ -25,10 +25,9 @@ from fixtures.report.index import heads
 from fixtures.report.render import write
 from fixtures.store import Store, chain, messages, records
 from scripts import store as script
-from tests.conftest import python
+from tests.conftest import minimal, python
 from tests.gates.conftest import PILOT, World, came_out
 from tests.report import sample
-from tests.test_bad_input import MINIMAL
 
 STAGE = Stage(Gate.PHASE3, (PILOT,), "phase3")
 WRITES = """\
@@ -190,8 +189,7 @@ def test_a_store_without_a_chain_is_accepted_once_and_loudly(world: World, capsy
 
 def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It checks, it names the way out, and what was accepted by it is in the store for good."""
-    config = tmp_path / "migration.toml"
-    config.write_text(MINIMAL.replace("STORE", f"{tmp_path}/store.sqlite"), encoding="utf-8")
+    config = minimal(tmp_path)
     with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as made:
         made.record("entry")
         assert script.main(["--config", str(config)]) == 0

@@ -15,9 +15,9 @@ KEY = "a.feature::test_it"
 PREPARED, TODAY = Stage(Gate.PHASE4, (), "drills-prepared", Kind.DRILLS), Stage(Gate.PHASE1, (), "drills-today")
 
 
-def recalled(world: World, gate: Gate = Gate.PHASE3) -> Outcome:
-    outcome = describe(["A-6", "drill"], gate.value, "a name", "a feature", "a.feature", key=KEY)
-    drills.recall(world.migration, outcome, present_digest(world.migration, world.look), gate)
+def recalled(world: World) -> Outcome:
+    outcome = describe(["A-6", "drill"], Gate.PHASE3.value, "a name", "a feature", "a.feature", key=KEY)
+    drills.recall(world.migration, outcome, present_digest(world.migration, world.look), Gate.PHASE3)
     return outcome
 
 

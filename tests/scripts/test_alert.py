@@ -14,9 +14,9 @@ from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
 from scripts import alert
 from scripts.lib.alarms.paths import Herald, ways
+from tests.conftest import minimal
 from tests.gates.conftest import came_out
 from tests.scripts.receiver import Receiver, receiving
-from tests.test_bad_input import MINIMAL
 
 PILOT = "pilot.example.net"
 TOKEN = "T0ken-in-the-path"
@@ -31,12 +31,9 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def config(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "migration.toml"
-    text = MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")) + "[alarm]\ntries = 2\npause_s = 0\n"
-    file.write_text(text, encoding="utf-8")
     monkeypatch.setenv("MXGATE_ALARM_URLS", f"json://127.0.0.1:{receiver.port}/{TOKEN}")
     monkeypatch.setenv("MXGATE_HEALTHCHECK_URL", f"http://127.0.0.1:{receiver.port}/ping")
-    return file
+    return minimal(tmp_path, "[alarm]\ntries = 2\npause_s = 0\n")
 
 
 @pytest.fixture
@@ -51,12 +48,12 @@ def run(config: Path, *options: str) -> int:
 def night(migration: Migration, verdict: Verdict, *, ago_s: float = 0, stage: Stage = NIGHT) -> None:
     nights.keep(migration, stage, f"run {time.time()}", verdict, [came_out(stage, verdict, "N-7")], target="lab:one")
     if ago_s:
-        _shift(migration, "records", ago_s)
+        _shift(migration, ago_s)
 
 
-def _shift(migration: Migration, table: str, ago_s: float) -> None:
+def _shift(migration: Migration, ago_s: float) -> None:
     with migration.store.engine.begin() as db:
-        db.exec_driver_sql(f"UPDATE {table} SET at = at - {ago_s}")
+        db.exec_driver_sql(f"UPDATE records SET at = at - {ago_s}")
 
 
 def judged(migration: Migration, verdict: str) -> None:
@@ -108,7 +105,7 @@ def test_a_gate_that_closes_names_what_did_not_hold(config: Path, migration: Mig
 def test_a_red_night_that_lasts_is_told_again(config: Path, migration: Migration, receiver: Receiver) -> None:
     night(migration, Verdict.FAIL)
     assert run(config) == 0
-    _shift(migration, "records", 25 * 3600)
+    _shift(migration, 25 * 3600)
     assert run(config) == 0
     assert receiver.titles == ["mxgate: the night was red"] * 2
 
@@ -119,7 +116,7 @@ def test_silence(config: Path, migration: Migration, receiver: Receiver) -> None
     night(migration, Verdict.PASS, ago_s=25 * 3600)
     assert run(config, "--check-silence") == 0
     assert (receiver.titles, receiver.pings) == ([], 2)
-    _shift(migration, "records", 2 * 3600)
+    _shift(migration, 2 * 3600)
     assert run(config, "--check-silence") == 0
     assert run(config, "--check-silence") == 0
     assert (receiver.titles, receiver.pings) == (["mxgate: no night for 27 h"], 2)
@@ -134,7 +131,7 @@ def test_nights_are_missed_from_the_switch_on(config: Path, migration: Migration
     migration.store.record("done", PILOT, script="switch_mx", plan="")
     assert run(config, "--check-silence") == 0
     assert (receiver.titles, receiver.pings) == ([], 1)
-    _shift(migration, "records", 27 * 3600)
+    _shift(migration, 27 * 3600)
     assert run(config, "--check-silence") == 0
     assert receiver.titles == ["mxgate: no night for 27 h"]
     assert "none since the switch" in receiver.got[-1][2]
@@ -146,7 +143,7 @@ def test_after_sign_off_a_week_may_pass(config: Path, migration: Migration, rece
     night(migration, Verdict.PASS, ago_s=7 * 86_400, stage=week)
     assert run(config, "--check-silence") == 0
     assert receiver.titles == []
-    _shift(migration, "records", 2 * 86_400)
+    _shift(migration, 2 * 86_400)
     assert run(config, "--check-silence") == 0
     assert receiver.titles == ["mxgate: no weekly run for 216 h"]
 

@@ -15,9 +15,8 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT, ended, python
+from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
-from tests.test_bad_input import MINIMAL
 
 NAME = "tests-feasible"
 TWO_MINUTES_S = 120
@@ -163,8 +162,7 @@ def test_bad_input(options: list[str], words: list[str]) -> None:
 
 def test_settings_of_another_domain(tmp_path: Path) -> None:
     """Named, they are refused; found, it is said that they don't count."""
-    file = tmp_path / "migration.toml"
-    file.write_text(MINIMAL.replace("STORE", str(tmp_path / "store.sqlite")), encoding="utf-8")
+    file = minimal(tmp_path)
     fault = f"{file} has pilot.example.net, and not own.example.net"
     ended(
         python("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out"

@@ -23,9 +23,8 @@ from fixtures.report.model import Decision
 from fixtures.report.render import write
 from fixtures.store import Store, chain
 from scripts import sign, verify
-from tests.conftest import ended, python
+from tests.conftest import ended, minimal, python
 from tests.report import sample
-from tests.test_bad_input import MINIMAL
 
 OPERATOR = "hiro@webmakeprofit.org"
 
@@ -88,7 +87,7 @@ def written(store: Store, page: Path, run: str = "r1", decision: Decision = Deci
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    (tmp_path / "migration.toml").write_text(MINIMAL.replace("STORE", f"{tmp_path}/store.sqlite"), encoding="utf-8")
+    minimal(tmp_path)
     with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as store:
         store.record("night", gate="phase4", verdict="fail")
         made = Desk(tmp_path, store, capsys)
