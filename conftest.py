@@ -32,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--drill", action="store_true", help="in a lab: run what breaks things, and keep the record")
     group.addoption("--certificate", metavar="FILE", help="the drill certificate that a rehearsal of your own left")
     group.addoption("--rehearse", action="store_true", help="rehearse in a lab, also where there is a migration.toml")
+    group.addoption(
+        "--look",
+        action="store_true",
+        help="with --rehearse: there and back with the pilot alone, for a first impression",
+    )
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
     group.addoption(
         "--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask"

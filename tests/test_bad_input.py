@@ -114,6 +114,7 @@ def test_what_is_wrong_with_them_ends_a_run(config: Path, was: str, is_: str, wo
         (["--config", "no-such.toml"], ["no-such.toml: there is no such file in /", "Correct --config, or write it"]),
         (["--domain", "pilot.example.net"], ["--domain narrows a gate", "--gate phase3"]),
         (["-n", "2"], ["runs in one process: leave out -n, or name a gate"]),
+        (["--look", "--gate", "phase1"], ["--look is a rehearsal's"]),
         (["--rehearse", "--gate", "phase1"], ["leave out --gate, --drill, --soak and --config"]),
         (["--gate", "phase1", "--lab", "none-of-these"], ["no lab named", "scripts/lab up --name none-of-these"]),
     ],
