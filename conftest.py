@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--look",
         action="store_true",
-        help="with --rehearse: there and back with the pilot alone, for a first impression",
+        help="with --rehearse: there and back with the pilot only, for a first impression",
     )
     group.addoption("--config", metavar="FILE", help="settings (default: $MXGATE_CONFIG, ./migration.toml, else a lab)")
     group.addoption(
