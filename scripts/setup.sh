@@ -95,6 +95,13 @@ set_up_npm() {
         refuse "Cloudflare's clients could not be installed; run this again once npm's registry can be reached."
 }
 
+# The roots of the lab's hosts ($with_images: today's or all), made while this goes on. Python's own library is enough.
+begin_images() {
+    (cd "$root" && as_root "$(find_python)" -m fixtures.lab.image "$with_images") &
+    images=$!
+}
+images_ready() { wait "$images" || exit 2; }
+
 export PATH=$PATH:/usr/sbin:/sbin
 case $mode in
 lab | test | live) ;;
@@ -108,7 +115,11 @@ if [ -n "$helping" ]; then
         exit 0
     fi
 else
+    # Each waits for another server or for the disk, so they go side by side, once there is a Python to do it with.
+    python=
+    if [ -n "$(find_python)" ]; then set_up_python & python=$!; fi
     if [ "$mode" != live ]; then set_up_packages; fi
-    set_up_python
+    if [ -n "${with_images:-}" ]; then begin_images; fi
+    if [ -n "$python" ]; then wait "$python" || exit 2; else set_up_python; fi
     if [ "$mode" = test ]; then set_up_npm; fi
 fi
