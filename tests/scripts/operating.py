@@ -43,10 +43,13 @@ def switch(domain):
         finally:
             watch.stop()
 
-def paths(domain):
-    migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+def arrived(domain):
     sent = delivery.from_outside(migration, migration.settings.domain(domain).addresses)
     return sorted({each.path for each in delivery.arrivals(migration, sent)})
+
+def paths(domain):
+    migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+    return arrived(domain)
 
 def spf(domain):
     found = cloudflare.records(migration, domain).of(domain, "TXT")

@@ -1,16 +1,22 @@
-"""The way back at night, in a lab: with Email Routing's API dead, without AWS, without the store, with port 25 shut."""
+"""The way back at night, in a lab, by script and by hand.
+
+With Email Routing's API dead, without AWS, without the store, and with port 25 shut.
+"""
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+from fixtures.lab import plan
 from fixtures.lab.world import Lab
+from tests.lab.test_lab import until
 from tests.labs import operator, standing
 from tests.scripts.operating import PREPARE, as_operator, plant
+from tests.scripts.person import Person
 
 NAME = "test-night"
 PILOT = "pilot.example.net"
@@ -21,6 +27,13 @@ add chain inet shut out { type filter hook output priority 0; }
 add rule inet shut out tcp dport 25 drop
 """
 """As many access lines are: nothing of ours reaches anybody's port 25."""
+SILENT_AWS = SHUT.replace("tcp dport 25", f"ip daddr {plan.AWS4}")
+DEAD_STORE = ("env", "MXGATE_STORE_URL=postgresql+psycopg://nobody@127.0.0.1:1/none")
+LOCK = """
+from fixtures.probes.cloudflare.changing import client
+client(migration).email_routing.dns.create(zone_id=cloudflare.zone(migration, PILOT).id)
+print(json.dumps([]))
+"""
 pytestmark = pytest.mark.usefixtures("lab")
 
 
@@ -57,6 +70,28 @@ def mx() -> list[str]:
         'print(json.dumps(sorted(e.text for e in cloudflare.records(migration, PILOT).of(PILOT, "MX"))))', NAME
     )
     return found
+
+
+@contextmanager
+def without(lab: Lab, ruleset: str, *places: str) -> Iterator[None]:
+    """The packet filters of PLACES have that too."""
+    for each in places:
+        done = lab.exec(each, ["nft", ruleset])
+        assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        for each in places:
+            lab.exec(each, ["nft", "delete", "table", "inet", "shut"])
+
+
+def stop_ec2() -> str:
+    """Returns what it said beside its outcome."""
+    given = ["-m", "scripts.stop_ec2"]
+    digest = json.loads(operator(NAME, *given, "--json").stdout)["digest"]
+    done = operator(NAME, *given, "--override", "a test in the lab", "--apply", digest)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
 
 
 @contextmanager
@@ -110,13 +145,12 @@ def test_by_hand_ends_quietly_where_nobody_reads_on() -> None:
 def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
     """With the copy that ``switch_mx`` left, else only by the settings."""
     config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/without"
-    dead = ("env", "MXGATE_STORE_URL=postgresql+psycopg://nobody@127.0.0.1:1/none")
     if not copy:
         elsewhere.mkdir()
         (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
         config = elsewhere / "migration.toml"
-    paper = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, "--config", str(config), before=dead)
-    status, said, _ = roll_back(str(config), *dead)
+    paper = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, "--config", str(config), before=DEAD_STORE)
+    status, said, _ = roll_back(str(config), *DEAD_STORE)
     assert paper.returncode == status == 0, paper.stderr + said
     for each in (paper.stderr, said):
         assert "THE STORE IS OUT OF REACH" in each
@@ -139,19 +173,94 @@ def test_a_start_is_seen_before_the_first_switch(lab: Lab) -> None:
 def test_after_a_stop_it_starts_ec2_and_looks_if_anybody_can(lab: Lab, shut: bool) -> None:
     """SHUT: nobody reaches a port 25. The stop says that nobody saw it die, and for the start AWS's word is taken."""
     places = ("operator", "world", "cloudflare", "dell") if shut else ()
-    for each in places:
-        done = lab.exec(each, ["nft", SHUT])
-        assert done.returncode == 0, done.stderr
-    try:
-        given = ["-m", "scripts.stop_ec2"]
-        digest = json.loads(operator(NAME, *given, "--json").stdout)["digest"]
-        stopped = operator(NAME, *given, "--override", "a test in the lab", "--apply", digest)
-        assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+    with without(lab, SHUT, *places):
+        warned = stop_ec2()
         status, said, _ = roll_back()
-    finally:
-        for each in places:
-            lab.exec(each, ["nft", "delete", "table", "inet", "shut"])
     assert status == 0, said
-    assert ("could not look" in stopped.stderr) is shut, stopped.stderr
+    assert ("could not look" in warned) is shut, warned
     assert ("AWS's word that it runs has to do" in said) is shut, said
     assert (lab.power("ec2"), mx()) == ("on", MX)
+
+
+@pytest.mark.usefixtures("_switched")
+def test_aws_is_not_needed(lab: Lab) -> None:
+    with without(lab, SILENT_AWS, "operator"):
+        status, said, _ = roll_back()
+    assert status == 0, said
+    assert mx() == MX
+
+
+@pytest.mark.usefixtures("_switched")
+@pytest.mark.parametrize("trouble", ["Email Routing's API is dead", "no AWS", "no store", "port 25 is shut", "locked"])
+def test_a_person_goes_back_by_the_paper_alone(lab: Lab, trouble: str) -> None:
+    """Mail flows at once, by old caches too. Then our script, as the paper's last step, has nothing to mend."""
+    with ExitStack() as troubles:
+        match trouble:
+            case "Email Routing's API is dead":
+                fault = {"path": "/email/routing", "method": ".*", "kind": "status", "status": 503}
+                troubles.enter_context(api(lab, **fault))
+            case "no AWS":
+                troubles.enter_context(without(lab, SILENT_AWS, "operator"))
+            case "port 25 is shut":
+                troubles.enter_context(without(lab, SHUT, "operator"))
+            case "locked":
+                as_operator(LOCK, NAME)
+        person = Person(lab, PILOT, _printed(lab) if trouble == "no store" else _by_hand())
+        person.goes_back()
+        _mail_flows(person)
+    added, gone = [f"added MX {each}" for each in MX], [f"deleted {each}" for each in CLOUDFLARES]
+    unlocked = ["unlocked"] if trouble == "locked" else []
+    assert sorted(person.did) == sorted([*unlocked, *added, *gone])
+    _ends_by_script(person)
+
+
+@pytest.mark.usefixtures("_switched")
+@pytest.mark.parametrize("shut", [False, True])
+def test_a_person_starts_ec2_by_the_paper_first(lab: Lab, shut: bool) -> None:
+    stop_ec2()
+    with without(lab, SHUT, *(["operator"] if shut else [])):
+        person = Person(lab, PILOT, _by_hand(), shut=shut)
+        person.goes_back()
+        assert person.did[0].startswith("started i-")
+        until(lambda: lab.power("ec2") == "on", "EC2 runs")
+        _mail_flows(person)
+    _ends_by_script(person)
+
+
+def test_a_person_without_a_store_does_not_start_what_runs(lab: Lab) -> None:
+    """Nobody knows then whether EC2 was stopped: the console says."""
+    as_operator("assert switch(PILOT)['status'] == 0; print(json.dumps([]))", NAME)
+    config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/bare"
+    elsewhere.mkdir()
+    (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+    person = Person(lab, PILOT, _by_hand("--config", f"{elsewhere}/migration.toml", before=DEAD_STORE))
+    assert 0 in person.steps
+    person.goes_back()
+    assert not [each for each in person.did if each.startswith("started")]
+    _mail_flows(person)
+    _ends_by_script(person)
+
+
+def _by_hand(*options: str, before: Sequence[str] = ()) -> str:
+    done = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, *options, before=before)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _printed(lab: Lab) -> str:
+    return (lab.folder / f"operator/night/{PILOT}.txt").read_text(encoding="utf-8")
+
+
+def _mail_flows(person: Person) -> None:
+    """Now, while caches lead to Cloudflare, and by EC2 alone once they have let go."""
+    for server, said in person.dig().items():
+        assert said == [f"10 {each}." for each in MX], server
+    assert set(as_operator("print(json.dumps(arrived(PILOT)))", NAME)) <= {"cloudflare", "ec2"}
+    assert as_operator("print(json.dumps(paths(PILOT)))", NAME) == ["ec2"]
+
+
+def _ends_by_script(person: Person) -> None:
+    assert f"python -m scripts.rollback --domain {PILOT}" in person.steps[4]
+    status, said, _ = roll_back()
+    assert status == 0, said
+    assert mx() == MX
