@@ -86,7 +86,7 @@ def without(lab: Lab, ruleset: str, *places: str) -> Iterator[None]:
 
 
 def stop_ec2() -> str:
-    """Returns what it said beside its outcome."""
+    """Returns its warnings."""
     given = ["-m", "scripts.stop_ec2"]
     digest = json.loads(operator(NAME, *given, "--json").stdout)["digest"]
     done = operator(NAME, *given, "--override", "a test in the lab", "--apply", digest)
@@ -207,7 +207,7 @@ def test_a_person_goes_back_by_the_paper_alone(lab: Lab, trouble: str) -> None:
                 as_operator(LOCK, NAME)
         person = Person(lab, PILOT, _printed(lab) if trouble == "no store" else _by_hand())
         person.goes_back()
-        _mail_flows(person)
+    _mail_flows(person)  # our senders are reached by port 25, too
     added, gone = [f"added MX {each}" for each in MX], [f"deleted {each}" for each in CLOUDFLARES]
     unlocked = ["unlocked"] if trouble == "locked" else []
     assert sorted(person.did) == sorted([*unlocked, *added, *gone])
@@ -223,7 +223,7 @@ def test_a_person_starts_ec2_by_the_paper_first(lab: Lab, shut: bool) -> None:
         person.goes_back()
         assert person.did[0].startswith("started i-")
         until(lambda: lab.power("ec2") == "on", "EC2 runs")
-        _mail_flows(person)
+    _mail_flows(person)
     _ends_by_script(person)
 
 
@@ -252,7 +252,7 @@ def _printed(lab: Lab) -> str:
 
 
 def _mail_flows(person: Person) -> None:
-    """Now, while caches lead to Cloudflare, and by EC2 alone once they have let go."""
+    """Now, while caches lead to Cloudflare, and only by EC2 once they have let go."""
     for server, said in person.dig().items():
         assert said == [f"10 {each}." for each in MX], server
     assert set(as_operator("print(json.dumps(arrived(PILOT)))", NAME)) <= {"cloudflare", "ec2"}
