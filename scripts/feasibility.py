@@ -9,7 +9,7 @@ Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
 import argparse
 import sys
 
-from fixtures.evidence import CouldNotAsk, Verdict, redact
+from fixtures.evidence import CouldNotAsk, Verdict, redact, tell
 from fixtures.language import N_, tr
 from fixtures.preflight import checklist
 from fixtures.preflight.case import look
@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (SettingsError, CouldNotAsk) as error:
         print(f"feasibility: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT
+    if not (options.dell or asked.settled):
+        tell(tr("feasibility: this machine is taken for Dell; --dell USER@HOST names another"))
     answers = checklist.ask(tuple(of_feasibility(asked, look(asked))), DEADLINE_S)
     verdict = decide(answers)
     status, says = SAYS[verdict]

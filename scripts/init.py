@@ -37,8 +37,8 @@ from systemd (LoadCredential=mxgate_x, lower case):
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
-next: python -m scripts.doctor; then scripts/rehearse --config migration.toml (the drill certificate); then
-pytest features/ --gate phase1"""
+A wrong answer is corrected in the file. next: python -m scripts.doctor{config}; then
+scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninit: interrupted; nothing was written", file=sys.stderr)
         return BAD_INPUT
-    print(text if options.dry_run else f"{target} is written.\n\n{SECRETS}")
+    config = f" --config {options.config}" if options.config else ""
+    print(text if options.dry_run else f"{target} is written.\n\n{SECRETS.format(target=target, config=config)}")
     return DONE
 
 

@@ -6,6 +6,7 @@ this machine's network.
 
   scripts/lab up                        make it; stands until taken down
   scripts/lab up --at phase3            make it, and carry the migration to that gate
+  scripts/lab clock 48                  let 48 hours pass on its clock
   scripts/lab shell operator            a shell where pytest and the scripts would run
   scripts/lab shell dell -- postqueue -p
   scripts/lab logs dell                 what Dell's daemons have written
@@ -55,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", parents=[common], help="what a host's daemons have written")
     logs.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))
     logs.add_argument("--lines", type=int, default=50, help="of each log (default: %(default)s)")
+    clock = commands.add_parser("clock", parents=[common], help="let hours pass on the lab's clock")
+    clock.add_argument("hours", type=float, metavar="HOURS", help="how many; a hold of the pilot is 48, a night 24")
     shell = commands.add_parser("shell", parents=[common], help="a shell, or a command, in a host")
     shell.add_argument("host", choices=HOSTS, metavar="HOST", help=", ".join(HOSTS))
     shell.add_argument("argv", nargs="*", metavar="-- COMMAND")
@@ -121,6 +124,16 @@ def _logs(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _clock(options: argparse.Namespace) -> int:
+    clock = Lab.find(options.name).clock
+    try:
+        clock.advance(options.hours * 3600)
+    except ValueError as error:
+        raise LabError(str(error)) from None
+    print(f"lab {options.name!r}: its clock is {clock.offset / 3600:g} h ahead of this machine's")
+    return DONE
+
+
 def _shell(options: argparse.Namespace) -> int:
     try:
         Lab.find(options.name).shell(options.host, options.argv)
@@ -129,7 +142,7 @@ def _shell(options: argparse.Namespace) -> int:
     return DONE
 
 
-_DO = {"up": _up, "down": _down, "status": _status, "logs": _logs, "shell": _shell}
+_DO = {"up": _up, "down": _down, "status": _status, "logs": _logs, "clock": _clock, "shell": _shell}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -27,7 +27,7 @@ from fixtures.gates.present import present_digest
 from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
-from fixtures.plan.gates import TABLE, gate_of_script
+from fixtures.plan.gates import PROGRAMS, TABLE, gate_of_script
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
 from scripts.lib.commandline import parser
@@ -206,7 +206,8 @@ def _apply(script: Script, job: Job) -> int:
             _complete(script, job, options.apply)
         with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
             migration.store.record("run", job.domain, **about, after=_stands(migration, script))
-    print(f"{script.name}: done, {len(writes)} writes")
+    back = PROGRAMS[script.name][1] if script.name in PROGRAMS else ""
+    print(f"{script.name}: done, {len(writes)} writes" + (f". The way back: {back.replace('`', '')}" if back else ""))
     return DONE
 
 

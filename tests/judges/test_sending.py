@@ -69,8 +69,8 @@ def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool
     ("taken", "said", "verdict", "found"),
     [
         (True, "550 5.1.1 upstream: no such user", PASS, "after 2.0 s: 550 5.1.1 upstream: no such user"),
-        (True, "550 5.1.1 no such user", FAIL, "after 2.0 s: 550 5.1.1 no such user"),
-        (True, "554 upstream", FAIL, "after 2.0 s: 554 upstream"),
+        (True, "550 5.1.1 no such user", FAIL, "after 2.0 s: 550 5.1.1 no such user; it lacks 'upstream'"),
+        (True, "554 upstream", FAIL, "after 2.0 s: 554 upstream; it lacks '5.1.1'"),
         (True, "", FAIL, "what came. Dell may have taken the message: see whether it refuses unknown recipients in session (A-7)"),
         (False, "", UNKNOWN, "not sent: 451"),
     ],
@@ -78,7 +78,9 @@ def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool
 def test_the_bounce(taken: bool, said: str, verdict: Verdict, found: str) -> None:
     sent: Any = SimpleNamespace(taken=taken, conversation=SimpleNamespace(outcome="451", evidence=LOOK))
     back = Returned(Report("<1@x>", said) if said else None, 2.0, LOOK)
-    expected = f"alice@{DOMAIN}: expected a bounce that quotes Dell's 550 5.1.1, found "
+    expected = (
+        f"alice@{DOMAIN}: expected a bounce in which Cloudflare names its upstream and quotes Dell's 550 5.1.1, found "
+    )
     assert says(bounces.judged_back(ALICE, sent, back), looks=2) == (verdict, expected + found)
 
 
