@@ -18,7 +18,7 @@ import httpx
 
 from fixtures.evidence.redaction import keep_secret, redact
 from fixtures.gates import alarms
-from fixtures.language import tr
+from fixtures.language import N_, tr
 from fixtures.settings import Alarm as Ways
 from fixtures.settings import Secrets, Settings, SettingsError
 
@@ -65,7 +65,9 @@ def ways(secrets: Secrets, settings: Settings | None) -> tuple[Way, ...]:
 
     urls = secrets.alarm_urls.get_secret_value().split()
     if not urls:
-        raise SettingsError(f"{VARIABLE} is not set: alarms have no way out. Expected apprise's URLs, blanks between")
+        raise SettingsError(
+            N_(f"{VARIABLE} is not set: alarms have no way out. Expected apprise's URLs, blanks between")
+        )
     if len(urls) > URLS_MAX:
         raise SettingsError(f"{VARIABLE}: {len(urls)} URLs, at most {URLS_MAX}")
     made = []
