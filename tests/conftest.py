@@ -10,6 +10,7 @@ PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 300
