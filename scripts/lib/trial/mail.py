@@ -266,7 +266,7 @@ def _subaddressing(course: Course) -> None:
 
 def _without_id(reply: str) -> str:
     """Without the identifier that ends Cloudflare's replies."""
-    return re.sub(r" \w{12}$", "", reply)
+    return re.sub(r" \w{12}(?=$| \(at )", "", reply)
 
 
 # What is refused
