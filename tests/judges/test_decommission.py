@@ -5,8 +5,9 @@
 import pytest
 
 from fixtures.evidence import Verdict
+from fixtures.probes.aws import resembling
 from fixtures.probes.aws.ec2 import Item
-from fixtures.probes.aws.resembling import WORD, Like, Marks, Resembling, judged
+from fixtures.probes.aws.resembling import WORD, Like, Marks, Resembling
 from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says, all_say
 
 SNAP = Like(Item("snapshot", "snap-1", "weekly", "names vol-00000001"), "us-east-1")
@@ -35,17 +36,17 @@ def found(*likes: Like, unread: tuple[tuple[str, str], ...] = ()) -> Resembling:
 def test_each_thing_is_decided_on(
     decided: dict[str, str], over: bool, expected: str, verdict: Verdict, says: str
 ) -> None:
-    one, whole = all_say(judged(found(SNAP), decided, over=over), "")
+    one, whole = all_say(resembling.judged(found(SNAP), decided, over=over), "")
     assert one == (verdict, f"snapshot snap-1 weekly (us-east-1): expected {expected}, found {says}")
     assert whole == ALL
 
 
 def test_nothing_holds_and_a_region_that_does_not_answer_is_named() -> None:
-    none: list[Says] = all_say(judged(found(), {}, over=True), "")
+    none: list[Says] = all_say(resembling.judged(found(), {}, over=True), "")
     assert none == [(PASS, ALL[1].replace("1 things", "0 things"))]
     denied = found(unread=(("eu-west-1", "AWS, volumes, eu-west-1: UnauthorizedOperation"),))
     why = "expected every kind read, found AWS, volumes, eu-west-1: UnauthorizedOperation"
-    assert all_say(judged(denied, {}, over=False), "") == [(UNKNOWN, f"eu-west-1: {why}")]
+    assert all_say(resembling.judged(denied, {}, over=False), "") == [(UNKNOWN, f"eu-west-1: {why}")]
 
 
 @pytest.mark.parametrize(
