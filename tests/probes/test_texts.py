@@ -71,6 +71,18 @@ def test_a_log_is_understood() -> None:
     assert log.clients_of(["<one@four.example>", "<none@x>"]) == {"<one@four.example>": ("104.30.8.99",)}
 
 
+@pytest.mark.parametrize("first", range(1, LOG.count("\n")))
+def test_a_log_that_is_read_in_two_parts_loses_no_attempt(first: int) -> None:
+    """The message may have begun in the part before; its reader knows it by its queue id."""
+    lines = LOG.splitlines()
+    parts = [postfix_log.parse("\n".join(each), now=NOW) for each in (lines[:first], lines[first:])]
+    found = [each for part in parts for trail in part.trails for each in (*trail.put_off, *trail.deliveries)]
+    assert sorted((each.status, each.relay) for each in found if each.relay) == [
+        ("deferred", "none"), ("deferred", "r1.example[192.0.2.1]"), ("deferred", "r2.example[2001:db8::2]"),
+        ("sent", "mail[private/dovecot-lmtp]"),
+    ]  # fmt: skip
+
+
 def test_rejects_reloads_and_warnings() -> None:
     log = postfix_log.parse(LOG, now=NOW)
     reject = log.rejects[0]
