@@ -22,12 +22,8 @@ import shlex
 import sys
 import time
 
-from rich.console import Console
-from rich.table import Table
-
 from fixtures.lab import plan
 from fixtures.lab.errors import LabError
-from fixtures.lab.files import DELLS
 from fixtures.lab.world import MAIN, Lab, down, standing
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -46,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--seed", type=int, help="of all that is drawn by lot; printed (default: another each time)")
     up.add_argument("--at", choices=GATES, metavar="GATE", help=f"carry the migration to a gate: {', '.join(GATES)}")
     where = "which of those that fixtures/lab/README.md names"
-    up.add_argument("--dell", choices=DELLS, default=DELLS[0], help=f"Dell's Postfix: {where} (default: %(default)s)")
+    up.add_argument(
+        "--dell", choices=plan.DELLS, default=plan.DELLS[0], help=f"Dell's Postfix: {where} (default: %(default)s)"
+    )
     count = "how many domains the operator has, to 30, which have 200 addresses (default: %(default)s)"
     up.add_argument("--domains", type=int, choices=range(3, 31), default=3, metavar="N", help=count)
     knobs = "the emulator's, after --, such as -- --enabling refuses (python -m fixtures.lab.emulator --help)"
@@ -101,6 +99,9 @@ def _status(options: argparse.Namespace) -> int:
         print(f"no lab {options.name!r} stands" + (f"; others do: {', '.join(names)}" if names else ""))
         return FAILED
     lab = Lab.find(options.name)
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=f"lab {lab.name}, seed {lab.seed}, clock +{lab.clock.offset:.0f} s")
     for column in ("host", "addresses", "power", "dead daemons", "first process"):
         table.add_column(column, overflow="fold")

@@ -1,4 +1,4 @@
-"""A Dell by itself, as one of ``files.DELLS`` has it: its Postfix and Dovecot, and nobody else. No lab around it."""
+"""A Dell by itself, as one of ``plan.DELLS`` has it: its Postfix and Dovecot, and nobody else. No lab around it."""
 
 import os
 import secrets
