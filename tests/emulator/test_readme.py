@@ -6,8 +6,10 @@ from typing import get_args
 
 import pytest
 
+from fixtures.gates.traceability import scenarios
 from fixtures.lab.emulator import command, knobs, options
 from fixtures.lab.emulator.knobs import Knobs
+from fixtures.lab.faults import catalogue
 from fixtures.probes.dell.networks import is_address
 
 ROOT = Path(__file__).parents[2]
@@ -98,11 +100,10 @@ def test_what_a_row_of_the_evidence_names_is_there(number: str) -> None:
     for name, values in re.findall(r"\*(\w+)\*((?: (?:with )?`\w+`,?)*)", row):
         if name in Knobs.model_fields:
             assert set(re.findall(r"\w+", values.replace("with", ""))) <= set(map(str, knobs.values(name))), name
-    faults = "".join(each.read_text("utf-8") for each in (ROOT / "fixtures/lab/faults").rglob("*.toml"))
-    scenarios = "".join(each.read_text("utf-8") for each in (ROOT / "features").rglob("*.feature"))
-    for words, where in ((r"faults? ((?:\"[^\"]+\",? ?)+)", faults), (r"scenario ((?:\"[^\"]+\"))", scenarios)):
+    faults, titles = {fault.id for fault in catalogue()}, {scenario.name for scenario in scenarios()}
+    for words, known in ((r"faults? ((?:\"[^\"]+\",? ?)+)", faults), (r"scenario ((?:\"[^\"]+\"))", titles)):
         for quoted in re.findall(words, row):
-            assert [each for each in re.findall(r"\"([^\"]+)\"", quoted) if each not in where] == []
+            assert set(re.findall(r"\"([^\"]+)\"", quoted)) <= known
 
 
 def test_rows_that_show_nothing_say_so() -> None:
