@@ -6,6 +6,7 @@ import random
 from datetime import date
 
 from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
+from fixtures.gates.coming import Coming
 from fixtures.gates.nights import Night
 from fixtures.gates.outcome import Outcome, Step
 from fixtures.gates.session import StageResult
@@ -205,6 +206,10 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
         marks=(Mark("MX of pilot switched" + text, NOW - 120, NOW - 120), Mark("MX of webmakeprofit.org switched", NOW - 117, NOW + 40_000), Mark("EC2 stopped", NOW - 20, NOW + 7 * 86400)),
         propagation=({"domain": PILOT + text, "old_ttl_s": 3600, "seconds": 7200, "resolvers": resolvers},),
         nights=tuple(night(day, clean=clean, text=text) for day in range(14) if day != 5),
+        coming=(
+            Coming(f"Judge phase4 {HOSTILE}", HOSTILE, f"{HOSTILE} {SECRET}", NOW - 90, HOSTILE),
+            Coming("Judge a night", "pytest features/ --soak", "one in a day", NOW + 9e4, "write", waits=True),
+        ),
         standings=(Standing(PILOT, "phase4", NOW - 120), Standing(FIRST, "phase3"), Standing(SECOND, "phase3")),
         saving=saving(), planned_usd=9.5,
         drill_only=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),

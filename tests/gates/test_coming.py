@@ -1,0 +1,195 @@
+"""What comes next: whoever does each time what is said gets through the whole way, on the days that the page names."""
+
+import re
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.gates import certificate
+from fixtures.gates.coming import Coming, coming
+from fixtures.language import speaking
+from fixtures.migration import Migration, trials
+from fixtures.migration.progress import Progress, night_stages
+from fixtures.migration.version import VERSION
+from fixtures.plan.gates import TABLE, Gate, gate_of_script
+from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
+from fixtures.report.coming import lines
+from fixtures.settings.bounds import Bounds
+from scripts import next as program
+from tests.conftest import PROJECT
+from tests.gates.conftest import OTHER, PILOT, World
+
+WAY = """
+phase1 publish_delivery prepare_dell
+phase2 merge_spf lower_ttl widen_mta_sts prepare_cloudflare
+phase3 switch_mx
+phase3 switch_mx
+phase4 stop_ec2
+deletion retire_ec2_access retire_terraform delete_ec2 narrow_mta_sts restore_ttl
+signoff retire_xclient
+"""
+"""The gates in the order in which they are judged, each with what is run behind it."""
+
+
+def first(migration: Migration) -> Coming:
+    return coming(migration)[0]
+
+
+def judge(migration: Migration, gate: Gate, domains: tuple[str, ...], verdict: Verdict = Verdict.PASS) -> None:
+    for domain in ("",) if TABLE[gate].whole else domains:
+        migration.store.put_verdict(
+            gate=gate, domain=domain, verdict=verdict, target="", settings=migration.settings.digest, suite=VERSION,
+            present="", run="r", body={"judged": {"N-1": str(verdict), "N-4": "pass"}},
+        )  # fmt: skip
+
+
+def night(migration: Migration) -> None:
+    """A green one."""
+    run, settings = secrets.token_hex(3), migration.settings
+    for stage in night_stages(Progress.read(migration.store, settings)):
+        migration.store.record(
+            "night", gate=stage.gate.value, domains=list(stage.domains), run=run, suite=VERSION, verdict="pass",
+            judged={}, bad=[], mail=dict.fromkeys(stage.domains, 1), host="h", settings=settings.night_digest,
+            addresses=sorted(f"{each.address} to {each.mailbox}" for each in settings.addresses()), target="",
+        )  # fmt: skip
+
+
+def do(migration: Migration, step: Coming) -> str:
+    """What STEP says, as far as the store has it; returns its gate or script."""
+    store, of = migration.store, re.findall(r"--domain (\S+)", step.command)
+    if gate := re.search(r"--gate (\S+)", step.command):
+        progress = Progress.read(store, migration.settings)
+        turn = (PILOT,) if not progress.switched(PILOT) else progress.unswitched
+        implied = turn if gate[1] == Gate.PHASE3 else migration.settings.domain_names
+        judge(migration, Gate(gate[1]), tuple(of) or implied)
+        return str(gate[1])
+    if "--soak" in step.command:
+        night(migration)
+        return "night"
+    script: str = re.findall(r"scripts\.(\w+)", step.command)[0]
+    (domain,) = of or ("",)
+    if script == "watch":
+        store.record("watch", domain, running=True)
+        return script
+    if script == "switch_mx":
+        store.record("switch", domain, began=migration.clock.now(), before=[], after=[])
+    store.record("done", domain, script=script, plan="")
+    return script
+
+
+def test_who_follows_it_gets_through(world: World) -> None:
+    migration = world.migration
+    begun, went, seen = migration.clock.now(), [list[str]()], list[int]()
+    for _ in range(400):
+        steps = coming(migration)
+        if not steps:
+            break
+        if steps[0].waits:
+            assert steps[0].since is not None
+            migration.clock.advance(max(1.0, steps[0].since - migration.clock.now() + 1))
+            for domain in {row["domain"] for row in migration.store.recorded("watch")}:
+                migration.store.record("watch", domain, running=True)  # it went on all the while
+            continue
+        did = do(migration, steps[0])
+        day = round((migration.clock.now() - begun) / DAY_S, 1)
+        if did in list(Gate):
+            went.append([did])
+            seen.append(int(day))
+        elif did not in {"night", "watch"} and did not in went[-1]:
+            went[-1].append(did)
+    assert [" ".join(each) for each in went[1:]] == WAY.strip().splitlines()
+    # Day 1 is a person's choice: the next evening. Everything else is what the bounds ask.
+    assert seen == [day - (place > 0) for place, day in enumerate(days(migration.settings.bounds))] + [seen[-1]]
+    assert next(iter(lines((), 0)))[1].startswith("It is over")
+
+
+def test_a_closed_gate_names_what_closed_it(world: World) -> None:
+    judge(world.migration, Gate.PHASE1, (), Verdict.FAIL)
+    step = first(world.migration)
+    assert (step.what, step.command) == ("Judge phase1: May we start?", "pytest features/ --gate phase1")
+    assert step.why == "it is closed: N-1. The report says what to do about each"
+    assert step.since == pytest.approx(world.migration.clock.now(), abs=60)
+
+
+def test_an_open_gate_grows_old(world: World) -> None:
+    judge(world.migration, Gate.PHASE1, ())
+    assert first(world.migration).what == "Run publish_delivery"
+    world.migration.clock.advance(world.migration.settings.bounds.verdict_age_s + 60)
+    step = first(world.migration)
+    assert step.what.startswith("Judge phase1")
+    assert "stale" in step.why
+
+
+def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = world.migration.settings.model_copy(update={"target": "live"})
+    migration = replace(world.migration, settings=settings)
+    step = first(migration)
+    assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: there is none")
+    monkeypatch.setattr(certificate, "newest", lambda _: object())
+    monkeypatch.setattr(certificate, "void", lambda *_: "")
+    judge(migration, Gate.PHASE1, ())
+    for script in ("publish_delivery", "prepare_dell"):
+        migration.store.record("done", script=script, plan="")
+    assert first(migration).what == "Run trial"
+    found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
+    monkeypatch.setattr(trials, "latest", lambda *_: found)
+    assert first(migration).what.startswith("Judge phase2")
+
+
+def test_after_a_way_back_that_is_judged_first(world: World) -> None:
+    store = world.migration.store
+    for script in ("publish_delivery", "prepare_dell"):
+        store.record("done", script=script, plan="")
+    for domain in (PILOT, OTHER):
+        for script in ("merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare"):
+            store.record("done", domain, script=script, plan="")
+    store.record("done", PILOT, script="switch_mx", plan="")
+    store.record("done", PILOT, script="rollback", plan="")
+    assert first(world.migration).command == f"pytest features/ --gate rolledback --domain {PILOT}"
+    judge(world.migration, Gate.ROLLEDBACK, (PILOT,))
+    assert all("rolledback" not in each.command for each in coming(world.migration))
+
+
+def test_a_switch_that_ended_half_way_comes_before_all_else(world: World) -> None:
+    world.migration.store.record("switching", PILOT, state="moving", run="1")
+    assert first(world.migration).command == f"python -m scripts.switch_mx --domain {PILOT}"
+
+
+def test_the_program_says_it(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(program, "opened", lambda _: world.migration)
+    assert program.main(["--lang", "en"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [re.split(" {2,}", line, maxsplit=1)[0] for line in shown] == ["next", "how", "why", "when", "by hand"]
+    assert shown[0].endswith("Judge phase1: May we start?")
+    assert shown[1].endswith("pytest features/ --gate phase1")
+    assert program.main(["--path", "--lang", "en"]) == 0
+    assert capsys.readouterr().out == page(world.migration.settings.bounds) + "\n"
+
+
+def test_each_script_has_its_place() -> None:
+    scripts = {each for spec in TABLE.values() for each in spec.opens}
+    assert scripts == BY_HAND.keys()
+    assert PER_DOMAIN | {BESIDES} < scripts
+    assert all(gate_of_script(each) for each in BY_HAND)
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "PATH.md"), ("ja", "PATH.ja.md")])
+def test_the_page_is_as_the_bounds_say(language: str, name: str) -> None:
+    with speaking(language):
+        made = page(Bounds())
+    written = (PROJECT / "scripts" / name).read_text(encoding="utf-8")
+    assert made in written, f"scripts/{name}: put there what `python -m scripts.next --path --lang {language}` prints"
+    other = page(Bounds(nights_before_stop=9))
+    assert "| 13 | `phase4` |" in other
+    assert other not in written
+
+
+def test_the_readme_has_the_same_days() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("| day | what |") :]
+    named = re.findall(r"^\| (\d+) \|", table[: table.index("\n\n")], re.MULTILINE)
+    assert tuple(map(int, named)) == days(Bounds())
