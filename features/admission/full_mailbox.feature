@@ -1,6 +1,8 @@
 Feature: A full mailbox is refused in session
   A message that doesn't fit, once Postfix has accepted it, can only bounce, and Email Routing hands no such bounce on:
   its sender never learns of it. If Dell rejects it in session, Cloudflare passes that on, and the sender learns of it.
+  Dovecot 2.3 says nothing at the end of a message: one whose size was not announced then waits in Dell's queue, and is
+  delivered once there is room.
 
   @A-17 @X6 @X18 @drill @before_phase2 @before_phase3 @before_phase4
   Scenario: Mail for a mailbox over its quota is refused in session

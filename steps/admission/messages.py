@@ -253,10 +253,11 @@ def each_refused(expect: Expect, brought: Brought) -> None:
     def judge(it: quota.Brought) -> Finding:
         said = it.conversation
         found = f"taken: {said.queued}" if said.queued else f"{said.code} {said.text}" if it.refused else ""
-        found = found or str(said.outcome if said.code else said.text)
+        found = it.kept or found or str(said.outcome if said.code else said.text)
         member, unasked = f"{it.address}, {it.what}", "" if it.refused or said.code else found
-        expected = "552 5.2.2 or 5.2.3 in session"
-        return finding(member, expected, found, said.evidence, holds=it.refused, unasked=unasked, hint=hint)
+        expected = "552 5.2.2 or 5.2.3 in session" + (", or kept until there is room (Dovecot 2.3)" if it.kept else "")
+        holds = it.refused or bool(it.kept)
+        return finding(member, expected, found, said.evidence, holds=holds, unasked=unasked, hint=hint)
 
     expect("A full mailbox is refused in session", map(judge, brought[0]))
 
