@@ -42,6 +42,14 @@ def test_each_address_has_its_place(local: str, dropped: tuple[str, ...], verdic
     assert judged == (verdict, f"{local}@{HOME.name}: expected a rule, or given up by name, found {found}")
 
 
+def test_a_table_that_nobody_can_list_keeps_the_gate_closed() -> None:
+    it = Receivers((), HISTORY, (), (("Dell", "proxy:mysql:/etc/a.cf", LOOK),))
+    ((verdict, said),) = all_say(receivers.judged(it, SETTINGS, {}, "a rule"), "")
+    assert verdict is UNKNOWN
+    assert said.startswith("proxy:mysql:/etc/a.cf on Dell: ")
+    assert "mysql is asked address by address: nobody can list it" in said
+
+
 @pytest.mark.parametrize("decided", [True, False])
 def test_a_catch_all_is_decided_on(decided: bool) -> None:
     fields = {name: getattr(HOME, name) for name in HOME.model_fields_set - {"catch_all"}} | (

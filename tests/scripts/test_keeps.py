@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
 from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
+GREY = "check_policy_service inet:127.0.0.1:10023"
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
 
@@ -64,8 +66,20 @@ def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -
             {"keeps": KEEPS},
             ["Dell sends by relayhost = [smtp.other.example]:587, and dell.relayhost says [smtp.sendgrid.net]:587"],
         ),
+        (
+            f"postconf -e 'smtpd_recipient_restrictions = {GREY}, permit_mynetworks, reject_unauth_destination'",
+            {"keeps": KEEPS},
+            [f"smtpd_recipient_restrictions: {GREY}: what stays is moved to smtpd_sender_restrictions"],
+        ),
+        (
+            "postconf -P smtp/inet/smtpd_client_restrictions=reject_rbl_client,zen.example,permit",
+            {"keeps": KEEPS},
+            ["smtpd_client_restrictions of smtp/inet: reject_rbl_client zen.example"],
+        ),
     ],
-    ids="no-such-domain no-such-file no-database alias compiled destination relayed network transport relay".split(),
+    ids=(
+        "no-such-domain no-such-file no-database alias compiled destination relayed network transport relay grey listed"
+    ).split(),
 )
 def test_what_would_vanish_or_can_not_be_kept_is_refused(
     dell: Single, break_it: str, settings: dict[str, Any], words: list[str]
@@ -79,8 +93,22 @@ def test_what_would_vanish_or_can_not_be_kept_is_refused(
 
 
 def test_what_is_dropped_by_name_may_go(dell: Single) -> None:
-    settings = dell.job(dropped=(DOMAINS, BOXES)).migration.settings
+    settings = dell.job(dropped=(DOMAINS, BOXES, GREY)).migration.settings
+    dell.bash(f"postconf -e 'smtpd_recipient_restrictions = {GREY}'")
     kept.require(dell.shell, settings, {})
+    dell.bash("postconf -X smtpd_recipient_restrictions")
+
+
+def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
+    """Its keys can't be listed; a catch-all in it is asked for."""
+    table = "mysql:/etc/postfix/everybody.cf"
+    dell.bash("cd /etc/postfix; sed 's/^query.*/query = SELECT 1/' mailboxes.cf >everybody.cf")
+    dell.bash(f"postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual, {table}'")
+    _, _, keys, by_key = receivers._aliases(dell.shell, ("webmakeprofit.org",))
+    dell.bash("postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual'; rm /etc/postfix/everybody.cf")
+    assert by_key == (table,)
+    assert "@webmakeprofit.org" in keys
+    assert any(not key.startswith("@") for key in keys)
 
 
 def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Single) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fixtures.access.changing import Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import postfix
+from fixtures.probes.dell import filters, postfix
 from fixtures.settings import Settings
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
@@ -21,7 +21,18 @@ LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps
 _TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
 _SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
 """Kinds of table of which ``postmap -s`` lists the keys; and whose text lies in the file that they name."""
-_ASKED = ("myhostname", "mydomain", "myorigin", "virtual_transport", "transport_maps", *LISTED)
+RESTRICTED = (
+    "smtpd_client_restrictions",
+    "smtpd_relay_restrictions",
+    "smtpd_recipient_restrictions",
+    "smtpd_end_of_data_restrictions",
+    "smtpd_etrn_restrictions",
+)
+_USUAL = re.compile(r"permit(_mynetworks|_sasl_authenticated)?|reject|(reject|defer)_unauth_destination")
+_ADMITS = re.compile(r"check_client_access \S+")
+"""In the list of clients: who may connect is what the plan's own table says."""
+_OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
+_ASKED = ("myhostname", "mydomain", "myorigin", "virtual_transport", "transport_maps", *LISTED, *RESTRICTED)
 _SHOWN_MAX = 10
 
 
@@ -57,6 +68,7 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
     said = [*today.odd_keeps(), *today.vanishing(), *today.networks(before.get("mynetworks", ""))]
+    said += today.restrictions()
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -115,6 +127,18 @@ class Today:
             inside = any(it.version == of.version and it.subnet_of(of) for of in own)  # type: ignore[arg-type]
             if not (it.is_global or inside or each in self.settings.dell.dropped):
                 yield f"mynetworks: {each} may relay today: name it in dell.networks, or in dell.dropped"
+
+    def restrictions(self) -> Iterator[str]:
+        """What a list of restrictions, which the plan replaces, does today besides: of main.cf, and of port 25."""
+        of_port_25 = self.shell.run("postconf", "-P", f"{dellplan.SMTP}/{RESTRICTED[0]}", check=False).stdout
+        values = [(name, self.values.get(name, "")) for name in RESTRICTED]
+        values.append((f"{RESTRICTED[0]} of {dellplan.SMTP}", of_port_25.partition("=")[2]))
+        for name, value in values:
+            clients = name.startswith(RESTRICTED[0])
+            for each in filters.elements(value):
+                known = any(it.fullmatch(each) for it in (_USUAL, _OURS)) or (clients and _ADMITS.fullmatch(each))
+                if not known and each not in self.settings.dell.dropped:
+                    yield f"{name}: {each}: what stays is moved to smtpd_sender_restrictions first"
 
     @property
     def _served(self) -> set[str]:
