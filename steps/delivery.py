@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 
-from fixtures.evidence import Finding, finding, unknown
+from fixtures.evidence import Finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.mailbox import delivery, shapes, signatures
 from fixtures.probes.mailbox.delivery import Delivery
-from fixtures.probes.mailbox.imap import Stored
-from fixtures.probes.mailbox.signatures import Forwarded, Signature
+from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import sender_kinds
 from fixtures.settings import Address
 
@@ -76,48 +73,15 @@ def signer_writes(migration: Migration, subjects: tuple[str, ...]) -> Mail:
 
 @then("the sender's own signature verifies in the mailbox")
 def own_verifies(expect: Expect, forwarded_mail: Mail) -> None:
-    expect("The sender's DKIM signature survives", _each(forwarded_mail, _own))
+    expect("The sender's DKIM signature survives", map(signatures.judged_own, forwarded_mail))
 
 
 @then("both DKIM signatures that Cloudflare adds verify, and its ARC seal")
 def cloudflares_verify(expect: Expect, forwarded_mail: Mail) -> None:
-    expect("Cloudflare's DKIM signatures and ARC seal verify", _each(forwarded_mail, _cloudflares))
+    found = (one for each in forwarded_mail for one in signatures.judged_cloudflares(each))
+    expect("Cloudflare's DKIM signatures and ARC seal verify", found)
 
 
 @then("the envelope sender has one of Cloudflare's known rewritten forms")
 def envelope_known(expect: Expect, forwarded_mail: Mail) -> None:
-    expect("The envelope sender has a known form", _each(forwarded_mail, _envelope))
-
-
-def _each(mail: Mail, judge: Callable[[Forwarded, Stored], Iterator[Finding]]) -> Iterator[Finding]:
-    for each in mail:
-        if each.copy is None:
-            found = "it did not arrive"
-            yield unknown(each.member, "a message to look at", found, *each.evidence, domain=each.domain)
-        else:
-            yield from judge(each, each.copy)
-
-
-def _own(each: Forwarded, copy: Stored) -> Iterator[Finding]:
-    found = sorted((signature for signature in each.signatures if signature.aligned), key=lambda it: bool(it.fault))
-    yield _verifies(each, f"a signature of {copy.author}", found[0] if found else None)
-
-
-def _cloudflares(each: Forwarded, _: Stored) -> Iterator[Finding]:
-    yield _verifies(each, "the signature of Cloudflare's forwarder", each.signed_by(*signatures.FORWARDERS))
-    yield _verifies(each, f"the signature of {each.domain}", each.signed_by(each.domain))
-    yield _verifies(each, "Cloudflare's ARC seal", each.seal)
-
-
-def _verifies(each: Forwarded, what: str, found: Signature | None) -> Finding:
-    holds = found is not None and not found.fault
-    unasked = str(found) if found and not found.asked else ""
-    expected, said = f"{what} that verifies", str(found or "none")
-    return finding(each.member, expected, said, *each.evidence, holds=holds, unasked=unasked, domain=each.domain)
-
-
-def _envelope(each: Forwarded, copy: Stored) -> Iterator[Finding]:
-    expected = f"one of {', '.join(signatures.FORMS)} at {each.domain}"
-    found, holds = copy.return_path or "no Return-Path", bool(signatures.form_of(copy.return_path, each.domain))
-    hint = "Cloudflare rewrites in a way that was not seen before: does Dell still take such a sender (A-8)?"
-    yield finding(each.member, expected, found, *each.evidence, holds=holds, domain=each.domain, hint=hint)
+    expect("The envelope sender has a known form", map(signatures.judged_envelope, forwarded_mail))

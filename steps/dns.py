@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Finding, failed, finding, passed, unknown
+from fixtures.evidence import Finding
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
@@ -68,38 +68,24 @@ def answers_are_cloudflare(migration: Migration, expect: Expect, answers: Answer
 
 @then("no answer leads to Cloudflare")
 def answers_are_not_cloudflare(expect: Expect, answers: Answers) -> None:
-    found = [
-        dns.judged(answer, "no host of Cloudflare's", holds=not any(map(cloudflare.is_mx, answer.hosts)), domain=domain)
-        for domain, answer in dns.each(answers)
-    ]
+    found = (mail_servers.judged_not_cloudflare(answer, domain) for domain, answer in dns.each(answers))
     expect("Nobody is led to Cloudflare before the switch", found)
 
 
 @then("none is longer than the settings say")
 def ttl_is_short(migration: Migration, expect: Expect, answers: Answers) -> None:
     bound = migration.settings.bounds.ttl_s
-    expected = f"an MX that may be kept at most {bound} s"
-    found = [
-        dns.judged(answer, expected, holds=0 < (answer.ttl or 0) <= bound, domain=domain)
-        for domain, answer in dns.each(answers)
-    ]
+    found = (dns.judged_kept(answer, bound, domain) for domain, answer in dns.each(answers))
     expect("The MX may be kept for a short time only", found)
 
 
 @then("the longest TTL from before has run out since it was shortened")
 def old_ttl_ran_out(migration: Migration, expect: Expect, answers: Answers) -> None:
-    expect("The old lifetime has run out", [_notice(migration, domain) for domain in answers])
-
-
-def _notice(migration: Migration, domain: str) -> Finding:
-    bounds = migration.settings.bounds
+    bounds, store = migration.settings.bounds, migration.store
     wait_s = max(bounds.ttl_notice_s, bounds.old_ttl_s)
-    done = migration.store.last("done", domain, script="lower_ttl")
-    if done is None:
-        return unknown(domain, "a record of when the lifetime was shortened", "none", domain=domain)
-    past_s = migration.clock.now() - done["at"]
-    expected, found = f"shortened at least {wait_s / 3600:.0f} h ago", f"shortened {past_s / 3600:.1f} h ago"
-    return finding(domain, expected, found, holds=past_s >= wait_s, domain=domain, hint="Wait, and ask again")
+    done = {domain: store.last("done", domain, script="lower_ttl") for domain in answers}
+    ago_s = {domain: migration.clock.now() - row["at"] if row else None for domain, row in done.items()}
+    expect("The old lifetime has run out", (dns.judged_run_out(*each, wait_s) for each in ago_s.items()))
 
 
 def _compared(answers: Answers, wanted: Mapping[str, tuple[str, ...]]) -> list[Finding]:
@@ -113,27 +99,18 @@ def read_exchangers(migration: Migration, subjects: tuple[str, ...]) -> Exchange
 
 @then("none is a null MX")
 def no_null_mx(expect: Expect, exchangers: Exchangers) -> None:
-    hint = "A null MX (RFC 7505) tells senders to bounce at once: delete it"
-    fault = "no mail is taken"
-    expect("No null MX", mail_servers.judged(exchangers, "a mail server", lambda mx: fault if mx.is_null else "", hint))
+    expect("No null MX", map(mail_servers.judged_null, exchangers))
 
 
 @then("no MX host is behind the web proxy")
 def no_proxied_target(expect: Expect, exchangers: Exchangers) -> None:
-    hint = "Cloudflare's web proxy takes no mail: switch the proxy off for this name (DNS only)"
-    found = mail_servers.judged(exchangers, "a target that is not proxied", lambda mx: mx.proxied, hint)
-    expect("No MX target is proxied", found)
+    expect("No MX target is proxied", map(mail_servers.judged_proxied, exchangers))
 
 
 @then("each MX stands at a name that the settings know")
 def known_labels(migration: Migration, expect: Expect, exchangers: Exchangers) -> None:
     known = {name for each in migration.settings.domains for name in (each.name, each.delivery, *each.other_mx)}
-    expected = f"one of {', '.join(sorted(known))}"
-    hint = "If it has to be there, name it in other_mx of its domain; else delete it: mail to it goes astray"
-    found = mail_servers.judged(
-        exchangers, expected, lambda mx: "" if mx.record.name in known else mx.record.name, hint
-    )
-    expect("No MX at a forgotten name", found)
+    expect("No MX at a forgotten name", (mail_servers.judged_known(mx, known) for mx in exchangers))
 
 
 @then("no MX host is an alias, and no name with an MX is one")
@@ -378,60 +355,35 @@ def try_port_25(migration: Migration) -> Knocks:
 
 @then("every address is Dell's own, public and not proxied")
 def name_leads_to_dell(migration: Migration, expect: Expect, dell_name: str) -> None:
-    found, dell = dns.addresses(dell_name), migration.settings.dell
+    dell = migration.settings.dell
     own = {str(each) for each in (dell.ipv4, dell.ipv6) if each}
-    expected, evidence = f"one of {', '.join(sorted(own))}", tuple(answer.evidence for answer in found.answers)
-    hint = "A proxied record, or one of the tailnet, leads Email Routing nowhere (X4)"
-
-    def judge(address: str) -> Finding:
-        holds = address in own and not public_address.kind(address)
-        said = "Dell's own, public" if holds else address
-        return finding(f"{dell_name} {address}", expected, said, *evidence, holds=holds, hint=hint)
-
-    missing = [failed(dell_name, address, "not in DNS", *evidence) for address in own - set(found.addresses)]
-    expect("Dell's name leads to Dell", [*map(judge, found.addresses), *missing])
+    expect("Dell's name leads to Dell", public_address.judged_name(dns.addresses(dell_name), own))
 
 
 @then("port 25 opens at each of them")
 def port_25_opens(migration: Migration, expect: Expect, door: Knocks) -> None:
-    dell, tried = migration.settings.dell, {seen.knock.host for _, seen in door}
-    untried = [each for each in (dell.ipv4, dell.ipv6) if each and str(each) not in tried]
-    hint = "Name a host by SSH that has an address of this family ([[vantages]] ipv6), or take the AAAA record away"
-    rest = [unknown(f"port 25 of {each}", "a greeting", "nobody here could try it", hint=hint) for each in untried]
-    expect("Port 25 opens at Dell", [*(_opened(client, seen) for client, seen in door), *rest])
+    dell = migration.settings.dell
+    untried = clients.judged_tried(map(str, filter(None, (dell.ipv4, dell.ipv6))), [it.knock.host for _, it in door])
+    opened = (clients.judged_opened(client, seen, _blind(client, seen)) for client, seen in door)
+    expect("Port 25 opens at Dell", [*opened, *untried])
+
+
+def _blind(client: clients.Client, seen: Conversation, word: str = "") -> str:
+    """Why silence may be the way's, and not Dell's: asked only where there was silence that nobody's WORD explains."""
+    return "" if seen.banner or (word and not seen.connected) else vantages.blind(client.via)
 
 
 @then("the address is public, and neither private nor shared by a provider's customers")
 def address_is_public(migration: Migration, expect: Expect) -> None:
-    hint = "Without a public address of its own Dell can't receive: a fixed address, a relay, or keep EC2"
-
-    def judge(address: str) -> Finding:
-        why = public_address.kind(address)
-        return finding(f"Dell {address}", "a public address", why or "public", holds=not why, hint=hint)
-
     own = (migration.settings.dell.ipv4, migration.settings.dell.ipv6)
-    expect("Dell's address is public", [judge(str(address)) for address in own if address])
+    expect("Dell's address is public", (public_address.judged(str(address)) for address in own if address))
 
 
 @then("port 25 opens there, or the settings name who confirmed that it can be opened")
 def port_25_or_word(migration: Migration, expect: Expect, door: Knocks) -> None:
     word = migration.settings.dell.port_25_confirmed_by
-
-    def judge(client: clients.Client, seen: Conversation) -> Finding:
-        if seen.connected or not word:
-            return _opened(client, seen)
-        return passed(f"port 25 from {client}", f"not open yet; {word} confirmed that it can be", seen.evidence)
-
-    expect("Port 25 opens, or somebody vouches for it", [judge(client, seen) for client, seen in door])
-
-
-def _opened(client: clients.Client, seen: Conversation) -> Finding:
-    shut = seen.connection in {"refused", "dropped", "silent"}
-    unasked = "" if seen.banner else vantages.blind(client.via) if shut else str(seen.outcome)
-    found, member = seen.banner or str(seen.outcome), f"port 25 of {seen.knock.host} from {client}"
-    hint = "Open it on the router, in the firewall, in inet_interfaces and in the container's ports"
-    holds = bool(seen.banner)
-    return finding(member, "a greeting", found, seen.evidence, holds=holds, unasked=unasked, hint=hint)
+    found = (clients.judged_opened(client, seen, _blind(client, seen, word), word) for client, seen in door)
+    expect("Port 25 opens, or somebody vouches for it", found)
 
 
 @when("each record's TTL is compared with the one from before", target_fixture="lifetimes")

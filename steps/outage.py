@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Evidence, Finding, finding
+from fixtures.evidence import Evidence
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.outage_mail import OutageMail, endure, judged_keepers, judged_moved_on, judged_whole
 from fixtures.migration import Migration
@@ -68,10 +68,4 @@ def compared(patience: Found) -> Found:
 @then("mail is kept for days, and tried again within hours")
 def kept_for_days(expect: Expect, compared: Found) -> None:
     parameters, look = compared
-
-    def judge(it: queue_lifetime.Found) -> Finding:
-        name, expected = it.bound.parameter, f"{it.bound.span} ({it.bound.why})"
-        hint = f"postconf -X {name}, or out of master.cf: Postfix's default is right; then postfix reload"
-        return finding(name, expected, it.value or "not set", look, holds=it.holds, hint=hint)
-
-    expect("Dell is as patient as a sender", map(judge, parameters))
+    expect("Dell is as patient as a sender", (queue_lifetime.judged(each, look) for each in parameters))

@@ -7,7 +7,6 @@ import secrets
 import pytest
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Finding, failed, finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
@@ -42,7 +41,7 @@ def offer_forms_to_ec2(migration: Migration, relayers: tuple[Client, ...], mark:
 @then("EC2 accepts none of them")
 def none_accepted_by_ec2(expect: Expect, attempts: Attempts) -> None:
     hint = "It is open while it lives: look at its mynetworks and smtpd_relay_restrictions"
-    judged = (_refused(each, "refused", hint, lax=True) for each in attempts)
+    judged = (relaying.judged(each, "refused", hint, lax=True) for each in attempts)
     expect("Nobody relays through EC2", judged)
 
 
@@ -50,35 +49,13 @@ def none_accepted_by_ec2(expect: Expect, attempts: Attempts) -> None:
 def none_accepted(expect: Expect, attempts: Attempts, stage: Stage) -> None:
     # Today's Dell may defer (X14), and its port 25 may not be open yet: then nobody can even try.
     today = stage.gate is Gate.PHASE1
-    judged = (_refused(each, "refused with 5xx at RCPT", lax=today, closed=today) for each in attempts)
+    wanted = "refused with 5xx at RCPT"
+    judged = (relaying.judged(each, wanted, lax=today, closed=today) for each in attempts)
     expect("Nobody who isn't ours relays through Dell", judged)
 
 
 @then("none arrives elsewhere, though direct mail to the same mailbox does")
 def none_arrived(migration: Migration, expect: Expect, attempts: Attempts, mark: str) -> None:
     control = relaying.control(migration, mark)
-    found = relaying.at_sink(migration, mark)
-    ours = {attempt.message_id for attempt in attempts if attempt.message_id}
-    through = sum(each.message_id in ours for each in found.messages)
-    said = f"{through} came through" if through else f"none of {len(attempts)} attempts is there"
-    arrived, looks = control.arrived, (control.sent.evidence, control.search.evidence)
-    unseen = "" if arrived else "it did not"
-    expect(
-        "Nothing came through, and it would have been seen",
-        (
-            finding("the mailbox elsewhere", "no relayed message", said, *found.evidence, holds=not through),
-            finding("the control", "direct mail arrives", "it did", *looks, holds=arrived, unasked=unseen),
-        ),
-    )
-
-
-def _refused(it: relaying.Attempt, expected: str, hint: str = "", *, lax: bool, closed: bool = False) -> Finding:
-    """LAX: a 4xx is refusal enough. CLOSED: so is a port that refuses connections."""
-    outcome, member = it.outcome, f"{it.form.name} from {it.client}"
-    if outcome.accepted:
-        why = f"it {it.form.why}"
-        return failed(member, expected, str(outcome), it.evidence, hypothesis=why, hint=hint)
-    shut = closed and outcome.refused_at == "connect" and "refused" in outcome.text
-    unheard = "" if outcome.code >= 400 or shut else outcome
-    holds, hint = outcome.rejected or lax, "A 4xx is no refusal: senders would try again for days (X14)"
-    return finding(member, expected, str(outcome), it.evidence, holds=holds, unasked=unheard, hint=hint)
+    judged = relaying.judged_sink(attempts, relaying.at_sink(migration, mark), control)
+    expect("Nothing came through, and it would have been seen", judged)

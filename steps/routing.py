@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import CouldNotAsk, Finding, failed, finding, passed, unknown
+from fixtures.evidence import CouldNotAsk
 from fixtures.gates.plugin import Expect
-from fixtures.ledger.agreement import LAG_S, Agreement
+from fixtures.ledger.agreement import Agreement, judged_delivered, judged_found
 from fixtures.ledger.agreement import agreements as compared
 from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
 from fixtures.migration.trials import Ended
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import routed, trial
-from fixtures.probes.cloudflare.events import ONCE_IN
+from fixtures.probes.dns import mail_servers
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns.queries import Answers
 from fixtures.probes.mailbox import verification
@@ -28,8 +26,6 @@ Routings = dict[str, cloudflare.Routing]
 Addresses = tuple[Address, ...]
 Offers = tuple[Offered, ...]
 Agreements = dict[str, Agreement | CouldNotAsk | None]
-AGREE = "an event for each numbered message that came through Cloudflare"
-COMPLETE = "a message for each event with one of our numbers"
 
 
 @when("Cloudflare is asked for the account's destinations", target_fixture="destinations")
@@ -76,21 +72,14 @@ def routing_ready(expect: Expect, routings: Routings) -> None:
 
 @then("it is still enabled, for mail that comes late")
 def routing_stays_on(expect: Expect, routings: Routings) -> None:
-    def judge(domain: str, routing: cloudflare.Routing) -> Finding:
-        found = f"enabled: {routing.enabled}, status {routing.status}"
-        hint = "Stale caches still lead mail there, which it refuses now: switch it on again until they have let go"
-        return finding(domain, "enabled", found, routing.evidence, holds=routing.enabled, domain=domain, hint=hint)
-
-    expect("Email Routing stays on after a rollback", [judge(*each) for each in routings.items()])
+    found = (routed.judged_still_on(*each) for each in routings.items())
+    expect("Email Routing stays on after a rollback", found)
 
 
 @then("no name server and no resolver leads to Cloudflare")
 def nobody_is_led_there(migration: Migration, expect: Expect, routings: Routings) -> None:
-    expected, answers = "no host of Cloudflare's", dns.ask_each(migration, {name: name for name in routings}, "MX")
-    found = [
-        dns.judged(answer, expected, holds=not any(map(cloudflare.is_mx, answer.hosts)), domain=domain)
-        for domain, answer in dns.each(answers)
-    ]
+    answers = dns.ask_each(migration, {name: name for name in routings}, "MX")
+    found = (mail_servers.judged_not_cloudflare(answer, domain) for domain, answer in dns.each(answers))
     expect("Nobody is led to Cloudflare after a rollback", found)
 
 
@@ -109,34 +98,20 @@ def ask_delivery_mx(migration: Migration, subjects: tuple[str, ...]) -> Answers:
 @then("each answer is Dell, and nothing else")
 def served_by_dell(migration: Migration, expect: Expect, mx: Answers) -> None:
     wanted = migration.settings.dell.name
-    hint = "Run publish_delivery: what is forwarded goes there and nowhere else"
-    found = [
-        dns.judged(answer, f"only {wanted}", holds=answer.hosts == (wanted,), domain=domain, hint=answer.expiry or hint)
-        for domain, answer in dns.each(mx)
-    ]
+    found = (mail_servers.judged_delivery(answer, wanted, domain) for domain, answer in dns.each(mx))
     expect("Only Dell serves the delivery domains", found)
 
 
 @then("no delivery domain is routed itself, or shared with another domain")
 def delivery_is_its_own(migration: Migration, expect: Expect, mx: Answers) -> None:
     settings = migration.settings
-
-    def judge(domain: str, answers: tuple[dns.Answer, ...]) -> Finding:
-        name, evidence = settings.domain(domain).delivery, tuple(answer.evidence for answer in answers)
-        others = [each.name for each in settings.domains if each.delivery == name and each.name != domain]
-        led = sorted({host for answer in answers for host in answer.hosts if cloudflare.is_mx(host)})
-        if others:
-            hint, expected = (
-                "Two mailboxes of the same name would become one: give each domain its own",
-                f"only {domain}'s",
-            )
-            return failed(name, expected, f"also that of {', '.join(others)}", *evidence, domain=domain, hint=hint)
-        if led or name in settings.domain_names:
-            found, hint = ", ".join(led) or "a routed domain", "Cloudflare would ask itself"
-            return failed(name, "not routed", found, *evidence, domain=domain, hint=hint)
-        return passed(name, f"only of {domain}, not routed", *evidence, domain=domain)
-
-    expect("A delivery domain is nobody else's", [judge(*each) for each in mx.items()])
+    names = {each.name: each.delivery for each in settings.domains}
+    sharing = {domain: [one for one in names if one != domain and names[one] == names[domain]] for domain in mx}
+    found = (
+        mail_servers.judged_apart(domain, names[domain], answers, sharing[domain], settings.domain_names)
+        for domain, answers in mx.items()
+    )
+    expect("A delivery domain is nobody else's", found)
 
 
 @given("Cloudflare's MX hosts and every address of the domains of this gate", target_fixture="addresses")
@@ -188,26 +163,7 @@ def detailed_as_decided(migration: Migration, expect: Expect, offers: Offers) ->
 
 @then("each message is rejected permanently in session, or arrives")
 def unproven_not_dropped(expect: Expect, offers: Offers) -> None:
-    expect("What nobody vouches for is not dropped in silence", map(_unproven, offers))
-
-
-def _unproven(each: Offered) -> Finding:
-    seen, found, unasked = each.talk, f"{each.talk.code} {each.talk.text}", ""
-    holds = 500 <= seen.code < 600
-    # Another reason for refusing this message proves nothing of the one that is meant.
-    reasons = {"5.1.1": "the address", "RBL": "the address that this was sent from"}
-    other = next((what for mark, what in reasons.items() if mark in found), "")
-    if each.became and each.became.copies:
-        holds = True
-        found = f"taken, and in {each.became.sent.address.mailbox} after {each.became.latency_s:.1f} s"
-    elif seen.queued:
-        holds, found = False, f"taken: {seen.queued}, and in no mailbox"
-    elif not holds:
-        unasked = found
-    elif other:
-        unasked = f"refused for {other}: {found}"
-    member, expected = f"{each.recipient} at {each.host}", "refused in session, for good, or in its mailbox"
-    return finding(member, expected, found, seen.evidence, holds=holds, unasked=unasked, domain=each.domain)
+    expect("What nobody vouches for is not dropped in silence", map(mx_hosts.judged_unproven, offers))
 
 
 @when("Cloudflare's mail to each of them is looked for", target_fixture="sought")
@@ -249,45 +205,12 @@ def ask_events(migration: Migration, switched: dict[str, float | None]) -> Agree
 
 @then("what it says that it delivered is what arrived through it")
 def events_agree(expect: Expect, agreements: Agreements) -> None:
-    expect("Cloudflare's events and the ledger agree", _each(agreements, AGREE, _agrees))
+    expect("Cloudflare's events and the ledger agree", (judged_delivered(*each) for each in agreements.items()))
 
 
 @then("every event with one of our numbers has its message in a mailbox")
 def no_event_without_message(expect: Expect, agreements: Agreements) -> None:
-    expect("No event with our number lacks its message", _each(agreements, COMPLETE, _complete))
-
-
-def _each(found: Agreements, expected: str, judge: Callable[[Agreement], Finding]) -> Iterator[Finding]:
-    """Each domain's finding; unknown where there is no switch to begin at, no answer, or no mail to compare."""
-    for domain, it in found.items():
-        if not isinstance(it, Agreement):
-            yield unknown(domain, expected, it or "no record of its switch", domain=domain)
-        elif not it.came:
-            said = f"no numbered mail older than {LAG_S / 60:.0f} min came through Cloudflare in that time"
-            seen, hint = (it.events.evidence, it.ledger.evidence), "Send numbered mail, and look again after that time"
-            yield unknown(domain, expected, said, *seen, domain=domain, hint=hint)
-        else:
-            yield judge(it)
-
-
-def _agrees(it: Agreement) -> Finding:
-    came, seen = len(it.came), (it.events.evidence, it.ledger.evidence)
-    said = f"{came} numbered messages came through Cloudflare, {it.delivered} of them delivered by its events"
-    if it.events.sampled:
-        said += f" (a sample: what chance brings once in {ONCE_IN} times counts against them)"
-    copies = sum(max(1, each.copies) for each in it.came)
-    holds = not it.without_event and (not it.events.sampled or it.delivered.covers(came, copies))
-    if it.without_event:
-        said += f"; {len(it.without_event)} differ, first {it.without_event[0]}"
-    hint = "Ask again in half an hour: events can be late. If it stays so, one of the two records lost mail"
-    return finding(it.domain, AGREE, said, *seen, holds=holds, domain=it.domain, hint=hint)
-
-
-def _complete(it: Agreement) -> Finding:
-    seen, without = (it.events.evidence, it.ledger.evidence), it.without_message
-    said = f"{len(without)} without, first {without[0]}" if without else "none without"
-    hint = "Look for it in Dell's log by its Message-ID: accepted mail was lost there, or somebody else used our number"
-    return finding(it.domain, COMPLETE, said, *seen, holds=not without, domain=it.domain, hint=hint)
+    expect("No event with our number lacks its message", (judged_found(*each) for each in agreements.items()))
 
 
 @given("that a domain's MX is about to move to Cloudflare", target_fixture="tried_until")

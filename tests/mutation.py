@@ -1,7 +1,7 @@
 """How many small changes to the judges their tables would notice: each is made, and the tables must turn red.
 
     .venv/bin/python -m tests.mutation                    all judges, by two processes
-    .venv/bin/python -m tests.mutation '*routed*'         those of a module
+    .venv/bin/python -m tests.mutation '*routed*' ...     those of some modules
 
 mutmut changes the functions named ``judged...`` in a copy of the program, and runs ``tests/judges/`` for each change:
 no lab, no network. Prints the share that was noticed, and what was not. Exit: 0 at least ``LEAST`` of them, 1 fewer, 2
@@ -28,13 +28,14 @@ _COPIED = ("fixtures", "steps", "scripts", "features", "conftest.py", "pyproject
 _ENDED = re.compile(r"^\s+(\S+): ([a-z ]+)$", re.MULTILINE)
 
 
-def main(only: str = "*") -> int:
+def main(*only: str) -> int:
     """Run it, and return the exit status."""
     began = time.monotonic()
     with TemporaryDirectory(prefix="mxgate-mutation-") as folder:
         place = Path(folder)
         modules = _copy(place)
-        done = _mutmut(place, "run", "--max-children", str(os.cpu_count() or 2), f"{only}judged*")
+        which = [f"{each}judged*" for each in only or ("*",)]
+        done = _mutmut(place, "run", "--max-children", str(os.cpu_count() or 2), *which)
         found = _results(place)
     if not found:
         print(f"mutation: nothing was judged:\n{(done.stdout + done.stderr)[-3000:]}", file=sys.stderr)
@@ -91,4 +92,4 @@ def _results(place: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Finding, finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
@@ -75,21 +73,8 @@ def announce(migration: Migration, announced_sizes: tuple[int, ...]) -> tuple[si
 @then("Dell accepts the one, and rejects the other permanently")
 def one_taken(migration: Migration, expect: Expect, announced: tuple[sizes.Announced, ...]) -> None:
     limit = migration.settings.dell.message_size_limit
-
-    def judge(it: sizes.Announced) -> Finding:
-        member, said = f"{it.size} bytes announced", f"{it.code or 'nothing'} {it.text}"
-        wanted, expected = (250, "taken (250)") if it.size <= limit else (552, "refused at once with 552")
-        unasked = "" if it.code else said
-        return finding(member, expected, said, it.conversation.evidence, holds=it.code == wanted, unasked=unasked)
-
-    def offer(it: sizes.Announced) -> Finding:
-        found = f"SIZE {it.advertised}" if it.advertised else "no SIZE"
-        unasked = "" if it.conversation.extensions else found
-        hint = "Senders go by what is offered: set message_size_limit as in migration.toml"
-        holds, evidence = it.advertised == limit, it.conversation.evidence
-        return finding("what Dell offers", f"SIZE {limit}", found, evidence, holds=holds, unasked=unasked, hint=hint)
-
-    expect("Sizes are judged at MAIL", [*map(judge, announced), *map(offer, announced[:1])])
+    answers = [sizes.judged_announced(each, limit) for each in announced]
+    expect("Sizes are judged at MAIL", [*answers, *(sizes.judged_offered(each, limit) for each in announced[:1])])
 
 
 @given("the limits on a message's size at Cloudflare, on EC2 and on Dell", target_fixture="with_ec2")
@@ -104,36 +89,12 @@ def read_limits(migration: Migration, with_ec2: bool) -> sizes.Limits:
 
 @then("no server takes what the next one on the way refuses")
 def path_agrees(expect: Expect, size_limits: sizes.Limits) -> None:
-    dell = size_limits.dell["message_size_limit"]
-    before = {"Cloudflare": sizes.CLOUDFLARE_BYTES + sizes.ADDED_BYTES}
-    if size_limits.ec2 is not None:
-        before["EC2"] = size_limits.ec2
-    expected = f"at most Dell's {dell} bytes" if dell else "any size: Dell takes all"
-
-    def judge(name: str, limit: int) -> Finding:
-        hint = f"{name} would have to bounce what lies between: raise Dell's message_size_limit, or lower this one"
-        holds = not dell or 0 < limit <= dell
-        return finding(name, expected, f"{limit or 'any'} bytes", *size_limits.evidence, holds=holds, hint=hint)
-
-    expect("Sizes agree along the path", (judge(name, limit) for name, limit in before.items()))
+    expect("Sizes agree along the path", sizes.judged_path(size_limits))
 
 
 @then("Dell's own limits leave room for the largest message")
 def limits_agree(expect: Expect, size_limits: sizes.Limits) -> None:
-    limits, message = size_limits.dell, size_limits.dell["message_size_limit"]
-    holding = ["mailbox_size_limit", *(["virtual_mailbox_limit"] if size_limits.virtual_delivers else [])]
-    hint = "A delivery agent whose mailbox may not hold one message dies at each delivery (X13)"
-
-    def judge() -> Iterator[Finding]:
-        for name in holding:
-            found, expected = limits[name], f"0, or at least message_size_limit ({message})"
-            holds = found == 0 or bool(message and found >= message)
-            yield finding(name, expected, str(found), *size_limits.evidence, holds=holds, hint=hint)
-        least, expected = limits["queue_minfree"], f"0, or at least 1.5 times message_size_limit ({message})"
-        holds = least == 0 or least >= 1.5 * message
-        yield finding("queue_minfree", expected, str(least), *size_limits.evidence, holds=holds)
-
-    expect("Postfix's own limits agree", judge())
+    expect("Postfix's own limits agree", sizes.judged_within(size_limits))
 
 
 @given("a message of 25 MiB, with Email Routing's header fields on top", target_fixture="heavy")
@@ -162,20 +123,8 @@ def stand_at_door(migration: Migration, crowding: tuple[Client, ...]) -> Standin
 
 @then("each gets a greeting, TLS, and its recipient accepted at the first attempt")
 def all_served(expect: Expect, standing: Standing) -> None:
-    expected = "served while the others stood there, too"
-    hint = (
-        "Its prefixes belong into smtpd_client_event_limit_exceptions, port 25 needs processes enough, and no "
-        "greylisting, postscreen or DNSBL may stand before it"
-    )
-
-    def judge(number: int, client: Client, said: Conversation) -> Finding:
-        served = bool(said.outcome.accepted and said.tls and not said.stage)
-        put_out = said.outcome.accepted and not served
-        found = f"put out again: {said.code} {said.text}" if put_out else str(said.outcome)
-        member, unasked = f"connection {number} from {client}", found if said.connection == "unreachable" else ""
-        return finding(member, expected, found, said.evidence, holds=served, unasked=unasked, hint=hint)
-
-    expect("A hundred at once are served", (judge(n, *each) for n, each in enumerate(standing, 1)))
+    found = (concurrency.judged_served(number, *each) for number, each in enumerate(standing, 1))
+    expect("A hundred at once are served", found)
 
 
 @given("eighty messages for one mailbox in Dell's queue, about to be delivered", target_fixture="waiting")
@@ -194,31 +143,12 @@ def bring_many(migration: Migration, waiting: concurrency.Waiting) -> concurrenc
 
 @then("all of them are in the mailbox in time")
 def all_arrived(expect: Expect, burst: concurrency.Burst) -> None:
-    def judge(message: Marked, said: Conversation) -> Finding:
-        member, evidence = message.message_id, (said.evidence, burst.search.evidence)
-        there = member not in burst.search.missing and bool(said.queued)
-        trail = "; ".join(burst.deferrals(message))
-        found = "arrived" if there else "not there" if said.queued else f"refused: {said.outcome}"
-        found += f" ({trail})" if trail and not there else ""
-        unasked = "" if said.connected else found
-        return finding(member, "in the mailbox", found, *evidence, holds=there, unasked=unasked)
-
-    expect("Each message of the burst arrives", (judge(*each) for each in burst.sent))
+    expect("Each message of the burst arrives", concurrency.judged_arrived(burst))
 
 
 @then("none was deferred on the way")
 def none_deferred(expect: Expect, burst: concurrency.Burst) -> None:
-    hint, expected = (
-        "lmtp_destination_concurrency_limit must be below Dovecot's limit for one user (X18)",
-        "not deferred",
-    )
-
-    def judge(message: Marked) -> Finding:
-        put_back = "; ".join(burst.deferrals(message))
-        found, evidence = put_back or expected, burst.log.evidence
-        return finding(message.message_id, expected, found, evidence, holds=not put_back, hint=hint)
-
-    expect("Postfix and Dovecot agree on how many at once", (judge(message) for message, _ in burst.sent))
+    expect("Postfix and Dovecot agree on how many at once", concurrency.judged_at_once(burst))
 
 
 # Mailboxes that are full. Drills: one of a lab's is made so ------------------------------------------------------
@@ -248,27 +178,13 @@ def bring_large(migration: Migration, leading_there: Addresses) -> Brought:
 
 @then("Dell refuses each in session, as one that doesn't fit")
 def each_refused(expect: Expect, brought: Brought) -> None:
-    hint = "Dovecot's quota-status must know every address of the mailbox, and Postfix must ask it: run prepare_dell"
-
-    def judge(it: quota.Brought) -> Finding:
-        said = it.conversation
-        found = f"taken: {said.queued}" if said.queued else f"{said.code} {said.text}" if it.refused else ""
-        found = it.kept or found or str(said.outcome if said.code else said.text)
-        member, unasked = f"{it.address}, {it.what}", "" if it.refused or said.code else found
-        expected = "552 5.2.2 or 5.2.3 in session" + (", or kept until there is room (Dovecot 2.3)" if it.kept else "")
-        holds = it.refused or bool(it.kept)
-        return finding(member, expected, found, said.evidence, holds=holds, unasked=unasked, hint=hint)
-
-    expect("A full mailbox is refused in session", map(judge, brought[0]))
+    expect("A full mailbox is refused in session", map(quota.judged_refused, brought[0]))
 
 
 @then("nothing for this mailbox was accepted and bounced")
 def none_bounced(migration: Migration, expect: Expect, leading_there: Addresses, brought: Brought) -> None:
     mailbox = leading_there[0].mailbox
-    after = quota.aftermath(migration, mailbox, brought[1])
-    bounced = "; ".join(f"{each.status}: {each.text}" for each in after.failed)
-    found = bounced or "no bounce"
-    judged = finding(f"deliveries to {mailbox}", "no bounce", found, after.evidence, holds=not after.failed)
+    judged = quota.judged_aftermath(mailbox, quota.aftermath(migration, mailbox, brought[1]))
     expect("Nothing bounced", [judged, sign_of_life.judged(sign_of_life.of_home(migration))])
 
 
@@ -276,10 +192,8 @@ def none_bounced(migration: Migration, expect: Expect, leading_there: Addresses,
 def another_served(migration: Migration, expect: Expect, leading_there: Addresses) -> None:
     full = leading_there[0].mailbox
     other = next(each for each in migration.settings.addresses() if each.mailbox != full)
-    ((_, said),) = clients.offer(migration, clients.email_routing(migration)[:1], (other.destination,))
-    found, holds = str(said.outcome), said.outcome.accepted
-    judged = finding(other.destination, "accepted", found, said.evidence, holds=holds)
-    expect("The control: Dell takes what it should", [judged])
+    knocks = clients.offer(migration, clients.email_routing(migration)[:1], (other.destination,))
+    expect("The control: Dell takes what it should", (clients.judged_admitted(*each) for each in knocks))
 
 
 def _made(world: Any, migration: Migration, what: str) -> Addresses:

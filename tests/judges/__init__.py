@@ -1,9 +1,12 @@
 """The judges, each by tables: what is right, wrong, could not be looked at, is n/a; and the boundary between them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from fixtures.evidence import Evidence, Finding, Verdict
 from fixtures.ledger.accounting import Balance, Entry
+from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.settings.schema import Address
 
 LOOK = Evidence("what was asked", "what came", "", "", 0.0, 0.0)
@@ -24,6 +27,30 @@ def says(found: Finding, domain: str | None = DOMAIN, looks: int = 1) -> Says:
 
 def all_say(found: Iterable[Finding], domain: str | None = DOMAIN, looks: int = 1) -> list[Says]:
     return [says(each, domain, looks) for each in found]
+
+
+CLIENT = Client("a stranger", "192.0.2.1", None)
+
+
+def talk(
+    connection: Any = "open",
+    code: int = 0,
+    text: str = "",
+    at: Any = "rcpt",
+    rcpt: str = "b@x",
+    *,
+    banner: str = "",
+    extensions: tuple[str, ...] = (),
+    tls: str = "",
+    queued: str = "",
+) -> Conversation:
+    """A dialogue that ended with CODE at AT; 0: nobody said anything."""
+    said = (RcptResult(rcpt, code, text, at),) if code else ()
+    stage: Any = "" if code else "connect"
+    return Conversation(Knock("192.0.2.9"), connection, stage, code, text, banner, extensions, tls, said, queued, LOOK)
+
+
+SERVED, SHUT = talk(code=250, text="ok", at=""), talk(code=554, text="no")
 
 
 def entry(number: int = 1, **changes: object) -> Entry:

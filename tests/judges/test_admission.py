@@ -23,10 +23,9 @@ from fixtures.probes.logs.log_files import Position
 from fixtures.probes.logs.postfix_log import Log
 from fixtures.probes.smtp import client_addresses, clients, insiders
 from fixtures.probes.smtp.client_addresses import Sighting
-from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.insiders import Request
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
-from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
+from fixtures.probes.smtp.session import Conversation
+from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says, talk
 
 SETTINGS = settings_without_a_lab()
 FILES = (
@@ -271,18 +270,6 @@ def test_servers(down: str, unasked: str, verdict: Verdict, found: str) -> None:
 
 
 # Clients -------------------------------------------------------------------------------------------------------------
-
-CLIENT = Client("a stranger", "192.0.2.1", None)
-
-
-def talk(connection: Any = "open", code: int = 0, text: str = "", at: Any = "rcpt", rcpt: str = "b@x") -> Conversation:
-    said = (RcptResult(rcpt, code, text, at),) if code else ()
-    return Conversation(
-        Knock("192.0.2.9"), connection, "" if code else "connect", code, text, "", (), "", said, "", LOOK
-    )
-
-
-SERVED, SHUT = talk(code=250, text="ok", at=""), talk(code=554, text="no")
 
 
 @pytest.mark.parametrize(

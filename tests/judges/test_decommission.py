@@ -1,14 +1,19 @@
-"""D-2: what may be the gateway's, in any region."""
+"""D-1, D-2, D-5, I-12: EC2 stopped, gone, named by nobody; and what may be the gateway's, in any region."""
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.probes.aws import resembling
-from fixtures.probes.aws.ec2 import Item
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger import switches
+from fixtures.ledger.switches import Settled
+from fixtures.probes.aws import ec2, references, resembling, staying
+from fixtures.probes.aws.ec2 import Instance, Inventory, Item
+from fixtures.probes.aws.references import Mention
 from fixtures.probes.aws.resembling import WORD, Like, Marks, Resembling
-from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says, all_say
+from fixtures.probes.aws.staying import Stay
+from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, balanced, entry, says
 
 SNAP = Like(Item("snapshot", "snap-1", "weekly", "names vol-00000001"), "us-east-1")
 GOES = "gone: ec2.resembling says delete"
@@ -67,3 +72,101 @@ def test_nothing_holds_and_a_region_that_does_not_answer_is_named() -> None:
 )
 def test_what_makes_a_likeness(row: dict[str, object], names: tuple[str, ...], made: str, reason: str) -> None:
     assert MARKS.reason(row, names, made) == reason
+
+
+# D-1, D-2: stopped, and nothing left ---------------------------------------------------------------------------------
+
+
+def instance(state: str = "terminated") -> Instance:
+    return Instance("i-1", state, "", "", (), (), (), "", "", "", "", LOOK)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [("stopped", PASS), ("terminated", PASS), ("running", FAIL), ("stopping", FAIL), ("absent", FAIL)],
+)
+def test_it_is_off(state: str, verdict: Verdict) -> None:
+    assert says(ec2.judged_off(instance(state)), "") == (verdict, f"i-1: expected stopped, found {state}")
+
+
+def test_mail_since_the_stop() -> None:
+    lost, none = balanced(entry(), entry(2, arrived=None)), Settled("c.example", 0.0, (), LOOK)
+    ledgers = [Settled("a.example", 0.0, (balanced(entry()),), LOOK), Settled("b.example", 0.0, (lost,), LOOK), none]
+    assert all_say(switches.judged_since_stop(ledgers), "") == [
+        (PASS, "a.example: expected every one arrived, found 1 arrived"),
+        (FAIL, "b.example: expected every one arrived, found 1 missing"),
+        (UNKNOWN, "c.example: expected numbered mail since the stop, found none was sent"),
+    ]
+    uncounted = Settled("d.example", 0.0, (balanced(entry(arrived=None), injected=0),), LOOK)
+    assert [each.verdict for each in switches.judged_since_stop([uncounted])] == [FAIL]
+    unrecorded = all_say(switches.judged_since_stop(None), "", 0)
+    assert unrecorded == [(UNKNOWN, "EC2: expected a record of when it was stopped, found none")]
+
+
+DISK, KEY = Item("volume", "vol-1", "", "attached to it", "8 GiB"), Item("key pair", "key-1", "mail", "its key")
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"), [("terminated", PASS), ("absent", PASS), ("stopped", FAIL), ("shutting-down", FAIL)]
+)
+def test_the_instance_is_gone(state: str, verdict: Verdict) -> None:
+    has = Inventory(instance(state), (), (), LOOK)
+    said = f"i-1: expected terminated, found {state}; 0 things left, 0 of them to stay"
+    assert all_say(staying.judged(has, {}, (), known_before=True), "") == [(verdict, said)]
+
+
+def test_what_is_left() -> None:
+    has = Inventory(instance(), (DISK, KEY), ("alarm: denied",), LOOK)
+    left = "still there: attached to it; 8 GiB"
+    gone, *looked = staying.judged(
+        has, {"key-1": Stay("others use it")}, [("ec2.keep", "x: not there")], known_before=False
+    )
+    assert says(gone, "")[1].endswith("found terminated; 2 things left, 1 of them to stay")
+    assert all_say(looked[:3], "") == [
+        (FAIL, f"volume vol-1: expected gone, found {left}. Run delete_ec2 again: it finds it"),
+        (PASS, "key pair key-1 mail: expected gone, or a reason to stay, found stays: others use it"),
+        (FAIL, "ec2.keep: expected something of the gateway's, found x: not there"),
+    ]
+    assert all_say(looked[3:], "", 0) == [
+        (UNKNOWN, "EC2: expected every kind read, found alarm: denied"),
+        (UNKNOWN, "EC2: expected a snapshot of what belonged to it, found none"),
+    ]
+    has = Inventory(instance(), (DISK,), (), LOOK)
+    (_, copy) = staying.judged(has, {"vol-1": Stay("a copy", decided=False)}, (), known_before=True)
+    hint = "Name it in ec2.delete_copies and run delete_ec2 again, or in ec2.keep"
+    assert says(copy, "") == (FAIL, f"volume vol-1: expected gone, or kept by name, found {left}; a copy. {hint}")
+
+
+# I-12, D-5: who names it ---------------------------------------------------------------------------------------------
+
+NONE = "expected no mention of EC2, found no mention of EC2"
+MX = Mention("a.example MX", "10 mail", "the old MX", domain=DOMAIN, evidence=(LOOK,))
+UNUSED = Mention("/etc/x", "mail", used=False, evidence=(LOOK,))
+UNREAD = Mention("/etc/y", "", unread="denied", evidence=(LOOK,))
+NAMED = Mention("/etc/z", "mail", evidence=(LOOK,))
+
+
+def test_who_uses_it() -> None:
+    hint = "Whoever follows this uses EC2: lead it to Dell, or to SendGrid, before EC2 is stopped"
+    judged = references.judged_clients([Mention("Dell", "", evidence=(LOOK,)), MX, UNUSED, UNREAD, NAMED])
+    assert all_say(judged, None) == [
+        (PASS, f"Dell: {NONE}"),
+        (PASS, "a.example MX: expected the old MX, found 10 mail"),
+        (PASS, "/etc/x: expected no mention of EC2, found a file that is not in use: mail"),
+        (UNKNOWN, "/etc/y: expected no mention of EC2, found denied"),
+        (FAIL, f"/etc/z: expected no mention of EC2, found mail. {hint}"),
+    ]
+
+
+def test_who_still_names_it() -> None:
+    hint = "Take it out: run retire_ec2_access for records, SPF and Dell's table, and correct the rest by hand"
+    settings = settings_without_a_lab()
+    searched, *judged = references.judged_gone([MX, UNUSED, NAMED], settings)
+    words = f"no mention of {', '.join(references.names(settings))}"
+    assert says(searched, "", 0) == (PASS, f"what was searched for: expected {words}, found {words}")
+    assert all_say(judged, None) == [
+        (FAIL, f"a.example MX: expected no mention of EC2, found 10 mail. {hint}"),
+        (PASS, "/etc/x: expected no mention of EC2, found a file that is not in use: mail"),
+        (FAIL, f"/etc/z: expected no mention of EC2, found mail. {hint}"),
+    ]
+    assert judged[0].domain == DOMAIN

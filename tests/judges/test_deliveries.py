@@ -1,4 +1,4 @@
-"""E-1, E-2, E-5, A-12: a message in its mailbox, its way there, Cloudflare's own mail, and messages in messages."""
+"""E-1, E-2, E-4, E-5, A-12, C-6: a message in its mailbox, its way, its signatures, Cloudflare's own, one in another."""
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
@@ -9,16 +9,18 @@ import pytest
 
 from fixtures.evidence import Evidence
 from fixtures.probes.logs.message_trace import Trace
-from fixtures.probes.mailbox import delivery, verification
+from fixtures.probes.mailbox import delivery, signatures, verification
 from fixtures.probes.mailbox.delivery import Delivery, Sent
 from fixtures.probes.mailbox.imap import Search, Stored
 from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.mailbox.signatures import Forwarded, Signature
 from fixtures.probes.mailbox.verification import Sought, VerificationMail
-from fixtures.probes.smtp import smuggling
+from fixtures.probes.smtp import mx_hosts, smuggling
 from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.smuggling import Attempt, Offer, Variant
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, says
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
 TEXT = b"From: a@four.example\r\nSubject: hello\r\n\r\nbody\r\n"
 MARKED = Marked("<1@x>", "a@four.example", (ALICE.address,), TEXT, "d")
@@ -212,3 +214,117 @@ def test_control_of_smuggling(it: Attempt, verdict: object, found: str) -> None:
     words = "expected two messages, or a smuggled one would not have been seen, found"
     member = f"the control of LF.LF from {CLIENT}"
     assert says(smuggling.judged_control(it), "") == (verdict, f"{member}: {words} {found}")
+
+
+# E-4: what Cloudflare signs and rewrites -----------------------------------------------------------------------------
+
+HERS = Stored("alice", "INBOX", 7, (("From", "a@four.example"), ("Return-Path", f"<cfbounces+ndrdrop@{DOMAIN}>")))
+SIGNED = Signature("four.example", "s", "", aligned=True)
+FORWARDER = Signature("email.cloudflare.net", "cf", "", aligned=False)
+OWN = Signature(DOMAIN, "cf", "", aligned=False)
+SEAL = Signature("email.cloudflare.net", "cf", "", aligned=False, kind="ARC i=1")
+
+
+def forwarded(*made: Signature, copy: Stored | None = HERS, seal: Signature | None = SEAL) -> Forwarded:
+    return Forwarded(came(), copy, made, seal, (LOOK,))
+
+
+MEMBER = "alice@a.example from four"
+BAD, UNASKED = replace(SIGNED, fault="body hash"), replace(SIGNED, fault="TXT: time-out", asked=False)
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "found"),
+    [
+        (forwarded(SIGNED), PASS, "DKIM d=four.example s=s: verifies"),
+        (forwarded(BAD, SIGNED), PASS, "DKIM d=four.example s=s: verifies"),
+        (forwarded(BAD), FAIL, "DKIM d=four.example s=s: body hash"),
+        (forwarded(UNASKED), UNKNOWN, "DKIM d=four.example s=s: TXT: time-out"),
+        (forwarded(OWN), FAIL, "none"),
+        (forwarded(), FAIL, "none"),
+    ],
+)
+def test_the_senders_own_signature(each: Forwarded, verdict: object, found: str) -> None:
+    expected = f"{MEMBER}: expected a signature of four.example that verifies, found "
+    assert says(signatures.judged_own(each)) == (verdict, expected + found)
+
+
+def test_cloudflares_signatures() -> None:
+    forwarder, own, seal = (
+        f"{MEMBER}: expected {what} that verifies, found "
+        for what in ("the signature of Cloudflare's forwarder", "the signature of a.example", "Cloudflare's ARC seal")
+    )
+    assert all_say(signatures.judged_cloudflares(forwarded(SIGNED, FORWARDER, OWN))) == [
+        (PASS, f"{forwarder}DKIM d=email.cloudflare.net s=cf: verifies"),
+        (PASS, f"{own}DKIM d=a.example s=cf: verifies"),
+        (PASS, f"{seal}ARC i=1 d=email.cloudflare.net s=cf: verifies"),
+    ]
+    bad, unasked = replace(SEAL, fault="the chain does not verify"), replace(OWN, fault="time-out", asked=False)
+    assert all_say(signatures.judged_cloudflares(forwarded(unasked, seal=bad))) == [
+        (FAIL, f"{forwarder}none"),
+        (UNKNOWN, f"{own}DKIM d=a.example s=cf: time-out"),
+        (FAIL, f"{seal}ARC i=1 d=email.cloudflare.net s=cf: the chain does not verify"),
+    ]
+    older = replace(FORWARDER, domain="cloudflare-email.net")
+    assert [each.verdict for each in signatures.judged_cloudflares(forwarded(older, OWN, seal=None))] == [
+        PASS,
+        PASS,
+        FAIL,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict", "found"),
+    [
+        (f"cfbounces+ndrdrop@{DOMAIN}", PASS, f"cfbounces+ndrdrop@{DOMAIN}"),
+        (f"SRS0=abcd=ef=four.example=a@{DOMAIN}", PASS, f"SRS0=abcd=ef=four.example=a@{DOMAIN}"),
+        ("cfbounces+ndrdrop@b.example", FAIL, "cfbounces+ndrdrop@b.example"),
+        ("a@four.example", FAIL, "a@four.example"),
+        ("", FAIL, "no Return-Path"),
+    ],
+)
+def test_the_rewritten_sender(path: str, verdict: object, found: str) -> None:
+    copy = replace(HERS, headers=(("Return-Path", f"<{path}>"),))
+    hint = ". Cloudflare rewrites in a way that was not seen before: does Dell still take such a sender (A-8)?"
+    expected = f"{MEMBER}: expected one of {', '.join(signatures.FORMS)} at {DOMAIN}, found {found}"
+    judged = says(signatures.judged_envelope(forwarded(copy=copy)))
+    assert judged == (verdict, expected + (hint if verdict is FAIL else ""))
+
+
+def test_a_message_that_is_not_there_shows_nothing() -> None:
+    gone = forwarded(copy=None)
+    missing = (UNKNOWN, f"{MEMBER}: expected a message to look at, found it did not arrive")
+    assert says(signatures.judged_own(gone)) == missing
+    assert says(signatures.judged_envelope(gone)) == missing
+    assert all_say(signatures.judged_cloudflares(gone)) == [missing]
+
+
+# C-6: what nobody vouches for ----------------------------------------------------------------------------------------
+
+
+def unproven(said: Conversation, became: Delivery | None = None) -> Offered:
+    return Offered(DOMAIN, ALICE.address, "route1", said, became)
+
+
+UNPROVEN = talk(550, "5.7.26 unauthenticated", "")
+
+
+@pytest.mark.parametrize(
+    ("each", "verdict", "found"),
+    [
+        (unproven(UNPROVEN), PASS, "550 5.7.26 unauthenticated"),
+        (unproven(talk(500, "what", "")), PASS, "500 what"),
+        (unproven(talk(599, "what", "")), PASS, "599 what"),
+        (unproven(talk(600, "what", "")), UNKNOWN, "600 what"),
+        (unproven(talk(450, "later", "")), UNKNOWN, "450 later"),
+        (unproven(talk(550, "5.1.1 who", "")), UNKNOWN, "refused for the address: 550 5.1.1 who"),
+        (unproven(talk(550, "in an RBL", "")), UNKNOWN, "refused for the address that this was sent from: 550 in an RBL"),
+        (unproven(talk(), came(COPY)), PASS, "taken, and in alice@a.example after 2.0 s"),
+        (unproven(talk(), came()), FAIL, "taken: 250 queued as 1, and in no mailbox"),
+        (unproven(talk()), FAIL, "taken: 250 queued as 1, and in no mailbox"),
+        (unproven(talk(0, "silence", "")), UNKNOWN, "0 silence"),
+    ],
+)  # fmt: skip
+def test_what_nobody_vouches_for(each: Offered, verdict: object, found: str) -> None:
+    expected = "alice@a.example at route1: expected refused in session, for good, or in its mailbox, found "
+    assert says(mx_hosts.judged_unproven(each)) == (verdict, expected + found)

@@ -1,4 +1,4 @@
-"""X-1, X-2, R-2, N-8, N-9: numbered mail around switches, and what watch recorded of them."""
+"""X-1, X-2, R-2, N-8, N-9, C-7: numbered mail around switches, and what watch recorded of them."""
 
 # ruff: noqa: E501, ISC004 - tables of cases read better unbroken
 
@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.ledger import switches
+from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.ledger import agreement, switches
 from fixtures.ledger.accounting import Balance
+from fixtures.ledger.agreement import Agreement
 from fixtures.ledger.switches import Settled, spell
+from fixtures.probes.cloudflare.events import ONCE_IN, Estimate, Events
 from fixtures.watching import abort_rules, records
 from fixtures.watching.records import Moment, Propagation, Turn
 from tests.judges import DOMAIN, FAIL, LOOK, NO_SENTENCE, PASS, UNKNOWN, Says, all_say, balanced, entry, says
@@ -281,3 +284,63 @@ def test_abort_rules() -> None:
         PASS,
         f"p: loss: expected no abort rule met, found {found}{NO_SENTENCE}",
     )
+
+
+# Cloudflare's events -------------------------------------------------------------------------------------------------
+
+
+def agreed(
+    seen: int = 2, interval: int = 1, without: tuple[str, ...] = (), unfound: tuple[str, ...] = (), copies: int = 1
+) -> Agreement:
+    """Two messages that came through Cloudflare, the second of them so many times."""
+    events, came = Events(DOMAIN, 0.0, 9.0, (), LOOK, interval), (entry(copies=0), entry(2, copies=copies))
+    return Agreement(DOMAIN, events, ledger(), came, Estimate(seen, interval), without, unfound)
+
+
+NOTHING: list[tuple[Agreement | CouldNotAsk | None, str, int]] = [
+    (None, "no record of its switch", 0),
+    (CouldNotAsk("GraphQL: denied"), "GraphQL: denied", 0),
+    (
+        Agreement(DOMAIN, Events(DOMAIN, 0.0, 9.0, (), LOOK), ledger(), (), Estimate(0), (), ()),
+        "no numbered mail older than 30 min came through Cloudflare in that time. Send numbered mail, and look again after that time",
+        2,
+    ),
+]
+
+
+@pytest.mark.parametrize(("it", "found", "looks"), NOTHING)
+def test_nothing_to_compare_with_events(it: Agreement | CouldNotAsk | None, found: str, looks: int) -> None:
+    for judge, expected in (
+        (agreement.judged_delivered, "an event for each numbered message that came through Cloudflare"),
+        (agreement.judged_found, "a message for each event with one of our numbers"),
+    ):
+        assert says(judge(DOMAIN, it), looks=looks) == (UNKNOWN, f"a.example: expected {expected}, found {found}")
+
+
+SAMPLE = f" (a sample: what chance brings once in {ONCE_IN} times counts against them)"
+LATE = ". Ask again in half an hour: events can be late. If it stays so, one of the two records lost mail"
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (agreed(), PASS, "2 of them delivered by its events"),
+        (agreed(9), PASS, "9 of them delivered by its events"),
+        (agreed(without=("no. 1", "no. 2")), FAIL, f"2 of them delivered by its events; 2 differ, first no. 1{LATE}"),
+        (agreed(0, 10), PASS, f"about 0 (0 seen, one of 10) of them delivered by its events{SAMPLE}"),
+        (agreed(3, 10, copies=2), PASS, f"about 30 (3 seen, one of 10) of them delivered by its events{SAMPLE}"),
+        (agreed(3, 10), FAIL, f"about 30 (3 seen, one of 10) of them delivered by its events{SAMPLE}{LATE}"),
+        (agreed(2, 10, ("no. 1",)), FAIL, f"about 20 (2 seen, one of 10) of them delivered by its events{SAMPLE}; 1 differ, first no. 1{LATE}"),
+    ],
+)  # fmt: skip
+def test_events_and_ledger(it: Agreement, verdict: Verdict, found: str) -> None:
+    expected = "a.example: expected an event for each numbered message that came through Cloudflare, found 2 numbered messages came through Cloudflare, "
+    assert says(agreement.judged_delivered(DOMAIN, it), looks=2) == (verdict, expected + found)
+
+
+def test_an_event_without_its_message() -> None:
+    hint = "Look for it in Dell's log by its Message-ID: accepted mail was lost there, or somebody else used our number"
+    expected = "a.example: expected a message for each event with one of our numbers, found "
+    assert says(agreement.judged_found(DOMAIN, agreed()), looks=2) == (PASS, f"{expected}none without")
+    judged = says(agreement.judged_found(DOMAIN, agreed(unfound=("no. 1", "no. 2"))), looks=2)
+    assert judged == (FAIL, f"{expected}2 without, first no. 1. {hint}")

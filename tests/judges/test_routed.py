@@ -146,6 +146,18 @@ def test_loops() -> None:
     ]  # fmt: skip
 
 
+def test_it_stays_on_after_a_rollback() -> None:
+    hint = "Stale caches still lead mail there, which it refuses now: switch it on again until they have let go"
+    assert says(routed.judged_still_on(DOMAIN, routing())) == (
+        PASS,
+        "a.example: expected enabled, found enabled: True, status ready",
+    )
+    assert says(routed.judged_still_on(DOMAIN, routing(enabled=False, status="unconfigured"))) == (
+        FAIL,
+        f"a.example: expected enabled, found enabled: False, status unconfigured. {hint}",
+    )
+
+
 SERVER = queries.Server("one", "192.0.2.53", recursive=True)
 
 

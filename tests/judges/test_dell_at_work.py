@@ -1,0 +1,286 @@
+"""A-6, A-9, A-11, A-17, A-22, O-3: what Dell does with large mail, with much of it, with a full mailbox, with relaying."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.probes.dell import queue_lifetime
+from fixtures.probes.logs.log_files import Position
+from fixtures.probes.logs.postfix_log import Delivery, Log, Trail
+from fixtures.probes.mailbox.imap import Mailboxes, Search
+from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.smtp import concurrency, quota, relaying, sizes
+from fixtures.probes.smtp.concurrency import Burst
+from fixtures.probes.smtp.quota import Aftermath, Brought
+from fixtures.probes.smtp.relaying import Attempt, Control, Form
+from fixtures.probes.smtp.session import Conversation, RcptResult
+from fixtures.probes.smtp.sizes import Announced, Limits
+from tests.judges import CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, all_say, says, talk
+
+LIMIT = 30_000_000
+OFFERS = talk(code=250, text="ok", at="", extensions=("SIZE 30000000",))
+
+
+@pytest.mark.parametrize(
+    ("size", "code", "verdict", "expected"),
+    [
+        (LIMIT, 250, PASS, "taken (250)"),
+        (LIMIT, 552, FAIL, "taken (250)"),
+        (LIMIT + 1, 552, PASS, "refused at once with 552"),
+        (LIMIT + 1, 250, FAIL, "refused at once with 552"),
+        (LIMIT + 1, 452, FAIL, "refused at once with 552"),
+    ],
+)
+def test_an_announcement(size: int, code: int, verdict: Verdict, expected: str) -> None:
+    judged = sizes.judged_announced(Announced(size, code, "said", LIMIT, OFFERS), LIMIT)
+    assert says(judged, "") == (verdict, f"{size} bytes announced: expected {expected}, found {code} said")
+    silent = says(sizes.judged_announced(Announced(size, 0, "gone", LIMIT, OFFERS), LIMIT), "")
+    assert silent == (UNKNOWN, f"{size} bytes announced: expected {expected}, found nothing gone")
+
+
+@pytest.mark.parametrize(
+    ("advertised", "said", "verdict", "found"),
+    [
+        (LIMIT, OFFERS, PASS, f"SIZE {LIMIT}"),
+        (LIMIT - 1, OFFERS, FAIL, f"SIZE {LIMIT - 1}. Senders go by what is offered: set message_size_limit as in migration.toml"),
+        (None, OFFERS, FAIL, "no SIZE. Senders go by what is offered: set message_size_limit as in migration.toml"),
+        (None, talk("silent"), UNKNOWN, "no SIZE"),
+    ],
+)  # fmt: skip
+def test_what_dell_offers(advertised: int | None, said: Conversation, verdict: Verdict, found: str) -> None:
+    judged = sizes.judged_offered(Announced(1, 250, "ok", advertised, said), LIMIT)
+    assert says(judged, "") == (verdict, f"what Dell offers: expected SIZE {LIMIT}, found {found}")
+
+
+CLOUDFLARES = sizes.CLOUDFLARE_BYTES + sizes.ADDED_BYTES
+
+
+@pytest.mark.parametrize(
+    ("dell", "ec2", "verdicts"),
+    [
+        (CLOUDFLARES, None, [PASS]),
+        (CLOUDFLARES - 1, None, [FAIL]),
+        (CLOUDFLARES, CLOUDFLARES, [PASS, PASS]),
+        (CLOUDFLARES, CLOUDFLARES + 1, [PASS, FAIL]),
+        (CLOUDFLARES, 1, [PASS, PASS]),
+        (CLOUDFLARES, 0, [PASS, FAIL]),
+        (0, 0, [PASS, PASS]),
+    ],
+)
+def test_limits_along_the_path(dell: int, ec2: int | None, verdicts: list[Verdict]) -> None:
+    judged = all_say(sizes.judged_path(Limits({"message_size_limit": dell}, ec2, False, (LOOK,))), "")
+    assert [verdict for verdict, _ in judged] == verdicts
+    for (verdict, said), name, limit in zip(judged, ("Cloudflare", "EC2"), (CLOUDFLARES, ec2), strict=False):
+        expected = f"at most Dell's {dell} bytes" if dell else "any size: Dell takes all"
+        hint = f". {name} would have to bounce what lies between: raise Dell's message_size_limit, or lower this one"
+        assert said == f"{name}: expected {expected}, found {limit or 'any'} bytes{hint if verdict is FAIL else ''}"
+
+
+@pytest.mark.parametrize(
+    ("message", "holding", "free", "verdicts"),
+    [
+        (100, 0, 0, [PASS, PASS]),
+        (100, 100, 150, [PASS, PASS]),
+        (100, 99, 149, [FAIL, FAIL]),
+        (1, 1, 2, [PASS, PASS]),
+        (0, 100, 0, [FAIL, PASS]),
+        (0, 0, 1, [PASS, PASS]),
+    ],
+)
+def test_dells_own_limits(message: int, holding: int, free: int, verdicts: list[Verdict]) -> None:
+    values = {
+        "message_size_limit": message,
+        "mailbox_size_limit": holding,
+        "virtual_mailbox_limit": 7,
+        "queue_minfree": free,
+    }
+    judged = all_say(sizes.judged_within(Limits(values, None, False, (LOOK,))), "")
+    assert [verdict for verdict, _ in judged] == verdicts
+    hint = ". A delivery agent whose mailbox may not hold one message dies at each delivery (X13)"
+    assert [said for _, said in judged] == [
+        f"mailbox_size_limit: expected 0, or at least message_size_limit ({message}), found {holding}{hint if verdicts[0] is FAIL else ''}",
+        f"queue_minfree: expected 0, or at least 1.5 times message_size_limit ({message}), found {free}",
+    ]
+    virtual = list(sizes.judged_within(Limits(values, None, True, (LOOK,))))
+    assert [each.member for each in virtual] == ["mailbox_size_limit", "virtual_mailbox_limit", "queue_minfree"]
+    assert virtual[1].found == "7"
+
+
+# Many at once --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [
+        (talk(code=250, text="ok", at="", tls="TLSv1.3"), PASS, "250 ok"),
+        (talk(code=250, text="ok", at=""), FAIL, "put out again: 250 ok"),
+        (replace(talk(code=250, text="ok", at="", tls="TLSv1.3"), stage="rcpt"), FAIL, "put out again: 250 ok"),
+        (talk(code=450, text="wait", tls="TLSv1.3"), FAIL, "450 wait (at rcpt)"),
+        (talk("refused"), FAIL, "nothing (at connect)"),
+        (talk("unreachable"), UNKNOWN, "nothing (at connect)"),
+    ],
+)
+def test_each_of_a_hundred_is_served(said: Conversation, verdict: Verdict, found: str) -> None:
+    judged = concurrency.judged_served(7, CLIENT, said)
+    expected = "connection 7 from a stranger 192.0.2.1: expected served while the others stood there, too, found "
+    hint = (
+        ". Its prefixes belong into smtpd_client_event_limit_exceptions, port 25 needs processes enough, and no "
+        "greylisting, postscreen or DNSBL may stand before it"
+    )
+    assert says(judged, "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+
+
+ONE = Marked("<1@x>", "a@x", ("b@x",), b"", "d")
+TAKEN = talk(code=250, text="ok", at="", queued="250 as 1")
+WAITS = Delivery(0.0, "lmtp", "b@x", "", "dovecot", 0.0, (), "4.3.0", "deferred", "too many")
+SENT = replace(WAITS, status="sent", text="saved")
+
+
+def burst(said: Conversation, *deliveries: Delivery, there: bool = True) -> Burst:
+    trails = (Trail("Q", 0.0, "", "", "", "<1@x>", "", 1, deliveries, None),)
+    found = Search("alice", (), () if there else ("<1@x>",), 1.0, LOOK)
+    return Burst(((ONE, said),), found, Log(trails, (), (), (), (), 0, 0, Position(), LOOK))
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (burst(TAKEN, SENT), PASS, "arrived"),
+        (burst(TAKEN, WAITS, SENT), PASS, "arrived"),
+        (burst(TAKEN, there=False), FAIL, "not there"),
+        (burst(TAKEN, WAITS, WAITS, there=False), FAIL, "not there (deferred: too many; deferred: too many)"),
+        (burst(talk(code=450, text="slow")), FAIL, "refused: 450 slow (at rcpt)"),
+        (burst(talk("dropped")), FAIL, "refused: nothing (at connect)"),
+        (burst(talk("silent")), UNKNOWN, "refused: nothing (at connect)"),
+    ],
+)
+def test_a_burst_arrives(it: Burst, verdict: Verdict, found: str) -> None:
+    assert all_say(concurrency.judged_arrived(it), "", 2) == [
+        (verdict, f"<1@x>: expected in the mailbox, found {found}")
+    ]
+
+
+@pytest.mark.parametrize(("deliveries", "found"), [((SENT,), ""), ((), ""), ((WAITS, SENT), "deferred: too many")])
+def test_none_of_a_burst_is_put_off(deliveries: tuple[Delivery, ...], found: str) -> None:
+    hint = ". lmtp_destination_concurrency_limit must be below Dovecot's limit for one user (X18)"
+    assert all_say(concurrency.judged_at_once(burst(TAKEN, *deliveries)), "") == [
+        (FAIL if found else PASS, f"<1@x>: expected not deferred, found {found + hint if found else 'not deferred'}")
+    ]
+
+
+# A full mailbox ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [
+        (talk(code=552, text="5.2.2 full"), PASS, "552 5.2.2 full"),
+        (talk(code=552, text="5.2.3 too large"), PASS, "552 5.2.3 too large"),
+        (talk(code=552, text="5.3.4 too large"), FAIL, "552 5.3.4 too large (at rcpt)"),
+        (talk(code=452, text="5.2.2 full"), FAIL, "452 5.2.2 full (at rcpt)"),
+        (talk(code=600, text="5.2.2 full"), FAIL, "600 5.2.2 full (at rcpt)"),
+        (talk(code=500, text="5.2.2 full"), PASS, "500 5.2.2 full"),
+        (TAKEN, FAIL, "taken: 250 as 1"),
+        (talk("silent", text="no answer"), UNKNOWN, "no answer"),
+    ],
+)
+def test_a_full_mailbox(said: Conversation, verdict: Verdict, found: str) -> None:
+    hint = ". Dovecot's quota-status must know every address of the mailbox, and Postfix must ask it: run prepare_dell"
+    judged = says(quota.judged_refused(Brought("b@x", "small", said)), "")
+    expected = "b@x, small: expected 552 5.2.2 or 5.2.3 in session, found "
+    assert judged == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+
+
+def test_a_full_mailbox_is_refused_at_the_end_of_data() -> None:
+    said = replace(SERVED, code=552, text="5.2.2 full")
+    assert quota.judged_refused(Brought("b@x", "large", said)).verdict is PASS
+
+
+def test_a_message_that_had_to_be_taken_waits() -> None:
+    judged = says(quota.judged_refused(Brought("b@x", "large", TAKEN, "deferred: full")), "")
+    expected = "552 5.2.2 or 5.2.3 in session, or kept until there is room (Dovecot 2.3)"
+    assert judged == (PASS, f"b@x, large: expected {expected}, found deferred: full")
+
+
+def test_what_became_of_it() -> None:
+    failed = (replace(WAITS, status="bounced", text="full"), replace(WAITS, status="expired", text="old"))
+    assert says(quota.judged_aftermath("alice", Aftermath((), LOOK)), "") == (
+        PASS,
+        "deliveries to alice: expected no bounce, found no bounce",
+    )
+    assert says(quota.judged_aftermath("alice", Aftermath(failed, LOOK)), "") == (
+        FAIL,
+        "deliveries to alice: expected no bounce, found bounced: full; expired: old",
+    )
+
+
+# Relaying ------------------------------------------------------------------------------------------------------------
+
+FORM = Form("percent", "a@x", "b%x@y", "takes the percent sign")
+LATER = "A 4xx is no refusal: senders would try again for days (X14)"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "lax", "closed", "verdict", "found"),
+    [
+        (RcptResult("b", 554, "no", "rcpt"), False, False, PASS, "554 no (at rcpt)"),
+        (RcptResult("b", 250, "ok", ""), False, False, FAIL, "250 ok. Perhaps: it takes the percent sign. Look"),
+        (RcptResult("b", 250, "ok", ""), True, True, FAIL, "250 ok. Perhaps: it takes the percent sign. Look"),
+        (RcptResult("b", 454, "later", "rcpt"), False, False, FAIL, f"454 later (at rcpt). {LATER}"),
+        (RcptResult("b", 400, "later", "rcpt"), False, False, FAIL, f"400 later (at rcpt). {LATER}"),
+        (RcptResult("b", 454, "later", "rcpt"), True, False, PASS, "454 later (at rcpt)"),
+        (RcptResult("b", 399, "odd", "rcpt"), True, False, UNKNOWN, "399 odd (at rcpt)"),
+        (RcptResult("b", 0, "connection refused", "connect"), True, True, PASS, "nothing connection refused (at connect)"),
+        (RcptResult("b", 0, "connection refused", "connect"), True, False, UNKNOWN, "nothing connection refused (at connect)"),
+        (RcptResult("b", 0, "connection refused", "rcpt"), True, True, UNKNOWN, "nothing connection refused (at rcpt)"),
+        (RcptResult("b", 0, "silence", "connect"), True, True, UNKNOWN, "nothing silence (at connect)"),
+    ],
+)  # fmt: skip
+def test_an_attempt_to_relay(outcome: RcptResult, lax: bool, closed: bool, verdict: Verdict, found: str) -> None:
+    attempt = Attempt(CLIENT, FORM, outcome, "", LOOK)
+    judged = says(relaying.judged(attempt, "refused", "Look", lax=lax, closed=closed), "")
+    assert judged == (verdict, f"percent from a stranger 192.0.2.1: expected refused, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("there", "arrived", "verdicts", "found"),
+    [
+        ((), True, [PASS, PASS], "none of 2 attempts is there"),
+        (("<9@x>",), True, [PASS, PASS], "none of 2 attempts is there"),
+        (("<9@x>", "<1@x>"), True, [FAIL, PASS], "1 came through"),
+        ((), False, [PASS, UNKNOWN], "none of 2 attempts is there"),
+    ],
+)
+def test_the_mailbox_elsewhere(there: tuple[str, ...], arrived: bool, verdicts: list[Verdict], found: str) -> None:
+    attempts = [Attempt(CLIENT, FORM, RcptResult("b", 250, "ok", ""), number, LOOK) for number in ("<1@x>", "")]
+    messages: Any = tuple(SimpleNamespace(message_id=each) for each in (*there, ""))
+    copies: Any = (SimpleNamespace(),) if arrived else ()
+    control = Control(SHUT, Search("sink", copies, (), 1.0, LOOK))
+    elsewhere, direct = relaying.judged_sink(attempts, Mailboxes(messages, (LOOK,)), control)
+    assert [says(elsewhere, "")[0], says(direct, "", 2)[0]] == verdicts
+    assert elsewhere.sentence() == f"the mailbox elsewhere: expected no relayed message, found {found}"
+    said = "it did" if arrived else "it did not"
+    assert direct.sentence() == f"the control: expected direct mail arrives, found {said}"
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "verdict", "found"),
+    [
+        (345_600, "4d", PASS, "4d"),
+        (345_599, "x", FAIL, "x"),
+        (8_640_000, "100d", PASS, "100d"),
+        (8_640_001, "101d", FAIL, "101d"),
+        (None, "", FAIL, "not set"),
+    ],
+)
+def test_how_long_dell_keeps_mail(number: int | None, value: str, verdict: Verdict, found: str) -> None:
+    it = queue_lifetime.Found(queue_lifetime.BOUNDS[0], value, number)
+    name = "maximal_queue_lifetime"
+    hint = f". postconf -X {name}, or out of master.cf: Postfix's default is right; then postfix reload"
+    expected = f"{name}: expected 4d or more (mail is given up after that), found "
+    assert says(queue_lifetime.judged(it, LOOK), "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
