@@ -6,7 +6,7 @@ from itertools import chain
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Absent, Inconclusive, absent, unknown
+from fixtures.evidence import Absent, CouldNotAsk, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
@@ -196,8 +196,7 @@ def mail_logs_alive(expect: Expect, cast: Shadow) -> None:
 def first_snapshot(migration: Migration) -> Kept:
     found = snapshot.first(migration)
     if found is None:
-        nothing = unknown("snapshot", "one in the store", "none", hint="Judge phase1, which takes it by itself")
-        raise Inconclusive("There is a snapshot to go back to", (nothing,))
+        raise CouldNotAsk("the store has no snapshot to go back to: judge phase1, which takes it by itself")
     return found
 
 

@@ -32,8 +32,10 @@ STEPS_IMPORT_NOT = set(
     subprocess tempfile threading time urllib
     """.split()
 )
-"""A step calls a probe and judges what that brought back; what needs these belongs into the probe."""
+"""A step calls a probe and its judge; what needs these belongs into the probe."""
 STEPS_CALL_NOT = {"open", "input", "exec", "eval", "sleep", "write_text", "write_bytes", "read_text", "read_bytes"}
+STEPS_CALL_NOT |= {"finding", "failed", "passed", "unknown"}
+"""The last four: a judge stands next to the probe whose evidence it judges, with a table in tests/judges/."""
 
 NOT_OURS_TO_SAY = {
     "a package registry": re.compile(
@@ -143,6 +145,7 @@ from time import sleep
 async def step(): pass
 clock.sleep(1)
 file.read_text()
+expect("x", [finding("a", "b", "c", holds=True)])
 import os
 """
 
@@ -155,7 +158,7 @@ def test_these_tests_see_what_they_are_for(tmp_path: Path) -> None:
     assert _lines(writes_to_a_system(writes)) == set(range(1, 11))
     assert _lines(writes_a_file(writes)) == set(range(11, 16))
     assert not [*writes_to_a_system(reads), *writes_a_file(reads)]
-    assert _lines(_busy([busy])) == set(range(1, 7))
+    assert _lines(_busy([busy])) == set(range(1, 8))
 
 
 def _lines(faults: Iterator[str] | list[str]) -> set[int]:
