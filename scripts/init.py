@@ -1,7 +1,7 @@
 """Write migration.toml: reads the zones, EC2, Terraform and Dell, proposes what it found, and asks for the rest.
 
-Enter takes what stands in [brackets]. Secrets are neither asked for nor written. The file is checked as every script
-checks it, and one that is there already is left as it is.
+Enter takes what stands in [brackets], < goes back to the question before. Secrets are neither asked for nor written.
+The file is checked as every script checks it, and one that is there already is left as it is.
 
 Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written.
 """
@@ -37,7 +37,7 @@ from systemd (LoadCredential=mxgate_x, lower case):
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
-A wrong answer is corrected in the file. next: python -m scripts.doctor{config}; then
+next: python -m scripts.doctor{config}; then
 scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}"""
 
 

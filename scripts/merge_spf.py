@@ -1,7 +1,7 @@
-"""Merge Cloudflare's and SendGrid's mechanisms into a domain's one SPF record.
+"""Merge Cloudflare's and the relay host's mechanisms into a domain's one SPF record.
 
-Mail that Email Routing forwards has an envelope sender in the domain itself, and Dell's own mail leaves through
-SendGrid: both must be let in by the same record, since two records are an error (X9; RFC 7208, 3.2 and 4.5).
+Mail that Email Routing forwards has an envelope sender in the domain itself, and Dell's own mail leaves through the
+relay host (``[relay]``): the same record must let in both, since two records are an error (X9; RFC 7208, 3.2 and 4.5).
 """
 
 import sys
@@ -11,7 +11,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.dns.records import SENDGRID, is_spf, merged, set_spf
+from scripts.lib.dns.records import is_spf, merged, set_spf
 
 
 def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
@@ -24,7 +24,7 @@ def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
         present = cloudflare.records(job.migration, domain)
         stands = [each for each in present.of(domain, "TXT") if is_spf(each)]
         texts = [each.text for each in stands]
-        text = merged([*before, *texts], (settings.cloudflare.spf_include, SENDGRID))
+        text = merged([*before, *texts], settings.spf_includes)
         if texts == [text]:
             continue
         if len(stands) > 1:

@@ -181,10 +181,10 @@ def exactly_one(expect: Expect, spf_records: Records) -> None:
     expect("Exactly one SPF record", map(spf.judged_one, spf_records))
 
 
-@then("it names Cloudflare and SendGrid")
+@then("it names Cloudflare and the relay host")
 def names_both(migration: Migration, expect: Expect, spf_records: Records) -> None:
     wanted = _included(migration)
-    expect("SPF names Cloudflare and SendGrid", (spf.judged_includes(each, wanted) for each in spf_records))
+    expect("SPF names Cloudflare and the relay host", (spf.judged_includes(each, wanted) for each in spf_records))
 
 
 @then("it does not let the whole world send")
@@ -200,7 +200,7 @@ def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage:
     expect(f"EC2's address in SPF at {stage.gate}", found)
 
 
-@then("it is the one of the snapshot, or has Cloudflare and SendGrid as well until the clean-up")
+@then("it is the one of the snapshot, or has Cloudflare and the relay host as well until the clean-up")
 def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -> None:
     kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in _included(migration)}
 
@@ -212,8 +212,8 @@ def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -
     expect("Whoever could send before can send", found)
 
 
-def _included(migration: Migration) -> tuple[str, str]:
-    return migration.settings.cloudflare.spf_include, "sendgrid.net"
+def _included(migration: Migration) -> tuple[str, ...]:
+    return migration.settings.spf_includes
 
 
 @when("every name server and every resolver is asked for their DMARC policies", target_fixture="policies")
@@ -231,17 +231,19 @@ def receivers_agree(expect: Expect, policies: Answers) -> None:
     expect("Receivers of reports have agreed", dmarc.judged_agreements(policies, dmarc.agreements(policies)))
 
 
-@when("somebody in each of them sends a message through SendGrid", target_fixture="receipts")
-def send_through_sendgrid(migration: Migration, subjects: tuple[str, ...]) -> tuple[Receipt, ...]:
+@when("somebody in each of them sends a message as users do", target_fixture="receipts")
+def send_as_users(migration: Migration, subjects: tuple[str, ...]) -> tuple[Receipt, ...]:
     return dmarc.send(migration, subjects)
 
 
 @then("each message arrives outside, and passes DMARC for the domain of its From line")
 def messages_pass(expect: Expect, receipts: tuple[Receipt, ...]) -> None:
-    expect("Mail through SendGrid passes DMARC", map(dmarc.judged_receipt, receipts))
+    expect("What users send passes DMARC", map(dmarc.judged_receipt, receipts))
 
 
-@when("every name server and every resolver is asked for the keys of Cloudflare and SendGrid", target_fixture="keys")
+@when(
+    "every name server and every resolver is asked for the keys of Cloudflare and the relay host", target_fixture="keys"
+)
 def ask_for_keys(migration: Migration, subjects: tuple[str, ...]) -> Keys:
     return dkim_keys.published(migration, subjects)
 

@@ -29,10 +29,10 @@ def send_replies(migration: Migration, writers: tuple[Address, ...]) -> Receipts
     return submission.receipts(migration, submission.send_replies(migration, writers))
 
 
-@then("each reply is in the outside mailbox, sent through SendGrid")
+@then("each reply is in the outside mailbox, sent through the relay host")
 def replies_arrived(migration: Migration, expect: Expect, receipts: Receipts) -> None:
-    relayhost = migration.settings.dell.relayhost
-    expect("Every user's reply leaves, through SendGrid", submission.judged_arrived(receipts, relayhost))
+    found = submission.judged_arrived(receipts, migration.settings.relay)
+    expect("Every user's reply leaves, through the relay host", found)
 
 
 @then("it is signed for the sender's own domain")
@@ -40,11 +40,11 @@ def replies_aligned(expect: Expect, receipts: Receipts) -> None:
     expect("Replies are signed for the sender's domain", map(submission.judged_signed, receipts))
 
 
-@then("Dell handed it to SendGrid over TLS, after a login there")
+@then("Dell handed it to the relay host over TLS, after a login there")
 def over_tls(migration: Migration, expect: Expect, receipts: Receipts) -> None:
     insists = submission.insistence(migration)
     judged = (submission.judged_protected(each, insists) for each in receipts)
-    expect("Replies go to SendGrid over TLS, with a login", judged)
+    expect("Replies go to the relay host over TLS, with a login", judged)
 
 
 # Drills from here on: what is broken is a lab's.

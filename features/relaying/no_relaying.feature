@@ -1,5 +1,5 @@
 Feature: Nobody but our own users relays through Dell
-  Dell sends through the operator's SendGrid account. Who may connect is one question, who may relay is another: to
+  Dell sends through the operator's account at the relay host. Who may connect is one question, who may relay is another: to
   trust Cloudflare's ranges in mynetworks would let anyone behind them send mail at the operator's expense.
 
   @A-6 @X3 @X14 @drill @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff

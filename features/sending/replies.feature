@@ -8,6 +8,6 @@ Feature: Users can still send
   Scenario: A reply of every user leaves, and one by every way that users have
     Given every user of the domains of this gate, and every way by which users send
     When a reply is sent by each user, and by each way
-    Then each reply is in the outside mailbox, sent through SendGrid
-    And Dell handed it to SendGrid over TLS, after a login there
+    Then each reply is in the outside mailbox, sent through the relay host
+    And Dell handed it to the relay host over TLS, after a login there
     And it is signed for the sender's own domain

@@ -116,7 +116,7 @@ def _cloudflare_gone(migration: Migration, domain: str) -> Iterator[str]:
     yield f"    EC2: {_lifetime(migration, 'ec2')}, of what it has taken and Dell does not take"
     yield f"    Dell: {_lifetime(migration, 'dell')}, of what it has taken and can't file or send on"
     yield "    Cloudflare: nobody documents that it keeps anything"
-    yield "Answers that are in caches hold for the TTL, 300 s as a rule. Mail from Dell by SendGrid goes on, but its"
+    yield "Answers that are in caches hold for the TTL, 300 s as a rule. Mail from Dell goes on, but its"
     yield "receivers can't look up SPF and DKIM meanwhile: most of them defer it."
     yield ""
     yield "If it lasts longer than a day:"

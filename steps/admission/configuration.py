@@ -130,7 +130,11 @@ def same_bytes(migration: Migration, expect: Expect, original_files: tuple[backu
 
 @given("the file that holds Dell's password at the relay host", target_fixture="smart_host")
 def smart_host(migration: Migration) -> str:
-    return migration.settings.dell.relayhost
+    host = migration.settings.relay.host
+    if not host:
+        nothing = absent("the relay host", "a relay host by the settings", "none: Dell delivers by itself ([relay])")
+        raise Absent("Dell sends by no relay host", (nothing,))
+    return host
 
 
 @when("the file, its map and what Postfix finds there are examined", target_fixture="smart_host_password")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from fixtures.evidence import Verdict
 from fixtures.ledger import wayback
@@ -17,15 +18,22 @@ from fixtures.probes.mailbox.bounces import Notices, Returned
 from fixtures.probes.mailbox.message import Hop, Report
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Insistence
+from fixtures.settings import Relay
 from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, balanced, entry, says
 
+OTHER = Relay(
+    host="[smtp.post.example]:465", name="Post", spf_include="spf.post.example", dkim_selectors=("k1",),
+    keys_shown="Domains", traces=("post.example",),
+)  # fmt: skip
+NONE = Relay(host="")
 
-def receipt(*hops: Hop, **authentication: Any) -> Any:
+
+def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  # noqa: B008 - frozen
     """A reply of alice's, as far as a judge looks."""
     judged = SimpleNamespace(evidence=LOOK, **authentication) if authentication else None
     sent = SimpleNamespace(address=ALICE, sender="587", message=SimpleNamespace(message_id="<1@x>"))
     arrived = SimpleNamespace(received=hops) if hops else None
-    return submission.Receipt(sent, arrived, SimpleNamespace(evidence=LOOK), judged)  # type: ignore[arg-type] # stand-ins
+    return submission.Receipt(sent, arrived, SimpleNamespace(evidence=LOOK), judged, relay)  # type: ignore[arg-type] # stand-ins
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,47 @@ def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool
     judged = submission.judged_protected(receipt(*hops), Insistence(both, LOOK))
     expected = f"alice@{DOMAIN} by 587: expected taken by SendGrid over TLS, after a login, found "
     assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
+
+
+@pytest.mark.parametrize(
+    ("relay", "hops", "verdict", "found"),
+    [
+        (OTHER, (hop("ESMTPSA", by="mx7.post.example"),), PASS, "with ESMTPSA"),
+        (OTHER, (hop("ESMTPS", by="mx7.post.example"),), FAIL, "with ESMTPS, without a login"),
+        (OTHER, (hop("ESMTPSA"),), UNKNOWN, "it did not come through Post"),
+        (NONE, (hop("ESMTPSA", by="mx.outside.example"),), PASS, "there is none: Dell delivers by itself"),
+    ],
+)
+def test_another_relay_or_none(relay: Relay, hops: tuple[Hop, ...], verdict: Verdict, found: str) -> None:
+    judged = submission.judged_protected(receipt(*hops, relay=relay), Insistence(False, LOOK))
+    assert (judged.verdict, judged.found) == (verdict, found)
+
+
+@pytest.mark.parametrize(
+    ("relay", "by", "verdict", "found"),
+    [
+        (OTHER, "mx7.post.example", PASS, "arrived through Post"),
+        (OTHER, "smtp.sendgrid.net", FAIL, "arrived, but not through Post"),
+        (NONE, "mx.outside.example", PASS, "arrived"),
+        (NONE, "", FAIL, "not in the outside mailbox"),
+        (Relay(), "smtp.sendgrid.net", PASS, "arrived through SendGrid"),
+    ],
+)
+def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verdict: Verdict, found: str) -> None:
+    it = receipt(*((hop("ESMTPSA", by=by),) if by else ()), relay=relay)
+    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
+    (judged,) = submission.judged_arrived([it], relay)
+    assert (judged.verdict, judged.found) == (verdict, found)
+
+
+def test_of_another_relay_all_has_to_be_said() -> None:
+    with pytest.raises(
+        ValidationError, match=r"is not SendGrid, and dkim_selectors, keys_shown, name, .* Expected those"
+    ):
+        Relay(host="[smtp.post.example]:587")
+    assert OTHER.includes == ("spf.post.example",)
+    assert NONE.includes == ()
+    assert Relay().includes == ("sendgrid.net",)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fixtures.ledger.alignment import judged as aligned
 from fixtures.probes.aws import rented
 from fixtures.probes.dell.allow_list import Published, Table, judged_only, judged_there
 from fixtures.probes.dell.postfix import Queue, Queued
-from fixtures.probes.dns.dkim_keys import HINTS
+from fixtures.probes.dns.dkim_keys import CLOUDFLARES_HINT, relays_hint
 from fixtures.probes.logs.message_trace import Trace, waiting
 from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.imap import Stored
@@ -22,7 +22,7 @@ from fixtures.probes.smtp import mx_hosts, recipients
 from fixtures.probes.smtp.clients import Client, judged_own_senders
 from fixtures.probes.smtp.session import PROBE, Conversation, Knock, RcptResult
 from fixtures.probes.smtp.submission import pairs, why_not
-from fixtures.settings import Address
+from fixtures.settings import Address, Relay
 from fixtures.settings.dell import Submission
 
 PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
@@ -297,5 +297,5 @@ def test_each_user_sends_by_a_users_way_and_each_way_is_used() -> None:
 
 
 def test_whose_key_it_is_decides_what_to_do() -> None:
-    assert "switch_mx" in HINTS["Cloudflare"]
-    assert "Sender Authentication" in HINTS["SendGrid"]
+    assert "switch_mx" in CLOUDFLARES_HINT
+    assert "SendGrid's key: Settings, Sender Authentication there" in relays_hint(Relay())

@@ -64,7 +64,7 @@ def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -
         (
             "postconf -e 'relayhost = [smtp.other.example]:587'",
             {"keeps": KEEPS},
-            ["Dell sends by relayhost = [smtp.other.example]:587, and dell.relayhost says [smtp.sendgrid.net]:587"],
+            ["Dell sends by relayhost = [smtp.other.example]:587, and relay.host says [smtp.sendgrid.net]:587"],
         ),
         (
             f"postconf -e 'smtpd_recipient_restrictions = {GREY}, permit_mynetworks, reject_unauth_destination'",
@@ -114,7 +114,7 @@ def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
 def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Single) -> None:
     settings = dell.settings
     own = {
-        "relayhost": settings.dell.relayhost,
+        "relayhost": settings.relay.host,
         "smtp_sasl_password_maps": "lmdb:/x",
         "smtp_tls_security_level": "dane",
     }

@@ -17,7 +17,7 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import changing
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
-from scripts.lib.dns.records import SENDGRID, danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
+from scripts.lib.dns.records import danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
 
 T = TypeVar("T")
 EDIT = "Zone Settings: Edit"
@@ -159,7 +159,7 @@ def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
     def stands() -> list[str]:
         return spf_texts(cloudflare.records(migration, domain), domain)
 
-    wanted = merged([*before, *stands()], (migration.settings.cloudflare.spf_include, SENDGRID))
+    wanted = merged([*before, *stands()], migration.settings.spf_includes)
 
     def do() -> None:
         for write in set_spf(job, domain, [wanted], migration.settings.bounds.ttl_s):

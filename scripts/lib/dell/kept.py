@@ -39,9 +39,9 @@ _SHOWN_MAX = 10
 def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> dict[str, str]:
     """The plan's parameters; of those by which Dell sends, what main.cf (BEFORE) leaves unset. Raises ``Refused``."""
     relay = before.get("relayhost", "")
-    if relay and "$" not in relay and relay != settings.dell.relayhost:
+    if relay and "$" not in relay and relay != settings.relay.host:
         raise Refused(
-            f"Dell sends by relayhost = {relay}, and dell.relayhost says {settings.dell.relayhost or '(none)'}. It is "
+            f"Dell sends by relayhost = {relay}, and relay.host says {settings.relay.host or '(none)'}. It is "
             "not changed here: correct the settings, or main.cf. Nothing was changed"
         )
     kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"

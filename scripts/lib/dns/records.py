@@ -25,8 +25,6 @@ STRING_MAX = 255
 LOCKED = "managed by Email Routing"
 """Email Routing holds the records (MX, DKIM) until they are unlocked: seen for every way of writing them, with one text
 and code 890190, or 1046."""
-SENDGRID = "sendgrid.net"
-"""What Dell's own mail is let in by (SendGrid, SPF)."""
 _BATCH = "https://api.cloudflare.com/client/v4/zones/{}/dns_records/batch"
 _MILDEST_FIRST = "+?~-"
 Batch = dict[str, list[dict[str, Any]]]
