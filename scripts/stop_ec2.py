@@ -9,7 +9,7 @@ before, from here and from each vantage: only who heard it then can say later th
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fixtures.probes.aws import ec2
 from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
@@ -54,20 +54,29 @@ def _addresses(job: Job) -> list[str]:
 def finish(job: Job) -> None:
     """Wait until whoever heard port 25 of the gateway's addresses before, while they are ours, hears it no longer."""
     deadline = time.monotonic() + PORT_DEAD_S_MAX
-    for address in _addresses(job):
-        before = heard_before(job, address)
-        if not before:
-            job.say(f"port 25 of {address}: could not look, since nobody heard it before the stop either")
-            continue
-        while alive := heard_from(job.migration, address, before):
-            if time.monotonic() > deadline:
-                raise Refused(
-                    f"the instance is stopped, yet port 25 of {address} still greets {', '.join(alive)} after "
-                    f"{PORT_DEAD_S_MAX:.0f} s. Does the address belong to another machine? Look before going on; then "
-                    "run this again"
-                )
-            time.sleep(0.2)
-        job.say(f"port 25 of {address} is dead, seen from {', '.join(before)}")
+    before = {address: heard_before(job, address) for address in _addresses(job)}
+    for address in (each for each, places in before.items() if not places):
+        job.say(f"port 25 of {address}: could not look, since nobody heard it before the stop either")
+    alive = {address: places for address, places in before.items() if places}
+    while alive := _alive(job, before, alive):
+        if time.monotonic() > deadline:
+            shown = "; ".join(f"{address} still greets {', '.join(places)}" for address, places in alive.items())
+            raise Refused(
+                f"the instance is stopped, yet port 25 of {shown} after {PORT_DEAD_S_MAX:.0f} s. Does the address "
+                "belong to another machine? Look before going on; then run this again"
+            )
+        time.sleep(0.2)
+
+
+def _alive(job: Job, before: dict[str, list[str]], addresses: Iterable[str]) -> dict[str, list[str]]:
+    """The addresses that still greet somebody who heard them BEFORE, with those; says which are dead."""
+    alive = {}
+    for address, heard in heard_from(job.migration, addresses).items():
+        if places := [each for each in heard if each in before[address]]:
+            alive[address] = places
+        else:
+            job.say(f"port 25 of {address} is dead, seen from {', '.join(before[address])}")
+    return alive
 
 
 def options(parser: argparse.ArgumentParser) -> None:

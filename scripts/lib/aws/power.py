@@ -7,7 +7,7 @@ port outwards.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +46,7 @@ class Knock:
 def knock(job: Job) -> Knock:
     """Whether the gateway takes mail at its address, asked from everywhere. Takes half a minute where all is silent."""
     settings = job.migration.settings
-    heard = greetings(job.migration, str(settings.ec2.ipv4))
+    (heard,) = greetings(job.migration, str(settings.ec2.ipv4)).values()
     for via, said in heard.items():
         if said.startswith("220") and settings.ec2.name in said.lower():
             return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}", named=True)
@@ -60,20 +60,27 @@ def knock(job: Job) -> Knock:
     return Knock(UNSEEN, "nobody could look: port 25 is shut, or answered by another, from here and from each vantage")
 
 
-def greetings(migration: Migration, address: str) -> dict[Vantage | None, str]:
-    """What a server says first at port 25 of ADDRESS to us here (None) and to each vantage; empty where nothing."""
+def greetings(migration: Migration, *addresses: str) -> dict[str, dict[Vantage | None, str]]:
+    """What a server says first at port 25 of each address to us here (None) and to each vantage; empty where nothing.
 
-    async def ask(via: Vantage | None) -> str:
+    All are asked at once: silence takes its time-out.
+    """
+
+    async def ask(address: str, via: Vantage | None) -> str:
         try:
             return await vantages.greeting(address, via)
         except (CouldNotAsk, OSError):
             return ""
 
-    async def ask_all(places: Sequence[Vantage | None]) -> list[str]:
-        return await asyncio.gather(*map(ask, places))
+    async def ask_all(questions: Sequence[tuple[str, Vantage | None]]) -> list[str]:
+        return await asyncio.gather(*(ask(*each) for each in questions))
 
     places = (None, *(each for each in migration.settings.vantages if each.plays != "ec2"))
-    return dict(zip(places, run(ask_all(places)), strict=True))
+    questions = [(address, via) for address in addresses for via in places]
+    found: dict[str, dict[Vantage | None, str]] = {address: {} for address in addresses}
+    for (address, via), said in zip(questions, run(ask_all(questions)), strict=True):
+        found[address][via] = said
+    return found
 
 
 def place(via: Vantage | None) -> str:
@@ -83,8 +90,7 @@ def place(via: Vantage | None) -> str:
 
 def heard_now(job: Job, addresses: Sequence[str]) -> None:
     """Keep, before a stop, who hears each address: only they can say later that it is dead."""
-    for address in addresses:
-        places = heard_from(job.migration, address)
+    for address, places in heard_from(job.migration, addresses).items():
         job.migration.store.record(HEARD, address=address, places=places)
         job.say(f"port 25 of {address} is heard from {', '.join(places) or 'nowhere: nobody will see it die'}")
 
@@ -94,10 +100,12 @@ def heard_before(job: Job, address: str) -> list[str]:
     return list((job.migration.store.last(HEARD, address=address) or {}).get("places", []))
 
 
-def heard_from(migration: Migration, address: str, among: Collection[str] = ()) -> list[str]:
-    """From where a server greets there now; only of AMONG, if any are named."""
-    found = [place(via) for via, said in greetings(migration, address).items() if said.startswith("220")]
-    return [each for each in found if not among or each in among]
+def heard_from(migration: Migration, addresses: Iterable[str]) -> dict[str, list[str]]:
+    """From where a server greets now at each address."""
+    return {
+        address: [place(via) for via, said in heard.items() if said.startswith("220")]
+        for address, heard in greetings(migration, *addresses).items()
+    }
 
 
 def require_way_back(job: Job, progress: Progress) -> None:
