@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.ledger.accounting import Entry, _add_up
+from fixtures.ledger.accounting import Entry, added_up
 from fixtures.ledger.outage_mail import OutageMail
 from fixtures.ledger.wayback import Zone
 from fixtures.probes.cloudflare.api import Record
@@ -16,7 +16,7 @@ ENTRY = Entry(
 
 
 def outage_mail(*entries: Entry) -> OutageMail:
-    return OutageMail(_add_up(list(entries), [], 60, 900), 100.0, 110.0, Evidence("asked", "answer"))
+    return OutageMail(added_up(list(entries), [], 60, 900), 100.0, 110.0, Evidence("asked", "answer"))
 
 
 def test_mail_that_an_outage_held_up_came_in_after_its_end() -> None:

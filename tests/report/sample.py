@@ -10,7 +10,7 @@ from fixtures.gates.coming import Coming
 from fixtures.gates.nights import Night
 from fixtures.gates.outcome import Outcome, Step
 from fixtures.gates.session import StageResult
-from fixtures.ledger.accounting import Balance, Entry, _add_up
+from fixtures.ledger.accounting import Balance, Entry, added_up
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from fixtures.probes.aws.cost import Charge, Saving
@@ -155,7 +155,7 @@ def traffic(lost: int = 3) -> Balance:
                 1 if number == 640 else 0, "550 5.1.1 Address does not exist" + HOSTILE if gone else "",
             )
         )  # fmt: skip
-    return _add_up(entries, [f"{HOSTILE} in bob@{FIRST}"] if lost else [], 60, 900)
+    return added_up(entries, [f"{HOSTILE} in bob@{FIRST}"] if lost else [], 60, 900)
 
 
 def night(day: int, *, clean: bool, text: str) -> Night:

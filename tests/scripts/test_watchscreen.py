@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Entry
-from fixtures.ledger.accounting import _add_up
+from fixtures.ledger.accounting import added_up
 from fixtures.watching import ResolverState, WatchState
 from scripts.watch import ending, screen
 
@@ -45,7 +45,7 @@ def state(**fields: Any) -> WatchState:
         "without_mx": 0,
         "errors": 2,
         "resolvers": resolvers,
-        "ledger": _add_up(mail, [], 60, 900),
+        "ledger": added_up(mail, [], 60, 900),
         "waiting": 7,
         "more_waiting": 2,
         "rejects": tuple(f"14:01:0{n} host[192.0.2.{n}]: 554 5.7.1 {'Access denied ' * 9}" for n in range(3)),
