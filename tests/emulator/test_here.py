@@ -22,7 +22,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class Emulated:
     page: str
     smtp: int
     api: str
@@ -31,7 +31,7 @@ class Alone:
 
 
 @pytest.fixture
-def alone() -> Iterator[Alone]:
+def emulated() -> Iterator[Emulated]:
     ports = {name: rig.free_port() for name in ("page", "api", "smtp")}
     options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
     argv = [sys.executable, "-m", "fixtures.lab.emulator", "--here", "--seed", "7", "--transient-errors", "0", *options]
@@ -42,20 +42,20 @@ def alone() -> Iterator[Alone]:
             assert said.startswith("emulator: ready, seed 7."), said
             authority, zone = re.findall(r"--cacert (\S+)", said)[0], re.findall(r"zones/(\w+)/", said)[0]
             api = f"https://{here.HERE}:{ports['api']}"
-            yield Alone(f"http://{here.HERE}:{ports['page']}/", ports["smtp"], api, authority, zone)
+            yield Emulated(f"http://{here.HERE}:{ports['page']}/", ports["smtp"], api, authority, zone)
         finally:
             process.terminate()
             assert process.wait(DEADLINE_S) == 0
     assert not Path(authority).exists(), "nothing is left of it"
 
 
-def send(alone: Alone, to: str, sender: str = f"bob@{rig.SENDER}") -> str:
+def send(emulated: Emulated, to: str, sender: str = f"bob@{rig.SENDER}") -> str:
     """Returns the reply."""
     letter = f"From: {sender}\r\nSubject: for {to} {MARKUP}\r\n\r\nGood evening.\r\n"
     try:
         found = asyncio.run(
             aiosmtplib.send(
-                letter, sender=sender, recipients=[f"{to}@{rig.ROUTED}"], hostname=here.HERE, port=alone.smtp,
+                letter, sender=sender, recipients=[f"{to}@{rig.ROUTED}"], hostname=here.HERE, port=emulated.smtp,
                 start_tls=False,
             )
         )  # fmt: skip
@@ -66,31 +66,31 @@ def send(alone: Alone, to: str, sender: str = f"bob@{rig.SENDER}") -> str:
     return found[1]
 
 
-def test_what_passes_and_what_is_asked_stands_on_its_page(alone: Alone, tmp_path: Path) -> None:
-    assert send(alone, "alice").startswith("2.0.0 Ok")
-    assert "5.1.1" in send(alone, "nobody")
-    assert "Neither SPF nor DKIM" in send(alone, "alice", "eve@unknown.example.net")
-    trust = ssl.create_default_context(cafile=alone.authority)
+def test_what_passes_and_what_is_asked_stands_on_its_page(emulated: Emulated, tmp_path: Path) -> None:
+    assert send(emulated, "alice").startswith("2.0.0 Ok")
+    assert "5.1.1" in send(emulated, "nobody")
+    assert "Neither SPF nor DKIM" in send(emulated, "alice", "eve@unknown.example.net")
+    trust = ssl.create_default_context(cafile=emulated.authority)
     with DefaultHttpxClient(verify=trust) as http:
-        client = Cloudflare(api_token=here.TOKEN, base_url=f"{alone.api}/client/v4", http_client=http)
+        client = Cloudflare(api_token=here.TOKEN, base_url=f"{emulated.api}/client/v4", http_client=http)
         rules = [
-            rule.matchers[0].value for rule in client.email_routing.rules.list(zone_id=alone.zone) if rule.matchers
+            rule.matchers[0].value for rule in client.email_routing.rules.list(zone_id=emulated.zone) if rule.matchers
         ]
     assert f"alice@{rig.ROUTED}" in rules
     with chromium(tmp_path) as page:
-        page.open(alone.page)
+        page.open(emulated.page)
         assert page.run(_until("delivered")) == "delivered"
         assert f"for alice {MARKUP}" in cells(page, "events")
         assert cells(page, "events").count("rejected") == 2
         assert {f"alice@{rig.ROUTED}", f"forward alice@{rig.DELIVERY}", "verified", "every other address"} <= set(
             cells(page, "rules")
         )
-        assert f"/client/v4/zones/{alone.zone}/email/routing/rules" in cells(page, "requests")
+        assert f"/client/v4/zones/{emulated.zone}/email/routing/rules" in cells(page, "requests")
         assert page.run("document.images.length") == 0, "foreign text became markup"
-        send(alone, "noreply")
+        send(emulated, "noreply")
         assert page.run(_until("dropped")) == "dropped", "it doesn't follow along"
         assert not page.console
-        assert all(each.startswith(alone.page) for each in page.asked), "it asks elsewhere"
+        assert all(each.startswith(emulated.page) for each in page.asked), "it asks elsewhere"
 
 
 def cells(page: Page, table: str) -> list[str]:
@@ -106,9 +106,9 @@ def _until(word: str) -> str:
         else setTimeout(look, 100); }}; look(); }})"""
 
 
-def test_a_port_that_is_taken_is_named(alone: Alone) -> None:
+def test_a_port_that_is_taken_is_named(emulated: Emulated) -> None:
     taken = subprocess.run(
-        [sys.executable, "-m", "fixtures.lab.emulator", "--here", "--smtp-port", str(alone.smtp)],
+        [sys.executable, "-m", "fixtures.lab.emulator", "--here", "--smtp-port", str(emulated.smtp)],
         capture_output=True, text=True, timeout=30, check=False, cwd=ROOT,
     )  # fmt: skip
     assert taken.returncode == 2
