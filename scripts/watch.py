@@ -21,6 +21,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.language import tr
 from fixtures.ledger import Balance, Traffic
 from fixtures.migration import Migration
+from fixtures.probes.logs import providers
 from fixtures.report.text import plain, span
 from fixtures.settings import Bounds, SettingsError
 from fixtures.store import StoreError
@@ -82,7 +83,20 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     spread = propagation(migration, watch.domain)
     for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds):
         console.print(Text(line))
+    if watch.state.away:
+        for line in _big_providers(migration, watch.domain):
+            console.print(Text(line))
     return ABORT_RULE_MET if record["aborts"] else DONE
+
+
+def _big_providers(migration: Migration, domain: str) -> Iterator[str]:
+    """Whose mail came by Cloudflare, and who of those that wrote before is silent. Ctrl-C: nobody waits for that."""
+    try:
+        yield from map(tr, providers.lines(providers.ask(migration, (domain,))))
+    except (CouldNotAsk, TimeoutError) as why:
+        yield tr("big providers: could not look: {why}", why=why)
+    except KeyboardInterrupt:
+        return
 
 
 def screen(state: WatchState, bounds: Bounds) -> Group:

@@ -8,6 +8,7 @@ from pytest_bdd.parsers import parse
 from fixtures.evidence import Finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
+from fixtures.probes.logs import providers
 from fixtures.probes.mailbox import delivery, shapes, signatures
 from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.signatures import Forwarded
@@ -64,6 +65,11 @@ def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> t
 @then("the mail of each arrives, over the IP version and with the TLS that its kind uses")
 def each_arrives(expect: Expect, shown: tuple[Finding, ...]) -> None:
     expect("Senders of every kind get through", shown)
+
+
+@then("mail of each big provider that wrote in the last weeks has come by Cloudflare")
+def big_providers(migration: Migration, expect: Expect, domains: tuple[str, ...]) -> None:
+    expect("Big providers get through", providers.judged(providers.ask(migration, domains)))
 
 
 @when("a sender that signs writes to each of them", target_fixture="forwarded_mail")
