@@ -11,6 +11,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.settings.facts import facts
 from scripts.lib.trial.wire import Answer, Wire
 
 PAGE, PAGES_MAX = 50, 200
@@ -18,7 +19,7 @@ RECORD = "type", "name", "content", "ttl", "priority", "proxied", "comment"
 RULE = "name", "enabled", "priority", "matchers", "actions"
 GONE = 404
 OWN, SPF, MADE = "the trial's", "SPF", " of Email Routing"
-SPF_MADE = "v=spf1 include:_spf.mx.cloudflare.net ~all"
+SPF_MADE = f"v=spf1 include:{facts('cloudflare')['spf_include']} ~all"
 APEX_RULE = "mxgate-trial"
 """The local part of the one rule that the trial makes for the zone's own name."""
 
