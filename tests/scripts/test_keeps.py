@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.lab import outages
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
@@ -153,6 +154,31 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     assert make(retire_xclient.plan(job))[-1] == "port 10025 of Dell's loopback"
     assert not list(retire_xclient.plan(job))
     assert "Postfix on Dell" in make(prepare_dell.plan(job))
+
+
+LARGE = """\
+import smtplib
+there = smtplib.SMTP("127.0.0.1", 25)
+there.ehlo("x")
+for options, text in (["SIZE=12582912"], ""), ([], "x" * 76 + "\\r\\n"):
+    there.mail("bob@webmakeprofit.org", options)
+    print(there.rcpt("alice@dell.webmakeprofit.org")[1].decode())
+    print(there.data("Subject: large\\r\\n\\r\\n" + text * 161319)[0] if text else there.rset()[0])
+"""
+TRIED = "for _ in {1..150}; do grep -q 'alice@dell.*status=%s' /var/log/mail.log && exit; sleep .1; done; exit 1"
+
+
+def test_dovecot_23_keeps_what_it_is_not_asked_about_until_there_is_room(dell: Single) -> None:
+    """At the end of a message it says nothing; an announced size is refused at RCPT (A-17)."""
+    full = outages.OUTAGES["a mailbox is nearly full"]
+    assert isinstance(full, outages.OnDell)
+    dell.bash(full.begin.replace("ADDRESS", "alice@webmakeprofit.org"))
+    said = dell.shell.run("python3", "-c", LARGE).stdout.splitlines()
+    assert "5.2.3" in said[0]
+    assert said[2:] == ["2.1.5 Ok", "250"]
+    dell.bash(TRIED % "deferred .*452 4.2.2")
+    dell.bash(full.end.replace("ADDRESS", "alice@webmakeprofit.org"))
+    dell.bash(f"postqueue -f; {TRIED % 'sent'}")
 
 
 @pytest.mark.parametrize("copies", [True, False], ids=["with a copy", "and without one"])
