@@ -1,0 +1,413 @@
+"""I-2, N-3 to N-6, N-12: delegation, other writers, the prepared change, SPF, keys, DMARC, and what is left."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from ipaddress import ip_address
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes.cloudflare.api import Record, Records, Zone
+from fixtures.probes.dns import (
+    after_all,
+    dkim_keys,
+    dmarc,
+    nameservers,
+    prepared_change,
+    spf,
+    writers,
+)
+from fixtures.probes.dns.queries import Answer, Server
+from fixtures.settings import Relay
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, says
+
+NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
+SILENT = "no answer"
+
+
+def answer(*rrset: str, server: Server = NS, error: str = "", **more: Any) -> Answer:
+    fields: dict[str, Any] = {"name": DOMAIN, "type": "TXT", "ttl": 300, "rcode": "NOERROR", "aliases": ()} | more
+    return Answer(server=server, rrset=rrset, error=error, evidence=LOOK, **fields)
+
+
+# Delegation and other writers ----------------------------------------------------------------------------------------
+
+
+def service(**more: Any) -> nameservers.Service:
+    fields: dict[str, Any] = {
+        "assigned": ("a.ns", "b.ns"),
+        "status": "active",
+        "delegations": (answer("a.ns", "b.ns", type="NS"),),
+        "serials": (answer("x y 7 1 1 1 1", type="SOA"),),
+        "differing": (),
+        "unasked": (),
+        "asked": 6,
+    }
+    return nameservers.Service(domain=DOMAIN, evidence=LOOK, **(fields | more))
+
+
+def test_a_delegation() -> None:
+    unseen = "What we write at Cloudflare is not seen by those who ask these servers"
+    member = f"NS {DOMAIN} at {NS}: expected a.ns, b.ns, found"
+    assert all_say(nameservers.judged_delegation(service())) == [(PASS, f"{member} what came")]
+    others = (answer("a.ns", type="NS"), answer("a.ns", "b.ns", "c.ns", type="NS"), answer(error=SILENT, type="NS"))
+    assert all_say(nameservers.judged_delegation(service(status="pending", delegations=others))) == [
+        (FAIL, f"{DOMAIN}: expected active at Cloudflare, found pending. Set the name servers at the registrar as Cloudflare's dashboard says, and wait until it has seen it"),
+        (FAIL, f"{member} what came. {unseen}"),
+        (FAIL, f"{member} what came. {unseen}"),
+        (UNKNOWN, f"{member} {SILENT}"),
+    ]  # fmt: skip
+
+
+def test_servers_agree() -> None:
+    lags = "A server lags: wait, and ask again. If it stays so, tell Cloudflare"
+    agree = f"{DOMAIN}: expected serial 7, 6 answers agree, found serial 7, 6 answers agree"
+    assert all_say(nameservers.judged_agreement(service())) == [(PASS, agree)]
+    two = (answer("x y 7 1 1 1 1", type="SOA"), answer("x y 6 1 1 1 1", type="SOA"))
+    bad = service(serials=two, differing=("MX a.example: one says x",), unasked=(answer(error=SILENT, type="MX"),))
+    silent, serial, differing = nameservers.judged_agreement(bad)
+    lasting = f"for {nameservers.SETTLE_S:.0f} s"
+    assert says(silent) == (UNKNOWN, f"MX {DOMAIN} at {NS}: expected an answer, found {SILENT}")
+    assert says(serial, looks=2) == (FAIL, f"SOA {DOMAIN}: expected one serial, found 6, 7 {lasting}. {lags}")
+    assert says(differing) == (
+        FAIL,
+        f"MX a.example: expected one answer, found MX a.example: one says x {lasting}. {lags}",
+    )
+    assert list(nameservers.judged_agreement(service(serials=()))) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "touches", "unread", "verdict", "said"),
+    [
+        ("", (), "", PASS, "nothing of ours"),
+        ("ddclient", (), "", PASS, "ddclient"),
+        ("ddclient", None, "", FAIL, "ddclient: which records it writes is not known"),
+        ("ddclient", ("a MX", "a TXT"), "", FAIL, "a MX, a TXT (ddclient)"),
+        ("", (), "denied", UNKNOWN, "denied"),
+    ],
+)
+def test_another_writer(found: str, touches: tuple[str, ...] | None, unread: str, verdict: Verdict, said: str) -> None:
+    judged = writers.judged(writers.Writer("Terraform", found, touches, (LOOK,), DOMAIN, unread))
+    hint = ". Take it out there, or exclude these records there: it would undo what the scripts do"
+    expected = "Terraform: expected no writing of MX, SPF or the hosts' addresses, found "
+    assert says(judged) == (verdict, f"{expected}{said}{hint if verdict is FAIL else ''}")
+
+
+# The prepared change -------------------------------------------------------------------------------------------------
+
+WANTED = Record("TXT", f"cf._domainkey.{DOMAIN}", '"key"', 1)
+
+
+def prepared(*writes: prepared_change.Planned, stands: tuple[Record, ...] = ()) -> prepared_change.Prepared:
+    routing: Any = SimpleNamespace(required=(WANTED, Record("MX", DOMAIN, "r1.mx", 1, 10)), evidence=LOOK)
+    there = (Record("MX", DOMAIN, "mail.x", 300, 10), Record("A", DOMAIN, "192.0.2.1", 300), *stands)
+    return prepared_change.Prepared(
+        DOMAIN, writes, "", routing, Records(Zone("z", DOMAIN, "active", (), "a"), there, LOOK), LOOK
+    )
+
+
+BRINGS = prepared_change.Planned(f"{WANTED.name} TXT", "", "key (TTL 300)", "")
+LOOK_AT_IT = f". {prepared_change.LOOK}"
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (prepared(stands=(WANTED,)), PASS, "stands already"),
+        (prepared(BRINGS), PASS, "comes with the plan"),
+        (prepared(prepared_change.Planned(f"Email Routing of {DOMAIN}", "off", "on", "")), PASS, "Email Routing adds it when it is switched on"),
+        (prepared(), FAIL, f"in neither{LOOK_AT_IT}"),
+    ],
+)  # fmt: skip
+def test_what_cloudflare_asks_for_stands_or_comes(it: prepared_change.Prepared, verdict: Verdict, found: str) -> None:
+    expected = f"{WANTED.name} TXT: expected key stands, or comes with the plan, found "
+    assert all_say(prepared_change.judged_records(it)) == [(verdict, expected + found)]
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (prepared(BRINGS), PASS, "1 records stay"),
+        (prepared(prepared_change.Planned("www.a.example A", "", "1.2.3.4", "")), FAIL, f"www.a.example A would become 1.2.3.4{LOOK_AT_IT}"),
+        (prepared(prepared_change.Planned(f"{DOMAIN} TXT", "", "v=spf1 -all", "SPF")), FAIL, f"SPF, which stands as none, would become v=spf1 -all{LOOK_AT_IT}"),
+        (prepared(prepared_change.Planned(f"{DOMAIN} TXT", "", "", "")), FAIL, f"{DOMAIN} TXT would become none{LOOK_AT_IT}"),
+    ],
+)  # fmt: skip
+def test_the_rest_of_the_zone_stays(it: prepared_change.Prepared, verdict: Verdict, found: str) -> None:
+    expected = f"{DOMAIN}: expected the rest of the zone as it stands, found "
+    assert says(prepared_change.judged_rest(it)) == (verdict, expected + found)
+
+
+# SPF -----------------------------------------------------------------------------------------------------------------
+
+LAST4, LAST6 = ip_address("255.255.255.255"), ip_address("ffff:" * 7 + "ffff")
+
+
+def span(first: str, last: str, verdict: Any = "pass", why: str = "ip4:x", lookups: int = 2) -> spf.Span:
+    return spf.Span(ip_address(first), ip_address(last), spf.Result(verdict, why, lookups, 0))
+
+
+def record(*texts: str, spans: tuple[spf.Span, ...] = ()) -> spf.Spf:
+    return spf.Spf(DOMAIN, texts or ("v=spf1 include:c include:s -all",), spans or NOBODY, LOOK)
+
+
+NOBODY = (span("0.0.0.0", str(LAST4), "fail"), span("::", str(LAST6), "fail"))
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (record(), PASS, "1 records, 2 lookups"),
+        (record("v=spf1 -all", "v=spf1 ~all"), FAIL, "2 records, 2 lookups"),
+        (record(spans=(span("0.0.0.0", "::", "fail", lookups=10),)), PASS, "1 records, 10 lookups"),
+        (record(spans=(span("0.0.0.0", "::", "fail", lookups=11),)), FAIL, "1 records, 11 lookups 11 lookups"),
+        (record(spans=(span("1.2.3.4", "::", "permerror", "a loop"),)), FAIL, "1 records, 2 lookups a loop (asked for 1.2.3.4)"),
+        (record(spans=(span("1.2.3.4", "::", "temperror", "SERVFAIL"),)), UNKNOWN, "SERVFAIL (asked for 1.2.3.4)"),
+    ],
+)  # fmt: skip
+def test_one_record(it: spf.Spf, verdict: Verdict, found: str) -> None:
+    assert says(spf.judged_one(it)) == (verdict, f"{DOMAIN}: expected one record, at most 10 lookups, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("v=spf1 include:c include:s -all", PASS),
+        ("v=spf1 +Include:C ip4:1.2.3.4 include:s ~all", PASS),
+        ("v=spf1 include:c -all", FAIL),
+        ("v=spf1 include:c -all include:s", FAIL),
+        ("", FAIL),
+    ],
+)
+def test_it_includes_both(text: str, verdict: Verdict) -> None:
+    it = replace(record(), records=(text,) if text else ())
+    hint = ". Enabling Email Routing may have replaced the record (X10): run merge_spf again"
+    found = f"{text or 'no record'}{hint if verdict is FAIL else ''}"
+    judged = says(spf.judged_includes(it, ("c", "s")))
+    assert judged == (verdict, f"{DOMAIN}: expected include:c and include:s, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("spans", "verdict", "found"),
+    [
+        (NOBODY, PASS, "no address of IPv4 and no address of IPv6"),
+        ((span("0.0.0.0", "0.255.255.255"),), PASS, "a /8 of IPv4 and no address of IPv6"),
+        ((span("0.0.0.0", "1.0.0.0"),), FAIL, "a /7 of IPv4 and no address of IPv6"),
+        ((span("::", "0:0:ffff:ffff:ffff:ffff:ffff:ffff"),), PASS, "no address of IPv4 and a /32 of IPv6"),
+        ((span("::", "0:1::"),), FAIL, "no address of IPv4 and a /31 of IPv6"),
+    ],
+)
+def test_how_many_may_send(spans: tuple[spf.Span, ...], verdict: Verdict, found: str) -> None:
+    hint = ". Take out what is so wide, in the record itself or in one that it includes, and end it with ~all or -all"
+    expected = f"{DOMAIN}: expected no more senders than a /8 of IPv4 and a /32 of IPv6, found as many addresses as "
+    judged = says(spf.judged_width(record(spans=spans)))
+    assert judged == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+
+
+HERS = record(spans=(span("192.0.2.0", "192.0.2.9", why="ip4:192.0.2.2"), *NOBODY))
+
+
+@pytest.mark.parametrize(
+    ("it", "ours", "verdict", "said"),
+    [
+        (HERS, True, PASS, "named or not, while it is ours, found 192.0.2.2 is named, and ours"),
+        (record(), True, PASS, "named or not, while it is ours, found 192.0.2.2 is not named, and ours"),
+        (record(), False, PASS, "nothing that names 192.0.2.2, found 192.0.2.2 is not named, and not ours any more"),
+        (HERS, False, FAIL, "nothing that names 192.0.2.2, found ip4:192.0.2.2"),
+    ],
+)
+def test_ec2_is_named_while_it_is_ours(it: spf.Spf, ours: bool, verdict: Verdict, said: str) -> None:
+    assert says(spf.judged_ec2(it, "192.0.2.2", ours=ours)) == (verdict, f"{DOMAIN}: expected {said}")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (record(), PASS, "nothing that lets it send"),
+        (HERS, FAIL, "ip4:192.0.2.2"),
+        (replace(HERS, spans=(*HERS.spans, span("1.2.3.4", "1.2.3.4", "temperror", "x"))), FAIL, "ip4:192.0.2.2"),
+        (record(spans=(*NOBODY, span("1.2.3.4", "1.2.3.4", "temperror", "x"))), UNKNOWN, "x (asked for 1.2.3.4)"),
+        (record(spans=(*NOBODY, span("1.2.3.4", "1.2.3.4", "permerror", "y"))), UNKNOWN, "y (asked for 1.2.3.4)"),
+    ],
+)
+def test_ec2_may_not_send(it: spf.Spf, verdict: Verdict, found: str) -> None:
+    expected = f"{DOMAIN} for 192.0.2.2: expected nothing that lets it send, found "
+    assert says(spf.judged_gone(it, "192.0.2.2")) == (verdict, expected + found)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [
+        ("v=spf1 a -all", "v=spf1 a -all", PASS),
+        ("v=spf1 a -all", "V=SPF1 -all A", PASS),
+        ("v=spf1 a -all", "v=spf1 a include:c -all", PASS),
+        ("v=spf1 a -all", "v=spf1 a mx -all", FAIL),
+        ("v=spf1 a -all", "v=spf1 include:c -all", FAIL),
+        ("", "v=spf1 a -all", UNKNOWN),
+    ],
+)
+def test_whoever_could_send_before(before: str, now: str, verdict: Verdict) -> None:
+    judged = says(spf.judged_as_before(record(now), [before] if before else [], {"include:c"}))
+    said = f"{before}, found {now}" if before else "the snapshot's record, found the snapshot has none"
+    assert judged == (verdict, f"{DOMAIN}: expected {said}")
+
+
+# DKIM keys and DMARC -------------------------------------------------------------------------------------------------
+
+ED = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def key(whose: str = "SendGrid", wanted: str = "") -> dkim_keys.Published:
+    return dkim_keys.Published(DOMAIN, f"s1._domainkey.{DOMAIN}", whose, wanted, (), "Ask them")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (answer(ED), PASS, "one key, fit to verify with, found ed25519, 256 bits"),
+        (answer(aliases=("s1.sendgrid.net",)), PASS, "a key, or an alias of one, found an alias of s1.sendgrid.net"),
+        (answer(), FAIL, "one key, fit to verify with, found 0 keys: what came"),
+        (answer(ED, ED), FAIL, "one key, fit to verify with, found 2 keys: what came"),
+        (answer("v=DKIM1; p="), FAIL, "one key, fit to verify with, found p= is empty: the key was revoked"),
+        (answer(aliases=("s1.x",), server=CACHE), FAIL, "one key, fit to verify with, found 0 keys (a.example leads to s1.x): what came"),
+        (answer(error=SILENT), UNKNOWN, f"one key, fit to verify with, found {SILENT}"),
+    ],
+)  # fmt: skip
+def test_a_key(it: Answer, verdict: Verdict, found: str) -> None:
+    member = f"SendGrid's s1._domainkey.{DOMAIN} at {it.server}"
+    judged = says(dkim_keys.judged(key(), it))
+    assert judged == (verdict, f"{member}: expected {found}{'. Ask them' if verdict is FAIL else ''}")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (answer("wanted"), PASS, "the same key"),
+        (answer("other"), FAIL, "what came. Run switch_mx again: it adds what Cloudflare misses"),
+        (answer("wanted", "other"), FAIL, "what came. Run switch_mx again: it adds what Cloudflare misses"),
+        (answer(error=SILENT), UNKNOWN, SILENT),
+    ],
+)
+def test_cloudflares_own_key(it: Answer, verdict: Verdict, found: str) -> None:
+    judged = says(dkim_keys.judged_same(key("Cloudflare", "wanted"), it))
+    assert judged == (verdict, f"{DOMAIN} at {NS}: expected wanted, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (answer("v=DMARC1; p=none"), PASS, "v=DMARC1; p=none"),
+        (answer("v=DMARC1; p=none", "something else"), PASS, "v=DMARC1; p=none"),
+        (answer(), FAIL, "0 policies: what came"),
+        (answer("v=DMARC1; p=none", "v=DMARC1; p=reject"), FAIL, "2 policies: what came"),
+        (answer(error=SILENT), UNKNOWN, f"0 policies: {SILENT}"),
+    ],
+)
+def test_a_policy(it: Answer, verdict: Verdict, found: str) -> None:
+    hint = "Receivers act as if there were none (RFC 9989, 4.10)"
+    judged, expected = says(dmarc.judged(DOMAIN, it)), f"{DOMAIN} at {NS}: expected one policy that can be read, found "
+    found = SILENT if verdict is UNKNOWN else found
+    assert judged == (verdict, f"{expected}{found}{f'. {hint}' if verdict is FAIL else ''}")
+
+
+def test_a_policy_that_nobody_can_read() -> None:
+    judged = dmarc.judged(DOMAIN, answer("v=DMARC1; p=perhaps"))
+    assert judged.verdict is FAIL
+    assert judged.found.startswith("1 policies: ")
+
+
+def test_receivers_of_reports() -> None:
+    asked: dict[str, Any] = {"name": "a.example._report._dmarc.b.example"}
+    found = (
+        (DOMAIN, "b.example", answer("v=DMARC1", **asked)),
+        (DOMAIN, "b.example", answer(**asked)),
+        (DOMAIN, "b.example", answer(error=SILENT, **asked)),
+    )
+    member = "reports about a.example to b.example: expected TXT a.example._report._dmarc.b.example: v=DMARC1, found "
+    assert all_say(dmarc.judged_agreements([DOMAIN], found)) == [
+        (PASS, f"{member}what came"),
+        (FAIL, f"{member}what came. Without it no report is sent there (RFC 9990, 4)"),
+        (UNKNOWN, f"{member}{SILENT}"),
+    ]
+    none = f"{DOMAIN}: expected no report goes outside, found no report goes outside"
+    assert all_say(dmarc.judged_agreements([DOMAIN], ()), looks=0) == [(PASS, none)]
+
+
+def receipt(*signatures: Any, spf: str = "fail", seen: bool = True) -> Any:
+    applied = SimpleNamespace(policy=None, aligns=lambda domain, author, strict: (domain == author) is not strict)
+    judged = SimpleNamespace(
+        applied=applied, from_domain=DOMAIN, signatures=signatures, return_path=DOMAIN, spf=spf, evidence=LOOK
+    )
+    sent = SimpleNamespace(address=ALICE, sender="587")
+    seen_as = judged if seen else None
+    return SimpleNamespace(sent=sent, authentication=seen_as, search=SimpleNamespace(evidence=LOOK), relay=Relay())
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (receipt(SimpleNamespace(domain=DOMAIN, fault="")), PASS, f"DKIM of {DOMAIN} is aligned with {DOMAIN}"),
+        (receipt(spf="pass"), PASS, f"SPF of {DOMAIN} is aligned with {DOMAIN}"),
+        (receipt(SimpleNamespace(domain=DOMAIN, fault="bad")), FAIL, f"DKIM of {DOMAIN} bad; SPF of {DOMAIN}: fail. Look at N-5, and at SendGrid's settings"),
+        (receipt(seen=False), FAIL, "not in the outside mailbox"),
+    ],
+)  # fmt: skip
+def test_mail_passes_dmarc(it: Any, verdict: Verdict, found: str) -> None:
+    expected = f"alice@{DOMAIN} by 587: expected arrived outside, DKIM or SPF passes and is aligned, found "
+    assert says(dmarc.judged_receipt(it)) == (verdict, expected + found)
+
+
+# What is left when all is over ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "found"),
+    [
+        (answer("x", ttl=3600), PASS, "3600 s"),
+        (answer("x", ttl=3599), FAIL, "3599 s. restore_ttl gives the records of mail their lifetime back"),
+        (answer("x", ttl=0), FAIL, "0 s. restore_ttl gives the records of mail their lifetime back"),
+        (answer(ttl=None), UNKNOWN, "what came"),
+        (answer(error=SILENT), UNKNOWN, SILENT),
+    ],
+)
+def test_a_lifetime(it: Answer, verdict: Verdict, found: str) -> None:
+    kept = after_all.Lifetime(DOMAIN, DOMAIN, "MX", 3600, "before", (it,))
+    expected = f"{DOMAIN} MX at {NS}: expected may be kept for 3600 s, as before, found "
+    assert all_say(after_all.judged_lifetime(kept)) == [(verdict, expected + found)]
+
+
+SETTINGS = settings_without_a_lab()
+
+
+def test_records_that_lead_to_ec2() -> None:
+    def zone(*records: Record) -> Records:
+        return Records(Zone("z", DOMAIN, "active", (), "a"), records, LOOK)
+
+    other, old = Record("A", DOMAIN, "192.0.2.250", 300), Record("A", "old.a.example", str(SETTINGS.ec2.ipv4), 300)
+    assert all_say(after_all.judged_records(DOMAIN, zone(other), SETTINGS)) == [
+        (PASS, f"{DOMAIN}: expected no record that leads to EC2, found none of 1 records")
+    ]
+    (led,) = after_all.judged_records(DOMAIN, zone(other, old), SETTINGS)
+    assert (led.verdict, led.member, led.expected) == (FAIL, "old.a.example A", "no record that leads to EC2")
+    assert led.found.startswith(f"{SETTINGS.ec2.ipv4}: ")
+    assert (led.hint, led.domain) == ("Delete it, or let it lead to where it should now", DOMAIN)
+    assert led.evidence == (LOOK,)
+
+
+@pytest.mark.parametrize(
+    ("rrset", "error", "verdict", "found"),
+    [
+        ((), "", PASS, "what came"),
+        (("192.0.2.250",), "", PASS, "what came"),
+        ((str(SETTINGS.ec2.ipv4),), "", FAIL, "what came. retire_ec2_access deletes it; a cache gives it until its TTL is over"),
+        (("192.0.2.250", str(SETTINGS.ec2.ipv4)), "", FAIL, "what came. retire_ec2_access deletes it; a cache gives it until its TTL is over"),
+        ((), SILENT, UNKNOWN, SILENT),
+    ],
+)  # fmt: skip
+def test_ec2s_name(rrset: tuple[str, ...], error: str, verdict: Verdict, found: str) -> None:
+    judged = says(after_all.judged_name(answer(*rrset, error=error, type="A"), SETTINGS), "")
+    assert judged == (verdict, f"{DOMAIN} A at {NS}: expected no address, found {found}")
