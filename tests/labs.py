@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab, down
-from fixtures.plan.gates import Gate
 from tests.conftest import COMMAND_S_MAX, run
-
-STAND_S_MAX = 240
 
 
 @contextmanager
@@ -41,14 +39,6 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
             yield made
 
     return lab
-
-
-def carry(lab: str, gate: str, since: str = Gate.PHASE1) -> None:
-    """Carry it from the gate SINCE to just before GATE, in a process of its own, since that enters the lab."""
-    code = "import sys; from fixtures.lab.rehearsal import Lab, stand_at; "
-    code += "stand_at(Lab.find(sys.argv[1]), *sys.argv[2:])"
-    done = run([sys.executable, "-c", code, lab, gate, since], timeout_s=STAND_S_MAX)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def shell(lab: str, *argv: str) -> list[str]:

@@ -39,7 +39,7 @@ def run(bare: Path, *argv: str, at: Path | None = None) -> subprocess.CompletedP
     )
 
 
-@pytest.mark.parametrize("script", ["lab", "bench", "test", "rehearse", "gate", "deploy/install"])
+@pytest.mark.parametrize("script", ["lab", "bench", "faults", "test", "rehearse", "gate", "deploy/install"])
 def test_help_comes_before_the_set_up(bare: Path, script: str) -> None:
     done = run(bare, f"scripts/{script}", "--help")
     assert done.returncode == 0, done.stderr

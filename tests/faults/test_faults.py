@@ -7,7 +7,6 @@ show what was left.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -15,9 +14,9 @@ import pytest
 
 from fixtures.gates.catalogue import corrections
 from fixtures.gates.traceability import scenarios
-from fixtures.lab.faults import Fault, catalogue, planted
+from fixtures.lab.faults import Fault, catalogue
+from fixtures.lab.faults.walk import ORDER, TURNS, Walk, amiss, in_turn, is_drill, keyword, turn_of
 from fixtures.plan.gates import Gate
-from tests.faults.conftest import ORDER, Walk, keyword
 from tests.reading import report
 
 PLAN = Path(__file__).parents[2] / "fixtures/lab/faults/operators_plan.sh"
@@ -72,26 +71,9 @@ def test_the_plan_as_typed_closes_phase2(today: Walk, ranges: str, myhostname: s
         assert reason in whole, f"no word of {reason!r} in:\n{judged.output[-6000:]}"
 
 
-TURNS = ("first", "", "drills", "last")
-
-
-@cache
-def _drills() -> frozenset[str]:
-    return frozenset(keyword(each.name) for each in scenarios() if "drill" in each.tags)
-
-
-def _drill(fault: Fault) -> bool:
-    return any(keyword(fault.scenario) in name for name in _drills())
-
-
-def _turn(fault: Fault) -> tuple[int, int]:
-    """Drills come after what a gate judges by looking: Cloudflare's events keep their mail, the ledger doesn't."""
-    return ORDER.index(fault.at), TURNS.index("drills" if _drill(fault) and not fault.turn else fault.turn)
-
-
 GROUPS = {
     turn: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
-    for turn, faults in groupby(sorted(catalogue(), key=_turn), key=_turn)
+    for turn, faults in groupby(in_turn(), key=turn_of)
 }
 ITEMS = [
     pytest.param(
@@ -112,32 +94,21 @@ def test_it_turns_its_own_scenario_red(
     if not everything and not any(each.quick for each in ([fault] if fault else group)):
         pytest.skip("one of those that are planted with --all-faults")
     walk: Walk = request.getfixturevalue("walk")  # only now: no lab is stood for what is skipped
-    walk.to(group[0].at)
-    walk.moved = group[0].turn == "last"
     if fault is None:
+        walk.to(group[0].at)
         _nothing_is_red(walk, [each for each in group if everything or each.quick])
         return
-    with planted(walk.lab, fault):
-        judged = walk.judge(None if _drill(fault) else fault.gate, keyword(fault.scenario), fault.domain)
+    judged = walk.judged_with(fault)
     assert judged.rows, judged.output[-3000:]
-    wanted = [row for row in judged.rows if any(words in row.name for words in fault.rows)]
-    red = [row.name for row in judged.red]
-    assert red == [row.name for row in wanted], f"red: {red}\n{judged.output[-6000:]}"
-    for row in wanted:
-        assert f": {fault.verdict} for " in row.message or fault.verdict == "inconclusive" == _could_not(row.message)
-        missing = [words for words in fault.says if words not in row.message]
-        assert not missing, f"no word of {missing} in:\n{row.message[:6000]}"
-
-
-def _could_not(message: str) -> str:
-    return "inconclusive" if message.startswith("could not judge: ") else ""
+    wrong = amiss(fault, judged)
+    assert not wrong, f"{wrong}\n{judged.output[-6000:]}"
 
 
 def _nothing_is_red(walk: Walk, faults: Iterable[Fault]) -> None:
     mine = [each for each in faults if each.gate is each.at]
     if mine:
         names = {keyword(each.scenario) for each in mine}
-        judged = walk.judge(None if _drill(mine[0]) else mine[0].gate, " or ".join(sorted(names)))
+        judged = walk.judge(None if is_drill(mine[0]) else mine[0].gate, " or ".join(sorted(names)))
         assert len(judged.rows) >= len(names), judged.output[-3000:]
         assert not judged.red, judged.output[-6000:]
 

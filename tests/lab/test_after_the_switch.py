@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from fixtures.lab.faults.walk import STAND_S_MAX
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, ended, features, run
-from tests.labs import STAND_S_MAX, operator, shell, standing
+from tests.labs import operator, shell, standing
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'

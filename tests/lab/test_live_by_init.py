@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.lab import plan
-from tests.faults.conftest import keyword
+from fixtures.lab.faults.walk import keyword
 from tests.lab.live import Live
 from tests.labs import standing
 from tests.scripts.test_init import unreadable

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, named, planted
-from tests.faults.conftest import keyword
+from fixtures.lab.faults.walk import keyword
 from tests.lab.live import HOST, Live
 from tests.labs import standing
 

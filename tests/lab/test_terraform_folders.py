@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab.faults.walk import Judged, Walk, keyword
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.faults.conftest import Judged, Walk, keyword
 from tests.labs import operator, standing
 
 NAME = "test-terraform"
@@ -21,7 +21,7 @@ OUTPUT = 'output "address" {\n  value = aws_eip.mail.public_ip\n}\n'
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+def walk() -> Iterator[Walk]:
     """A lab whose folder holds only the gateway, before its first snapshot."""
     with standing(NAME, 11) as lab:
         folder = lab.folder / "operator/services/mailserver/terraform"
@@ -32,7 +32,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
         state["outputs"] = {"address": {"value": "203.0.113.20", "type": "string"}}
         (folder / "terraform.tfstate").write_text(json.dumps(state))
         _settings(lab, OURS, OURS + ', "output.address"')
-        yield Walk(lab, tmp_path_factory.mktemp("judged"))
+        yield Walk(lab)
 
 
 def _settings(lab: Lab, text: str, other: str) -> None:

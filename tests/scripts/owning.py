@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.lab.faults import named, planted
+from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
 from tests.conftest import features, run
-from tests.faults.conftest import keyword
 from tests.labs import shell, standing
 
 FILES = Path("/srv/mail/postfix")

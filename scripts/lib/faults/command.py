@@ -1,0 +1,202 @@
+"""How much of what can be wrong do the gates notice? Plants faults in labs, judges, takes them back, and counts.
+
+    scripts/faults                     every fault of the catalogue, in two labs at once
+    scripts/faults --state phase3      only those that are planted at that gate
+    scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
+    scripts/faults --clean 50          nothing is planted: fifty gates of labs of different seeds, and who cries wolf
+
+Each result is a line of reports/faults.jsonl as soon as it is known, and reports/faults.html is made from them. Killed
+anywhere, run it again: it goes on behind the last line; with --again, or once the program has changed, from the start.
+How a fault comes out:
+
+  caught for its reason   its own scenario is red, and says why
+  caught, with noise      so it is, and more than five other expectations are red with it
+  caught elsewhere        red is only what was not meant to be: it closes the gate, and leads nowhere
+  unnoticed               nothing is red but drift (S-6), which says of any change that another hand made it
+  not planted             the fault itself failed: mend it
+
+Exit: 0 all caught for their reason, with noise or without, or all clean; 1 not so, or interrupted; 2 bad input, or no
+lab could be made.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fixtures.lab.errors import LabError
+from fixtures.lab.faults import Fault, named
+from fixtures.lab.faults.walk import ORDER, Result, Sort, Walk, hasty, in_turn
+from fixtures.lab.world import Lab, down
+from fixtures.migration.version import VERSION
+from fixtures.plan.gates import Gate
+from fixtures.report.render import fill, replace
+
+DONE, MISSED, BAD_INPUT = 0, 1, 2
+FILE = Path("reports/faults.jsonl")
+GOOD = frozenset({Sort.CAUGHT, Sort.NOISY, Sort.CLEAN})
+STATES = tuple(gate.value for gate in Gate)
+
+
+@dataclass
+class Book:
+    """The results so far, kept in a file. Several labs write into it."""
+
+    file: Path
+    results: dict[str, Result] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self) -> None:
+        """What this very program has found; another version's results are none."""
+        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
+        for line in lines:
+            fields = json.loads(line)
+            if fields.pop("version") == VERSION:
+                made = Result(**{**fields, "sort": Sort(fields["sort"]), "red": tuple(fields["red"])})
+                self.results[made.id] = made
+
+    def add(self, result: Result, left: int) -> None:
+        with self._lock:
+            self.results[result.id] = result
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**asdict(result), "version": VERSION}) + "\n")
+            print(f"{result.sort:22} {result.took_s:5.1f} s  {result.at:9} {result.id}  ({left} to go)", flush=True)
+            if result.sort not in GOOD:
+                print(f"    {result.why[:400]}" + (f"  Red: {', '.join(result.red)}" if result.red else ""), flush=True)
+
+
+@dataclass
+class Queue:
+    """What is to be planted, for whichever lab is free."""
+
+    faults: list[Fault]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    stopped: bool = False
+
+    def take(self) -> Fault | None:
+        with self._lock:
+            return self.faults.pop(0) if self.faults and not self.stopped else None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Plant, judge and count; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except LabError as error:
+        print(f"faults: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("faults: interrupted; the labs were taken down. The same command goes on from here", file=sys.stderr)
+        return MISSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="scripts/faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--labs", type=int, default=2, metavar="N", help="how many at once (default: %(default)s)")
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--only", nargs="+", metavar="ID", help="these faults")
+    what.add_argument("--state", choices=STATES, metavar="GATE", help=f"those planted at {', '.join(STATES)}")
+    what.add_argument("--clean", type=int, metavar="N", help="judge so many gates with nothing planted")
+    made.add_argument("--seed", type=int, default=2, help="the labs' (default: %(default)s); with --clean the first")
+    made.add_argument("--again", action="store_true", help="begin from the start, whatever was found before")
+    made.add_argument("--file", type=Path, default=FILE, help="where results are kept (default: %(default)s)")
+    made.add_argument("--name", default="faults", help="how the labs' names begin (default: %(default)s)")
+    return made
+
+
+def _run(given: argparse.Namespace) -> int:
+    book = Book(given.file)
+    given.file.parent.mkdir(exist_ok=True)
+    if given.again:
+        given.file.unlink(missing_ok=True)
+    book.read()
+    if given.clean:
+        wanted = [f"clean, seed {seed}" for seed in range(given.seed, given.seed + given.clean)]
+        seeds = [int(each.split()[-1]) for each in wanted if each not in book.results]
+        _by_labs(given, lambda name: _clean(name, seeds, book))
+    else:
+        faults = [
+            fault for fault in _chosen(given) if fault.dell == "host"
+        ]  # the others: tests/scripts/test_owner_*.py
+        wanted = [fault.id for fault in faults]
+        queue = Queue([fault for fault in faults if fault.id not in book.results])
+        try:
+            _by_labs(given, lambda name: _planted(name, given.seed, queue, book))
+        finally:
+            queue.stopped = True
+    found = [book.results[each] for each in wanted if each in book.results]
+    page = replace(given.file.with_suffix(".html"), fill("faults.html", results=found, sorts=_counts(found), good=GOOD))
+    print(", ".join(f"{sort}: {number}" for sort, number in _counts(found).items()) + f"; {page}")
+    return DONE if len(found) == len(wanted) and all(each.sort in GOOD for each in found) else MISSED
+
+
+def _chosen(given: argparse.Namespace) -> list[Fault]:
+    if given.only:
+        only = {named(each).id for each in given.only}
+        return [fault for fault in in_turn() if fault.id in only]
+    return [fault for fault in in_turn() if given.state in {None, fault.at.value}]
+
+
+def _counts(results: Iterable[Result]) -> dict[Sort, int]:
+    found = Counter(result.sort for result in results)
+    return {sort: found[sort] for sort in Sort if found[sort]}
+
+
+def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
+    """WORK with the name of each lab, at once. Labs end with this process, however that ends."""
+    names = [f"{given.name}-{number}" for number in range(given.labs)]
+    with ThreadPoolExecutor(given.labs) as pool:
+        list(pool.map(work, names))
+
+
+def _stood(name: str, seed: int) -> Walk:
+    down(name)
+    lab = Lab.up(name, seed=seed, owner_pid=os.getpid())
+    hasty(lab)
+    return Walk(lab)
+
+
+def _planted(name: str, seed: int, queue: Queue, book: Book) -> None:
+    """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind."""
+    walk: Walk | None = None
+    try:
+        while (fault := queue.take()) is not None:
+            if walk is None or ORDER.index(walk.at) > ORDER.index(fault.at):
+                walk = _stood(name, seed)
+            result = walk.tried(fault)
+            book.add(result, len(queue.faults))
+            if result.sort is Sort.BROKEN or (result.sort not in GOOD and walk.soiled(fault.gate, fault.domain)):
+                walk = None
+    finally:
+        down(name)
+
+
+def _clean(name: str, seeds: list[int], book: Book) -> None:
+    """Gates of labs of these seeds, with nothing planted; at which gate is the seed's to say."""
+    for seed in iter(lambda: seeds.pop(0) if seeds else None, None):
+        begun, gate = time.monotonic(), ORDER[seed % 3]
+        try:
+            walk = _stood(name, seed)
+            walk.to(gate)
+            judged = walk.clean(gate)
+            red = tuple(sorted(judged.seen))
+            sort, why = (Sort.ALARM, judged.output[-2000:]) if red else (Sort.CLEAN, "")
+        except LabError as error:
+            red, sort, why = (), Sort.BROKEN, str(error)
+        finally:
+            down(name)
+        book.add(Result(f"clean, seed {seed}", gate, sort, round(time.monotonic() - begun, 1), red, why), len(seeds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""``scripts/faults`` goes on where it was killed, and counts only what this very program has found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fixtures.lab.faults.walk import Result, Sort
+from scripts.lib.faults import command
+from tests.conftest import ended, python
+
+ID = "users can't submit"
+
+
+def test_what_was_found_is_not_planted_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "faults.jsonl"
+    command.Book(file).add(Result(ID, "phase2", Sort.CAUGHT, 1.0, ("E-6",)), 0)
+    given = ["--only", ID, "--file", str(file), "--name", "none-stands"]
+    assert command.main(given) == 0
+    assert "caught for its reason: 1" in capsys.readouterr().out
+    assert ID.replace("'", "&#39;") in file.with_suffix(".html").read_text()
+
+
+def test_another_versions_results_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "faults.jsonl"
+    book = command.Book(file)
+    book.add(Result(ID, "phase2", Sort.CAUGHT, 1.0), 0)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "version": "0"}) + "\n")
+    again = command.Book(file)
+    again.read()
+    assert not again.results
+
+
+def test_a_slip_of_the_pen(tmp_path: Path) -> None:
+    done = python("scripts.lib.faults.command", "--only", "users can submit", "--file", str(tmp_path / "f.jsonl"))
+    ended(done, 2, "faults: users can submit: no such fault. Did you mean ")
