@@ -3,6 +3,7 @@
 The operator's plan comes first, before phase 1: a lab never goes back.
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from fixtures.lab.faults.walk import Walk, hasty
 from tests.labs import standing
 
-NAME = "rows"
+NAME = f"rows-{os.getpid()}"
+"""Two runs of these tests at once must not take each other's lab."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
