@@ -3,6 +3,7 @@
     scripts/faults                     every fault of the catalogue, in two labs at once
     scripts/faults --state phase3      only those that are planted at that gate
     scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
+    scripts/faults --generated --for 30    drawn by lot from what a lab has, chosen by nobody, for half an hour
     scripts/faults --clean 50          nothing is planted: fifty gates of labs of different seeds, and who cries wolf
 
 Each result is a line of reports/faults.jsonl as soon as it is known, and reports/faults.html is made from them. Killed
@@ -13,27 +14,31 @@ How a fault comes out:
   caught, with noise      so it is, and more than five other expectations are red with it
   caught elsewhere        red is only what was not meant to be: it closes the gate, and leads nowhere
   unnoticed               nothing is red but drift (S-6), which says of any change that another hand made it
-  not planted             the fault itself failed: mend it
+  unnoticed, harmful      of a drawn one: mail was lost, late, misfiled, copied, relayed or in the clear, by an oracle
+                          that shares no code with what judges; harmless: nothing of that
+  not planted             the fault itself failed: mend it; a drawn one was no legal configuration
 
 Exit: 0 all caught for their reason, with noise or without, or all clean; 1 not so, or interrupted; 2 bad input, or no
 lab could be made.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from random import Random
 
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, named
-from fixtures.lab.faults.walk import ORDER, Result, Sort, Walk, hasty, in_turn
+from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
 from fixtures.lab.world import Lab, down
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
@@ -59,7 +64,14 @@ class Book:
         for line in lines:
             fields = json.loads(line)
             if fields.pop("version") == VERSION:
-                made = Result(**{**fields, "sort": Sort(fields["sort"]), "red": tuple(fields["red"])})
+                made = Result(
+                    **{
+                        **fields,
+                        "sort": Sort(fields["sort"]),
+                        "red": tuple(fields["red"]),
+                        "harm": tuple(fields["harm"]),
+                    }
+                )
                 self.results[made.id] = made
 
     def add(self, result: Result, left: int) -> None:
@@ -67,7 +79,13 @@ class Book:
             self.results[result.id] = result
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**asdict(result), "version": VERSION}) + "\n")
-            print(f"{result.sort:22} {result.took_s:5.1f} s  {result.at:9} {result.id}  ({left} to go)", flush=True)
+            print(
+                f"{result.sort:22} {result.took_s:5.1f} s  {result.at:9} {result.id}"
+                + (f"  ({left} to go)" if left else ""),
+                flush=True,
+            )
+            for each in result.harm[:5]:
+                print(f"    harm: {each}", flush=True)
             if result.sort not in GOOD:
                 print(f"    {result.why[:400]}" + (f"  Red: {', '.join(result.red)}" if result.red else ""), flush=True)
 
@@ -105,8 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--labs", type=int, default=2, metavar="N", help="how many at once (default: %(default)s)")
     what = made.add_mutually_exclusive_group()
     what.add_argument("--only", nargs="+", metavar="ID", help="these faults")
+    what.add_argument("--generated", action="store_true", help="draw faults by lot, at --at, --for so many minutes")
     what.add_argument("--state", choices=STATES, metavar="GATE", help=f"those planted at {', '.join(STATES)}")
     what.add_argument("--clean", type=int, metavar="N", help="judge so many gates with nothing planted")
+    made.add_argument(
+        "--at", choices=STATES[:4], default="phase4", help="where labs stand for drawn ones (default: %(default)s)"
+    )
+    made.add_argument("--for", type=float, default=10, dest="minutes", metavar="MINUTES", help="default: %(default)s")
     made.add_argument("--seed", type=int, default=2, help="the labs' (default: %(default)s); with --clean the first")
     made.add_argument("--again", action="store_true", help="begin from the start, whatever was found before")
     made.add_argument("--file", type=Path, default=FILE, help="where results are kept (default: %(default)s)")
@@ -137,6 +160,7 @@ def _run(given: argparse.Namespace) -> int:
     found = [book.results[each] for each in wanted if each in book.results]
     page = replace(given.file.with_suffix(".html"), fill("faults.html", results=found, sorts=_counts(found), good=GOOD))
     print(", ".join(f"{sort}: {number}" for sort, number in _counts(found).items()) + f"; {page}")
+    print(*_figures(found), sep="\n")
     return DONE if len(found) == len(wanted) and all(each.sort in GOOD for each in found) else MISSED
 
 
@@ -150,6 +174,16 @@ def _chosen(given: argparse.Namespace) -> list[Fault]:
 def _counts(results: Iterable[Result]) -> dict[Sort, int]:
     found = Counter(result.sort for result in results)
     return {sort: found[sort] for sort in Sort if found[sort]}
+
+
+def _figures(results: Iterable[Result]) -> Iterator[str]:
+    """How many of those that harmed mail were caught, and by what."""
+    harmful = [each for each in results if each.harm and each.sort is not Sort.BROKEN]
+    if harmful:
+        seen = [each for each in harmful if each.sort is not Sort.HARMFUL]
+        named, drift = sum(each.sort is Sort.CAUGHT for each in seen), sum(DRIFT in each.red for each in harmful)
+        yield f"{len(harmful)} harmed mail: {len(seen)} of them caught, {named} for a reason that names the cause"
+        yield f"drift ({DRIFT}) alone, where what is right was accepted before, names {drift} of them as changed"
 
 
 def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
@@ -176,6 +210,27 @@ def _planted(name: str, seed: int, queue: Queue, book: Book) -> None:
             result = walk.tried(fault)
             book.add(result, len(queue.faults))
             if result.sort is Sort.BROKEN or (result.sort not in GOOD and walk.soiled(fault.gate, fault.domain)):
+                walk = None
+    finally:
+        down(name)
+
+
+def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
+    """Faults by lot until the time is over. The seed and the lab's name say which; what is known is not drawn again."""
+    until, walk = time.monotonic() + given.minutes * 60, None
+    try:
+        for number in itertools.count():
+            label = f"seed {given.seed}, {name.rpartition('-')[2]}.{number}"
+            if time.monotonic() > until:
+                return
+            if any(each.startswith(f"{label}: ") for each in book.results):
+                continue
+            if walk is None:
+                walk = _stood(name, given.seed)
+                walk.to(Gate(given.at))
+            result = walk.drawn(Random(label), label)  # noqa: S311 - a seed repeats it
+            book.add(result, 0)
+            if result.sort is not Sort.CAUGHT and walk.soiled(walk.at):
                 walk = None
     finally:
         down(name)
