@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab.faults.walk import carry, keyword
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import features, run
-from tests.faults.conftest import keyword
-from tests.labs import carry, standing
+from tests.labs import standing
 
 DRILLS_S_MAX = 900
 KINDS = keyword("Whoever passes SPF or DKIM gets through, by whatever way")

@@ -15,7 +15,8 @@ How a fault comes out:
   caught elsewhere        red is only what was not meant to be: it closes the gate, and leads nowhere
   unnoticed               nothing is red but drift (S-6), which says of any change that another hand made it
   unnoticed, harmful      of a drawn one: mail was lost, late, misfiled, copied, relayed or in the clear, by an oracle
-                          that shares no code with what judges; harmless: nothing of that
+                          that shares no code with what judges
+  harmless                of a drawn one: nothing of that, so no gate was asked
   not planted             the fault itself failed: mend it; a drawn one was no legal configuration
 
 Exit: 0 all caught for their reason, with noise or without, or all clean; 1 not so, or interrupted; 2 bad input, or no
@@ -234,7 +235,7 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
                 walk.to(Gate(given.at))
             result = walk.drawn(Random(label), label)  # noqa: S311 - a seed repeats it
             book.add(result, 0)
-            if result.sort is not Sort.CAUGHT and walk.soiled(walk.at):
+            if result.sort is Sort.BROKEN or walk.harm():
                 walk = None
     finally:
         down(name)
