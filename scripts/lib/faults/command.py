@@ -188,7 +188,7 @@ def _figures(results: Iterable[Result]) -> Iterator[str]:
         seen = [each for each in harmful if each.sort is not Sort.HARMFUL]
         named, drift = sum(each.sort is Sort.CAUGHT for each in seen), sum(DRIFT in each.red for each in harmful)
         yield f"{len(harmful)} harmed mail: {len(seen)} of them caught, {named} for a reason that names the cause"
-        yield f"drift ({DRIFT}) alone, where what is right was accepted before, names {drift} of them as changed"
+        yield f"drift ({DRIFT}) by itself, where what is right was accepted before, names {drift} of them as changed"
 
 
 def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
