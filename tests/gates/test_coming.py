@@ -3,6 +3,7 @@
 import re
 import secrets
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +12,18 @@ from fixtures.gates import certificate
 from fixtures.gates.coming import Coming, coming
 from fixtures.language import speaking
 from fixtures.migration import Migration, trials
-from fixtures.migration.progress import Progress, night_stages
+from fixtures.migration.progress import Progress, Stage, night_stages
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import TABLE, Gate, gate_of_script
 from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
 from fixtures.report.coming import lines
+from fixtures.report.model import build
+from fixtures.report.render import render
 from fixtures.settings.bounds import Bounds
+from fixtures.target import Target
 from scripts import next as program
 from tests.conftest import PROJECT
-from tests.gates.conftest import OTHER, PILOT, World
+from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 WAY = """
 phase1 publish_delivery prepare_dell
@@ -168,6 +172,20 @@ def test_the_program_says_it(world: World, monkeypatch: pytest.MonkeyPatch, caps
     assert shown[1].endswith("pytest features/ --gate phase1")
     assert program.main(["--path"]) == 0
     assert capsys.readouterr().out == page(world.migration.settings.bounds) + "\n"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_report_says_the_same_on_its_first_page(world: World, tmp_path: Path, language: str) -> None:
+    stage = Stage(Gate.PHASE1, (), "phase1")
+    session = world.session(stage)
+    session.add(came_out(stage, Verdict.PASS))
+    judge(world.migration, Gate.PHASE1, ())
+    with speaking(language):
+        page = render(build(Target(session, [], tmp_path / "report.html")))
+        first = re.sub(r"<[^>]+>", "", page[page.index('<div class="first">') : page.index('id="ledger"')])
+        said = [text for _, text in lines(coming(world.migration)[:1], world.migration.clock.now())]
+    assert said[0] in first
+    assert said[1] in first
 
 
 def test_each_script_has_its_place() -> None:
