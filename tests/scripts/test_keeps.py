@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.lab import outages
+from fixtures.preflight.init import reading
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
@@ -36,6 +37,20 @@ def _refused(dell: Single, *words: str, **settings: Any) -> None:
 
 def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -> None:
     _refused(dell, f"virtual_mailbox_domains: {DOMAINS} (", f"virtual_mailbox_maps: {BOXES} (", "Nothing was changed")
+
+
+def test_init_proposes_to_keep_them(dell: Single) -> None:
+    """Before and after Dell was prepared; a domain in words too, and none that moves."""
+    names, proposed = (
+        dell.settings.domain_names,
+        {"virtual_mailbox_domains": [DOMAINS], "virtual_mailbox_maps": [BOXES]},
+    )
+    assert reading.mail(dell.shell, names).keeps == proposed
+    prepared = {
+        "virtual_mailbox_domains": f"{names[0]}, dell.{names[0]}, Club.example",
+        "virtual_alias_maps": "hash:/x",
+    }
+    assert reading.besides(prepared, names) == {"virtual_mailbox_domains": ["Club.example"]}
 
 
 @pytest.mark.parametrize(
