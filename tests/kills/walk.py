@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=7)
     made.add_argument("--kind", choices=("kills", "faults"), default="")
     made.add_argument("--every", action="store_true", help="every kill point, or every call; else one for each script")
-    made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 3")
+    made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 6")
     made.add_argument("--until", metavar="LABEL", default=SIGNOFF, help="the last phase, such as phase3-pilot")
     made.add_argument("--only", metavar="SCRIPT", nargs="+", default=[], help="to which it happens (default: to all)")
     made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
