@@ -109,6 +109,9 @@ def test_tables() -> None:
         (FAIL, f"/m: a b: expected no such entry, found an entry of its own. {hint}"),
         (FAIL, f"/m: c d: expected this entry, found not there. {hint}"),
     ]
+    (extra,) = all_say(tables.judged(Filed("/m", ("a b",), (), LOOK)), "")
+    (missing,) = all_say(tables.judged(Filed("/m", (), ("c d",), LOOK)), "")
+    assert [extra[0], missing[0]] == [FAIL, FAIL]
     assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [
         (PASS, "/m: expected the plan's entries, found what came")
     ]

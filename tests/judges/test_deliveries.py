@@ -134,6 +134,8 @@ REFUSED = (
     "Dell refused it: prepare_cloudflare lets such mail in while it waits (dell's guests). Run it again, which has "
     "Cloudflare send another, and see that this client's name is among cloudflare.verification_sources"
 )
+FILED = "Dell took it, and a Sieve script or a mail program filed it there: open its link from there"
+NOT_REGISTERED = "Cloudflare does not know this destination, so it has sent nothing: prepare_cloudflare registers it"
 MAIL = VerificationMail(ALICE.destination, DOMAIN, "<v@cf>", "104.30.0.9", "out.cf", 1.0)
 SOURCE = "alice@dell.a.example: expected the address of the client that brought it, found"
 
@@ -143,7 +145,9 @@ SOURCE = "alice@dell.a.example: expected the address of the client that brought 
     [
         (sought(MAIL), PASS, "<v@cf> arrived"),
         (sought(None), FAIL, f"neither. {NEVER}"),
-        (sought(None, "554 a", "554 b"), FAIL, f"neither; refused: 554 b. {REFUSED}"),
+        (sought(None, "554 a", "554 b", "554 c"), FAIL, f"neither; refused: 554 c. {REFUSED}"),
+        (replace(sought(None), filed=("Junk", "Other")), FAIL, f"neither; such a mail lies in Junk, Other. {FILED}"),
+        (replace(sought(None), registered=False), FAIL, f"neither. {NOT_REGISTERED}"),
     ],
 )
 def test_verification_mail(each: Sought, verdict: object, found: str) -> None:

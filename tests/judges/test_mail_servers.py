@@ -157,6 +157,9 @@ def test_an_alias() -> None:
         (UNKNOWN, f"{member}SERVFAIL"),
     ]
     assert list(mail_servers.judged_aliases(mx())) == []
+    several = mx(owner_aliases=(Record("CNAME", DOMAIN, "y.x", 1), Record("CNAME", DOMAIN, "z.x", 1)))
+    (both,) = mail_servers.judged_aliases(several)
+    assert both.found == "a.example is an alias of y.x; a.example is an alias of z.x"
 
 
 # Dell's name and door ------------------------------------------------------------------------------------------------

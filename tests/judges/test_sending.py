@@ -214,6 +214,7 @@ def test_all_is_as_it_was(returned: Stand, red: list[str]) -> None:
         (("10 mail.x",), "", PASS),
         (("10 route1",), "", FAIL),
         (("10 mail.x", "5 y"), "", FAIL),
+        (("10", "mail.x"), "", FAIL),
         ((), "SERVFAIL", UNKNOWN),
     ],
 )
