@@ -1,0 +1,35 @@
+"""Faults drawn by lot, and the oracle that says whether one does harm."""
+
+from random import Random
+
+import pytest
+
+from fixtures.lab.faults import generated, oracle, planted
+from fixtures.lab.faults.walk import Walk
+from fixtures.plan.gates import Gate
+
+LOCKED = generated.Generated(
+    id="Dovecot may not read who its users are",
+    host="dell",
+    plant="chmod 000 /etc/dovecot/users; chown nobody /etc/dovecot/users",
+    undo="chown dovecot:root /etc/dovecot/users; chmod 600 /etc/dovecot/users",
+    names=("users",),
+)
+
+
+@pytest.mark.parametrize("kind", generated.KINDS, ids=lambda kind: kind.__name__)
+def test_a_seed_draws_the_same_fault_again(walk: Walk, kind: generated.Kind) -> None:
+    faults = [kind(walk.lab, Random(seed)) for seed in (1, 2, 3, 1)]
+    assert faults[0] == faults[3]
+    assert len({fault.id for fault in faults}) > 1
+    assert all(fault.names and (fault.plant or fault.deed) for fault in faults)
+
+
+def test_the_oracle_sees_harm_and_nothing_else(walk: Walk) -> None:
+    assert walk.at is Gate.PHASE1
+    healthy = oracle.look(walk.lab)
+    assert not oracle.look(walk.lab).harm(healthy)
+    with planted(walk.lab, LOCKED):
+        harm = oracle.look(walk.lab).harm(healthy)
+    assert any(each.startswith("mail from alice@") and ": refused" in each for each in harm), harm
+    assert not oracle.look(walk.lab).harm(healthy)
