@@ -39,7 +39,7 @@ def steps(of: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_there_is_something_to_lint() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["ci", "gate", "soak"]
+    assert [path.stem for path in WORKFLOWS] == ["ci", "faults", "gate", "soak"]
     assert {"gate", "install", "rehearse", "test", "run"} <= {path.name for path in SHELL}
 
 
