@@ -1,6 +1,8 @@
-"""D-1, D-2, D-5, I-12: EC2 stopped, gone, named by nobody; and what may be the gateway's, in any region."""
+"""D-1, D-2, D-5, I-8, I-12: EC2 stopped, gone, named by nobody; and what may be the gateway's, in any region."""
 
 # ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
 
 import pytest
 
@@ -8,12 +10,14 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import switches
 from fixtures.ledger.switches import Settled
-from fixtures.probes.aws import ec2, references, resembling, staying
+from fixtures.probes.aws import ec2, other_jobs, references, resembling, reverse_dns, staying
 from fixtures.probes.aws.ec2 import Instance, Inventory, Item
+from fixtures.probes.aws.other_jobs import Job, SecondJobs
 from fixtures.probes.aws.references import Mention
 from fixtures.probes.aws.resembling import WORD, Like, Marks, Resembling
+from fixtures.probes.aws.reverse_dns import ReverseDns
 from fixtures.probes.aws.staying import Stay
-from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, balanced, entry, says
+from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, balanced, entry, says
 
 SNAP = Like(Item("snapshot", "snap-1", "weekly", "names vol-00000001"), "us-east-1")
 GOES = "gone: ec2.resembling says delete"
@@ -170,3 +174,43 @@ def test_who_still_names_it() -> None:
         (FAIL, f"/etc/z: expected no mention of EC2, found mail. {hint}"),
     ]
     assert judged[0].domain == DOMAIN
+
+
+# I-8, I-12: what AWS takes back, and what else it does ---------------------------------------------------------------
+
+PLAIN = ReverseDns("192.0.2.2", "eip-1", "amazon", "", "", ("ec2-192-0-2-2.compute.amazonaws.com",), "", (LOOK, LOOK))
+SUPPORT = (
+    "mail.x, of which EC2's API knows nothing: AWS support set it, and the address is locked. Open a case with AWS "
+    "support now (EC2, remove reverse DNS and unlock the address): it takes days, and the address can't be released "
+    "before. Or name it in ec2.keep"
+)
+
+
+@pytest.mark.parametrize(
+    ("it", "keep", "verdict", "found"),
+    [
+        (PLAIN, (), PASS, "ec2-192-0-2-2.compute.amazonaws.com"),
+        (replace(PLAIN, in_dns=()), (), PASS, "none"),
+        (replace(PLAIN, allocation=""), (), ABSENT, "no elastic address: there is nothing to give back"),
+        (replace(PLAIN, in_dns=("mail.x",)), (), FAIL, SUPPORT),
+        (replace(PLAIN, in_dns=("mail.x",)), ("192.0.2.2",), PASS, "any: ec2.keep names the address"),
+        (replace(PLAIN, in_dns=("mail.x",)), ("eip-1",), PASS, "any: ec2.keep names the address"),
+        (replace(PLAIN, in_dns=("mail.x",), pool="ours"), (), PASS, "mail.x"),
+        (replace(PLAIN, name="mail.x"), (), PASS, "mail.x, set by the account: delete_ec2 resets it, and waits for that"),
+        (replace(PLAIN, update="PENDING"), (), PASS, "none, set by the account: delete_ec2 resets it, and waits for that (PENDING)"),
+        (replace(PLAIN, in_dns=(), error="SERVFAIL"), (), UNKNOWN, "none by the API; DNS can't be asked: SERVFAIL"),
+    ],
+)  # fmt: skip
+def test_its_reverse_dns(it: ReverseDns, keep: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    expected = "reverse DNS of 192.0.2.2: expected none, or one that the account set, and can reset, found "
+    assert all_say(reverse_dns.judged(it, keep), "", 2) == [(verdict, expected + found)]
+
+
+def test_its_second_jobs() -> None:
+    jobs = (Job("timer", "jobs", "timer x", "at noon", ""), Job("timer", "jobs", "timer y", "", "ec2.expected.jobs"))
+    hint = "Move it to another machine, or name it in ec2.expected.jobs once it may go"
+    assert all_say(other_jobs.judged(SecondJobs(jobs, (("containers", "denied"),), LOOK)), "") == [
+        (FAIL, f"timer x: expected no timer but those of [ec2.expected], found at noon. {hint}"),
+        (PASS, "timer y: expected ec2.expected.jobs, found expected"),
+        (UNKNOWN, "containers: expected a list, found denied"),
+    ]

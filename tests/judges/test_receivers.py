@@ -11,11 +11,12 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes import snapshot
 from fixtures.probes.cloudflare.api import Record
-from fixtures.probes.logs import receivers
+from fixtures.probes.logs import receivers, sign_of_life
 from fixtures.probes.logs import shadow_run as shadow
 from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
+from fixtures.probes.logs.sign_of_life import Sign
 from fixtures.probes.snapshot import PUT_BACK, TAKE_AGAIN, Change, Host, Kept, Zone
 from fixtures.settings.schema import Decided
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
@@ -181,3 +182,23 @@ def test_each_machine_could_be_put_back(it: Host, may_differ: bool, said: list[t
     judged = all_say(snapshot.judged_host(it, may_differ=may_differ), "")
     assert [each[0] for each in judged] == [each[0] for each in said]
     assert all(one[1].endswith(f", found {other[1]}") for one, other in zip(judged, said, strict=True))
+
+
+# What a log that lacks something proves ------------------------------------------------------------------------------
+
+ALIVE = Sign("Dell", "/var/log/mail.log", "m", "250 ok", "", ("m",), LOOK)
+
+
+@pytest.mark.parametrize(
+    ("sign", "verdict", "found"),
+    [
+        (ALIVE, PASS, "the mark, in /var/log/mail.log"),
+        (replace(ALIVE, answer="", lines=()), UNKNOWN, "no mark could be left: refused. Without a mark nobody knows whether this log still says what happens: is Postfix up?"),
+        (replace(ALIVE, lines=()), UNKNOWN, "Postfix answered (250 ok), and /var/log/mail.log has no word of it. What this log lacks proves nothing. Either Postfix writes elsewhere (maillog_file, or syslog's own rules): name that place in the settings; or nobody writes any more: a full disk, a dead syslog"),
+    ],
+)  # fmt: skip
+def test_a_sign_of_life(sign: Sign, verdict: Verdict, found: str) -> None:
+    judged = says(sign_of_life.judged(replace(sign, why="refused")), "")
+    assert judged == (verdict, f"Dell's log: expected our own mark of just now, found {found}")
+    logs = Receivers((), replace(HISTORY, hosts=()), (sign,))
+    assert [each.verdict for each in receivers.judged_logs(logs)] == [verdict]
