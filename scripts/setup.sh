@@ -38,6 +38,7 @@ missing_packages() {
     command -v podman >/dev/null || echo podman
     command -v runc >/dev/null || [ -x /usr/sbin/runc ] || echo runc
     command -v mmdebstrap >/dev/null || echo mmdebstrap
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring  # Ubuntu's mmdebstrap asks for it
     command -v nft >/dev/null || [ -x /usr/sbin/nft ] || echo nftables
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || echo iproute2
     command -v nsenter >/dev/null || echo util-linux
