@@ -8,7 +8,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-packages="podman runc mmdebstrap nftables iproute2 util-linux python3-venv ca-certificates"
+container='docker run --rm -it --privileged --tmpfs /run:exec,dev,suid -v /var/lib/containers -v mxgate:/root/.cache/mxgate -v "$PWD":/srv/mxgate -w /srv/mxgate debian:13 scripts/rehearse'
 mode=${1:-lab}
 case " ${*:2} " in *" -h "* | *" --help "*) helping=yes ;; *) helping= ;; esac
 
@@ -56,7 +56,7 @@ set_up_packages() {
     missing=$(missing_packages | tr '\n' ' ')
     [ -n "${missing// /}" ] || return 0
     command -v apt-get >/dev/null ||
-        refuse "a rehearsal needs Debian 13 or newer (or a machine that has: $packages). Missing here: $missing"
+        refuse "a rehearsal needs Debian 12 or newer, or Ubuntu 24.04; missing here: $missing. Elsewhere, from a copy of the project: $container"
     printf 'mxgate: will install with apt-get, once: %s\n' "$missing"
     as_root env DEBIAN_FRONTEND=noninteractive sh -c "
         apt-get update -q >/dev/null &&
