@@ -17,6 +17,17 @@ LOCKED = generated.Generated(
 )
 
 
+@pytest.mark.parametrize(
+    ("value", "never"),
+    [("yes", "may"), ("300s", "may"), ("may", "127.0.0.0/8, 10.0.0.0/8"), ("40960000", "300s")],
+)
+def test_a_neighbours_value_is_of_the_same_kind(value: str, never: str) -> None:
+    neighbours = ["no", "may", "encrypt", "300s", "5", "127.0.0.0/8, 10.0.0.0/8"]
+    drawn = {generated.another(Random(seed), value, neighbours=neighbours) for seed in range(60)}
+    assert value not in drawn
+    assert never not in drawn
+
+
 @pytest.mark.parametrize("kind", generated.KINDS, ids=lambda kind: kind.__name__)
 def test_a_seed_draws_the_same_fault_again(walk: Walk, kind: generated.Kind) -> None:
     faults = [kind(walk.lab, Random(seed)) for seed in (1, 2, 3, 1)]
