@@ -354,6 +354,7 @@ def test_true_addresses(seen: tuple[str, ...], verdict: Verdict, found: str) -> 
     ("request_", "verdict", "found"),
     [
         (Request(CLIENT, False, (), 503, "no", LOOK), PASS, "503 no"),
+        (Request(CLIENT, False, (), 500, "what", LOOK), PASS, "500 what"),
         (Request(CLIENT, False, (), 250, "yes", LOOK), FAIL, "250 yes"),
         (Request(CLIENT, False, (), 600, "odd", LOOK), FAIL, "600 odd"),
         (Request(CLIENT, True, ("AUTH", "X"), 503, "no", LOOK), FAIL, "offered: AUTH, X"),
@@ -363,9 +364,10 @@ def test_true_addresses(seen: tuple[str, ...], verdict: Verdict, found: str) -> 
     ],
 )
 def test_privileges(request_: Request, verdict: Verdict, found: str) -> None:
-    judged = says(insiders.judged(request_), "")
-    assert judged[0] is verdict
-    assert judged[1].endswith(f", found {found}")
+    expected = (
+        "not offered, and refused with 5xx" if request_.setting is None else "nobody may, by Postfix's own settings"
+    )
+    assert says(insiders.judged(request_), "") == (verdict, f"{request_}: expected {expected}, found {found}")
 
 
 @pytest.mark.parametrize(
@@ -376,6 +378,7 @@ def test_privileges(request_: Request, verdict: Verdict, found: str) -> None:
         (talk("refused"), PASS, "refused"),
         (talk("silent"), PASS, "silent"),
         (talk("unreachable"), UNKNOWN, ""),
+        (talk("impostor", 250, "other", ""), UNKNOWN, "other"),
         (talk(code=451, text="later"), UNKNOWN, "451 later (at rcpt)"),
     ],
 )

@@ -206,6 +206,10 @@ def test_only_the_mx_moved(returned: Stand, red: list[str]) -> None:
 )
 def test_all_is_as_it_was(returned: Stand, red: list[str]) -> None:
     assert [each.member for each in wayback.judged_clean(OLD, journey(returned)) if each.verdict is FAIL] == red
+    back, *_, routing = wayback.judged_clean(OLD, journey(returned, "refused"))
+    assert says(back, looks=0) == (FAIL, f"{DOMAIN}: expected a way back to EC2, found refused")
+    found = f"enabled: {returned.routing.enabled}, {len(returned.routing.rules)} rules"
+    assert says(routing, looks=0)[1] == f"Email Routing: expected off, without rules, found {found}"
 
 
 @pytest.mark.parametrize(
