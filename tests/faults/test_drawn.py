@@ -11,8 +11,8 @@ from fixtures.plan.gates import Gate
 LOCKED = generated.Generated(
     id="Dovecot may not read who its users are",
     host="dell",
-    plant="chmod 000 /etc/dovecot/users; chown nobody /etc/dovecot/users",
-    undo="chown dovecot:root /etc/dovecot/users; chmod 600 /etc/dovecot/users",
+    plant="chmod 000 /etc/dovecot/users; chown nobody /etc/dovecot/users; doveadm reload",
+    undo="chown dovecot:root /etc/dovecot/users; chmod 600 /etc/dovecot/users; doveadm reload",
     names=("users",),
 )
 
