@@ -8,7 +8,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-container='docker run --rm -it --privileged --tmpfs /run:exec,dev,suid -v /var/lib/containers -v mxgate:/root/.cache/mxgate -v "$PWD":/srv/mxgate -w /srv/mxgate debian:13 scripts/rehearse'
+container='docker run --rm -it --privileged --tmpfs /run:exec,dev,suid -v /var/lib/containers -e XDG_CACHE_HOME=/var/cache -v mxgate:/var/cache/mxgate -v "$PWD":/srv/mxgate -w /srv/mxgate debian:13 scripts/rehearse'
 mode=${1:-lab}
 case " ${*:2} " in *" -h "* | *" --help "*) helping=yes ;; *) helping= ;; esac
 
