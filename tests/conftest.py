@@ -6,32 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
 
-LONG = (
-    "faults/test_faults.py",
-    "kills/test_switch_writes.py",
-    "scripts/test_night.py",
-    "lab/test_after_the_switch.py",
-    "lab/test_nights.py",
-    "kills/test_kills.py",
-    "lab/test_rehearse_own.py",
-    "scripts/test_keeps.py",
-    "scripts/test_owner_template.py",
-    "scripts/test_owner_docker.py",
-    "lab/test_phase3.py",
-    "lab/test_live_by_init.py",
-    "scripts/test_switch.py",
-    "lab/test_live_path.py",
-    "trial/test_contract.py",
-)
-"""The files of a minute or more, which come first: what begins late ends late, when others have no work any more."""
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 300
 MINIMAL = """\
@@ -62,11 +42,6 @@ address = "9.9.9.9"
 [store]
 url = "sqlite:///STORE"
 """
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {PROJECT / "tests" / each: place for place, each in enumerate(LONG)}
-    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
 
 
 def minimal(folder: Path, more: str = "") -> Path:
