@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.lab.plan import DELLS
 from fixtures.language import LANGUAGES, OPTION, chosen
 from fixtures.plan.gates import Gate
 
@@ -42,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask"
     )
-    group.addoption("--dell", choices=DELLS, help="rehearsal: the kind of Dell (fixtures/lab/README.md)")
+    group.addoption("--dell", metavar="KIND", help="rehearsal: the kind of Dell (fixtures/lab/README.md)")
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
     group.addoption(
         "--knobs",

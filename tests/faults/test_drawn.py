@@ -42,5 +42,5 @@ def test_the_oracle_sees_harm_and_nothing_else(walk: Walk) -> None:
     assert not oracle.look(walk.lab).harm(healthy)
     with planted(walk.lab, LOCKED):
         harm = oracle.look(walk.lab).harm(healthy)
-    assert any(each.startswith("mail from alice@webmakeprofit.org: ") for each in harm), harm
+    assert any(each.startswith("mail to alice@webmakeprofit.org: taken, and not there") for each in harm), harm
     assert not oracle.look(walk.lab).harm(healthy)
