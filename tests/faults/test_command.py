@@ -31,6 +31,17 @@ def test_another_versions_results_are_none(tmp_path: Path) -> None:
     assert not again.results
 
 
+def test_a_line_that_a_kill_cut_off_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "faults.jsonl"
+    command.Book(file).add(Result(ID, "phase2", Sort.CAUGHT, 1.0), 0)
+    file.write_text(file.read_text() + '{"id": "half a li')
+    again = command.Book(file)
+    again.read()
+    assert list(again.results) == [ID]
+    again.add(Result("another", "phase2", Sort.CAUGHT, 1.0), 0)
+    assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [ID, "another"]
+
+
 def test_a_slip_of_the_pen(tmp_path: Path) -> None:
     done = python("scripts.lib.faults.command", "--only", "users can submit", "--file", str(tmp_path / "f.jsonl"))
     ended(done, 2, "faults: users can submit: no such fault. Did you mean ")

@@ -5,6 +5,7 @@ from typing import Any
 
 from fixtures.evidence import Evidence, Finding, Verdict
 from fixtures.ledger.accounting import Balance, Entry
+from fixtures.probes.dns.queries import Answer, Server
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.settings.schema import Address
@@ -14,6 +15,8 @@ DOMAIN = "a.example"
 ALICE = Address(DOMAIN, "dell.a.example", "alice", "alice")
 FAIL, UNKNOWN, PASS, ABSENT = Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
 NO_SENTENCE = ""
+NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
+SILENT = "no answer"
 
 Says = tuple[Verdict, str]
 
@@ -74,6 +77,12 @@ def entry(number: int = 1, **changes: object) -> Entry:
         "bounced": "",
     }
     return Entry(**(fields | changes))  # type: ignore[arg-type] # what a test changes is of its field's type
+
+
+def answer(*rrset: str, server: Server = NS, error: str = "", **more: Any) -> Answer:
+    """What SERVER says of DOMAIN: a TXT record that may be kept for five minutes, as far as nobody says otherwise."""
+    fields: dict[str, Any] = {"name": DOMAIN, "type": "TXT", "ttl": 300, "rcode": "NOERROR", "aliases": ()} | more
+    return Answer(server=server, rrset=rrset, error=error, evidence=LOOK, **fields)
 
 
 def balanced(*entries: Entry, **changes: object) -> Balance:

@@ -21,18 +21,9 @@ from fixtures.probes.dns import (
     spf,
     writers,
 )
-from fixtures.probes.dns.queries import Answer, Server
+from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Relay
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, says
-
-NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
-SILENT = "no answer"
-
-
-def answer(*rrset: str, server: Server = NS, error: str = "", **more: Any) -> Answer:
-    fields: dict[str, Any] = {"name": DOMAIN, "type": "TXT", "ttl": 300, "rcode": "NOERROR", "aliases": ()} | more
-    return Answer(server=server, rrset=rrset, error=error, evidence=LOOK, **fields)
-
+from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
 # Delegation and other writers ----------------------------------------------------------------------------------------
 

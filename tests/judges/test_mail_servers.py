@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,16 +11,13 @@ from fixtures.evidence import Verdict
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import mail_servers, queries
 from fixtures.probes.dns.mail_servers import Exchanger
-from fixtures.probes.dns.queries import Answer, Host, Server
+from fixtures.probes.dns.queries import Answer, Host
 from fixtures.probes.smtp import clients, public_address
 from fixtures.probes.smtp.session import Conversation
-from tests.judges import CLIENT, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, says, talk
+from tests import judges
+from tests.judges import CACHE, CLIENT, DOMAIN, FAIL, NS, PASS, UNKNOWN, all_say, says, talk
 
-NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
-
-
-def answer(*rrset: str, ttl: int | None = 300, error: str = "", server: Server = NS, kind: str = "MX") -> Answer:
-    return Answer(server, DOMAIN, kind, rrset, ttl, "NOERROR", (), error, LOOK)
+answer = partial(judges.answer, type="MX")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +141,8 @@ def test_an_alias() -> None:
     hint = "RFC 2181, 10.3: some senders refuse an alias. Name the host itself"
     own, none, led, mute = (
         "a name of its own, no alias",
-        answer(kind="CNAME"),
-        answer("h.x", kind="CNAME"),
+        answer(type="CNAME"),
+        answer("h.x", type="CNAME"),
         answer(error="SERVFAIL"),
     )
     its = mx(owner_aliases=(Record("CNAME", DOMAIN, "y.x", 1),), answers=(none, led, mute))

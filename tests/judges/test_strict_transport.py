@@ -3,7 +3,6 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import trustme
@@ -18,17 +17,8 @@ from fixtures.probes.dns import (
 )
 from fixtures.probes.dns.dnssec import Chain, Proof
 from fixtures.probes.dns.mta_sts import Change, Policy, Published
-from fixtures.probes.dns.queries import Answer, Server
-from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says, talk
-
-NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
-SILENT = "no answer"
-
-
-def answer(*rrset: str, server: Server = NS, error: str = "", **more: Any) -> Answer:
-    fields: dict[str, Any] = {"name": DOMAIN, "type": "TXT", "ttl": 300, "rcode": "NOERROR", "aliases": ()} | more
-    return Answer(server=server, rrset=rrset, error=error, evidence=LOOK, **fields)
-
+from fixtures.probes.dns.queries import Answer
+from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, Says, all_say, answer, says, talk
 
 # MTA-STS -------------------------------------------------------------------------------------------------------------
 

@@ -61,20 +61,16 @@ class Book:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> None:
-        """What this very program has found; another version's results are none."""
-        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
-        for line in lines:
+        """What this very program has found; another version's results are none, nor is a line that a kill cut off."""
+        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            self.file.write_text(whole, encoding="utf-8")
+        for line in whole.splitlines():
             fields = json.loads(line)
             if fields.pop("version") == VERSION:
-                made = Result(
-                    **{
-                        **fields,
-                        "sort": Sort(fields["sort"]),
-                        "red": tuple(fields["red"]),
-                        "harm": tuple(fields["harm"]),
-                    }
-                )
-                self.results[made.id] = made
+                fields |= {"sort": Sort(fields["sort"]), "red": tuple(fields["red"]), "harm": tuple(fields["harm"])}
+                self.results[fields["id"]] = Result(**fields)
 
     def add(self, result: Result, left: int) -> None:
         with self._lock:
