@@ -225,7 +225,8 @@ digest 0123456789abcdef0123 hash:/etc/postfix/sasl_passwd
     listens += 'LISTEN 0 9 *:80 *:* users:(("nginx",pid=8,fd=6),("eve",pid=6,fd=6))\nLISTEN 0 1 [::]:40123 [::]:*'
     writers = "644 root:root 1790000000 '/etc/cron.d/x'\n777 root:root 1 '/etc/y' -> '/lib/y'"
     rest = "=-=-= sums\n00112233445566778899  /etc/cron.d/x\n=-=-= names\n127.0.0.1 localhost\n"
-    parts, _ = hosts.machine(f"=-=-= ports\n{listens}\n=-=-= parents\n7 1\n8 1\n9 7\n6 1\n=-=-= writers\n{writers}\n{rest}")
+    ports = f"=-=-= ports\n{listens}\n=-=-= parents\n7 1\n8 1\n9 7\n6 1"
+    parts, _ = hosts.machine(f"{ports}\n=-=-= writers\n{writers}\n{rest}")
     assert parts == {
         "listens at 0.0.0.0:25": "master",
         "listens at *:80": "eve, nginx",
