@@ -5,7 +5,6 @@ from __future__ import annotations
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 
-from fixtures.evidence import Finding
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.logs import providers
@@ -58,13 +57,13 @@ def trace_by_cloudflare(expect: Expect, deliveries: Deliveries) -> None:
 
 
 @when("a sender of every kind writes to them", target_fixture="shown")
-def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Finding, ...]:
-    return sender_kinds.every_kind(migration, addresses)
+def every_kind_writes(migration: Migration, addresses: tuple[Address, ...]) -> tuple[sender_kinds.Tried, ...]:
+    return sender_kinds.ask(migration, addresses)
 
 
 @then("the mail of each arrives, over the IP version and with the TLS that its kind uses")
-def each_arrives(expect: Expect, shown: tuple[Finding, ...]) -> None:
-    expect("Senders of every kind get through", shown)
+def each_arrives(expect: Expect, shown: tuple[sender_kinds.Tried, ...]) -> None:
+    expect("Senders of every kind get through", map(sender_kinds.judged, shown))
 
 
 @then("mail of each big provider that wrote in the last weeks has come by Cloudflare")
