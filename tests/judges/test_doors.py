@@ -5,17 +5,23 @@ from typing import Any
 
 import pytest
 
-from fixtures.evidence import Evidence, Verdict
+from fixtures.evidence import Verdict
 from fixtures.probes.dell import private_keys
 from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
 from fixtures.probes.mailbox.clear_text import Answer, Place, taken
 from fixtures.probes.mailbox.clear_text import judged as clear_judged
-from fixtures.probes.smtp.doors import Knocked, Tried, judged
+from fixtures.probes.smtp.doors import EXPECTED, NAME_IT, Knocked, Tried, judged
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from tests.judges import LOOK, all_say, says
 
 PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
-NOTED = Evidence("asked", "answered")
+NOTED = LOOK
+INSIST = (
+    "In Dovecot: ssl = required, and no auth_allow_cleartext = yes (2.3: disable_plaintext_auth = yes). "
+    "In Postfix: smtpd_tls_auth_only = yes, or smtpd_tls_security_level = encrypt on that service"
+)
+ITSELF = "asked from Dell itself, where nothing goes over a wire"
 SINK, HERE = "sink@nobody.example", "alice@dell.own.example"
 PROC = """\
    0: 00000000:0019 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 101 1 0 100 0 0 10 0
@@ -112,42 +118,100 @@ def door(port: int = 2525, *addresses: str, trusts: tuple[str, ...] = ()) -> Doo
 
 
 @pytest.mark.parametrize(
-    ("of", "named", "heard", "verdict", "says"),
+    ("of", "named", "heard", "verdict", "said"),
     [
-        pytest.param(door(), False, [REFUSED], PASS, "554 Access denied", id="closed"),
-        pytest.param(door(), False, [SHUT], PASS, "no connection", id="a firewall refuses"),
-        pytest.param(door(), False, [SILENT], PASS, "no connection", id="a firewall is silent"),
-        pytest.param(door(), False, [AWAY, REFUSED], PASS, "554", id="one of two could come"),
-        pytest.param(door(), False, [talk(250, "ok")], FAIL, f"takes mail for {HERE}", id="takes mail"),
-        pytest.param(door(), False, [talk(250, "ok", to=SINK)], FAIL, "relays for a stranger", id="relays"),
-        pytest.param(door(), False, [REFUSED, OFFERS], FAIL, "a login in the clear", id="a login in the clear"),
-        pytest.param(door(), False, [OFFERS_BY_TLS], PASS, "554", id="a login over TLS is what it is for"),
+        pytest.param(door(), False, [REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="closed"),
+        pytest.param(door(), False, [SHUT], PASS, "a stranger: no connection (refused)", id="a firewall refuses"),
+        pytest.param(door(), False, [SILENT], PASS, "a stranger: no connection (silent)", id="a firewall is silent"),
         pytest.param(
-            door(trusts=("a = b",)), False, [REFUSED], FAIL, "may say who its clients are: a = b", id="trusts"
+            door(), False, [AWAY, REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="one of two could come"
         ),
-        pytest.param(door(), False, [AWAY], OPEN, "no way", id="nobody could come"),
-        pytest.param(door(), False, [talk(451, "later")], OPEN, "451 later", id="put off"),
-        pytest.param(door(), False, [talk(530, "STARTTLS first")], OPEN, "530", id="TLS is wanted, and was not tried"),
-        pytest.param(door(), False, [talk(530, "x"), REFUSED], PASS, "554", id="TLS is wanted, and it is closed"),
+        pytest.param(
+            door(), False, [talk(250, "ok")], FAIL, f"it takes mail for {HERE} from a stranger: 250 ok", id="takes mail"
+        ),
+        pytest.param(door(), False, [talk(250, "ok", to=SINK)], FAIL, "it relays for a stranger: 250 ok", id="relays"),
+        pytest.param(
+            door(),
+            False,
+            [REFUSED, OFFERS],
+            FAIL,
+            "it offers a login in the clear to a stranger",
+            id="a login in the clear",
+        ),
+        pytest.param(
+            door(),
+            False,
+            [OFFERS_BY_TLS],
+            PASS,
+            "a stranger: 554 no (at rcpt)",
+            id="a login over TLS is what it is for",
+        ),
+        pytest.param(
+            door(trusts=("a = b",)), False, [REFUSED], FAIL, "others may say who its clients are: a = b", id="trusts"
+        ),
+        pytest.param(door(), False, [AWAY], OPEN, "a stranger: nothing no way", id="nobody could come"),
+        pytest.param(door(), False, [talk(451, "later")], OPEN, "a stranger: 451 later (at rcpt)", id="put off"),
+        pytest.param(
+            door(),
+            False,
+            [talk(530, "STARTTLS first")],
+            OPEN,
+            "a stranger: 530 STARTTLS first (at rcpt)",
+            id="TLS is wanted, and was not tried",
+        ),
+        pytest.param(
+            door(),
+            False,
+            [talk(530, "x"), REFUSED],
+            PASS,
+            "a stranger: 554 Access denied (at rcpt)",
+            id="TLS is wanted, and it is closed",
+        ),
         pytest.param(door(), False, [], OPEN, "nobody", id="nobody was there to try"),
-        pytest.param(door(), True, [], PASS, "named in the settings", id="named"),
-        pytest.param(door(2525, "127.0.0.1", trusts=("a = b",)), False, [], PASS, "loopback", id="loopback's"),
+        pytest.param(door(), True, [], PASS, "named in the settings (dell.doors)", id="named"),
+        pytest.param(
+            door(2525, "127.0.0.1", trusts=("a = b",)), False, [], PASS, "on Dell's own loopback only", id="loopback's"
+        ),
         pytest.param(door(2525, "127.0.0.1", "192.0.2.1"), False, [], OPEN, "nobody", id="not only loopback's"),
-        pytest.param(door(25), False, [], PASS, "A-2, A-3 and A-6", id="port 25"),
-        pytest.param(door(25, trusts=("a = b",)), False, [], FAIL, "who its clients are", id="port 25 trusts"),
+        pytest.param(door(25), False, [], PASS, "the door that A-2, A-3 and A-6 judge", id="port 25"),
+        pytest.param(
+            door(25, trusts=("a = b",)),
+            False,
+            [],
+            FAIL,
+            "others may say who its clients are: a = b",
+            id="port 25 trusts",
+        ),
     ],
 )
 def test_a_door_is_closed_or_named(
-    of: Door, named: bool, heard: list[Conversation], verdict: Verdict, says: str
+    of: Door, named: bool, heard: list[Conversation], verdict: Verdict, said: str
 ) -> None:
     tried = tuple(Tried("a stranger", each, SINK) for each in heard)
     (found,) = judged([Knocked(of, named, tried, "" if heard else "nobody")], NOTED)
-    assert (found.verdict, says in found.found) == (verdict, True), found
+    hint = "" if verdict is PASS else f". Either {NAME_IT}"
+    assert (found.verdict, found.sentence()) == (verdict, f"{of}: expected {EXPECTED}, found {said}{hint}")
+    assert found.evidence == (NOTED,) * (len(heard) + 1)
+
+
+def test_every_client_and_every_door_is_said() -> None:
+    """Twice the same is said once."""
+    tried = tuple(Tried(who, REFUSED, SINK) for who in ("one", "two", "two"))
+    trusting = tuple(Tried("one", each, SINK) for each in (OFFERS, talk(250, "ok")))
+    closed, open_ = judged([Knocked(door(), False, tried), Knocked(door(trusts=("a", "b")), False, trusting)], NOTED)
+    assert closed.found == "one: 554 Access denied (at rcpt); two: 554 Access denied (at rcpt)"
+    who = "others may say who its clients are"
+    assert open_.found.startswith(f"{who}: a; {who}: b; it offers a login in the clear to one; it takes mail for ")
+    (put_off,) = judged([Knocked(door(), False, (Tried("one", AWAY, SINK), Tried("two", AWAY, SINK)))], NOTED)
+    assert put_off.found == "one: nothing no way; two: nothing no way"
 
 
 def test_no_door_at_all_is_not_seen() -> None:
     (found,) = judged([], NOTED)
-    assert found.verdict is OPEN
+    assert says(found, "") == (
+        OPEN,
+        "Dell's Postfix: expected at least one port on which it listens, found none is seen",
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,18 +243,19 @@ def test_what_takes_a_password(protocol: Any, offered: list[str], answer: str, w
 
 
 @pytest.mark.parametrize(
-    ("values", "verdict"),
+    ("values", "verdict", "said"),
     [
-        pytest.param({"taken": "", "found": "nobody listens there"}, PASS, id="closed"),
-        pytest.param({"taken": "PLAIN is offered"}, FAIL, id="open"),
-        pytest.param({"why": "no route"}, OPEN, id="could not look"),
-        pytest.param({"taken": "PLAIN is offered", "itself": True}, ABSENT, id="on Dell itself"),
+        pytest.param({"taken": "", "found": "nobody listens there"}, PASS, "nobody listens there", id="closed"),
+        pytest.param({"taken": "PLAIN is offered"}, FAIL, f"PLAIN is offered. {INSIST}", id="open"),
+        pytest.param({"why": "no route"}, OPEN, "no route", id="could not look"),
+        pytest.param({"taken": "PLAIN is offered", "itself": True}, ABSENT, ITSELF, id="on Dell itself"),
     ],
 )
-def test_no_password_in_the_clear(values: dict[str, Any], verdict: Verdict) -> None:
+def test_no_password_in_the_clear(values: dict[str, Any], verdict: Verdict, said: str) -> None:
     values = {"taken": "", "found": "", "why": "", "itself": False, **values}
-    (found,) = clear_judged([Answer(Place("IMAP", "192.0.2.1", 143), evidence=NOTED, **values)])
-    assert found.verdict is verdict
+    (found,) = clear_judged([Answer(Place("IMAP", "192.0.2.1", 143), evidence=LOOK, **values)])
+    expected = "IMAP at 192.0.2.1 port 143: expected no password taken in the clear, found "
+    assert says(found, "") == (verdict, expected + said)
 
 
 @pytest.mark.parametrize(
@@ -207,15 +272,18 @@ def test_no_password_in_the_clear(values: dict[str, Any], verdict: Verdict) -> N
     ],
 )
 def test_a_key_is_nobody_elses_to_read(mode: int, owner: str, group: str, verdict: Verdict) -> None:
-    keys = private_keys.Keys((File("/etc/ssl/a.pem", True, mode, owner, group),), (), (NOTED,))
-    (found,) = private_keys.judged(keys)
-    assert found.verdict is verdict
+    keys = private_keys.Keys((File("/etc/ssl/a b.pem", True, mode, owner, group),), (), (LOOK, LOOK))
+    hint = ". chmod 600 '/etc/ssl/a b.pem'; and who could read it may have it: renew it with a new key"
+    said = f"/etc/ssl/a b.pem: expected {private_keys.EXPECTED}, found {mode:04o}, {owner}:{group}"
+    assert all_say(private_keys.judged(keys), "", 2) == [(verdict, said + (hint if verdict is FAIL else ""))]
 
 
 def test_a_key_that_could_not_be_looked_at_is_not_well() -> None:
     unread = private_keys.Keys((), (("Dovecot's keys", "doveconf ended with 89"),), ())
-    nothing = private_keys.Keys((), (), ())
-    assert [each.verdict for keys in (unread, nothing) for each in private_keys.judged(keys)] == [OPEN, OPEN]
+    said = f"Dovecot's keys: expected {private_keys.EXPECTED}, found doveconf ended with 89"
+    assert all_say(private_keys.judged(unread), "", 0) == [(OPEN, said)]
+    none = "private keys: expected at least one, found neither Postfix nor Dovecot names any"
+    assert all_say(private_keys.judged(private_keys.Keys((), (), (LOOK,))), "") == [(OPEN, none)]
 
 
 def test_keys_are_read_from_both_configurations() -> None:

@@ -1,0 +1,120 @@
+"""A-2: what a kernel said that was asked with Dell's ruleset, and what nobody asked it."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from fixtures.probes.dell import firewall
+from fixtures.probes.dell.firewall import Answer, Ruleset, Shut
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says
+
+FOUR, SIX = ip_network("104.30.0.0/19"), ip_network("2001:db8::/32")
+COUNTS = "tcp dport 25 limit rate 9/second accept"
+WHOLE = Ruleset(
+    {"addresses": "[]", "routes": "", "nft": f"table inet a {{\n\tchain c {{\n\t\t{COUNTS}\n\t}}\n}}", "sysctls": ""},
+    LOOK,
+)
+WELL = Answer("", (str(FOUR), str(SIX)), packets=7)
+CLAIMED = "expected lets them in at port 25"
+GOOD = (PASS, f"Dell's firewall: {CLAIMED}: {FOUR}, {SIX}, found read, and asked: 7 packets")
+ASK = "as root on the machine that rehearses: scripts/rehearse --config migration.toml --firewall"
+
+
+def judged(answer: Answer | None, ruleset: Ruleset = WHOLE, why: str = "") -> list[Says]:
+    found = list(firewall.judged(ruleset, answer, (FOUR, SIX), why))
+    assert all(each.evidence[0] == LOOK for each in found)
+    return [(each.verdict, each.sentence()) for each in found]
+
+
+def shut(rule: str, *networks: str, what: str = "refuses") -> Answer:
+    return replace(WELL, shut=(Shut(rule, what, networks),))
+
+
+def closed(rule: str, who: str, hint: str) -> Says:
+    return FAIL, f"{rule}: {CLAIMED}: {FOUR}, {SIX}, found {who}. {hint}"
+
+
+AHEAD = "Let a rule ahead of it accept these at port 25, or take it away"
+
+
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [
+        pytest.param(WELL, [], id="nobody is shut out"),
+        pytest.param(replace(WELL, networks=("104.0.0.0/8", str(SIX))), [], id="asked for more than is needed"),
+        pytest.param(shut("drop", "192.0.2.0/24"), [], id="others are shut out"),
+        pytest.param(
+            shut("drop", "192.0.2.0/24", "104.30.31.0/24"),
+            [closed("drop", "refuses 104.30.31.0/24", AHEAD)],
+            id="shut out up to the last network",
+        ),
+        pytest.param(shut("drop", "104.30.32.0/24"), [], id="the network behind the last"),
+        pytest.param(
+            shut("ip route blackhole", "2001:db8::/48"),
+            [
+                closed(
+                    "ip route blackhole",
+                    "refuses 2001:db8::/48",
+                    "Take it away (ip route del blackhole), or give these a route of their own",
+                )
+            ],
+            id="a route",
+        ),
+        pytest.param(
+            shut("the policy", str(FOUR), what="lets in only 9 of 20 of"),
+            [closed("the policy", f"lets in only 9 of 20 of {FOUR}", f"Perhaps: by what counts: {COUNTS}. {AHEAD}")],
+            id="a limit elsewhere",
+        ),
+        pytest.param(
+            shut(COUNTS, str(FOUR), what="lets in only 9 of 20 of"),
+            [closed(COUNTS, f"lets in only 9 of 20 of {FOUR}", AHEAD)],
+            id="its own limit",
+        ),
+        pytest.param(
+            replace(WELL, networks=(str(FOUR),)),
+            [(UNKNOWN, f"{SIX}: {CLAIMED}, found the kernel was not asked for it. Ask a kernel with it, {ASK}")],
+            id="not asked for",
+        ),
+        pytest.param(
+            replace(WELL, unasked=((str(SIX), "no route leads there"), ("192.0.2.0/24", "nor there"), ("", "no nft"))),
+            [
+                (UNKNOWN, f"{SIX}: {CLAIMED}, found no route leads there"),
+                (UNKNOWN, f"Dell's firewall: {CLAIMED}, found no nft"),
+            ],
+            id="could not be asked for",
+        ),
+        pytest.param(
+            replace(WELL, absent=((str(SIX), "no IPv6"), ("192.0.2.0/24", "nor this"))),
+            [(ABSENT, f"{SIX}: {CLAIMED}, found no IPv6")],
+            id="nobody can come from there",
+        ),
+    ],
+)
+def test_who_is_let_in(answer: Answer, more: list[Says]) -> None:
+    assert judged(answer) == [*more, GOOD]
+
+
+def test_what_was_asked_is_evidence() -> None:
+    for strangers, said in (((), "none tried"), (("192.0.2.1 in", "192.0.2.2 out"), "192.0.2.1 in; 192.0.2.2 out")):
+        answer = replace(shut("drop", str(FOUR)), strangers=strangers, absent=((str(SIX), "no IPv6"),))
+        for found in firewall.judged(WHOLE, answer, (FOUR, SIX)):
+            _, asked = found.evidence
+            assert asked.asked == "a kernel with Dell's ruleset"
+            assert asked.answer == f"asked with 7 packets; strangers: {said}"
+            assert asked.transcript == str(answer.shut[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "parts", "said"),
+    [
+        (None, {}, f"the ruleset that a kernel was asked with, found no certificate. Ask a kernel with it, {ASK}"),
+        (replace(WELL, error="line 3"), {}, "a ruleset that a kernel takes, found line 3"),
+        (WELL, {"routes": "absent"}, "a ruleset that can be read, found routes: can't be read on Dell"),
+        (None, {"nft": "no permission\nfailed"}, "a ruleset that can be read, found nft: no permission"),
+        (None, {"iptables": "failed"}, "a ruleset that can be read, found iptables: nothing was printed"),
+    ],
+)
+def test_what_nobody_could_ask(answer: Answer | None, parts: dict[str, str], said: str) -> None:
+    ruleset = replace(WHOLE, parts={**WHOLE.parts, **parts})
+    assert judged(answer, ruleset, "no certificate") == [(UNKNOWN, f"Dell's firewall: expected {said}")]

@@ -1,0 +1,116 @@
+"""I-8: what is rented as the gateway, by the settings, the first snapshot and Terraform."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes.aws import rented
+from fixtures.probes.aws.ec2 import Instance, Inventory, Item
+from fixtures.probes.aws.rented import STARTED, STOPPED, WHICH, Rented
+from fixtures.probes.aws.staying import Stay
+from fixtures.probes.aws.terraform import Held, Holding
+from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says
+
+IP = "203.0.113.20"
+EC2 = settings_without_a_lab().ec2.model_copy(
+    update={"terraform_addresses": ("aws_instance.mail", "aws_eip.mail", "output.ip"), "elastic": True}
+)
+BOX = Instance(
+    "i-1", "running", "t2.micro", IP, ("vol-1",), ("sg-1",), ("eni-1",), "mail", "arn:p/mail", "ami-1", "mail", LOOK
+)
+ELASTIC = Item("address", "eipalloc-1", "", "it points to the instance", IP)
+ROLE = Item("role", "mail", "mail", "its profile's")
+THERE = Inventory(BOX, (ELASTIC, ROLE), (), LOOK)
+BEFORE = {"volumes": ["vol-1"], "security_groups": ["sg-1"], "image": "ami-1", "type": "t2.micro"}
+
+
+def holding(address: str, number: str) -> Holding:
+    return Holding(address, address.split(".")[-2], {"id": number})
+
+
+STATE = Held((holding("aws_instance.mail", "i-1"), holding("aws_eip.mail", "eipalloc-1")), (), LOOK)
+WELL = Rented(THERE, STATE, BEFORE, False, {}, (), True)
+
+
+def red(found: Rented, **settings: Any) -> list[Says]:
+    """What does not hold; all else does."""
+    judged = list(rented.judged(found, EC2.model_copy(update=settings)))
+    assert len(judged) >= 9
+    return [(each.verdict, each.sentence()) for each in judged if each.verdict is not PASS]
+
+
+def box(found: Rented = WELL, **changes: Any) -> Rented:
+    return replace(found, there=replace(found.there, instance=replace(found.there.instance, **changes)))
+
+
+STILL = replace(box(state="stopped", address=""), stopped=True)
+GIVEN_UP = replace(STILL, there=replace(STILL.there, items=(ROLE,)), state=None)
+
+
+def test_the_gateway_that_was_named() -> None:
+    judged = [(each.member, each.found, each.evidence) for each in rented.judged(WELL, EC2)]
+    assert judged == [
+        ("instance i-1", "running", (LOOK,)),
+        ("key pair", "mail", (LOOK, LOOK)),
+        ("role", "mail", (LOOK, LOOK)),
+        ("kind of address", "elastic", (LOOK,)),
+        ("address", f"{IP} (elastic)", (LOOK, LOOK)),
+        ("volumes", "vol-1", (LOOK,)),
+        ("security groups", "sg-1", (LOOK,)),
+        ("image", "ami-1", (LOOK,)),
+        ("type", "t2.micro", (LOOK,)),
+        ("Terraform in the first snapshot", "kept", (LOOK,)),
+        ("aws_instance.mail", "aws_instance.mail is i-1", (LOOK, LOOK)),
+        ("aws_eip.mail", "aws_eip.mail is eipalloc-1", (LOOK, LOOK)),
+    ]
+    assert red(WELL) == red(STILL) == []
+    assert red(GIVEN_UP, elastic=False) == []
+
+
+KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares with it in the end"
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "verdict", "said"),
+    [
+        (box(state="stopped"), {}, FAIL, f"instance i-1: expected running (the settings), found stopped. {STOPPED}"),
+        (box(state="absent"), {}, FAIL, f"instance i-1: expected running (the settings), found absent. {WHICH}"),
+        (box(STILL, state="running"), {}, FAIL, f"instance i-1: expected stopped (the settings), found running. {STARTED}"),
+        (box(STILL, state="pending"), {}, FAIL, f"instance i-1: expected stopped (the settings), found pending. {STARTED}"),
+        (box(STILL, state="stopping"), {}, FAIL, f"instance i-1: expected stopped (the settings), found stopping. {WHICH}"),
+        (box(key_name=""), {}, FAIL, f"key pair: expected mail (the settings), found none. {WHICH}"),
+        (WELL, {"key_name": ""}, FAIL, f"key pair: expected none (the settings), found mail. {WHICH}"),
+        (box(profile=""), {}, FAIL, f"role: expected mail (the settings), found none. {WHICH}"),
+        (WELL, {"elastic": False}, FAIL, f"kind of address: expected not elastic (the settings), found elastic. {WHICH}"),
+        (WELL, {"elastic": None}, PASS, ""),
+        (box(address="203.0.113.21"), {}, FAIL, f"address: expected {IP} (the settings), found 203.0.113.21 (elastic). {WHICH}"),
+        (box(GIVEN_UP, address="203.0.113.21"), {"elastic": False}, FAIL, f"address {IP}: expected given up by the stop (the settings), found 203.0.113.21. {STARTED}"),
+        (box(volumes=("vol-2", "vol-1")), {}, FAIL, f"volumes: expected vol-1 (the first snapshot), found vol-1, vol-2. {WHICH}"),
+        (WELL, {"volumes": ("vol-9",)}, FAIL, f"volumes: expected vol-9 (the settings), found vol-1. {WHICH}"),
+        (replace(WELL, before={**BEFORE, "security_groups": []}), {}, FAIL, f"security groups: expected ids in the settings or a snapshot (the first snapshot), found sg-1. {WHICH}"),
+        (box(image="ami-2"), {}, FAIL, f"image: expected ami-1 (the first snapshot), found ami-2. {WHICH}"),
+        (replace(WELL, misnamed=(("ec2.keep", "nothing is called so"),)), {}, FAIL, "ec2.keep: expected something of the gateway's, found nothing is called so. Correct ec2.keep in the settings"),
+        (replace(WELL, terraform_kept=False), {}, FAIL, f"Terraform in the first snapshot: expected kept, found not in it: Terraform could not be read then. {KEPT}"),
+        (replace(WELL, state=None), {}, PASS, ""),
+        (replace(WELL, state=CouldNotAsk("locked")), {}, UNKNOWN, "Terraform's state: expected readable, found locked"),
+        (replace(WELL, state=replace(STATE, resources=STATE.resources[:1])), {}, FAIL, f"aws_eip.mail: expected the gateway's own, as AWS has it (the settings), found not in the state. {WHICH}"),
+        (replace(WELL, state=replace(STATE, resources=(holding("aws_instance.mail", "i-2"), STATE.resources[1]))), {}, FAIL, f"aws_instance.mail: expected the gateway's own, as AWS has it (the settings), found aws_instance.mail is i-2. {WHICH}"),
+        (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
+        (replace(WELL, there=replace(THERE, unread=("alarms: denied",))), {}, UNKNOWN, "Amazon: expected every kind read, found alarms: denied"),
+    ],
+)  # fmt: skip
+def test_what_is_otherwise(found: Rented, settings: dict[str, Any], verdict: Verdict, said: str) -> None:
+    assert red(found, **settings) == ([(verdict, said)] if said else [])
+
+
+def test_what_stays_is_shown_with_its_reason() -> None:
+    stays = {"mail": Stay("others use it", decided=False), "eipalloc-1": Stay("ec2.keep names it")}
+    shown = {each.member: each.found for each in rented.judged(replace(WELL, stays=stays), EC2)}
+    assert shown["address eipalloc-1"] == "delete_ec2 leaves it: ec2.keep names it"
+    later = "Sign-off asks for a decision: ec2.keep, or ec2.delete_copies"
+    assert shown["role mail mail"] == f"delete_ec2 leaves it: others use it. {later}"
