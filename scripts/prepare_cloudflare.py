@@ -29,15 +29,7 @@ def _check(job: Job) -> None:
     require_lookup(job.migration)
 
 
-SCRIPT = Script(
-    "prepare_cloudflare",
-    __doc__,
-    plan,
-    per_domain=True,
-    check=_check,
-    finish=record,
-    around=withdrawing,
-)
+SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_check, finish=record, around=withdrawing)
 main = SCRIPT.main
 
 if __name__ == "__main__":

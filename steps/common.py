@@ -1,7 +1,5 @@
 """Which domains and addresses a scenario speaks of."""
 
-from __future__ import annotations
-
 from pytest_bdd import given
 
 from fixtures.evidence import Absent, absent

@@ -1,7 +1,5 @@
 """What was recorded while domains were switched: numbered mail, the answers in DNS, and the pilot's hold."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import Absent, absent

@@ -1,7 +1,5 @@
 """EC2 stopped, deleted, forgotten by Terraform, named by nobody, and its cost gone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from pytest_bdd import given, then, when

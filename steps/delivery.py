@@ -1,7 +1,5 @@
 """Mail that is written by senders of every kind and in every shape, and found again in a mailbox as it was sent."""
 
-from __future__ import annotations
-
 from pytest_bdd import then, when
 from pytest_bdd.parsers import parse
 

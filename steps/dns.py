@@ -1,7 +1,5 @@
 """What DNS says of the domains' mail, who serves it, and what receivers make of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from pytest_bdd import given, then, when

@@ -1,7 +1,5 @@
 """Drift: what decides about mail, and is not as it was accepted."""
 
-from __future__ import annotations
-
 from pytest_bdd import then, when
 
 from fixtures.gates.drift import accepted

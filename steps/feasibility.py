@@ -1,7 +1,5 @@
 """Whether the migration can be made: accounts, the gateway, limits, receivers, refused senders, the first snapshot."""
 
-from __future__ import annotations
-
 from itertools import chain
 
 from pytest_bdd import given, then, when

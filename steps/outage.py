@@ -1,7 +1,5 @@
 """Outages, and the numbered mail that meets them. Drills: what is broken here is a lab."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Attempts to relay through Dell."""
 
-from __future__ import annotations
-
 import secrets
 
 import pytest

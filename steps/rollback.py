@@ -1,7 +1,5 @@
 """A domain that goes some way towards Cloudflare, and comes back. Drills: the migration that does so is a lab's."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Email Routing at Cloudflare: destinations, rules, state, MX hosts; what it takes and what it says of that."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import CouldNotAsk

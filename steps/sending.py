@@ -1,7 +1,5 @@
 """What the operator's users send; and bounces and notices, by which senders learn that a message was not delivered."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 

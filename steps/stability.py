@@ -1,7 +1,5 @@
 """The time after the switches: nights, alignment, EC2's silence, and the three witnesses."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, then, when
 
 from fixtures.gates import nights

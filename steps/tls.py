@@ -1,7 +1,5 @@
 """Certificates and versions of TLS at Dell's ports, and how the certificates are renewed."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, then, when
 
 from fixtures.gates.plugin import Expect

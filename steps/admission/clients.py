@@ -1,7 +1,5 @@
 """Who may deliver to Dell's port 25, and who may not: clients, the table of those admitted, bans, firewall, senders."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.access.transport import dell

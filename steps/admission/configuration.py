@@ -1,7 +1,5 @@
 """Dell's Postfix and Dovecot as they are configured and as they run: parameters, files, filters, queue and servers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pytest_bdd import given, then, when

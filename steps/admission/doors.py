@@ -1,7 +1,5 @@
 """Dell's doors besides port 25: where its Postfix listens, logins in the clear, private keys."""
 
-from __future__ import annotations
-
 from pytest_bdd import given, then, when
 
 from fixtures.gates.plugin import Expect

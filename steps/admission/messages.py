@@ -1,7 +1,5 @@
 """Which messages Dell takes: hidden in others, large, many at once, for a mailbox that is full."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 

@@ -18,8 +18,7 @@ LOCKED = generated.Generated(
 
 
 @pytest.mark.parametrize(
-    ("value", "never"),
-    [("yes", "may"), ("300s", "may"), ("may", "127.0.0.0/8, 10.0.0.0/8"), ("40960000", "300s")],
+    ("value", "never"), [("yes", "may"), ("300s", "may"), ("may", "127.0.0.0/8, 10.0.0.0/8"), ("40960000", "300s")]
 )
 def test_a_neighbours_value_is_of_the_same_kind(value: str, never: str) -> None:
     neighbours = ["no", "may", "encrypt", "300s", "5", "127.0.0.0/8, 10.0.0.0/8"]

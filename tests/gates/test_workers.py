@@ -1,7 +1,5 @@
 """Scenarios judged by several processes: shown in order, each once, also when one of the processes is killed."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

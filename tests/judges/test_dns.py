@@ -12,15 +12,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.cloudflare.api import Record, Records, Zone
-from fixtures.probes.dns import (
-    after_all,
-    dkim_keys,
-    dmarc,
-    nameservers,
-    prepared_change,
-    spf,
-    writers,
-)
+from fixtures.probes.dns import after_all, dkim_keys, dmarc, nameservers, prepared_change, spf, writers
 from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Relay
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says

@@ -221,11 +221,7 @@ def test_no_door_at_all_is_not_seen() -> None:
             "IMAP", ["* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED"], "b NO [PRIVACYREQUIRED]", "", id="IMAP"
         ),
         pytest.param(
-            "IMAP",
-            ["* CAPABILITY IMAP4rev1 AUTH=PLAIN"],
-            "+ ",
-            "LOGIN is not; PLAIN is offered; goes on",
-            id="open",
+            "IMAP", ["* CAPABILITY IMAP4rev1 AUTH=PLAIN"], "+ ", "LOGIN is not; PLAIN is offered; goes on", id="open"
         ),
         pytest.param("IMAP", ["* CAPABILITY IMAP4rev1"], "b NO", "LOGIN is not", id="IMAP takes LOGIN only"),
         pytest.param("IMAP", ["* CAPABILITY LOGINDISABLED"], "+", "goes on", id="IMAP goes on all the same"),

@@ -131,10 +131,7 @@ def test_what_a_stale_sender_lost_is_seen() -> None:
     its = ledger(balanced(entry(1, **EC2), lost, others))
     before = ledger(balanced(entry(1, **EC2)), domain="b.example")
     found = list(switches.judged_stale([its, before], {DOMAIN: 1000.0, "b.example": None}))
-    assert says(found[0]) == (
-        FAIL,
-        f"a.example: expected every one arrived, found 1 missing: {lost.sentence()}",
-    )
+    assert says(found[0]) == (FAIL, f"a.example: expected every one arrived, found 1 missing: {lost.sentence()}")
     assert says(found[1], "b.example") == (PASS, "b.example: expected every one arrived, found 0 arrived")
     assert says(found[2], "", 2) == (UNKNOWN, "stale caches: expected 20 or more, found 1 (a.example 1, b.example 0)")
 

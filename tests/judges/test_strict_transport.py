@@ -10,11 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fixtures.evidence import Verdict
-from fixtures.probes.dns import (
-    dnssec,
-    mta_sts,
-    tlsa,
-)
+from fixtures.probes.dns import dnssec, mta_sts, tlsa
 from fixtures.probes.dns.dnssec import Chain, Proof
 from fixtures.probes.dns.mta_sts import Change, Policy, Published
 from fixtures.probes.dns.queries import Answer

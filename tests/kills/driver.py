@@ -4,8 +4,6 @@ Cloudflare's MX hosts are played: they answer CODE to every address, 250 by defa
 DNS judges an SPF record.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

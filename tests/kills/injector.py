@@ -1,7 +1,5 @@
 """When a process is killed, and which of its calls fail: decided at each call, and remembered beyond the process."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """What stands in a lab, in a form that two labs of the same seed have in common."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -32,8 +30,7 @@ def look(migration: Migration) -> dict[str, str]:
     """Every record, rule, destination, file and belonging: a subject to its value."""
     with ThreadPoolExecutor(4, "mxgate-standing") as pool:
         parts = pool.map(
-            lambda part: dict(part(migration)),
-            (lambda m: present(m).items(), _records, _account, _files, _gateway),
+            lambda part: dict(part(migration)), (lambda m: present(m).items(), _records, _account, _files, _gateway)
         )
         return {key: value for part in parts for key, value in part.items()}
 

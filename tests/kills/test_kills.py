@@ -6,8 +6,6 @@ each phase. Meanwhile numbered mail flows in both, and all of it arrives (the wa
 A sample goes as far as the pilot's way back, with one kill in each script. All: ``pytest tests/kills --all-kills``.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

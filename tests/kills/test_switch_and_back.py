@@ -1,7 +1,5 @@
 """What undoes no switch that went well, and what keeps no rollback from its end: books, a status, a silent EC2."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -30,15 +28,7 @@ from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
-from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
-    LASTING,
-    PROJECT,
-    SETTINGS,
-    Switch,
-    _leads_to_one_side,
-    _store,
-    switch,
-)
+from tests.kills.test_switch_writes import LASTING, PROJECT, SETTINGS, Switch, _leads_to_one_side, _store, switch  # noqa: F401 - a fixture
 
 
 def _mx(*hosts: str) -> Any:

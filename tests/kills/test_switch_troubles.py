@@ -1,7 +1,5 @@
 """What a switch and its way back live through: nobody who listens, odd answers, silence, a store that takes nothing."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import subprocess

@@ -6,8 +6,6 @@ Cloudflare's API is the emulator's, and the run and its guard are processes of t
 mail that flows meanwhile is looked at in a lab (``walk.py``).
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
@@ -143,9 +141,7 @@ def test_nothing_is_asked_between_the_batch_and_enabling(switch: Switch, emulato
 
 
 def test_whatever_names_cloudflare_assigned_there_and_back_and_there(
-    switch: Switch,
-    emulator: Running,
-    tmp_path: Path,
+    switch: Switch, emulator: Running, tmp_path: Path
 ) -> None:
     emulator.management.post("/knobs", json={"mx_names": "named"})
     status, said, state = switch()
@@ -167,11 +163,7 @@ POINTS = [(number, kind, turn) for kind in DEEDS for number in WRITES for turn i
 
 @pytest.mark.parametrize("at", POINTS, ids=lambda at: f"write {at[0]}, {at[1]} {at[2]}")
 def test_at_each_write(
-    switch: Switch,
-    emulator: Running,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    at: tuple[int, str, int],
+    switch: Switch, emulator: Running, tmp_path: Path, request: pytest.FixtureRequest, at: tuple[int, str, int]
 ) -> None:
     """Killed before it or after it, or answered so once; the next run goes through."""
     number, kind, turn = at
@@ -220,10 +212,7 @@ def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emul
 
 @pytest.mark.parametrize("at", BY_SUBDOMAIN_KILLS, ids=str)
 def test_by_subdomain_killed_at_each_write(
-    switch: Switch,
-    emulator: Running,
-    request: pytest.FixtureRequest,
-    at: tuple[int, int],
+    switch: Switch, emulator: Running, request: pytest.FixtureRequest, at: tuple[int, int]
 ) -> None:
     if at != (3, 1) and not request.config.getoption("--all-kills", default=False):
         pytest.skip("asked for with --all-kills")
@@ -321,11 +310,7 @@ def there(switch: Switch) -> Switch:
 
 @pytest.mark.parametrize("at", BACK_POINTS, ids=lambda at: f"write {at[1]}, {at[0]} {at[2]}")
 def test_rollback_at_each_write(
-    there: Switch,
-    emulator: Running,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    at: tuple[str, int, int],
+    there: Switch, emulator: Running, tmp_path: Path, request: pytest.FixtureRequest, at: tuple[str, int, int]
 ) -> None:
     """Killed before it or after it, or answered so once; Email Routing's API is dead throughout."""
     if at not in BACK_SAMPLE and not request.config.getoption("--all-kills", default=False):

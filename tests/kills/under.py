@@ -1,7 +1,5 @@
 """One run of a script in a process of its own: plan, then apply that plan, with an injector."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import io

@@ -7,8 +7,6 @@ Each run of a script meets what the killed one left, until one ends with 0. Numb
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import multiprocessing

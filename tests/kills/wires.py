@@ -1,7 +1,5 @@
 """The wires of a script's process, each tapped where the library sends: Cloudflare, AWS, SSH, and files here."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import re

@@ -99,12 +99,7 @@ def green(lab: Lab, when: str) -> None:
         ("add_address", ("--domain", DOMAIN, "--address", "erin@elsewhere.example"), 2, ("expected an address of",)),
         ("add_address", ("--domain", DOMAIN, "--address", "e rin"), 2, ("expected a local part in ASCII",)),
         ("add_address", ("--address", "erin"), 2, ("--domain with one of",)),
-        (
-            "remove_address",
-            ("--domain", DOMAIN, "--address", "alice"),
-            2,
-            ("alice still stands in mailboxes",),
-        ),
+        ("remove_address", ("--domain", DOMAIN, "--address", "alice"), 2, ("alice still stands in mailboxes",)),
         ("remove_address", NEW, 0, ("neither a rule of it is left", "nothing to do")),
     ],
 )

@@ -21,10 +21,7 @@ def answer(error: str = "") -> Answer:
 
 @pytest.mark.parametrize(
     ("answers", "verdicts"),
-    [
-        ((answer(), answer()), [Verdict.ABSENT]),
-        ((answer(), answer(DEAF)), [Verdict.INCONCLUSIVE, Verdict.ABSENT]),
-    ],
+    [((answer(), answer()), [Verdict.ABSENT]), ((answer(), answer(DEAF)), [Verdict.INCONCLUSIVE, Verdict.ABSENT])],
 )
 def test_a_domain_without_a_policy(answers: tuple[Answer, ...], verdicts: list[Verdict]) -> None:
     found = judged_sound(Published("example.net", answers, None, "no record", False, SEEN), wanted=False)
@@ -37,10 +34,7 @@ MX = "Name service error for name=pilot.example.net type=MX"
 @pytest.mark.parametrize(
     ("says", "verdict"),
     [
-        (
-            f"sender 192.0.2.1 04 from 192.0.2.2: deferred 4.4.3 ({MX}: Host not found, try again)",
-            Verdict.INCONCLUSIVE,
-        ),
+        (f"sender 192.0.2.1 04 from 192.0.2.2: deferred 4.4.3 ({MX}: Host not found, try again)", Verdict.INCONCLUSIVE),
         (f"sender 192.0.2.1 042 from 192.0.2.2: bounced 5.4.4 ({MX}: Host not found)", Verdict.FAIL),
         ("EC2 9E0279 from 203.0.113.200: deferred 4.4.1 (connect to 100.64.10.2: Connection refused)", Verdict.FAIL),
         ("", Verdict.FAIL),

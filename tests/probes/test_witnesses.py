@@ -66,8 +66,7 @@ def compared(
 
 
 @pytest.mark.parametrize(
-    ("did", "name"),
-    [((STORED,), GONE), ((SENT_ON,), FORWARDED), ((DISCARDED, STORED), GONE), ((DISCARDED,), "")],
+    ("did", "name"), [((STORED,), GONE), ((SENT_ON,), FORWARDED), ((DISCARDED, STORED), GONE), ((DISCARDED,), "")]
 )
 def test_dovecot_tells_what_it_has_done(did: tuple[str, ...], name: str) -> None:
     found = heard(Dovecot({"ses+1": did}, NOTED))

@@ -207,15 +207,7 @@ def test_so_it_does_in_japanese(page: Page, file: Path, tmp_path: Path) -> None:
     page.paper(tmp_path / "reply.pdf")
     read = ["pdftotext", "-layout", str(tmp_path / "reply.pdf"), "-"]
     sheets = subprocess.run(read, capture_output=True, text=True, check=True, timeout=60).stdout.split("\f")
-    for wanted in (
-        "実施不可",
-        "理由",
-        "消失メール",
-        "免除",
-        "強行",
-        "ドメイン別のゲート",
-        "実システムでは",
-    ):
+    for wanted in ("実施不可", "理由", "消失メール", "免除", "強行", "ドメイン別のゲート", "実システムでは"):
         assert wanted in sheets[0], (wanted, sheets[0])
     assert sheets[1].strip().startswith("連番メール"), "the first page runs over"
 

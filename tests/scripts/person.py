@@ -1,7 +1,5 @@
 """A person with a paper, a browser and dig, in a lab: does what the paper of ``by_hand`` says, without our scripts."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -107,12 +107,7 @@ back = do("rollback", PILOT)
 print(json.dumps([back, paths(PILOT)]))
 """)
     assert back["status"] == 0, back["said"]
-    assert ["i-" in each or each.startswith("port 25") for each in back["subjects"]] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert ["i-" in each or each.startswith("port 25") for each in back["subjects"]] == [True, True, False, False]
     assert paths_back == ["ec2"]
 
 

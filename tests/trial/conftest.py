@@ -11,15 +11,7 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare import changing
 from fixtures.settings.secrets import Secrets
-from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulator on loopback
-    ACCOUNT,
-    Running,
-    authority,
-    authority_file,
-    certificate,
-    emulator,
-    signing_key,
-)
+from tests.emulator.conftest import ACCOUNT, Running, authority, authority_file, certificate, emulator, signing_key  # noqa: F401 - the fixtures of an emulator on loopback
 from tests.emulator.test_lexicon import lexicon  # noqa: F401 - foreign clients
 from tests.emulator.test_octodns import octodns  # noqa: F401
 from tests.emulator.test_packaged_clients import cli4, curl  # noqa: F401

@@ -74,13 +74,7 @@ def contents(shell: Shell, path: str) -> str | None:
 
 
 def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
-    shell: Shell,
-    path: str,
-    present: str | None,
-    wanted: str,
-    *,
-    shown: Callable[[str], str] = str,
-    command: str = "",
+    shell: Shell, path: str, present: str | None, wanted: str, *, shown: Callable[[str], str] = str, command: str = ""
 ) -> Iterator[Write]:
     """At most one write, which replaces the file. SHOWN: what of its text a plan shows; any change must show in it."""
 
