@@ -1,8 +1,7 @@
 """Publish where Dell takes mail: an MX for each domain's delivery name, and Dell's own addresses.
 
 Email Routing forwards to the MX of the destination's domain, and to nothing else (X4). The world doesn't use these
-names, so nothing of today's mail changes.
-"""
+names, so nothing of today's mail changes."""
 
 import sys
 from collections.abc import Iterator

@@ -3,8 +3,7 @@
 Runs after EC2 was stopped and before it is deleted: from then on its address may be anybody's. A name stays as long as
 another record leads to it.
 
-    python -m scripts.retire_ec2_access [--apply DIGEST]
-"""
+    python -m scripts.retire_ec2_access [--apply DIGEST]"""
 
 import ipaddress
 import sys
