@@ -17,8 +17,7 @@ from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
 from fixtures.language import tr
 from fixtures.migration import Migration
-from fixtures.settings import Alarm as Ways
-from fixtures.settings import Secrets, SettingsError
+from fixtures.settings import Alarm as Ways, Secrets, SettingsError
 from fixtures.store import StoreError
 from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, tell, ways
 from scripts.lib.change import opened

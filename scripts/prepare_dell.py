@@ -16,8 +16,7 @@ from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
 from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.dell import dovecot as dovecotfiles
-from scripts.lib.dell import effect, host_files, kept, postfix_text, templates
+from scripts.lib.dell import dovecot as dovecotfiles, effect, host_files, kept, postfix_text, templates
 
 
 def plan(job: Job) -> Iterator[Write]:

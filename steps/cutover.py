@@ -21,8 +21,7 @@ from fixtures.ledger.switches import (
 from fixtures.ledger.windows import refusals, windows
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import routed
+from fixtures.probes.cloudflare import api as cloudflare, routed
 from fixtures.probes.dns import queries as dns
 from fixtures.watching import abort_rules, records
 

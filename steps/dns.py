@@ -20,11 +20,11 @@ from fixtures.probes.dns import (
     mta_sts,
     nameservers,
     prepared_change,
+    queries as dns,
     spf,
     tlsa,
     writers,
 )
-from fixtures.probes.dns import queries as dns
 from fixtures.probes.dns.queries import Answers
 from fixtures.probes.smtp import clients, public_address, vantages
 from fixtures.probes.smtp.session import Conversation

@@ -13,13 +13,11 @@ from fixtures.probes.aws import other_jobs, rented, reverse_dns
 from fixtures.probes.aws.other_jobs import SecondJobs
 from fixtures.probes.aws.rented import Rented
 from fixtures.probes.aws.reverse_dns import ReverseDns
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import contacts, limits, permissions
+from fixtures.probes.cloudflare import api as cloudflare, contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contacts
 from fixtures.probes.cloudflare.limits import Limits
 from fixtures.probes.cloudflare.permissions import Right, Tried
-from fixtures.probes.logs import receivers, sign_of_life
-from fixtures.probes.logs import shadow_run as shadow
+from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.receivers import Receivers
 from fixtures.probes.logs.shadow_run import Shadow
 from fixtures.probes.snapshot import Comparison, Kept

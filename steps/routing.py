@@ -4,15 +4,12 @@ from pytest_bdd import given, then, when
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.plugin import Expect
-from fixtures.ledger.agreement import Agreement, judged_delivered, judged_found
-from fixtures.ledger.agreement import agreements as compared
+from fixtures.ledger.agreement import Agreement, agreements as compared, judged_delivered, judged_found
 from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
 from fixtures.migration.trials import Ended
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import routed, trial
-from fixtures.probes.dns import mail_servers
-from fixtures.probes.dns import queries as dns
+from fixtures.probes.cloudflare import api as cloudflare, routed, trial
+from fixtures.probes.dns import mail_servers, queries as dns
 from fixtures.probes.dns.queries import Answers
 from fixtures.probes.mailbox import verification
 from fixtures.probes.mailbox.verification import Sought

@@ -6,8 +6,7 @@ from fixtures.gates import nights
 from fixtures.gates.nights import Series, series
 from fixtures.gates.plugin import Expect
 from fixtures.gates.present import identity
-from fixtures.ledger import alignment
-from fixtures.ledger import witnesses as agreement
+from fixtures.ledger import alignment, witnesses as agreement
 from fixtures.ledger.alignment import Alignment
 from fixtures.ledger.switches import Settled, judged_quick, last_switch, settled, whole
 from fixtures.ledger.witnesses import Agreement

@@ -4,8 +4,7 @@ from pytest_bdd import given, then, when
 
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes.dell import doors as listening
-from fixtures.probes.dell import private_keys
+from fixtures.probes.dell import doors as listening, private_keys
 from fixtures.probes.mailbox import clear_text
 from fixtures.probes.smtp import doors
 

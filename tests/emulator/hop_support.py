@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fixtures.lab.emulator.hop import Hop
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.knobs import Knobs
-from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table
-from fixtures.lab.emulator.rig import world as new_world
+from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, certificate, free_port, table, world as new_world
 from fixtures.lab.emulator.state import World, Zone
 from fixtures.lab.endpoint import Endpoint
 

@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from cloudflare import Cloudflare
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from fixtures.lab.emulator.api.app import ENDPOINTS
 from fixtures.lab.emulator.state import Token

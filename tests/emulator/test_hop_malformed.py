@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Iterator
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fixtures.lab.emulator.rig import ROUTED, SENDER
 from tests.emulator.hop_support import Scene, message, scene

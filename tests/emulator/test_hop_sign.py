@@ -11,8 +11,7 @@ from pathlib import Path
 import dkim
 import pytest
 from dkim import canonicalization
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fixtures.lab import image
 from fixtures.lab.emulator.hop import content

@@ -11,8 +11,7 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes import snapshot
 from fixtures.probes.cloudflare.api import Record
-from fixtures.probes.logs import receivers, sign_of_life
-from fixtures.probes.logs import shadow_run as shadow
+from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow

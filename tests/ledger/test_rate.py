@@ -16,8 +16,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration
-from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings
-from fixtures.settings import Traffic as Rates
+from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings, Traffic as Rates
 from fixtures.watching.counting import pace
 
 SETTINGS = settings_without_a_lab()

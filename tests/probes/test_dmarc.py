@@ -5,8 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fixtures.evidence import Evidence
 from fixtures.probes.dns import dmarc

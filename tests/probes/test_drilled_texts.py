@@ -5,8 +5,7 @@ import email
 import pytest
 
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.plan import dovecot as dovecotplan
-from fixtures.plan import postfix as dellplan
+from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from fixtures.probes.mailbox.message import Letter, body_digest
 from fixtures.probes.smtp import sizes, smuggling
 from fixtures.probes.smtp.clients import Client

@@ -11,10 +11,8 @@ from fixtures.access import changing, reading, transport
 from fixtures.access.reading import NotReading
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.aws import api as aws
-from fixtures.probes.aws import changing as aws_changing
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing as cloudflare_changing
+from fixtures.probes.aws import api as aws, changing as aws_changing
+from fixtures.probes.cloudflare import api as cloudflare, changing as cloudflare_changing
 from fixtures.probes.cloudflare.permissions import granted
 from fixtures.settings import Secrets, Transport
 from tests.reading import ROOT, imports, report, tree, under, where

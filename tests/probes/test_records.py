@@ -9,8 +9,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fixtures.probes.dns import dkim_keys, mta_sts, tlsa
 from fixtures.probes.dns.taglist import Malformed, tags

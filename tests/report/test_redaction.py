@@ -9,8 +9,7 @@ from html import escape
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fixtures.evidence import redaction
 from fixtures.evidence.redaction import REDACTED, keep_secret, redact

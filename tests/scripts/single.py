@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fixtures.access.changing import Shell
-from fixtures.access.changing import dell as shell_of
+from fixtures.access.changing import Shell, dell as shell_of
 from fixtures.lab import certificates, containers, files, image, plan
 from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration

@@ -8,8 +8,7 @@ from pydantic import SecretStr
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.settings.secrets import Secrets
 from tests.emulator.conftest import ACCOUNT, Running, authority, authority_file, certificate, emulator, signing_key  # noqa: F401 - the fixtures of an emulator on loopback
 from tests.emulator.test_lexicon import lexicon  # noqa: F401 - foreign clients

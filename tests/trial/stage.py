@@ -56,8 +56,7 @@ from fixtures.settings import Trial, Vantage
 from fixtures.settings.secrets import Secrets
 from scripts import trial
 from scripts.lib import change
-from scripts.lib.trial import result, wire
-from scripts.lib.trial import routing as routing_parts
+from scripts.lib.trial import result, routing as routing_parts, wire
 from tests.emulator.conftest import ACCOUNT, ALL
 
 PILOT, SPARE = "pilot.example.net", "spare.example.net"

@@ -12,8 +12,7 @@ from fixtures.migration import Migration, trials
 from fixtures.migration.trials import OBSERVED, TRIAL
 from fixtures.probes.cloudflare import trial
 from fixtures.settings import Settings
-from scripts import prepare_cloudflare, switch_mx
-from scripts import trial as program
+from scripts import prepare_cloudflare, switch_mx, trial as program
 from scripts.lib.change import Job, Refused, Run, Script
 from scripts.lib.cloudflare import settling
 from scripts.lib.trial import result

@@ -19,8 +19,7 @@ import httpx
 from fixtures.evidence.redaction import keep_secret, redact
 from fixtures.gates import alarms
 from fixtures.language import N_, tr
-from fixtures.settings import Alarm as Ways
-from fixtures.settings import Secrets, Settings, SettingsError
+from fixtures.settings import Alarm as Ways, Secrets, Settings, SettingsError
 
 if TYPE_CHECKING:
     import apprise

@@ -12,8 +12,7 @@ from pathlib import Path
 from fixtures.access.loop import gather, run
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
-from fixtures.probes.dns import dmarc, spf
-from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns import dmarc, queries as dns, spf
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp.clients import player

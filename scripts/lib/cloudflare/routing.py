@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.trials import begun
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.lib.dns.records import danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records

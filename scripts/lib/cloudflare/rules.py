@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.settings import Address
 from scripts.lib.change import Job, Write
 

@@ -11,8 +11,7 @@ from functools import partial
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.mailbox import verification
 from fixtures.settings import Address
 from scripts.lib.change import Job, Refused, Write

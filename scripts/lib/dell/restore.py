@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
-from fixtures.plan import dovecot as dovecotplan
-from fixtures.plan import postfix as dellplan
+from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dell import host_files
 from scripts.lib.dell.host_files import NO_FILE, fingerprint

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
-from fixtures.plan import postfix as dellplan
-from fixtures.plan import templates
+from fixtures.plan import postfix as dellplan, templates
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
 from scripts.lib.change import Job, Refused, Write

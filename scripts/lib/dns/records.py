@@ -11,8 +11,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Write

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.access.changing import Shell, dell
-from fixtures.access.changing import ec2 as gateway
+from fixtures.access.changing import Shell, dell, ec2 as gateway
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform

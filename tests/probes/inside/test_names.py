@@ -6,10 +6,8 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare import changing
-from fixtures.probes.dns import queries as dns
-from fixtures.probes.dns import spf
+from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.dns import queries as dns, spf
 
 DOMAIN = "webmakeprofit.org"
 PILOT = "pilot.example.net"

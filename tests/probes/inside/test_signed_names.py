@@ -6,8 +6,7 @@ import pytest
 
 from fixtures.lab.emulator.hop.rewrite import helo_name
 from fixtures.migration import Migration
-from fixtures.probes.dns import dnssec
-from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns import dnssec, queries as dns
 
 SIGNED, UNSIGNED = "webmakeprofit.org", "pilot.example.net"
 
