@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Evidence, Verdict
-from fixtures.ledger.alignment import DAILY, PAST, Alignment, Fallen, Share
-from fixtures.ledger.alignment import judged as aligned
+from fixtures.ledger.alignment import DAILY, PAST, Alignment, Fallen, Share, judged as aligned
 from fixtures.probes.dell.allow_list import Published, Table, judged_only, judged_there
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.dns.dkim_keys import CLOUDFLARES_HINT, relays_hint
 from fixtures.probes.logs.message_trace import Trace, waiting
 from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.imap import Stored
-from fixtures.probes.mailbox.verification import Sought, VerificationMail
-from fixtures.probes.mailbox.verification import judged as verified
+from fixtures.probes.mailbox.verification import Sought, VerificationMail, judged as verified
 from fixtures.probes.smtp import mx_hosts, recipients
 from fixtures.probes.smtp.clients import Client, judged_own_senders
 from fixtures.probes.smtp.session import PROBE, Conversation, Knock, RcptResult

@@ -9,8 +9,7 @@ from fixtures.evidence import Verdict
 from fixtures.probes.dell import private_keys
 from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
-from fixtures.probes.mailbox.clear_text import Answer, Place, taken
-from fixtures.probes.mailbox.clear_text import judged as clear_judged
+from fixtures.probes.mailbox.clear_text import Answer, Place, judged as clear_judged, taken
 from fixtures.probes.smtp.doors import EXPECTED, NAME_IT, Knocked, Tried, judged
 from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from tests.judges import LOOK, all_say, says

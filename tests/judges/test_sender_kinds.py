@@ -17,8 +17,7 @@ from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.smtp import sender_kinds
 from fixtures.probes.smtp.sender_kinds import KINDS, WIRE, Tried
 from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says, talk
-from tests.judges.test_deliveries import COPY, TEXT, came
-from tests.judges.test_deliveries import talk as handed
+from tests.judges.test_deliveries import COPY, TEXT, came, talk as handed
 
 BY_NAME = {each.name: each for each in (*KINDS, *WIRE)}
 DAY_S = 86_400.0
