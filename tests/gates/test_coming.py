@@ -144,7 +144,8 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     assert first(migration).what.startswith("Judge phase2")
 
 
-def test_after_a_way_back_that_is_judged_first(world: World) -> None:
+@pytest.mark.parametrize("gate", [Gate.ROLLEDBACK, Gate.PHASE3])
+def test_after_a_way_back_that_is_judged_first(world: World, gate: Gate) -> None:
     store = world.migration.store
     for script in ("publish_delivery", "prepare_dell"):
         store.record("done", script=script, plan="")
@@ -154,7 +155,7 @@ def test_after_a_way_back_that_is_judged_first(world: World) -> None:
     store.record("done", PILOT, script="switch_mx", plan="")
     store.record("done", PILOT, script="rollback", plan="")
     assert first(world.migration).command == f"pytest features/ --gate rolledback --domain {PILOT}"
-    judge(world.migration, Gate.ROLLEDBACK, (PILOT,))
+    judge(world.migration, gate, (PILOT,))
     assert all("rolledback" not in each.command for each in coming(world.migration))
 
 
