@@ -4,6 +4,7 @@ What judges is imported when the options are known to be good: ``--help`` and a 
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,4 +108,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if TARGET in config.stash:
+        gc.freeze()  # pytest looks through all objects five times before it ends
         config.stash[TARGET].leave()
