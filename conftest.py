@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lab", metavar="NAME", default="main", help="with --gate and no settings: the standing lab to ask"
     )
     group.addoption("--dell", metavar="KIND", help="rehearsal: the kind of Dell (fixtures/lab/README.md)")
+    group.addoption("--gateway", metavar="KIND", help="rehearsal: today's gateway, ec2 or vps (fixtures/lab/README.md)")
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
     group.addoption(
         "--knobs",

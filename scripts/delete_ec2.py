@@ -7,9 +7,14 @@ lived. What others use too stays (a security group, a key pair, a role), and so 
 snapshot and image that ``ec2.delete_copies`` does not name: the plan says each. The reverse DNS of its address is reset
 first, which AWS takes minutes for. A final image is kept with ``--image``; it costs what a snapshot of the instance's
 volumes costs.
+
+A gateway that is not at AWS a person deletes at its provider: the plan is a checklist, and to apply it is to confirm
+each line, which the store keeps. Before that, probes see that port 25 is dead, that no record names it, and that
+nothing came from it since the stop.
 """
 
 import argparse
+import getpass
 import sys
 from collections.abc import Collection, Iterator
 
@@ -18,6 +23,7 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2, reverse_dns, terraform
 from fixtures.probes.aws.staying import FINAL, misnamed, staying
 from fixtures.settings import SettingsError
+from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
@@ -28,6 +34,9 @@ STOPPED = {"stopped", "shutting-down", "terminated", "absent"}
 
 def plan(job: Job) -> Iterator[Write]:
     """The final image if it is asked for, then every deletion in an order that AWS allows. What stays is said."""
+    if not job.migration.settings.ec2.at_aws:
+        yield from vps.delete(job)
+        return
     has = _inventory(job)
     stays = staying(job.migration, has)
     for item in has.items:
@@ -55,6 +64,9 @@ def image_write(call: Call) -> Write:
 
 def check(job: Job) -> None:
     """Before the first deletion: stopped, forgotten, not protected, its address can go, and AWS would do all of it."""
+    if not job.migration.settings.ec2.at_aws:
+        vps.require_gone(job)
+        return
     migration, has = job.migration, _inventory(job)
     stays = staying(migration, has)
     if has.instance.state not in STOPPED:
@@ -98,6 +110,8 @@ def _require_released(migration: Migration, has: ec2.Inventory, stays: Collectio
 
 
 def options(parser: argparse.ArgumentParser) -> None:
+    who = "who confirms the checklist of a gateway that is not at AWS (default: %(default)s)"
+    parser.add_argument("--by", metavar="NAME", default=getpass.getuser(), help=who)
     parser.add_argument("--image", action="store_true", help=f"keep an image of it, named {FINAL}DATE")
 
 

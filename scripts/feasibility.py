@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
     add("--reflector", default=public_address.REFLECTOR, metavar="URL", help="says who asks (default: %(default)s)")
-    add("--instance", default="ap-northeast-1/t2.micro/8", metavar="REGION/TYPE/GIB", help="default: %(default)s")
+    add(
+        "--instance",
+        default="ap-northeast-1/t2.micro/8",
+        metavar="REGION/TYPE/GIB",
+        help="or none (default: %(default)s)",
+    )
     add("--new-cost", metavar="USD", help="a month, of what the migration adds (a fixed address)")
     add("--json", action="store_true", help="the findings as JSON")
     return made

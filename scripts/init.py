@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact
+from fixtures.language import N_, tr
 from fixtures.preflight.init.questions import Answers, read, settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
@@ -28,7 +29,7 @@ example: python -m scripts.init                                   asks, and writ
          python -m scripts.init --answers mine.toml --defaults    asks nothing: mine.toml names the [[domains]] and
                  what else nobody can read; it has the shape of migration.toml, as does fixtures/migration.example.toml
 exit: 0 written or shown, 1 left as it is, since a file is there (--force replaces it), 2 bad input"""
-SECRETS = """\
+SECRETS = N_("""\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
 from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_CLOUDFLARE_TOKEN   an API token; fixtures/settings/README.md lists its permissions
@@ -37,7 +38,7 @@ from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
 next: python -m scripts.doctor{config}; then
-scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}"""
+scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}""")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     target = config_path(options.config)
     if target.exists() and not (target.is_dir() or options.force or options.dry_run):
-        said = f"init: {target} is there, and is left as it is. --force replaces it, --dry-run shows another"
-        print(said, file=sys.stderr)
+        said = tr("{file} is there, and is left as it is. --force replaces it, --dry-run shows another", file=target)
+        print(f"init: {said}", file=sys.stderr)
         return LEFT
     try:
         if target.is_dir() or not target.absolute().parent.is_dir():
@@ -55,13 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.dry_run:
             _write(target, text)
     except SettingsError as error:
-        print(f"init: {redact(str(error))}", file=sys.stderr)
+        print(f"init: {redact(tr(str(error)))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("\ninit: interrupted; nothing was written", file=sys.stderr)
+        print(f"\ninit: {tr('interrupted; nothing was written')}", file=sys.stderr)
         return BAD_INPUT
     config = f" --config {options.config}" if options.config else ""
-    print(text if options.dry_run else f"{target} is written.\n\n{SECRETS.format(target=target, config=config)}")
+    said = tr("{file} is written.", file=target)
+    print(text if options.dry_run else f"{said}\n\n{tr(SECRETS, target=target, config=config)}")
     return DONE
 
 
@@ -78,11 +80,11 @@ def _text(options: argparse.Namespace) -> str:
     if to.missing:
         listed = "\n  ".join(to.missing)
         raise SettingsError(
-            f"nothing to propose, so somebody has to say (--answers, or without --defaults):\n  {listed}"
+            N_(f"nothing to propose, so somebody has to say (--answers, or without --defaults):\n  {listed}")
         )
     text = render(data)
     if redact(text) != text:
-        raise SettingsError("a secret of yours stands among the answers; leave it to the environment")
+        raise SettingsError(N_("a secret of yours stands among the answers; leave it to the environment"))
     check(tomllib.loads(text), "what was answered")
     return text
 

@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     )
     count = "how many domains the operator has, to 30, which have 200 addresses (default: %(default)s)"
     up.add_argument("--domains", type=int, choices=range(3, 31), default=3, metavar="N", help=count)
+    what = "today's gateway: an instance of EC2's, or an old VPS at another provider (default: %(default)s)"
+    up.add_argument("--gateway", choices=plan.GATEWAYS, default=plan.GATEWAYS[0], help=what)
     knobs = "the emulator's, after --, such as -- --enabling refuses (python -m fixtures.lab.emulator --help)"
     up.add_argument("knobs", nargs="*", metavar="-- KNOB", help=knobs)
     commands.add_parser("down", parents=[common], help="remove every trace of a lab")
@@ -77,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
-    lab = Lab.up(options.name, seed, options.knobs, dell=options.dell, domains=options.domains)
+    lab = Lab.up(options.name, seed, options.knobs, dell=options.dell, domains=options.domains, gateway=options.gateway)
     print(f"lab {lab.name!r} is up after {time.monotonic() - begun:.1f} s, seed {lab.seed}, {lab.folder}")
     if options.at:
         from fixtures.lab.rehearsal import stand_at

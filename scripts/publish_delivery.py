@@ -1,7 +1,7 @@
 """Publish where Dell takes mail: an MX for each domain's delivery name, and Dell's own addresses.
 
 Email Routing forwards to the MX of the destination's domain, and to nothing else (X4). The world doesn't use these
-names, so nothing of today's mail changes."""
+names, so nothing of today's mail changes. A backup MX that stays stands there behind Dell."""
 
 import sys
 from collections.abc import Iterator
@@ -31,11 +31,12 @@ def plan(job: Job) -> Iterator[Write]:
             f"{dell.name} has an AAAA record, and the settings give Dell no ipv6: Email Routing would try IPv6 first. "
             "Set dell.ipv6, or delete the record"
         )
-    for delivery in dict.fromkeys(domain.delivery for domain in settings.domains):
+    for delivery, domain in {each.delivery: each.name for each in settings.domains}.items():
         there = _zone(job, delivery, "a delivery name")
         _no_alias(present[there], delivery)
-        target = f"{PREFERENCE} {dell.name}"
-        yield from set_rrset(job, there, delivery, "MX", [target], ttl, "MX", present=present[there])
+        hosts = enumerate(settings.mx_of_delivery(domain), 1)
+        targets = [f"{PREFERENCE * number} {host}" for number, host in hosts]
+        yield from set_rrset(job, there, delivery, "MX", targets, ttl, "MX", present=present[there])
 
 
 def _zone(job: Job, name: str, what: str) -> str:

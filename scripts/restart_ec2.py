@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
+from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
 from scripts.lib.aws.power import ACCEPTS, PROVED, knock, open_port, require_address, start, stop
 from scripts.lib.change import Job, Refused, Script, Write
@@ -19,9 +20,13 @@ from scripts.lib.change import Job, Refused, Script, Write
 
 def plan(job: Job) -> Iterator[Write]:
     """Nothing once it was seen, or stopped for good. A run that was killed in between starts it."""
-    store, it = job.migration.store, ec2.instance(job.migration)
+    store = job.migration.store
     if store.last(PROVED) or Progress.read(store, job.migration.settings).stopped:
         return
+    if not job.migration.settings.ec2.at_aws:
+        yield from vps.restart(job)
+        return
+    it = ec2.instance(job.migration)
     if it.state == "running":
         yield stop(job, "a start is proved", it)
     elif it.state != "stopped":
@@ -33,6 +38,8 @@ def plan(job: Job) -> Iterator[Write]:
 def check(job: Job) -> None:
     """Before the stop: AWS would do both, the address is kept, and mail is taken now."""
     migration, address = job.migration, str(job.migration.settings.ec2.ipv4)
+    if not migration.settings.ec2.at_aws:  # the plan has asked whether it takes mail
+        return
     require_unprotected(migration, "disableApiStop", "--no-disable-api-stop")
     require_permission([on_instance(migration, "stop_instances"), on_instance(migration, "start_instances")])
     require_address(migration)

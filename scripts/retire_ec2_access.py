@@ -1,7 +1,7 @@
 """Take away what EC2 may still do: deliver to Dell, and send in the domains' names; then the names that lead to it.
 
 Runs after EC2 was stopped and before it is deleted: from then on its address may be anybody's. A name stays as long as
-another record leads to it.
+another record leads to it. A backup MX that does not stay loses the same.
 
     python -m scripts.retire_ec2_access [--apply DIGEST]"""
 
@@ -18,6 +18,8 @@ from scripts.lib.dell import effect, host_files, templates
 from scripts.lib.dns.records import is_spf, set_rrset, set_spf, spf_texts
 
 _QUALIFIERS = "+?~-"
+_OWN = ("TLSA", "A", "AAAA")
+"""What stands at a host's name: how to greet it before where it is."""
 _LEADS = {"MX", "CNAME", "SRV", "NS", "HTTPS", "SVCB"}
 """Types whose data is, or ends in, the name of a host."""
 
@@ -38,20 +40,20 @@ def plan(job: Job) -> Iterator[Write]:
         for each in filter(is_spf, present.records):
             yield from _spf(job, domain, each, present)
     for domain, present in zones.items():
-        # What says how to greet it before what says where it is.
-        for name, kind in ((f"_25._tcp.{settings.ec2.name}", "TLSA"), *((settings.ec2.name, k) for k in ("A", "AAAA"))):
+        hosts = [each.name for each in settings.leaving]
+        for name, kind in ((f"_25._tcp.{host}" if kind == "TLSA" else host, kind) for host in hosts for kind in _OWN):
             yield from set_rrset(job, domain, name, kind, [], settings.bounds.ttl_s, "deletes", present=present)
 
 
 def without_ec2(text: str, settings: Settings) -> str:
-    """An SPF record without the terms that name only EC2 (RFC 7208, 5.3 and 5.6); a wider network stays."""
+    """An SPF record without the terms that name only who leaves (RFC 7208, 5.3 and 5.6); a wider network stays."""
     return " ".join(term for term in text.split() if not _names_ec2(term, settings))
 
 
 def _names_ec2(term: str, settings: Settings) -> bool:
     name, _, value = term.lstrip(_QUALIFIERS).lower().partition(":")
     if name == "a":
-        return value.partition("/")[0].rstrip(".") == settings.ec2.name
+        return value.partition("/")[0].rstrip(".") in {each.name for each in settings.leaving}
     if name not in {"ip4", "ip6"}:
         return False
     try:
@@ -71,20 +73,21 @@ def _spf(job: Job, domain: str, record: Record, present: Records) -> Iterator[Wr
 
 def _require_unused(job: Job, zones: dict[str, Records]) -> None:
     settings = job.migration.settings
-    name, ours = settings.ec2.name, _addresses(settings)
+    names, ours = {each.name for each in settings.leaving}, _addresses(settings)
     for each in (record for present in zones.values() for record in present.records):
-        if each.type in _LEADS and name in (word.rstrip(".") for word in each.text.split()):
-            raise Refused(f"{each.name} {each.type} still leads to {name}: whoever follows it would find nothing")
+        led = names & {word.rstrip(".") for word in each.text.split()} if each.type in _LEADS else set()
+        if led:
+            raise Refused(f"{each.name} {each.type} still leads to {led.pop()}: whoever follows it would find nothing")
         if each.type in {"A", "AAAA"}:
             known = ipaddress.ip_address(each.text) in ours
-            if each.name == name and not known:
-                raise Refused(f"{name} is {each.text} too, which is not EC2's: ec2.ipv4 and ec2.ipv6 say what is")
-            if known and each.name != name:
+            if each.name in names and not known:
+                raise Refused(f"{each.name} is {each.text} too, which is not its own by the settings (ipv4, ipv6)")
+            if known and each.name not in names:
                 job.say(f"{each.name} {each.type} is EC2's address too; whose name that is, you have to say")
 
 
 def _addresses(settings: Settings) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    return {each for each in (settings.ec2.ipv4, settings.ec2.ipv6) if each}
+    return {address for each in settings.leaving for address in (each.ipv4, each.ipv6) if address}
 
 
 SCRIPT = Script("retire_ec2_access", __doc__, plan)

@@ -110,6 +110,8 @@ def files_of(host: Shell) -> dict[str, Any]:
 
 
 def _inventory(migration: Migration) -> dict[str, Any]:
+    if not migration.settings.ec2.at_aws:
+        return {"instance": {}, "items": [], "unread": [], "ids": []}
     found = ec2.inventory(migration)
     it, items = asdict(found.instance), [asdict(each) for each in found.items]
     del it["evidence"]  # its words, and when it was asked
@@ -143,7 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
     for host in ("dell", "ec2"):
         print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more only by their digest")
-    print(f"  {len(body['destinations'])} destinations; in AWS {len(body['ec2']['items'])} more than the instance")
+    more = f"; in AWS {len(body['ec2']['items'])} more than the instance" if migration.settings.ec2.at_aws else ""
+    print(f"  {len(body['destinations'])} destinations{more}")
     print("".join(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), end="")
     print(f"  An earlier {options.name!r} stands, and stays the one that counts\n" if earlier else "", end="")
     return DONE

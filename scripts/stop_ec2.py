@@ -3,7 +3,8 @@
     python -m scripts.stop_ec2 [--gives-up-address] [--apply DIGEST]
 
 Nothing is deleted: the instance can be started again, and an elastic address stays with it. Its port 25 is knocked at
-before, from here and from each vantage: only who heard it then can say later that it is dead.
+before, from here and from each vantage: only who heard it then can say later that it is dead. A gateway that is not at
+AWS a person stops at its provider, when the script asks for it; it waits half an hour for that.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from fixtures.probes.aws import ec2
+from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
 from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
 from scripts.lib.change import Job, Refused, Script, Write
@@ -22,6 +24,9 @@ SETTLED = {"running", "stopping", "stopped", "terminated", "absent"}
 
 def plan(job: Job) -> Iterator[Write]:
     """The one write, unless it is stopped or gone already."""
+    if not job.migration.settings.ec2.at_aws:
+        yield from vps.stop(job)
+        return
     it = ec2.instance(job.migration)
     if it.state not in SETTLED:
         raise Refused(f"{it.id} is {it.state}: wait until it is running or stopped, and plan again")
@@ -31,11 +36,15 @@ def plan(job: Job) -> Iterator[Write]:
 
 def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
-    require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
-    require_permission([on_instance(job.migration, "stop_instances")])
+    at_aws = job.migration.settings.ec2.at_aws
+    if at_aws:
+        require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
+        require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))
     if job.migration.store.last(PROVED) is None:
-        job.say("no start of this instance was ever seen (restart_ec2): that it can be started again is AWS's promise")
+        job.say("no start of this instance was ever seen (restart_ec2): that it can be started again is a promise")
+    if not at_aws:  # its address stays with it until it is cancelled
+        return
     address = job.migration.settings.ec2.ipv4
     if not elastic(job.migration) and not job.options.gives_up_address:
         raise Refused(
@@ -48,7 +57,8 @@ def check(job: Job) -> None:
 def _addresses(job: Job) -> list[str]:
     """The gateway's, as long as they are ours."""
     settings = job.migration.settings.ec2
-    return [str(each) for each in (settings.ipv4 if elastic(job.migration) else None, settings.ipv6) if each]
+    kept = settings.ipv4 if not settings.at_aws or elastic(job.migration) else None
+    return [str(each) for each in (kept, settings.ipv6) if each]
 
 
 def finish(job: Job) -> None:

@@ -13,7 +13,7 @@ from scripts.lib.dns.mta_sts import ROUTING, publish
 def plan(job: Job) -> Iterator[Write]:
     """Policy and record; nothing for a domain without MTA-STS."""
     for domain in job.domains:
-        yield from publish(job, domain, (job.migration.settings.ec2.name, ROUTING))
+        yield from publish(job, domain, (*job.migration.settings.mx_today(domain), ROUTING))
 
 
 SCRIPT = Script("widen_mta_sts", __doc__, plan, per_domain=True)

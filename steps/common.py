@@ -48,6 +48,14 @@ def addresses_not_switched(migration: Migration, stage: Stage) -> tuple[Address,
     return tuple(migration.settings.addresses(domains_not_switched(migration, stage)))
 
 
+def require_aws(migration: Migration) -> None:
+    """Where another provider rents the gateway out, AWS has nothing of it: then there is nothing to judge."""
+    ec2 = migration.settings.ec2
+    if not ec2.at_aws:
+        nothing = absent("ec2.kind", "an instance at AWS", f"a server that {ec2.provider} rents out")
+        raise Absent("The gateway is not rented at AWS", (nothing,))
+
+
 def _some(found: tuple[str, ...], what: str) -> tuple[str, ...]:
     """A gate may come when none is left of that kind: then there is nothing to judge, which is said."""
     if not found:

@@ -22,7 +22,11 @@ from fixtures.ledger.windows import refusals, windows
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.probes.cloudflare import api as cloudflare, routed
+from fixtures.probes.dell.postfix import Lookup, judged_lookup
 from fixtures.probes.dns import queries as dns
+from fixtures.probes.smtp import backup_mx
+from fixtures.probes.smtp.backup_mx import Backup
+from fixtures.settings import BackupMx
 from fixtures.watching import abort_rules, records
 
 BEFORE_S = 60.0
@@ -145,3 +149,43 @@ def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switch
         *whole(ledgers, {pilot: since}),
     ]
     expect("The pilot has been well", findings)
+
+
+@given("the backup MX hosts of today", target_fixture="hosts_named")
+def backups_of_today(migration: Migration) -> tuple[BackupMx, ...]:
+    found = migration.settings.backup_mx
+    if not found:
+        raise Absent("EC2 is the only MX", (absent("backup_mx", "a second MX", "the settings name none"),))
+    return found
+
+
+@when("each is asked for its queue, and for where it hands on the mail of each domain", target_fixture="backups")
+def ask_backups(migration: Migration) -> tuple[Backup, ...]:
+    return backup_mx.ask(migration)
+
+
+@then("nothing waits at a backup MX")
+def backups_empty(expect: Expect, backups: tuple[Backup, ...]) -> None:
+    expect("No mail waits at a backup MX", (found for each in backups for found in backup_mx.judged_queue(each)))
+
+
+@then("each hands on to Dell, whatever the MX records say")
+def backups_lead_home(migration: Migration, expect: Expect, backups: tuple[Backup, ...]) -> None:
+    found = (each for it in backups for each in backup_mx.judged_routes(it, migration.settings))
+    expect("A backup MX hands on to Dell", found)
+
+
+@when("Dell is asked which of their addresses it would admit", target_fixture="admission_of")
+def ask_admission(migration: Migration) -> tuple[tuple[BackupMx, Lookup], ...]:
+    return backup_mx.admission(migration)
+
+
+@then("Dell would admit each backup MX")
+def backups_admitted(expect: Expect, admission_of: tuple[tuple[BackupMx, Lookup], ...]) -> None:
+    expect("A backup MX may deliver", (judged_lookup(it, admitted=True) for _, it in admission_of))
+
+
+@then("Dell would admit those that stay, and no other")
+def only_staying(expect: Expect, admission_of: tuple[tuple[BackupMx, Lookup], ...]) -> None:
+    found = (judged_lookup(it, admitted=each.stays) for each, it in admission_of)
+    expect("Only a backup MX that stays may deliver", found)

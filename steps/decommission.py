@@ -11,13 +11,18 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.plan.gates import Gate
 from fixtures.probes import snapshot
-from fixtures.probes.aws import cost, ec2, references, resembling, staying, terraform_retired
+from fixtures.probes.aws import confirmed, cost, ec2, references, resembling, staying, terraform_retired
 from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform_retired import Retired
+from fixtures.probes.logs import came_from
+from fixtures.probes.logs.came_from import Came
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.session import Conversation
+from steps.common import require_aws
 
-State = tuple[ec2.Instance, tuple[Conversation, ...], tuple[Conversation, ...]]
+Said = ec2.Instance | Came
+State = tuple[Said, tuple[Conversation, ...], tuple[Conversation, ...]]
+"""What AWS says of it, or, where it is not rented there, Dell's log; who hears it; who is heard by the same ears."""
 Left = tuple[ec2.Inventory, Mapping[str, Stay], tuple[tuple[str, str], ...]]
 """What is left, what of it stays, and what the settings name that is not there."""
 Mentions = tuple[references.Mention, ...]
@@ -26,19 +31,21 @@ Mentions = tuple[references.Mention, ...]
 @given("the EC2 gateway", target_fixture="gateway")
 @given("everything that belonged to the EC2 gateway", target_fixture="gateway")
 def the_gateway(migration: Migration) -> str:
-    return migration.settings.ec2.instance_id
+    it = migration.settings.ec2
+    return it.instance_id or it.name
 
 
 @when("its state is read and its port 25 is tried from outside", target_fixture="gateway_state")
 def read_state(migration: Migration) -> State:
-    return ec2.instance(migration), clients.knock_at_ec2(migration), clients.knock_at_cloudflare(migration)
+    said: Said = ec2.instance(migration) if migration.settings.ec2.at_aws else came_from.gateway(migration)
+    return said, clients.knock_at_ec2(migration), clients.knock_at_cloudflare(migration)
 
 
 @then("it is stopped, and its port 25 is dead")
 def stopped_and_dead(expect: Expect, gateway_state: State) -> None:
-    instance, knocks, controls = gateway_state
-    found = [ec2.judged_off(instance), *map(clients.judged_dead, knocks), *map(clients.judged_alive, controls)]
-    expect("EC2 is off", found)
+    said, knocks, controls = gateway_state
+    off = came_from.judged(said) if isinstance(said, Came) else [ec2.judged_off(said)]
+    expect("EC2 is off", [*off, *map(clients.judged_dead, knocks), *map(clients.judged_alive, controls)])
 
 
 @then("numbered mail sent since then has arrived")
@@ -50,8 +57,23 @@ def mail_since_stop(migration: Migration, expect: Expect, domains: tuple[str, ..
 
 @when("AWS is asked for each kind of it, and for who else uses it", target_fixture="left")
 def ask_what_is_left(migration: Migration) -> Left:
+    require_aws(migration)
     has = ec2.inventory(migration, ec2.known(migration))
     return has, staying.staying(migration, has), tuple(staying.misnamed(migration, has))
+
+
+@when("the store is asked who confirmed each line of its checklist", target_fixture="lines")
+def ask_who_confirmed(migration: Migration) -> tuple[confirmed.Line, ...]:
+    it = migration.settings.ec2
+    if it.at_aws:
+        nothing = absent("ec2.kind", "a server of another provider's", f"{it.instance_id}, an instance of AWS's")
+        raise Absent("AWS itself is asked what is left", (nothing,))
+    return confirmed.ask(migration)
+
+
+@then("a person has confirmed each of them by name")
+def all_confirmed(expect: Expect, lines: tuple[confirmed.Line, ...]) -> None:
+    expect("The end of the gateway was confirmed", confirmed.judged(lines))
 
 
 @then("nothing is left but what others use, AWS Backup's copies, and what the operator kept by name")
@@ -62,6 +84,7 @@ def nothing_left(migration: Migration, expect: Expect, left: Left) -> None:
 
 @when("every region that the account uses is searched for what resembles it", target_fixture="likes")
 def search_regions(migration: Migration) -> resembling.Resembling:
+    require_aws(migration)
     return resembling.ask(migration)
 
 
@@ -130,6 +153,7 @@ def nothing_names_it(migration: Migration, expect: Expect, mentions: Mentions) -
 
 @when("what it cost, what is left of that and what is new are added up", target_fixture="saving")
 def add_up(migration: Migration) -> cost.Saving:
+    require_aws(migration)
     return cost.saving(migration)
 
 

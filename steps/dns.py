@@ -52,9 +52,9 @@ def ask_mx_at_authority(subjects: tuple[str, ...]) -> Answers:
     return {domain: dns.ask(dns.authorities(domain), domain, "MX") for domain in subjects}
 
 
-@then("each answer is the EC2 gateway, and nothing else")
+@then("each answer is the EC2 gateway, with the backup MX of the settings, and nothing else")
 def answers_are_ec2(migration: Migration, expect: Expect, answers: Answers) -> None:
-    wanted = dict.fromkeys(answers, (migration.settings.ec2.name,))
+    wanted = {domain: migration.settings.mx_today(domain) for domain in answers}
     expect("The MX is the EC2 gateway, and nothing else", _compared(answers, wanted))
 
 
@@ -271,22 +271,23 @@ def policy_is_sound(migration: Migration, expect: Expect, sts: Policies) -> None
 
 @then("it admits EC2")
 def admits_old(migration: Migration, expect: Expect, sts: Policies) -> None:
-    old = migration.settings.ec2.name
-    expect("The policy admits EC2", (mta_sts.judged_hosts(it, (old,)) for it in sts if it.exists))
+    old = migration.settings.mx_today
+    expect("The policy admits EC2", (mta_sts.judged_hosts(it, old(it.domain)) for it in sts if it.exists))
 
 
 @then("it admits EC2 and Cloudflare's MX hosts")
 def admits_both(migration: Migration, expect: Expect, sts: Policies) -> None:
-    old = migration.settings.ec2.name
+    old = migration.settings.mx_today
     new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
-    expect("The policy admits both", (mta_sts.judged_hosts(it, (old, *new[it.domain])) for it in sts if it.exists))
+    found = (mta_sts.judged_hosts(it, (*old(it.domain), *new[it.domain])) for it in sts if it.exists)
+    expect("The policy admits both", found)
 
 
 @then("it admits Cloudflare's MX hosts, and not EC2")
 def admits_only_new(migration: Migration, expect: Expect, sts: Policies) -> None:
-    old = migration.settings.ec2.name
+    old = migration.settings.mx_today
     new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
-    found = (mta_sts.judged_hosts(it, new[it.domain], but_not=old) for it in sts if it.exists)
+    found = (mta_sts.judged_hosts(it, new[it.domain], but_not=old(it.domain)) for it in sts if it.exists)
     expect("The policy admits only Cloudflare's", found)
 
 

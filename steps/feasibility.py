@@ -21,6 +21,7 @@ from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.receivers import Receivers
 from fixtures.probes.logs.shadow_run import Shadow
 from fixtures.probes.snapshot import Comparison, Kept
+from steps.common import require_aws
 
 Rights = tuple[Right, ...]
 
@@ -83,16 +84,19 @@ def all_refused(expect: Expect, rights: Rights) -> None:
 
 @when("its parts are read at AWS and in Terraform, and compared with the first snapshot", target_fixture="rented_parts")
 def read_parts(migration: Migration) -> Rented:
+    require_aws(migration)
     return rented.ask(migration, stopped=False)
 
 
 @when("its parts are read once it is stopped", target_fixture="rented_parts")
 def read_parts_stopped(migration: Migration) -> Rented:
+    require_aws(migration)
     return rented.ask(migration, stopped=True)
 
 
 @when("the reverse DNS of its address is asked of AWS and of DNS", target_fixture="reverse")
 def ask_reverse_dns(migration: Migration) -> ReverseDns:
+    require_aws(migration)
     return reverse_dns.ask(migration)
 
 

@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[1]
 CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
 """The last three claim something of findings; the report shows the claim where it does not hold."""
 PREFLIGHT = ROOT / "fixtures" / "preflight"
+ASKS = {"ask", "several", "yes"}
+"""Methods of whoever answers ``init``: a key, and the question."""
 UNSHOWN = {"Evidence", "keep_secret"}
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: {0}\\n"\n'
 
@@ -48,6 +50,7 @@ def _python() -> Iterator[tuple[str, str]]:
             where, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
             marked = (each for node in ast.walk(tree) for each in _said(node))
             phrases = _phrases(tree) if path.parent == PREFLIGHT else ()
+            phrases = _questions(tree) if path.parent == PREFLIGHT / "init" else phrases
             yield from ((where, text) for each in chain(marked, phrases) for text in _texts(each))
 
 
@@ -76,6 +79,15 @@ def _phrases(tree: ast.AST) -> Iterator[ast.expr]:
             yield from (node for text in _texts(node) if re.search(r"[a-z]{2,}.*\s.*[a-z]{2,}", text))
         else:
             yield from _phrases(node)
+
+
+def _questions(tree: ast.AST) -> Iterator[ast.expr]:
+    """What a module asks a person, and what it has said."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKS:
+            yield from node.args[1:2]
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["said"]:
+            yield node.value
 
 
 def _texts(node: ast.expr) -> Iterator[str]:

@@ -51,7 +51,10 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
     [
         ('imap_host = "198', 'imap_host "198', ["not valid TOML (half written?)", "line 12"]),
         ("[cloudflare]", None, ["cloudflare: is missing", "resolvers: is missing", EXAMPLE]),
-        ('region = "ap-northeast-1"\n', "", ["ec2.region: is missing, and has no default"]),
+        ('region = "ap-northeast-1"\n', "", ["ec2: region: missing", 'kind = "vps"']),
+        ('region = "ap-northeast-1"', 'kind = "vps"', ["ec2: provider: missing; expected who rents it out"]),
+        ('region = "ap-northeast-1"', 'kind = "vps"\nprovider = "X"', ["ec2: instance_id: only of an instance at AWS"]),
+        ("[store]", '[[backup_mx]]\nname = "mail.example.net"\nipv4 = "192.0.2.7"\n[store]', ["neither EC2 nor Dell"]),
         (MINIMAL[:60], None, ["migration.toml: is empty", "python -m scripts.init", EXAMPLE]),
         ('["alice"]', '"alice"', ["domains.0.mailboxes: expected a list: [ ... ], found 'alice'"]),
         ('["alice"]', "[]", ["domains.0.mailboxes: expected at least one entry, found []"]),

@@ -15,6 +15,12 @@ Feature: Nothing of EC2 is left
     When every region that the account uses is searched for what resembles it
     Then each thing that does was decided on by name, and what was to go is gone in the end
 
+  @D-2 @P4.4 @C1 @observe @at_signoff
+  Scenario: The end of a gateway that is not at AWS was confirmed by name
+    Given everything that belonged to the EC2 gateway
+    When the store is asked who confirmed each line of its checklist
+    Then a person has confirmed each of them by name
+
   @D-3 @P4.5 @observe @at_signoff
   Scenario: Terraform has forgotten the gateway, and keeps the rest
     Given Terraform's state and configuration

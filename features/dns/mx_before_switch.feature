@@ -6,4 +6,4 @@ Feature: Until its switch, a domain's mail goes to EC2
   Scenario: Every name server and resolver names only today's gateway
     Given the domains that have not been switched
     When every name server and every resolver is asked for their MX
-    Then each answer is the EC2 gateway, and nothing else
+    Then each answer is the EC2 gateway, with the backup MX of the settings, and nothing else

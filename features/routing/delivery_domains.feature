@@ -6,7 +6,7 @@ Feature: Forwarded mail has a way to Dell, and only one
   Scenario: Each routed domain has a delivery domain of its own, served only by Dell
     Given the domains of this gate
     When every name server and every resolver is asked for the MX of their delivery domains
-    Then each answer is Dell, and nothing else
+    Then each answer is Dell, behind it a backup MX that stays, and nothing else
     And no delivery domain is routed itself, or shared with another domain
 
   @I-7 @X4 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff

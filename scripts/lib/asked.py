@@ -38,8 +38,6 @@ def case(options: argparse.Namespace) -> Case:
     if options.dell:
         host = here("Dell") if options.dell == "local" else shell("Dell", _ssh(options.dell, *keys).transport)
     count, cost = options.addresses, options.new_cost
-    instance = _parse(RENTED, options.instance, "--instance", "REGION/TYPE/GIB, such as ap-northeast-1/t2.micro/8")
-    region, size, disk = instance.split("/")
     return Case(
         migration,
         settled,
@@ -51,9 +49,17 @@ def case(options: argparse.Namespace) -> Case:
         None if options.fixed is None else options.fixed == "yes",
         str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "",
         options.reflector,
-        (region, size, int(disk)),
+        _instance(options.instance),
         None if cost is None else _parse(USD, cost, "--new-cost", "USD a month, 0 or more"),
     )
+
+
+def _instance(given: str) -> tuple[str, str, int] | None:
+    if given == "none":
+        return None
+    expected = "REGION/TYPE/GIB, such as ap-northeast-1/t2.micro/8, or none"
+    region, size, disk = _parse(RENTED, given, "--instance", expected).split("/")
+    return region, size, int(disk)
 
 
 def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[Migration, bool]:

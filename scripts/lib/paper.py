@@ -74,8 +74,10 @@ def _steps(job: Job) -> Iterator[str]:
     yield ""
     if progress.stopped or assumed:
         maybe = "" if progress.stopped else "If it is stopped: "
-        yield f"0. {maybe}AWS console ({settings.ec2.region}), EC2 > Instances > {settings.ec2.instance_id}: Start"
-        yield f"    instance. Go on once port 25 answers: nc -vz {settings.ec2.ipv4} 25"
+        it = settings.ec2
+        place = f"AWS console ({it.region}), EC2 > Instances > {it.instance_id}" if it.at_aws else it.provider
+        yield f"0. {maybe}{place}: Start"
+        yield f"    {'instance' if it.at_aws else it.name}. Go on once port 25 answers: nc -vz {it.ipv4} 25"
         yield "    (where port 25 is shut for you, it never answers: go on once the console says Running)"
     yield f"1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:"
     yield from (f"    {line(each)}" for each in mx)

@@ -14,7 +14,7 @@ import pytest
 
 from fixtures.gates.catalogue import corrections
 from fixtures.gates.traceability import scenarios
-from fixtures.lab.faults import Fault, catalogue
+from fixtures.lab.faults import Fault, catalogue, usual
 from fixtures.lab.faults.walk import ORDER, TURNS, Walk, amiss, in_turn, is_drill, keyword, turn_of
 from fixtures.plan.gates import Gate
 from tests.reading import report
@@ -71,10 +71,8 @@ def test_the_plan_as_typed_closes_phase2(today: Walk, ranges: str, myhostname: s
         assert reason in whole, f"no word of {reason!r} in:\n{judged.output[-6000:]}"
 
 
-GROUPS = {
-    turn: tuple(fault for fault in faults if fault.dell == "host")  # the others: tests/scripts/test_owner_*.py
-    for turn, faults in groupby(in_turn(), key=turn_of)
-}
+GROUPS = {turn: tuple(filter(usual, faults)) for turn, faults in groupby(in_turn(), key=turn_of)}
+"""The other faults: tests/scripts/test_owner_*.py, tests/lab/test_vps.py."""
 ITEMS = [
     pytest.param(
         group,

@@ -75,7 +75,7 @@ RUN = "Run publish_delivery: what is forwarded goes there and nowhere else"
     ],
 )
 def test_who_serves_a_delivery_domain(it: Answer, verdict: Verdict, found: str) -> None:
-    judged = says(mail_servers.judged_delivery(it, "mx.dell", DOMAIN))
+    judged = says(mail_servers.judged_delivery(it, ("mx.dell",), DOMAIN))
     assert judged == (verdict, f"{DOMAIN} at {it.server}: expected only mx.dell, found {found}")
 
 

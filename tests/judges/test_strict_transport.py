@@ -75,7 +75,9 @@ def test_a_policy_that_the_settings_deny() -> None:
     ],
 )  # fmt: skip
 def test_whom_a_policy_admits(policy: Policy | None, but_not: str, verdict: Verdict, found: str) -> None:
-    judged = mta_sts.judged_hosts(published(policy=policy, why="404"), ("mail.x", "r1.mx.y"), but_not)
+    judged = mta_sts.judged_hosts(
+        published(policy=policy, why="404"), ("mail.x", "r1.mx.y"), (but_not,) if but_not else ()
+    )
     expected = f"{DOMAIN}: expected admits mail.x, r1.mx.y{', and not old' if but_not else ''}, found "
     assert says(judged) == (verdict, expected + found.replace("{}", str(policy)))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ from fixtures.preflight.init import questions
 from fixtures.preflight.init.questions import Answers
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
-from tests.conftest import PROJECT, ended, python
+from tests.conftest import PROJECT, ended, python, run
 from tests.labs import operator, shared
 
 NAME = "tests-init"
@@ -273,3 +274,16 @@ def test_every_key_of_the_settings_can_be_explained() -> None:
         for reference in re.findall(r'"#/\$defs/(\w+)"', json.dumps(part)):
             for key in schema["$defs"][reference].get("properties", {}):
                 assert explained(f"{name}.{key}")
+
+
+def test_it_asks_in_japanese(tmp_path: Path) -> None:
+    """Questions and errors; the keys and the file stay as they are."""
+    made = str(tmp_path / "made.toml")
+    command = [sys.executable, "-m", "scripts.init", "--lang", "ja", "--config", made]
+    done = run(command, {}, "example.com\n<\nown.example.net\n")
+    assert done.returncode == 2, done.stderr
+    said = done.stdout + done.stderr
+    assert "メールを移すドメイン" in said
+    assert "example.com は見本の値です" in said
+    assert "これが最初の質問です" in said
+    assert "init: 入力が pilot で終わりました。何も書いていません" in said

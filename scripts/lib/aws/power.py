@@ -16,6 +16,7 @@ from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.plan.leaving import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
 from fixtures.probes.smtp import vantages
@@ -24,6 +25,8 @@ from scripts.lib.aws.gateway import elastic, on_instance
 from scripts.lib.change import Job, Refused, Write
 
 START_S_MAX, STOP_S_MAX, POLL_S = 300.0, 300, 2.0
+BY_HAND_S_MAX = 1800.0
+"""For a person to stop or start it at its provider, where that is not AWS."""
 PORT_S_MAX, TELL_S = 120.0, 10.0
 COMING = {"running", "pending"}
 FIRST = "EC2 first"
@@ -111,7 +114,8 @@ def heard_from(migration: Migration, addresses: Iterable[str]) -> dict[str, list
 def require_way_back(job: Job, progress: Progress) -> None:
     """Refuse where our own scripts have taken away what a way back needs."""
     if progress.deleted:
-        raise Refused(f"delete_ec2 has deleted {job.migration.settings.ec2.instance_id}: there is no EC2 to go back to")
+        it = job.migration.settings.ec2
+        raise Refused(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to")
     if progress.done_at("retire_ec2_access") is not None:
         raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
 
@@ -130,6 +134,18 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     if port.state == UNSEEN and not progress.stopped:
         job.say(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do")
         return
+    yield from _by_aws(job, progress, port) if it.at_aws else _by_hand(job, port)
+
+
+def _by_hand(job: Job, port: Knock) -> Iterator[Write]:
+    it = job.migration.settings.ec2
+    if port.state == UNSEEN:
+        raise Refused(f"{it.name} ({it.ipv4}): {port.said}. Start it at {it.provider}, then say --without-asking-ec2")
+    yield open_port(job)
+
+
+def _by_aws(job: Job, progress: Progress, port: Knock) -> Iterator[Write]:
+    it = job.migration.settings.ec2
     there = ec2.instance(job.migration)
     if there.gone:
         raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
@@ -152,7 +168,7 @@ def start(job: Job, state: str) -> Write:
 
     def do() -> None:
         call()
-        _wait_until(job, "running", START_S_MAX, read)
+        wait_until(job, "running", START_S_MAX, read)
         require_address(job.migration)
 
     return Write(FIRST, f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
@@ -175,12 +191,17 @@ def _state(job: Job) -> str:
 
 
 def open_port(job: Job) -> Write:
-    """Wait until port 25 of the gateway's address takes mail."""
+    """Wait until port 25 of the gateway's address takes mail; where it is not at AWS, until a person has started it."""
     settings = job.migration.settings.ec2
 
     def do() -> None:
+        limit_s = PORT_S_MAX
+        if not settings.at_aws:
+            limit_s = BY_HAND_S_MAX
+            job.migration.store.record(ASKED, what="start")
+            job.say(f"START IT NOW at {settings.provider}: {settings.name} ({settings.ipv4})")
         try:
-            _wait_until(job, ACCEPTS, PORT_S_MAX, read)
+            wait_until(job, ACCEPTS, limit_s, read)
         except CouldNotAsk as fault:
             raise Refused(
                 f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again, or "
@@ -194,7 +215,7 @@ def open_port(job: Job) -> Write:
     return Write(FIRST, subject, SILENT, ACCEPTS, do, read)
 
 
-def _wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
+def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
     """Until READ says what is WANTED; a person hears how long that takes. ``CouldNotAsk`` at the limit."""
     began = spoke = time.monotonic()
     while (found := read()) != wanted:

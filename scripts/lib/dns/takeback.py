@@ -52,10 +52,13 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
     if taken := known(job):
         return [each for each in map(record, taken["records"]) if (each.type, each.name) == ("MX", job.domain)], ""
     settings = job.migration.settings
-    assumed = Record("MX", job.domain, settings.ec2.name, settings.bounds.ttl_s, ASSUMED_PREFERENCE)
-    return [assumed], (
-        f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain} is assumed. By migration.toml that is "
-        f"{value(assumed)}, with the preference {ASSUMED_PREFERENCE} and the TTL {assumed.ttl} s for want of others"
+    ttl, hosts = settings.bounds.ttl_s, enumerate(settings.mx_today(job.domain), 1)
+    assumed = [Record("MX", job.domain, host, ttl, ASSUMED_PREFERENCE * number) for number, host in hosts]
+    others = "" if len(assumed) == 1 else " but for the backups"
+    shown = ", ".join(map(value, assumed))
+    return assumed, (
+        f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain}{others} is assumed. By migration.toml that is "
+        f"{shown}, with the preference {ASSUMED_PREFERENCE} and the TTL {ttl} s for want of others"
     )
 
 

@@ -37,7 +37,7 @@ from pathlib import Path
 from random import Random
 
 from fixtures.lab.errors import LabError
-from fixtures.lab.faults import Fault, named
+from fixtures.lab.faults import Fault, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
 from fixtures.lab.world import Lab, down
 from fixtures.migration.version import VERSION
@@ -152,7 +152,7 @@ def _run(given: argparse.Namespace) -> int:
         wanted = [each for each in book.results if each.startswith(f"seed {given.seed}, ")]
     else:
         # Those of other Dells: tests/scripts/test_owner_*.py.
-        faults = [fault for fault in _chosen(given) if fault.dell == "host"]
+        faults = [fault for fault in _chosen(given) if usual(fault)]
         wanted = [fault.id for fault in faults]
         queue = Queue([fault for fault in faults if fault.id not in book.results])
         try:

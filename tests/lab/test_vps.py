@@ -1,0 +1,60 @@
+"""To sign-off without AWS, Terraform and SendGrid: an old VPS, another relay host, and two MX of which one stays.
+
+At each gate the faults of such a world are planted first; then it opens.
+"""
+
+from contextlib import closing
+
+import pytest
+
+from fixtures.lab.faults import Fault, catalogue
+from fixtures.lab.faults.walk import Walk, amiss
+from fixtures.lab.present import BACKUP_NAME, MX_NAME, PILOT
+from fixtures.lab.world import Lab
+from fixtures.plan.gates import Gate
+from fixtures.store import Store
+from tests.labs import as_operator, shared
+
+lab = shared("tests-vps", 18, month=True, gateway="vps")
+_RESTARTS = """\
+import json
+from fixtures.lab.rehearsal import run_script
+print(json.dumps(run_script("restart_ec2", (), "a test of the lab's person").writes))
+"""
+_FAULTS = [fault for fault in catalogue() if fault.gateway == "vps"]
+_ORDER = (Gate.PHASE3, Gate.PHASE4, Gate.DELETION, Gate.SIGNOFF)
+
+
+@pytest.fixture(scope="module")
+def walk(lab: Lab) -> Walk:
+    return Walk(lab)
+
+
+def test_a_person_stops_and_starts_it_when_asked(lab: Lab) -> None:
+    assert as_operator(lab.name, _RESTARTS, timeout_s=300) == 2
+    assert lab.power("ec2") == "on"
+
+
+@pytest.mark.parametrize("gate", _ORDER)
+def test_a_gate_sees_what_is_wrong_and_opens(walk: Walk, gate: Gate) -> None:
+    walk.to(gate)
+    wrong = {fault.id: _amiss(walk, fault) for fault in _FAULTS if fault.at is gate}
+    assert not any(wrong.values()), wrong
+    judged = walk.judge(gate)
+    assert judged.status == 0, judged.output[-8000:]
+
+
+def _amiss(walk: Walk, fault: Fault) -> str:
+    judged = walk.judged_with(fault)
+    why = amiss(fault, judged)
+    return why and f"{why}\n{judged.output[-3000:]}"
+
+
+def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:
+    with closing(Store(f"sqlite:///{lab.folder}/operator/store.sqlite", lab.clock)) as store:
+        rows = [row for row in store.journaled("rollback", PILOT) if row["phase"] == "after"]
+    assert rows[-1]["body"]["found"] == f"10 {MX_NAME} (TTL 300)\n20 {BACKUP_NAME} (TTL 300)"
+
+
+def test_it_ended_as_a_person_stopped_and_deleted_it(lab: Lab) -> None:
+    assert lab.power("ec2") == "off"
