@@ -7,7 +7,8 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes.aws import confirmed
+from fixtures.plan import postfix as dellplan
+from fixtures.probes.aws import confirmed, references
 from fixtures.probes.aws.confirmed import Line
 from fixtures.probes.dell.postfix import Queue
 from fixtures.probes.logs import came_from
@@ -16,6 +17,7 @@ from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.smtp import backup_mx
 from fixtures.probes.smtp.backup_mx import Backup
 from fixtures.settings import BackupMx
+from scripts.retire_ec2_access import without_ec2
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say
 
 MX2 = BackupMx(name="mx2.b.example", ipv4=IPv4Address("192.0.2.7"))
@@ -86,3 +88,17 @@ def test_who_is_the_mx_before_and_of_the_delivery_names() -> None:
 
 def but(**changed: object) -> BackupMx:
     return MX2.model_copy(update=changed)
+
+
+def test_one_that_goes_loses_all_and_one_that_stays_nothing() -> None:
+    """Dell's table and the SPF record once EC2's access is retired; and what D-5 looks for."""
+    goes, stays = but(), but(name="mx3.b.example", ipv4=IPv4Address("192.0.2.8"), stays=True)
+    settings = SETTINGS.model_copy(update={"backup_mx": (goes, stays)})
+    path = dellplan.places(settings).admitted
+    before, after = (dellplan.tables(settings, with_ec2=each)[path] for each in (True, False))
+    assert [str(goes.ipv4) in before, str(stays.ipv4) in before] == [True, True]
+    assert [str(goes.ipv4) in after, str(stays.ipv4) in after] == [False, True]
+    text = f"v=spf1 ip4:{goes.ipv4} ip4:{stays.ipv4} a:mx2.b.example ~all"
+    assert without_ec2(text, settings) == f"v=spf1 ip4:{stays.ipv4} ~all"
+    assert {goes.name, str(goes.ipv4)} < set(references.names(settings))
+    assert stays.name not in references.names(settings)

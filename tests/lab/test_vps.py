@@ -22,7 +22,14 @@ from fixtures.lab.rehearsal import run_script
 print(json.dumps(run_script("restart_ec2", (), "a test of the lab's person").writes))
 """
 _FAULTS = [fault for fault in catalogue() if fault.gateway == "vps"]
-_ORDER = (Gate.PHASE3, Gate.PHASE4, Gate.DELETION, Gate.SIGNOFF)
+_WAY_BACK = """\
+import io, json
+from contextlib import redirect_stdout
+from scripts import rollback
+with redirect_stdout(io.StringIO()) as said:
+    status = rollback.main(["--domain", "pilot.example.net", "--json"])
+print(json.dumps([status, json.loads(said.getvalue())["writes"][0]]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +42,27 @@ def test_a_person_stops_and_starts_it_when_asked(lab: Lab) -> None:
     assert lab.power("ec2") == "on"
 
 
-@pytest.mark.parametrize("gate", _ORDER)
+@pytest.mark.parametrize("gate", [Gate.PHASE3, Gate.PHASE4, Gate.DELETION])
 def test_a_gate_sees_what_is_wrong_and_opens(walk: Walk, gate: Gate) -> None:
+    _sees_and_opens(walk, gate)
+
+
+def test_a_way_back_asks_a_person_to_start_it(lab: Lab) -> None:
+    assert lab.power("ec2") == "off"
+    status, first = as_operator(lab.name, _WAY_BACK, timeout_s=300)
+    assert status == 3
+    assert (first["subject"], first["before"], first["after"]) == (
+        f"port 25 of {MX_NAME} (203.0.113.20)",
+        "silent",
+        "accepts mail",
+    )
+
+
+def test_it_ends_as_a_person_has_deleted_it(walk: Walk) -> None:
+    _sees_and_opens(walk, Gate.SIGNOFF)
+
+
+def _sees_and_opens(walk: Walk, gate: Gate) -> None:
     walk.to(gate)
     wrong = {fault.id: _amiss(walk, fault) for fault in _FAULTS if fault.at is gate}
     assert not any(wrong.values()), wrong
@@ -54,7 +80,3 @@ def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:
     with closing(Store(f"sqlite:///{lab.folder}/operator/store.sqlite", lab.clock)) as store:
         rows = [row for row in store.journaled("rollback", PILOT) if row["phase"] == "after"]
     assert rows[-1]["body"]["found"] == f"10 {MX_NAME} (TTL 300)\n20 {BACKUP_NAME} (TTL 300)"
-
-
-def test_it_ended_as_a_person_stopped_and_deleted_it(lab: Lab) -> None:
-    assert lab.power("ec2") == "off"
