@@ -30,8 +30,8 @@ from mutmut.mutation.file_mutation import mutate_file_contents
 
 ROOT = Path(__file__).parents[1]
 LEAST = 0.85
-TESTS_S_MAX = 20
-"""A change that makes a judge run for longer is noticed, too."""
+TESTS_S_MAX = 10
+"""Of a processor. A change that makes a judge run for longer is noticed, too."""
 QUIET = ("--assert=plain", "-p", "no:terminal", "-p", "no:unraisableexception", "-p", "no:logging")
 
 
@@ -84,15 +84,16 @@ class Tables:
         self.tests: dict[str, list[pytest.Item]] = {}
         self.survived: list[str] = []
         self.changes: list[str] = []
-        self.green = False
+        self.green = self._copied = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._trace(session)
-        self.green = bool(session.items) and not session.testsfailed
+        green = bool(session.items) and not session.testsfailed
+        self.green = green and list(self._run(session, [""], session.items)) == [""]
         if self.green:
             gc.freeze()
             self.changes = sorted(name for name in self._changing.texts if not name.endswith("orig"))
-            self.survived = sorted(self._run(session))
+            self.survived = sorted(self._run(session, self.changes))
         return True
 
     def _trace(self, session: pytest.Session) -> None:
@@ -112,37 +113,41 @@ class Tables:
         for tests in self.tests.values():
             tests.sort(key=took.__getitem__)
 
-    def _run(self, session: pytest.Session) -> Iterator[str]:
-        """The changes that nobody notices."""
+    def _run(self, session: pytest.Session, names: Sequence[str], tests: Sequence[pytest.Item] = ()) -> Iterator[str]:
+        """Those of the changes that nobody notices, by TESTS or those that call their functions."""
         running: dict[int, str] = {}
-        left = list(self.changes)
+        left = list(names)
         while left or running:
             while left and len(running) < (os.cpu_count() or 2):
                 name = left.pop()
-                tests = self.tests.get(name.rpartition("__mutmut_")[0], ())
+                mine = tests or self.tests.get(name.rpartition("__mutmut_")[0], ())
                 if pid := os.fork():
                     running[pid] = name
                 else:
-                    _noticed(session, name, tests)
+                    self._try(session, name, mine)
             pid, status = os.wait()
             if status == 0:
                 yield running[pid]
             del running[pid]
 
+    def _try(self, session: pytest.Session, name: str, tests: Sequence[pytest.Item]) -> None:
+        """In a copy of this process: ends with 1, or by a signal, if a test is red, else with 0."""
+        signal.setitimer(signal.ITIMER_PROF, TESTS_S_MAX)
+        gc.disable()
+        self._copied = True
+        trampoline.set_mutant_under_test(name)
+        try:
+            for item in tests:
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        except BaseException:  # noqa: BLE001 - whatever ends a test is noticed
+            os._exit(1)
+        os._exit(0)
 
-def _noticed(session: pytest.Session, name: str, tests: Sequence[pytest.Item]) -> None:
-    """In a copy of this process: ends with 1, or by a signal, if a test is red, else with 0."""
-    signal.alarm(TESTS_S_MAX)
-    gc.disable()
-    trampoline.set_mutant_under_test(name)
-    try:
-        for item in tests:
-            session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            if session.testsfailed:
-                os._exit(1)
-    except BaseException:  # noqa: BLE001 - whatever ends a test is noticed
-        os._exit(1)
-    os._exit(0)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """In a copy the first red test ends it: nobody reads a report of it."""
+        if self._copied and call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+            os._exit(1)
 
 
 def main(*only: str) -> int:
