@@ -1,6 +1,7 @@
 """A hint names the cause that the answers show; where two are possible, it says both."""
 
 import ipaddress
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from fixtures.evidence import Evidence, Verdict
 from fixtures.ledger.alignment import DAILY, PAST, Alignment, Fallen, Share, judged as aligned
-from fixtures.probes.dell.allow_list import Published, Table, judged_only, judged_there
+from fixtures.probes.dell.allow_list import Published, Table, Voice, judged_only, judged_there
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.dns.dkim_keys import CLOUDFLARES_HINT, relays_hint
 from fixtures.probes.logs.message_trace import Trace, waiting
@@ -16,14 +17,14 @@ from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.verification import Sought, VerificationMail, judged as verified
 from fixtures.probes.smtp import mx_hosts, recipients
-from fixtures.probes.smtp.clients import Client, judged_own_senders
+from fixtures.probes.smtp.clients import ADMITTED, Client, judged_own_senders
 from fixtures.probes.smtp.session import PROBE, Conversation, Knock, RcptResult
 from fixtures.probes.smtp.submission import pairs, why_not
 from fixtures.settings import Address, Relay
 from fixtures.settings.dell import Submission
 
 PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
-NOTED = Evidence("asked", "answered")
+NOTED, HEARD = Evidence("asked", "answered"), Evidence("prefixes", "heard")
 CAROL = Address("own.example", "dell.own.example", "carol", "carol")
 NET, OTHER = ipaddress.ip_network("104.30.0.0/19"), ipaddress.ip_network("104.16.0.0/13")
 
@@ -90,6 +91,11 @@ def test_whether_it_is_spoofing_that_is_refused(
         offers.append(("own.example", client, Conversation(**values)))
     (found,) = judged_own_senders(offers)
     assert (found.verdict, says in found.hint) == (verdict, True), found
+    assert (found.member, found.found, found.domain) == (f"<> from {client}", str(seen.outcome), "own.example")
+    assert (found.expected, found.evidence) == (ADMITTED, (NOTED,) * len(offers))
+    elsewhere = [("other.example", who, talk_) for _, who, talk_ in offers[1:]]
+    (uncontrolled,) = judged_own_senders([offers[0], *elsewhere])
+    assert uncontrolled.evidence == (NOTED,)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +117,17 @@ def test_why_a_subaddress_goes_nowhere(
     offered = mx_hosts.Offered("own.example", "carol+mxgate@own.example", "route1", detailed, base=base)
     found = mx_hosts.judged(offered, {"own.example"} if takes else set())
     assert (found.verdict, says in found.hint) == (verdict, True), found
+    assert bool(found.hint) == (verdict is FAIL)
+    assert (found.member, found.domain) == ("carol+mxgate@own.example at route1", "own.example")
+    assert (found.expected, found.found) == (
+        "taken" if takes else "refused in session, for good",
+        str(detailed.outcome),
+    )
+    assert found.evidence == (NOTED,) * (2 if base else 1)
 
 
 def published(doubt: str = "") -> Published:
-    return Published("_spf", frozenset({NET}), (), doubt)
+    return Published("_spf", frozenset({NET}), (Voice("quad9", frozenset({NET}), "", HEARD),), doubt)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +142,14 @@ def published(doubt: str = "") -> Published:
 def test_why_a_prefix_is_missing(there: list[Any], named: list[Any], verdict: Verdict, says: str) -> None:
     (found,) = judged_there(published(), Table("t", tuple(there), (), (), NOTED), named)
     assert (found.verdict, says in found.hint) == (verdict, True), found
+    where = ("there, and in the settings" if named else "only in the table") if there else "not there"
+    assert (found.member, found.found, found.evidence) == (str(NET), where, (NOTED, HEARD))
+    assert found.expected == ("in the settings too" if there else "in t")
+    doubtful, again = judged_there(published("they differ"), Table("t", tuple(there), (), (), NOTED), named)
+    assert again == found
+    hint = "One resolver's answer may be old, or forged: wait for what it has kept to run out, and ask again"
+    said = f"_spf: expected two resolvers that say the same, found they differ. {hint}"
+    assert (doubtful.verdict, doubtful.evidence, doubtful.sentence()) == (OPEN, (NOTED, HEARD), said)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +165,19 @@ def test_why_a_prefix_is_missing(there: list[Any], named: list[Any], verdict: Ve
 def test_why_a_stranger_stands_in_the_table(
     named: list[Any], ours: list[Any], doubt: str, verdict: Verdict, says: str
 ) -> None:
-    (found,) = judged_only(published(doubt), Table("t", (OTHER,), (), (), NOTED), named, ours)
+    odd, published_ = ("if /x/", "endif"), published(doubt)
+    found, *lines = judged_only(published_, Table("t", (OTHER,), (), odd, NOTED), named, ours)
     assert (found.verdict, says in found.hint) == (verdict, True), found
+    whose = "ours" if ours else doubt or "an entry of its own"
+    assert (found.member, found.found, found.expected) == (str(OTHER), whose, f"one of {NET}, or ours")
+    assert verdict is not FAIL or found.hint.startswith("Whoever has it may deliver here. The settings ")
+    assert [(each.member, each.verdict, each.found) for each in lines] == [
+        (each, FAIL, "a line of another form") for each in odd
+    ]
+    assert {each.expected for each in lines} == {"a network and OK (cidr_table(5))"}
+    assert {each.evidence for each in (found, *lines)} == {(NOTED, HEARD)}
+    (good,) = judged_only(published(), Table("t", (NET,), (), (), NOTED), named, ours)
+    assert (good.verdict, good.found) == (PASS, "published by Cloudflare")
 
 
 def test_nothing_published_is_not_known() -> None:
@@ -238,6 +270,29 @@ ROW: Any = SimpleNamespace(count=1, source="192.0.2.1", signers=("own.example",)
 def test_why_alignment_fell(it: Alignment, verdict: Verdict, says: str) -> None:
     found = aligned(it, 0.01)
     assert (found.verdict, says in found.hint) == (verdict, True)
+    assert (found.member, found.domain, found.expected) == ("own.example", "own.example", "no fall by more than 1.0%")
+    assert found.evidence == (NOTED,)
+    both = f"before: {it.before}; after: {it.after}"
+    if verdict is not OPEN:
+        assert found.found == both + "".join(f"; {each}" for each in it.fallen)
+    elif it.read:
+        side = "since" if it.before.all else "before"
+        assert found.found == f"no report on its own mail {side} the switch; {both}"
+        more = aligned(replace(it, unreadable=2), 0.01)
+        assert more.found == f"{found.found}; 2 messages that look like reports can't be read"
+    else:
+        assert found.found == "its reports go where they can't be read"
+        assert found.hint == "Let reports also go to an address of yours, next to rua@own.example (rua)"
+        two = aligned(replace(it, addresses=("a@b", "c@d")), 0.01)
+        assert two.hint.endswith("next to a@b, c@d (rua)")
+        none = aligned(replace(it, addresses=()), 0.01)
+        assert (none.verdict, none.found, none.evidence) == (ABSENT, "its DMARC record asks for no reports", (NOTED,))
+        assert (none.member, none.domain, none.expected) == (found.member, found.domain, found.expected)
+
+
+def test_of_many_that_fell_five_are_shown() -> None:
+    found = aligned(alignment((9, 9), (1, 9), *(Fallen(ROW, known=True) for _ in range(7))), 0.01)
+    assert found.found.count("which was aligned before") == 5
 
 
 @pytest.mark.parametrize(

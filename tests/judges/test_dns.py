@@ -93,6 +93,48 @@ def prepared(*writes: prepared_change.Planned, stands: tuple[Record, ...] = ()) 
     )
 
 
+ROUTE1, ROUTE2 = "route1.mx.cloudflare.net", "route2.mx.cloudflare.net"
+ENABLES = prepared_change.Planned(f"Email Routing of {DOMAIN}", "off", "on", "MX")
+
+
+def changing(
+    *after: str, hosts: tuple[str, ...] = (ROUTE1, ROUTE2), refusal: str = "", enables: bool = False
+) -> prepared_change.Prepared:
+    """A plan that leaves AFTER as MX, where Cloudflare asks for HOSTS."""
+    mx = prepared_change.Planned(f"{DOMAIN} MX", "10 mail.x (TTL 300)", "\n".join(after), "MX")
+    asked = tuple(Record("MX", DOMAIN, host, 1, 10 * number) for number, host in enumerate(hosts, 1))
+    routing: Any = SimpleNamespace(required=asked, evidence=LOOK)
+    return replace(prepared(*[mx] * bool(after), *[ENABLES] * enables), routing=routing, refusal=refusal)
+
+
+BOTH = f"10 {ROUTE1}, 20 {ROUTE2}"
+
+
+@pytest.mark.parametrize(
+    ("it", "verdict", "said"),
+    [
+        (changing(f"20 {ROUTE2} (TTL 300)", f"10 {ROUTE1} (TTL 300)"), PASS, f"{BOTH}, found 20 {ROUTE2}, 10 {ROUTE1}"),
+        (changing(f"10 {ROUTE1} (TTL 300)"), FAIL, f"{BOTH}, found 10 {ROUTE1}"),
+        (changing(f"10 {ROUTE2}", f"20 {ROUTE1}"), FAIL, f"{BOTH}, found 10 {ROUTE2}, 20 {ROUTE1}"),
+        (changing(), FAIL, f"{BOTH}, found 10 mail.x"),
+        (replace(changing(), present=replace(prepared().present, records=())), FAIL, f"{BOTH}, found no mail server in the plan"),
+        (changing(refusal="no token"), FAIL, f"{BOTH}, found the script refuses: no token"),
+        (changing(hosts=()), FAIL, "mail servers of Cloudflare's, found Cloudflare asks for no mail server: is Email Routing to be had for this zone?"),
+        (changing(hosts=("b.evil.example", "a.evil.example", ROUTE1)), FAIL, f"10 b.evil.example, 20 a.evil.example, 30 {ROUTE1}, found asked for, but no mail server of Cloudflare's (*.mx.cloudflare.net): 10 b.evil.example, 20 a.evil.example"),
+        (changing(f"10 {ROUTE1}", enables=True), FAIL, f"{BOTH}, found 10 {ROUTE1}"),
+    ],
+)  # fmt: skip
+def test_the_mail_servers_that_the_plan_brings(it: prepared_change.Prepared, verdict: Verdict, said: str) -> None:
+    judged = says(prepared_change.judged_mx(it), looks=2)
+    assert judged == (verdict, f"{DOMAIN}: expected {said}{LOOK_AT_IT if verdict is FAIL else ''}")
+
+
+def test_email_routing_brings_them_by_itself() -> None:
+    found = "Email Routing sets them by itself when it is switched on"
+    judged = says(prepared_change.judged_mx(changing(enables=True)))
+    assert judged == (PASS, f"{DOMAIN}: expected {found}, found {found}")
+
+
 BRINGS = prepared_change.Planned(f"{WANTED.name} TXT", "", "key (TTL 300)", "")
 LOOK_AT_IT = f". {prepared_change.LOOK}"
 

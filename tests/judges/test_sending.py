@@ -19,7 +19,7 @@ from fixtures.probes.mailbox.message import Hop, Report
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Insistence
 from fixtures.settings import Relay
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, balanced, entry, says
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, balanced, entry, says, talk
 
 OTHER = Relay(
     host="[smtp.post.example]:465", name="Post", spf_include="spf.post.example", dkim_selectors=("k1",),
@@ -71,6 +71,9 @@ def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool
     judged = submission.judged_protected(receipt(*hops), Insistence(both, LOOK))
     expected = f"alice@{DOMAIN} by 587: expected taken by SendGrid over TLS, after a login, found "
     assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
+    if verdict is not UNKNOWN:
+        assert judged.evidence[0].asked == "SendGrid's trace on <1@x>"
+        assert judged.evidence[0].transcript == hops[0].text
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,34 @@ def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verd
     it = receipt(*((hop("ESMTPSA", by=by),) if by else ()), relay=relay)
     it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
     (judged,) = submission.judged_arrived([it], relay)
-    assert (judged.verdict, judged.found) == (verdict, found)
+    through = f" through {relay.host}" if relay.host else ""
+    expected = f"alice@{DOMAIN} by 587: expected taken, and in the outside mailbox{through}, found "
+    assert says(judged, "", 2) == (verdict, expected + found)
+
+
+@pytest.mark.parametrize(
+    ("connection", "others", "verdict", "hint"),
+    [
+        ("open", "587", FAIL, "Others' replies were taken by the same way, so it is this sender: either a rule on"),
+        ("open", "465", FAIL, "Restrictions for port 25 may reach this port too (X14)"),
+        ("silent", "587", UNKNOWN, "Nobody answered: is that where programs are set to go, and does a packet filter"),
+    ],
+)
+def test_a_reply_that_is_not_taken(connection: str, others: str, verdict: Verdict, hint: str) -> None:
+    refused, taken = receipt(), receipt(hop("ESMTPSA"))
+    refused.sent.taken, refused.sent.answer = False, "554 no"
+    refused.sent.conversation = talk(connection, code=554, text="no")
+    taken.sent.taken, taken.sent.sender, taken.sent.conversation = True, others, SimpleNamespace(evidence=LOOK)
+    judged, well = submission.judged_arrived([refused, taken], Relay(host=""))
+    assert (judged.verdict, judged.found, judged.evidence, well.verdict) == (
+        verdict,
+        "not taken: 554 no",
+        (LOOK,),
+        PASS,
+    )
+    assert judged.member == f"alice@{DOMAIN} by 587"
+    assert judged.hint.startswith(hint)
+    assert judged.expected == well.expected == "taken, and in the outside mailbox"
 
 
 def test_of_another_relay_all_has_to_be_said() -> None:

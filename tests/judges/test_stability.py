@@ -15,7 +15,7 @@ from fixtures.ledger.switches import Settled
 from fixtures.ledger.witnesses import Agreement, Difference
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.logs import ec2_silence
-from fixtures.probes.logs.ec2_silence import Passed, Silence
+from fixtures.probes.logs.ec2_silence import Passed, Silence, Witnessed
 from fixtures.probes.logs.history import HostLog
 from fixtures.probes.logs.postfix_log import Trail
 from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, balanced, entry, says
@@ -114,6 +114,23 @@ def silent(*kinds: tuple[str, str], queued: tuple[Queued, ...] = ()) -> Silence:
     passed = tuple(Passed(trail(client), kind, f"{kind} {n}") for n, (kind, client) in enumerate(kinds))
     log = HostLog("EC2", (), (), (), -1.0, 0, 0, LOOK)
     return Silence(0.0, 3600.0, passed, 2, log, Queue(queued, LOOK), (), (), LOOK)
+
+
+def test_ec2_is_silent() -> None:
+    expected = "expected none for 1 h, found"
+    hint = "This sender doesn't go by the MX record, or by an old answer: inform it, or wait until it asks again"
+    quiet = silent(("probe", "a"), ("probe", "b"), ("refused", "c"), ("own bounce", ""), ("own bounce", ""))
+    none = "2 probes, 2 clients refused, 1 messages refused by Dell, 2 bounces of those; neither Dell's log nor a mailbox says otherwise"
+    well = (PASS, f"EC2: {expected} {none}")
+    assert all_say(ec2_silence.judged_mail(quiet), "") == [well]
+    later = (UNKNOWN, "EC2's log: expected lines of 1 h, found it begins later")
+    assert all_say(ec2_silence.judged_mail(replace(quiet, log=replace(quiet.log, since=1.0))), "") == [well, later]
+    loud = (FAIL, f"from a: {expected} 2 messages, the last: mail 1. {hint}")
+    assert all_say(ec2_silence.judged_mail(silent(("mail", "a"), ("mail", "a"))), "") == [loud]
+    witnessed = replace(quiet, witnessed=(Witnessed("<1@x>", "Dell's log", "12:00 <1@x>"),))
+    (said,) = ec2_silence.judged_mail(witnessed)
+    assert (said.verdict, said.member) == (FAIL, "EC2, by Dell's log")
+    assert said.found == "1 messages from EC2 that are not in its log, the last: 12:00 <1@x>"
 
 
 def test_nobody_relays() -> None:
