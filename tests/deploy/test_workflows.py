@@ -12,7 +12,7 @@ import yaml
 from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
 from tests.conftest import PROJECT, ended, features, minimal
-from tests.reading import files, text
+from tests.reading import files, text, under
 from tests.scripts.receiver import receiving
 
 PROGRAMS = Path(sys.executable).parent
@@ -20,6 +20,13 @@ WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
 SHELL = [
     path for path in files() if text(path)[:80].startswith("#!") and "sh" in text(path).splitlines()[0].split("/")[-1]
 ]
+LAB = PROJECT / "fixtures/lab"
+PIECES = [
+    path
+    for path in (*under("fixtures", "sh"), *under("scripts/lib", "sh"))
+    if path not in SHELL and LAB not in path.parents
+]
+"""What a probe or a script hands to a host's shell: any that is there, or Bash."""
 LIVE = ("gate", "soak")
 
 
@@ -55,6 +62,11 @@ def test_workflows_are_safe() -> None:
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)
 def test_shell_scripts(path: Path) -> None:
     lint("shellcheck", "--external-sources", "--severity=warning", path)
+
+
+@pytest.mark.parametrize("path", PIECES, ids=lambda path: path.name)
+def test_shell_for_hosts(path: Path) -> None:
+    lint("shellcheck", f"--shell={path.suffix[1:]}", "--severity=warning", path)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
@@ -40,19 +41,7 @@ for _ in $(seq 50); do [ -n "$(ls -A "$queue/active")" ] || exit 0; sleep .1; do
 """
 # What a client of that address hears for that recipient; without one, Dell itself, at port 25. After a change smtpd may
 # take two seconds to begin.
-_DIALOGUE = """\
-for _ in {1..50}; do { exec 3<>/dev/tcp/127.0.0.1/$3; } 2>/dev/null && break; sleep .2; done
-hear() { line=; while read -r -t 15 line <&3; do [[ $line == ???-* ]] || break; done; }
-hear
-claim=()
-[[ -z $1 ]] || claim=("XCLIENT ADDR=$1" "EHLO mxgate.invalid")
-for said in "EHLO mxgate.invalid" "${claim[@]}" "MAIL FROM:<>" "RCPT TO:<$2>"; do
-    printf '%s\\r\\n' "$said" >&3 || exit
-    hear
-done
-echo "$line"
-printf 'QUIT\\r\\n' >&3
-"""
+_DIALOGUE = Path(__file__).with_name("dialogue.bash").read_text(encoding="utf-8")
 
 
 def require_readable(shell: Shell) -> None:

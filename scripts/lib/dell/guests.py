@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 from fixtures.access.changing import dell
 from fixtures.migration import Migration
@@ -15,27 +16,7 @@ NOBODY = "nobody"
 UNREAD = "# not read yet"
 """Stands in the table until Postfix has read it, so that a run that was killed in between is known."""
 # The sum first: a connection that breaks would otherwise put half a table in place.
-_REPLACE = """\
-set -e
-put() {
-    chmod 644 "$1.mxgate.new"
-    touch -d "@$(($(date +%s) - 3))" "$1.mxgate.new"
-    mv -f "$1.mxgate.new" "$1"
-}
-cat >"$1.mxgate.new"
-[ "$(sha256sum <"$1.mxgate.new" | cut -d' ' -f1)" = "$2" ] || { rm -f "$1.mxgate.new"; exit 1; }
-put "$1"
-old=$(pgrep -x smtpd) || old=
-postfix reload
-for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-    left=
-    for pid in $old; do if kill -0 "$pid" 2>/dev/null; then left="$left $pid"; fi; done
-    [ -n "$left" ] || break
-    sleep 0.1
-done
-grep -vxF "$3" "$1" >"$1.mxgate.new"
-put "$1"
-"""
+_REPLACE = Path(__file__).with_suffix(".sh").read_text(encoding="utf-8")
 """Dated back: each daemon would wait two seconds for a file so new to be whole (Postfix, dict_thash.c), and this one
 comes whole, in one rename. An idle smtpd from before the reload may take one more client, by the old table: wait until
 these are gone. One that is busy ends with its client, so it isn't waited for longer."""

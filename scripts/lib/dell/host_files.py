@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
@@ -24,29 +24,9 @@ BACK_UP_S_MAX = 90.0
 """A backup is named by its minute, and waits for the next where that name is taken."""
 # Only what BusyBox's commands know, too. The sum first: a connection that breaks would otherwise put half a file in
 # place. Where it has broken, the message finds nobody who reads it, and a signal ends this before EXIT is trapped.
-_REPLACE = """\
-set -e
-target=$(readlink -f -- "$1"); new="$target.mxgate.new"
-trap 'rm -f -- "$new"' EXIT
-trap 'exit 1' HUP PIPE TERM
-cat >"$new"
-[ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { echo "$1: cut short on the way" >&2; exit 1; }
-[ ! -d "$target" ] || { echo "$1: a folder" >&2; exit 1; }
-chmod 644 -- "$new"
-[ ! -e "$target" ] || { chmod "$(stat -c %a -- "$target")" -- "$new"; chown "$(stat -c %u:%g -- "$target")" -- "$new"; }
-sync -- "$new" 2>/dev/null || sync
-mv -f -- "$new" "$target"
-"""
+_REPLACE = Path(__file__).with_name("replace_file.sh").read_text(encoding="utf-8")
 _NEWEST = f'set -- "$1".bak-{"[0-9]" * 12}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
-_BACK_UP = """\
-set -e
-name() { echo "$1.bak-$(date +%Y%m%d%H%M)"; }
-while [ -e "$(name "$1")" ]; do sleep 1; done
-new=$(name "$1")
-cp -p -- "$1" "$new.mxgate.new"
-sync -- "$new.mxgate.new" 2>/dev/null || sync
-mv -n -- "$new.mxgate.new" "$new"
-"""
+_BACK_UP = Path(__file__).with_name("back_up_file.sh").read_text(encoding="utf-8")
 ROOM_KIB = 256
 """For our files, their backups, and copies of both while they are being replaced; they are a few KiB each."""
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")

@@ -7,6 +7,7 @@ import base64
 import shlex
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
 from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
@@ -19,18 +20,7 @@ _NEWER = 'find "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
 _SERVES, _UNREAD = "serves by its files", "old files not read yet"
 _DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
 # By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
-_RESTART = """\
-if systemctl -q is-active postfix 2>/dev/null; then systemctl restart postfix
-else postfix stop >/dev/null 2>&1; postfix start; fi || exit
-set -- $(postconf -xh inet_interfaces | tr , ' ')
-case $1 in all | loopback-only) set -- 127.0.0.1 ;; esac
-for _ in {1..50}; do
-    { exec 3<>"/dev/tcp/$1/25"; } 2>/dev/null && read -r -t 10 line <&3 && [[ $line == 220* ]] && exit
-    sleep .2
-done
-echo "no greeting at $1, port 25" >&2
-exit 1
-"""
+_RESTART = Path(__file__).with_name("restart.bash").read_text(encoding="utf-8")
 
 
 def plan(job: Job) -> Iterator[Write]:
