@@ -5,7 +5,8 @@ others. Needs no gate of the phases: it looks itself, before the first write, wh
 Then Dell's Postfix learns the address, Cloudflare registers its destination, a person opens the link in the mailbox,
 the rule is made, Cloudflare's MX hosts and Dell are asked until they take the address, and a marked message is sent.
 
-    python -m scripts.add_address --domain example.net --address info [--apply DIGEST]"""
+    python -m scripts.add_address --domain example.net --address info [--apply DIGEST]
+"""
 
 import sys
 from collections.abc import Iterator

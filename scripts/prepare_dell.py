@@ -4,7 +4,8 @@ The operator's plan, corrected (``fixtures/plan/postfix.py``): backups, Dovecot'
 master.cf, main.cf, then a check and one reload or restart. If Postfix then does not serve, both files go back to
 what they were.
 
-    python -m scripts.prepare_dell [--apply DIGEST]"""
+    python -m scripts.prepare_dell [--apply DIGEST]
+"""
 
 import shlex
 import sys

@@ -4,7 +4,8 @@ First take it out of migration.toml. Needs no gate of the phases: it looks itsel
 domain is as it was switched. The rule goes first, so that Cloudflare refuses its mail in session and nothing bounces
 later; the destination only where no other rule leads to it. The mailbox in Dovecot stays, with its mail.
 
-    python -m scripts.remove_address --domain example.net --address info [--apply DIGEST]"""
+    python -m scripts.remove_address --domain example.net --address info [--apply DIGEST]
+"""
 
 import sys
 from collections.abc import Iterator

@@ -3,7 +3,8 @@
 Runs after EC2 was stopped and before it is deleted: from then on its address may be anybody's. A name stays as long as
 another record leads to it. A backup MX that does not stay loses the same.
 
-    python -m scripts.retire_ec2_access [--apply DIGEST]"""
+    python -m scripts.retire_ec2_access [--apply DIGEST]
+"""
 
 import ipaddress
 import sys

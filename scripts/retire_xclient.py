@@ -2,7 +2,8 @@
 
 The last step, once sign-off is judged. ``prepare_dell`` brings it back for as long as somebody judges again.
 
-    python -m scripts.retire_xclient [--apply DIGEST]"""
+    python -m scripts.retire_xclient [--apply DIGEST]
+"""
 
 import shlex
 import sys

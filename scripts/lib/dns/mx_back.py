@@ -21,7 +21,8 @@ what is to be put back.
 | ``through`` | it went well |
 | ``unmoved`` | it failed before the MX moved |
 | ``back`` | EC2's MX stands again |
-| ``given up`` | it could not be put back |"""
+| ``given up`` | it could not be put back |
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
