@@ -118,7 +118,7 @@ class Tables:
         running: dict[int, str] = {}
         left = list(names)
         while left or running:
-            while left and len(running) < (os.cpu_count() or 2):
+            while left and len(running) <= (os.cpu_count() or 2):  # while some wait for a processor, another begins
                 name = left.pop()
                 mine = tests or self.tests.get(name.rpartition("__mutmut_")[0], ())
                 if pid := os.fork():

@@ -88,9 +88,8 @@ WANTED = Record("TXT", f"cf._domainkey.{DOMAIN}", '"key"', 1)
 def prepared(*writes: prepared_change.Planned, stands: tuple[Record, ...] = ()) -> prepared_change.Prepared:
     routing: Any = SimpleNamespace(required=(WANTED, Record("MX", DOMAIN, "r1.mx", 1, 10)), evidence=LOOK)
     there = (Record("MX", DOMAIN, "mail.x", 300, 10), Record("A", DOMAIN, "192.0.2.1", 300), *stands)
-    return prepared_change.Prepared(
-        DOMAIN, writes, "", routing, Records(Zone("z", DOMAIN, "active", (), "a"), there, LOOK), LOOK
-    )
+    present = Records(Zone("z", DOMAIN, "active", (), "a"), there, LOOK)
+    return prepared_change.Prepared(DOMAIN, writes, "", routing, present, ("10 mail.x",), LOOK)
 
 
 ROUTE1, ROUTE2 = "route1.mx.cloudflare.net", "route2.mx.cloudflare.net"
@@ -117,7 +116,7 @@ BOTH = f"10 {ROUTE1}, 20 {ROUTE2}"
         (changing(f"10 {ROUTE1} (TTL 300)"), FAIL, f"{BOTH}, found 10 {ROUTE1}"),
         (changing(f"10 {ROUTE2}", f"20 {ROUTE1}"), FAIL, f"{BOTH}, found 10 {ROUTE2}, 20 {ROUTE1}"),
         (changing(), FAIL, f"{BOTH}, found 10 mail.x"),
-        (replace(changing(), present=replace(prepared().present, records=())), FAIL, f"{BOTH}, found no mail server in the plan"),
+        (replace(changing(), present_mx=()), FAIL, f"{BOTH}, found no mail server in the plan"),
         (changing(refusal="no token"), FAIL, f"{BOTH}, found the script refuses: no token"),
         (changing(hosts=()), FAIL, "mail servers of Cloudflare's, found Cloudflare asks for no mail server: is Email Routing to be had for this zone?"),
         (changing(hosts=("b.evil.example", "a.evil.example", ROUTE1)), FAIL, f"10 b.evil.example, 20 a.evil.example, 30 {ROUTE1}, found asked for, but no mail server of Cloudflare's (*.mx.cloudflare.net): 10 b.evil.example, 20 a.evil.example"),

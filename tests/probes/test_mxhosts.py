@@ -105,5 +105,5 @@ def test_the_plan_brings_the_mx_that_cloudflare_asks_for(hosts: list[str], plann
     routing = Routing(zone, False, "unconfigured", False, required, required, (), catch_all, nothing)
     after = "\n".join(f"{each.priority} {each.text} (TTL 300)" for each in required[:planned])
     write = Planned(f"{domain} MX", "", after, "MX")
-    it = Prepared(domain, (write,), "", routing, Records(zone, (), nothing), nothing)
+    it = Prepared(domain, (write,), "", routing, Records(zone, (), nothing), (), nothing)
     assert judged_mx(it).verdict is verdict
