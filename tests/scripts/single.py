@@ -83,9 +83,7 @@ def single(folder: Path, kind: str) -> Iterator[Single]:
         inside = ("nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "--wdns=/")
         there = Transport(kind="local", prefix=inside, container="postfix" if start.contained else "", engine="podman")
         settings = files.settings_without_a_lab()
-        more = (
-            {"config_directory": "/opt/postfix/conf", "owner": "docker", "log": "container"} if start.contained else {}
-        )
+        more = {"config_directory": "/opt/postfix/conf", "owner": "docker"} if start.contained else {}
         changed = {"transport": there, "imap_host": plan.DELL_TAILNET, **more}
         dell = settings.dell.model_copy(update=changed)
         store = StoreSettings(url=f"sqlite:///{folder}/store.sqlite")
