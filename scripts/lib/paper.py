@@ -80,7 +80,7 @@ def _steps(job: Job) -> Iterator[str]:
         yield f"    {'instance' if it.at_aws else it.name}. Go on once port 25 answers: nc -vz {it.ipv4} 25"
         yield "    (where port 25 is shut for you, it never answers: go on once the console says Running)"
     yield f"1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:"
-    yield from (f"    {line(each)}" for each in mx)
+    yield from (f"    {line(each)}" for each in sorted(mx, key=lambda each: each.priority or 0))
     yield "    If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records."
     yield "    Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled."
     yield "2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net."
