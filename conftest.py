@@ -1,6 +1,7 @@
 """Options and wiring only: what is judged, against what, and where the report goes.
 
-What judges is imported when the options are known to be good: ``--help`` and a slip of the pen are answered at once."""
+What judges is imported when the options are known to be good: ``--help`` and a slip of the pen are answered at once.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@
 
 What was done by mistake or by a stranger is not to be accepted: undo it, and it is green again. Writes only the store.
 
-Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad input; 3 shown, nothing accepted."""
+Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad input; 3 shown, nothing accepted.
+"""
 
 import getpass
 import re

@@ -6,7 +6,8 @@
     python -m scripts.alert --unit NAME        that a unit of systemd failed, and what has changed
 
 Where to: MXGATE_ALARM_URLS (apprise's URLs) and MXGATE_HEALTHCHECK_URL. Exit: 0 sent, or nothing to send; 1 an alarm
-could not be sent; 2 bad input."""
+could not be sent; 2 bad input.
+"""
 
 import os
 import socket
@@ -76,7 +77,9 @@ def _faults(sent: Iterable[Sent]) -> int:
 
 def _unit(unit: str, config: str | None) -> int:
     """Tell what has changed, and that the unit failed, whatever else is broken: settings and store too.
-    systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not sent by itself."""
+
+    systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not sent by itself.
+    """
     settings, trouble, faults = None, "", 0
     try:
         migration = opened(config)

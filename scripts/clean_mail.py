@@ -2,7 +2,8 @@
 
 Only what the ledger knows by number, run, Message-ID, mailbox and body; never what a user has answered, flagged or sent
 on, nor what a run that isn't over or a coming gate still needs. By UID EXPUNGE only (UIDPLUS, RFC 4315), so that what
-somebody else has marked as deleted stays."""
+somebody else has marked as deleted stays.
+"""
 
 import sys
 import time

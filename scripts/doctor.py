@@ -4,7 +4,8 @@ Looks at tools, tokens and their rights, passwords of mailboxes, the drill certi
 port 25 outwards, clocks, resolvers, folders, the store, and where alarms go. Changes nothing. Ask it before the first
 gate, and when a gate is inconclusive.
 
-Exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong."""
+Exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong.
+"""
 
 import sys
 from collections.abc import Iterator

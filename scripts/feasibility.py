@@ -3,7 +3,8 @@
 Reads only: no root, no writes, no migration.toml needed (one that names the domains is used, and answers more).
 Run it on Dell, or say how Dell is reached. Nobody can see port 25 from within: name a host outside.
 
-Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input."""
+Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
+"""
 
 import argparse
 import sys

@@ -3,7 +3,8 @@
 Enter takes what stands in [brackets], < goes back to the question before. Secrets are neither asked for nor written.
 The file is checked as every script checks it, and one that is there already is left as it is.
 
-Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written."""
+Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written.
+"""
 
 import argparse
 import os

@@ -12,7 +12,8 @@ this machine's network.
   scripts/lab logs dell                 what Dell's daemons have written
   scripts/lab down                      remove every trace, also of one whose process was killed
 
-Exit: 0 done, 1 not so (status: no lab, or a dead daemon), 2 bad input or something is missing."""
+Exit: 0 done, 1 not so (status: no lab, or a dead daemon), 2 bad input or something is missing.
+"""
 
 import argparse
 import os

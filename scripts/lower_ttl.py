@@ -1,7 +1,8 @@
 """Shorten the TTL of a domain's MX and SPF record, so that the switch is seen soon, and a way back too.
 
 To bounds.ttl_s, and only ever shorter. What resolvers hold already they keep for its old lifetime: the switch has to
-wait until that has run out."""
+wait until that has run out.
+"""
 
 import sys
 from collections.abc import Iterator

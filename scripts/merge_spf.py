@@ -16,7 +16,9 @@ from scripts.lib.dns.records import is_spf, merged, set_spf
 
 def plan(job: Job, before: Sequence[str] = ()) -> Iterator[Write]:
     """One write a domain, or none. BEFORE: records that stood, whose terms are to stand again.
-    Raises ``Refused`` if receivers would call the result an error."""
+
+    Raises ``Refused`` if receivers would call the result an error.
+    """
     settings = job.migration.settings
     for domain in job.domains:
         present = cloudflare.records(job.migration, domain)

@@ -2,7 +2,8 @@
 
 From the store, the settings and the clock; no system is asked, and nothing is changed. The report's first page says the
 same. ``--path`` shows the whole way with your settings' own bounds: which evening, what, how long, what may wake you.
-Exit: 0 said, 2 bad input."""
+Exit: 0 said, 2 bad input.
+"""
 
 import sys
 

@@ -3,7 +3,8 @@
 Cloudflare forwards only to verified addresses, and a rule takes a destination only once that is verified
 (developers.cloudflare.com/email-service/configuration/email-routing-addresses). All are registered first; then people
 open the links in their mailboxes, in a browser, and are waited for together. Meanwhile Dell lets Cloudflare's
-notification hosts in by their forward-confirmed names; that is withdrawn in any case."""
+notification hosts in by their forward-confirmed names; that is withdrawn in any case.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Publish where Dell takes mail: an MX for each domain's delivery name, and Dell's own addresses.
 
 Email Routing forwards to the MX of the destination's domain, and to nothing else (X4). The world doesn't use these
-names, so nothing of today's mail changes. A backup MX that stays stands there behind Dell."""
+names, so nothing of today's mail changes. A backup MX that stays stands there behind Dell.
+"""
 
 import sys
 from collections.abc import Iterator

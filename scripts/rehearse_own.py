@@ -13,7 +13,8 @@ Dell's firewall is asked too: a kernel of this machine's, in a network of its ow
 from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks only it,
 in seconds, and puts the answer into the newest certificate.
 
-Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be."""
+Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or a lab that could not be.
+"""
 
 import argparse
 import random

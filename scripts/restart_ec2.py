@@ -4,7 +4,8 @@
 
 A start after a stop may fail: the zone has no capacity (InsufficientInstanceCapacity), a container does not start by
 itself, a key of the tailnet has expired. Better now, while nobody needs it. Mail waits at its senders for the minutes
-that this takes; whoever doesn't want that leaves it out, and ``stop_ec2`` and the papers say that no start was seen."""
+that this takes; whoever doesn't want that leaves it out, and ``stop_ec2`` and the papers say that no start was seen.
+"""
 
 import sys
 from collections.abc import Iterator

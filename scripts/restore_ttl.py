@@ -1,7 +1,8 @@
 """Give a zone's mail records their normal TTL again, once the migration is over.
 
 Those are the records that the scripts shortened or made: the domain's MX (unless Cloudflare manages it) and SPF, the
-delivery names' MX, and Dell's addresses, as far as they lie in this zone. To bounds.old_ttl_s, and only ever longer."""
+delivery names' MX, and Dell's addresses, as far as they lie in this zone. To bounds.old_ttl_s, and only ever longer.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -5,7 +5,8 @@
 In this order a later ``terraform apply`` never makes the gateway again; and ``delete_ec2`` comes after this, so that no
 apply misses a gateway that it knows. When nothing else of the configuration needs the AWS provider, its blocks go too,
 since a plan could not run without its credentials. Nothing is applied, and each file is kept in its folder as
-``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps."""
+``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
+"""
 
 import re
 import shlex

@@ -11,7 +11,8 @@ Later: --clean-up, once the TTL and a minute have passed; it refuses before, sin
 all stays, a shortened TTL too: the next switch needs it.
 After stop_ec2 the instance is started first; after delete_ec2 no way leads back. Without the store, or its snapshot:
 the copy that switch_mx left, else what the settings say.
-By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN"""
+By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN
+"""
 
 import argparse
 import sys

@@ -9,7 +9,8 @@ passed, was waived and failed, by name. The signature lies next to it, and the s
 is not as it was written is refused. Whose keys count stands in ``allowed_signers`` next to the settings, one a line:
 NAME ssh-ed25519 AAAA... (ssh-keygen(1), ALLOWED SIGNERS). Signing again replaces one's own signature.
 
-Exit: 0 signed; 1 refused, nothing is signed; 2 bad input."""
+Exit: 0 signed; 1 refused, nothing is signed; 2 bad input.
+"""
 
 import getpass
 import json

@@ -11,7 +11,8 @@ The first snapshot of a name is the one that counts; a later one is kept too. It
 ``ec2`` further: ``instance``, ``items``, ``unread``, and ``ids`` of all that is the gateway's; ``terraform``: address
 to id of all that its Terraform manages, if that can be read.
 
-Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input."""
+Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
+"""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

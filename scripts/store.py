@@ -3,7 +3,8 @@
     python -m scripts.store                     each row by its chain, and the chain by the reports that have seen it
     python -m scripts.store --accept "REASON"   begin a new chain on what stands; red in every report from then on
 
-Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input."""
+Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
+"""
 
 import sys
 

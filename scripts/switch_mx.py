@@ -10,7 +10,8 @@ every address. The plan says for how long at most: bounds.window_s. Only "by_sub
 Fails: whatever goes wrong once the MX has moved puts EC2's MX back by itself, and ends with 1. If this process is
 killed, or its terminal is lost, a guard that outlives it does so, and writes that to night/switch-DOMAIN.log.
 Where: on a machine that stays up, in tmux, its lid open. After a power cut run this again, at once; watch says so too.
-Back: python -m scripts.rollback --domain DOMAIN, which needs no gate."""
+Back: python -m scripts.rollback --domain DOMAIN, which needs no gate.
+"""
 
 import sys
 import time

@@ -5,7 +5,8 @@ a destination are made, mail is sent, refused and dropped, and all is taken away
 above all, are only looked at. What was observed is kept in the store and in observed.toml, for
 scripts/rehearse --knobs observed, and for the plan of switch_mx.
 Undo: --undo takes away what an interrupted trial left. Without it the next run goes on where that one ended.
-Contract: --contract asks the table of requests and answers instead, and names each line that is answered otherwise."""
+Contract: --contract asks the table of requests and answers instead, and names each line that is answered otherwise.
+"""
 
 import argparse
 import sys

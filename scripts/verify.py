@@ -6,7 +6,8 @@ Asks: is the report, are its evidence and the files next to it the ones that wer
 signature by a key of ``allowed_signers``, and does the store know of it? Is the store the one that the report has seen,
 with every row as mxgate wrote it? Whatever isn't so is named, with the likely cause.
 
-Exit: 0 all of it belongs together; 1 it doesn't, or nobody has signed; 2 bad input."""
+Exit: 0 all of it belongs together; 1 it doesn't, or nobody has signed; 2 bad input.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -3,7 +3,8 @@
 Mail goes to every address: RATE a second for ten minutes from its start and each change of the MX, then less.
 Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
 Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the mail that is on its way.
-Exit: 0 done, 1 an abort rule is met, 2 bad input."""
+Exit: 0 done, 1 an abort rule is met, 2 bad input.
+"""
 
 import contextlib
 import sys
@@ -100,7 +101,9 @@ def _big_providers(migration: Migration, domain: str) -> Iterator[str]:
 
 def screen(state: WatchState, bounds: Bounds) -> Group:
     """Everything on 24 lines of 80 columns, what is alarming first. A line a fact; only alarms may take two.
-    Foreign text is never markup."""
+
+    Foreign text is never markup.
+    """
     made = (Text(line, style, no_wrap=style != ALARM, overflow="ellipsis") for line, style in lines(state, bounds))
     return Group(*made)
 

@@ -1,7 +1,8 @@
 """Let a domain's MTA-STS policy admit both its old MX and Cloudflare's, so that the switch shuts nobody out.
 
 Senders keep a policy for its max_age, but fetch it again when the id in the record changes, or when it no longer
-matches (RFC 8461, 5.1): they must find both MX for as long as either may be met."""
+matches (RFC 8461, 5.1): they must find both MX for as long as either may be met.
+"""
 
 import sys
 from collections.abc import Iterator

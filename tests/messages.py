@@ -4,7 +4,8 @@
     .venv/bin/python -m tests.messages --write  adds what it lacks, untranslated, at its place
 
 Found by ``tr("...")`` and ``N_(...)`` in Python, also around an f-string, whose expressions become ``{places}``; by
-``_("...")`` in the report's templates; by every ``hint`` of a finding, since that is what to do next."""
+``_("...")`` in the report's templates; by every ``hint`` of a finding, since that is what to do next.
+"""
 
 import ast
 import json

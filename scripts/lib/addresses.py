@@ -1,7 +1,8 @@
 """One address of a domain that is switched: which it is, what has to stand before a write, and the proof afterwards.
 
 This is the gate of ``add_address`` and ``remove_address``. No verdict of another gate is asked for: those are of other
-settings, since the address has just been written into them, or taken out."""
+settings, since the address has just been written into them, or taken out.
+"""
 
 import argparse
 import time

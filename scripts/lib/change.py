@@ -2,7 +2,8 @@
 
 A script yields ``Write``s: each one a single write, with what stands before and after it. Without ``--apply`` they
 are shown with their digest; with ``--apply DIGEST`` exactly these are made. A script that was killed is run again: what
-is done is no longer planned, and the rest is."""
+is done is no longer planned, and the rest is.
+"""
 
 import argparse
 import json

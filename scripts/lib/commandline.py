@@ -7,7 +7,9 @@ from fixtures.language import LANGUAGES, OPTION, chosen
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
     """Of a program: ``--help`` shows its docstring as it stands.
-    Each takes ``--lang``, and ``--config``, described as CONFIG."""
+
+    Each takes ``--lang``, and ``--config``, described as CONFIG.
+    """
     made = argparse.ArgumentParser(
         prog=f"python -m scripts.{name}",
         description=about,

@@ -7,7 +7,8 @@
 
 Makes a lab of its own and takes it down in any case; needs root, like every lab. An outage comes again and again
 until all is sent. What was under way at a fault may come twice; nothing else may, and nothing may be missing.
-Exit: 0 every message is accounted for, 1 not so, 2 bad input or no lab could be made."""
+Exit: 0 every message is accounted for, 1 not so, 2 bad input or no lab could be made.
+"""
 
 import argparse
 import json

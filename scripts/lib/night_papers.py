@@ -1,7 +1,8 @@
 """What a way back stands on when the store is out of reach: in night/, in the folder of ``migration.toml``.
 
 ``switch_mx`` leaves them before its first write: ``night/DOMAIN.txt``, the way back by hand, to be printed; and
-``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened."""
+``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
+"""
 
 import contextlib
 import os
@@ -34,7 +35,9 @@ def folder(migration: Migration) -> Path:
 
 def open_at_night(path: str | Path | None = None) -> Migration:
     """The migration of a script that may not wait, and has to do without its store if need be: with it in memory.
-    As it can still be read, else as its copy is. Says so loudly. Raises ``SettingsError``."""
+
+    As it can still be read, else as its copy is. Says so loudly. Raises ``SettingsError``.
+    """
     migration = replace(open_migration(path), hurried=True)
     try:
         with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):

@@ -2,7 +2,8 @@
 
 From the store, else from the copy that ``switch_mx`` left, else from ``migration.toml``; nobody is asked. Cloudflare's
 DNS, dashboard and API were all down together on 18 November 2025 (blog.cloudflare.com, "Cloudflare outage on November
-18, 2025")."""
+18, 2025").
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -30,7 +31,9 @@ LIFETIME = "maximal_queue_lifetime"
 
 def leave(migration: Migration, domain: str) -> Path:
     """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
-    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back."""
+
+    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
+    """
     text = paper(migration, domain, cloudflare.exported(migration, domain))
     made = folder(migration) / f"{domain}.txt"
     try:
@@ -47,6 +50,7 @@ def leave(migration: Migration, domain: str) -> Path:
 
 def paper(migration: Migration, domain: str, zone: str = "") -> str:
     """The steps, in order; what is left when Cloudflare is gone; and the whole zone, as a file.
+
     ZONE: as Cloudflare exports it now. Left out: as the first snapshot has it. ``Refused`` where there is no way back.
     """
     job = Job(migration, domain, Namespace())

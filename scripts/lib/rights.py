@@ -1,6 +1,7 @@
 """Which changes Cloudflare's token permits: each is tried where there is nothing to change.
 
-``permissions`` says how, and what an answer means; from here they are sent, since who judges can only ask."""
+``permissions`` says how, and what an answer means; from here they are sent, since who judges can only ask.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -2,7 +2,8 @@
 
 The guard (``switch_guard.py``) is begun before anything is written, in a session of its own. It hears when all is
 over; if this process ends without a word, or is stopped for too long, it acts. When the MX moved is recorded as it is
-written, or, where the run was killed then, is read from the journal."""
+written, or, where the run was killed then, is read from the journal.
+"""
 
 import os
 import signal
@@ -98,7 +99,9 @@ def through(job: Job) -> None:
 
 def moves(job: Job, write: Write, mx: Sequence[str] = ()) -> Write:
     """A write by which the MX moves, or may move: from then on guarded, with its times recorded if it did.
-    MX: what it becomes, where WRITE makes these records and returns their ids; else that is looked up."""
+
+    MX: what it becomes, where WRITE makes these records and returns their ids; else that is looked up.
+    """
     clock = job.migration.clock
 
     def do() -> None:

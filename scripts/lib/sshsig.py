@@ -1,6 +1,7 @@
 """Signatures by SSH keys, as ``ssh-keygen -Y`` makes and checks them (ssh-keygen(1), PROTOCOL.sshsig).
 
-A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519 AAAA...``."""
+A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519 AAAA...``.
+"""
 
 import re
 import subprocess

@@ -2,7 +2,8 @@
 
 Ends when that process says that all is over. Where it ends without a word, by SIGKILL or with its terminal, or is
 stopped for longer than the window, the MX goes back as the store says, and what was done stands in the store and in
-``night/switch-DOMAIN.log``."""
+``night/switch-DOMAIN.log``.
+"""
 
 import os
 import select

@@ -2,7 +2,8 @@
 and certbot's plugin.
 
 They have Cloudflare's address built in. curl is led elsewhere by its own file of settings, which both shells' read;
-inadyn by a table of hosts that only it sees."""
+inadyn by a table of hosts that only it sees.
+"""
 
 import json
 import os

@@ -1,7 +1,8 @@
 """The official SDK drives every emulated path, sync and async, and what is not emulated says so.
 
 Responses are validated strictly against the SDK's models, and a warning of any kind is an error; the SDK itself
-warns of the calls that Cloudflare has deprecated, which is expected only of those."""
+warns of the calls that Cloudflare has deprecated, which is expected only of those.
+"""
 
 import asyncio
 import inspect

@@ -1,7 +1,8 @@
 """Cloudflare's official SDK for TypeScript, unmodified: every call that the emulator answers, and no path it lacks.
 
 It is generated from the same description as the one for Python, whose walk through the emulator it repeats; but it
-builds queries and bodies, reads pages and refuses in its own way."""
+builds queries and bodies, reads pages and refuses in its own way.
+"""
 
 import json
 import os

@@ -1,7 +1,8 @@
 """The store on a real PostgreSQL of its own: several machines share it, and each sees what another has done.
 
 The server is a throwaway cluster in a folder below /tmp, reached only over a Unix socket. Its programs come with a
-package of Python's, so that no machine gets a database service for the sake of a test."""
+package of Python's, so that no machine gets a database service for the sake of a test.
+"""
 
 import os
 import pwd

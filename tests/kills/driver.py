@@ -1,7 +1,8 @@
 """One switch or rollback by its own plan, in a process that dies or whose calls fail at a write; no gates, no mail.
 
 Cloudflare's MX hosts are played: they answer CODE to every address, 250 by default; EC2 is, which takes mail; and no
-DNS judges an SPF record."""
+DNS judges an SPF record.
+"""
 
 import multiprocessing
 import os
@@ -43,7 +44,9 @@ def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tup
 
 def run(folder: Path, name: str, at: tuple[Any, ...], environment: Mapping[str, str], *, heard: bool) -> int:
     """In a process of its own, whose modules are loaded already: its exit status. What it says is in FOLDER/said.
-    AT: kind, number and turn as of ``Injector``, and CODE. HEARD: whether anybody reads what it says."""
+
+    AT: kind, number and turn as of ``Injector``, and CODE. HEARD: whether anybody reads what it says.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     process = context.Process(target=_child, args=(folder, name, at, dict(environment), heard))

@@ -46,8 +46,10 @@ class Call:
 @dataclass(slots=True)
 class Injector:
     """What befalls the calls of one script, over all its runs.
+
     KIND: ``kills`` or ``faults``; empty: nothing. EVERY: every kill point or call, one a time; else only the write
-    of NUMBER, once. TURN: which of several deeds comes first. MEMORY: a file of what has injected already."""
+    of NUMBER, once. TURN: which of several deeds comes first. MEMORY: a file of what has injected already.
+    """
 
     kind: str
     memory: Path

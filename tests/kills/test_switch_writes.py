@@ -3,7 +3,8 @@
 Whatever befalls a rollback: mail has an MX all the while, and the next run finishes.
 
 Cloudflare's API is the emulator's, and the run and its guard are processes of their own; no lab is needed. The
-mail that flows meanwhile is looked at in a lab (``walk.py``)."""
+mail that flows meanwhile is looked at in a lab (``walk.py``).
+"""
 
 import os
 import signal
@@ -63,8 +64,10 @@ Switch = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
     """Run it; returns its exit status, what it said, and what it came to.
+
     AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default. HEARD:
-    whether anybody reads what it says."""
+    whether anybody reads what it says.
+    """
     for each in emulator.zone.records.values():
         each.content = MERGED if each.content == OLD_SPF else each.content
     with closing(_store(tmp_path)) as store:

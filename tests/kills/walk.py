@@ -4,7 +4,8 @@
         [--knobs drawn]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
-gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls."""
+gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
+"""
 
 import argparse
 import json

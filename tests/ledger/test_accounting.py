@@ -1,6 +1,7 @@
 """The balance: each message has arrived, has bounced, or is outstanding, and no figure flatters.
 
-While Cloudflare may refuse mail, as a plan announced, what it refused is counted apart; all else is lost."""
+While Cloudflare may refuse mail, as a plan announced, what it refused is counted apart; all else is lost.
+"""
 
 from typing import Any
 

@@ -152,6 +152,7 @@ def test_which_text_is_an_spf_record(text: str, expected: bool) -> None:
 
 def test_where_checkdmarc_and_we_differ_the_standard_says_so() -> None:
     """Of the 55 whole records of its own tests (its repository in November 2026; no package brings them) these two:
-    it passes over what follows ``exp`` (4.6.1), and takes "V=SPF1" for none (RFC 5234, 2.3)."""
+    it passes over what follows ``exp`` (4.6.1), and takes "V=SPF1" for none (RFC 5234, 2.3).
+    """
     assert record("v=spf1 -all exp=exp.example extra").faults
     assert not record("V=SPF1 -all").faults

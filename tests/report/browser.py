@@ -1,6 +1,7 @@
 """Chromium without a window, steered over a pair of pipes by its own protocol (chromedevtools.github.io).
 
-Nothing but the browser is needed, and it opens no port. Whatever it says on its console is kept."""
+Nothing but the browser is needed, and it opens no port. Whatever it says on its console is kept.
+"""
 
 import base64
 import json

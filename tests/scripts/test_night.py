@@ -1,6 +1,7 @@
 """The way back at night, in a lab, by script and by hand.
 
-With Email Routing's API dead, without AWS, without the store, and with port 25 shut."""
+With Email Routing's API dead, without AWS, without the store, and with port 25 shut.
+"""
 
 import json
 import time

@@ -2,7 +2,8 @@
 addresses and ports, name servers that answer what it publishes, and a person who opens links.
 
 ``unshare --net --mount python -m tests.trial.stage FOLDER JSON`` does what JSON asks, and prints JSON. The trial runs
-in processes of its own, forked from here, so that each can be killed as any program can."""
+in processes of its own, forked from here, so that each can be killed as any program can.
+"""
 
 import asyncio
 import contextlib
@@ -172,7 +173,9 @@ def emulate(
     folder: Path, knobs: dict[str, Any], seed: int, ready: int, *, kept: Path | None, patience_s: float
 ) -> None:
     """Be Cloudflare until SIGTERM; what it drew and what stands is in FOLDER afterwards.
-    KEPT: as an emulator stood that SIGUSR1 made keep its account there, in ``moments``."""
+
+    KEPT: as an emulator stood that SIGUSR1 made keep its account there, in ``moments``.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     made, key = world(folder, knobs, seed), SigningKey.generate()
     if kept:
@@ -308,8 +311,10 @@ class Stage:
 
     def run(self, *words: str, kill: int = 0, keep: bool = False) -> tuple[int, int, str]:
         """A trial with these words: how it ended, after how many moments at which it could be killed, what it said.
+
         KILL: at that moment it gets SIGKILL. A moment is before and after each request that writes. KEEP: at each one
-        store and account are kept as they stand."""
+        store and account are kept as they stand.
+        """
         out, count = self.folder / "said.txt", self.folder / "moments"
         pid = os.fork()
         if not pid:
@@ -427,7 +432,9 @@ def kills(
     folder: Path, knobs: dict[str, Any], *, moments: list[int], way: str, kept: str = "", before: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A trial killed at each of MOMENTS, then taken away (WAY ``undo``) or gone on with (``on``): what is left then.
-    KEPT: no trial is killed, but store and account are as one had left them there that stood so BEFORE."""
+
+    KEPT: no trial is killed, but store and account are as one had left them there that stood so BEFORE.
+    """
     left: dict[str, Any] = {}
     for each in moments:
         stage = Stage(folder / str(each), knobs, kept=Path(kept, str(each)) if kept else None, patience_s=HURRIED_S)

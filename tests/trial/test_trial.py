@@ -1,7 +1,8 @@
 """The trial against emulators whose truth is known: each knob that can be seen from outside is reported as it is, the
 account is afterwards as before, also after a kill at any write, and what nobody knew ends in a clear sentence.
 
-``MXGATE_TRIAL_SEEDS=30`` takes the knobs of so many seeds, and ``MXGATE_TRIAL_KILLS=all`` every moment."""
+``MXGATE_TRIAL_SEEDS=30`` takes the knobs of so many seeds, and ``MXGATE_TRIAL_KILLS=all`` every moment.
+"""
 
 import json
 import os
@@ -89,7 +90,9 @@ def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> No
 @pytest.mark.parametrize("way", ["undo", "on"])
 def test_killed_at_a_write_nothing_is_left(tmp_path: Path, way: str) -> None:
     """SIGKILL before and after some requests that write; then it is taken away, or gone on with.
-    For all of them one trial is enough, of which every moment is kept: a killed one leaves nothing but that."""
+
+    For all of them one trial is enough, of which every moment is kept: a killed one leaves nothing but that.
+    """
     asked: dict[str, Any] = {"do": "kills", "knobs": {"settle_s": 0, "enabling": "refuses"}, "way": way}
     if ALL_KILLS:
         first = on_stage(tmp_path / "first", do="keep", knobs=asked["knobs"])

@@ -57,7 +57,9 @@ class Sent:
 
 def ways(secrets: Secrets, settings: Settings | None) -> tuple[Way, ...]:
     """The ways of ``MXGATE_ALARM_URLS``. Without SETTINGS mail is left out: it may be the mail under test.
-    Raises ``SettingsError`` for none at all, one that apprise doesn't know, and one that is the mail under test."""
+
+    Raises ``SettingsError`` for none at all, one that apprise doesn't know, and one that is the mail under test.
+    """
     import apprise
 
     urls = secrets.alarm_urls.get_secret_value().split()
@@ -187,7 +189,9 @@ def tell(migration: Migration, *, silence: bool = False) -> Iterator[tuple[alarm
 
 def drill(migration: Migration) -> tuple[Sent, ...]:
     """Send a marked test alarm, with the state of the mail, on each way, and ping the healthcheck.
-    Raises ``NotSent`` and ``SettingsError``."""
+
+    Raises ``NotSent`` and ``SettingsError``.
+    """
     number, how = dice.token_hex(3), migration.settings.alarm
     mail = _port_25(migration.settings.dell.imap_host)  # by the way on which its mailboxes are read
     text = tr("This is a drill, number {number}; nothing is wrong. At this moment {mail}.", number=number, mail=mail)

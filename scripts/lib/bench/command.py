@@ -8,7 +8,8 @@
     scripts/bench estate    only a gate over 30 domains with 200 addresses, some two minutes
 
 Makes labs of its own and takes them down in any case; prints each figure as soon as it is known. Some five minutes;
-needs root, like every lab. Exit: 0 all within their bounds, 1 not so, 2 no lab could be made."""
+needs root, like every lab. Exit: 0 all within their bounds, 1 not so, 2 no lab could be made.
+"""
 
 import argparse
 import importlib

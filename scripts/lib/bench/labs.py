@@ -74,7 +74,9 @@ def estate() -> Iterator[Figure]:
 
 def _gate(made: Lab, bound_s: float, three: Figure | None = None) -> Measured:
     """``pytest features/ --gate phase1`` from its start to its end, whatever it judges.
-    Next to ten times that over THREE domains: no more is linear."""
+
+    Next to ten times that over THREE domains: no more is linear.
+    """
     argv = [sys.executable, "-m", "pytest", "features/", "--gate", "phase1", "--lab", made.name, "-q"]
     argv += ["--report", str(made.folder / "report.html")]
     took, done = timed(

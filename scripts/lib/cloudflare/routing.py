@@ -1,7 +1,8 @@
 """Email Routing's own switches as writes: enable, also by way of a subdomain, unlock, lock, and keep the SPF record.
 
 Enabling, and locking again, is the API's "add and lock"; unlocking lets the MX be written (890190 while locked).
-developers.cloudflare.com/api/resources/email_routing/subresources/dns"""
+developers.cloudflare.com/api/resources/email_routing/subresources/dns
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -149,7 +150,9 @@ def lock(job: Job) -> Write:
 
 def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
     """The merged SPF record after enabling, which may have put Cloudflare's own in its place (X10).
-    BEFORE: as ``merge_spf`` has it, which this must not take back."""
+
+    BEFORE: as ``merge_spf`` has it, which this must not take back.
+    """
     migration, domain = job.migration, job.domain
 
     def stands() -> list[str]:
@@ -183,7 +186,9 @@ def prove_right(job: Job) -> None:
 
 def say_state(job: Job) -> None:
     """What Cloudflare says of the domain now. It is waited until that is ready, within the window; no failure of ours.
-    States as others saw them after enabling: ``misconfigured/locked``, and ``synced`` false for minutes."""
+
+    States as others saw them after enabling: ``misconfigured/locked``, and ``synced`` false for minutes.
+    """
     clock = job.migration.clock
     until = clock.now() + job.migration.settings.bounds.window_s
     while True:
@@ -207,6 +212,7 @@ def subdomain(job: Job) -> str:
 
 def enable_by_subdomain(job: Job) -> Write:
     """Add and lock the subdomain's records, which enables the zone; nothing of the domain's own is touched.
+
     Seen in September 2026 on a zone in production: a subdomain was ready and carried mail, while the zone's own name
     had a foreign MX. Whether Cloudflare's hosts take the domain's own addresses by then is not known; they are asked.
     """

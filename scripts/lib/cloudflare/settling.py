@@ -72,8 +72,10 @@ def _require_there(job: Job) -> None:
 
 def ask_first(job: Job, *, by_subdomain: bool) -> Write:
     """While EC2 is still the MX: do Cloudflare's MX hosts take every address already? Best if they do.
+
     BY_SUBDOMAIN: where they don't within a quarter of an hour, all of it is given up; else the MX moves after the
-    window's time."""
+    window's time.
+    """
 
     def do() -> None:
         limit_s = EARLY_S if by_subdomain else job.migration.settings.bounds.window_s

@@ -2,7 +2,8 @@
 
 The link leads to a page of the dashboard that wants a browser and perhaps a login (several projects met it), so no
 program follows it, this one neither. Nothing is deleted to try again: a repeated request sends the mail again, and is
-refused within five minutes (HTTP 429, code 2025, "Verification email has been sent too recently")."""
+refused within five minutes (HTTP 429, code 2025, "Verification email has been sent too recently").
+"""
 
 import sys
 import time

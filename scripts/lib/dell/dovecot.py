@@ -28,7 +28,9 @@ exit 1
 
 def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     """Files, their inclusion and a reload, as far as they are missing. Nothing where the service is not ours to make.
-    Raises ``Refused`` where Dovecot is older than the configuration that we write."""
+
+    Raises ``Refused`` where Dovecot is older than the configuration that we write.
+    """
     shell = dovecot(settings)
     queue = postfix.run("postconf", "-xh", "queue_directory").stdout.strip()
     if not dovecotplan.tables(settings, queue):

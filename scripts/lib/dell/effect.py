@@ -4,7 +4,8 @@ That is a write of its own, which can be seen from outside: is port 25 open wher
 server read what stands in the files? So a run that was killed between the two is finished by the next. It counts only
 if what was written stands after it, tables answer, a mailbox is accepted, and a message leaves.
 
-A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do."""
+A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do.
+"""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,8 +74,10 @@ def effect(
     wanted: Mapping[str, str] | None = None,
 ) -> Iterator[Write]:
     """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
+
     PLANNED: whether files are to be changed before it. UNDO: files that go back to their newest backup if Postfix then
-    does not serve, and it hadn't read them before. WANTED: path to text of what is to stand after it."""
+    does not serve, and it hadn't read them before. WANTED: path to text of what is to stand after it.
+    """
     restart = bool(undo and shell.transport.container)
     unopened = _unopened(shell, settings)
     now = state(shell, settings)
@@ -105,7 +108,9 @@ def state(shell: Shell, settings: Settings) -> str:
 
 def _unread(shell: Shell, at: Places) -> list[str]:
     """Files that are not those by which we last saw Postfix serve.
-    That it was started since is not enough: a run that was killed before it looked may have started it."""
+
+    That it was started since is not enough: a run that was killed before it looked may have started it.
+    """
     now = shell.run("sh", "-c", _SUMS, "sh", *_ours(at)).stdout.splitlines()
     seen = (contents(shell, at.seen) or "").splitlines()
     return [path for path in _ours(at) if not any(line.endswith(f"  {path}") and line in seen for line in now)]

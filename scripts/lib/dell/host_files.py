@@ -2,7 +2,8 @@
 
 Whether what is written can be written there, and stays, is asked before the first write: a container's own files are
 gone when the container is made again, so what is written into one has to lie on a mount: a folder of the machine's, or
-a volume with a name."""
+a volume with a name.
+"""
 
 import json
 import re
@@ -90,7 +91,9 @@ def backup(shell: Shell, path: str) -> Iterator[Write]:
 
 def restore(shell: Shell, path: str) -> bool:
     """Put the newest backup in the file's place, byte for byte; False if there is none.
-    From outside, where the container doesn't run any more."""
+
+    From outside, where the container doesn't run any more.
+    """
     try:
         shell.run("true")
     except CouldNotAsk:

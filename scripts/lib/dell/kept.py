@@ -1,7 +1,8 @@
 """What Dell's Postfix serves today and would lose by the plan: looked for by name, before the first write.
 
 Nothing goes that nobody has named: a domain, a table or a destination that is not the plan's stays behind ours, by
-``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set."""
+``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set.
+"""
 
 import ipaddress
 import re

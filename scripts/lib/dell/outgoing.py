@@ -23,7 +23,9 @@ Dell's Postfix has a new configuration, and this message is the proof that it st
 
 def require(shell: Shell, settings: Settings) -> None:
     """Send one to the operator elsewhere, and wait until the next host has taken it. Raises ``Refused``.
-    What could not leave is taken out of the queue again."""
+
+    What could not leave is taken out of the queue again.
+    """
     outside = settings.outside_mailbox
     to = outside.address if outside else next(iter(settings.contacts.cloudflare), "")
     if not to:

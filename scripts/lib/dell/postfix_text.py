@@ -1,7 +1,8 @@
 """main.cf and master.cf, or templates of them, as text: edited so that what is not ours stays byte for byte.
 
 A file that can't be understood, or says a thing twice, is refused and not guessed at. (``postconf -e`` and ``-P`` would
-do as well on the machine itself; as text, a plan can be made and shown without writing anything there.)"""
+do as well on the machine itself; as text, a plan can be made and shown without writing anything there.)
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,8 +78,10 @@ def with_parameters(text: str, wanted: Mapping[str, str]) -> str:
 
 def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_auth: bool) -> str:
     """The text of master.cf with these overrides; the XCLIENT listener is made as a copy of port 25's service.
+
     OFFERS_AUTH: whether main.cf offers AUTH to all today. Raises ``Refused`` where another service would lose what
-    main.cf gave it."""
+    main.cf gave it.
+    """
     listener = next((name for name, overrides in wanted.items() if dellplan.XCLIENT_HOSTS in overrides), "")
     _require_apart(text, listener, offers_auth=offers_auth)
     for service, overrides in wanted.items():

@@ -1,7 +1,8 @@
 """Dell as it was before ``prepare_dell``: Postfix's two files as the first snapshot has them, and nothing of ours left.
 
 Postfix first, restarted with its old files; then Dovecot without quota-status; then our tables, which nobody reads any
-more. What serves now is kept as the newest backup, and comes back by itself if Postfix does not serve without it."""
+more. What serves now is kept as the newest backup, and comes back by itself if Postfix does not serve without it.
+"""
 
 import base64
 import shlex

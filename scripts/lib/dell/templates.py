@@ -3,7 +3,8 @@
 The patch is made by editing a copy of the repository, and it counts only if the copy then renders to what is planned,
 and to what it rendered before in all else. It is committed on a branch of its own, which the operator merges; from
 there their own command renders, and another brings it to Dell and makes a new container. If Postfix then is not what
-was rendered, or does not serve, the branch is left and what was before is deployed again."""
+was rendered, or does not serve, the branch is left and what was before is deployed again.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ class Change:
 
 def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -> Iterator[Write]:
     """The commit, and putting it into effect, as far as they are missing.
-    CLAIMS: with the listener at which a client's address can be claimed."""
+
+    CLAIMS: with the listener at which a client's address can be claimed.
+    """
     settings = job.migration.settings
     shell, repo = dell(settings), Repo(template)
     repo.require_clean()

@@ -25,7 +25,9 @@ chmod --reference="$1" "$new" && sync "$new" && mv -f "$new" "$1"
 
 def policy(text: str, mx: Sequence[str]) -> str:
     """The policy with these MX patterns; version, mode and max_age as they are. ``Refused`` if it is none.
-    Lines end in CRLF (RFC 8461, 3.2)."""
+
+    Lines end in CRLF (RFC 8461, 3.2).
+    """
     pairs = [
         (key.strip(), found.strip())
         for key, colon, found in (line.partition(":") for line in text.split("\n"))

@@ -80,7 +80,9 @@ def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
 
 def added(stands: Sequence[Record], name: str, wanted: Sequence[str], ttl: int) -> Batch:
     """The batch after which the WANTED MX records stand too, with whatever else does.
-    Only a record of a wanted host is patched, for its preference or TTL: Cloudflare takes no second one (81057)."""
+
+    Only a record of a wanted host is patched, for its preference or TTL: Cloudflare takes no second one (81057).
+    """
     ours = [each for each in stands if each.text in _hosts(wanted)]
     return next(iter(changes(ours, name, "MX", wanted, ttl)), {})
 
@@ -121,7 +123,9 @@ def standing(job: Job) -> tuple[Record, ...]:
 
 def before(job: Job) -> dict[str, Any]:
     """What is to be put back: the first snapshot's MX, and the SPF record as it stands. ``Refused`` without a snapshot.
-    ``stood``: the MX as it is, for X-1."""
+
+    ``stood``: the MX as it is, for X-1.
+    """
     takeback.at_first(job)
     mx, _ = takeback.mx_at_first(job)
     stands, bounds = cloudflare.records(job.migration, job.domain), job.migration.settings.bounds
@@ -143,6 +147,7 @@ def ttl_back(job: Job, mx: Sequence[Record]) -> int:
 
 def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
     """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
+
     KEPT: what ``before`` gave. Nothing of the store is needed for it: that is written after each write, if it can be.
     """
     began = time.monotonic()

@@ -2,7 +2,8 @@
 
 Text of an RRset: one line a record, sorted, such as ``10 mail.example.net (TTL 300)``; empty where there is none.
 ``set_rrset`` makes, replaces and deletes one RRset in one write; ``set_ttl`` changes only how long it may be kept.
-Both plan nothing where everything already stands as wanted."""
+Both plan nothing where everything already stands as wanted.
+"""
 
 import json
 import shlex
@@ -78,7 +79,8 @@ def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str
     one transaction, but it reaches the edge record by record (developers.cloudflare.com/dns/manage-dns-records/how-to/
     batch-record-changes): so there is a record at every moment, and never one that is neither old nor wanted. An MX
     that Email Routing made is not patched into another: it stays linked, and disabling deletes it, edited or not
-    (github.com/cloudflare/cloudflare-docs/pull/32101)."""
+    (github.com/cloudflare/cloudflare-docs/pull/32101).
+    """
     here = {value(each): each for each in stands}
     kept = [(here[text], text) for text in dict.fromkeys(wanted) if text in here]
     old = [each for each in stands if all(each is not same for same, _ in kept)]
@@ -139,7 +141,8 @@ def set_rrset(  # noqa: PLR0913, PLR0917 - an RRset is that much, and the danger
 
     WANTED: as ``value`` gives them; empty deletes. ONLY: which records of the RRset are meant, such as ``is_spf``.
     DANGER: what the script allows itself to change; ``Refused`` if it is of another class (``MX``, ``SPF``, ``DKIM``,
-    ``DMARC``, ``NS``, or ``deletes``). PRESENT spares asking again while planning. Raises ``CouldNotAsk``."""
+    ``DMARC``, ``NS``, or ``deletes``). PRESENT spares asking again while planning. Raises ``CouldNotAsk``.
+    """
     migration = job.migration
     stands = tuple(filter(only, (present or cloudflare.records(migration, domain)).of(name, kind)))
     before, after = as_text(stands), "\n".join(sorted(line(text, ttl) for text in set(wanted)))
@@ -170,7 +173,9 @@ def set_ttl(  # noqa: PLR0913, PLR0917 - as set_rrset
     job: Job, domain: str, name: str, kind: str, ttl: int, present: Records, *, shorter: bool
 ) -> Iterator[Write]:
     """The RRset as it stands (of TXT records the SPF), with another TTL: only ever SHORTER, or only ever longer.
-    MX records of Cloudflare's own making stay: it gives them their TTL, and locks them."""
+
+    MX records of Cloudflare's own making stay: it gives them their TTL, and locks them.
+    """
     only = is_spf if kind == "TXT" else every
     stands = tuple(filter(only, present.of(name, kind)))
     if kind == "MX" and any(cloudflare.is_mx(each.text) for each in stands):
@@ -206,7 +211,8 @@ def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *,
 
     Unlocked first where Cloudflare says that it must be, and only then: DNS can be written without that API.
 
-    ONCE: not repeated after an answer that was lost."""
+    ONCE: not repeated after an answer that was lost.
+    """
     if not body:
         return []
     zone_id = cloudflare.zone(migration, domain).id
@@ -233,6 +239,7 @@ def _ids(done: object) -> list[str]:
 
 def unlock_records(migration: Migration, domain: str, name: str = "") -> None:
     """Let the records of Email Routing be written. NAME: a subdomain; for the zone's own name none may be sent.
+
     Its own name is refused with 2007 (seen for POST: terraform-provider-cloudflare issue 5890; wrangler sends no body).
     """
     zone = cloudflare.zone(migration, domain)
@@ -246,7 +253,8 @@ def merged(texts: Sequence[str], includes: Sequence[str]) -> str:
 
     Of several ``all`` the mildest stays; where there is no record yet it is ``~all``, where a record has none it gets
     none. Raises ``Refused`` for what can't be merged: a redirect, what is no term, a term that nobody reads, an
-    include that is denied."""
+    include that is denied.
+    """
     mechanisms, modifiers, alls = list[spf.Term](), list[spf.Term](), list[spf.Term]()
     for text in texts:
         ended = False

@@ -20,7 +20,8 @@ How a fault comes out:
   not planted             the fault itself failed: mend it; a drawn one was no legal configuration
 
 Exit: 0 all caught for their reason, with noise or without, or all clean; 1 not so, or interrupted; 2 bad input, or no
-lab could be made."""
+lab could be made.
+"""
 
 import argparse
 import itertools

@@ -1,6 +1,7 @@
 """A Terraform folder: what goes when resources are retired, what still refers to them, and its files on their way.
 
-Each file is copied first, and replaced whole or not at all."""
+Each file is copied first, and replaced whole or not at all.
+"""
 
 import json
 import re
@@ -57,8 +58,10 @@ class Configuration:
 
 def doomed(files: Mapping[str, str], addresses: Iterable[str], stays: Iterable[str]) -> dict[str, list[Span]]:
     """The parts to cut from each file: the blocks of ADDRESSES and, when nothing needs it any more, the AWS provider.
+
     FILES: name to text. STAYS: the resources that are left in the state. Raises ``Refused`` when a file can't be
-    understood, or when what stays refers to what goes."""
+    understood, or when what stays refers to what goes.
+    """
     wanted, read = set(addresses), {name: _blocks(name, text) for name, text in files.items()}
     going = {name: [block for block in found if block.address in wanted] for name, found in read.items()}
     staying = {name: [block for block in found if block.address not in wanted] for name, found in read.items()}

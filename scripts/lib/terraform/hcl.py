@@ -1,6 +1,7 @@
 """Blocks of a Terraform file, found by their braces, so that some can be cut and the rest stays byte for byte.
 
-Strings with their interpolations, heredocs and comments are passed over (HCL 2, native syntax)."""
+Strings with their interpolations, heredocs and comments are passed over (HCL 2, native syntax).
+"""
 
 import re
 from collections.abc import Iterable

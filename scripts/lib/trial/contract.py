@@ -1,6 +1,7 @@
 """The contract: requests, and what Cloudflare answers to them, as one table that is asked of whatever account.
 
-``contract.txt`` is the table, with the source of each line. All that it writes lies on the trial's own name."""
+``contract.txt`` is the table, with the source of each line. All that it writes lies on the trial's own name.
+"""
 
 import json
 import re

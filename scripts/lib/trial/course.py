@@ -1,6 +1,7 @@
 """One trial as it goes on: where it takes place, what was observed, and what it sends and asks.
 
-Everything is kept in the store as soon as it is known, so that a trial that was killed goes on where it ended."""
+Everything is kept in the store as soon as it is known, so that a trial that was killed goes on where it ended.
+"""
 
 import base64
 import secrets

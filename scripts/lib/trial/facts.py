@@ -1,7 +1,8 @@
 """What the trial looks for: of each fact what the suite takes for granted, and what another finding means.
 
 A fact that has the name of a knob of the emulator can be rehearsed as it was found. ``UNSEEN`` are the knobs that
-nobody can see from outside, with the reason."""
+nobody can see from outside, with the reason.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

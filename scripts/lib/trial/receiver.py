@@ -1,7 +1,8 @@
 """The trial's own mail server: takes what Cloudflare forwards, or refuses, drops and stalls it as it is asked to.
 
 It listens where the settings say: on this machine, in a network namespace, or on a host by SSH, whose SSH server then
-listens (GatewayPorts clientspecified); nothing is installed there. It relays nothing, and keeps mail in memory only."""
+listens (GatewayPorts clientspecified); nothing is installed there. It relays nothing, and keeps mail in memory only.
+"""
 
 import asyncio
 import socket

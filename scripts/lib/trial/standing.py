@@ -1,7 +1,8 @@
 """What stands in the zone and the account: kept before the trial, compared after it, and what is over taken away.
 
 Only what lies on the trial's own name is ever deleted: records at and below it, rules of its addresses, destinations
-in it, and Email Routing itself where that was off before. What Cloudflare took away of the zone's own is put back."""
+in it, and Email Routing itself where that was off before. What Cloudflare took away of the zone's own is put back.
+"""
 
 import json
 from collections.abc import Iterator
@@ -115,7 +116,9 @@ def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | Non
 
 def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tuple[list[str], list[str]]:
     """All that the trial made, and what it changed put back; returns how the zone still differs (``differences``).
-    ASKED: it asked for Email Routing to be enabled, and that may not have come to be yet."""
+
+    ASKED: it asked for Email Routing to be enabled, and that may not have come to be yet.
+    """
     if not before.enabled:
         routing_off(wire, place, asked=asked)
     delete_rules(wire, place)
@@ -162,7 +165,9 @@ def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str
 
 def _lost(wire: Wire, place: Place, before: Standing) -> Iterator[dict[str, Any]]:
     """Records that Email Routing might have deleted: MX, SPF and keys of which there are none at all any more.
-    Where others stand, somebody has changed them meanwhile: two SPF records are none (RFC 7208, 4.5)."""
+
+    Where others stand, somebody has changed them meanwhile: two SPF records are none (RFC 7208, 4.5).
+    """
     now = {_whose(place, each).removesuffix(MADE) for each in records(wire, place)}
     for each in before.records:
         whose = _whose(place, each)
