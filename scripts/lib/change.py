@@ -226,7 +226,8 @@ def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
 
 def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
     """What it writes is accepted by that (S-6), and what a run that was cut short has left of what it may write. A way
-    back asks nothing before it writes."""
+    back asks nothing before it writes.
+    """
     finishes = [each for each in accepted.SCOPE if unfinished(job, each)]
     options = job.options
     later = getattr(options, "clean_up", False) or getattr(options, "with_dell", False)
@@ -236,7 +237,8 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
 
 def _stands(migration: Migration, script: Script) -> str:
     """Names what stands. Empty where no gate precedes the script, as none goes by it: a way back asks nobody that it
-    doesn't need, and whatever gate comes next is judged again."""
+    doesn't need, and whatever gate comes next is judged again.
+    """
     return present_digest(migration) if gate_of_script(script.name) else ""
 
 

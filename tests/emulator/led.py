@@ -18,7 +18,8 @@ socket.getaddrinfo = _led
 
 def environment(emulator: Running, authority: str, folder: Path, **more: str) -> dict[str, str]:
     """Of a Python program. In a lab the name leads to the emulator; without one, the address that a connection is made
-    to is changed in the process, before the program is loaded."""
+    to is changed in the process, before the program is loaded.
+    """
     lead = folder / "lead"
     lead.mkdir(exist_ok=True)
     (lead / "sitecustomize.py").write_text(_LEAD.format(port=emulator.url.rpartition(":")[2]), encoding="utf-8")

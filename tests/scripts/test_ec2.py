@@ -283,7 +283,8 @@ def test_what_is_kept_by_name_must_outlive_the_instance(lab: Lab) -> None:
 
 def test_deletion_is_finished_after_a_kill() -> None:
     """Killed while AWS deletes the PTR record; and right after the instance is gone, when nothing in the API says any
-    more what belonged to it."""
+    more what belonged to it.
+    """
     _killed_at("reverse DNS:")
     assert run("-m", "scripts.delete_ec2", "--take-lock", "--image", "--json")[0] == 3
     _killed_at("volume:")
@@ -309,7 +310,8 @@ def _killed_at(line: str) -> None:
 
 def test_what_is_left() -> None:
     """What was nobody's, what others use, and copies: only the weekly snapshot was named. (moto brings snapshots of
-    public images along.)"""
+    public images along.)
+    """
     left = python(
         """
         c, iam = aws.client(m), aws.client(m, "iam")

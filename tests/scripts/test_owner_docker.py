@@ -68,7 +68,8 @@ def test_what_does_not_serve_is_undone_byte_for_byte(dell: Owned) -> None:
 
 def test_a_container_that_died_of_it_is_brought_back_from_outside(dell: Owned) -> None:
     """A service of the operator's, whose port another program has at Dell's public address: with port 25 open at every
-    address it can't be opened any more, and Postfix's master ends, with the container."""
+    address it can't be opened any more, and Postfix's master ends, with the container.
+    """
     listen = f"import socket, time; s = socket.create_server(('{plan.DELL4}', 2525)); time.sleep(600)"
     pid = dell.dell(f'python3 -c "{listen}" >/dev/null 2>&1 & echo $!').strip()
     service = "2525 inet n - n - - smtpd -o smtpd_relay_restrictions=permit_mynetworks,reject"

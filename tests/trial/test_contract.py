@@ -106,7 +106,8 @@ BY_CLI4: tuple[tuple[str, ...], ...] = (
 
 def test_clients_in_other_languages_ask_each_path_twice(emulator: Running, request: pytest.FixtureRequest) -> None:
     """None was written here, and none is changed: of Cloudflare's own the SDK for TypeScript, wrangler (JavaScript) and
-    cli4; lexicon and octodns; and curl (C), as Cloudflare's pages use it."""
+    cli4; lexicon and octodns; and curl (C), as Cloudflare's pages use it.
+    """
     for token in emulator.world.tokens:
         token.scopes = ALL | {"analytics:read"}
     client = {
