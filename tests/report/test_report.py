@@ -15,7 +15,7 @@ from fixtures.evidence import Verdict, failed, passed
 from fixtures.gates.session import StageResult
 from fixtures.plan.gates import Gate
 from fixtures.report.exhibits import Exhibits
-from fixtures.report.model import Decision, RunReport
+from fixtures.report.model import Decision, RunReport, proved, traced
 from fixtures.report.render import render, render_markdown_checklist, write
 from fixtures.report.text import plain, span
 from tests.report import sample
@@ -224,3 +224,21 @@ def test_the_net_is_what_is_or_what_is_to_come(gone: bool, said: str) -> None:
 )
 def test_durations_are_for_people(seconds: float | None, said: str) -> None:
     assert span(seconds) == said
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_proved_is_what_passed(verdict: Verdict) -> None:
+    drilled = replace(sample.drill(sample.PILOT), verdict=verdict)
+    assert len(proved([drilled])) == (verdict is Verdict.PASS)
+
+
+def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:
+    ids = ("D-1", *sorted({key for row in traced([]) if row.line == "P4.2" for key in row.ids} - {"D-1"}))
+    whole = [replace(sample.good(sample.PILOT), tags=(key,)) for key in ids]
+    for outcomes, verdict in (
+        (whole, Verdict.PASS),
+        (whole[1:], Verdict.NOT_RUN),
+        ([replace(whole[0], verdict=Verdict.WAIVED), *whole[1:]], Verdict.WAIVED),
+        ([replace(whole[0], verdict=Verdict.FAIL), *whole[1:]], Verdict.FAIL),
+    ):
+        assert [row.verdict for row in traced(outcomes) if row.line == "P4.2"] == [verdict]
