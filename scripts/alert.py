@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _tell(migration: Migration, *, silence: bool = False) -> int:
+    """Returns how many ways took nothing."""
     if silence:  # a way that can't be used must not be found out on the day that it is needed
         ways(migration.secrets, migration.settings)
     faults = 0

@@ -39,7 +39,8 @@ from fixtures.lab.own.certify import certify, firewall_lines, sentences
 from fixtures.language import LANGUAGES, OPTION, chosen
 from fixtures.migration import Migration, trials
 from fixtures.migration.progress import WORLDS, Progress
-from fixtures.probes.dell import bans, firewall
+from fixtures.plan import postfix as dellplan
+from fixtures.probes.dell import firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.report.render import replace
 from fixtures.settings import SettingsError
@@ -101,7 +102,7 @@ def _firewall(migration: Migration, snapshot: Mapping[str, Any] | None) -> Answe
         ruleset = Ruleset(parts, Evidence("Dell's firewall, in the snapshot", "read"))
     else:
         return None
-    admitted = bans.admitted(settings, with_ec2=True)
+    admitted = dellplan.admitted(settings, with_ec2=True)
     return kernel.ask(ruleset, admitted, (settings.dell.ipv4, settings.dell.ipv6))
 
 

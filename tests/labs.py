@@ -12,7 +12,8 @@ import pytest
 
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab, down
-from tests.conftest import COMMAND_S_MAX, run
+from fixtures.plan.gates import Gate
+from tests.conftest import COMMAND_S_MAX, features, run
 
 
 @contextmanager
@@ -39,6 +40,12 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
             yield made
 
     return lab
+
+
+def opens(lab: Lab, gate: Gate) -> None:
+    """GATE is judged, and opens."""
+    done = features("--lab", lab.name, "--gate", gate.value)
+    assert done.returncode == 0, done.stdout[-8000:]
 
 
 def shell(lab: str, *argv: str) -> list[str]:

@@ -9,7 +9,7 @@ from fixtures.migration.progress import Progress
 from fixtures.plan.leaving import ASKED, CHECKLIST, CONFIRMED
 from fixtures.probes.aws import references
 from fixtures.probes.logs import came_from
-from scripts.lib.aws.power import ACCEPTS, BY_HAND_S_MAX, SILENT, knock, open_port, wait_until
+from scripts.lib.aws.power import ACCEPTS, BY_HAND_S_MAX, SILENT, knock, open_port, port_state, wait_until
 from scripts.lib.change import Job, Refused, Write
 
 OPEN, DONE = "not confirmed", "confirmed"
@@ -23,7 +23,7 @@ def stop(job: Job) -> Iterator[Write]:
         return
     if port.state != ACCEPTS:
         raise Refused(f"{it.name} ({it.ipv4}): {port.said}. Then nobody would see it die: name a host in [[vantages]]")
-    read = partial(_state, job)
+    read = partial(port_state, job)
 
     def do() -> None:
         job.migration.store.record(ASKED, what="stop")
@@ -37,10 +37,6 @@ def restart(job: Job) -> Iterator[Write]:
     """A person stops it and starts it again, once. A run that was killed in between has it started."""
     yield from stop(job)
     yield open_port(job)
-
-
-def _state(job: Job) -> str:
-    return knock(job).state
 
 
 def delete(job: Job) -> Iterator[Write]:

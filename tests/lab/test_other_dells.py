@@ -12,8 +12,8 @@ from fixtures.lab.faults.walk import carry
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.conftest import features, run
-from tests.labs import standing
+from tests.conftest import run
+from tests.labs import opens, standing
 
 DRILLS_S_MAX = 900
 
@@ -23,11 +23,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """It stands before phase 2 at first, with a month of mail."""
     with standing(f"tests-{request.param}", 12, "phase2", month=True, dell=request.param) as made:
         yield made
-
-
-def opens(lab: Lab, gate: Gate) -> None:
-    done = features("--lab", lab.name, "--gate", gate.value)
-    assert done.returncode == 0, done.stdout[-8000:]
 
 
 def test_phase2_opens(lab: Lab) -> None:

@@ -12,19 +12,13 @@ import pytest
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.conftest import features
-from tests.labs import standing
+from tests.labs import opens, standing
 
 
 @pytest.fixture(scope="module", params=["rendered", "debian-12"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with standing(f"tests-end-{request.param}", 14, Gate.DELETION, month=True, dell=request.param) as made:
         yield made
-
-
-def opens(lab: Lab, gate: Gate) -> None:
-    done = features("--lab", lab.name, "--gate", gate.value)
-    assert done.returncode == 0, done.stdout[-8000:]
 
 
 def test_deletion_opens(lab: Lab) -> None:

@@ -190,6 +190,11 @@ def _state(job: Job) -> str:
     return ec2.instance(job.migration).state
 
 
+def port_state(job: Job) -> str:
+    """As ``knock`` found it."""
+    return knock(job).state
+
+
 def open_port(job: Job) -> Write:
     """Wait until port 25 of the gateway's address takes mail; where it is not at AWS, until a person has started it."""
     settings = job.migration.settings.ec2
@@ -208,9 +213,7 @@ def open_port(job: Job) -> Write:
                 "with --without-asking-ec2: senders wait for a silent MX for days, and Cloudflare may bounce"
             ) from None
 
-    def read() -> str:
-        return knock(job).state
-
+    read = partial(port_state, job)
     subject = f"port 25 of {settings.name} ({settings.ipv4})"
     return Write(FIRST, subject, SILENT, ACCEPTS, do, read)
 
