@@ -6,7 +6,7 @@ Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the
 Exit: 0 done, 1 an abort rule is met, 2 bad input.
 """
 
-import contextlib
+import signal
 import sys
 import time
 from collections import Counter
@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     until, watch = time.monotonic() + seconds, watch.start()
     console, herald, bounds = Console(), Herald(migration), migration.settings.bounds
+    ended = hurried = False
     try:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             while time.monotonic() < until:
@@ -72,9 +73,15 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
                     live.update(screen(watch.state, bounds), refresh=True)
                 time.sleep(min(0.5, max(0.0, until - time.monotonic())))
     except KeyboardInterrupt:
-        console.print(tr("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way"))
-    with contextlib.suppress(KeyboardInterrupt):
+        ended = True
+    try:
+        if ended:
+            console.print(tr("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way"))
         watch.drain(bounds.arrival_s)
+    except KeyboardInterrupt:
+        hurried = True
+    # A Ctrl-C too many would lose the record of what was watched for hours.
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     record = watch.stop()
     herald.hear(watch.state.aborts)
     console.print(screen(watch.state, bounds))
@@ -83,7 +90,8 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     spread = propagation(migration, watch.domain)
     for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds):
         console.print(Text(line))
-    if watch.state.away:
+    if watch.state.away and not hurried:
+        signal.signal(signal.SIGINT, interrupt)
         for line in _big_providers(migration, watch.domain):
             console.print(Text(line))
     return ABORT_RULE_MET if record["aborts"] else DONE

@@ -113,19 +113,47 @@ show(settle(migration, "bounce", 20))
     assert all("User doesn't exist: gone@pilot.example.net" in said for said in result["lost"])
 
 
+def ended_by_ctrl_c(domain: str, times: int) -> Any:
+    """Watch DOMAIN until its mail has flowed for three seconds, and end that by Ctrl-C, so many TIMES."""
+    return as_operator(f"""
+import signal, subprocess, sys
+
+store = migration.store
+command = [sys.executable, "-m", "scripts.watch", "--domain", {domain!r}, "--rate", "10"]
+watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+until = time.monotonic() + 60
+while not any(row["running"] for row in store.recorded("watch", {domain!r})) and time.monotonic() < until:
+    time.sleep(0.2)
+time.sleep(3)
+for _ in range({times}):
+    watch.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+said = watch.communicate(timeout=60)[0]
+beats = [row["running"] for row in store.recorded("watch", {domain!r})]
+print(json.dumps([watch.returncode, said, beats[-1], len(store.recorded("watched", {domain!r}))]))
+""")
+
+
 @pytest.mark.usefixtures("lab")
 def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
-    interrupted = ("timeout", "--preserve-status", "--signal=INT", "12")
-    options = ("-m", "scripts.watch", "--domain", "webmakeprofit.org", "--rate", "10")
-    done = labs.operator(NAME, *options, before=interrupted)
-    said = " ".join(done.stdout.split())
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, said, running, watched = ended_by_ctrl_c("webmakeprofit.org", 1)
+    assert status == 0, said
+    assert (running, watched) == (False, 1)
+    said = " ".join(said.split())
     assert "ending: no more mail is sent." in said
     (sent, arrived) = re.findall(
         r"mail: injected (\d+), acknowledged \d+, arrived (\d+), in flight 0, overdue 0", said
     )[0]
     assert int(sent) == int(arrived) > 10
     assert said.endswith("webmakeprofit.org is not switched: of the 2 d that a switch is watched for nothing has begun")
+
+
+@pytest.mark.usefixtures("lab")
+def test_ctrl_c_many_times_does_not_wait_and_leaves_its_record() -> None:
+    status, said, running, watched = ended_by_ctrl_c("fx-trader-life.com", 6)
+    assert status == 0, said
+    assert (running, watched) == (False, 1)
+    assert "ended before" not in said
 
 
 @pytest.mark.usefixtures("lab")
