@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from fixtures.lab.faults.walk import carry
+from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
 from tests.conftest import COMMAND_S_MAX, features, run
@@ -46,6 +48,20 @@ def opens(lab: Lab, gate: Gate) -> None:
     """GATE is judged, and opens."""
     done = features("--lab", lab.name, "--gate", gate.value)
     assert done.returncode == 0, done.stdout[-8000:]
+
+
+def serves_the_family(lab: Lab) -> None:
+    """Mail to the domain that Debian 12's Dell has in MariaDB, and nobody moves, comes to its mailbox."""
+    box = f"{FAMILY_MAILBOX}@{FAMILY}"
+    there = f"ls /srv/vmail/{box}/Maildir/new | wc -l"
+    before = int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)
+    sent = lab.exec("dell", ["sh", "-c", f"printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org {box}"])
+    assert sent.returncode == 0, sent.stderr
+    until = time.monotonic() + 20
+    while (found := int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)) == before:
+        assert time.monotonic() < until, "no new message"
+        time.sleep(0.1)
+    assert found == before + 1
 
 
 def shell(lab: str, *argv: str) -> list[str]:

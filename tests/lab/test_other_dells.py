@@ -9,11 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.lab.faults.walk import carry
-from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import run
-from tests.labs import opens, standing
+from tests.labs import opens, serves_the_family, standing
 
 DRILLS_S_MAX = 900
 
@@ -32,11 +31,7 @@ def test_phase2_opens(lab: Lab) -> None:
 def test_a_domain_that_nobody_moves_is_served_as_before(lab: Lab) -> None:
     if lab.dell != "debian-12":
         pytest.skip("this Dell has no other domain")
-    box = f"{FAMILY_MAILBOX}@{FAMILY}"
-    sent = lab.exec("dell", ["sh", "-c", f"printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org {box}"])
-    assert sent.returncode == 0, sent.stderr
-    there = f"for _ in $(seq 100); do ls /srv/vmail/{box}/Maildir/new/* && exit; sleep .1; done; exit 1"
-    assert lab.exec("dell", ["sh", "-c", there]).returncode == 0
+    serves_the_family(lab)
 
 
 def test_phase3_opens(lab: Lab) -> None:

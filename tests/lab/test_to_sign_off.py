@@ -12,7 +12,7 @@ import pytest
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.labs import opens, standing
+from tests.labs import opens, serves_the_family, standing
 
 
 @pytest.fixture(scope="module", params=["rendered", "debian-12"])
@@ -28,3 +28,5 @@ def test_deletion_opens(lab: Lab) -> None:
 def test_signoff_opens_when_all_is_deleted(lab: Lab) -> None:
     carry(lab.name, Gate.SIGNOFF, Gate.DELETION)
     opens(lab, Gate.SIGNOFF)
+    if lab.dell == "debian-12":
+        serves_the_family(lab)
