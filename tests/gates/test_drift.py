@@ -68,7 +68,9 @@ digest 0123456789abcdef0123 hash:/etc/postfix/sasl_passwd
     assert parts["map hash:/etc/postfix/virtual"] == "alice@example.net x\n"
     assert "its owner is root" in when["parameter myhostname"]
     assert when["map hash:/etc/postfix/virtual"] == when["file /etc/postfix/virtual"]
-    listens = 'LISTEN 0 100 0.0.0.0:25 0.0.0.0:* users:(("smtpd",pid=9,fd=6),("master",pid=7,fd=13))\n'
+    listens = (
+        'LISTEN 0 100 0.0.0.0:25 0.0.0.0:* users:(("smtpd",pid=9,fd=6),("gone",pid=5,fd=6),("master",pid=7,fd=13))\n'
+    )
     listens += 'LISTEN 0 9 *:80 *:* users:(("nginx",pid=8,fd=6),("eve",pid=6,fd=6))\nLISTEN 0 1 [::]:40123 [::]:*'
     writers = "644 root:root 1790000000 '/etc/cron.d/x'\n777 root:root 1 '/etc/y' -> '/lib/y'"
     rest = "=-=-= sums\n00112233445566778899  /etc/cron.d/x\n=-=-= names\n127.0.0.1 localhost\n"
