@@ -4,6 +4,7 @@
     scripts/faults --state phase3      only those that are planted at that gate
     scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
     scripts/faults --generated --for 30    drawn by lot from what a lab has, chosen by nobody, for half an hour
+    scripts/faults --coverage          each line that decides about mail, changed by itself: does a gate notice?
     scripts/faults --clean 8           nothing is planted: eight labs, each judged at every state, and who cries wolf
 
 Each result is a line of reports/faults.jsonl as soon as it is known, and reports/faults.html is made from them. Killed
@@ -38,7 +39,7 @@ from pathlib import Path
 from random import Random
 
 from fixtures.lab.errors import LabError
-from fixtures.lab.faults import Fault, named, usual
+from fixtures.lab.faults import Fault, coverage, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
 from fixtures.lab.world import Lab, down
 from fixtures.migration.version import VERSION
@@ -47,6 +48,7 @@ from fixtures.report.render import fill, replace
 
 DONE, MISSED, BAD_INPUT = 0, 1, 2
 FILE = Path("reports/faults.jsonl")
+COVERAGE = "coverage, "
 GOOD = frozenset({Sort.CAUGHT, Sort.NOISY, Sort.CLEAN})
 GOOD_DRAWN = GOOD | {Sort.ELSEWHERE, Sort.HARMLESS, Sort.BROKEN}
 STATES = tuple(gate.value for gate in Gate)
@@ -124,10 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     what = made.add_mutually_exclusive_group()
     what.add_argument("--only", nargs="+", metavar="ID", help="these faults")
     what.add_argument("--generated", action="store_true", help="draw faults by lot, at --at, --for so many minutes")
+    what.add_argument("--coverage", action="store_true", help="change each line that stands, at --at")
     what.add_argument("--state", choices=STATES, metavar="GATE", help=f"those planted at {', '.join(STATES)}")
     what.add_argument("--clean", type=int, metavar="N", help="judge so many labs with nothing planted")
     made.add_argument(
-        "--at", choices=STATES[:4], default="phase4", help="where labs stand for drawn ones (default: %(default)s)"
+        "--at", choices=STATES[:4], default="phase4", help="where labs stand for these two (default: %(default)s)"
     )
     made.add_argument("--for", type=float, default=10, dest="minutes", metavar="MINUTES", help="default: %(default)s")
     made.add_argument("--seed", type=int, default=2, help="the labs' (default: %(default)s); with --clean the first's")
@@ -151,6 +154,9 @@ def _run(given: argparse.Namespace) -> int:
     elif given.generated:
         _by_labs(given, lambda name: _drawn(name, given, book))
         wanted = [each for each in book.results if each.startswith(f"seed {given.seed}, ")]
+    elif given.coverage:
+        _by_labs(given, lambda name: _changed(name, given, book))
+        wanted = [each for each in book.results if each.startswith(COVERAGE)]
     else:
         # Those of other Dells: tests/scripts/test_owner_*.py.
         faults = [fault for fault in _chosen(given) if usual(fault)]
@@ -163,7 +169,7 @@ def _run(given: argparse.Namespace) -> int:
     found = [book.results[each] for each in wanted if each in book.results]
     page = replace(given.file.with_suffix(".html"), fill("faults.html", results=found, sorts=_counts(found), good=GOOD))
     print(", ".join(f"{sort}: {number}" for sort, number in _counts(found).items()) + f"; {page}")
-    print(*_figures(found), sep="\n")
+    print(*(_shares(found) if given.coverage else _figures(found)), sep="\n")
     good = GOOD_DRAWN if given.generated else GOOD
     return DONE if len(found) == len(wanted) and all(each.sort in good for each in found) else MISSED
 
@@ -188,6 +194,19 @@ def _figures(results: Iterable[Result]) -> Iterator[str]:
         named, drift = sum(each.sort is Sort.CAUGHT for each in seen), sum(DRIFT in each.red for each in harmful)
         yield f"{len(harmful)} harmed mail: {len(seen)} of them caught, {named} for a reason that names the cause"
         yield f"drift ({DRIFT}) by itself, where what is right was accepted before, names {drift} of them as changed"
+
+
+def _shares(results: Iterable[Result]) -> Iterator[str]:
+    """Of each place, how many lines no gate lets change unseen."""
+    places: dict[str, list[Result]] = {}
+    for each in results:
+        places.setdefault(each.id.removeprefix(COVERAGE).partition(" | ")[0], []).append(each)
+    for place, found in places.items():
+        tried = [each for each in found if each.sort is not Sort.BROKEN]
+        noticed = sum(each.sort in GOOD_DRAWN for each in tried)
+        yield f"{place}: {noticed} of {len(tried)} changes noticed" + (
+            f"; {len(found) - len(tried)} could not be made" if len(tried) < len(found) else ""
+        )
 
 
 def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
@@ -236,6 +255,22 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
             book.add(result, 0)
             if result.sort is Sort.BROKEN or walk.harm():
                 walk = None
+    finally:
+        down(name)
+
+
+def _changed(name: str, given: argparse.Namespace, book: Book) -> None:
+    """One lab's share of the lines that stand."""
+    try:
+        walk = _stood(name, given.seed)
+        walk.to(Gate(given.at))
+        if red := walk.clean(walk.at).red:
+            raise LabError(f"{walk.at} is red with nothing changed: {red[0].name}: {red[0].message[:400]}")
+        labelled = [(f"{COVERAGE}{each.of} | {each.id}", each) for each in coverage.lines(walk.lab)]
+        mine = labelled[int(name.rpartition("-")[2]) :: given.labs]
+        todo = [(label, line) for label, line in mine if label not in book.results]
+        for left, (label, line) in zip(range(len(todo) - 1, -1, -1), todo, strict=True):
+            book.add(walk.changed(line, label), left)
     finally:
         down(name)
 
