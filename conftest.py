@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.language import LANGUAGES, OPTION, chosen
+from fixtures.language import LANGUAGES, OPTION, chosen, tr
 from fixtures.plan.gates import Gate
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         target = resolve(config)
     except TargetError as error:
-        pytest.exit(str(error), returncode=2)
+        pytest.exit(tr(str(error)), returncode=2)
     config.stash[TARGET], config.stash[SESSION] = target, target.session
     config.pluginmanager.register(Arrange(), "mxgate-arrange")
     if config.option.collectonly:

@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.evidence.leaving import leave
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
+from fixtures.language import tr
 from fixtures.ledger import closed, witnesses
 from fixtures.ledger.accounting import DRILL, Entry, balance
 from fixtures.ledger.switches import last_switch
@@ -71,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"accept: nothing accepted: {redact(str(error))}", file=sys.stderr)
         return REFUSED
     except (SettingsError, StoreError) as error:
-        print(f"accept: {error}", file=sys.stderr)
+        tell(f"accept: {tr(str(error))}")
         return BAD_INPUT
 
 
@@ -178,4 +180,4 @@ def _items(migration: Migration, state: State) -> Iterator[Item]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

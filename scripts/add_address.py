@@ -8,10 +8,10 @@ the rule is made, Cloudflare's MX hosts and Dell are asked until they take the a
     python -m scripts.add_address --domain example.net --address info [--apply DIGEST]
 """
 
-import sys
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.leaving import leave
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.limits import limit
@@ -98,4 +98,4 @@ SCRIPT = Script(
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Iterable
 
+from fixtures.evidence.leaving import leave
 from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
 from fixtures.language import tr
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             faults = _tell(opened(options.config), silence=options.check_silence)
     except (SettingsError, StoreError) as error:
-        print(f"alert: {redact(str(error))}", file=sys.stderr)
+        print(f"alert: {redact(tr(str(error)))}", file=sys.stderr)
         return BAD_INPUT
     except NotSent as error:
         print(f"alert: not sent: {redact(str(error))}", file=sys.stderr)
@@ -102,4 +103,4 @@ def _unit(unit: str, config: str | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

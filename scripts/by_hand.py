@@ -8,9 +8,9 @@ leaves the same in ``night/DOMAIN.txt``: print that before the night. Exit: 0 pr
 input.
 """
 
-import os
-import sys
-
+from fixtures.evidence import tell
+from fixtures.evidence.leaving import leave
+from fixtures.language import tr
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused
@@ -26,14 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     try:
         migration = open_at_night(options.config)
-        print(paper(migration, migration.settings.domain(options.domain).name), end="", flush=True)
+        print(paper(migration, migration.settings.domain(options.domain).name), end="")
     except (SettingsError, StoreError, Refused) as error:
-        print(f"by_hand: {error}", file=sys.stderr)
+        tell(f"by_hand: {tr(str(error))}")
         return REFUSED if isinstance(error, Refused) else BAD_INPUT
-    except BrokenPipeError:  # of `by_hand | head`: what was wanted was read
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -5,12 +5,12 @@ on, nor what a run that isn't over or a coming gate still needs. By UID EXPUNGE 
 somebody else has marked as deleted stays.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 
 from imapclient import DELETED
 
+from fixtures.evidence.leaving import leave
 from fixtures.ledger.cleaning import FOLDER, Cleanable, Ledger, among, cleanable, ledger
 from fixtures.probes.mailbox import imap
 from scripts.lib.change import Job, Refused, Script, Write
@@ -90,4 +90,4 @@ SCRIPT = Script("clean_mail", __doc__, plan, check=check)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -15,9 +15,9 @@ nothing came from it since the stop.
 
 import argparse
 import getpass
-import sys
 from collections.abc import Collection, Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2, reverse_dns, terraform
@@ -129,4 +129,4 @@ SCRIPT = Script("delete_ec2", __doc__, plan, options=options, check=check)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -7,11 +7,11 @@ gate, and when a gate is inconclusive.
 Exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong.
 """
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
-from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, redact, unknown
+from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, tell, unknown
+from fixtures.evidence.leaving import leave
 from fixtures.gates import waiver_titles
 from fixtures.language import N_, tr
 from fixtures.migration import Migration, open_migration
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         alarms = Question("alarms", partial(_alarms, migration))
         answers = checklist.ask((*of_doctor(migration, tried), alarms), DEADLINE_S)
     except (SettingsError, CouldNotAsk) as error:
-        print(f"doctor: {redact(str(error))}", file=sys.stderr)
+        tell(f"doctor: {tr(str(error))}")
         return BAD_INPUT
     status, says = SAYS[decide(answers)]
     if options.json:
@@ -76,4 +76,4 @@ def _alarms(migration: Migration) -> Iterator[Finding]:
 
 
 if __name__ == "__main__":
-    checklist.leave(main())
+    leave(main, at_once=True)

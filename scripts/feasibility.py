@@ -7,9 +7,9 @@ Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
 """
 
 import argparse
-import sys
 
 from fixtures.evidence import CouldNotAsk, Verdict, redact, tell
+from fixtures.evidence.leaving import leave
 from fixtures.language import N_, tr
 from fixtures.preflight import checklist
 from fixtures.preflight.case import look
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asked = case(options)
     except (SettingsError, CouldNotAsk) as error:
-        print(f"feasibility: {redact(str(error))}", file=sys.stderr)
+        tell(f"feasibility: {tr(str(error))}")
         return BAD_INPUT
     if not (options.dell or asked.settled):
         tell(tr("feasibility: this machine is taken for Dell; --dell USER@HOST names another"))
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--addresses", metavar="NUMBER", help="how many addresses receive mail, aliases included")
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
+    add("--confirmed-by", default="", metavar="WHO", help="who confirmed that port 25 can be opened, while it is shut")
     add("--reflector", default=public_address.REFLECTOR, metavar="URL", help="says who asks (default: %(default)s)")
     add(
         "--instance",
@@ -89,4 +90,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    checklist.leave(main())
+    leave(main, at_once=True)

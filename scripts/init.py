@@ -15,9 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fixtures.evidence import keep_secret, redact
+from fixtures.evidence import keep_secret, redact, tell
+from fixtures.evidence.leaving import leave
 from fixtures.language import N_, tr
-from fixtures.preflight.init.questions import Answers, read, settings
+from fixtures.preflight.init.answers import Answers, read
+from fixtures.preflight.init.questions import settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
 from fixtures.settings.mistakes import lines
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.dry_run:
             _write(target, text)
     except SettingsError as error:
-        print(f"init: {redact(tr(str(error)))}", file=sys.stderr)
+        tell(f"init: {tr(str(error))}")
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"\ninit: {tr('interrupted; nothing was written')}", file=sys.stderr)
@@ -114,4 +116,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

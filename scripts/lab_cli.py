@@ -22,9 +22,12 @@ import shlex
 import sys
 import time
 
+from fixtures.evidence import tell
+from fixtures.evidence.leaving import leave
 from fixtures.lab import plan
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import MAIN, Lab, down, standing
+from fixtures.language import tr
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 GATES = ("phase1", "phase2", "phase3", "phase4", "deletion", "signoff")
@@ -70,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _DO[options.command](options)
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        tell(f"lab: {tr(str(error))}")
         return BAD_INPUT
     except KeyboardInterrupt:
         print("lab: interrupted; what had begun was taken down", file=sys.stderr)
@@ -148,4 +151,4 @@ def _shell(options: argparse.Namespace) -> int:
 _DO = {"up": _up, "down": _down, "status": _status, "logs": _logs, "clock": _clock, "shell": _shell}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -4,9 +4,9 @@ To bounds.ttl_s, and only ever shorter. What resolvers hold already they keep fo
 wait until that has run out.
 """
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.records import set_ttl
@@ -23,4 +23,4 @@ SCRIPT = Script("lower_ttl", __doc__, plan, per_domain=True)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -4,10 +4,10 @@ Mail that Email Routing forwards has an envelope sender in the domain itself, an
 relay host (``[relay]``): the same record must let in both, since two records are an error (X9; RFC 7208, 3.2 and 4.5).
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.leaving import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Script, Write
@@ -50,4 +50,4 @@ SCRIPT = Script("merge_spf", __doc__, plan, per_domain=True)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

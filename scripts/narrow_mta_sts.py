@@ -1,8 +1,8 @@
 """Let a domain's MTA-STS policy admit only Cloudflare's MX, once the gateway is nobody's MX."""
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 
@@ -17,4 +17,4 @@ SCRIPT = Script("narrow_mta_sts", __doc__, plan, per_domain=True)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -5,13 +5,14 @@ same. ``--path`` shows the whole way with your settings' own bounds: which eveni
 Exit: 0 said, 2 bad input.
 """
 
-import sys
-
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from fixtures.evidence import tell
+from fixtures.evidence.leaving import leave
 from fixtures.gates.coming import coming
+from fixtures.language import tr
 from fixtures.plan.path import page
 from fixtures.report.coming import lines
 from fixtures.settings import SettingsError
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
             return DONE
         said = list(lines(coming(migration), migration.clock.now()))
     except (SettingsError, StoreError) as error:
-        print(f"next: {error}", file=sys.stderr)
+        tell(f"next: {tr(str(error))}")
         return BAD_INPUT
     console, width = Console(highlight=False), max(cell_len(label) for label, _ in said)
     for label, text in said:
@@ -41,4 +42,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -6,9 +6,9 @@ open the links in their mailboxes, in a browser, and are waited for together. Me
 notification hosts in by their forward-confirmed names; that is withdrawn in any case.
 """
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.cloudflare.routing import require_no_trial, subaddressing
 from scripts.lib.cloudflare.rules import address_rules, catch_all
@@ -33,4 +33,4 @@ SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_che
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

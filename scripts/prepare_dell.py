@@ -8,11 +8,12 @@ what they were.
 """
 
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from fixtures.access.changing import Shell, dell
+from fixtures.evidence.leaving import leave
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
@@ -33,18 +34,20 @@ def plan(job: Job) -> Iterator[Write]:
     if settings.dell.template:
         kept.require(shell, settings, stands)
         yield from dovecot
-        yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)
+        for number, write in enumerate(templates.plan(job, settings.dell.template, with_ec2=with_ec2)):
+            yield write if number else replace(write, danger=kept.ending(shell, settings))
         return
     tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
+    ends = kept.ending(shell, settings) if files else ""
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
     kept.require(shell, settings, stands)
     for write in files:
         yield from host_files.backup(shell, write.subject)
     yield from dovecot
     yield from tables
-    yield from files
+    yield from (replace(write, danger=ends) if write.subject == at.main else write for write in files)
     yield from effect.effect(shell, settings, planned=bool(tables or files), undo=tuple(wanted), wanted=wanted)
 
 
@@ -118,4 +121,4 @@ SCRIPT = Script("prepare_dell", __doc__, plan)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

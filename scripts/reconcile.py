@@ -9,7 +9,6 @@ Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is; 2 bad 
 """
 
 import json
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
@@ -20,7 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
+from fixtures.language import tr
 from fixtures.reconciliation.changes import Changes
 from fixtures.reconciliation.reconciling import BAD, Reconciled
 from scripts.lib.commandline import parser
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             reconciled.write(done, changes, options.page)
     except (CouldNotAsk, OSError, ValueError) as error:
-        print(f"reconcile: {redact(str(error))}", file=sys.stderr)
+        tell(f"reconcile: {tr(str(error))}")
         return BAD_INPUT
     if str(options.json) == "-":
         print(_json(done, changes))
@@ -139,4 +140,4 @@ def _time(at: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -28,6 +28,7 @@ from typing import Any
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, Evidence, redact
+from fixtures.evidence.leaving import leave
 from fixtures.gates import certificate
 from fixtures.gates.certificate import Certificate
 from fixtures.lab import own
@@ -166,4 +167,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -7,9 +7,9 @@ later; the destination only where no other rule leads to it. The mailbox in Dove
     python -m scripts.remove_address --domain example.net --address info [--apply DIGEST]
 """
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Address
 from scripts.lib import addresses
@@ -68,4 +68,4 @@ SCRIPT = Script(
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -7,10 +7,10 @@ itself, a key of the tailnet has expired. Better now, while nobody needs it. Mai
 that this takes; whoever doesn't want that leaves it out, and ``stop_ec2`` and the papers say that no start was seen.
 """
 
-import sys
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.leaving import leave
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
 from scripts.lib import vps
@@ -61,4 +61,4 @@ SCRIPT = Script("restart_ec2", __doc__, plan, check=check, finish=finish)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -4,9 +4,9 @@ Those are the records that the scripts shortened or made: the domain's MX (unles
 delivery names' MX, and Dell's addresses, as far as they lie in this zone. To bounds.old_ttl_s, and only ever longer.
 """
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.records import set_ttl
@@ -27,4 +27,4 @@ SCRIPT = Script("restore_ttl", __doc__, plan, per_domain=True)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

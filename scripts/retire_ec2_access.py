@@ -7,10 +7,10 @@ another record leads to it. A backup MX that does not stay loses the same.
 """
 
 import ipaddress
-import sys
 from collections.abc import Iterator
 
 from fixtures.access.changing import dell
+from fixtures.evidence.leaving import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.settings import Settings
@@ -95,4 +95,4 @@ SCRIPT = Script("retire_ec2_access", __doc__, plan)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -11,12 +11,12 @@ since a plan could not run without its credentials. Nothing is applied, and each
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.leaving import leave
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
 from scripts.lib.change import Job, Refused, Script, Write
@@ -109,4 +109,4 @@ SCRIPT = Script("retire_terraform", __doc__, plan, check=check, finish=finish)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -6,13 +6,13 @@ The last step, once sign-off is judged. ``prepare_dell`` brings it back for as l
 """
 
 import shlex
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 
 from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.leaving import leave
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
@@ -86,4 +86,4 @@ SCRIPT = Script("retire_xclient", __doc__, plan)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -15,10 +15,10 @@ By hand, when an API is down: python -m scripts.by_hand --domain DOMAIN
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
@@ -104,4 +104,4 @@ SCRIPT = Script(
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -16,13 +16,14 @@ import getpass
 import json
 import re
 import socket
-import sys
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
 from fixtures.gates import trust
+from fixtures.language import tr
 from fixtures.report import statement
 from fixtures.report.index import card_of
 from fixtures.report.render import replace
@@ -68,10 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
         }
         migration.store.record(statement.SIGNED, **row)
     except (Refused, CouldNotAsk) as error:
-        print(f"sign: {error}", file=sys.stderr)
+        tell(f"sign: {tr(str(error))}")
         return REFUSED
     except (SettingsError, StoreError, statement.NoReport, OSError) as error:
-        print(f"sign: {error}", file=sys.stderr)
+        tell(f"sign: {tr(str(error))}")
         return BAD_INPUT
     _show(text)
     print(f"signed by {who.name} with {who.key}: {name}")
@@ -117,4 +118,4 @@ def _show(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -8,10 +8,10 @@ AWS a person stops at its provider, when the script asks for it; it waits half a
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Iterable, Iterator
 
+from fixtures.evidence.leaving import leave
 from fixtures.probes.aws import ec2
 from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
@@ -99,4 +99,4 @@ SCRIPT = Script("stop_ec2", __doc__, plan, options=options, check=check, finish=
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -8,8 +8,10 @@ Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
 
 import sys
 
-from fixtures.evidence import redact
+from fixtures.evidence import redact, tell
+from fixtures.evidence.leaving import leave
 from fixtures.gates import trust
+from fixtures.language import tr
 from fixtures.migration import Migration
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, chain
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             return REFUSED
         print(f"the store {migration.store.shown} is what mxgate wrote, up to link {trust.head(migration)}")
     except (SettingsError, StoreError) as error:
-        print(f"store: {error}", file=sys.stderr)
+        tell(f"store: {tr(str(error))}")
         return BAD_INPUT
     return DONE
 
@@ -44,4 +46,4 @@ def _accept(migration: Migration, reason: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

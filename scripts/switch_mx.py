@@ -13,12 +13,12 @@ Where: on a machine that stays up, in tmux, its lid open. After a power cut run 
 Back: python -m scripts.rollback --domain DOMAIN, which needs no gate.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from fixtures.evidence.leaving import leave
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Progress
@@ -144,4 +144,4 @@ SCRIPT = Script(
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

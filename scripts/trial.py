@@ -9,12 +9,12 @@ Contract: --contract asks the table of requests and answers instead, and names e
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
 from fixtures.migration.progress import Progress
 from fixtures.migration.trials import TRIAL, begun, latest
 from scripts.lib.change import Job, Refused, Script, Write
@@ -217,4 +217,4 @@ SCRIPT = Script(
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

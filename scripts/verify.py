@@ -15,8 +15,10 @@ from glob import escape
 from hashlib import sha256
 from pathlib import Path
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
 from fixtures.gates import trust
+from fixtures.language import tr
 from fixtures.migration import Migration
 from fixtures.report import statement
 from fixtures.report.index import card_of
@@ -43,10 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
         who: list[sshsig.Signer] = []
         wrong = tuple(dict.fromkeys([*_store(migration, page), *_signatures(migration, page, allowed, who)]))
     except CouldNotAsk as error:
-        print(f"verify: {error}", file=sys.stderr)
+        tell(f"verify: {tr(str(error))}")
         return REFUSED
     except (SettingsError, StoreError, statement.NoReport, OSError) as error:
-        print(f"verify: {error}", file=sys.stderr)
+        tell(f"verify: {tr(str(error))}")
         return BAD_INPUT
     for each in who:
         print(f"signed by {each.name} with {each.key}")
@@ -107,4 +109,4 @@ def _signatures(migration: Migration, page: Path, allowed: Path, who: list[sshsi
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

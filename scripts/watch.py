@@ -17,7 +17,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
 from fixtures.language import tr
 from fixtures.ledger import Balance, Traffic
 from fixtures.migration import Migration
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         with Traffic(migration, run, rate, domains=(options.domain,), time_max_s=seconds) as traffic:
             return _look_on(migration, Watch(migration, options.domain, traffic, rate), seconds)
     except (SettingsError, StoreError, CouldNotAsk, ValueError, TimeoutError) as error:
-        print(f"watch: {error or type(error).__name__}", file=sys.stderr)
+        tell(f"watch: {tr(str(error)) or type(error).__name__}")
     except KeyboardInterrupt:
         print("watch: ended before it had begun; nothing was recorded", file=sys.stderr)
     return BAD_INPUT
@@ -222,4 +223,4 @@ def ending(found: Balance | None, domain: str, watched_s: float | None, bounds: 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -4,9 +4,9 @@ Senders keep a policy for its max_age, but fetch it again when the id in the rec
 matches (RFC 8461, 5.1): they must find both MX for as long as either may be met.
 """
 
-import sys
 from collections.abc import Iterator
 
+from fixtures.evidence.leaving import leave
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 
@@ -21,4 +21,4 @@ SCRIPT = Script("widen_mta_sts", __doc__, plan, per_domain=True)
 main = SCRIPT.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

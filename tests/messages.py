@@ -24,6 +24,7 @@ from fixtures.gates.catalogue import plan_lines
 from fixtures.gates.traceability import FEATURES
 from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE
+from fixtures.settings.facts import facts
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
@@ -134,6 +135,8 @@ def _features() -> Iterator[tuple[str, str]]:
 def _tables() -> Iterator[tuple[str, str]]:
     yield from (("fixtures/plan/gates.py", spec.question) for spec in TABLE.values())
     yield from (("fixtures/gates/catalogue.toml", says) for says in plan_lines().values())
+    units = (each["unit"] for each in facts("cloudflare")["limits"].values() if "unit" in each)
+    yield from (("fixtures/settings/facts.toml", unit) for unit in units)
     for verdict in Verdict:
         yield from (("fixtures/evidence/__init__.py", text) for text in (str(verdict), f"{{n}} {verdict}"))
 

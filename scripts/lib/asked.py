@@ -48,6 +48,7 @@ def case(options: argparse.Namespace) -> Case:
         None if count is None else _parse(COUNT, count, "--addresses", "how many addresses receive mail, 1 or more"),
         None if options.fixed is None else options.fixed == "yes",
         str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "",
+        options.confirmed_by,
         options.reflector,
         _instance(options.instance),
         None if cost is None else _parse(USD, cost, "--new-cost", "USD a month, 0 or more"),

@@ -25,6 +25,7 @@ from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
 from fixtures.gates.script_gate import GateClosed, on_record, require_open
+from fixtures.language import tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.plan.gates import PROGRAMS, TABLE, gate_of_script
@@ -45,6 +46,9 @@ class Refused(Exception):
     """The script will not go on; says why and the way out."""
 
 
+_SCREEN_LINES = 40
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One single write. ``before`` and ``after``: what stands at ``subject``, as text to read and to compare."""
@@ -59,7 +63,7 @@ class Write:
     command: str = ""
     """An equivalent for a person to paste; secrets as $VARIABLES."""
     danger: str = ""
-    """MX, SPF, DKIM, DMARC, NS, or ``deletes``: named in the plan."""
+    """MX, SPF, DKIM, DMARC, NS, ``deletes``, or which catch-all ends: named in the plan."""
     tries: int = 1
     """How often ``do`` is tried, while what it reads back says that it was not done: for what a client that repeats by
     itself, after an answer that was lost, would make twice."""
@@ -350,6 +354,9 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         for mark, text, style in (("-", write.before, "red"), ("+", write.after, "green")):
             for line in redact(text).splitlines():
                 console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
+    if sum(len(f"{write.before}\n{write.after}".splitlines()) for write in writes) > _SCREEN_LINES:
+        for write in filter(lambda write: write.danger, writes):  # what named it above has left the screen
+            console.print(Text(f"  {write.subject}") + Text(f"  [{write.danger}]", style="bold red"))
     if writes:
         # All that was given but for --json, and for a digest that was asked for before.
         given = job.run.given
@@ -367,8 +374,8 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
 
 
 def _fail(script: Script, reason: object, status: int) -> int:
-    text = redact(str(reason))
-    print(text if text.startswith(script.name) else f"{script.name}: {text}", file=sys.stderr)
+    text = tr(str(reason))
+    tell(text if text.startswith(script.name) else f"{script.name}: {text}")
     return status
 
 

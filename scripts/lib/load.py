@@ -17,9 +17,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence.leaving import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import Lab
+from fixtures.language import tr
 from fixtures.plan.gates import Gate
 
 NAME, SEED = "load", 1
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _all(given, given.what or list(POINTS))
     except (LabError, CouldNotAsk) as error:
-        print(f"load: {error}", file=sys.stderr)
+        tell(f"load: {tr(str(error))}")
         return BAD_INPUT if isinstance(error, LabError) else NOT_SO
     except KeyboardInterrupt:
         print("load: interrupted; the lab was taken down", file=sys.stderr)
@@ -92,4 +94,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence.leaving import leave
 from fixtures.ledger.windows import SWITCHING
 from fixtures.migration import open_migration
 from fixtures.probes.cloudflare import api as cloudflare
@@ -114,4 +115,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

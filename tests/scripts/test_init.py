@@ -14,8 +14,8 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
-from fixtures.preflight.init import questions
-from fixtures.preflight.init.questions import Answers
+from fixtures.preflight.init import answers, questions
+from fixtures.preflight.init.answers import READ, Answers, Back
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from tests.conftest import PROJECT, ended, python, run
@@ -79,8 +79,10 @@ def test_what_it_writes_is_what_there_is(lab: Lab, init: Init, tmp_path: Path) -
         wanted = {"name", "delivery", "aliases", "catch_all", "mta_sts"}
         assert ours.model_dump(include=wanted) == theirs.model_dump(include=wanted)
         assert set(ours.mailboxes) == set(theirs.mailboxes)
-    for key in ("name", "ipv4", "networks", "imap_host", "log"):
+    for key in ("name", "ipv4", "ipv6", "networks", "imap_host", "log"):
         assert getattr(made.dell, key) == getattr(real.dell, key), key
+    ways = [[(each.host, each.port, each.login) for each in it.dell.submissions if each.login] for it in (made, real)]
+    assert ways[0] == ways[1]
     assert made.relay == real.relay
     wanted = {"region", "instance_id", "name", "ipv4", "ipv6", "seen_by_dell_as", "role_name", "key_name", "terraform"}
     assert made.ec2.model_dump(include=wanted) == real.ec2.model_dump(include=wanted)
@@ -119,9 +121,20 @@ def test_it_shows_without_writing_and_leaves_alone_what_is_there(init: Init, tmp
 def test_a_person_confirms(lab: Lab, init: Init, tmp_path: Path) -> None:
     """Enter takes what is proposed; a placeholder is asked for again; the end of the input writes nothing."""
     answers = unreadable(lab).replace("[store]", '[store]\nx = "y"', 1).replace('x = "y"\n', "")
-    status, said = init(answers=answers.replace(f'pilot = "{present.PILOT}"', ""), stdin="example.com\n" + "\n" * 80)
+    typed = "example.com\nno.example.net\n" + "\n" * 80
+    status, said = init(answers=answers.replace(f'pilot = "{present.PILOT}"', ""), stdin=typed)
     assert status == 0, said
     assert "example.com is a placeholder" in said
+    assert "no.example.net: expected one of webmakeprofit.org, " in said
+    for asked in (
+        "An outside sender of yours",
+        "A host elsewhere by SSH, whose provider lets port 25 out",
+        "Where your users send, as host:port, with blanks between [100.64.10.2:587 100.64.10.2:465] (-: none)",
+        "Port 25 of Dell is not open yet. Who confirmed that it can be",
+        "Dell's IPv6 address, if mail is to come by it",
+        "The web server of the MTA-STS policies, by SSH",
+    ):
+        assert asked in said
     assert "Mailboxes of webmakeprofit.org, without the domain, with blanks between [alice" in said
     assert _load(tmp_path / "made.toml").pilot == present.PILOT
     (tmp_path / "made.toml").unlink()
@@ -198,6 +211,28 @@ def test_placeholders_and_secrets_are_no_answers() -> None:
         Answers({}, lambda _: "", say=asked.append).ask("pilot", "Which")
 
 
+def test_a_slip_is_answered_at_once() -> None:
+    """An answer that can't be right is asked for again, and a proposal can be declined."""
+    said: list[str] = []
+
+    def typed(*replies: str) -> Answers:
+        left = iter(replies)
+        return Answers({}, lambda _: next(left), say=said.append)
+
+    fits = (
+        (answers.address, "dell", "192.0.2.1"),
+        (answers.account, "no", "0" * 32),
+        (answers.places, "587", "h:587"),
+        (answers.pairs, "a", "a=b c=d"),
+        (answers.one_of("off", "drop"), "keep", "off"),
+    )
+    for number, (fit, wrong, right) in enumerate(fits):
+        assert typed(wrong, right).ask(f"k{number}", "Which", fits=fit) == right
+    assert [each.split(":")[0].strip() for each in said] == [wrong for _, wrong, _ in fits]
+    assert typed("-").ask("x", "Which", "proposed", optional=True) == ""
+    assert typed("-", "y").ask("x", "Which", "proposed") == "-", "needed: it is an answer like any other"
+
+
 def test_an_answer_can_be_taken_back() -> None:
     """Also behind something that was read: that is read again only where an answer before it is another."""
     reads = list[str]()
@@ -208,13 +243,13 @@ def test_an_answer_can_be_taken_back() -> None:
 
     def went(*typed: str) -> list[str]:
         replies = iter(typed)
-        to = questions.Answers({}, lambda _: next(replies), say=lambda _: None)
+        to = Answers({}, lambda _: next(replies), say=lambda _: None)
         while True:
             try:
                 host = to.ask("dell.transport.host", "Host", "a")
-                it = to.past.remembered(f"{questions.READ}it", partial(read, host))
+                it = to.past.remembered(f"{READ}it", partial(read, host))
                 return [host, it, to.ask("dell.name", "Name", "n"), to.ask("x", "X", "x")]
-            except questions.Back:
+            except Back:
                 to.past.again()
 
     assert went("", "m", "<", "k", "") == ["a", "a", "k", "x"]

@@ -139,6 +139,11 @@ def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Singl
         dell.bash("postconf -X default_database_type")
 
 
+def test_a_catch_all_that_ends_is_named(dell: Single) -> None:
+    dangers = {write.subject: write.danger for write in prepare_dell.plan(dell.job(keeps=KEEPS)) if write.danger}
+    assert dangers == {"/etc/postfix/main.cf": "ends the catch-all of webmakeprofit.org"}
+
+
 def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Single) -> None:
     """Nobody is there who would take the message."""
     sums = "sha256sum /etc/postfix/main.cf /etc/postfix/master.cf"

@@ -16,7 +16,10 @@ import importlib
 import subprocess
 import sys
 
+from fixtures.evidence import tell
+from fixtures.evidence.leaving import leave
 from fixtures.lab.errors import LabError
+from fixtures.language import tr
 from scripts.lib.bench.figure import HEAD
 
 PARTS = {"hop": "local", "log": "local", "report": "local", "lab": "labs", "estate": "labs"}
@@ -44,7 +47,7 @@ def part(name: str) -> int:
             print(figure.row(), flush=True)
             good = good and figure.good
     except LabError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        tell(f"bench: {tr(str(error))}")
         return BAD_INPUT
     except KeyboardInterrupt:
         print("bench: interrupted; the lab was taken down", file=sys.stderr)
@@ -58,4 +61,4 @@ def _apart(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -18,6 +18,7 @@ from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
 
 LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
+_MAPS = ("virtual_mailbox_maps", "virtual_alias_maps")
 _TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
 _SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
 """Kinds of table of which ``postmap -s`` lists the keys; and whose text lies in the file that they name."""
@@ -78,6 +79,13 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None
         )
 
 
+def ending(shell: Shell, settings: Settings) -> str:
+    """Which catch-alls of today's tables the plan ends, as it names a danger; empty: none. Raises ``CouldNotAsk``."""
+    today = Today(shell, settings, postfix.parameters(shell, _MAPS).values)
+    names = dict.fromkeys(today.catch_alls())
+    return f"ends the catch-all of {', '.join(names)}" if names else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Today:
     """What stands. ``values``: Postfix's parameters in force, with ``$name`` expanded."""
@@ -112,6 +120,16 @@ class Today:
             for each in entries(self.values.get(name, "")):
                 if each not in known and each.lower() not in self._served | self._own_names:
                     yield from self._unknown(name, each)
+
+    def catch_alls(self) -> Iterator[str]:
+        """The domains that move and of which a table that the plan takes away has a catch-all (virtual(5))."""
+        planned = dellplan.parameters(self.settings)
+        for name in _MAPS:
+            kept = {*entries(planned[name]), *getattr(self.settings.dell.keeps, name)}
+            going = (_TABLE.fullmatch(each) for each in entries(self.values.get(name, "")) if each not in kept)
+            for keys in (self._keys(table[0], table[1]) for table in going if table):
+                at = (key[1:].lower() for key in keys if key.startswith("@") and isinstance(keys, list))
+                yield from (each for each in at if each in self._served)
 
     def networks(self, mynetworks: str) -> Iterator[str]:
         """Networks of one's own, by main.cf's words, that may relay today and would not."""

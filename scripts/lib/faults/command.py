@@ -38,10 +38,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
+from fixtures.evidence import tell
+from fixtures.evidence.leaving import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
 from fixtures.lab.world import Lab, down
+from fixtures.language import tr
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
 from fixtures.report.render import fill, replace
@@ -111,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(given)
     except LabError as error:
-        print(f"faults: {error}", file=sys.stderr)
+        tell(f"faults: {tr(str(error))}")
         return BAD_INPUT
     except KeyboardInterrupt:
         print("faults: interrupted; the labs were taken down. The same command goes on from here", file=sys.stderr)
@@ -291,4 +294,4 @@ def _clean_at(seed: int, gate: Gate) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

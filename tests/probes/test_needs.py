@@ -1,0 +1,58 @@
+"""What no machine can make: init asks for it, doctor misses it, README names it, in the same words."""
+
+import re
+
+import pytest
+
+from fixtures.access.transport import Shell
+from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.preflight import needs
+from fixtures.preflight.needs import NEEDS, missed
+from fixtures.probes.smtp import public_address
+from tests.conftest import PROJECT
+
+LOOK = """\
+1: lo    inet6 ::1/128 scope host
+2: eth0    inet 192.168.1.10/24 brd 192.168.1.255 scope global dynamic eth0
+2: eth0    inet6 2001:db8:d::77/64 scope global temporary dynamic
+2: eth0    inet6 fd00::1/64 scope global
+2: eth0    inet6 2001:db8:d::10/64 scope global
+---
+1.1.1.1 via 192.168.1.1 dev eth0 src 192.168.1.10
+"""
+
+
+def bare() -> dict[str, object]:
+    """Of settings that name none of it, while a domain publishes a policy."""
+    there = settings_without_a_lab()
+    domains = tuple(each.model_copy(update={"mta_sts": True}) for each in there.domains)
+    dell = there.dell.model_copy(update={"submissions": (), "port_25_confirmed_by": "", "ipv6": None})
+    return {"senders": (), "outside_mailbox": None, "vantages": (), "mta_sts": None, "domains": domains, "dell": dell}
+
+
+def test_each_is_missed_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with its key and with what stays undone; what is named is missed by nobody."""
+    done = type("Done", (), {"stdout": LOOK})()
+    monkeypatch.setattr(Shell, "run", lambda *_, **__: done)
+    monkeypatch.setattr(needs, "run", lambda asked: asked.close() or (_ for _ in ()).throw(ConnectionRefusedError()))
+    settings = settings_without_a_lab().model_copy(update=bare())
+    found = list(missed(settings))
+    assert [each.member for each in found] == [need.what for need in NEEDS]
+    assert {each.verdict for each in found} == {Verdict.INCONCLUSIVE}
+    for need, each in zip(NEEDS, found, strict=True):
+        assert need.key in each.hint
+        assert need.without in each.hint
+    assert "Dell has 2001:db8:d::10, and it is not named" in [each.found for each in found]
+    (fine,) = missed(settings_without_a_lab())
+    assert (fine.verdict, fine.found) == (Verdict.PASS, "7 of 7 are named, or not wanted here")
+
+
+def test_readme_names_each() -> None:
+    page = re.sub(r"\s+", " ", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    assert not [need.what for need in NEEDS if need.what not in page]
+
+
+def test_an_address_for_a_while_is_none_to_publish() -> None:
+    there = type("There", (), {"name": "Dell", "run": lambda *_, **__: type("Done", (), {"stdout": LOOK})()})()
+    assert public_address.standing(there, "1.1.1.1").six == ("2001:db8:d::10",)

@@ -1,0 +1,68 @@
+"""How programs end: in a sentence, with no traceback, and whoever reads may go."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+PROGRAM = """\
+import sys
+from fixtures.evidence import keep_secret
+from fixtures.evidence.leaving import leave
+
+def main():
+    keep_secret("hush-hush-hush")
+    {body}
+    return 3
+
+leave(main)
+"""
+
+
+def ended(body: str, reader: str = "cat") -> tuple[int, str]:
+    """The status of a program that READER reads, and what all of them said."""
+    command = f'"$0" -c "$1" | {reader}; exit ${{PIPESTATUS[0]}}'
+    argv = ["bash", "-c", command, sys.executable, PROGRAM.format(body=body)]
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_reader_that_goes_stops_nothing(tmp_path: Path) -> None:
+    """As of ``| head``: what was begun is done to its end, and nobody hears of it."""
+    done = tmp_path / "done"
+    status, said = ended(f"for _ in range(9999): print('x' * 99)\n    open({str(done)!r}, 'w').close()", "head -c 5")
+    assert (status, said) == (3, "xxxxx")
+    assert done.exists()
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_its_traceback_a_file() -> None:
+    status, said = ended("raise KeyError('hush-hush-hush')")
+    assert status == 1
+    found = re.fullmatch(r"-c: a fault of this program: KeyError: .*\. Please report it, with (\S+)\n", said)
+    assert found, said
+    kept = Path(found[1])
+    try:
+        assert "Traceback" in kept.read_text(encoding="utf-8")
+        assert "hush" not in said + kept.read_text(encoding="utf-8")
+        assert kept.stat().st_mode & 0o77 == 0
+    finally:
+        kept.unlink()
+
+
+def test_whoever_interrupts_is_answered() -> None:
+    assert ended("raise KeyboardInterrupt") == (130, "-c: interrupted\n")
+
+
+PROGRAMS = [
+    each for each in sorted((PROJECT / "scripts").rglob("*.py")) if "__main__" in each.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_every_program_ends_so(program: Path) -> None:
+    last = program.read_text(encoding="utf-8").rpartition('if __name__ == "__main__":')[2]
+    assert re.fullmatch(r"\s+leave\(main(, at_once=True)?\)\s+", last), last
