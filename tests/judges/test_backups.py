@@ -5,8 +5,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.aws import confirmed, references
 from fixtures.probes.aws.confirmed import Line
@@ -14,9 +15,9 @@ from fixtures.probes.dell.postfix import Queue
 from fixtures.probes.logs import came_from
 from fixtures.probes.logs.came_from import Came
 from fixtures.probes.logs.postfix_log import Trail
-from fixtures.probes.smtp import backup_mx
+from fixtures.probes.smtp import backup_mx, clients
 from fixtures.probes.smtp.backup_mx import Backup
-from fixtures.settings import BackupMx
+from fixtures.settings import BackupMx, Secrets, Transport, Vantage
 from scripts.retire_ec2_access import without_ec2
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say
 
@@ -31,6 +32,17 @@ TRAIL = Trail("4Abc", 1_700_000_000.0, "old", "192.0.2.2", "", "<x@y>", "x@y", 9
 
 def backup(to: str, queue: Queue | None = EMPTY) -> Backup:
     return Backup(MX2, queue, {DOMAIN: to}, (LOOK,), "" if queue else "no way in")
+
+
+def test_a_backup_mx_is_no_stranger() -> None:
+    """What Dell admits by the settings can't show that strangers are refused (A-3): it would look like a breach."""
+    there = Vantage(name="mx2", transport=Transport(host=str(MX2.ipv4)), ipv4=MX2.ipv4)
+    settings = SETTINGS.model_copy(update={"vantages": (there,), "backup_mx": (MX2,)})
+    migration = Migration(settings, Secrets())
+    with pytest.raises(CouldNotAsk, match=r"mx2 \(192\.0\.2\.7\) is no stranger to Dell"):
+        clients.strangers(migration)
+    alien = Migration(settings.model_copy(update={"backup_mx": ()}), Secrets())
+    assert [each.source for each in clients.strangers(alien)] == ["192.0.2.7"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from contextlib import closing
 import pytest
 
 from fixtures.lab.faults import Fault, catalogue
-from fixtures.lab.faults.walk import Walk, amiss
+from fixtures.lab.faults.walk import Walk, amiss, keyword
 from fixtures.lab.present import BACKUP_NAME, MX_NAME, PILOT
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from fixtures.store import Store
-from tests.labs import as_operator, shared
+from tests.labs import as_operator, shared, standing
 
 lab = shared("tests-vps", 18, month=True, gateway="vps")
 _RESTARTS = """\
@@ -80,3 +80,23 @@ def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:
     with closing(Store(f"sqlite:///{lab.folder}/operator/store.sqlite", lab.clock)) as store:
         rows = [row for row in store.journaled("rollback", PILOT) if row["phase"] == "after"]
     assert rows[-1]["body"]["found"] == f"10 {MX_NAME} (TTL 300)\n20 {BACKUP_NAME} (TTL 300)"
+
+
+def test_a_second_mx_that_goes_is_shut_out_in_the_end() -> None:
+    """The same world, where it doesn't stay: X-6 holds to the end, and sees it where it is still admitted then."""
+    admitted, only_staying = "Dell admits a backup MX as long", "In the end Dell admits only a backup MX that stays"
+    with standing("tests-vps-goes", 19, gateway="vps") as lab:
+        settings = lab.folder / "operator/migration.toml"
+        text = settings.read_text(encoding="utf-8")
+        assert text.count("stays = true") == 1
+        settings.write_text(text.replace("stays = true", "stays = false"), encoding="utf-8")
+        walk = Walk(lab)
+        for gate, scenario in ((Gate.PHASE3, admitted), (Gate.DELETION, admitted), (Gate.SIGNOFF, only_staying)):
+            walk.to(gate)
+            (row,) = walk.judge(gate, keyword(scenario)).rows
+            assert (row.ids, row.verdict) == (("X-6",), "pass"), row
+        again = "echo '203.0.113.82 OK' >>/etc/postfix/mxgate-admit.cidr && postfix reload"
+        assert lab.exec("dell", ["sh", "-c", again]).returncode == 0
+        (row,) = walk.judge(Gate.SIGNOFF, keyword(only_staying)).rows
+        assert row.verdict == "fail"
+        assert "203.0.113.82: expected no entry in" in row.message, row.message
