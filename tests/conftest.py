@@ -51,6 +51,11 @@ def minimal(folder: Path, more: str = "") -> Path:
     return file
 
 
+def inherited() -> dict[str, str]:
+    """The environment of whoever runs the tests, without their settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
+
+
 def run(
     command: Sequence[str],
     environment: dict[str, str] | None = None,
@@ -58,11 +63,10 @@ def run(
     timeout_s: float = COMMAND_S_MAX,
 ) -> subprocess.CompletedProcess[str]:
     """Run COMMAND at the project's top, without the settings of whoever runs the tests."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
     return subprocess.run(
         command,
         cwd=PROJECT,
-        env=inherited | (environment or {}),
+        env=inherited() | (environment or {}),
         capture_output=True,
         text=True,
         check=False,

@@ -15,7 +15,8 @@ from fixtures.lab.faults.walk import carry
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
-from tests.conftest import COMMAND_S_MAX, features, run
+from tests import warm
+from tests.conftest import COMMAND_S_MAX, inherited, run
 
 
 @contextmanager
@@ -42,6 +43,12 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
             yield made
 
     return lab
+
+
+def features(*options: str) -> subprocess.CompletedProcess[str]:
+    """``pytest features/`` with OPTIONS, against a lab that they name."""
+    how = ("-m", "pytest", "features/", "-q", "--assert=plain", "-p", "no:unraisableexception")
+    return warm.python((*how, *options), inherited(), None, COMMAND_S_MAX)
 
 
 def opens(lab: Lab, gate: Gate) -> None:
@@ -78,7 +85,9 @@ def operator(
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """``python ARGV`` where the lab's operator is. BEFORE: a command there that runs it. The rest: as ``run``."""
-    return run(shell(lab, *before, sys.executable, *argv), environment, stdin, timeout_s)
+    if before:
+        return run(shell(lab, *before, sys.executable, *argv), environment, stdin, timeout_s)
+    return warm.python(argv, inherited() | environment, stdin, timeout_s, lab)
 
 
 def as_operator(lab: str, code: str, timeout_s: float = COMMAND_S_MAX) -> Any:

@@ -12,8 +12,8 @@ import pytest
 
 from fixtures.lab.faults.walk import STAND_S_MAX
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT, ended, features, run
-from tests.labs import operator, shell, standing
+from tests.conftest import PROJECT, ended, run
+from tests.labs import features, operator, shell, standing
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'

@@ -10,8 +10,7 @@ from fixtures.gates.nights import DAY_S
 from fixtures.lab.faults import named, planted
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
-from tests.conftest import features
-from tests.labs import standing
+from tests.labs import features, standing
 
 NAME = "tests-nights"
 RED, BLIND = "a rule is disabled", "the token may not read analytics"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.conftest import ended, features, python
+from tests.conftest import ended, python
 from tests.lab.test_lab import until
-from tests.labs import as_operator, operator, shared
+from tests.labs import as_operator, features, operator, shared
 
 PHASE3 = "tests-path"
 phase3 = shared(PHASE3, 3, "phase3", month=True)

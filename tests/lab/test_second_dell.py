@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.conftest import features
-from tests.labs import standing
+from tests.labs import features, standing
 
 NAME = "tests-proxied"
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
-from tests.conftest import features
-from tests.labs import shared
+from tests.labs import features, shared
 
 KINDS = keyword("Whoever passes SPF or DKIM gets through, by whatever way")
 lab = shared("tests-small", 13, "phase4")

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import Any
 from fixtures.lab.faults import named, planted
 from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
-from tests.conftest import features, run
-from tests.labs import shell, standing
+from tests.conftest import run
+from tests.labs import features, operator, shell, standing
 
 FILES = Path("/srv/mail/postfix")
 """Where Postfix's files lie on Dell itself."""
@@ -49,8 +48,12 @@ class Owned:
         """A command where the operator is."""
         return run(shell(self.lab.name, *argv), timeout_s=COMMAND_S_MAX)
 
+    def python(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """``python ARGV`` there."""
+        return operator(self.lab.name, *argv, timeout_s=COMMAND_S_MAX)
+
     def script(self, *options: str) -> tuple[int, str]:
-        done = self.operator(sys.executable, "-m", "scripts.prepare_dell", *options)
+        done = self.python("-m", "scripts.prepare_dell", *options)
         return done.returncode, done.stdout + done.stderr
 
     def plan(self) -> dict[str, Any]:
@@ -110,6 +113,6 @@ def owned(kind: str) -> Iterator[Owned]:
     """A lab with such a Dell, before phase 1."""
     with standing(f"tests-{kind}", 6, dell=kind) as lab:
         it = Owned(lab)
-        done = it.operator(sys.executable, "-m", "scripts.snapshot")
+        done = it.python("-m", "scripts.snapshot")
         assert done.returncode == 0, done.stdout + done.stderr
         yield it

@@ -1,7 +1,6 @@
 """Dell's Postfix in a container that owns its configuration (``dell.owner = "docker"``)."""
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -125,7 +124,7 @@ def test_a_log_read_in_parts_is_the_log_read_whole(dell: Owned, host: str, place
     if place == "journal":
         done = dell.lab.exec("ec2", ["bash", "-ec", JOURNAL])
         assert done.returncode == 0, done.stdout + done.stderr
-    done = dell.operator(sys.executable, "-c", READ, host, place)
+    done = dell.python("-c", READ, host, place)
     came_to((done.returncode, done.stdout + done.stderr), 0, "read ")
 
 
@@ -138,7 +137,7 @@ def test_a_log_that_is_not_there_is_no_empty_log(dell: Owned) -> None:
     code += "shell = ec2(open_migration().settings)\n"
     code += "try: maillog.read(shell, sys.argv[1])\nexcept CouldNotAsk as why: print('refused:', why)"
     for place, words in (("journal:nosuch", "no line of -u nosuch"), ("container", "no container is named")):
-        done = dell.operator(sys.executable, "-c", code, place)
+        done = dell.python("-c", code, place)
         came_to((done.returncode, done.stdout + done.stderr), 0, "refused: ", words)
 
 

@@ -1,0 +1,60 @@
+"""``python ARGV`` by a copy of one warm process (multiprocessing's fork server).
+
+Hundreds of programs are started in labs. As copies they need neither an interpreter nor imports, which take half of the
+CPU time of each. How programs start is for the tests that begin real processes: ``tests.conftest.python``.
+"""
+
+import gc
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fixtures.lab.faults.forks import WARM
+from fixtures.lab.world import Lab
+from tests.conftest import PROJECT
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([*WARM, __name__])
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def python(
+    argv: Sequence[str], environment: Mapping[str, str], stdin: str | None, timeout_s: float, lab: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """What ``python -m MODULE ...`` or ``python -c CODE ...`` comes to, in ENVIRONMENT. LAB: where its operator is."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, said, errors = (Path(folder, each) for each in _STREAMS)
+        given.write_text(stdin or "", encoding="utf-8")
+        process = _CONTEXT.Process(target=_serve, args=(folder, list(argv), dict(environment), lab))
+        process.start()
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(argv, timeout_s)
+        texts = (each.read_text(encoding="utf-8") for each in (said, errors))
+        return subprocess.CompletedProcess(list(argv), process.exitcode, *texts)
+
+
+def _serve(folder: str, argv: list[str], environment: dict[str, str], lab: str) -> None:
+    gc.freeze()  # what is warm is never garbage
+    for number, name in enumerate(_STREAMS):
+        os.dup2(os.open(f"{folder}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with this process
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(PROJECT)
+    if lab:
+        Lab.find(lab).enter()
+    kind, what, *_ = argv
+    sys.argv = argv[1:] if kind == "-m" else ["-c", *argv[2:]]
+    if kind == "-m":
+        sys.modules.pop(what, None)  # it may be warm, too
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
