@@ -68,8 +68,8 @@ def files_were_read(migration: Migration, expect: Expect, configuration: postfix
 
 
 @then("Postfix finds nothing wrong with its configuration")
-def check_is_clean(expect: Expect, configuration: postfix.Configuration) -> None:
-    expect("postfix check is clean", [postfix.judged_check(configuration)])
+def check_is_clean(migration: Migration, expect: Expect) -> None:
+    expect("postfix check is clean", [postfix.judged_check(postfix.check(dell(migration.settings)))])
 
 
 @given("the templates that own the configuration of Dell's Postfix", target_fixture="template")

@@ -15,7 +15,7 @@ from fixtures.probes.dell import allow_list, backups, filters, postfix, receptio
 from fixtures.probes.dell.allow_list import Published, Table
 from fixtures.probes.dell.backups import Backups, Original, Password
 from fixtures.probes.dell.filters import Detour, Detours, Filter, Filters
-from fixtures.probes.dell.postfix import Configuration, File, Lookup, Queue, Queued
+from fixtures.probes.dell.postfix import Check, Configuration, File, Lookup, Queue, Queued
 from fixtures.probes.dell.reception import Server
 from fixtures.probes.dell.system_names import Home
 from fixtures.probes.dell.tables import Filed, Rendered
@@ -40,7 +40,7 @@ def configured(**more: Any) -> Configuration:
     written = dellplan.parameters(SETTINGS) | dellplan.outbound(SETTINGS, "hash") | more.pop("written", {})
     overrides = {each: dict(wanted) for each, wanted in dellplan.services(SETTINGS).items()}
     overrides |= more.pop("overrides", {})
-    return Configuration("Dell", {}, written, (), overrides, FILES, 1, 50.0, more.get("check", ""), LOOK)
+    return Configuration("Dell", {}, written, (), overrides, FILES, 1, 50.0, LOOK)
 
 
 def red(it: Configuration) -> list[Says]:
@@ -78,11 +78,11 @@ def test_what_was_read() -> None:
         (PASS, f"{good}read since its last change"),
     ]
     assert [each.verdict for each in postfix.judged_read(configured(), (100.0,))] == [PASS, PASS]
-    assert says(postfix.judged_check(configured()), "") == (
+    assert says(postfix.judged_check(Check("", LOOK)), "") == (
         PASS,
         "postfix check: expected nothing to say, found nothing to say",
     )
-    assert says(postfix.judged_check(configured(check="odd")), "") == (
+    assert says(postfix.judged_check(Check("odd", LOOK)), "") == (
         FAIL,
         "postfix check: expected nothing to say, found odd",
     )
