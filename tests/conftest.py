@@ -6,11 +6,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
+
+LONG = """
+    lab/test_other_dells lab/test_to_sign_off lab/test_nights lab/test_rehearse_own lab/test_after_the_switch
+    scripts/test_night ledger/test_announced kills/test_kills lab/test_vps scripts/test_switch_by_subdomain
+    lab/test_live_by_init scripts/test_odd_zones lab/test_terraform_folders scripts/test_owner_template
+    scripts/test_owner_docker emulator/test_wrangler trial/test_in_a_lab lab/test_phase3 lab/test_small_operator
+    scripts/test_switch_back lab/test_by_sudo lab/test_second_dell lab/test_live_path scripts/test_ec2 faults/ lab/
+    ledger/ trial/ scripts/ emulator/ kills/
+""".split()
+"""Files and folders that take long, the longest first: so begins who has several workers, and none is left with one."""
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 300
@@ -42,6 +54,16 @@ address = "9.9.9.9"
 [store]
 url = "sqlite:///STORE"
 """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For pytest-xdist (``--dist loadgroup``): a file is one piece of work, unless its labs are pieces of their own."""
+    places = {item: item.path.relative_to(PROJECT / "tests").with_suffix("").as_posix() for item in items}
+    for item, place in places.items():
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(place))
+    items.sort(key=lambda item: next((n for n, each in enumerate(LONG) if places[item].startswith(each)), len(LONG)))
 
 
 def minimal(folder: Path, more: str = "") -> Path:

@@ -10,10 +10,9 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.faults.walk import keyword
 from tests.lab.live import Live
-from tests.labs import standing
+from tests.labs import apart, standing
 from tests.scripts.test_init import unreadable
 
-NAME = "tests-by-init"
 PREFIXES, STRANGERS, SEEN = "The ends and a sample of each prefix", "may not deliver here", "Dell's log names"
 
 
@@ -32,10 +31,10 @@ deploy = ["sh", "deploy.sh"]
 """
 
 
-@pytest.fixture(scope="module", params=OWNERS)
+@pytest.fixture(scope="module", params=apart(__name__, *OWNERS))
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, with Postfix in a container of Dell's."""
-    with standing(NAME, 5, dell=request.param) as lab:
+    with standing(f"tests-init-{request.param}", 5, dell=request.param) as lab:
         yield Live(lab, tmp_path_factory.mktemp("operator"))
 
 

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.labs import features, standing
-
-NAME = "tests-proxied"
+from tests.labs import apart, features, standing
 
 
-@pytest.fixture(params=["proxied", "proxied-ipv6"])
+@pytest.fixture(params=apart(__name__, "proxied", "proxied-ipv6"))
 def lab(request: pytest.FixtureRequest) -> Iterator[tuple[str, Lab]]:
     """A lab with such a Dell before phase 2."""
-    with standing(NAME, 4, "phase2", dell=request.param) as made:
+    with standing(f"tests-{request.param}", 4, "phase2", dell=request.param) as made:
         yield request.param, made
 
 
