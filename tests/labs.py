@@ -52,8 +52,7 @@ def apart(file: str, *kinds: str) -> list[Any]:
 
 def features(*options: str) -> subprocess.CompletedProcess[str]:
     """``pytest features/`` with OPTIONS, against a lab that they name."""
-    how = ("-m", "pytest", "features/", "-q", "--assert=plain", "-p", "no:unraisableexception")
-    return warm.python((*how, *options), inherited(), None, COMMAND_S_MAX)
+    return warm.python(("-m", "pytest", "features/", "-q", *options), inherited(), None, COMMAND_S_MAX)
 
 
 def opens(lab: Lab, gate: Gate) -> None:

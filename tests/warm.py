@@ -53,6 +53,8 @@ def _serve(folder: str, argv: list[str], environment: dict[str, str], lab: str) 
         Lab.find(lab).enter()
     kind, what, *_ = argv
     sys.argv = argv[1:] if kind == "-m" else ["-c", *argv[2:]]
+    if what == "pytest":  # which would rewrite the asserts of what is warm
+        sys.argv[1:1] = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     if kind == "-m":
         sys.modules.pop(what, None)  # it may be warm, too
         runpy.run_module(what, run_name="__main__", alter_sys=True)

@@ -37,7 +37,7 @@ def test_the_whole_configuration(migration: Migration, shell: Shell) -> None:
     assert found.effective("smtpd_sasl_auth_enable", "587/inet") == "yes"
     assert found.effective("no_such_parameter") is None
     assert found.master_pid > 0
-    assert found.check == ""
+    assert postfix.check(shell).said == ""
     assert found.file("main.cf").mode == 0o644
     assert found.newer_files(reloads(migration, shell)) == ()
 
@@ -58,7 +58,7 @@ def test_check_tells_what_is_wrong(shell: Shell) -> None:
     shell.run("chmod", "0666", "/etc/postfix/virtual")
     try:
         shell.run("chown", "nobody", "/etc/postfix/main.cf")
-        assert "not owned by root" in postfix.configuration(shell).check
+        assert "not owned by root" in postfix.check(shell).said
     finally:
         shell.run("chown", "root", "/etc/postfix/main.cf")
         shell.run("chmod", "0644", "/etc/postfix/virtual")
