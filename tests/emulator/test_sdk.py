@@ -35,6 +35,7 @@ UNASKED = {
 HERE, MINE = {"zone_id": "1" * 32}, {"account_id": ACCOUNT}
 TO = [{"type": "literal", "field": "to", "value": f"alice@{APEX}"}]
 DROP, RESET = [{"type": "drop"}], {"matchers": [{"type": "all"}], "actions": [{"type": "drop"}], "enabled": False}
+SCRIPT = {"main_module": "w.js", "bindings": [{"type": "secret_text", "name": "A", "text": "b"}]}
 A = {"type": "A", "name": f"a.{APEX}", "content": "192.0.2.1", "ttl": 300}
 
 Kept = dict[str, Any]
@@ -65,6 +66,11 @@ STEPS: tuple[Step, ...] = (
         },
     ),
     ("dns.records.export", lambda _: HERE),
+    ("workers.scripts.update", lambda _: {**MINE, "script_name": "w", "metadata": SCRIPT, "files": [("w.js", b"")]}),
+    ("workers.scripts.list", lambda _: MINE),
+    ("workers.scripts.script_and_version_settings.get", lambda _: {**MINE, "script_name": "w"}),
+    ("workers.scripts.content.get", lambda _: {**MINE, "script_name": "w"}),
+    ("workers.scripts.delete", lambda _: {**MINE, "script_name": "w"}),
     ("email_routing.addresses.create", lambda _: {**MINE, "email": "alice@dell.example"}),
     ("email_routing.addresses.list", lambda _: {**MINE, "verified": False}),
     ("email_routing.addresses.get", lambda kept: {**MINE, "destination_address_identifier": one(kept)}),
