@@ -65,6 +65,8 @@ def test_a_made_text_is_recognised_and_another_stays() -> None:
         assert tr("Email Routing can't relay") == "Email Routingは中継できない"
         assert tr("the disk is made of cheese") == "the disk is made of cheese"
         assert tr("injected 7, arrived 6; loss rate below 0.25% at 95 % (n = 7)").startswith("送信 7 通、到着 6 通、")
+        assert tr("port 25 from {0}", **{"0": "alice"}) == "alice からのポート 25"
+        assert tr("port 25 from here") == "ここからのポート 25"
     assert tr(made) == made
 
 

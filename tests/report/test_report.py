@@ -17,7 +17,7 @@ from fixtures.plan.gates import Gate
 from fixtures.report.exhibits import Exhibits
 from fixtures.report.model import Decision, RunReport, proved, traced
 from fixtures.report.render import render, render_markdown_checklist, write
-from fixtures.report.text import plain, span
+from fixtures.report.text import plain, short, span
 from tests.report import sample
 
 ALLOWED = {
@@ -242,3 +242,10 @@ def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:
         ([replace(whole[0], verdict=Verdict.FAIL), *whole[1:]], Verdict.FAIL),
     ):
         assert [row.verdict for row in traced(outcomes) if row.line == "P4.2"] == [verdict]
+
+
+def test_what_is_cut_is_cut_at_a_word() -> None:
+    assert short("one two three", 20) == "one two three"
+    assert short("Judge a night - pytest features/ --soak", 30) == "Judge a night - pytest..."
+    assert short("Judge a night - pytest", 19) == "Judge a night..."
+    assert short("x" * 99, 20) == "x" * 17 + "..."

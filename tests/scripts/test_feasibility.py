@@ -81,7 +81,7 @@ def test_all_well(lab: Lab) -> None:
     assert (status, answer["verdict"], _no(answer)) == (0, "GO", {})
     found = {each["question"]: each["found"] for each in answer["findings"]}
     assert found["Dell's address"] == f"{OUTSIDE}, its own, and seen so outside"
-    assert "open: 220 " in found["port 25 inwards"]
+    assert "it is open: 220 " in found["port 25 inwards"]
     assert "not enabled" in found[f"Email Routing of {DOMAIN}"]
     assert "net $" in found["net cost"]
 
