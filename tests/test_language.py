@@ -62,7 +62,7 @@ def test_a_made_text_is_recognised_and_another_stays() -> None:
     made = "6 messages lost, the first: no. 7 from over IPv4 to a@b.example"
     with speaking("ja"):
         assert tr(made) == "6 通が消失。最初の 1 通: no. 7 from over IPv4 to a@b.example"
-        assert tr("Email Routing can't relay") == "Email Routingは中継できない"
+        assert tr("Email Routing can't relay") == "Email Routing は中継できない"
         assert tr("the disk is made of cheese") == "the disk is made of cheese"
         assert tr("injected 7, arrived 6; loss rate below 0.25% at 95 % (n = 7)").startswith("送信 7 通、到着 6 通、")
         assert tr("port 25 from {0}", **{"0": "alice"}) == "alice からのポート 25"
