@@ -89,7 +89,8 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     if herald.trouble:
         console.print(Text(tr("alarm not sent: {why}", why=herald.trouble), style="bold red"))
     spread = propagation(migration, watch.domain)
-    for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds):
+    back = spread is not None and not watch.state.away
+    for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds, back=back):
         console.print(Text(line))
     if watch.state.away and not hurried:
         signal.signal(signal.SIGINT, interrupt)
@@ -202,7 +203,9 @@ def _mail(found: Balance) -> Iterable[str]:
     yield tr("of the last {n}, through Cloudflare {cloudflare}, through EC2 {ec2} ({who})", **counts, who=who)
 
 
-def ending(found: Balance | None, domain: str, watched_s: float | None, bounds: Bounds) -> Iterator[str]:
+def ending(
+    found: Balance | None, domain: str, watched_s: float | None, bounds: Bounds, *, back: bool = False
+) -> Iterator[str]:
     """What became of the mail, and of the hours for which a switch has to be watched (N-8)."""
     if found is None:
         yield tr("mail: what became of it is not known: it was never counted without trouble")
@@ -211,7 +214,10 @@ def ending(found: Balance | None, domain: str, watched_s: float | None, bounds: 
         if found.outstanding:
             n = found.outstanding
             yield tr("{n} are still on their way: the next watch and the next gate look for them", n=n)
-    if watched_s is None:
+    if back:
+        gate = f"pytest features/ --gate rolledback --domain {domain}"
+        yield tr("{domain} is back at EC2: {gate} judges that", domain=domain, gate=gate)
+    elif watched_s is None:
         needs = {"domain": domain, "t": span(bounds.watch_s)}
         yield tr("{domain} is not switched: of the {t} that a switch is watched for nothing has begun", **needs)
     elif watched_s < bounds.watch_s:

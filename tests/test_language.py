@@ -66,6 +66,8 @@ def test_a_made_text_is_recognised_and_another_stays() -> None:
         assert tr("the disk is made of cheese") == "the disk is made of cheese"
         assert tr("injected 7, arrived 6; loss rate below 0.25% at 95 % (n = 7)").startswith("送信 7 通、到着 6 通、")
         assert tr("port 25 from {0}", **{"0": "alice"}) == "alice からのポート 25"
+        late = tr("not open: its verdict is stale: 64 min old, at most 60 min are allowed")
+        assert not re.search("[a-z]{4}", late), "the reading that leaves nothing in English"
         assert tr("port 25 from here") == "ここからのポート 25"
     assert tr(made) == made
 

@@ -146,7 +146,11 @@ class Script:
         except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
             # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
             bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
-            more = f"\n{self.otherwise}" if isinstance(error, CouldNotAsk | StoreError | Refused) else ""
+            more = (
+                f"\n{self.otherwise.replace('DOMAIN', options.domain or 'DOMAIN')}"
+                if isinstance(error, CouldNotAsk | StoreError | Refused)
+                else ""
+            )
             return _fail(self, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
         except KeyboardInterrupt:
             return _fail(self, "interrupted; the same command finishes what was begun", REFUSED)

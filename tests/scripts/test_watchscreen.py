@@ -107,5 +107,8 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     assert "3 are still on their way" in outcome
     assert "watched for 1 h since the switch, 1 d 23 h are missing (N-8): python -m scripts.watch" in outcome
     assert "is not switched" in "\n".join(ending(found, "b.example", None, BOUNDS))
+    back = "\n".join(ending(found, "b.example", 3600, BOUNDS, back=True))
+    assert "b.example is back at EC2: pytest features/ --gate rolledback --domain b.example judges that" in back
+    assert "missing" not in back
     assert "long enough" in "\n".join(ending(found, "b.example", BOUNDS.watch_s, BOUNDS))
     assert "not known" in "\n".join(ending(None, "b.example", None, BOUNDS))
