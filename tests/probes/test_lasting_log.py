@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.preflight.machine import log_lasts
+from fixtures.preflight.questions import of_doctor
+from fixtures.settings import Secrets
 
 
 class Host:
@@ -27,8 +31,6 @@ class Host:
 @pytest.mark.parametrize(
     ("place", "driver", "verdicts"),
     [
-        ("/var/log/mail.log", "json-file", []),
-        ("journal:postfix", "json-file", []),
         ("container", "json-file", [Verdict.INCONCLUSIVE]),
         ("container:mail", "k8s-file", [Verdict.INCONCLUSIVE]),
         ("container", "journald", [Verdict.PASS]),
@@ -39,3 +41,15 @@ def test_a_log_that_goes_with_its_container_is_said(place: str, driver: str, ver
     assert [each.verdict for each in found] == verdicts
     for each in found:
         assert driver in each.found
+
+
+def test_only_of_a_container_it_is_asked() -> None:
+    """A question without an answer would read as one that nobody gave in time."""
+    settings = settings_without_a_lab()
+    asked = {"/var/log/mail.log": 0, "journal": 0, "container": 1, "container:mail": 1}
+    for place, wanted in asked.items():
+        dell = settings.dell.model_copy(update={"log": place})
+        migration = Migration(settings.model_copy(update={"dell": dell}), Secrets())
+        found = [each.what for each in of_doctor(migration, lambda *_: None)]  # type: ignore[arg-type]
+        assert found.count("whether the log of Dell lasts") == wanted
+        assert "whether the log of EC2 lasts" not in found
