@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from fixtures.lab.faults import generated, oracle, planted
-from fixtures.lab.faults.walk import Walk
+from fixtures.lab.faults import coverage, generated, oracle, planted
+from fixtures.lab.faults.forks import forked
+from fixtures.lab.faults.walk import Sort, Walk
 from fixtures.plan.gates import Gate
 
 LOCKED = generated.Generated(
@@ -33,6 +34,19 @@ def test_a_seed_draws_the_same_fault_again(walk: Walk, kind: generated.Kind) -> 
     assert faults[0] == faults[3]
     assert len({fault.id for fault in faults}) > 1
     assert all(fault.names and (fault.plant or fault.deed) for fault in faults)
+
+
+def test_a_line_is_changed_and_drift_names_it(walk: Walk) -> None:
+    walk.clean(walk.at)  # which accepts what stands
+    found = list(coverage.lines(walk.lab))
+    places = {"dell: main.cf", "dell: master.cf", "dell: tables", "dell: Dovecot", "ec2: main.cf", "zones", "AWS"}
+    assert places < {each.of for each in found}
+    assert len({(each.of, each.id) for each in found}) == len(found)
+    changed = next(each for each in found if (each.of, each.id) == ("dell: main.cf", "myhostname"))
+    assert forked(coverage.noticed, walk.lab.name, changed.source, timeout_s=60) == ()
+    result = walk.changed(changed, "myhostname")
+    assert result.sort is Sort.CAUGHT
+    assert "parameter myhostname" in result.why
 
 
 def test_the_oracle_sees_harm_and_nothing_else(walk: Walk) -> None:
