@@ -1,1 +1,15 @@
 """How things change: the only code that writes to a system. README.md in this folder is the runbook."""
+
+import sys
+from types import TracebackType
+
+
+def _interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C while a program is still being imported: nothing was begun, and nobody wants to read where."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted; nothing was begun", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _interrupted

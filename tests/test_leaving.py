@@ -66,3 +66,10 @@ PROGRAMS = [
 def test_every_program_ends_so(program: Path) -> None:
     last = program.read_text(encoding="utf-8").rpartition('if __name__ == "__main__":')[2]
     assert re.fullmatch(r"\s+leave\(main(, at_once=True)?\)\s+", last), last
+
+
+def test_a_program_may_be_interrupted_before_it_has_begun() -> None:
+    code = "import scripts; raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.stderr == "interrupted; nothing was begun\n"
+    assert done.returncode != 0

@@ -223,6 +223,7 @@ def test_a_slip_is_answered_at_once() -> None:
         (answers.address, "dell", "192.0.2.1"),
         (answers.account, "no", "0" * 32),
         (answers.places, "587", "h:587"),
+        (answers.folder, "/no/such", "/"),
         (answers.pairs, "a", "a=b c=d"),
         (answers.one_of("off", "drop"), "keep", "off"),
     )
