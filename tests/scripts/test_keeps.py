@@ -141,7 +141,7 @@ def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Singl
 
 def test_a_catch_all_that_ends_is_named(dell: Single) -> None:
     dangers = {write.subject: write.danger for write in prepare_dell.plan(dell.job(keeps=KEEPS)) if write.danger}
-    assert dangers == {"/etc/postfix/main.cf": "ends the catch-all of webmakeprofit.org"}
+    assert dangers == {"/etc/postfix/main.cf": "ends the catch-all of fx-trader-life.com"}
 
 
 def test_with_keeps_it_is_planned_and_undone_when_no_message_leaves(dell: Single) -> None:
