@@ -105,6 +105,14 @@ async def test_messages_arrive_as_they_came(authority: trustme.CA) -> None:
     ]
 
 
+async def test_a_thousand_at_once_each_arrive_once(authority: trustme.CA) -> None:
+    sent = [b"Subject: %d\r\n\r\n" % number + b"x" * 4000 + b"\r\n" for number in range(1000)]
+    async with deployed(authority) as (running, dell):
+        outcomes = await asyncio.gather(*(running.call(each, BOB, ALICE) for each in sent))
+    assert set(outcomes) == {TAKEN}
+    assert sorted(dell.whole) == sorted(sent)
+
+
 async def test_nothing_in_a_message_ends_it(authority: trustme.CA) -> None:
     more = b"MAIL FROM:<x@x.example>\r\nRCPT TO:<y@y.example>\r\nDATA\r\nsmuggled\r\n.\r\n"
     async with deployed(authority) as (running, dell):
