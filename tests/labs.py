@@ -20,15 +20,19 @@ from tests.conftest import COMMAND_S_MAX, inherited, run
 
 
 @contextmanager
-def standing(name: str, seed: int, at: str = "", *, month: bool = False, **how: Any) -> Iterator[Lab]:
-    """A lab that goes in the end, and with this process. AT: the gate to which it is carried; else as ``Lab.up``."""
+def standing(
+    name: str, seed: int, at: str = "", *, month: bool = False, quiet: bool = False, **how: Any
+) -> Iterator[Lab]:
+    """A lab that goes in the end, and with this process. AT: the gate to which it is carried, QUIET: without mail; else
+    as ``Lab.up``.
+    """
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
     down(name)
     lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), month=month, **how)
     try:
         if at:
-            carry(name, at)
+            carry(name, at, quiet=quiet)
         yield lab
     finally:
         lab.down()

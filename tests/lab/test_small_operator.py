@@ -8,7 +8,7 @@ from fixtures.lab.world import Lab
 from tests.labs import features, shared
 
 KINDS = keyword("Whoever passes SPF or DKIM gets through, by whatever way")
-lab = shared("tests-small", 13, "phase4")
+lab = shared("tests-small", 13, "phase4", quiet=True)
 
 
 def test_no_kind_of_sender_has_to_be_waived(lab: Lab, tmp_path: Path) -> None:
