@@ -18,6 +18,9 @@ from fixtures.plan.gates import Gate
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited, run
 
+MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; sleep 1.1'
+"""On Dell: a mailbox $2, with the password of $1. Dovecot looks whether its file has changed once a second."""
+
 
 @contextmanager
 def standing(

@@ -36,6 +36,7 @@ from scripts.lib.dns.takeback import PREPARED
 from scripts.snapshot import take
 from tests.kills import standing, under
 from tests.kills.injector import injected
+from tests.labs import MAILBOX_MADE
 
 REASON = "only the scripts are on trial; no gate was judged"
 SIGNOFF = "signoff"
@@ -56,7 +57,6 @@ echo $! >/run/taken.pid
 GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 FRANK = ('["carol", ', '["frank", "carol", ')
-MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users'
 MORE = {"delete_ec2": ("--image",)}
 
 

@@ -13,7 +13,7 @@ import pytest
 from fixtures.lab.faults.walk import STAND_S_MAX
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, ended, run
-from tests.labs import features, operator, shell, standing
+from tests.labs import MAILBOX_MADE, features, operator, shell, standing
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'
@@ -123,7 +123,8 @@ def test_an_address_comes_and_is_used(lab: Lab) -> None:
     green(lab, "before")
     settings(lab, (BOXES, WITH_ERIN))
     ended(script("add_address", *NEW), 1, "Make the mailbox erin@webmakeprofit.org in Dovecot first", "Nothing was")
-    on_dell(lab, "sed -n 's/^alice@webmakeprofit/erin@webmakeprofit/p' /etc/dovecot/users >>/etc/dovecot/users")
+    made = lab.exec("dell", ["sh", "-c", MAILBOX_MADE, "sh", f"alice@{DOMAIN}", f"erin@{DOMAIN}"])
+    assert made.returncode == 0, made.stderr
     _killed_while_people_are_waited_for(lab)
     on_dell(lab, f"postconf -P smtp/inet/smtpd_recipient_restrictions={TURNED_AWAY} && postfix reload")
     digest, _ = plan("add_address", *NEW)
