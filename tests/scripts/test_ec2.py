@@ -184,6 +184,11 @@ def test_deletion_wants_no_protection_and_an_address_that_can_go(lab: Lab) -> No
     said = apply("delete_ec2")[1]
     assert "203.0.113.20 has the reverse DNS mail.webmakeprofit.org" in said
     assert "only a support case unlocks the address" in said
+    # A run that was killed after it had the record deleted: DNS still has the name, and nobody else has set it.
+    asked = "from fixtures.probes.aws import reverse_dns\nprint(reverse_dns.ask(m).by_support)"
+    assert python(asked) == "mail.webmakeprofit.org"
+    python("m.store.log('delete_ec2', '', 'killed', 'reverse DNS of 203.0.113.20: mail', 'before')")
+    assert python(asked) == ""
     locked.unlink()
 
 

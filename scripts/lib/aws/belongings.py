@@ -110,7 +110,7 @@ def _reverse_dns(migration: Migration, ec2: Any, going: list[Item]) -> Iterator[
         if name or update:
             look, begun = partial(_named, migration, item.id), partial(_under_way, migration, item.id)
             call = Call(ec2, "reset_address_attribute", {"AllocationId": item.id, "Attribute": reverse_dns.ATTRIBUTE})
-            what = f"reverse DNS of {item.detail}: {name}"
+            what = f"{reverse_dns.subject(item.detail)}: {name}"
             yield Deletion("reverse DNS", what, call, watched(look), limit_s=PTR_S_MAX, begun=begun)
 
 
