@@ -58,11 +58,8 @@ url = "sqlite:///STORE"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For pytest-xdist (``--dist loadgroup``): a file is one piece of work, unless its labs are pieces of their own."""
-    places = {item: item.path.relative_to(PROJECT / "tests").with_suffix("").as_posix() for item in items}
-    for item, place in places.items():
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(place))
+    """What takes longest comes first: pytest-xdist hands out whole files in this order (``--no-loadscope-reorder``)."""
+    places = {item: item.path.relative_to(PROJECT / "tests").as_posix() for item in items}
     items.sort(key=lambda item: next((n for n, each in enumerate(LONG) if places[item].startswith(each)), len(LONG)))
 
 

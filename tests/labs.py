@@ -52,11 +52,6 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
     return lab
 
 
-def apart(file: str, *kinds: str) -> list[Any]:
-    """Parameters for a fixture of FILE, whose labs need not be stood one after the other."""
-    return [pytest.param(each, marks=pytest.mark.xdist_group(f"{file} {each}")) for each in kinds]
-
-
 def features(*options: str) -> subprocess.CompletedProcess[str]:
     """``pytest features/`` with OPTIONS, against a lab that they name."""
     return warm.python(("-m", "pytest", "features/", "-q", *options), inherited(), None, COMMAND_S_MAX)

@@ -10,7 +10,7 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.faults.walk import keyword
 from tests.lab.live import Live
-from tests.labs import apart, standing
+from tests.labs import standing
 from tests.scripts.test_init import unreadable
 
 PREFIXES, STRANGERS, SEEN = "The ends and a sample of each prefix", "may not deliver here", "Dell's log names"
@@ -31,7 +31,7 @@ deploy = ["sh", "deploy.sh"]
 """
 
 
-@pytest.fixture(scope="module", params=apart(__name__, *OWNERS))
+@pytest.fixture(scope="module", params=OWNERS)
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, with Postfix in a container of Dell's."""
     with standing(f"tests-init-{request.param}", 5, dell=request.param) as lab:

@@ -12,12 +12,12 @@ from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import run
-from tests.labs import apart, opens, serves_the_family, standing
+from tests.labs import opens, serves_the_family, standing
 
 DRILLS_S_MAX = 900
 
 
-@pytest.fixture(scope="module", params=apart(__name__, "rendered", "debian-12"))
+@pytest.fixture(scope="module", params=["rendered", "debian-12"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """It stands before phase 2 at first, with a month of mail."""
     with standing(f"tests-{request.param}", 12, "phase2", month=True, dell=request.param) as made:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.labs import apart, features, standing
+from tests.labs import features, standing
 
 
-@pytest.fixture(params=apart(__name__, "proxied", "proxied-ipv6"))
+@pytest.fixture(params=["proxied", "proxied-ipv6"])
 def lab(request: pytest.FixtureRequest) -> Iterator[tuple[str, Lab]]:
     """A lab with such a Dell before phase 2."""
     with standing(f"tests-{request.param}", 4, "phase2", dell=request.param) as made:

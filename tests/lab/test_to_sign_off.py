@@ -12,10 +12,10 @@ import pytest
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.labs import apart, opens, serves_the_family, standing
+from tests.labs import opens, serves_the_family, standing
 
 
-@pytest.fixture(scope="module", params=apart(__name__, "debian-12", "rendered"))
+@pytest.fixture(scope="module", params=["debian-12", "rendered"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with standing(f"tests-end-{request.param}", 14, Gate.DELETION, month=True, dell=request.param) as made:
         yield made

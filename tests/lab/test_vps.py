@@ -82,7 +82,6 @@ def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:
     assert rows[-1]["body"]["found"] == f"10 {MX_NAME} (TTL 300)\n20 {BACKUP_NAME} (TTL 300)"
 
 
-@pytest.mark.xdist_group("lab/test_vps, goes")
 def test_a_second_mx_that_goes_is_shut_out_in_the_end() -> None:
     """The same world, where it doesn't stay: X-6 holds to the end, and sees it where it is still admitted then."""
     admitted, only_staying = "Dell admits a backup MX as long", "In the end Dell admits only a backup MX that stays"
