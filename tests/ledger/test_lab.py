@@ -119,7 +119,7 @@ def ended_by_ctrl_c(domain: str, times: int) -> Any:
 import signal, subprocess, sys
 
 store = migration.store
-command = [sys.executable, "-m", "scripts.watch", "--domain", {domain!r}, "--rate", "10"]
+command = ["env", "--default-signal=INT", sys.executable, "-m", "scripts.watch", "--domain", {domain!r}, "--rate", "10"]
 watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 until = time.monotonic() + 60
 while not any(row["running"] for row in store.recorded("watch", {domain!r})) and time.monotonic() < until:
