@@ -101,4 +101,5 @@ UNSEEN: Mapping[str, str] = {
     "batch_spread_s": "drawn too, and hidden in the same seconds (fact dns_seen_s)",
     "transient_errors": "a share: some hundred requests show only whether it is large (fact transients)",
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
+    "worker_throws": "the trial deploys no Email Worker",
 }
