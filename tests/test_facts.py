@@ -38,7 +38,7 @@ def test_it_is_what_the_program_goes_by() -> None:
     ("days", "published", "doubt", "words"),
     [
         (1, ("104.30.0.0/19", "2405:8100:c000::/38"), "", ()),
-        (400, ("104.30.0.0/19", "2405:8100:c000::/38"), "", ("what is known of cloudflare", "what is known of aws")),
+        (400, ("104.30.0.0/19", "2405:8100:c000::/38"), "", ("what is known of Cloudflare", "what is known of AWS")),
         (1, ("104.30.0.0/18",), "", ("Email Routing's prefixes",)),
         (1, (), "no resolver answered", ("Email Routing's prefixes",)),
     ],

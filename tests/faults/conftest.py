@@ -1,4 +1,4 @@
-"""One lab for all planted faults. It goes from gate to gate, and at each one what belongs there is planted in it.
+"""A lab for each file's planted faults. It goes from gate to gate, and at each one what belongs there is planted in it.
 
 The operator's plan comes first, before phase 1: a lab never goes back.
 """
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-faults", action="store_true", help="plant every fault of the catalogue, not some of them")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def walk() -> Iterator[Walk]:
     """A lab before phase 1, in which nobody waits a whole minute for mail that can't come."""
     with standing(NAME, 2, month=True) as lab:
