@@ -32,17 +32,17 @@ def plan(job: Job) -> Iterator[Write]:
     stands = postfix_text.parameters(_read(shell, at.main))
     dovecot = list(dovecotfiles.service(shell, settings))
     if settings.dell.template:
-        kept.require(shell, settings, stands)
+        today = kept.require(shell, settings, stands)
         yield from dovecot
         for number, write in enumerate(templates.plan(job, settings.dell.template, with_ec2=with_ec2)):
-            yield write if number else replace(write, danger=kept.ending(shell, settings))
+            yield write if number else replace(write, danger=today.ending())
         return
     tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
-    ends = kept.ending(shell, settings) if files else ""
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
-    kept.require(shell, settings, stands)
+    today = kept.require(shell, settings, stands)
+    ends = today.ending() if files else ""
     for write in files:
         yield from host_files.backup(shell, write.subject)
     yield from dovecot

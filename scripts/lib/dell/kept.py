@@ -4,6 +4,8 @@ Nothing goes that nobody has named: a domain, a table or a destination that is n
 ``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
@@ -64,8 +66,10 @@ def entries(value: str) -> tuple[str, ...]:
     return (*found, word) if word else tuple(found)
 
 
-def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
-    """Refuse, with all names, what the plan would take away. BEFORE: what main.cf says. Raises ``CouldNotAsk``."""
+def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Today:
+    """Refuse, with all names, what the plan would take away; returns what stands. BEFORE: what main.cf says. Raises
+    ``CouldNotAsk``.
+    """
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
     said = [*today.odd_keeps(), *today.vanishing(), *today.networks(before.get("mynetworks", ""))]
@@ -77,13 +81,7 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None
             f"Dell serves what the plan doesn't know:{listed}{more}\nIn migration.toml, [dell.keeps] names what stays, "
             'such as virtual_mailbox_domains = ["family.example"]; dell.dropped names what may go. Nothing was changed'
         )
-
-
-def ending(shell: Shell, settings: Settings) -> str:
-    """Which catch-alls of today's tables the plan ends, as it names a danger; empty: none. Raises ``CouldNotAsk``."""
-    today = Today(shell, settings, postfix.parameters(shell, _MAPS).values)
-    names = dict.fromkeys(today.catch_alls())
-    return f"ends the catch-all of {', '.join(names)}" if names else ""
+    return today
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,12 @@ class Today:
                 if each not in known and each.lower() not in self._served | self._own_names:
                     yield from self._unknown(name, each)
 
-    def catch_alls(self) -> Iterator[str]:
+    def ending(self) -> str:
+        """Which catch-alls the plan ends, as it names a danger; empty: none."""
+        names = dict.fromkeys(self._catch_alls())
+        return f"ends the catch-all of {', '.join(names)}" if names else ""
+
+    def _catch_alls(self) -> Iterator[str]:
         """The domains that move and of which a table that the plan takes away has a catch-all (virtual(5))."""
         planned = dellplan.parameters(self.settings)
         for name in _MAPS:
