@@ -14,7 +14,7 @@ from scripts.lib.dns.records import set_ttl
 
 def plan(job: Job) -> Iterator[Write]:
     settings = job.migration.settings
-    deliveries = dict.fromkeys((each.delivery, "MX") for each in settings.domains)
+    deliveries = [(each, "MX") for each in settings.deliveries]
     for domain in job.domains:
         present = cloudflare.records(job.migration, domain)
         # Names that lie in another zone have no record in this one.

@@ -107,7 +107,7 @@ def no_proxied_target(expect: Expect, exchangers: Exchangers) -> None:
 
 @then("each MX stands at a name that the settings know")
 def known_labels(migration: Migration, expect: Expect, exchangers: Exchangers) -> None:
-    known = {name for each in migration.settings.domains for name in (each.name, each.delivery, *each.other_mx)}
+    known = {name for each in migration.settings.domains for name in (*each.served, *each.other_mx)}
     expect("No MX at a forgotten name", (mail_servers.judged_known(mx, known) for mx in exchangers))
 
 

@@ -15,6 +15,7 @@ from fixtures.migration import open_migration
 from fixtures.settings import EXAMPLE, SettingsError, load
 from fixtures.store import StoreError
 from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, features, minimal, python
+from tests.test_route import WORKER
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 
@@ -66,6 +67,14 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ('"dell.pilot.', '"pilot.', ["delivery: pilot.example.net is the routed name itself", "would loop (X4)"]),
         ('["alice"]', '["alice"]\ncatch_all = "alice"', ["would fold all mailboxes into one (X5)", "found 'alice'"]),
         ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', ["is EC2's name too", "would bounce", "X11"]),
+        ("[store]", '[route]\nkind = "worker"\n[store]', ["route: host and login: missing, and kind"]),
+        ("[store]", '[route]\nlogin = "w"\nunit = "way"\n[store]', ["route: login, unit: only with kind"]),
+        ("[store]", "[route]\nport = 25\n[store]", ["route: port: 25, to which no Worker may connect"]),
+        ("[store]", '[route]\nlisten = "localhost:9"\n[store]', ["route.listen: expected an address and a port"]),
+        ("[store]", '[route]\nlisten = "[::]:25"\n[store]', ["route.listen: expected an address and a port other"]),
+        ("[store]", '[route]\nlogin = "W {x}"\n[store]', ["route.login: expected a login of lower-case letters"]),
+        ("[store]", f"{WORKER}[store]", ["route.kind: 'worker' (an Email Worker): described, not built"]),
+        ('delivery = "dell.pilot.example.net"', "", ["domains.pilot.example.net.delivery: is missing, and has no def"]),
         ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
         ("[store]", "[bounds]\nnights_before_stop = -3\n[store]", ["bounds.nights_before_stop", "1, found -3"]),
         ("[store]", "[bounds]\npilot_hold_s = nan\n[store]", ["bounds.pilot_hold_s", "found nan"]),

@@ -1,13 +1,11 @@
-"""Secrets from the environment, a file or systemd; placeholders and ways that aren't built are refused."""
+"""Secrets from the environment, a file or systemd; placeholders are refused."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from fixtures.settings import Secrets, SettingsError, load
-from fixtures.settings.schema import Route, is_placeholder
+from fixtures.settings.schema import is_placeholder
 
 SECRET = "canary-4711"
 
@@ -84,12 +82,3 @@ def test_a_placeholder_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     file.write_text('[[senders]]\naddress = "me@example.com"\n[contacts]\naws = ["CHANGE-ME"]\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"senders\.0\.address: this is a placeholder(.|\n)*contacts\.aws\.0"):
         load(file)
-
-
-def test_only_the_direct_route_is_built() -> None:
-    assert Route.model_validate(tomllib.loads('kind = "direct"')).kind == "direct"
-    for kind in ("relay", "worker"):
-        with pytest.raises(ValidationError, match="described, not built"):
-            Route.model_validate({"kind": kind})
-    with pytest.raises(ValidationError, match="Input should be 'direct'"):
-        Route.model_validate({"kind": "pigeon"})

@@ -101,7 +101,7 @@ def _is_own_mail(url: str, settings: Settings | None) -> str:
     """Why a way would end in the mail under test; empty if it doesn't."""
     if settings is None:
         return ""
-    ours = {name for each in settings.domains for name in (each.name, each.delivery)} | {settings.dell.name}
+    ours = {name for each in settings.domains for name in each.served} | {settings.dell.name}
     text = unquote(unquote(url)).lower()
     # Other services are judged by the addresses that they write to, which come after who we are there.
     rest = text.partition("://")[2].partition("@")[2]

@@ -163,7 +163,7 @@ class Today:
 
     @property
     def _served(self) -> set[str]:
-        return {name for each in self.settings.domains for name in (each.name, each.delivery)}
+        return {name for each in self.settings.domains for name in each.served}
 
     @property
     def _own_names(self) -> set[str]:

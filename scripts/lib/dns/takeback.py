@@ -168,7 +168,7 @@ def delivery_names(job: Job) -> Iterator[Write]:
     """What ``publish_delivery`` made, in every zone: MX before the addresses that they name."""
     settings = job.migration.settings
     zones = (job.migration.store.snapshot("start") or {})["zones"]
-    names = [(each.delivery, "MX") for each in settings.domains]
+    names = [(each, "MX") for each in settings.deliveries]
     for name, kind in (*names, (settings.dell.name, "A"), (settings.dell.name, "AAAA")):
         zone = dns.zone_of(job.migration, name)
         yield from rrset_as(job, [record(each) for each in zones[zone]["records"]], name, kind, zone)

@@ -1,0 +1,58 @@
+"""The way from Cloudflare to Dell, as the settings have it: by a Worker some things are not asked for, or can't be."""
+
+import tomllib
+
+import pytest
+from pydantic import ValidationError
+
+from fixtures.settings import Settings, SettingsError, check
+from fixtures.settings.route import Route
+from tests.conftest import MINIMAL
+
+WORKER = '[route]\nkind = "worker"\nhost = "in.example.net"\nlogin = "worker@pilot.example.net"\n'
+DELIVERY = 'delivery = "dell.pilot.example.net"\n'
+STAYS = '[[backup_mx]]\nname = "mx2.example.net"\nipv4 = "192.0.2.7"\nstays = true\n'
+
+
+def by_worker(was: str = "", is_: str = "") -> Settings:
+    """A lab's settings with a Worker; IS_ stands there for WAS."""
+    text = MINIMAL.replace('"live"', '"lab"').replace(DELIVERY, "") + WORKER
+    assert was in text
+    return check(tomllib.loads(text.replace(was, is_, 1)), "migration.toml")
+
+
+def test_only_the_direct_route_is_built() -> None:
+    """The Worker's only in a lab."""
+    assert Route.model_validate(tomllib.loads('kind = "direct"')).kind == "direct"
+    with pytest.raises(ValidationError, match="described, not built"):
+        Route.model_validate({"kind": "relay"})
+    with pytest.raises(ValidationError, match="Input should be 'direct'"):
+        Route.model_validate({"kind": "pigeon"})
+    with pytest.raises(SettingsError, match="described, not built"):
+        by_worker('"lab"', '"live"')
+
+
+def test_a_worker_hands_over_what_the_world_writes_to() -> None:
+    settings = by_worker()
+    (alice,) = settings.addresses()
+    assert (settings.by_worker, settings.deliveries, settings.domains[0].served) == (True, (), ("pilot.example.net",))
+    assert alice.destination == alice.address == alice.mailbox
+    direct = check(tomllib.loads(MINIMAL), "migration.toml")
+    assert (direct.by_worker, direct.deliveries) == (False, ("dell.pilot.example.net",))
+    assert direct.domains[0].served == ("pilot.example.net", "dell.pilot.example.net")
+
+
+@pytest.mark.parametrize(
+    ("was", "is_", "words"),
+    [
+        ("mailboxes =", f"{DELIVERY}mailboxes =", "delivery: dell.pilot.example.net, and with a Worker nothing is"),
+        ("mailboxes =", 'catch_all = "drop"\nmailboxes =', "a Worker hands everything to Dell"),
+        ("mailboxes =", 'plus_addresses = "refused"\nmailboxes =', "a Worker hands everything to Dell"),
+        ("[store]", f"{STAYS}[store]", "mx2.example.net can't stay: with a Worker nothing is forwarded by MX"),
+        ('"worker@', '"alice@', "route.login: alice@pilot.example.net is a mailbox"),
+    ],
+)
+def test_what_a_worker_can_not_do(was: str, is_: str, words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        by_worker(was, is_)
+    assert words in str(raised.value)
