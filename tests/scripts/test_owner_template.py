@@ -76,6 +76,19 @@ def test_what_nobody_committed_is_refused(dell: Owned) -> None:
     dell.git("checkout", "-q", "main")
 
 
+def test_what_terraform_has_there_is_its_own(dell: Owned) -> None:
+    """retire_terraform cuts the gateway out of it, and leaves the commit to the operator."""
+    main = dell.repo / "terraform/main.tf"
+    before = main.read_text()
+    main.write_text(before + "# edited\n")
+    (dell.repo / "terraform/main.tf.bak").write_text("x\n")
+    try:
+        assert dell.plan()["digest"]
+    finally:
+        main.write_text(before)
+        (dell.repo / "terraform/main.tf.bak").unlink()
+
+
 def test_an_edit_on_dell_that_no_template_knows_is_refused(dell: Owned) -> None:
     dell.dell(f"echo 'header_checks = pcre:/etc/postfix/own' >>{FILES}/main.cf")
     dell.refused("Dell: main.cf is not what", "somebody edited it there")

@@ -54,7 +54,7 @@ def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -
     """
     settings = job.migration.settings
     shell, repo = dell(settings), Repo(template)
-    repo.require_clean()
+    repo.require_clean(settings.ec2.terraform)
     change = _change(shell, template, settings, with_ec2=with_ec2, claims=claims)
     now = _state(shell, settings, change.after)
     if not change.patch and now == _SERVING:
@@ -251,11 +251,17 @@ class Repo:
         """Whether the last commit is ours."""
         return self._git("log", "-1", "--format=%ce").strip() == _WHO
 
-    def require_clean(self) -> None:
-        """Refuse a repository that is none, or holds what nobody has committed."""
+    def require_clean(self, terraform: Path | None) -> None:
+        """Refuse a repository that is none, or holds what nobody has committed.
+
+        TERRAFORM: a folder that may lie in it; what is changed there concerns no template (retire_terraform does so).
+        """
+        apart, here = [self.template.rendered], self.folder.resolve()
+        if terraform and here in terraform.resolve().parents:
+            apart.append(str(terraform.resolve().relative_to(here)))
         try:
             top = Path(self._git("rev-parse", "--show-toplevel").strip())
-            left = self._git("status", "--porcelain", "--", ".", f":(exclude){self.template.rendered}").splitlines()
+            left = self._git("status", "--porcelain", "--", ".", *(f":(exclude){each}" for each in apart)).splitlines()
             self._git("rev-parse", "--verify", "-q", "HEAD")
         except CouldNotAsk as error:
             raise Refused(f"dell.template.repo: {error}. Nothing was changed") from None
