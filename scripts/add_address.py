@@ -9,6 +9,7 @@ the rule is made, Cloudflare's MX hosts and Dell are asked until they take the a
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.leaving import leave
@@ -29,14 +30,18 @@ def plan(job: Job) -> Iterator[Write]:
     address = _wanted(job)
     _require_mailbox(job, address)
     _require_room(job)
-    writes = [*addresses.tables(job, address.address), *destinations(job, (address,)), *address_rule(job, address)]
+    writes = list(addresses.tables(job, address.address))
+    if not job.migration.settings.by_worker:
+        writes += [*destinations(job, (address,)), *address_rule(job, address)]
     yield from writes
     if writes or addresses.state(job, address.address) == addresses.BEGUN:
         yield from addresses.accepted(job, address)
         if not Progress.read(job.migration.store, job.migration.settings).deleted:
             job.say(f"after a rollback mail comes by EC2 again: {address.address} has to be known there too")
     else:
-        job.say(f"{address.address} is in use already: its rule leads to {address.destination}, which is verified")
+        by_rule = f"its rule leads to {address.destination}, which is verified"
+        way = "the Worker takes all" if job.migration.settings.by_worker else by_rule
+        job.say(f"{address.address} is in use already: {way}")
 
 
 def _wanted(job: Job) -> Address:
@@ -63,6 +68,8 @@ def _require_mailbox(job: Job, address: Address) -> None:
 
 def _require_room(job: Job) -> None:
     """``Refused`` where Email Routing has room for no more. A rule and a destination of its own: each address."""
+    if job.migration.settings.by_worker:
+        return
     needed = {
         "rules": len(job.migration.settings.domain(job.domain).addresses),
         "destinations": len(
@@ -76,13 +83,19 @@ def _require_room(job: Job) -> None:
 
 
 def _check(job: Job) -> None:
-    require_lookup(job.migration)
+    if not job.migration.settings.by_worker:
+        require_lookup(job.migration)
     addresses.require_settled(job)
 
 
 def _finish(job: Job) -> None:
     addresses.keep(job, _wanted(job).address, "added")
-    record(job)
+    if not job.migration.settings.by_worker:
+        record(job)
+
+
+def _around(job: Job) -> AbstractContextManager[object]:
+    return nullcontext() if job.migration.settings.by_worker else withdrawing(job)
 
 
 SCRIPT = Script(
@@ -93,7 +106,7 @@ SCRIPT = Script(
     options=addresses.option,
     check=_check,
     finish=_finish,
-    around=withdrawing,
+    around=_around,
 )
 main = SCRIPT.main
 

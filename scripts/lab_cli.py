@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--domains", type=int, choices=range(3, 31), default=3, metavar="N", help=count)
     what = "today's gateway: an instance of EC2's, or an old VPS at another provider (default: %(default)s)"
     up.add_argument("--gateway", choices=plan.GATEWAYS, default=plan.GATEWAYS[0], help=what)
+    where = "from Cloudflare to Dell's port 25, or to a Worker and by a way that Dell makes (default: %(default)s)"
+    up.add_argument("--route", choices=plan.ROUTES, default=plan.ROUTES[0], help=where)
     knobs = "the emulator's, after --, such as -- --enabling refuses (python -m fixtures.lab.emulator --help)"
     up.add_argument("knobs", nargs="*", metavar="-- KNOB", help=knobs)
     commands.add_parser("down", parents=[common], help="remove every trace of a lab")
@@ -83,7 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
-    lab = Lab.up(options.name, seed, options.knobs, dell=options.dell, domains=options.domains, gateway=options.gateway)
+    kinds = {"dell": options.dell, "domains": options.domains, "gateway": options.gateway, "route": options.route}
+    lab = Lab.up(options.name, seed, options.knobs, **kinds)
     print(f"lab {lab.name!r} is up after {time.monotonic() - begun:.1f} s, seed {lab.seed}, {lab.folder}")
     if options.at:
         from fixtures.lab.rehearsal import stand_at

@@ -4,12 +4,16 @@ Cloudflare forwards only to verified addresses, and a rule takes a destination o
 (developers.cloudflare.com/email-service/configuration/email-routing-addresses). All are registered first; then people
 open the links in their mailboxes, in a browser, and are waited for together. Meanwhile Dell lets Cloudflare's
 notification hosts in by their forward-confirmed names; that is withdrawn in any case.
+
+With a Worker ([route] kind, which only a lab may have so far) none of it is needed: one catch-all leads to the Worker.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from fixtures.evidence.leaving import leave
-from scripts.lib.change import Job, Script, Write
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.cloudflare import worker
 from scripts.lib.cloudflare.routing import require_no_trial, subaddressing
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.verification import destinations, record
@@ -17,19 +21,33 @@ from scripts.lib.dell.guests import require_lookup, withdrawing
 
 
 def plan(job: Job) -> Iterator[Write]:
-    domain = job.migration.settings.domain(job.domain)
-    yield from destinations(job, domain.addresses)
+    domain, by_worker = job.migration.settings.domain(job.domain), job.migration.settings.by_worker
+    if not by_worker:
+        yield from destinations(job, domain.addresses)
     yield from address_rules(job)
     yield from catch_all(job)
-    yield from subaddressing(job, wanted=domain.plus_addresses == "mailbox")
+    if not by_worker:
+        yield from subaddressing(job, wanted=domain.plus_addresses == "mailbox")
 
 
 def _check(job: Job) -> None:
     require_no_trial(job)
-    require_lookup(job.migration)
+    if not job.migration.settings.by_worker:
+        require_lookup(job.migration)
+    elif lacks := worker.lacking(job.migration):
+        raise Refused(f"{lacks}. Nothing was written")
 
 
-SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_check, finish=record, around=withdrawing)
+def _finish(job: Job) -> None:
+    if not job.migration.settings.by_worker:
+        record(job)
+
+
+def _around(job: Job) -> AbstractContextManager[object]:
+    return nullcontext() if job.migration.settings.by_worker else withdrawing(job)
+
+
+SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_check, finish=_finish, around=_around)
 main = SCRIPT.main
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def _wanted(shell: Shell, settings: Settings) -> dict[str, str]:
     main, master = _read(shell, at.main), _read(shell, at.master)
     before = postfix_text.parameters(main)
     effect.require_certificate(shell, settings, before)
+    effect.require_logins(settings, before)
     offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
     # master.cf first: it is read only at a reload, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
@@ -104,17 +105,16 @@ def _configuration(shell: Shell, settings: Settings, wanted: Mapping[str, str]) 
 
 
 def _shown_services(at: Places, text: str) -> str:
-    found = [entry.text for name in (dellplan.SMTP, at.xclient) for entry in postfix_text.services(text, name)]
+    ours = (dellplan.SMTP, at.xclient, f"{at.listen}/inet")
+    found = [entry.text for name in ours for entry in postfix_text.services(text, name)]
     return "\n".join([*found, host_files.fingerprint(text)])
 
 
 def _postconf_services(at: Places, text: str) -> str:
-    listener = next(entry.text for entry in postfix_text.services(text, at.xclient))
-    return (
-        shlex.join(["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={at.admission}"])
-        + "\n"
-        + shlex.join(["postconf", "-M", f"{at.xclient}={listener}"])
-    )
+    made = [["postconf", "-P", f"{dellplan.SMTP}/smtpd_client_restrictions={at.admission}"]]
+    for name in (at.xclient, f"{at.listen}/inet"):
+        made += [["postconf", "-M", f"{name}={entry.text}"] for entry in postfix_text.services(text, name)]
+    return "\n".join(map(shlex.join, made))
 
 
 SCRIPT = Script("prepare_dell", __doc__, plan)

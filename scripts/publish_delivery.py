@@ -20,6 +20,9 @@ PREFERENCE = 10
 def plan(job: Job) -> Iterator[Write]:
     """Addresses before the MX that names them, so that no MX ever leads nowhere. Raises ``Refused``."""
     settings = job.migration.settings
+    if settings.by_worker:
+        job.say("a Worker hands mail to Dell: no name of Dell's is needed for it, and there is nothing to publish")
+        return
     dell, ttl = settings.dell, settings.bounds.ttl_s
     here = _zone(job, dell.name, "dell.name")
     present = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}

@@ -20,7 +20,8 @@ from scripts.lib.cloudflare.verification import no_destination, state
 
 def plan(job: Job) -> Iterator[Write]:
     address = _unwanted(job)
-    writes = [*no_rule(job, address), *_no_destination(job, address), *addresses.tables(job, address.address)]
+    at_cloudflare = [] if job.migration.settings.by_worker else [*no_rule(job, address), *_no_destination(job, address)]
+    writes = [*at_cloudflare, *addresses.tables(job, address.address)]
     yield from writes
     if writes or addresses.state(job, address.address) == addresses.BEGUN:
         yield from addresses.refused(job, address)
@@ -33,7 +34,8 @@ def _unwanted(job: Job) -> Address:
     if found := addresses.known(job, local):
         stands = "aliases" if found.mailbox_local != local else "mailboxes"
         raise addresses.mistaken(job, f"{local} still stands in {stands}", "Take it out there")
-    return Address(job.domain, job.migration.settings.domain(job.domain).delivery, local, local)
+    like = job.migration.settings.domain(job.domain).addresses[0]
+    return Address(job.domain, like.delivery, local, local)
 
 
 def _no_destination(job: Job, address: Address) -> Iterator[Write]:

@@ -24,6 +24,7 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.power import FIRST, gateway_again
 from scripts.lib.change import Job, Refused, Script, Write, unfinished
+from scripts.lib.cloudflare import worker
 from scripts.lib.dell import restore
 from scripts.lib.dns import takeback
 from scripts.lib.dns.mx_back import left_over, mx_back, ttl_back
@@ -45,6 +46,8 @@ def plan(job: Job) -> Iterator[Write]:
         raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")
     yield from takeback.plan(job)
     if job.options.with_dell:
+        if job.migration.settings.by_worker:
+            yield from worker.removed(job)
         yield from restore.plan(job)
         yield from takeback.delivery_names(job)
 

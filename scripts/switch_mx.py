@@ -27,7 +27,7 @@ from fixtures.probes.cloudflare.api import Routing
 from scripts import merge_spf
 from scripts.lib import paper
 from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.cloudflare import routing as switches
+from scripts.lib.cloudflare import routing as switches, worker
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.settling import ask_first, settle
 from scripts.lib.dns.records import AUTO, seconds, set_rrset, value
@@ -119,10 +119,8 @@ def _check(job: Job) -> None:
 
 
 def _require_ready(job: Job) -> None:
-    """From the moment that the MX moves each rule counts, and each destination."""
-    known = cloudflare.destinations(job.migration)
-    addresses = job.migration.settings.domain(job.domain).addresses
-    lacking = [each.destination for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+    """From the moment that the MX moves each rule counts, and each destination, or the Worker."""
+    lacking = list(_missing(job))
     lacking += [each.subject for each in (*address_rules(job), *catch_all(job))]
     lacking += [each.subject for each in (() if lacking else _unmerged(job))]
     if lacking:
@@ -130,6 +128,18 @@ def _require_ready(job: Job) -> None:
             f"{job.domain} is not ready for Cloudflare's MX: {', '.join(lacking[:5])}. Nothing was written: first "
             f"python -m scripts.prepare_cloudflare and scripts.merge_spf, --domain {job.domain}"
         )
+
+
+def _missing(job: Job) -> Iterator[str]:
+    """Where the rules lead to, as far as it is not there."""
+    settings = job.migration.settings
+    if settings.by_worker:
+        yield from filter(None, (worker.lacking(job.migration),))
+        return
+    known = cloudflare.destinations(job.migration)
+    for each in settings.domain(job.domain).addresses:
+        if not getattr(known.find(each.destination), "verified", ""):
+            yield each.destination
 
 
 def _unmerged(job: Job) -> Iterator[Write]:

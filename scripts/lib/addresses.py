@@ -112,9 +112,12 @@ def accepted(job: Job, address: Address) -> Iterator[Write]:
 
 
 def refused(job: Job, address: Address) -> Iterator[Write]:
-    """The proof that ADDRESS is gone: refused by Cloudflare's MX hosts, unless the catch-all takes it, and by Dell."""
+    """The proof that ADDRESS is gone: refused by Cloudflare's MX hosts, unless the catch-all takes it, and by Dell.
+
+    Behind a Worker it is Dell's refusal that the sender hears.
+    """
     window_s, wanted = job.migration.settings.bounds.window_s, "refused"
-    if job.migration.settings.domain(job.domain).catch_all == "off":
+    if not job.migration.settings.by_worker and job.migration.settings.domain(job.domain).catch_all == "off":
         subject = f"RCPT of {address.address}"
         yield _asked("Cloudflare's MX hosts", subject, wanted, window_s, lambda: _not_refused(job, address))
     dells = partial(_at_dell, job, address, takes=False)

@@ -16,9 +16,13 @@ ABSENT = "absent"
 
 
 def address_rules(job: Job) -> Iterator[Write]:
-    """One enabled rule for each address; wrong ones are put right, and what else matches is taken away (C-2)."""
+    """One enabled rule for each address; wrong ones are put right, and what else matches is taken away (C-2).
+
+    Where a Worker takes all, no address has one.
+    """
     kept, found = set[str](), _found(job)
-    for address in job.migration.settings.domain(job.domain).addresses:
+    settings = job.migration.settings
+    for address in () if settings.by_worker else settings.domain(job.domain).addresses:
         kept |= {each.id for each in _of(address.address, found)[:1]}
         yield from address_rule(job, address, found)
     for stray in found:
@@ -107,8 +111,12 @@ def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
 
 
 def catch_all(job: Job) -> Iterator[Write]:
-    """Whatever no rule takes: dropped or refused, as the settings say (C-2)."""
-    enabled = job.migration.settings.domain(job.domain).catch_all == "drop"
+    """Whatever no rule takes: dropped or refused, as the settings say (C-2); or the Worker's, which is everything."""
+    settings = job.migration.settings
+    if settings.by_worker:
+        yield from _catch_all(job, cloudflare.Rule("", "mxgate", True, 0, "", "worker", (settings.route.name,)))
+        return
+    enabled = settings.domain(job.domain).catch_all == "drop"
     yield from _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", "drop", ()))
 
 

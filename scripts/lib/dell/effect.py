@@ -27,6 +27,7 @@ LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
 _READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
 _PID = 'cat -- "$(postconf -xh queue_directory)/pid/master.pid"'
 _SUMS = 'for each in "$@"; do [ ! -e "$each" ] || sha256sum -- "$each"; done'
+_SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
 EFFECT = "port 25 open at every address; files read"
 
 # By its unit where there is one, or systemd would take Postfix for stopped.
@@ -63,6 +64,15 @@ def require_certificate(shell: Shell, settings: Settings, parameters: Mapping[st
             raise Refused("Dell has no certificate for port 25: name key and chain as dell.tls_chain_file")
     elif not shell.run("test", "-s", str(file), check=False).ok:
         raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
+
+
+def require_logins(settings: Settings, parameters: Mapping[str, str]) -> None:
+    """Refuse a listener for the Worker that would not know who judges its login. PARAMETERS: what main.cf says."""
+    if settings.by_worker and not parameters.get("smtpd_sasl_path"):
+        raise Refused(
+            "main.cf has no smtpd_sasl_path, and the Worker's listener has to know where Dovecot answers. Write "
+            "smtpd_sasl_type and smtpd_sasl_path into main.cf first, as the services for your users have them"
+        )
 
 
 def effect(
@@ -117,12 +127,12 @@ def _unread(shell: Shell, at: Places) -> list[str]:
 
 
 def _ours(at: Places) -> tuple[str, ...]:
-    return (at.main, at.master, at.admitted, at.mailboxes, at.aliases)
+    return (at.main, at.master, at.admitted, at.mailboxes, at.aliases, *((at.logins,) if at.listen else ()))
 
 
 def _unopened(shell: Shell, settings: Settings) -> str:
     """Where port 25 listens, if that is not at every address of each family that Dell has; else empty."""
-    listening = shell.run("cat", "/proc/net/tcp", "/proc/net/tcp6", check=False).stdout
+    listening = shell.run("cat", *_SOCKETS, check=False).stdout
     found = {address for address, port in doors.sockets(listening) if port == 25}
     wanted = {"0.0.0.0", *(["::"] if settings.dell.ipv6 else [])}  # noqa: S104 - as the kernel says it
     if wanted <= found:
@@ -214,6 +224,9 @@ def _require_service(shell: Shell, settings: Settings) -> None:
             raise Refused(f"after {OPEN_S_MAX:.0f} s, {unopened}")
         time.sleep(0.1)
     client, recipient = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses()).destination
+    if settings.by_worker:
+        _require_listening(shell, settings)
+        client = ""  # nobody else may, from outside
     _require_tables(shell, settings)
     if not shell.run("postconf", "-M", dellplan.places(settings).xclient, check=False).stdout.strip():
         client = ""  # the listener is gone, after sign-off
@@ -223,6 +236,16 @@ def _require_service(shell: Shell, settings: Settings) -> None:
         heard = done.stdout.strip() or done.stderr.strip() or "nothing"
         raise Refused(f"{client or 'Dell itself'} offers a message for {recipient}: expected 250, heard {heard}")
     outgoing.require(shell, settings)
+
+
+def _require_listening(shell: Shell, settings: Settings) -> None:
+    """Somebody listens for the Worker, by the kernel's word."""
+    listen, until = settings.route.listen, time.monotonic() + OPEN_S_MAX
+    port = int(listen.rpartition(":")[2])
+    while not any(each == port for _, each in doors.sockets(shell.run("cat", *_SOCKETS, check=False).stdout)):
+        if time.monotonic() > until:
+            raise Refused(f"after {OPEN_S_MAX:.0f} s nobody listens at {listen}, for the Worker")
+        time.sleep(0.1)
 
 
 def _require_tables(shell: Shell, settings: Settings) -> None:

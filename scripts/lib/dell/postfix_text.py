@@ -88,6 +88,7 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
         if dellplan.XCLIENT_HOSTS in overrides:
             text = _without_an_older_copy(text, service)
         if not services(text, service):
+            _require_free(text, service)
             (like,) = services(text, SMTP)
             fields = like.text.split()
             name = service.rpartition("/")[0]
@@ -97,6 +98,17 @@ def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_
         for parameter, value in overrides.items():
             text = _with_override(text, service, parameter, value)
     return text
+
+
+def _require_free(text: str, service: str) -> None:
+    """``Refused`` where another service has the port of SERVICE, at whatever address."""
+    port = service.removesuffix("/inet").rpartition(":")[2]
+    for entry in entries(text, MASTER):
+        name, _, kind = entry.service.rpartition("/")
+        if (kind, name.rpartition(":")[2]) == ("inet", port):
+            raise Refused(
+                f"{MASTER}: port {port} is taken by `{entry.text}`. Take that out first, or name another port"
+            )
 
 
 def _without_an_older_copy(text: str, listener: str) -> str:

@@ -47,7 +47,7 @@ def plan(job: Job) -> Iterator[Write]:
         command = "postfix stop; postfix start"
         yield Write("Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, command)
     yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
-    for path in (at.admitted, at.guests, at.mailboxes, at.aliases, at.seen):
+    for path in (at.admitted, at.guests, at.mailboxes, at.aliases, at.logins, at.seen):
         yield from _removal(shell, path)
 
 

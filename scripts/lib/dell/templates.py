@@ -64,6 +64,7 @@ def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -
     at = dellplan.places(settings)
     main = templates.running(shell, at.folder, "main.cf") or ""
     effect.require_certificate(shell, settings, postfix_text.parameters(main))
+    effect.require_logins(settings, postfix_text.parameters(main))
     if change.patch:
         repo.require_branch()
     if not shell.transport.container or host_files.mount_of(at.main, host_files.mounts(shell)):

@@ -161,7 +161,7 @@ def completed(job: Job) -> None:
     store = job.migration.store
     store.record("undone", job.domain, scripts=PREPARED)
     if job.options.with_dell:
-        store.record("undone", "", scripts=("publish_delivery", "prepare_dell"))
+        store.record("undone", "", scripts=("publish_delivery", "prepare_dell", "deploy_worker"))
 
 
 def delivery_names(job: Job) -> Iterator[Write]:
