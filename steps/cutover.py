@@ -2,7 +2,7 @@
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Absent, absent
+from fixtures.evidence import Absent, Finding, absent
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.accounting import DRILL
 from fixtures.ledger.switches import (
@@ -22,10 +22,12 @@ from fixtures.ledger.windows import refusals, windows
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.probes.cloudflare import api as cloudflare, routed
+from fixtures.probes.cloudflare.deployed import ask
 from fixtures.probes.dell.postfix import Lookup, judged_lookup
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp import backup_mx
 from fixtures.probes.smtp.backup_mx import Backup
+from fixtures.probes.worker import deployed
 from fixtures.settings import BackupMx
 from fixtures.watching import abort_rules, records
 
@@ -134,21 +136,30 @@ def pilot_held(migration: Migration, expect: Expect, pilot: str) -> None:
 
 @then("Cloudflare serves it, and its mail arrived all the while")
 def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switches) -> None:
-    """By the judges of N-7, C-1 to C-4, X-2 and E-2 themselves, for this one domain."""
+    """By the judges of N-7, C-1 to C-4 (or W-1 and W-2), X-2 and E-2 themselves, for this one domain."""
     since, caches_s = last_switch(migration, pilot), migration.settings.bounds.ttl_s + LAST_CACHE_S
-    routing, known = cloudflare.routing(migration, pilot), cloudflare.destinations(migration)
-    addresses = tuple(migration.settings.addresses((pilot,)))
+    routing = cloudflare.routing(migration, pilot)
     mx, wanted = dns.ask_everywhere(migration, pilot, "MX"), cloudflare.assigned_mx(migration, pilot)
     findings = [
         routed.judged_state(pilot, routing),
         *(abort_rules.judged(pilot, alarm) for alarm in abort_rules.alarms(migration.store, pilot, since or 0)),
         *(dns.judged_hosts(answer, wanted, pilot) for answer in mx),
-        *(routed.judged_rule(address, routing) for address in addresses),
-        *(routed.judged_destination(address, known) for address in addresses),
+        *_led(migration, pilot, routing),
         *(judged_ways(each, caches_s) for each in ledgers),
         *whole(ledgers, {pilot: since}),
     ]
     expect("The pilot has been well", findings)
+
+
+def _led(migration: Migration, pilot: str, routing: cloudflare.Routing) -> list[Finding]:
+    """Cloudflare's rules lead its mail to Dell."""
+    if migration.settings.by_worker:
+        source = deployed.judged_source(ask(migration), migration.settings)
+        led = deployed.judged_led(pilot, routing, migration.settings.route.name)
+        return [source, led, deployed.judged_unruled(pilot, routing)]
+    known, addresses = cloudflare.destinations(migration), tuple(migration.settings.addresses((pilot,)))
+    ruled = [routed.judged_rule(address, routing) for address in addresses]
+    return [*ruled, *(routed.judged_destination(address, known) for address in addresses)]
 
 
 @given("the backup MX hosts of today", target_fixture="hosts_named")

@@ -60,8 +60,9 @@ def stranger_writes_to_it(migration: Migration, gone: Address) -> tuple[Sent, Re
 
 
 @then("the message comes back to its sender, with Dell's own reason")
-def comes_back(expect: Expect, gone: Address, written: tuple[Sent, Returned]) -> None:
-    expect("The bounce reaches the sender, and says why", (bounces.judged_back(gone, *written),))
+def comes_back(migration: Migration, expect: Expect, gone: Address, written: tuple[Sent, Returned]) -> None:
+    found = bounces.judged_back(gone, *written, by_worker=migration.settings.by_worker)
+    expect("The bounce reaches the sender, and says why", (found,))
 
 
 @given(parsers.parse("{what} that Dell makes for a sender that Cloudflare has rewritten"), target_fixture="rewritten")

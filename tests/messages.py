@@ -21,6 +21,7 @@ from jinja2 import Environment, nodes
 
 from fixtures.evidence import Verdict
 from fixtures.gates.catalogue import plan_lines
+from fixtures.gates.routes import changes
 from fixtures.gates.traceability import FEATURES
 from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE
@@ -135,6 +136,7 @@ def _features() -> Iterator[tuple[str, str]]:
 def _tables() -> Iterator[tuple[str, str]]:
     yield from (("fixtures/plan/gates.py", spec.question) for spec in TABLE.values())
     yield from (("fixtures/gates/catalogue.toml", says) for says in plan_lines().values())
+    yield from (("fixtures/gates/by_worker.toml", it.says) for it in changes() if not it.judged)
     units = (each["unit"] for each in facts("cloudflare")["limits"].values() if "unit" in each)
     yield from (("fixtures/settings/facts.toml", unit) for unit in units)
     for verdict in Verdict:

@@ -176,7 +176,7 @@ TAKEN = "250 2.0.0 Ok: queued as A"
 
 
 def attempt(*arrived: str, replies: tuple[str, ...] = (TAKEN,), stray: int = 0, control: bool = False) -> Attempt:
-    offer = Offer(CLIENT, "192.0.2.1", Variant("LF.LF", "\n.\n", "old Postfix"), control, OUTER, INNER)
+    offer = Offer(CLIENT, Knock("192.0.2.1"), Variant("LF.LF", "\n.\n", "old Postfix"), control, OUTER, INNER)
     return Attempt(offer, replies, arrived, stray, LOOK)
 
 

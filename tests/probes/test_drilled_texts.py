@@ -9,6 +9,7 @@ from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from fixtures.probes.mailbox.message import Letter, body_digest
 from fixtures.probes.smtp import sizes, smuggling
 from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.session import Knock
 
 SETTINGS = settings_without_a_lab()
 ADDRESS = next(SETTINGS.addresses())
@@ -16,7 +17,7 @@ ADDRESS = next(SETTINGS.addresses())
 
 def _offer(variant: smuggling.Variant, *, control: bool) -> smuggling.Offer:
     outer, inner = (Letter("a@four.example", ("b@own.example",), "run").write() for _ in range(2))
-    return smuggling.Offer(Client("x", "192.0.2.1", None), "192.0.2.2", variant, control, outer, inner)
+    return smuggling.Offer(Client("x", "192.0.2.1", None), Knock("192.0.2.2"), variant, control, outer, inner)
 
 
 def test_twelve_false_ends_and_none_is_the_true_one() -> None:

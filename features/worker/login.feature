@@ -1,0 +1,11 @@
+Feature: Only the Worker hands mail in at its port
+  The Worker's port is there for whoever finds it. What keeps them out is one login and its password. Nobody without
+  it may hand in a message, no mailbox's own login and no guess; and the Worker itself, whose password may leak, only
+  for Dell's own mailboxes: what is taken there is never sent on.
+
+  @W-4 @T @X3 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Only the Worker's login hands mail in, and only for mailboxes here
+    Given those who may find the Worker's port
+    When each of them offers a message there, for a mailbox here and for one elsewhere
+    Then nobody is taken in but who logs in as the Worker does, for the mailbox here
+    And nothing is said there in the clear
