@@ -213,7 +213,7 @@ def own_senders_accepted(expect: Expect, own_sender_offers: OwnSenders) -> None:
 
 @given("an address that nobody has, in every delivery domain", target_fixture="nobodies")
 def nobody(migration: Migration, stage: Stage) -> dict[str, str]:
-    return {d: f"nobody-has-this@{migration.settings.domain(d).delivery}" for d in stage.domains}
+    return {d: f"nobody-has-this@{migration.settings.domain(d).served[-1]}" for d in stage.domains}
 
 
 @when("Email Routing offers Dell a message for it", target_fixture="answers_for_nobody")
