@@ -99,6 +99,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash[TARGET].header if TARGET in config.stash else []
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is imported and collected stays: nobody need look through it for garbage, in no copy either
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if TARGET in session.config.stash and not hasattr(session.config, "workerinput"):
         session.exitstatus = session.config.stash[TARGET].finish(session.config, exitstatus)
