@@ -20,7 +20,8 @@ from tests.kills.injector import Injector
 CRASHED = 99
 NAMES = (
     "publish_delivery prepare_dell merge_spf lower_ttl widen_mta_sts prepare_cloudflare switch_mx rollback stop_ec2 "
-    "retire_ec2_access delete_ec2 retire_terraform narrow_mta_sts restore_ttl retire_xclient add_address remove_address"
+    "retire_ec2_access delete_ec2 retire_terraform narrow_mta_sts restore_ttl retire_xclient "
+    "add_address remove_address deploy_worker"
 ).split()
 for _name in NAMES:
     importlib.import_module(f"scripts.{_name}")

@@ -1,7 +1,7 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
     python -m tests.kills.walk --name NAME --out FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
-        [--knobs drawn]
+        [--knobs drawn] [--route worker]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
@@ -24,6 +24,7 @@ from typing import Any
 from fixtures.access.changing import dell, ec2
 from fixtures.lab import rehearsal
 from fixtures.lab.emulator.knobs import chosen
+from fixtures.lab.plan import ROUTES
 from fixtures.lab.rehearsal import Rehearsal, RehearsalFailed, ScriptRun
 from fixtures.lab.world import Lab
 from fixtures.migration import open_migration
@@ -211,7 +212,7 @@ def main() -> int:
     rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
     knobs = chosen(options.knobs, options.seed)
     owner = None if options.keep else os.getpid()
-    lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=owner, month=False)
+    lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=owner, month=False, route=options.route)
     trouble = ""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -248,6 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--only", metavar="SCRIPT", nargs="+", default=[], help="to which it happens (default: to all)")
     made.add_argument("--keep", action="store_true", help="leave the lab as it is when something failed")
     made.add_argument("--knobs", default="", help="what its Cloudflare does: options of the emulator, or drawn")
+    made.add_argument("--route", choices=ROUTES, default=ROUTES[0], help="by which mail gets to Dell")
     made.add_argument("--out", type=Path, required=True)
     return made
 
