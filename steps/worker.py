@@ -11,6 +11,7 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare.deployed import Deployed, ask
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
+from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import clients, tls
 from fixtures.probes.smtp.clients import Client
@@ -172,14 +173,14 @@ def all_shut(expect: Expect, way_out_seen: tuple[Any, Doors, tuple[way_out.Knock
 # What senders hear, and what arrives -----------------------------------------------------------------------------
 
 
-@when("Cloudflare is handed a message for an address that nobody has", target_fixture="offers")
-def message_to_nobody(migration: Migration, subjects: tuple[str, ...]) -> tuple[Offered, ...]:
+@when("an outside sender writes to an address that nobody has in any of them", target_fixture="heard")
+def message_to_nobody(migration: Migration, subjects: tuple[str, ...]) -> tuple[refusals.Heard, ...]:
     return refusals.to_nobody(migration, subjects)
 
 
-@then("it is refused in session, for good, with Dell's words")
-def refused_with_words(expect: Expect, offers: tuple[Offered, ...]) -> None:
-    expect("What Dell refuses the sender hears", map(refusals.judged_nobody, offers))
+@then("each message comes back to its sender, with Dell's own reason")
+def back_with_reason(expect: Expect, heard: tuple[refusals.Heard, ...]) -> None:
+    expect("What Dell refuses the sender hears", (bounces.judged_back(*each, by_worker=True) for each in heard))
 
 
 @when("a stranger writes to each of them in the name of one of its own addresses", target_fixture="offers")

@@ -4,10 +4,10 @@ Feature: What Dell refuses, the sender hears in session
   own name meets Cloudflare's rules first, as by any way.
 
   @W-7 @P3.4 @X6 @observe @before_phase4 @before_deletion @at_signoff
-  Scenario: Whoever writes to an address that nobody has hears so in session, with Dell's words
+  Scenario: Whoever writes to an address that nobody has hears so, with Dell's words
     Given the domains of this gate
-    When Cloudflare is handed a message for an address that nobody has
-    Then it is refused in session, for good, with Dell's words
+    When an outside sender writes to an address that nobody has in any of them
+    Then each message comes back to its sender, with Dell's own reason
 
   @W-7 @P3.4 @observe @before_phase4 @before_deletion @at_signoff
   Scenario: A stranger who writes in our own name is not dropped in silence

@@ -16,16 +16,17 @@ from fixtures.probes.cloudflare.deployed import Deployed
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors
 from fixtures.probes.dns.queries import Answer, Host, Server
+from fixtures.probes.mailbox import bounces
+from fixtures.probes.mailbox.bounces import Returned
 from fixtures.probes.mailbox.delivery import Delivery, Sent
 from fixtures.probes.mailbox.imap import Search, Stored
-from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.mailbox.message import Marked, Report
 from fixtures.probes.mailbox.signatures import Forwarded
-from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.probes.smtp.session import RcptResult
-from fixtures.probes.worker import deployed, login, port_25, reach, refusals, unaltered, way_out
+from fixtures.probes.worker import deployed, login, port_25, reach, unaltered, way_out
 from fixtures.probes.worker.login import CLEAR, WORKER, Tried
 from fixtures.probes.worker.way_out import Knocked, Unit
-from tests.judges import ALICE, CLIENT, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says, talk
+from tests.judges import ALICE, CLIENT, DOMAIN, FAIL, LOOK, PASS, SERVED, UNKNOWN, all_say, says, talk
 from tests.test_route import by_worker
 
 SETTINGS = by_worker()
@@ -279,21 +280,6 @@ def test_no_port_is_open(said: dict[str, Any], blind: str, verdict: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"),
-    [
-        ({"code": 550, "text": "5.7.1 5.1.1 <x>: User unknown"}, PASS),
-        ({"code": 550, "text": "5.7.1 Worker took too long"}, FAIL),
-        ({"code": 451, "text": "4.3.0 Worker call failed 5.1.1"}, FAIL),
-        ({"code": 250, "queued": "250 Ok 5.1.1"}, FAIL),
-        ({"connection": "silent"}, UNKNOWN),
-    ],
-)
-def test_the_sender_hears_dells_words(said: dict[str, Any], verdict: Any) -> None:
-    found: Says = says(refusals.judged_nobody(Offered(DOMAIN, "nobody@a.example", "route1", talk(**said))))
-    assert found[0] is verdict
-
-
-@pytest.mark.parametrize(
     ("path", "verdict"),
     [("bob@four.example", PASS), ("Bob@Four.example", PASS), ("SRS0=x@a.example", FAIL), ("", FAIL), (None, UNKNOWN)],
 )
@@ -304,3 +290,14 @@ def test_the_envelope_is_as_it_was(path: str | None, verdict: Any) -> None:
     copy = None if path is None else Stored("alice", "INBOX", 7, (("Return-Path", f"<{path}>"),) if path else ())
     delivery = Delivery(sent, (), Search("alice", (), (), 0.0, LOOK), "")
     assert says(unaltered.judged_envelope(Forwarded(delivery, copy, (), None, (LOOK,))))[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [("550 5.7.1 5.1.1 <x>: User unknown", PASS), ("550 5.7.1 Worker took too long", FAIL), ("", FAIL)],
+)
+def test_the_sender_hears_dells_words(said: str, verdict: Any) -> None:
+    sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("a@x",), b"", ""), "a@x", replace(SERVED, queued="250 ok"))
+    sent = replace(sent, recipient="b@x")
+    back = Returned(Report("<m>", said) if said else None, 2.0, LOOK)
+    assert says(bounces.judged_back(ALICE, sent, back, by_worker=True), looks=2)[0] is verdict

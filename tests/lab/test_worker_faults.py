@@ -1,0 +1,41 @@
+"""Where mail comes by the Worker: each gate sees what is wrong with that, and nothing is red by itself.
+
+Each fault turns its own scenario red, for its reason. At each gate all of the features are judged with nothing planted.
+"""
+
+import os
+
+import pytest
+
+from fixtures.lab.faults import Fault, catalogue
+from fixtures.lab.faults.walk import Walk, amiss, hasty, is_drill
+from fixtures.lab.world import Lab
+from fixtures.plan.gates import Gate
+from tests.labs import shared
+
+lab = shared("tests-worker-faults", 23, month=True, route="worker")
+_FAULTS = [fault for fault in catalogue() if fault.route == "worker"]
+_ALL = "MXGATE_WORKER_DRILLS" in os.environ
+
+
+@pytest.fixture(scope="module")
+def walk(lab: Lab) -> Walk:
+    hasty(lab)
+    return Walk(lab)
+
+
+@pytest.mark.parametrize("gate", [Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, Gate.PHASE4])
+def test_a_gate_is_green_and_sees_what_is_wrong(walk: Walk, gate: Gate) -> None:
+    walk.to(gate)
+    judged = walk.judge(gate)
+    red = {row.name: row.message for row in judged.looked}
+    assert not red, red
+    mine = [fault for fault in _FAULTS if fault.at is gate and (_ALL or not is_drill(fault))]
+    wrong = {fault.id: said for fault in mine if (said := _amiss(walk, fault))}
+    assert not wrong, wrong
+
+
+def _amiss(walk: Walk, fault: Fault) -> str:
+    judged = walk.judged_with(fault)
+    why = amiss(fault, judged)
+    return why and f"{why}\n{judged.output[-3000:]}"
