@@ -8,3 +8,10 @@ Feature: Dell receives and hands on
     When the queue and the servers are examined
     Then no inbound message has waited for too long
     And Postfix, the delivery to mailboxes and IMAP are up
+
+  @A-16 @R1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @after_rollback
+  Scenario: Postfix and Dovecot come back when the machine is started again
+    Given Dell's mail servers as they run
+    When systemd is asked which of them it starts with the machine
+    Then each that is a service of its own is among them

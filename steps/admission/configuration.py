@@ -10,7 +10,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import backups, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell import backups, boot, filters, postfix, reception, system_names, tables
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -236,3 +236,13 @@ def nothing_waits(
 @then("Postfix, the delivery to mailboxes and IMAP are up")
 def servers_up(expect: Expect, reception_now: reception.Reception) -> None:
     expect("Everything that mail passes through is up", map(reception.judged, reception_now.servers))
+
+
+@when("systemd is asked which of them it starts with the machine", target_fixture="units")
+def ask_systemd(migration: Migration) -> tuple[boot.Unit, ...]:
+    return boot.look(migration)
+
+
+@then("each that is a service of its own is among them")
+def started_with_the_machine(expect: Expect, units: tuple[boot.Unit, ...]) -> None:
+    expect("Mail's servers come back with the machine", boot.judged(units))

@@ -11,7 +11,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, backups, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell import allow_list, backups, boot, filters, postfix, reception, system_names, tables
 from fixtures.probes.dell.allow_list import Published, Table
 from fixtures.probes.dell.backups import Backups, Original, Password
 from fixtures.probes.dell.filters import Detour, Detours, Filter, Filters
@@ -68,6 +68,8 @@ def test_parameters() -> None:
     assert len(missing) == len(dellplan.services(SETTINGS)[service])
     (sends,) = red(configured(written={"relayhost": "[other]:587"}))
     assert sends[1].startswith("relayhost: expected [smtp.sendgrid.net]:587, found [other]:587. Mend it by hand")
+    (soft,) = red(replace(configured(), values={"soft_bounce": "yes"}))
+    assert soft[1].startswith("soft_bounce: expected no, found yes. Take it out")
 
 
 def test_what_was_read() -> None:
@@ -86,6 +88,47 @@ def test_what_was_read() -> None:
         FAIL,
         "postfix check: expected nothing to say, found odd",
     )
+
+
+QUEUED = "/var/spool/postfix/incoming/75297B0385"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("status 0\n", ""),
+        (f"find: '{QUEUED}': No such file or directory\npostfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", ""),
+        (f"find: \u2018{QUEUED}\u2019: No such file or directory\npostfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", ""),
+        (f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0"),
+        ("/usr/lib/postfix: updating /etc/hosts => /var/spool/postfix/etc/hosts\nstatus 0\n", ""),
+        ("postfix: fatal: odd\nstatus 1\n", "postfix: fatal: odd\nstatus 1"),
+        ("status 1\n", "status 1"),
+    ],
+)  # fmt: skip
+def test_a_queue_file_that_mail_has_left_is_no_complaint(said: str, found: str) -> None:
+    assert postfix.complaints(said) == found
+
+
+@pytest.mark.parametrize(
+    ("state", "by", "contained", "verdict", "found"),
+    [
+        ("enabled", (), False, PASS, "enabled"),
+        ("static", (), False, PASS, "static"),
+        ("disabled", (), False, FAIL, "disabled"),
+        ("disabled", ("dovecot.socket",), False, PASS, "disabled, and started by dovecot.socket"),
+        ("masked", ("mail.target",), False, FAIL, "masked, and started by mail.target"),
+        ("enabled-runtime", (), False, FAIL, "enabled-runtime"),
+        ("", (), False, ABSENT, "systemd has no such unit"),
+        ("disabled", (), True, ABSENT, "it runs in a container"),
+    ],
+)
+def test_servers_come_back_with_the_machine(
+    state: str, by: tuple[str, ...], *, contained: bool, verdict: Verdict, found: str
+) -> None:
+    (judged,) = all_say(boot.judged((boot.Unit("dovecot", state, by, contained, LOOK),)), "")
+    hint = ". systemctl enable dovecot.service: after the next start of the machine no mail would be taken, or none be read"
+    expected = f"dovecot.service: expected started with the machine, found {found}{hint if verdict is FAIL else ''}"
+    assert judged == (verdict, expected)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,10 @@ def test_the_queue() -> None:
     assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [
         (FAIL, "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be")
     ]  # fmt: skip
+    held = silent(queued=(replace(waits, queue="hold"),))
+    assert [each[1].partition("c@y. ")[2] for each in all_say(ec2_silence.judged_queue(held), "")] == [
+        "No run of the queue moves it: postsuper -H Q1 on EC2 does"
+    ]
 
 
 NAMED = Difference("<1@x>", "alice", witnesses.YOUNG, (0, 1, 1), "said")
