@@ -2,7 +2,7 @@ Feature: Dell's certificate holds, and goes on holding without EC2
   Users notice at once when a certificate has run out or has another name; a sender that verifies it just delivers no
   more. One that EC2 renews holds for some weeks after EC2 is gone.
 
-  @A-10 @T @X12 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  @A-10 @T @X12 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Mail is delivered, submitted and read under a valid certificate
     Given Dell's ports for delivery, submission and reading
     When a client that trusts public authorities takes up TLS at each

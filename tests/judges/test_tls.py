@@ -21,7 +21,7 @@ DAYS = 86_400.0
     ("fault", "left_days", "names", "verdict", "found"),
     [
         ("", 14.0, (), PASS, "TLSv1.3, 14 days left"),
-        ("", 13.99, (), FAIL, "TLSv1.3, 14 days left. Renewal should have happened by now: look why it did not"),
+        ("", 13.99, (), FAIL, "TLSv1.3, 14 days left. Renewal should have happened by now: look why it did not, or reload what still shows the old one"),
         ("expired", 20.0, ("a", "b"), FAIL, "expired; the certificate names a, b. Renew it"),
         ("no STARTTLS is offered", 20.0, (), FAIL, "no STARTTLS is offered. Name key and chain as smtpd_tls_chain_files (X12)"),
     ],
