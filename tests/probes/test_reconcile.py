@@ -25,7 +25,8 @@ Line = tuple[float, str]
 class Mail:
     """One message on its way: what EC2 and Dell write of it."""
 
-    def __init__(self, number: int, *, by_cloudflare: bool = False) -> None:
+    def __init__(self, number: int, *, by_cloudflare: bool = False, login: str = "") -> None:
+        self.login = login
         self.number, self.at, self.by_cloudflare = number, BEGAN + EVERY_S * number, by_cloudflare
         self.id, self.user = f"<{number}.abc@four.example>", f"alice{number % 7}"
         self.address, self.sender = f"{self.user}@a.example", f"friend{number % 50}@four{number % 20}.example"
@@ -43,8 +44,10 @@ class Mail:
 
     def on_dell(self, *, again: str = "", size: int = 0, user: str = "", stored: bool = True) -> list[Line]:
         key, session, user = self.keys[1] + again, self.session + again, user or self.user
-        client = "104.30.0.9" if self.by_cloudflare else "203.0.113.5"
-        taken = (f"smtpd[1]: {key}: client=gate.example[{client}]", f"cleanup[1]: {key}: message-id={self.id}")
+        client = "104.30.0.9]" if self.by_cloudflare else "203.0.113.5]"
+        if self.login:
+            client = f"127.0.0.1], sasl_method=PLAIN, sasl_username={self.login}"
+        taken = (f"smtpd[1]: {key}: client=gate.example[{client}", f"cleanup[1]: {key}: message-id={self.id}")
         size = size or 3300 + self.number % 100
         queued = f"qmgr[1]: {key}: from=<{self.sender}>, size={size}, nrcpt=1 (queue active)"
         to = f"lmtp[1]: {key}: to=<{self.address}>, relay=dell[private/dovecot-lmtp], delay=0.5, delays=0.1/0/0.1/0.3"
@@ -56,7 +59,8 @@ class Mail:
         return [*lines, *[(self.at + 1.0, kept)] * stored, self._line(1, "dell", sent), self._gone("dell", key)]
 
     def event(self) -> Event:
-        return Event(self.at, self.id, self.sender, self.address, "", "delivered", "forward", "", 1)
+        said = ("dropped", "worker") if self.login else ("delivered", "forward")
+        return Event(self.at, self.id, self.sender, self.address, "", *said, "", 1)
 
     def _gone(self, host: str, key: str) -> Line:
         return self._line(1, host, f"qmgr[1]: {key}: removed")
@@ -66,6 +70,7 @@ class Mail:
         return self.at + after, f"{stamp} {host} postfix/{said}"
 
 
+LOGIN = "worker@a.example"
 On = Callable[[Mail], list[Line]]
 
 
@@ -81,7 +86,7 @@ def accounted(mails: list[Mail], planted: dict[int, On], events: tuple[Events, .
         for (source, _), block in zip(logs, (gate, home), strict=True):
             bulk.take(source, [block], now=BEGAN + 86400)
         bulk.finish()
-        return Reconciliation(bulk, logs, Known(events=events)).account()
+        return Reconciliation(bulk, logs, Known(events=events, login=LOGIN)).account()
 
 
 def found(done: Reconciled) -> set[tuple[str, str]]:
@@ -135,6 +140,14 @@ def test_an_event_without_a_message_is_missing_and_a_message_without_an_event_is
     done = accounted(mails, {200: PLANTED["missing"]}, heard)
     assert found(done) == {("missing", mails[200].id), ("message without an event", mails[300].id)}
     assert "an event without a message" in next(each.says for each in done.found if each.what == "missing")
+
+
+def test_what_a_worker_brings_is_known_by_its_login() -> None:
+    mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
+    heard = events([mail for mail in mails if mail.number != 200])
+    done = accounted(mails, {100: PLANTED["missing"]}, heard)
+    assert found(done) == {("missing", mails[100].id), ("message without an event", mails[200].id)}
+    assert set(done.states) == {"Cloudflare"}
 
 
 def test_a_sample_accuses_nobody_and_says_so() -> None:
