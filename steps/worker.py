@@ -11,7 +11,6 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare.deployed import Deployed, ask
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
-from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import clients, tls
 from fixtures.probes.smtp.clients import Client
@@ -180,7 +179,7 @@ def message_to_nobody(migration: Migration, subjects: tuple[str, ...]) -> tuple[
 
 @then("each message comes back to its sender, with Dell's own reason")
 def back_with_reason(expect: Expect, heard: tuple[refusals.Heard, ...]) -> None:
-    expect("What Dell refuses the sender hears", (bounces.judged_back(*each, by_worker=True) for each in heard))
+    expect("What Dell refuses the sender hears", map(refusals.judged_nobody, heard))
 
 
 @when("a stranger writes to each of them in the name of one of its own addresses", target_fixture="offers")

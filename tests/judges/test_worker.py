@@ -16,14 +16,13 @@ from fixtures.probes.cloudflare.deployed import Deployed
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors
 from fixtures.probes.dns.queries import Answer, Host, Server
-from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.bounces import Returned
 from fixtures.probes.mailbox.delivery import Delivery, Sent
 from fixtures.probes.mailbox.imap import Search, Stored
 from fixtures.probes.mailbox.message import Marked, Report
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp.session import RcptResult
-from fixtures.probes.worker import deployed, login, port_25, reach, unaltered, way_out
+from fixtures.probes.worker import deployed, login, port_25, reach, refusals, unaltered, way_out
 from fixtures.probes.worker.login import CLEAR, WORKER, Tried
 from fixtures.probes.worker.way_out import Knocked, Unit
 from tests.judges import ALICE, CLIENT, DOMAIN, FAIL, LOOK, PASS, SERVED, UNKNOWN, all_say, says, talk
@@ -293,11 +292,15 @@ def test_the_envelope_is_as_it_was(path: str | None, verdict: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"),
-    [("550 5.7.1 5.1.1 <x>: User unknown", PASS), ("550 5.7.1 Worker took too long", FAIL), ("", FAIL)],
+    ("said", "known", "verdict"),
+    [
+        ("550 5.7.1 5.1.1 <x>: User unknown", True, PASS),
+        ("550 5.7.1 Worker took too long", True, FAIL),
+        ("", True, FAIL),
+        ("", False, UNKNOWN),
+    ],
 )
-def test_the_sender_hears_dells_words(said: str, verdict: Any) -> None:
-    sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("a@x",), b"", ""), "a@x", replace(SERVED, queued="250 ok"))
-    sent = replace(sent, recipient="b@x")
+def test_the_sender_hears_dells_words(said: str, *, known: bool, verdict: Any) -> None:
+    sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("b@x",), b"", ""), "b@x", replace(SERVED, queued="250 ok"))
     back = Returned(Report("<m>", said) if said else None, 2.0, LOOK)
-    assert says(bounces.judged_back(ALICE, sent, back, by_worker=True), looks=2)[0] is verdict
+    assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
