@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from fixtures.gates.nights import DAY_S
+from fixtures.gates.nights import DAY_S, RECORD
 from fixtures.lab.faults import named, planted
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
@@ -41,16 +41,29 @@ def nights(lab: Lab, *faults: str) -> list[int]:
     return found
 
 
+def more_like_it(lab: Lab, number: int = 1) -> None:
+    """So many nights of which the record says what it says of the last: nobody needs to look each time."""
+    for _ in range(number):
+        lab.clock.advance(DAY_S)
+        with closing(Store(f"sqlite:///{lab.folder}/operator/store.sqlite", lab.clock)) as store:
+            *_, last = store.recorded(RECORD)
+            night = {key: value for key, value in last.items() if key not in {"at", "real_at", "domain"}}
+            store.record(RECORD, **{**night, "run": f"{night['run']}, again"})
+
+
 def gate(lab: Lab) -> str:
     """How phase4's gate judges the nights so far, and nothing else."""
     return features("--gate", "phase4", "--lab", lab.name, "-k", "enough_green_nights").stdout
 
 
 def test_phase4_waits_for_a_week_of_green_nights(lab: Lab) -> None:
-    assert nights(lab, GREEN, GREEN, RED, GREEN, GREEN, BLIND, GREEN, GREEN, GREEN) == [0, 0, 1, 0, 0, 1, 0, 0, 0]
+    for faults, statuses, more in (((GREEN,), [0], 1), ((RED, GREEN), [1, 0], 1), ((BLIND, GREEN), [1, 0], 2)):
+        assert nights(lab, *faults) == statuses
+        more_like_it(lab, more)
     said = gate(lab)
     assert "the nights: expected 7 green nights in a row, found 5 in a row, of 9 nights: " in said
     assert " fail (" in said
     assert "every night: 2 more" in said
-    assert nights(lab, GREEN, GREEN) == [0, 0]
+    more_like_it(lab)
+    assert nights(lab, GREEN) == [0]
     assert "OPEN                  phase4" in gate(lab)
