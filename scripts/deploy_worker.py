@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 
 from fixtures.evidence.leaving import leave
-from scripts.lib.change import Job, Script, Write
+from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.cloudflare import worker
 
 
@@ -19,6 +19,11 @@ def plan(job: Job) -> Iterator[Write]:
     if not job.migration.settings.by_worker:
         job.say("mail goes to Dell's port 25 ([route] kind): there is no Worker to deploy")
     elif job.options.undo:
+        if led := worker.led(job.migration):
+            raise Refused(
+                f"the Worker stays: mail of {', '.join(led)} is handed to it. First python -m scripts.rollback "
+                f"--domain {led[0]} --clean-up"
+            )
         yield from worker.removed(job)
     else:
         yield from worker.deployed(job)

@@ -47,9 +47,19 @@ def plan(job: Job) -> Iterator[Write]:
     yield from takeback.plan(job)
     if job.options.with_dell:
         if job.migration.settings.by_worker:
-            yield from worker.removed(job)
+            yield from _worker(job)
         yield from restore.plan(job)
         yield from takeback.delivery_names(job)
+
+
+def _worker(job: Job) -> Iterator[Write]:
+    """Deleted with the last domain that leads to it; what of this one leads there is taken back before."""
+    if others := [each for each in worker.led(job.migration) if each != job.domain]:
+        job.say(
+            f"the Worker stays, since {', '.join(others)} leads to it; later: python -m scripts.deploy_worker --undo"
+        )
+    else:
+        yield from worker.removed(job)
 
 
 def _mail(job: Job) -> Iterator[Write]:

@@ -210,7 +210,7 @@ def applied(script: str, *options: str) -> list[str]:
 def test_a_worker_that_gets_mail_stays(lab: Lab) -> None:
     done = labs.operator(lab.name, "-m", "scripts.deploy_worker", "--undo")
     assert done.returncode == 1
-    assert "the Worker mxgate stays: mail of webmakeprofit.org, " in done.stderr, done.stderr
+    assert "the Worker stays: mail of webmakeprofit.org, " in done.stderr, done.stderr
 
 
 def test_all_is_taken_back(lab: Lab) -> None:

@@ -59,28 +59,27 @@ def deployed(job: Job) -> Iterator[Write]:
         yield Write("the Worker", name, now, wanted, do, read)
 
 
+def led(migration: Migration) -> tuple[str, ...]:
+    """The domains of which a rule or the catch-all leads to the Worker."""
+    name = migration.settings.route.name
+    routings = (cloudflare.routing(migration, domain) for domain in migration.settings.domain_names)
+    rules = {each.zone.name: (*each.rules, each.catch_all) for each in routings}
+    to_it = ("worker", (name,))
+    return tuple(domain for domain, its in rules.items() if to_it in {(each.action, each.destinations) for each in its})
+
+
 def removed(job: Job) -> Iterator[Write]:
-    """The Worker deleted. ``Refused`` while a domain's mail is handed to it."""
+    """The Worker deleted, to which nothing leads any more."""
     migration = job.migration
     name, account = migration.settings.route.name, migration.settings.cloudflare.account_id
-    now = _text(migration, ask(migration))
-    if now == ABSENT:
-        return
-    routings = (cloudflare.routing(migration, domain) for domain in migration.settings.domain_names)
-    leading = {
-        each.zone.name: rule for each in routings for rule in (*each.rules, each.catch_all) if name in rule.destinations
-    }
-    if led := [domain for domain, rule in leading.items() if rule.action == "worker"]:
-        raise Refused(
-            f"the Worker {name} stays: mail of {', '.join(led)} is handed to it. First python -m scripts.rollback "
-            f"--domain {led[0]} --clean-up"
-        )
 
     def do() -> None:
         with cloudflare.asking(f"the Worker {name}", EDIT):
             changing.client(migration).workers.scripts.delete(name, account_id=account)
 
-    yield Write("the Worker", name, now, ABSENT, do, lambda: _text(migration, ask(migration)), danger="deletes")
+    now = _text(migration, ask(migration))
+    if now != ABSENT:
+        yield Write("the Worker", name, now, ABSENT, do, lambda: _text(migration, ask(migration)), danger="deletes")
 
 
 def lacking(migration: Migration) -> str:
