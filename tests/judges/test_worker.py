@@ -292,15 +292,16 @@ def test_the_envelope_is_as_it_was(path: str | None, verdict: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "known", "verdict"),
+    ("said", "relay", "known", "verdict"),
     [
-        ("550 5.7.1 5.1.1 <x>: User unknown", True, PASS),
-        ("550 5.7.1 Worker took too long", True, FAIL),
-        ("", True, FAIL),
-        ("", False, UNKNOWN),
+        ("550 5.7.1 5.1.1 <x>: User unknown", "route1.mx.cloudflare.net", True, PASS),
+        ("550 5.7.1 Worker took too long", "route1.mx.cloudflare.net", True, FAIL),
+        ("550 5.1.1 <x> User doesn't exist", "dell.example", True, FAIL),
+        ("", "", True, FAIL),
+        ("", "", False, UNKNOWN),
     ],
 )
-def test_the_sender_hears_dells_words(said: str, *, known: bool, verdict: Any) -> None:
+def test_the_sender_hears_dells_words(said: str, relay: str, *, known: bool, verdict: Any) -> None:
     sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("b@x",), b"", ""), "b@x", replace(SERVED, queued="250 ok"))
-    back = Returned(Report("<m>", said) if said else None, 2.0, LOOK)
+    back = Returned(Report("<m>", said, relay) if said else None, 2.0, LOOK)
     assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
