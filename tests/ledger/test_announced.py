@@ -20,8 +20,7 @@ from fixtures.watching import Watch
 from fixtures.watching.abort_rules import alarms
 
 migration = open_migration()
-pilot, run, store = migration.settings.pilot, f"announced-{LOSE}", migration.store
-domain = next(each for each in migration.settings.domain_names if each != pilot) if LOSE else pilot
+domain, store = migration.settings.pilot, migration.store
 
 def switch_mx(*argv):
     said = io.StringIO()
@@ -30,8 +29,8 @@ def switch_mx(*argv):
     return status, said.getvalue()
 
 dns.ask_everywhere(migration, domain, "MX")
-migration.clock.advance(migration.settings.bounds.pilot_hold_s + 60)
-with Traffic(migration, run, 10, domains=(domain,)) as traffic:
+migration.clock.advance(migration.settings.bounds.ttl_s + 1)
+with Traffic(migration, "announced", 10, domains=(domain,)) as traffic:
     watch = Watch(migration, domain, traffic, 10).start()
     time.sleep(2)
     status, plan = switch_mx("--json")
@@ -44,7 +43,7 @@ with Traffic(migration, run, 10, domains=(domain,)) as traffic:
         client.delete(gone.id, zone_id=cloudflare.zone(migration, domain).id)
         time.sleep(4)
     traffic.stop()
-    found = settle(migration, run, 30)
+    found = settle(migration, "announced", 30)
     watch.stop()
 times = [row["sent_at"] for row in refusals(migration, domain)]
 print(json.dumps({
@@ -56,9 +55,8 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lab() -> Iterator[Lab]:
-    """The first test switches the pilot, and the second another domain."""
     with standing(NAME, 7, "phase3", knobs=("--enabling=refuses", "--settle-s=20")) as made:
         yield made
 
