@@ -87,6 +87,13 @@ def test_a_sample_of_kills(route: str, tmp_path: Path) -> None:
     went_back(plain["states"]["phase3-pilot"])
 
 
+@pytest.mark.parametrize("options", [("kills",), ("faults",)], ids=" ".join)
+def test_the_worker_is_uploaded_whatever_kills_it(options: tuple[str, ...], tmp_path: Path) -> None:
+    only = ("--until", "phase1", "--route", "worker", "--only", "deploy_worker", "--every", "--kind", *options)
+    outcome = Begun(tmp_path, f"worker-{options[0]}", *only).ended(SAMPLE_S_MAX)
+    assert {point.partition(":")[0] for point in outcome["points"]} == {"deploy_worker"}
+
+
 def went_back(state: dict[str, str]) -> None:
     """With ``--with-dell`` everything of the pilot's and of Dell's is as it was: records, rules, files."""
     ours = {key: value for key, value in state.items() if "pilot.example.net" in key and key.startswith("record ")}

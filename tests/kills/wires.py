@@ -40,6 +40,8 @@ HALF_S = 0.05
 """Within this, half a file has got there."""
 _READS = re.compile(r"^(Describe|Get|List|Lookup)")
 _CHANGES = re.compile(r"\b(mv|cp|touch|rm|systemctl)\b|\bpostfix (reload|start|stop)|\bdoveadm reload")
+_BOUNDARY = re.compile(rb"--[0-9a-f]{32}")
+"""Between the parts of a form, drawn anew for each request."""
 _RECORD, _ID = re.compile(r"(?<=/dns_records/)[0-9a-f]{32}"), re.compile(rb'"id": ?"[0-9a-f]{32}"')
 """A record that was put back has another identity, and is written by the same call."""
 _ERRORS = {THROTTLED: ("RequestLimitExceeded", 503), BROKEN: ("InternalError", 500)}
@@ -61,7 +63,7 @@ def _tap_cloudflare(injector: Injector) -> None:
         asked = request.method == "GET"
         call = Call(
             "cloudflare",
-            f"{request.method} {_RECORD.sub('', path)} {_digest(_ID.sub(b'', request.read()))}",
+            f"{request.method} {_RECORD.sub('', path)} {_digest(_ID.sub(b'', _BOUNDARY.sub(b'', request.read())))}",
             not asked and not path.endswith("/graphql"),
         )
         match deed := injector.draw(call):
