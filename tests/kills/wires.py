@@ -41,7 +41,7 @@ HALF_S = 0.05
 _READS = re.compile(r"^(Describe|Get|List|Lookup)")
 _CHANGES = re.compile(r"\b(mv|cp|touch|rm|systemctl)\b|\bpostfix (reload|start|stop)|\bdoveadm reload")
 _BOUNDARY = re.compile(rb"--[0-9a-f]{32}")
-"""Between the parts of a form, drawn anew for each request."""
+"""Between the parts of a form, another one in each request."""
 _RECORD, _ID = re.compile(r"(?<=/dns_records/)[0-9a-f]{32}"), re.compile(rb'"id": ?"[0-9a-f]{32}"')
 """A record that was put back has another identity, and is written by the same call."""
 _ERRORS = {THROTTLED: ("RequestLimitExceeded", 503), BROKEN: ("InternalError", 500)}
