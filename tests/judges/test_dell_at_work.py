@@ -248,6 +248,20 @@ def test_an_attempt_to_relay(outcome: RcptResult, lax: bool, closed: bool, verdi
 
 
 @pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [
+        (RcptResult("b", 0, "silence", "connect"), PASS),
+        (RcptResult("b", 0, "ConnectionResetError", "banner"), PASS),
+        (RcptResult("b", 399, "odd", "rcpt"), UNKNOWN),
+        (RcptResult("b", 250, "ok", ""), FAIL),
+    ],
+)
+def test_an_attempt_where_nobody_listens_yet(outcome: RcptResult, verdict: Verdict) -> None:
+    attempt = Attempt(CLIENT, FORM, outcome, "", LOOK)
+    assert relaying.judged(attempt, "refused", lax=True, silent=True).verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("there", "arrived", "verdicts", "found"),
     [
         ((), True, [PASS, PASS], "none of 2 attempts is there"),
