@@ -9,7 +9,6 @@ the rule is made, Cloudflare's MX hosts and Dell are asked until they take the a
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.leaving import leave
@@ -83,19 +82,13 @@ def _require_room(job: Job) -> None:
 
 
 def _check(job: Job) -> None:
-    if not job.migration.settings.by_worker:
-        require_lookup(job.migration)
+    require_lookup(job.migration)
     addresses.require_settled(job)
 
 
 def _finish(job: Job) -> None:
     addresses.keep(job, _wanted(job).address, "added")
-    if not job.migration.settings.by_worker:
-        record(job)
-
-
-def _around(job: Job) -> AbstractContextManager[object]:
-    return nullcontext() if job.migration.settings.by_worker else withdrawing(job)
+    record(job)
 
 
 SCRIPT = Script(
@@ -106,7 +99,7 @@ SCRIPT = Script(
     options=addresses.option,
     check=_check,
     finish=_finish,
-    around=_around,
+    around=withdrawing,
 )
 main = SCRIPT.main
 

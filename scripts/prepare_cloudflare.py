@@ -9,7 +9,6 @@ With a Worker ([route] kind, which only a lab may have so far) none of it is nee
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 from fixtures.evidence.leaving import leave
 from scripts.lib.change import Job, Refused, Script, Write
@@ -32,22 +31,12 @@ def plan(job: Job) -> Iterator[Write]:
 
 def _check(job: Job) -> None:
     require_no_trial(job)
-    if not job.migration.settings.by_worker:
-        require_lookup(job.migration)
-    elif lacks := worker.lacking(job.migration):
+    require_lookup(job.migration)
+    if job.migration.settings.by_worker and (lacks := worker.lacking(job.migration)):
         raise Refused(f"{lacks}. Nothing was written")
 
 
-def _finish(job: Job) -> None:
-    if not job.migration.settings.by_worker:
-        record(job)
-
-
-def _around(job: Job) -> AbstractContextManager[object]:
-    return nullcontext() if job.migration.settings.by_worker else withdrawing(job)
-
-
-SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_check, finish=_finish, around=_around)
+SCRIPT = Script("prepare_cloudflare", __doc__, plan, per_domain=True, check=_check, finish=record, around=withdrawing)
 main = SCRIPT.main
 
 if __name__ == "__main__":

@@ -125,7 +125,9 @@ def await_people(job: Job, addresses: Sequence[Address]) -> None:
 
 
 def record(job: Job) -> None:
-    """Keep where each mail came from (E-5), once it has come."""
+    """Keep where each mail came from (E-5), once it has come. By a Worker none comes."""
+    if job.migration.settings.by_worker:
+        return
     store = job.migration.store
     addresses = job.migration.settings.domain(job.domain).addresses
     unknown = [each for each in addresses if not store.last(verification.RECORD, destination=each.destination)]
