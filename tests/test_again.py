@@ -1,0 +1,38 @@
+"""What failed once runs once more by itself, and is named whatever comes of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+AT_FIRST = "from pathlib import Path\ndef test_it():\n    new = not Path('seen').exists()\n    Path('seen').touch()\n"
+GOOD, BAD = "def test_it(): pass\n", "def test_it(): assert 0\n"
+SETUP = "import pytest\n@pytest.fixture\ndef lab(): assert 0\ndef test_it(lab): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "said"),
+    [
+        ([GOOD], 0, ""),
+        ([GOOD, f"{AT_FIRST}    assert not new\n"], 0, "test_1.py::test_it: passed by itself"),
+        ([GOOD, BAD], 1, "test_1.py::test_it: failed again"),
+        ([SETUP], 1, "test_0.py::test_it: failed again"),
+        ([BAD, f"{AT_FIRST}    assert not new\n"], 1, "test_1.py::test_it: passed by itself"),
+        ([BAD] * 4, 1, ""),
+        (["import nothing_of_the_kind\n"], 1, ""),
+    ],
+    ids=["green", "a slow moment", "red", "red before it begins", "one of each", "too many", "not a test"],
+)
+def test_what_failed(files: list[str], status: int, said: str, tmp_path: Path) -> None:
+    for number, text in enumerate(files):
+        (tmp_path / f"test_{number}.py").write_text(text, encoding="ascii")
+    command = [sys.executable, "-m", "tests.again", "-q", "-n", "2", "-p", "no:cacheprovider", "."]
+    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, said in done.stdout) == (status, True), done.stdout + done.stderr
+    assert ("once more" in done.stdout) == bool(said)
