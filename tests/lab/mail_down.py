@@ -21,7 +21,7 @@ def drill() -> tuple[int, str]:
 def main() -> None:
     host = dell(open_migration().settings)
     with receiving() as receiver:
-        os.environ["MXGATE_ALARM_URLS"] = f"json://127.0.0.1:{receiver.port}/"
+        os.environ["MXGATE_ALARM_URLS"] = f"json://127.0.0.1:{receiver.port}/?cto=30&rto=30"  # a busy machine
         os.environ["MXGATE_HEALTHCHECK_URL"] = f"http://127.0.0.1:{receiver.port}/ping"
         up = drill()
         host.run("postfix", "stop")
