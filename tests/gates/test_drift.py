@@ -1,6 +1,7 @@
 """Drift: what is named, what is not, and who accepts what."""
 
 import base64
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -10,7 +11,7 @@ from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates.drift import accepted, hosts
 from fixtures.gates.drift.reading import Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
-from fixtures.plan.gates import TABLE
+from fixtures.plan.gates import PROGRAMS, TABLE
 from fixtures.store import Store
 from scripts import accept
 from tests.gates.conftest import World
@@ -18,6 +19,13 @@ from tests.gates.conftest import World
 SEEN = Evidence("all of it", "read")
 ZONE = dns_of("example.net")
 """A source of one routed domain."""
+WRITES = {
+    "dns": r"\b(MX|SPF|TTL|MTA-STS|AAAA)\b",
+    "routing": r"\ba rule\b|\brules\b|Email Routing|a Worker",
+    "dell": r"main\.cf|master\.cf|\btables?\b",
+    "gateway": r"EC2's power|the instance",
+}
+"""By which words the page says that a script writes there."""
 
 
 def test_records_lie_one_over_the_other(world: World) -> None:
@@ -42,6 +50,14 @@ def test_every_script_that_changes_systems_has_its_scope(world: World) -> None:
     assert opened <= accepted.SCOPE.keys()
     for script in accepted.SCOPE:
         assert set(accepted.scope(world.migration, script, "", hurried=False)) <= names
+
+
+def test_a_script_has_no_more_scope_than_its_page_says() -> None:
+    """Else another hand's change during its run is accepted as its own. A rollback undoes whatever was written."""
+    for script, kinds in accepted.SCOPE.items():
+        said = PROGRAMS[script][0]
+        if script != "rollback":
+            assert {kind for kind, words in WRITES.items() if re.search(words, said)} == set(kinds), script
 
 
 def test_what_hosts_print_is_read() -> None:
