@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 STEPS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "steps").rglob("[!_]*.py"))
-PLUGINS = ["fixtures.gates.plugin", "fixtures.report.plugin", *STEPS]
+PLUGINS = ["fixtures.gates.plugin", "fixtures.report.pytest_output", *STEPS]
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
 
 

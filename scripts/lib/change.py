@@ -65,8 +65,8 @@ class Write:
     danger: str = ""
     """MX, SPF, DKIM, DMARC, NS, ``deletes``, or which catch-all ends: named in the plan."""
     tries: int = 1
-    """How often ``do`` is tried. Before each further time it is read back that the write was not done: for writes that a
-    client's own retry, after a lost answer, would do twice."""
+    """How often ``do`` is tried. Before each further time it is read back that the write was not done: for writes that
+    a client's own retry, after a lost answer, would do twice."""
     at_once: bool = False
     """Done right after the write before it: both are looked at before, and read back after."""
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-CONFTEST = 'pytest_plugins = ["fixtures.report.plugin"]\n'
+CONFTEST = 'pytest_plugins = ["fixtures.report.pytest_output"]\n'
 TEST = """
 from pathlib import Path
 
 from fixtures.evidence import keep_secret
 from fixtures.report.model import Decision
-from fixtures.report.plugin import REPORT
+from fixtures.report.pytest_output import REPORT
 from tests.report import sample
 
-pytest_plugins = ["fixtures.report.plugin"]
+pytest_plugins = ["fixtures.report.pytest_output"]
 
 
 def pytest_sessionfinish(session):
