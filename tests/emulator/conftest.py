@@ -34,7 +34,8 @@ APEX = "webmakeprofit.org"
 OLD_MX = "mail.webmakeprofit.org"
 OLD_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"
 ALL = frozenset(
-    "zone:read dns:edit zone_settings:edit rules:edit addresses:edit user:read members:read workers:edit".split()
+    "zone:read dns:edit zone_settings:edit rules:edit addresses:edit user:read members:read workers:edit "
+    "r2:edit".split()
 )
 DEADLINE_S, ASYNC_S_MAX = 10.0, 60.0
 

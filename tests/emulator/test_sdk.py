@@ -29,7 +29,7 @@ SETTING, NOT_EMULATED = (400, 1006, "Unrecognized"), (501, 10501, "Not")
 UNASKED = {
     "ai.finetunes.assets.create", "ai.to_markdown.transform", "aisearch.namespaces.instances.items.upload",
     "api_gateway.user_schemas.create", "cloudforce_one.binary_storage.create", "kv.namespaces.values.update",
-    "radar.ai.to_markdown.create", "workers.assets.upload.create",
+    "r2.buckets.objects.upload", "radar.ai.to_markdown.create", "workers.assets.upload.create",
 }  # fmt: skip
 """They want a file, or the SDK itself can't make them."""
 HERE, MINE = {"zone_id": "1" * 32}, {"account_id": ACCOUNT}
@@ -71,6 +71,11 @@ STEPS: tuple[Step, ...] = (
     ("workers.scripts.script_and_version_settings.get", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.content.get", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.delete", lambda _: {**MINE, "script_name": "w"}),
+    ("r2.buckets.create", lambda _: {**MINE, "name": "waiting"}),
+    ("r2.buckets.list", lambda _: MINE),
+    ("r2.buckets.get", lambda _: {**MINE, "bucket_name": "waiting"}),
+    ("r2.buckets.objects.list", lambda _: {**MINE, "bucket_name": "waiting"}),
+    ("r2.buckets.delete", lambda _: {**MINE, "bucket_name": "waiting"}),
     ("email_routing.addresses.create", lambda _: {**MINE, "email": "alice@dell.example"}),
     ("email_routing.addresses.list", lambda _: {**MINE, "verified": False}),
     ("email_routing.addresses.get", lambda kept: {**MINE, "destination_address_identifier": one(kept)}),

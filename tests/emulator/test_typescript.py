@@ -72,7 +72,9 @@ def typescript(emulator: Running, authority_file: str) -> Iterator[Typescript]:
 
         def call(name: str, /, **given: Any) -> Any:
             own = [
-                key for key in given if key.endswith(("_id", "_identifier")) and key not in {"zone_id", "account_id"}
+                key
+                for key in given
+                if key.endswith(("_id", "_identifier", "bucket_name")) and key not in {"zone_id", "account_id"}
             ]
             positional = [given.pop(key) for key in own]
             words = [re.sub(r"_(\w)", lambda found: found[1].upper(), word) for word in name.split(".")]

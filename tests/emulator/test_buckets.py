@@ -1,0 +1,183 @@
+"""Mail that can't be handed over now waits in a bucket of R2: the Worker in the real workerd, and R2's own answers."""
+
+import asyncio
+import base64
+import subprocess
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pytest
+import trustme
+from cloudflare import APIStatusError, Cloudflare
+
+from fixtures.lab.emulator.rig import SENDER
+from fixtures.lab.emulator.state import Bucket, Stored
+from tests.emulator.conftest import ACCOUNT, Running as Emulator
+from tests.emulator.hop_support import Scene, message
+from tests.emulator.test_workers import ALICE, BOB, COMMANDS, PATIENCE, SOURCE, deployed, leads_to
+
+NAME, MARK = "waiting", "half-way"
+SOON = SOURCE.replace(b"15_000", b"500").replace(PATIENCE, b"1000")
+TAKEN, FAILED = "250 2.0.0 Ok", "550 5.7.1 Worker call failed for 3 times, aborting "
+
+
+@pytest.fixture(autouse=True)
+def trusted(runner: asyncio.Runner, authority_file: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """By workerd, as the lab's hosts have it."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+
+
+def keeps(stage: Scene, port: int, source: bytes = SOON) -> dict[str, Stored]:
+    """Throws are for good, and the Worker has a bucket, which is returned."""
+    leads_to(stage, port, source)
+    stage.world.workers["mxgate"] = replace(stage.world.workers["mxgate"], buckets={"BUCKET": NAME})
+    stage.world.buckets[NAME] = made = Bucket(NAME, "")
+    stage.world.knobs.worker_throws = "rejected"
+    return made.objects
+
+
+def mail(objects: dict[str, Stored]) -> list[tuple[str, str, bytes]]:
+    """From, to and text of what waits, the oldest first, and none of it left."""
+    found = [objects.pop(key) for key in sorted(objects) if key.startswith("mail/")]
+    named = [[base64.b64decode(each.metadata[name]).decode() for name in ("from", "to")] for each in found]
+    return [(sender, to, each.body) for (sender, to), each in zip(named, found, strict=True)]
+
+
+async def test_without_a_bucket_it_bounces(stage: Scene) -> None:
+    leads_to(stage, 1, SOON)
+    stage.world.knobs.worker_throws = "rejected"
+    assert (await stage.send(message())).startswith(FAILED)
+
+
+async def test_whatever_fails_before_the_message_is_kept(stage: Scene, authority: trustme.CA) -> None:
+    """But for what Dell refuses for good, and what it has taken."""
+    wrong = {}
+    async with deployed(authority) as (_, dell):
+        objects = keeps(stage, dell.port)
+        for command in COMMANDS[:-1]:
+            for reply in ("451 4.3.0 Later", "421 4.3.2 Down", "554 5.7.1 No", "rubbish", "", None):
+                dell.replies = {command: reply}
+                said = await stage.send(sent := message())
+                refused = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT", "DATA"}
+                waits = [(sender, to, body[-len(sent) :]) for sender, to, body in mail(objects)]
+                expected = [] if refused else [(BOB, ALICE, sent)]
+                if waits != expected or said.startswith("550 5.7.1 5.7.1 No") != refused:
+                    wrong[command, reply] = said, waits
+        dell.replies = {}
+        assert await stage.send(message()) == TAKEN
+    assert wrong == {}
+    assert objects == {}
+    assert await stage.send(message()) == TAKEN  # nobody is there
+    ((_, _, body),) = mail(objects)
+    assert body.startswith(b"Received: from client.")
+
+
+@pytest.mark.parametrize("reply", ["451 4.7.1 Greylisted", "", None])
+async def test_what_fails_half_way_is_kept_at_the_next_call(
+    stage: Scene, authority: trustme.CA, reply: str | None
+) -> None:
+    """Also by a Dell that fails so each time; and what comes within a minute of it."""
+    async with deployed(authority) as (_, dell):
+        objects = keeps(stage, dell.port)
+        dell.replies = {".": reply}
+        assert await stage.send(message()) == TAKEN
+        assert len(dell.whole) == 1
+        dell.replies = {}
+        assert await stage.send(message()) == TAKEN
+        assert len(mail(objects)) == 2
+        objects[MARK] = replace(objects[MARK], uploaded=objects[MARK].uploaded - 61)
+        assert await stage.send(message()) == TAKEN
+        assert len(dell.whole) == 2
+    assert list(objects) == [MARK]
+
+
+async def test_where_the_bucket_can_t_be_had_it_throws(stage: Scene, authority: trustme.CA) -> None:
+    """And as long as Dell takes mail, nobody misses it."""
+    async with deployed(authority) as (_, dell):
+        keeps(stage, dell.port)
+        del stage.world.buckets[NAME]
+        assert await stage.send(message()) == TAKEN
+        dell.replies = {"RCPT": "451 4.3.0 Later"}
+        assert (await stage.send(message())).startswith(FAILED)
+
+
+async def test_a_large_message_and_an_international_one_are_kept_whole(stage: Scene) -> None:
+    objects = keeps(stage, 1)
+    sender = f"bób@{SENDER}"
+    running = await stage.hop.workers._run("mxgate")  # past the session, which refuses such a sender
+    large = b"Subject: x\r\n\r\n" + (b"." * 75 + b"\r\n") * 300_000
+    for who, what in ((sender, large), ("", b""), ("bob@x>\r\nRSET", b"a")):
+        await running.call(what, who, ALICE)
+    assert mail(objects) == [(sender, ALICE, large), ("", ALICE, b"")]
+
+
+def test_buckets_are_made_and_deleted_when_empty(client: Cloudflare, emulator: Emulator) -> None:
+    here: dict[str, Any] = {"account_id": ACCOUNT}
+    buckets = client.r2.buckets
+    made = buckets.create(**here, name=NAME)
+    assert (made.name, [each.name for each in buckets.list(**here).buckets or ()]) == (NAME, [NAME])
+    assert buckets.get(NAME, **here).name == NAME
+    with pytest.raises(APIStatusError, match="10073"):
+        buckets.create(**here, name=NAME)
+    with pytest.raises(APIStatusError, match="10005"):
+        buckets.create(**here, name="No_Bucket")
+    for number in range(45):
+        emulator.world.buckets[NAME].objects[f"mail/{number:02}"] = Stored(
+            b"x", {"to": "YQ=="}, 0, "2026-11-27T00:00:00Z"
+        )
+    listed = list(buckets.objects.list(NAME, **here, prefix="mail/"))
+    assert [each.key for each in listed] == [f"mail/{number:02}" for number in range(45)]
+    assert (listed[0].size, listed[0].custom_metadata) == (1, {"to": "YQ=="})
+    with pytest.raises(APIStatusError, match="10008"):
+        buckets.delete(NAME, **here)
+    emulator.world.buckets[NAME].objects.clear()
+    buckets.delete(NAME, **here)
+    with pytest.raises(APIStatusError, match="10006"):
+        buckets.get(NAME, **here)
+
+
+def test_a_worker_is_given_only_a_bucket_that_is_there(client: Cloudflare) -> None:
+    binding = {"type": "r2_bucket", "name": "BUCKET", "bucket_name": NAME}
+    given: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "metadata": {"main_module": "worker.js", "bindings": [binding]},
+        "files": [("worker.js", SOURCE, "application/javascript+module")],
+    }
+    with pytest.raises(APIStatusError, match="10085"):
+        client.workers.scripts.update("mxgate", **given)
+    client.r2.buckets.create(account_id=ACCOUNT, name=NAME)
+    client.workers.scripts.update("mxgate", **given)
+    shown = client.workers.scripts.script_and_version_settings.get("mxgate", account_id=ACCOUNT).to_dict()
+    assert shown["bindings"] == [binding]
+
+
+def test_curl_lists_reads_and_deletes_by_its_keys(emulator: Emulator) -> None:
+    (token,) = emulator.world.tokens
+    emulator.world.buckets[NAME] = Bucket(NAME, "")
+    for number in range(3):
+        stored = Stored(b"text %d" % number, {"to": "YQ=="}, 0, "2026-11-27T00:00:00Z")
+        emulator.world.buckets[NAME].objects[f"mail/{number}"] = stored
+    host, port = f"{ACCOUNT}.r2.cloudflarestorage.com", emulator.url.rpartition(":")[2]
+
+    def curl(path: str, *words: str, secret: str = sha256(b"all").hexdigest(), key: str = token.id) -> str:
+        settings = f'user = "{key}:{secret}"\naws-sigv4 = "aws:amz:auto:s3"\ninsecure\n'
+        there = ["--connect-to", f"{host}:443:127.0.0.1:{port}", f"https://{host}/{NAME}{path}", *words]
+        hashed = "x-amz-content-sha256: UNSIGNED-PAYLOAD"
+        command = ["curl", "-sK", "-", "-H", hashed, *there]
+        return subprocess.run(command, input=settings, capture_output=True, text=True, check=True).stdout
+
+    listed = curl("?list-type=2&max-keys=2&prefix=mail%2F")
+    assert "<Key>mail/0</Key>" in listed
+    assert "<Key>mail/2</Key>" not in listed
+    assert "<IsTruncated>true</IsTruncated>" in listed
+    read = curl("/mail/1", "-i")
+    assert "x-amz-meta-to: YQ==" in read
+    assert read.endswith("text 1")
+    assert "SignatureDoesNotMatch" in curl("/mail/1", secret="wrong")
+    assert "Unauthorized" in curl("/mail/1", key="f" * 32)
+    assert curl("/mail/1", "-X", "DELETE") == ""
+    assert "NoSuchKey" in curl("/mail/1")
+    assert list(emulator.world.buckets[NAME].objects) == ["mail/0", "mail/2"]
+    token.scopes = frozenset()
+    assert "AccessDenied" in curl("/mail/2")
