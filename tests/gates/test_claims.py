@@ -20,7 +20,7 @@ from fixtures.evidence import (
     together,
     unknown,
 )
-from fixtures.gates.claims import Claims
+from fixtures.gates.outcome import Claims
 from tests.conftest import python
 
 GOOD, BAD, NOBODY, NONE = (

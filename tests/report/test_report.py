@@ -14,9 +14,8 @@ import pytest
 from fixtures.evidence import Verdict, failed, passed
 from fixtures.gates.session import StageResult
 from fixtures.plan.gates import Gate
-from fixtures.report.exhibits import Exhibits
 from fixtures.report.model import Decision, RunReport, proved, traced
-from fixtures.report.render import render, render_markdown_checklist, write
+from fixtures.report.render import Exhibits, render, render_markdown_checklist, write
 from fixtures.report.text import plain, short, span
 from tests.report import sample
 
