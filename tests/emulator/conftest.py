@@ -28,6 +28,7 @@ from fixtures.lab.emulator.state import Record, Token, World, Zone
 from fixtures.lab.nameserver import ZoneDatabase
 from fixtures.lab.person import open_link
 from tests.emulator.hop_support import Scene, scene
+from tests.emulator.worker_support import Deploying
 
 ACCOUNT = "a" * 32
 APEX = "webmakeprofit.org"
@@ -206,3 +207,14 @@ def destination(emulator: Running, client: Cloudflare) -> str:
     with httpx.Client(verify=emulator.tls) as browser:
         assert open_link(browser, link) == "Email address verified"
     return email
+
+
+@pytest.fixture(params=[False, True], ids=["socket", "tunnel"])
+def deployed(request: pytest.FixtureRequest, authority: trustme.CA) -> Deploying:
+    return Deploying(authority, request.param)
+
+
+@pytest.fixture
+def trusted(runner: asyncio.Runner, authority_file: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """By workerd, as the lab's hosts have it."""
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)

@@ -1,6 +1,5 @@
 """Mail that can't be handed over now waits in a bucket of R2: the Worker in the real workerd, and R2's own answers."""
 
-import asyncio
 import base64
 import subprocess
 from dataclasses import replace
@@ -8,30 +7,24 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-import trustme
 from cloudflare import APIStatusError, Cloudflare
 
 from fixtures.lab.emulator.rig import SENDER
-from fixtures.lab.emulator.state import Bucket, Stored
+from fixtures.lab.emulator.state import Bucket, Stored, Worker
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.hop_support import Scene, message
-from tests.emulator.test_workers import ALICE, BOB, COMMANDS, PATIENCE, SOURCE, deployed, leads_to
+from tests.emulator.test_workers import ALICE, BOB, COMMANDS, PATIENCE, leads_to
+from tests.emulator.worker_support import SOURCE, Deploying, worker
 
 NAME, MARK = "waiting", "half-way"
 SOON = SOURCE.replace(b"15_000", b"500").replace(PATIENCE, b"1000")
+pytestmark = pytest.mark.usefixtures("trusted")
 TAKEN, FAILED = "250 2.0.0 Ok", "550 5.7.1 Worker call failed for 3 times, aborting "
 
 
-@pytest.fixture(autouse=True)
-def trusted(runner: asyncio.Runner, authority_file: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """By workerd, as the lab's hosts have it."""
-    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
-
-
-def keeps(stage: Scene, port: int, source: bytes = SOON) -> dict[str, Stored]:
+def keeps(stage: Scene, its: Worker) -> dict[str, Stored]:
     """Throws are for good, and the Worker has a bucket, which is returned."""
-    leads_to(stage, port, source)
-    stage.world.workers["mxgate"] = replace(stage.world.workers["mxgate"], buckets={"BUCKET": NAME})
+    leads_to(stage, replace(its, buckets={"BUCKET": NAME}))
     stage.world.buckets[NAME] = made = Bucket(NAME, "")
     stage.world.knobs.worker_throws = "rejected"
     return made.objects
@@ -45,21 +38,21 @@ def mail(objects: dict[str, Stored]) -> list[tuple[str, str, bytes]]:
 
 
 async def test_without_a_bucket_it_bounces(stage: Scene) -> None:
-    leads_to(stage, 1, SOON)
+    leads_to(stage, worker(SOON))
     stage.world.knobs.worker_throws = "rejected"
     assert (await stage.send(message())).startswith(FAILED)
 
 
-async def test_whatever_fails_before_the_message_is_kept(stage: Scene, authority: trustme.CA) -> None:
+async def test_whatever_fails_before_the_message_is_kept(stage: Scene, deployed: Deploying) -> None:
     """But for what Dell refuses for good, and what it has taken."""
     wrong = {}
-    async with deployed(authority) as (_, dell):
-        objects = keeps(stage, dell.port)
-        for command in COMMANDS[:-1]:
+    async with deployed(SOON) as (running, dell):
+        objects = keeps(stage, running.worker)
+        for command in COMMANDS[:-2]:
             for reply in ("451 4.3.0 Later", "421 4.3.2 Down", "554 5.7.1 No", "rubbish", "", None):
                 dell.replies = {command: reply}
                 said = await stage.send(sent := message())
-                refused = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT", "DATA"}
+                refused = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT"}
                 waits = [(sender, to, body[-len(sent) :]) for sender, to, body in mail(objects)]
                 expected = [] if refused else [(BOB, ALICE, sent)]
                 if waits != expected or said.startswith("550 5.7.1 5.7.1 No") != refused:
@@ -75,12 +68,12 @@ async def test_whatever_fails_before_the_message_is_kept(stage: Scene, authority
 
 @pytest.mark.parametrize("reply", ["451 4.7.1 Greylisted", "", None])
 async def test_what_fails_half_way_is_kept_at_the_next_call(
-    stage: Scene, authority: trustme.CA, reply: str | None
+    stage: Scene, deployed: Deploying, reply: str | None
 ) -> None:
     """Also by a Dell that fails so each time; and what comes within a minute of it."""
-    async with deployed(authority) as (_, dell):
-        objects = keeps(stage, dell.port)
-        dell.replies = {".": reply}
+    async with deployed(SOON) as (running, dell):
+        objects = keeps(stage, running.worker)
+        dell.replies = {"LAST": reply}
         assert await stage.send(message()) == TAKEN
         assert len(dell.whole) == 1
         dell.replies = {}
@@ -92,10 +85,10 @@ async def test_what_fails_half_way_is_kept_at_the_next_call(
     assert list(objects) == [MARK]
 
 
-async def test_where_the_bucket_can_t_be_had_it_throws(stage: Scene, authority: trustme.CA) -> None:
+async def test_where_the_bucket_can_t_be_had_it_throws(stage: Scene, deployed: Deploying) -> None:
     """And as long as Dell takes mail, nobody misses it."""
-    async with deployed(authority) as (_, dell):
-        keeps(stage, dell.port)
+    async with deployed(SOON) as (running, dell):
+        keeps(stage, running.worker)
         del stage.world.buckets[NAME]
         assert await stage.send(message()) == TAKEN
         dell.replies = {"RCPT": "451 4.3.0 Later"}
@@ -103,7 +96,7 @@ async def test_where_the_bucket_can_t_be_had_it_throws(stage: Scene, authority: 
 
 
 async def test_a_large_message_and_an_international_one_are_kept_whole(stage: Scene) -> None:
-    objects = keeps(stage, 1)
+    objects = keeps(stage, worker(SOON))
     sender = f"bób@{SENDER}"
     running = await stage.hop.workers._run("mxgate")  # past the session, which refuses such a sender
     large = b"Subject: x\r\n\r\n" + (b"." * 75 + b"\r\n") * 300_000

@@ -1,10 +1,6 @@
 """mxgate's Email Worker in the real workerd, fed by the hop, before a server that answers as it is bidden."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,91 +9,30 @@ from cloudflare import APIStatusError, Cloudflare, NotFoundError
 
 from fixtures.lab.emulator.api.app import form
 from fixtures.lab.emulator.hop import workerd
+from fixtures.lab.emulator.hop.session import SIZE_MAX
 from fixtures.lab.emulator.hop.workerd import Running
 from fixtures.lab.emulator.hop.workers import Outcome
 from fixtures.lab.emulator.rig import ROUTED, SENDER
 from fixtures.lab.emulator.state import Worker
-from tests.conftest import PROJECT
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.hop_support import Scene, message
+from tests.emulator.worker_support import SOURCE, Deploying, worker
 
-SOURCE = (PROJECT / "scripts/lib/worker/worker.js").read_bytes()
 ALICE, BOB = f"alice@{ROUTED}", f"bob@{SENDER}"
 PATIENCE = b"45_000"
+pytestmark = pytest.mark.usefixtures("trusted")
 TAKEN = Outcome()
-COMMANDS = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", ".")
+COMMANDS = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "BDAT", "LAST")
 
 
-@dataclass(slots=True)
-class Dell:
-    """A server within TLS for which a line may end in a bare LF, as for the most liberal.
-
-    ``replies``: to a command, to ``CONNECT`` and to the end of data, ``.``; "" hangs up, None says nothing.
-    """
-
-    replies: dict[str, str | None] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-    whole: list[bytes] = field(default_factory=list)
-    """The messages whose end has come, whatever was answered."""
-    port: int = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        known = {"CONNECT": "220-Dell\r\n220 ESMTP", "EHLO": "250-Dell\r\n250 AUTH PLAIN", "AUTH": "235 2.7.0 Ok"}
-        known |= {"DATA": "354 Go on", "QUIT": "221 2.0.0 Bye"}
-        command, line = "CONNECT", b"-"
-        while line and (reply := self.replies.get(command, known.get(command, "250 2.0.0 Ok"))) != "":
-            if reply is None:
-                await reader.read()
-                break
-            writer.write(f"{reply}\r\n".encode())
-            if reply.startswith("354"):
-                lines = []
-                while (line := await reader.readline()) and line.rstrip() != b".":
-                    lines.append(line.removeprefix(b"."))
-                command = "."
-                self.whole += [b"".join(lines)] if line else []
-                continue
-            line = await reader.readline()
-            self.said.append(line.decode().rstrip())
-            command = self.said[-1].partition(" ")[0]
-        writer.close()
-
-
-@asynccontextmanager
-async def deployed(authority: trustme.CA, source: bytes = SOURCE) -> AsyncIterator[tuple[Running, Dell]]:
-    """The Worker, and the server that it hands mail to."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(tls)
-    dell = Dell()
-    server = await asyncio.start_server(dell.serve, "127.0.0.1", 0, ssl=tls, limit=1 << 26)
-    dell.port = server.sockets[0].getsockname()[1]
-    running = await Running.start(worker(dell.port, source))
-    try:
-        yield running, dell
-    finally:
-        await running.stop()
-        server.close()
-
-
-def worker(port: int, source: bytes = SOURCE) -> Worker:
-    bindings = {"HOST": "localhost", "PORT": str(port), "LOGIN": "mxgate@example.org", "PASSWORD": "swördfish"}
-    return Worker("mxgate", "worker.js", source, bindings, frozenset({"PASSWORD"}), "2026-04-01", "", "")
-
-
-@pytest.fixture(autouse=True)
-def trusted(runner: asyncio.Runner, authority_file: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """By workerd, as the lab's hosts have it."""
-    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
-
-
-async def test_messages_arrive_as_they_came(authority: trustme.CA) -> None:
+async def test_messages_arrive_as_they_came(deployed: Deploying) -> None:
     eight_bits = "Subject: ü\r\n\r\n\0 ü\r\n".encode() + bytes(range(128, 256)) + b"\r\n"
     sent = [b"", b"\r\n", b".\r\n", b"..\r\n.\r\n...\r\n", b"a: b\r\n\r\n.a\r\nb.\r\n.\r\n", eight_bits, b"no end"]
     sent += [(b"." * 75 + b"\r\n") * 40_000, b"\r\n." * 100_000 + b"\r\n"]
-    async with deployed(authority) as (running, dell):
+    async with deployed() as (running, dell):
         outcomes = [await running.call(each, BOB, ALICE) for each in sent]
     assert outcomes == [TAKEN] * len(sent)
-    assert dell.whole == [each if not each or each.endswith(b"\r\n") else each + b"\r\n" for each in sent]
+    assert dell.whole == sent
     assert dell.said[1:4] == [
         "AUTH PLAIN AG14Z2F0ZUBleGFtcGxlLm9yZwBzd8O2cmRmaXNo",
         f"MAIL FROM:<{BOB}> SIZE=0 BODY=8BITMIME",
@@ -105,17 +40,17 @@ async def test_messages_arrive_as_they_came(authority: trustme.CA) -> None:
     ]
 
 
-async def test_a_thousand_at_once_each_arrive_once(authority: trustme.CA) -> None:
+async def test_a_thousand_at_once_each_arrive_once(deployed: Deploying) -> None:
     sent = [b"Subject: %d\r\n\r\n" % number + b"x" * 4000 + b"\r\n" for number in range(1000)]
-    async with deployed(authority) as (running, dell):
+    async with deployed() as (running, dell):
         outcomes = await asyncio.gather(*(running.call(each, BOB, ALICE) for each in sent))
     assert set(outcomes) == {TAKEN}
     assert sorted(dell.whole) == sorted(sent)
 
 
-async def test_nothing_in_a_message_ends_it(authority: trustme.CA) -> None:
+async def test_nothing_in_a_message_ends_it(deployed: Deploying) -> None:
     more = b"MAIL FROM:<x@x.example>\r\nRCPT TO:<y@y.example>\r\nDATA\r\nsmuggled\r\n.\r\n"
-    async with deployed(authority) as (running, dell):
+    async with deployed() as (running, dell):
         for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r\n"):
             assert await running.call(b"a" + end + more, BOB, ALICE) == TAKEN
     assert len(dell.whole) == 5
@@ -123,16 +58,16 @@ async def test_nothing_in_a_message_ends_it(authority: trustme.CA) -> None:
     assert not any("x.example" in each for each in dell.said)
 
 
-async def test_only_a_refusal_of_the_message_that_is_for_good_is_for_good(authority: trustme.CA) -> None:
+async def test_only_a_refusal_of_the_message_that_is_for_good_is_for_good(deployed: Deploying) -> None:
     """Whatever else Dell says, or leaves unsaid, and at whatever point: the sender is to try again."""
     assert PATIENCE in SOURCE
     wrong = {}
-    async with deployed(authority, SOURCE.replace(PATIENCE, b"1000")) as (running, dell):
+    async with deployed(SOURCE.replace(PATIENCE, b"1000")) as (running, dell):
         for command in COMMANDS:
             for reply in ("451 4.3.0 Later", "421 4.3.2 Down", "554 5.7.1 No", "299 What", "rubbish", "", None):
                 dell.replies = {command: reply}
-                outcome = await running.call(b"a\r\n", BOB, ALICE)
-                verdict = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT", "DATA", "."}
+                outcome = await running.call(b"a\r\n" * 6000, BOB, ALICE)  # more than one piece
+                verdict = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT", "BDAT", "LAST"}
                 if (outcome.rejected, bool(outcome.threw)) != (("5.7.1 No", False) if verdict else (None, True)):
                     wrong[command, reply] = outcome
         assert wrong == {}
@@ -143,19 +78,46 @@ async def test_only_a_refusal_of_the_message_that_is_for_good_is_for_good(author
         assert await running.call(b"a\r\n", BOB, ALICE) == TAKEN
 
 
-async def test_without_anybody_there_and_with_a_strangers_certificate_it_is_for_now() -> None:
-    async with deployed(trustme.CA()) as (running, dell):
+async def test_the_largest_message_arrives_and_little_of_it_is_on_its_way_at_once(deployed: Deploying) -> None:
+    """Who sends by a WebSocket does not notice that nobody reads at its other end."""
+    largest = (b"x" * 70 + b"\r\n") * (SIZE_MAX // 72)
+    async with deployed(SOURCE.replace(PATIENCE, b"9_000")) as (running, dell):
+        assert await running.call(largest, BOB, ALICE) == TAKEN
+        assert dell.whole == [largest]
+        dell.replies = {"BDAT": None}
+        assert (await running.call(largest, BOB, ALICE)).threw == "Error: not taken within 9000 ms"
+    assert 1 << 20 <= dell.swallowed < 1.1 * (1 << 20)
+
+
+@pytest.mark.parametrize("deployed", [True], indirect=True)
+async def test_cloudflared_loses_what_is_longer_than_it_reads(deployed: Deploying) -> None:
+    """The server would wait for the rest of a piece for ever: nothing that is not whole is taken."""
+    longer = SOURCE.replace(PATIENCE, b"1000").replace(b"16 * 1024", b"17 * 1024")
+    async with deployed(longer) as (running, dell):
+        assert (await running.call(b"x" * 18 * 1024, BOB, ALICE)).threw
+    assert dell.whole == []
+
+
+@pytest.mark.parametrize("deployed", [True], indirect=True)
+async def test_by_a_tunnel_that_somebody_guards_nobody_gets_through_without_its_token(deployed: Deploying) -> None:
+    async with deployed(token=("id.access", "wrong")) as (running, dell):
+        assert (await running.call(b"a\r\n", BOB, ALICE)).threw == "Error: the tunnel answers with 302"
+    assert dell.said == []
+
+
+async def test_without_anybody_there_and_with_a_strangers_certificate_it_is_for_now(deployed: Deploying) -> None:
+    async with deployed(authority=trustme.CA()) as (running, dell):
         assert (await running.call(b"a\r\n", BOB, ALICE)).threw
     assert dell.said == []
-    running = await Running.start(worker(1))
+    running = await Running.start(worker(SOURCE, tunnel=int(deployed.tunnel)))
     assert (await running.call(b"a\r\n", BOB, ALICE)).threw
     await running.stop()
 
 
 async def test_an_international_address_asks_for_its_extension_and_no_address_says_a_command(
-    authority: trustme.CA,
+    deployed: Deploying,
 ) -> None:
-    async with deployed(authority) as (running, dell):
+    async with deployed() as (running, dell):
         assert await running.call(b"a\r\n", "bób@sender.example", ALICE) == TAKEN
         assert (await running.call(b"a\r\n", "bob@x>\r\nRSET", ALICE)).threw
         assert await running.call(b"a\r\n", "", ALICE) == TAKEN
@@ -166,18 +128,18 @@ async def test_an_international_address_asks_for_its_extension_and_no_address_sa
     ]
 
 
-def leads_to(stage: Scene, port: int, source: bytes = SOURCE) -> None:
-    """The catch-all of the routed zone leads to the Worker."""
-    stage.world.workers["mxgate"] = worker(port, source)
+def leads_to(stage: Scene, its: Worker) -> None:
+    """The catch-all of the routed zone leads to that Worker."""
+    stage.world.workers["mxgate"] = its
     stage.zone.routing.rules.clear()
     catch_all = stage.zone.routing.catch_all
     catch_all.enabled, catch_all.actions = True, [{"type": "worker", "value": ["mxgate"]}]
 
 
-async def test_what_the_worker_does_is_what_the_sender_hears(stage: Scene, authority: trustme.CA) -> None:
+async def test_what_the_worker_does_is_what_the_sender_hears(stage: Scene, deployed: Deploying) -> None:
     """One event for each recipient; a throw by either reading of what is known."""
-    async with deployed(authority) as (_, dell):
-        leads_to(stage, dell.port)
+    async with deployed() as (running, dell):
+        leads_to(stage, running.worker)
         assert await stage.send(message(), to=(ALICE, f"bob@{ROUTED}")) == "250 2.0.0 Ok"
         assert [each for each in dell.said if each.startswith("RCPT")] == [
             f"RCPT TO:<{ALICE}>",
@@ -198,23 +160,25 @@ async def test_what_the_worker_does_is_what_the_sender_hears(stage: Scene, autho
 
 async def test_a_worker_that_takes_too_long_or_is_no_script(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workerd, "ANSWER_S_MAX", 0.5)
-    leads_to(stage, 1, b"export default { async email() { await new Promise((done) => setTimeout(done, 9000)); } };")
+    leads_to(
+        stage, worker(b"export default { async email() { await new Promise((done) => setTimeout(done, 9000)); } };")
+    )
     assert (await stage.send(message())).startswith("550 5.7.1 Worker took too long ")
-    leads_to(stage, 1, b"no script {")
+    leads_to(stage, worker(b"no script {"))
     assert (await stage.send(message())).startswith("451 4.3.0 Worker call failed ")
     assert stage.world.events[-1]["errorDetail"].startswith("the runtime has ended")
 
 
-async def test_a_runtime_that_is_killed_is_started_again(stage: Scene, authority: trustme.CA) -> None:
-    async with deployed(authority) as (_, dell):
-        leads_to(stage, dell.port)
+async def test_a_runtime_that_is_killed_is_started_again(stage: Scene, deployed: Deploying) -> None:
+    async with deployed() as (running, dell):
+        leads_to(stage, running.worker)
         assert await stage.send(message()) == "250 2.0.0 Ok"
-        (running,) = stage.hop.workers.running.values()
-        dell.replies = {".": None}
+        (there,) = stage.hop.workers.running.values()
+        dell.replies = {"LAST": None}
         sending = asyncio.create_task(stage.send(message()))
         while len(dell.whole) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        running.process.kill()
+        there.process.kill()
         assert (await sending).startswith("451 4.3.0 Worker call failed ")
         dell.replies = {}
         assert await stage.send(message()) == "250 2.0.0 Ok"

@@ -5,7 +5,9 @@
 // more than three calls of this Worker, and then a bounce. The message passes through as it comes, and is never held
 // whole; so what has failed half-way can be kept only at the next call, which finds a mark.
 //
-// HOST, PORT: where Dell's Postfix takes mail from here. LOGIN, PASSWORD: what it asks for. BUCKET: one of R2, or none.
+// HOST, PORT: where Dell's Postfix takes mail from here; or TUNNEL: the address of a Cloudflare Tunnel that leads to it,
+// and ACCESS_ID, ACCESS_SECRET: the service token, where Cloudflare Access guards it. LOGIN, PASSWORD: what Dell asks
+// for. BUCKET: one of R2, or none.
 
 import { connect } from "cloudflare:sockets";
 
@@ -15,15 +17,19 @@ const PATIENCE_MS = 45_000;
 const PATIENCE_UNREAD_MS = 15_000;
 const MARK = "half-way";
 const MARKED_MS = 60_000;
-const [LF, CR, DOT] = [10, 13, 46];
+// So much of a message may be on its way to Dell: a WebSocket takes whatever it is given, and says nothing of how far
+// it is with it (cloudflare/workerd, issue 988).
+const AHEAD_MAX = 1 << 20;
+// What a WebSocket's message has beyond it, cloudflared drops (cloudflare/cloudflared, pull request 1741).
+const PIECE = 16 * 1024;
 const utf8 = new TextEncoder();
 
 export default {
   async email(message, env) {
     const { from, to, raw, rawSize } = message;
     if (/[\x00-\x1f\x7f]/.test(from + to)) throw new Error("a control character in the envelope");
-    const socket = connect({ hostname: env.HOST, port: Number(env.PORT) }, { secureTransport: "on" });
     const marked = isMarked(env.BUCKET);
+    let way;
     let reading = false;
     async function* read() {
       if (await marked) throw new Error("one of the last messages failed half-way");
@@ -37,7 +43,8 @@ export default {
       if (env.BUCKET) timers.push(setTimeout(() => reading || giveUp(PATIENCE_UNREAD_MS), PATIENCE_UNREAD_MS));
     });
     try {
-      const refusal = await Promise.race([handedOver({ from, to, raw: read(), rawSize }, env, socket), late]);
+      const handed = opened(env).then((it) => handedOver({ from, to, raw: read(), rawSize }, env, (way = it)));
+      const refusal = await Promise.race([handed, late]);
       if (refusal) message.setReject(refusal);
     } catch (error) {
       if (!env.BUCKET) throw error;
@@ -46,7 +53,7 @@ export default {
       throw error;
     } finally {
       timers.forEach(clearTimeout);
-      socket.close().catch(() => {});
+      way?.close().catch(() => {});
     }
   },
 };
@@ -67,10 +74,30 @@ async function isMarked(bucket) {
 
 const base64 = (text) => btoa(String.fromCharCode(...utf8.encode(text)));
 
+// A connection to Dell's Postfix, as connect() makes one.
+async function opened({ HOST, PORT, TUNNEL, ACCESS_ID, ACCESS_SECRET }) {
+  if (!TUNNEL) return connect({ hostname: HOST, port: Number(PORT) }, { secureTransport: "on" });
+  const token = ACCESS_ID ? { "CF-Access-Client-Id": ACCESS_ID, "CF-Access-Client-Secret": ACCESS_SECRET } : {};
+  const answer = await fetch(TUNNEL, { headers: { Upgrade: "websocket", ...token }, redirect: "manual" });
+  const it = answer.webSocket;
+  if (!it) throw new Error(`the tunnel answers with ${answer.status}`);
+  it.binaryType = "arraybuffer";
+  const readable = new ReadableStream({
+    start(controller) {
+      it.addEventListener("message", ({ data }) => controller.enqueue(new Uint8Array(data)));
+      it.addEventListener("close", () => controller.close());
+      it.addEventListener("error", () => controller.error(new Error("the tunnel broke")));
+    },
+  });
+  const writable = new WritableStream({ write: (piece) => it.send(piece) });
+  it.accept();
+  return { readable, writable, close: async () => it.close() };
+}
+
 // Nothing once Dell has taken the message; else the words with which Dell refuses it for good.
-async function handedOver({ from, to, raw, rawSize }, { LOGIN, PASSWORD }, socket) {
-  const writer = socket.writable.getWriter();
-  const replies = repliesFrom(socket.readable);
+async function handedOver({ from, to, raw, rawSize }, { LOGIN, PASSWORD }, way) {
+  const writer = way.writable.getWriter();
+  const replies = repliesFrom(way.readable);
   const ask = async (line) => {
     if (line) await writer.write(utf8.encode(`${line}\r\n`));
     const { value } = await replies.next();
@@ -79,26 +106,51 @@ async function handedOver({ from, to, raw, rawSize }, { LOGIN, PASSWORD }, socke
   };
 
   const login = base64(`\0${LOGIN}\0${PASSWORD}`);
-  for (const [line, code] of [["", "220"], ["EHLO email-worker.invalid", "250"], [`AUTH PLAIN ${login}`, "235"]]) {
+  const hello = [["", /^220/], ["EHLO email-worker.invalid", /^250[ -]CHUNKING\r?$/m], [`AUTH PLAIN ${login}`, /^235/]];
+  for (const [line, wanted] of hello) {
     const reply = await ask(line);
     // Not yet a word of the message: this is no verdict on it.
-    if (!reply.startsWith(code)) throw new Error(reply);
+    if (!wanted.test(reply)) throw new Error(reply);
   }
 
   const options = `SIZE=${rawSize} BODY=8BITMIME${/[^\x00-\x7f]/.test(from + to) ? " SMTPUTF8" : ""}`;
-  for (const [line, code] of [[`MAIL FROM:<${from}> ${options}`, "250"], [`RCPT TO:<${to}>`, "250"], ["DATA", "354"]]) {
+  for (const line of [`MAIL FROM:<${from}> ${options}`, `RCPT TO:<${to}>`]) {
     const reply = await ask(line);
-    if (!reply.startsWith(code)) return refusal(reply);
+    if (!reply.startsWith("250")) return refusal(reply);
   }
 
-  let end = [CR, LF];
-  for await (const piece of raw) {
-    await writer.write(stuffed(piece, end[1]));
-    end = [...end, ...piece.subarray(-2)].slice(-2);
+  // In pieces that Dell acknowledges (BDAT, RFC 3030). Nothing in a message can end it: each says how long it is.
+  const sent = [];
+  let ahead = 0;
+  for await (const piece of pieces(raw)) {
+    const last = piece.length < PIECE;
+    await writer.write(utf8.encode(`BDAT ${piece.length}${last ? " LAST" : ""}\r\n`));
+    await writer.write(piece);
+    ahead += sent[sent.push(piece.length) - 1];
+    while (ahead > AHEAD_MAX || (last && sent.length)) {
+      const reply = await ask();
+      if (!reply.startsWith("250")) return refusal(reply);
+      ahead -= sent.shift();
+    }
   }
-  const reply = await ask(end[0] === CR && end[1] === LF ? "." : "\r\n.");
-  if (!reply.startsWith("250")) return refusal(reply);
   writer.write(utf8.encode("QUIT\r\n")).catch(() => {});
+}
+
+// A message in pieces of PIECE octets; the last is shorter, and may be empty.
+async function* pieces(raw) {
+  let [made, size] = [new Uint8Array(PIECE), 0];
+  for await (const given of raw) {
+    for (let rest = given; rest.length; ) {
+      const part = rest.subarray(0, PIECE - size);
+      made.set(part, size);
+      size += part.length;
+      rest = rest.subarray(part.length);
+      if (size < PIECE) break;
+      yield made;
+      [made, size] = [new Uint8Array(PIECE), 0];
+    }
+  }
+  yield made.subarray(0, size);
 }
 
 // The words of a reply that is for good (RFC 5321, 4.2.1); throws one that is not.
@@ -116,21 +168,4 @@ async function* repliesFrom(readable) {
       yield found[0];
     }
   }
-}
-
-// PIECE with a further dot before each that begins a line (RFC 5321, 4.5.2). BEFORE: the octet that came before it.
-// A bare LF counts as a line's end, as it may to a server: nothing in a message must be able to end it.
-function stuffed(piece, before) {
-  let [made, size, start] = [piece, 0, 0];
-  for (let dot = piece.indexOf(DOT); dot !== -1; dot = piece.indexOf(DOT, dot + 1)) {
-    if ((dot ? piece[dot - 1] : before) !== LF) continue;
-    if (made === piece) made = new Uint8Array(2 * piece.length);
-    made.set(piece.subarray(start, dot), size);
-    size += dot - start;
-    made[size++] = DOT;
-    start = dot;
-  }
-  if (made === piece) return piece;
-  made.set(piece.subarray(start), size);
-  return made.subarray(0, size + piece.length - start);
 }
