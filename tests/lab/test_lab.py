@@ -14,7 +14,7 @@ from fixtures import settings
 from fixtures.lab import containers, files, plan, world
 from fixtures.lab.errors import LabError
 from fixtures.lab.operator import environment
-from fixtures.lab.present import OUTSIDE, SENDGRID_NAME, Estate
+from fixtures.lab.present import OUTSIDE, PILOT, SENDGRID_NAME, Estate
 from fixtures.lab.world import Lab
 from tests import labs
 from tests.conftest import PROJECT
@@ -211,6 +211,28 @@ def test_an_alarm_arrives_while_mail_is_down(lab: Lab) -> None:
     numbers = [said.split(":")[0].removeprefix("drill ") for _, said in (result["up"], result["down"])]
     assert titles == [f"mxgate: DRILL {number}" for number in numbers]
     assert [path for path, _, _ in result["got"]] == ["/", "/ping"] * 2
+
+
+def test_a_verdict_is_bound_to_all_records_about_mail_and_to_no_others(lab: Lab) -> None:
+    code = """
+import json
+from fixtures.gates.present import differences, present
+from fixtures.migration import open_migration
+from fixtures.probes.cloudflare import api, changing
+migration = open_migration()
+domain = migration.settings.pilot
+zone, records = api.zone(migration, domain).id, changing.client(migration).dns.records
+before = present(migration, (domain,))
+more = ("TXT", "_acme-challenge", "a token"), ("CNAME", "s9._domainkey", "elsewhere.example")
+made = [records.create(zone_id=zone, type=t, name=f"{n}.{domain}", content=c, ttl=300) for t, n, c in more]
+after = present(migration, (domain,))
+for each in made:
+    records.delete(each.id, zone_id=zone)
+print(json.dumps([differences(before, after), differences(before, present(migration, (domain,)))]))
+"""
+    (changed,), none = labs.as_operator(lab.name, code)
+    assert changed == f"CNAME s9._domainkey.{PILOT}: was nothing; is 300 elsewhere.example"
+    assert none == []
 
 
 def test_only_our_own_mail_is_cleaned(lab: Lab) -> None:
