@@ -1,0 +1,199 @@
+"""What waits in the bucket is fetched: Dell's own script, before the emulated R2 and a server that answers as bidden."""
+
+import asyncio
+import base64
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trustme
+
+from fixtures.access.clock import Clock
+from fixtures.lab.emulator.api import s3
+from fixtures.lab.emulator.api.serving import HttpServer, listen
+from fixtures.lab.emulator.state import Bucket, Stored, World
+from tests.conftest import PROJECT
+from tests.emulator.conftest import ACCOUNT, new_world
+from tests.emulator.test_workers import ALICE, BOB, Dell
+
+SCRIPT = PROJECT / "scripts/lib/worker/fetch.sh"
+NAME, ALL = "waiting", "all"
+
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+
+@dataclass(slots=True)
+class Scene:
+    world: World
+    dell: Dell
+    out: Dell
+    """Where Postfix sends what its own machine gives it."""
+    folder: Path
+    command: tuple[str, ...]
+
+    def put(self, number: int, body: bytes, sender: str = BOB, to: str = ALICE) -> None:
+        metadata = {"from": base64.b64encode(sender.encode()).decode(), "to": base64.b64encode(to.encode()).decode()}
+        self.left[f"mail/{number}"] = Stored(body, metadata, 0, "2026-11-27T00:00:00Z")
+
+    @property
+    def left(self) -> dict[str, Stored]:
+        return self.world.buckets[NAME].objects
+
+    async def start(self) -> asyncio.subprocess.Process:
+        environment = {"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(self.folder), "TMPDIR": str(self.folder)}
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(*self.command, env=environment, stderr=pipe)
+
+    async def run(self) -> tuple[int, str]:
+        process = await self.start()
+        _, said = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+
+@asynccontextmanager
+async def scene(folder: Path, authority: trustme.CA) -> AsyncIterator[Scene]:
+    host = f"{ACCOUNT}.r2.cloudflarestorage.com"
+    certificate = folder / "tls.pem"
+    authority.issue_cert(host, "localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    world = new_world(Clock(folder / "clock"))
+    world.buckets[NAME] = Bucket(NAME, "")
+    (token,) = world.tokens
+    server = HttpServer(s3.S3(world), listen("127.0.0.1", 0), certificate)
+    await server.start()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    dell, out, taking = Dell(), Dell(), []
+    for each, context in ((dell, tls), (out, None)):
+        taking.append(await asyncio.start_server(each.serve, "127.0.0.1", 0, ssl=context, limit=1 << 26))
+        each.port = taking[-1].sockets[0].getsockname()[1]
+    trust = f'cacert = "{folder}/ca.pem"\n'
+    secret = sha256(ALL.encode()).hexdigest()
+    keys = f'user = "{token.id}:{secret}"\naws-sigv4 = "aws:amz:auto:s3"\n'
+    (folder / "mxgate-bucket.curl").write_text(f'{trust}connect-to = "::127.0.0.1:{server.port}"\n{keys}')
+    (folder / "mxgate-postfix.curl").write_text(f'{trust}user = "worker:swördfish"\nsasl-ir\n')
+    urls = (f"https://{host}/{NAME}", f"smtps://localhost:{dell.port}", f"smtp://127.0.0.1:{out.port}")
+    try:
+        yield Scene(world, dell, out, folder, ("sh", str(SCRIPT), *urls))
+    finally:
+        await server.stop()
+        for each in taking:
+            each.close()
+
+
+async def test_what_waits_is_handed_in_as_it_came_and_deleted(tmp_path: Path, authority: trustme.CA) -> None:
+    eight_bits = "Subject: ü\r\n\r\n\0 ü\r\n".encode() + bytes(range(128, 256)) + b"\r\n"
+    sent = [
+        b"\r\n",
+        b".\r\n",
+        b"..\r\n.\r\n",
+        b"a: b\r\n\r\n.a\r\nb.\r\n.\r\n",
+        eight_bits,
+        b"no end",
+        b"a\r\n\r\n\rb\r\n",
+    ]
+    sent += [(b"." * 75 + b"\r\n") * 30_000]
+    smuggling = b"a\n.\nMAIL FROM:<x@x.example>\n.\r\nb\r\n"
+    async with scene(tmp_path, authority) as it:
+        for number, body in enumerate([*sent, smuggling]):
+            it.put(number, body)
+        it.left["half-way"] = Stored(b"", {}, 0, "")
+        assert await it.run() == (0, "")
+        assert it.dell.whole == [
+            *(each if each.endswith(b"\r\n") else each + b"\r\n" for each in sent),
+            smuggling.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
+        ]
+        assert list(it.left) == ["half-way"]
+        assert f"MAIL FROM:<{BOB}>" in it.dell.said[2]
+        assert f"RCPT TO:<{ALICE}>" in it.dell.said[3]
+
+
+async def test_an_international_address_and_no_sender(tmp_path: Path, authority: trustme.CA) -> None:
+    async with scene(tmp_path, authority) as it:
+        known = {"EHLO": "250-Dell\r\n250-SMTPUTF8\r\n250 AUTH PLAIN"}
+        it.dell.replies = dict[str, str | None](known)
+        it.put(1, b"a\r\n", "bób@sender.example")
+        it.put(2, b"b\r\n", "")
+        assert await it.run() == (0, "")
+    mails = [each for each in it.dell.said if each.startswith("MAIL")]
+    assert mails == ["MAIL FROM:<bób@sender.example> SMTPUTF8", "MAIL FROM:<>"]
+
+
+async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path, authority: trustme.CA) -> None:
+    """But a bounce has no sender, and gets none; and a bounce that can't be had yet keeps its message."""
+    body = b"Subject: hello\r\nX: y\r\n\r\ntext\r\n"
+    for command in ("MAIL", "RCPT", "DATA", "."):
+        async with scene(tmp_path, authority) as it:
+            it.put(1, body)
+            it.put(2, b"b\r\n", "")
+            it.dell.replies = {command: "550 5.1.1 <alice>: Recipient address rejected"}
+            it.out.replies = {"RCPT": "451 4.3.0 Later"}
+            status, said = await it.run()
+            assert (status, list(it.left)) == (1, ["mail/1"])
+            assert "to <alice@routed.example.net>: refused: 550 5.1.1 <alice>: Recipient address rejected" in said
+            it.out.replies = {}
+            status, said = await it.run()
+            assert (status, list(it.left)) == (0, [])
+            (bounce,) = it.out.whole
+        assert "MAIL FROM:<>" in it.out.said
+        assert f"RCPT TO:<{BOB}>" in it.out.said
+        assert b"Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 <alice>: Recipient" in bounce
+        assert b"Subject: hello\r\nX: y\r\n\r\n--=mxgate=--\r\n" in bounce
+
+
+async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: trustme.CA) -> None:
+    async with scene(tmp_path, authority) as it:
+        for command in ("CONNECT", "AUTH", "MAIL", "RCPT", "DATA", "."):
+            for reply in (
+                "451 4.7.1 Later",
+                "421 4.3.2 Down",
+                "",
+                *(["554 5.7.1 No"] if command in {"CONNECT", "AUTH"} else []),
+            ):
+                it.put(1, b"a\r\n")
+                it.put(2, b"b\r\n")
+                it.dell.replies = {command: reply}
+                status, said = await it.run()
+                assert (status, len(it.left)) == (1, 2), (command, reply, said)
+        it.dell.replies = {}
+        assert await it.run() == (0, "")
+        assert it.dell.whole[-2:] == [b"a\r\n", b"b\r\n"]
+
+
+async def test_without_the_right_keys_nothing_is_read(tmp_path: Path, authority: trustme.CA) -> None:
+    async with scene(tmp_path, authority) as it:
+        it.put(1, b"a\r\n")
+        keys = tmp_path / "mxgate-bucket.curl"
+        keys.write_text(keys.read_text().replace('"\naws', 'x"\naws'))
+        status, said = await it.run()
+        assert status
+        assert "403" in said
+        assert (len(it.left), it.dell.said) == (1, [])
+
+
+async def test_killed_at_any_point_nothing_is_lost(tmp_path: Path, authority: trustme.CA) -> None:
+    """What comes twice was handed in when it was killed."""
+    sent = [b"%d\r\n" % number for number in range(60)]
+    async with scene(tmp_path, authority) as it:
+        it.world.knobs.transient_errors = 0.02
+        for number, body in enumerate(sent):
+            it.put(100 + number, body)
+        chance, kills = random.Random(19), 0
+        while it.left:
+            process = await it.start()
+            try:
+                await asyncio.wait_for(process.wait(), chance.uniform(0.05, 1.5))
+            except TimeoutError:
+                process.kill()
+                kills += 1
+                await process.wait()
+        twice = [each for each in sent if it.dell.whole.count(each) > 1]
+        assert set(it.dell.whole) == set(sent)
+        assert kills > 3
+        assert len(twice) <= kills
