@@ -2,7 +2,7 @@
 
 The operator's plan, corrected (``fixtures/plan/postfix.py``): backups, Dovecot's quota-status, lookup tables,
 master.cf, main.cf, then a check and one reload or restart. If Postfix then does not serve, both files go back to
-what they were.
+what they were. With [route] bucket: last, what fetches the mail that waits there.
 
     python -m scripts.prepare_dell [--apply DIGEST]
 """
@@ -18,7 +18,7 @@ from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
 from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.dell import dovecot as dovecotfiles, effect, host_files, kept, postfix_text, templates
+from scripts.lib.dell import dovecot as dovecotfiles, effect, fetcher, host_files, kept, postfix_text, templates
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -49,6 +49,7 @@ def plan(job: Job) -> Iterator[Write]:
     yield from tables
     yield from (replace(write, danger=ends) if write.subject == at.main else write for write in files)
     yield from effect.effect(shell, settings, planned=bool(tables or files), undo=tuple(wanted), wanted=wanted)
+    yield from fetcher.installed(shell, job.migration)
 
 
 def _read(shell: Shell, path: str) -> str:

@@ -192,6 +192,7 @@ def envelope_as_sent(expect: Expect, forwarded_mail: tuple[Forwarded, ...]) -> N
     expect("The envelope sender is left as it was", map(unaltered.judged_envelope, forwarded_mail))
 
 
-@given("that to Cloudflare a Worker that throws has failed for now")
-def throws_are_for_now(world: Any) -> None:
-    world.emulate(worker_throws="deferred")
+@given("that to Cloudflare a Worker that throws has failed for now, or a bucket for what it can't hand over")
+def throws_or_bucket(migration: Migration, world: Any) -> None:
+    if not migration.settings.route.bucket:
+        world.emulate(worker_throws="deferred")

@@ -1,4 +1,4 @@
-"""What waits in the bucket is fetched: Dell's own script, before the emulated R2 and a server that answers as bidden."""
+"""Dell fetches what waits in the bucket: its script, before the emulated R2 and servers that answer as bidden."""
 
 import asyncio
 import base64
@@ -6,7 +6,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.state import Bucket, Stored, World
 from tests.conftest import PROJECT
 from tests.emulator.conftest import ACCOUNT, new_world
-from tests.emulator.test_workers import ALICE, BOB, Dell
+from tests.emulator.test_workers import ALICE, BOB
 
 SCRIPT = PROJECT / "scripts/lib/worker/fetch.sh"
 NAME, ALL = "waiting", "all"
@@ -29,10 +29,39 @@ pytestmark = pytest.mark.usefixtures("runner")
 
 
 @dataclass(slots=True)
+class Postfix:
+    """An SMTP server. ``replies``: to a command, to ``CONNECT`` and to the end of data, ``.``; "" hangs up."""
+
+    replies: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    whole: list[bytes] = field(default_factory=list)
+    """The messages whose end has come, whatever was answered."""
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        known = {"CONNECT": "220 ESMTP", "EHLO": "250-Dell\r\n250 AUTH PLAIN", "AUTH": "235 2.7.0 Ok"}
+        known |= {"DATA": "354 Go on", "QUIT": "221 2.0.0 Bye"}
+        command, line = "CONNECT", b"-"
+        while line and (reply := self.replies.get(command, known.get(command, "250 2.0.0 Ok"))) != "":
+            writer.write(f"{reply}\r\n".encode())
+            if reply.startswith("354"):
+                lines = []
+                while (line := await reader.readline()) and line.rstrip() != b".":
+                    lines.append(line.removeprefix(b"."))
+                command = "."
+                self.whole += [b"".join(lines)] if line else []
+                continue
+            line = await reader.readline()
+            self.said.append(line.decode().rstrip())
+            command = self.said[-1].partition(" ")[0]
+        writer.close()
+
+
+@dataclass(slots=True)
 class Scene:
     world: World
-    dell: Dell
-    out: Dell
+    dell: Postfix
+    out: Postfix
     """Where Postfix sends what its own machine gives it."""
     folder: Path
     command: tuple[str, ...]
@@ -69,7 +98,7 @@ async def scene(folder: Path, authority: trustme.CA) -> AsyncIterator[Scene]:
     await server.start()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
-    dell, out, taking = Dell(), Dell(), []
+    dell, out, taking = Postfix(), Postfix(), []
     for each, context in ((dell, tls), (out, None)):
         taking.append(await asyncio.start_server(each.serve, "127.0.0.1", 0, ssl=context, limit=1 << 26))
         each.port = taking[-1].sockets[0].getsockname()[1]
@@ -83,8 +112,8 @@ async def scene(folder: Path, authority: trustme.CA) -> AsyncIterator[Scene]:
         yield Scene(world, dell, out, folder, ("sh", str(SCRIPT), *urls))
     finally:
         await server.stop()
-        for each in taking:
-            each.close()
+        for listening in taking:
+            listening.close()
 
 
 async def test_what_waits_is_handed_in_as_it_came_and_deleted(tmp_path: Path, authority: trustme.CA) -> None:
@@ -117,7 +146,7 @@ async def test_what_waits_is_handed_in_as_it_came_and_deleted(tmp_path: Path, au
 async def test_an_international_address_and_no_sender(tmp_path: Path, authority: trustme.CA) -> None:
     async with scene(tmp_path, authority) as it:
         known = {"EHLO": "250-Dell\r\n250-SMTPUTF8\r\n250 AUTH PLAIN"}
-        it.dell.replies = dict[str, str | None](known)
+        it.dell.replies = known
         it.put(1, b"a\r\n", "bób@sender.example")
         it.put(2, b"b\r\n", "")
         assert await it.run() == (0, "")
@@ -150,12 +179,8 @@ async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path,
 async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: trustme.CA) -> None:
     async with scene(tmp_path, authority) as it:
         for command in ("CONNECT", "AUTH", "MAIL", "RCPT", "DATA", "."):
-            for reply in (
-                "451 4.7.1 Later",
-                "421 4.3.2 Down",
-                "",
-                *(["554 5.7.1 No"] if command in {"CONNECT", "AUTH"} else []),
-            ):
+            early = ["554 5.7.1 No"] if command in {"CONNECT", "AUTH"} else []
+            for reply in ("451 4.7.1 Later", "421 4.3.2 Down", "", *early):
                 it.put(1, b"a\r\n")
                 it.put(2, b"b\r\n")
                 it.dell.replies = {command: reply}

@@ -71,11 +71,8 @@ def typescript(emulator: Running, authority_file: str) -> Iterator[Typescript]:
         asked, answers = node.stdin, node.stdout
 
         def call(name: str, /, **given: Any) -> Any:
-            own = [
-                key
-                for key in given
-                if key.endswith(("_id", "_identifier", "bucket_name")) and key not in {"zone_id", "account_id"}
-            ]
+            ends = ("_id", "_identifier", "object_key" if "object_key" in given else "bucket_name")
+            own = [key for key in given if key.endswith(ends) and key not in {"zone_id", "account_id"}]
             positional = [given.pop(key) for key in own]
             words = [re.sub(r"_(\w)", lambda found: found[1].upper(), word) for word in name.split(".")]
             print(json.dumps([words, [*positional, given] if given else positional]), file=asked, flush=True)

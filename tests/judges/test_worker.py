@@ -31,7 +31,7 @@ from tests.test_route import by_worker
 SETTINGS = by_worker()
 DIGEST = sha256(plan.source().encode()).hexdigest()
 VARIABLES = {"HOST": "in.example.net", "PORT": "2465", "LOGIN": "worker@pilot.example.net"}
-THERE = Deployed("mxgate", DIGEST, plan.DATE, VARIABLES, frozenset({"PASSWORD"}), frozenset(), "2026-11-27", LOOK)
+THERE = Deployed("mxgate", DIGEST, plan.DATE, VARIABLES, frozenset({"PASSWORD"}), {}, frozenset(), "2026-11-27", LOOK)
 LED = Rule("c", "", True, 0, "", "worker", ("mxgate",))
 RULE = Rule("r", "", True, 0, "alice@a.example", "forward", ("x@b.example",))
 

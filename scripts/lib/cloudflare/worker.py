@@ -13,11 +13,12 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.plan import worker
 from fixtures.probes.cloudflare import api as cloudflare, changing
-from fixtures.probes.cloudflare.deployed import SECRET, VARIABLE, Deployed, ask
+from fixtures.probes.cloudflare.deployed import BUCKET, SECRET, VARIABLE, Deployed, ask
 from fixtures.probes.smtp.session import Knock
 from fixtures.probes.smtp.smtp_client import probe_all
 from fixtures.settings.secrets import SecretMissing
 from scripts.lib.change import Job, Refused, Write
+from scripts.lib.cloudflare import buckets
 
 EDIT = "Workers Scripts: Edit"
 ABSENT = "absent"
@@ -27,7 +28,7 @@ MODULE = "worker.js"
 
 
 def deployed(job: Job) -> Iterator[Write]:
-    """At most one write: the Worker with its variables and the password of now. Raises ``SecretMissing``."""
+    """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``."""
     migration = job.migration
     password = migration.secrets.worker_password.get_secret_value()
     if not password:
@@ -35,6 +36,8 @@ def deployed(job: Job) -> Iterator[Write]:
     bindings = [
         {"type": VARIABLE, "name": key, "text": text} for key, text in worker.bindings(migration.settings).items()
     ]
+    kept = worker.buckets(migration.settings)
+    bindings += [{"type": BUCKET, "name": key, "bucket_name": bucket} for key, bucket in kept.items()]
     metadata: Any = {
         "main_module": MODULE,
         "compatibility_date": worker.DATE,
@@ -54,6 +57,7 @@ def deployed(job: Job) -> Iterator[Write]:
     def read() -> str:
         return _text(migration, ask(migration))
 
+    yield from buckets.made(job)
     now, wanted = read(), _wanted(migration)
     if now != wanted:
         yield Write("the Worker", name, now, wanted, do, read)
@@ -69,7 +73,7 @@ def led(migration: Migration) -> tuple[str, ...]:
 
 
 def removed(job: Job) -> Iterator[Write]:
-    """The Worker deleted, to which nothing leads any more."""
+    """The Worker deleted, to which nothing leads any more, and its bucket. ``Refused`` while mail waits in that."""
     migration = job.migration
     name, account = migration.settings.route.name, migration.settings.cloudflare.account_id
 
@@ -80,6 +84,7 @@ def removed(job: Job) -> Iterator[Write]:
     now = _text(migration, ask(migration))
     if now != ABSENT:
         yield Write("the Worker", name, now, ABSENT, do, lambda: _text(migration, ask(migration)), danger="deletes")
+    yield from buckets.removed(job)
 
 
 def lacking(migration: Migration) -> str:
@@ -116,11 +121,14 @@ def _wanted(migration: Migration) -> str:
 
 def _as_planned(migration: Migration) -> str:
     digest = sha256(worker.source().encode()).hexdigest()
-    return _shown(digest, worker.DATE, worker.bindings(migration.settings))
+    settings = migration.settings
+    return _shown(digest, worker.DATE, worker.bindings(settings) | worker.buckets(settings))
 
 
 def _shape(it: Deployed) -> str:
-    return _shown(it.digest, it.date, it.bindings) + "".join(f", {name}" for name in sorted(it.others))
+    return _shown(it.digest, it.date, {**it.bindings, **it.buckets}) + "".join(
+        f", {name}" for name in sorted(it.others)
+    )
 
 
 def _shown(digest: str, date: str, bindings: Any) -> str:

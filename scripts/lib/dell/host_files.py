@@ -54,16 +54,26 @@ def contents(shell: Shell, path: str) -> str | None:
 
 
 def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
-    shell: Shell, path: str, present: str | None, wanted: str, *, shown: Callable[[str], str] = str, command: str = ""
+    shell: Shell,
+    path: str,
+    present: str | None,
+    wanted: str,
+    *,
+    shown: Callable[[str], str] = str,
+    command: str = "",
+    mode: str = "644",
 ) -> Iterator[Write]:
-    """At most one write, which replaces the file. SHOWN: what of its text a plan shows; any change must show in it."""
+    """At most one write, which replaces the file. SHOWN: what of its text a plan shows; any change must show in it.
+
+    MODE: of a file that is not there yet.
+    """
 
     def tell(text: str | None) -> str:
         return NO_FILE if text is None else shown(text)
 
     if present != wanted:
         again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
-        do = partial(_replace, shell, path, wanted)
+        do = partial(_replace, shell, path, wanted, mode)
         yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
 
 
@@ -117,9 +127,9 @@ def newest_backup(shell: Shell, path: str) -> str:
     return shell.run("sh", "-c", _NEWEST, "sh", path).stdout
 
 
-def _replace(shell: Shell, path: str, text: str) -> None:
+def _replace(shell: Shell, path: str, text: str, mode: str = "644") -> None:
     data = _bytes(text)
-    shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), stdin=data)
+    shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), mode, stdin=data)
 
 
 def _bytes(text: str) -> bytes:

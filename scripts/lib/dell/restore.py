@@ -13,7 +13,7 @@ from pathlib import Path
 from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
 from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import host_files
+from scripts.lib.dell import fetcher, host_files
 from scripts.lib.dell.host_files import NO_FILE, fingerprint
 
 LOAD_S_MAX = 60.0
@@ -47,6 +47,7 @@ def plan(job: Job) -> Iterator[Write]:
         command = "postfix stop; postfix start"
         yield Write("Postfix as it runs", "Postfix on Dell", _UNREAD, _SERVES, restart, read, command)
     yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
+    yield from fetcher.removed(shell)
     for path in (at.admitted, at.guests, at.mailboxes, at.aliases, at.logins, at.seen):
         yield from _removal(shell, path)
 
