@@ -15,7 +15,7 @@ from scripts.lib.change import Refused, Write
 from scripts.lib.dell import host_files
 from scripts.lib.dell.host_files import NO_FILE, fingerprint
 
-ON, OFF = "enabled, active, by these files", "off"
+ON, OFF, STALE = "enabled, active", "off", "enabled, active, by older files"
 # What curl can't do shows at once, and not when mail waits: it signs for S3 as R2 wants it since 7.88 (Debian 12).
 _ABLE = """\
 command -v systemctl base64 mktemp sed >/dev/null || { echo "no systemctl, base64, mktemp or sed"; exit 0; }
@@ -49,26 +49,31 @@ def installed(shell: Shell, migration: Migration) -> Iterator[Write]:
         )
     if said := shell.run("sh", "-c", _ABLE).stdout.strip():
         raise Refused(f"Dell: {said}; what fetches mail from the bucket needs that. Nothing was changed")
-    before = len(wanted)
+    changed = set()
     for path, text in wanted.items():
         present = host_files.contents(shell, path)
-        before -= present == text
+        changed |= {path} if present != text else set()
         mode = "600" if path in fetcher.SECRET else "755" if path == fetcher.SCRIPT else "644"
         shown = partial(_secret, text) if path in fetcher.SECRET else fingerprint
         hand = f"# by hand: {path}, of mode 600: what curl needs" if path in fetcher.SECRET else ""
         yield from host_files.replacement(shell, path, present, text, shown=shown, command=hand, mode=mode)
-    if before or _state(shell) != ON:
+    now = _state(shell)
+    if now == ON and changed & set(fetcher.UNITS):
+        now = STALE  # as it will be by then
+    if now != ON:
         do = partial(shell.run, "sh", "-c", _START, "sh", fetcher.TIMER)
-        now = "by other files" if before else _state(shell)
-        yield Write("what fetches mail", fetcher.TIMER, now, ON, do, partial(_state, shell), _START)
+        yield Write(
+            "what fetches mail", fetcher.TIMER, now, ON, do, partial(_state, shell), f"set -- {fetcher.TIMER}; {_START}"
+        )
 
 
 def removed(shell: Shell) -> Iterator[Write]:
     """Switched off, and its files gone."""
-    there = [path for path in fetcher.paths() if host_files.contents(shell, path) is not None]
+    there = [path for path in fetcher.PATHS if host_files.contents(shell, path) is not None]
     if there and (now := _state(shell)) != OFF:
         do = partial(shell.run, "sh", "-c", _STOP, "sh", fetcher.TIMER, fetcher.UNIT)
-        yield Write("what fetches mail", fetcher.TIMER, now, OFF, do, partial(_state, shell), _STOP, danger="ends")
+        hand = f"systemctl disable --now {fetcher.TIMER}"
+        yield Write("what fetches mail", fetcher.TIMER, now, OFF, do, partial(_state, shell), hand, danger="ends")
     for path in there:
         argv = ("rm", "-f", "--", path)
         read = partial(_there, shell, path)
@@ -82,8 +87,8 @@ def _there(shell: Shell, path: str) -> str:
 
 def _state(shell: Shell) -> str:
     said = shell.run("sh", "-c", _STATE, "sh", fetcher.TIMER, fetcher.UNIT).stdout.split()
-    if said[:2] == ["enabled", "active"] and "NeedDaemonReload=yes" not in said:
-        return ON
+    if said[:2] == ["enabled", "active"]:
+        return STALE if "NeedDaemonReload=yes" in said else ON
     return ", ".join(said[:2]) if {"enabled", "active"} & set(said[:2]) else OFF
 
 
