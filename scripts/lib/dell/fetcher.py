@@ -62,9 +62,8 @@ def installed(shell: Shell, migration: Migration) -> Iterator[Write]:
         now = STALE  # as it will be by then
     if now != ON:
         do = partial(shell.run, "sh", "-c", _START, "sh", fetcher.TIMER)
-        yield Write(
-            "what fetches mail", fetcher.TIMER, now, ON, do, partial(_state, shell), f"set -- {fetcher.TIMER}; {_START}"
-        )
+        hand = f"systemctl daemon-reload; systemctl enable --now {fetcher.TIMER}"
+        yield Write("what fetches mail", fetcher.TIMER, now, ON, do, partial(_state, shell), hand)
 
 
 def removed(shell: Shell) -> Iterator[Write]:

@@ -17,7 +17,7 @@ cd "$work"
 cr=$(printf '\r') failed=0
 
 at_bucket() {  # WORDS...: curl's
-    curl -sS --fail --max-time 120 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -K "$files/mxgate-bucket.curl" "$@"
+    curl -sS --fail --max-time 300 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -K "$files/mxgate-bucket.curl" "$@"
 }
 
 named() {  # NAME: what the message's own metadata says of it, in Base64
@@ -28,7 +28,7 @@ handed_in() {  # FILE, WORDS...: of curl's. Prints "taken", or the last reply to
     file=$1
     shift
     # Lines end in CR LF, whatever they ended in: so each dot that begins one is doubled.
-    { sed "s/$cr\$//" "$file" | curl -sSv --crlf --max-time 120 -T - "$@" 2>&1 >/dev/null && echo '< taken'; } |
+    { sed "s/$cr\$//" "$file" | curl -sSv --crlf --max-time 300 -T - "$@" 2>&1 >/dev/null && echo '< taken'; } |
         sed -n '/^> MAIL FROM/,$ s/^< \([^2]\)/\1/p' | tail -n 1 | tr -d "$cr"
 }
 
