@@ -13,7 +13,7 @@ from fixtures.evidence.leaving import leave
 from fixtures.language import N_, tr
 from fixtures.preflight import checklist
 from fixtures.preflight.case import look
-from fixtures.preflight.questions import OPTIONS, REACH, decide, of_feasibility
+from fixtures.preflight.questions import REACH, decide, of_feasibility, options as remaining
 from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
 from scripts.lib.asked import case
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             end="",
         )
     if any(each.failed for each in answers if each.question.what in REACH):
-        print(tr(OPTIONS))
+        print(remaining())
     if verdict is Verdict.PASS:
         print("  " + tr("next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1"))
     return status
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
     add("--confirmed-by", default="", metavar="WHO", help="who confirmed that port 25 can be opened, while it is shut")
+    add("--worker", metavar="HOST[:PORT]", help="by an Email Worker, which would reach Dell there, and not on port 25")
     add("--reflector", default=public_address.REFLECTOR, metavar="URL", help="says who asks (default: %(default)s)")
     add(
         "--instance",

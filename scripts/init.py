@@ -39,6 +39,7 @@ from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_MAILBOX_PASSWORD   of the mailboxes on Dell: test mailboxes of one password, or all of them by a passdb of
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
+  MXGATE_WORKER_PASSWORD    of the login by which an Email Worker hands mail to Dell, if mail comes by one
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
 next: python -m scripts.doctor{config}; then
 scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}""")

@@ -71,7 +71,8 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
         report = str(options.out / certificate.name_of(at))
         with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
             knobs = _observed(migration)
-            course = Course("own", options.seed, records.url, own=str(file), only=options.k, report=report, knobs=knobs)
+            given = {"own": str(file), "only": options.k, "report": report, "route": migration.settings.route.kind}
+            course = Course("own", options.seed, records.url, knobs=knobs, **given)
             with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
                 drills.wait()
             return certify(played, records, options.seed, at, asked)

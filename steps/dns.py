@@ -357,14 +357,14 @@ def try_port_25(migration: Migration) -> Knocks:
 @then("every address is Dell's own, public and not proxied")
 def name_leads_to_dell(migration: Migration, expect: Expect, dell_name: str) -> None:
     dell = migration.settings.dell
-    own = {str(each) for each in (dell.ipv4, dell.ipv6) if each}
+    own = set(map(str, dell.addresses))
     expect("Dell's name leads to Dell", public_address.judged_name(dns.addresses(dell_name), own))
 
 
 @then("port 25 opens at each of them")
 def port_25_opens(migration: Migration, expect: Expect, door: Knocks) -> None:
     dell = migration.settings.dell
-    untried = clients.judged_tried(map(str, filter(None, (dell.ipv4, dell.ipv6))), [it.knock.host for _, it in door])
+    untried = clients.judged_tried(map(str, dell.addresses), [it.knock.host for _, it in door])
     opened = (clients.judged_opened(client, seen, _blind(client, seen)) for client, seen in door)
     expect("Port 25 opens at Dell", [*opened, *untried])
 
@@ -376,8 +376,8 @@ def _blind(client: clients.Client, seen: Conversation, word: str = "") -> str:
 
 @then("the address is public, and neither private nor shared by a provider's customers")
 def address_is_public(migration: Migration, expect: Expect) -> None:
-    own = (migration.settings.dell.ipv4, migration.settings.dell.ipv6)
-    expect("Dell's address is public", (public_address.judged(str(address)) for address in own if address))
+    own = map(str, migration.settings.dell.addresses)
+    expect("Dell's address is public", map(public_address.judged, own))
 
 
 @then("port 25 opens there, or the settings name who confirmed that it can be opened")

@@ -15,6 +15,7 @@ from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import clients, tls
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.mx_hosts import Offered
+from fixtures.probes.smtp.public_address import Standing
 from fixtures.probes.smtp.session import Conversation, Knock
 from fixtures.probes.worker import deployed, login, port_25, reach, refusals, unaltered, way_out
 from fixtures.probes.worker.way_out import Unit
@@ -22,6 +23,7 @@ from fixtures.settings import Settings
 from steps.routing import Routings
 
 Knocks = tuple[tuple[Client, Conversation], ...]
+WayOut = tuple[Unit, Doors, tuple[way_out.Knocked, ...], Standing | None]
 
 
 # The Worker at Cloudflare ----------------------------------------------------------------------------------------
@@ -148,25 +150,26 @@ def the_unit(migration: Migration) -> str:
 
 
 @when("systemd is asked for it, and strangers knock wherever Postfix listens", target_fixture="way_out_seen")
-def look_at_way_out(migration: Migration, unit_name: str) -> tuple[Unit, Doors, tuple[way_out.Knocked, ...]]:
+def look_at_way_out(migration: Migration, unit_name: str) -> WayOut:
     doors = way_out.doors(migration)
-    return way_out.unit(migration, unit_name), doors, way_out.knock(migration, doors)
+    return way_out.unit(migration, unit_name), doors, way_out.knock(migration, doors), way_out.standing(migration)
 
 
 @then("it is active, begins with the machine, and begins again whenever it ends")
-def unit_is_up(expect: Expect, way_out_seen: tuple[Unit, Any, Any]) -> None:
+def unit_is_up(expect: Expect, way_out_seen: WayOut) -> None:
     expect("The way outwards is up, and comes up by itself", way_out.judged_unit(way_out_seen[0]))
 
 
 @then("Postfix listens for the Worker on loopback only")
-def listens_inside(migration: Migration, expect: Expect, way_out_seen: tuple[Any, Doors, Any]) -> None:
+def listens_inside(migration: Migration, expect: Expect, way_out_seen: WayOut) -> None:
     expect("Postfix listens on loopback only", [way_out.judged_inner(way_out_seen[1], migration.settings.route.listen)])
 
 
 @then("no stranger gets a connection")
-def all_shut(expect: Expect, way_out_seen: tuple[Any, Doors, tuple[way_out.Knocked, ...]]) -> None:
-    _, doors, knocked = way_out_seen
-    expect("No port of Dell's Postfix is open to the world", way_out.judged_shut(knocked, doors))
+def all_shut(expect: Expect, way_out_seen: WayOut) -> None:
+    _, doors, knocked, nameless = way_out_seen
+    none = [way_out.judged_nameless(nameless)] if nameless else []
+    expect("No port of Dell's Postfix is open to the world", [*none, *way_out.judged_shut(knocked, doors)])
 
 
 # What senders hear, and what arrives -----------------------------------------------------------------------------

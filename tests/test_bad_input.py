@@ -73,7 +73,7 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ("[store]", '[route]\nlisten = "localhost:9"\n[store]', ["route.listen: expected an address and a port"]),
         ("[store]", '[route]\nlisten = "[::]:25"\n[store]', ["route.listen: expected an address and a port other"]),
         ("[store]", '[route]\nlogin = "W {x}"\n[store]', ["route.login: expected a login of lower-case letters"]),
-        ("[store]", f"{WORKER}[store]", ["route.kind: 'worker' (an Email Worker): described, not built"]),
+        ("[store]", f"{WORKER}[store]", ["delivery: dell.pilot.example.net, and with a Worker nothing is forwarded"]),
         ('delivery = "dell.pilot.example.net"', "", ["domains.pilot.example.net.delivery: is missing, and has no def"]),
         ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
         ("[store]", "[bounds]\nnights_before_stop = -3\n[store]", ["bounds.nights_before_stop", "1, found -3"]),

@@ -11,6 +11,7 @@ from tests.conftest import MINIMAL
 
 WORKER = '[route]\nkind = "worker"\nhost = "in.example.net"\nlogin = "worker@pilot.example.net"\n'
 DELIVERY = 'delivery = "dell.pilot.example.net"\n'
+ADDRESS = 'ipv4 = "198.51.100.10"\n'
 STAYS = '[[backup_mx]]\nname = "mx2.example.net"\nipv4 = "192.0.2.7"\nstays = true\n'
 
 
@@ -21,15 +22,21 @@ def by_worker(was: str = "", is_: str = "") -> Settings:
     return check(tomllib.loads(text.replace(was, is_, 1)), "migration.toml")
 
 
-def test_only_the_direct_route_is_built() -> None:
-    """The Worker's only in a lab."""
+def test_two_routes_are_built() -> None:
     assert Route.model_validate(tomllib.loads('kind = "direct"')).kind == "direct"
     with pytest.raises(ValidationError, match="described, not built"):
         Route.model_validate({"kind": "relay"})
     with pytest.raises(ValidationError, match="Input should be 'direct'"):
         Route.model_validate({"kind": "pigeon"})
-    with pytest.raises(SettingsError, match="described, not built"):
-        by_worker('"lab"', '"live"')
+
+
+def test_a_live_system_may_have_a_worker_and_no_address() -> None:
+    """Without one Email Routing itself has nowhere to forward to."""
+    settings = by_worker('"lab"', '"live"')
+    assert (settings.target, settings.by_worker) == ("live", True)
+    assert by_worker(ADDRESS).dell.addresses == ()
+    with pytest.raises(SettingsError, match=r"dell\.ipv4: is missing"):
+        check(tomllib.loads(MINIMAL.replace(ADDRESS, "")), "migration.toml")
 
 
 def test_a_worker_hands_over_what_the_world_writes_to() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -13,6 +14,7 @@ from fixtures.access.transport import Shell, dell, here, shell
 from fixtures.migration import Migration, open_migration
 from fixtures.preflight.case import Case, draft
 from fixtures.settings import DEFAULT_CONFIG, SettingsError, Transport, config_path
+from fixtures.settings.route import Route
 from fixtures.settings.schema import Hostname
 
 T = TypeVar("T")
@@ -28,6 +30,8 @@ def case(options: argparse.Namespace) -> Case:
     domains = tuple(dict.fromkeys(_parse(NAME, each, "DOMAIN") for each in options.domains))
     keys = (_file(options.key, "--key"), _file(options.known_hosts, "--known-hosts"))
     migration, settled = _migration(options, domains)
+    if options.worker:
+        migration = _by_worker(options.worker, migration)
     outside = tuple(_ssh(each, *keys, option="--outside") for each in options.outside)
     host: Shell = here("Dell")
     name, settings = f"dell.{domains[0]}", migration.settings
@@ -76,6 +80,18 @@ def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[M
             raise SettingsError(f"--config: {fault}. Leave it out, and nothing but the options counts")
         print(f"feasibility: {fault}: it is not used", file=sys.stderr)
     return draft(domains), False
+
+
+def _by_worker(given: str, migration: Migration) -> Migration:
+    """MIGRATION with a Worker, to which Dell is at GIVEN. Raises ``SettingsError``."""
+    host, _, port = given.partition(":")
+    login = migration.settings.route.login or f"worker@{migration.settings.domain_names[0]}"
+    said = {"kind": "worker", "host": host, "login": login} | ({"port": port} if port else {})
+    try:
+        route = Route.model_validate(said)
+    except ValidationError:
+        raise SettingsError(f"--worker {given}: expected HOST[:PORT], such as in.example.net:2465, not 25") from None
+    return replace(migration, settings=migration.settings.model_copy(update={"route": route}))
 
 
 def _parse(kind: TypeAdapter[T], value: Any, option: str, expected: str = "") -> T:

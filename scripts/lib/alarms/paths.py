@@ -97,6 +97,11 @@ def _is_mail(url: str) -> bool:
     return url.partition(":")[0].lower() in {"mailto", "mailtos"}
 
 
+def _dells(settings: Settings) -> tuple[str, ...]:
+    """By what a URL of mail could name Dell, besides its name."""
+    return tuple(str(each).lower() for each in (settings.dell.ipv4, settings.dell.imap_host) if each)
+
+
 def _is_own_mail(url: str, settings: Settings | None) -> str:
     """Why a way would end in the mail under test; empty if it doesn't."""
     if settings is None:
@@ -106,7 +111,7 @@ def _is_own_mail(url: str, settings: Settings | None) -> str:
     # Other services are judged by the addresses that they write to, which come after who we are there.
     rest = text.partition("://")[2].partition("@")[2]
     found = _NAME.findall(text) if _is_mail(url) else _ADDRESS.findall("@".join(["", *rest.split("@")[1:]]))
-    if _is_mail(url) and any(host in text for host in (str(settings.dell.ipv4), settings.dell.imap_host.lower())):
+    if _is_mail(url) and any(host in text for host in _dells(settings)):
         return "it sends through Dell"
     hit = next((name for name in found for own in ours if name == own or name.endswith(f".{own}")), "")
     return f"it writes to {hit}, whose mail is under test" if hit else ""

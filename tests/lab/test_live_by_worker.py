@@ -1,0 +1,92 @@
+"""The live path by an Email Worker, with settings by ``init``: nobody reaches this Dell, and its operator has no lab."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fixtures.lab import plan
+from fixtures.lab.faults.walk import keyword
+from fixtures.lab.present import WAY_LOGIN, WAY_NAME
+from tests.lab.live import Live
+from tests.labs import standing
+from tests.scripts.test_feasibility import AS_BEFORE, CARRIER_NAT
+from tests.scripts.test_init import unreadable
+
+NAME = "tests-live-worker"
+ROUTE = f'[route]\nkind = "worker"\nhost = "{WAY_NAME}"\nlogin = "{WAY_LOGIN}"\nunit = "{plan.WAY_UNIT}"\n'
+SHUT = "The way outwards is supervised"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A lab before phase 1, whose operator has one host elsewhere, and has written settings by ``init``."""
+    with standing(NAME, 4, month=True, route="worker") as lab:
+        made = Live(lab, tmp_path_factory.mktemp("operator"))
+        said = unreadable(lab).replace(f"{lab.folder}/operator/by-init", f"{made.folder}/store")
+        said += ROUTE + made.vantage(f'ipv4 = "{plan.LAGGARD4}"')
+        (made.folder / "answers.toml").write_text(said, encoding="utf-8")
+        done = made.python("-m", "scripts.init", "--answers", f"{made.folder}/answers.toml", "--defaults")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield made
+
+
+def test_what_init_writes(live: Live) -> None:
+    text = (live.folder / "migration.toml").read_text(encoding="utf-8")
+    for line in ('target = "live"', 'kind = "worker"', f'host = "{WAY_NAME}"', f'unit = "{plan.WAY_UNIT}"'):
+        assert line in text
+    assert "delivery =" not in text
+
+
+def test_phase_1(live: Live) -> None:
+    assert _whole(live, "phase1") >= {"W-3", "I-1", "I-2", "I-4", "I-5", "E-2"}
+    for script in ("prepare_dell", "deploy_worker"):
+        live.apply(script)
+
+
+def test_the_doctor_asks_what_this_way_needs(live: Live) -> None:
+    done = live.python("-m", "scripts.doctor", "--json")
+    found = {each["question"]: each for each in json.loads(done.stdout)["findings"]}
+    assert {found[each]["verdict"] for each in ("rights", "login of the Worker")} == {"pass"}, found
+    assert f"the login {WAY_LOGIN}" in found["login of the Worker"]["subject"]
+
+
+def test_phase_2(live: Live) -> None:
+    assert _whole(live, "phase2") >= {"W-1", "W-3", "W-4", "W-5", "W-6", "A-1", "A-3", "A-11", "A-13", "E-1", "I-6"}
+
+
+def test_without_a_public_address(live: Live) -> None:
+    """The settings name none. What Dell has is found all the same; where it has none, strangers are claimed."""
+    file = live.folder / "migration.toml"
+    text = file.read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith((f'ipv4 = "{plan.DELL4}"', "ipv6 = "))]
+    file.write_text("\n".join(kept), encoding="utf-8")
+    (row,) = live.judge("phase2", keyword(SHUT))
+    assert row["verdict"] == "fail"
+    assert f"Dell's public addresses: expected none, as in the settings, found {plan.DELL4}" in row["error"]
+    six = f"ip -6 addr del {plan.DELL6}/128 dev eth0"
+    assert live.lab.exec("dell", ["bash", "-c", CARRIER_NAT + six]).returncode == 0
+    try:
+        rows = live.judge(
+            "phase2", f"{keyword(SHUT)} or ({keyword('may not deliver here')} and strangers) or outsiders"
+        )
+    finally:
+        live.lab.exec("dell", ["bash", "-c", AS_BEFORE])
+    assert [(each["name"], each["error"]) for each in rows if each["verdict"] not in {"pass", "n/a"}] == []
+    assert sum(each["verdict"] == "pass" for each in rows) >= 6
+
+
+def _whole(live: Live, gate: str) -> set[str]:
+    """What holds. What breaks things rests on a certificate, which this operator hasn't; nothing else is open."""
+    rows = live.judge(gate)
+    assert [(row["name"], row["error"]) for row in rows if not (_opens(row) or _of_a_certificate(row))] == []
+    return {each for row in rows if row["verdict"] == "pass" for each in row["ids"]}
+
+
+def _opens(row: dict[str, Any]) -> bool:
+    return row["verdict"] in {"pass", "n/a"}
+
+
+def _of_a_certificate(row: dict[str, Any]) -> bool:
+    return row["verdict"] == "inconclusive" and "drill certificate" in row["error"]
