@@ -1,7 +1,7 @@
 """Upload the Email Worker that hands mail to Dell, with its variables and the password of its login. No mail moves.
 
-Only with [route] kind = "worker", which a lab may have so far. Dell has to take mail from the login before (asked from
-here, at the place that the Worker will go to), and a catch-all leads to the Worker only later (prepare_cloudflare).
+Only with [route] kind = "worker". Dell has to take mail from the login before (asked from here, at the place that the
+Worker will go to), and a catch-all leads to the Worker only later (prepare_cloudflare).
 
     python -m scripts.deploy_worker [--apply DIGEST]
     python -m scripts.deploy_worker --undo            deletes it, once no domain's mail is handed to it

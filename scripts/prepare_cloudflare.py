@@ -5,7 +5,7 @@ Cloudflare forwards only to verified addresses, and a rule takes a destination o
 open the links in their mailboxes, in a browser, and are waited for together. Meanwhile Dell lets Cloudflare's
 notification hosts in by their forward-confirmed names; that is withdrawn in any case.
 
-With a Worker ([route] kind, which only a lab may have so far) none of it is needed: one catch-all leads to the Worker.
+With a Worker ([route] kind) none of it is needed: one catch-all leads to the Worker.
 """
 
 from collections.abc import Iterator

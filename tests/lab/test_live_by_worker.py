@@ -1,4 +1,4 @@
-"""The live path by an Email Worker, with settings by ``init``: nobody reaches this Dell, and its operator has no lab."""
+"""The live path by an Email Worker, with settings by ``init``: nobody reaches this Dell; its operator has no lab."""
 
 import json
 from collections.abc import Iterator
