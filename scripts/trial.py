@@ -18,7 +18,7 @@ from fixtures.evidence.leaving import leave
 from fixtures.migration.progress import Progress
 from fixtures.migration.trials import TRIAL, begun, latest
 from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.trial import contract, course, mail, result, routing, standing
+from scripts.lib.trial import contract, course, mail, result, routing, standing, worker
 from scripts.lib.trial.course import PART, Course
 from scripts.lib.trial.wire import Wire
 
@@ -31,6 +31,7 @@ PARTS: tuple[tuple[str, Any, str, bool], ...] = (
     ("destination", mail.destination, "the destination mail@in.{name}, whose link a person opens; minutes", True),
     ("forwarding", mail.forwarding, "a key, a rule, a dozen messages, subaddressing on and off; minutes", True),
     ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; up to an hour", True),
+    ("worker", worker.throws, "the Worker mxgate-trial, three rules, some six messages; two minutes", True),
     ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
     ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
 )
@@ -57,7 +58,8 @@ def plan(job: Job) -> Iterator[Write]:
         for name, do, writes, needs_mail in PARTS:
             number = known["number"] if known else ""
             done = job.migration.store.last(PART, place.zone, trial=number, part=name)
-            if not done and (not needs_mail or course.addresses(job.migration)):
+            fits = (not needs_mail or course.addresses(job.migration)) and (name != "worker" or place.worker)
+            if not done and fits:
                 yield _part(job, place, name, do, writes.format(name=place.name, zone=place.zone))
     yield _away(job, place, known)
 
@@ -175,7 +177,7 @@ def _finish(job: Job) -> None:
     if found is None:
         print("no trial has ended yet")
     else:
-        print(result.text(found))
+        print(result.text(found, by_worker=job.migration.settings.by_worker))
         file = result.write(job.migration, found)
         tell(f"  kept in {file}: scripts/rehearse --knobs observed rehearses with it")
 

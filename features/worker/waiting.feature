@@ -1,7 +1,7 @@
 Feature: Mail waits at its senders while the Worker can't hand it over
   A Worker that can't hand a message over throws, and by most reports the sender hears that it should try again. One
   report has the message refused for good after three calls: then mail bounces in an outage, and no lab can exclude
-  that. To know it, stop the unit, or close the port, for some minutes while only the pilot is switched.
+  that. The trial finds out which it is, and C-8 closes phase 3 where it bounces.
 
   @W-9 @R1 @drill @before_phase3 @before_phase4
   Scenario Outline: Mail waits at its senders while <what>

@@ -42,7 +42,7 @@ from fixtures.lab.emulator.api import app, routing
 from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher
 from fixtures.lab.emulator.api.serving import HttpServer, listen
-from fixtures.lab.emulator.hop import Hop, delivery
+from fixtures.lab.emulator.hop import Hop, delivery, workerd
 from fixtures.lab.emulator.hop.rewrite import helo_name
 from fixtures.lab.emulator.hop.verification import ELSEWHERE, HELO
 from fixtures.lab.emulator.keys import SigningKey
@@ -53,7 +53,7 @@ from fixtures.lab.nameserver import ZoneDatabase, quoted
 from fixtures.lab.person import open_link
 from fixtures.migration import Migration
 from fixtures.migration.trials import latest
-from fixtures.settings import Trial, Vantage
+from fixtures.settings import Route, Trial, Vantage
 from fixtures.settings.secrets import Secrets
 from scripts import trial
 from scripts.lib import change
@@ -179,14 +179,14 @@ def emulate(
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     made, key = world(folder, knobs, seed), SigningKey.generate()
     if kept:
-        made.zones, made.destinations, made.verifications = pickle.loads(kept.read_bytes())
+        made.zones, made.destinations, made.verifications, made.workers = pickle.loads(kept.read_bytes())
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     pem = folder / "api.pem"
     authority.issue_cert("127.0.0.1", "mx.cloudflare.net").private_key_and_cert_chain_pem.write_to_path(str(pem))
     databases = tuple(ZoneDatabase(folder / f"ns{number}.sqlite") for number in (1, 2))
     context = Context(made, key, Publisher(databases, made.knobs, made.seed, made.clock))
-    delivery.COMMAND_S_MAX = patience_s
+    delivery.COMMAND_S_MAX = workerd.ANSWER_S_MAX = patience_s
     known = routing._settled_at
 
     def settled_at(world: World) -> float:
@@ -200,7 +200,9 @@ def emulate(
 
     def keep(*_: object) -> None:
         file = folder / (folder / "moments").read_text(encoding="ascii")
-        file.with_suffix(".part").write_bytes(pickle.dumps((made.zones, made.destinations, made.verifications)))
+        file.with_suffix(".part").write_bytes(
+            pickle.dumps((made.zones, made.destinations, made.verifications, made.workers))
+        )
         file.with_suffix(".part").rename(file)
 
     signal.signal(signal.SIGUSR1, keep)
@@ -236,6 +238,7 @@ def emulate(
                 (folder / "stands.part").write_text(json.dumps(stands(made)), encoding="utf-8")
                 (folder / "stands.part").rename(folder / "stands.json")
                 await asyncio.sleep(0.05)
+        await hop.workers.close()  # each a process that would outlive this one
         (folder / "drawn.json").write_text(json.dumps(DRAWN), encoding="utf-8")
         os._exit(0)
 
@@ -245,6 +248,7 @@ def emulate(
 def stands(made: World) -> list[str]:
     """Of the account, as nobody but the emulator knows it: a line each."""
     lines = [f"destination {each.email}" for each in made.destinations.values()]
+    lines += [f"Worker {each}" for each in made.workers]
     for zone in made.zones.values():
         state = zone.routing
         lines.append(f"{zone.name} {state.enabled} {state.support_subaddress} {sorted(state.subdomains)}")
@@ -305,6 +309,7 @@ class Stage:
             "clock": settings.clock.model_copy(update={"file": self.folder / "clock"}),
             "vantages": (station,),
             "trial": Trial(vantage="station", zone=SPARE if self.spare else ""),
+            "route": Route(kind="worker", host=f"in.{PILOT}", login=f"worker@{PILOT}"),
         }
         made = settings.model_copy(update=given).of(str(self.folder / "migration.toml"))
         return Migration(made, Secrets(cloudflare_token=SecretStr("all")))

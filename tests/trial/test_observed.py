@@ -11,7 +11,7 @@ from fixtures.lab.emulator.knobs import chosen, read_knobs
 from fixtures.migration import Migration, trials
 from fixtures.migration.trials import OBSERVED, TRIAL
 from fixtures.probes.cloudflare import trial
-from fixtures.settings import Settings
+from fixtures.settings import Route, Settings
 from scripts import prepare_cloudflare, switch_mx, trial as program
 from scripts.lib.change import Job, Refused, Run, Script
 from scripts.lib.cloudflare import settling
@@ -84,6 +84,18 @@ def test_phase_3_asks_for_a_recent_one(migration: Migration) -> None:
 def test_what_differs_closes_it(migration: Migration, facts: dict[str, Any], member: str) -> None:
     found = tried(migration, {**FOUND, **facts})
     assert (member, Verdict.FAIL) in verdicts(found, migration.settings)
+
+
+@pytest.mark.parametrize(
+    ("throws", "verdict"),
+    [({"worker_throws": "deferred"}, "PASS"), ({"worker_throws": "rejected"}, "FAIL"), ({}, "INCONCLUSIVE")],
+)
+def test_by_a_worker_it_has_to_show_that_mail_waits(migration: Migration, throws: dict[str, Any], verdict: str) -> None:
+    """Where mail goes to Dell's port 25 nobody asks."""
+    found, member = tried(migration, {**FOUND, **throws}), BY_NAME["worker_throws"].what
+    settings = migration.settings.model_copy(update={"route": Route(kind="worker", host="in.b.example", login="w")})
+    assert (member, Verdict[verdict]) in verdicts(found, settings)
+    assert member not in dict(verdicts(found, migration.settings))
 
 
 def test_one_that_ended_early_is_none(migration: Migration) -> None:

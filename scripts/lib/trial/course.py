@@ -26,7 +26,7 @@ from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE
 from scripts.lib.trial.receiver import Receiver
-from scripts.lib.trial.standing import Place, Standing, read, take_away
+from scripts.lib.trial.standing import APEX_RULE, Place, Standing, read, take_away
 from scripts.lib.trial.wire import Answer, Wire
 
 PART, ASKED = "trial part", "trial asked"
@@ -217,7 +217,8 @@ def place_of(migration: Migration) -> Place:
     settings = migration.settings
     name = zone_of(settings)
     zone = cloudflare.zone(migration, name)
-    return Place(name, zone.id, settings.cloudflare.account_id, f"{settings.trial.label}.{name}")
+    worker = APEX_RULE if settings.by_worker else ""
+    return Place(name, zone.id, settings.cloudflare.account_id, f"{settings.trial.label}.{name}", worker)
 
 
 def begin(migration: Migration, place: Place, say: Callable[[str], object]) -> Course:

@@ -73,6 +73,13 @@ BY_MAIL: tuple[Fact, ...] = (
     Fact("events_sample", "one event of so many is kept", "1"),
 )
 """Those that need the trial's own mail server."""
+BY_WORKER: tuple[Fact, ...] = (
+    Fact("worker_throws", "a message whose Email Worker throws", ("deferred", "rejected")),
+    Fact("worker_calls", "how often a Worker that throws is called", ""),
+    Fact("worker_rejects", "a message that an Email Worker refuses", ("in session",)),
+    Fact("worker_late", "a message with which an Email Worker takes too long", ("rejected", "deferred")),
+)
+"""Those that need a Worker of the trial's own besides; only where mail is to come by one."""
 MEANS: Mapping[str, str] = {
     "apex_early=taken": 'NO WINDOW IS NEEDED: set cloudflare.enabling = "by_subdomain", and by_subdomain_shown to this '
     "trial: the MX then moves by DNS only, and nobody's mail bounces",
@@ -91,9 +98,12 @@ MEANS: Mapping[str, str] = {
     "unproven=forwarded": "C-6 can't hold: Dell sees mail that nobody vouches for",
     "upstream_4xx=passed": "senders keep the mail while Dell is down, and try again for days",
     "upstream_4xx=retried": "Cloudflare keeps the mail while Dell is down, only for so long: keep Dell's outages short",
+    "worker_throws=deferred": "mail waits at its senders while Dell or the way to it is down",
+    "worker_throws=rejected": "MAIL BOUNCES while Dell or the way to it is down, unless the Worker has a store",
+    "worker_late=rejected": "what takes the Worker longer than that bounces: 25 MiB want a fast line (lib/worker)",
 }
 """What a value means for the switch."""
-FACTS = BY_API + BY_MAIL
+FACTS = BY_API + BY_MAIL + BY_WORKER
 BY_NAME = {each.name: each for each in FACTS}
 UNSEEN: Mapping[str, str] = {
     "duplicate_421": "a share: a few messages show only whether it is large (fact doubled)",
@@ -101,5 +111,4 @@ UNSEEN: Mapping[str, str] = {
     "batch_spread_s": "drawn too, and hidden in the same seconds (fact dns_seen_s)",
     "transient_errors": "a share: some hundred requests show only whether it is large (fact transients)",
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
-    "worker_throws": "the trial deploys no Email Worker",
 }

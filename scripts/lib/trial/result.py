@@ -9,7 +9,7 @@ from typing import Any
 from fixtures.lab.emulator.knobs import Knobs
 from fixtures.migration import Migration
 from fixtures.migration.trials import Ended, Seen
-from scripts.lib.trial.facts import BY_MAIL, FACTS, MEANS, OTHERWISE, UNSEEN, Fact
+from scripts.lib.trial.facts import BY_API, BY_MAIL, FACTS, MEANS, OTHERWISE, UNSEEN, Fact
 
 FILE = "observed.toml"
 SHOWN = 300
@@ -29,13 +29,13 @@ def _can_be(name: str, value: Any) -> bool:
     return True
 
 
-def text(trial: Ended) -> str:
-    """For a person: what decides first, then each fact."""
+def text(trial: Ended, *, by_worker: bool = False) -> str:
+    """For a person: what decides first, then each fact. BY_WORKER: those of an Email Worker are wanted too."""
     on = time.strftime("%Y-%m-%d %H:%M", time.localtime(trial.at))
     lines = [f"The trial at {trial.name}, observed on {on}:"]
     if trial.stopped:
         lines.append(f"  IT ENDED EARLY: {trial.stopped}")
-    for fact in FACTS:
+    for fact in FACTS if by_worker else (*BY_API, *BY_MAIL):
         lines += _lines(fact, trial.facts.get(fact.name))
     lines += [f"  {name} can't be seen from outside: {why}" for name, why in UNSEEN.items()]
     odd = [each.what for each in trial.otherwise]
@@ -45,7 +45,7 @@ def text(trial: Ended) -> str:
 def _lines(fact: Fact, seen: Seen | None) -> Iterator[str]:
     if seen is None:
         no_mail = "no [trial] vantage in migration.toml, so no mail was tried"
-        yield f"  {fact.what}: NOT OBSERVED ({no_mail if fact in BY_MAIL else 'not reached'})"
+        yield f"  {fact.what}: NOT OBSERVED ({'not reached' if fact in BY_API else no_mail})"
     elif seen.value is None:
         yield f"  {fact.what}: NOT TO BE KNOWN: {seen.shown}"
     else:

@@ -6,7 +6,7 @@ in it, and Email Routing itself where that was off before. What Cloudflare took 
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
@@ -32,6 +32,13 @@ class Place:
     zone_id: str
     account: str
     name: str
+    worker: str = ""
+    """The name of its Email Worker; empty: no mail is to come by one, and none is tried."""
+
+    @property
+    def script(self) -> str:
+        """The Worker's path at the API."""
+        return f"/accounts/{self.account}/workers/scripts/{self.worker}"
 
     @property
     def inner(self) -> str:
@@ -57,6 +64,8 @@ class Standing:
     records: list[dict[str, Any]]
     rules: list[dict[str, Any]]
     destinations: list[str]
+    workers: list[str] = field(default_factory=list)
+    """The account's, where one is tried."""
 
     def lines(self, place: Place) -> dict[str, str]:
         """A line for each thing, and whose it is: the trial's ``OWN``, the zone's own mail's, or nobody's of these."""
@@ -66,7 +75,8 @@ class Standing:
             f"rule {json.dumps(each, sort_keys=True)}": OWN if place.owns_rule(each) else "" for each in self.rules
         }
         at = {each: each.split()[0].rpartition("@")[2].lower() for each in self.destinations}
-        return made | {f"destination {each}": OWN if place.owns(domain) else "" for each, domain in at.items()}
+        made |= {f"destination {each}": OWN if place.owns(domain) else "" for each, domain in at.items()}
+        return made | {f"Worker {each}": OWN if each == place.worker else "" for each in self.workers}
 
     def as_body(self) -> dict[str, Any]:
         """For the store."""
@@ -83,7 +93,8 @@ def read(wire: Wire, place: Place) -> Standing:
     )
     destinations = sorted(f"{email} {state}" for email, state in there)
     found = [plain(each) for each in records(wire, place)]
-    return Standing(bool(settings.get("enabled")), bool(settings.get("support_subaddress")), found, rules, destinations)
+    on, subaddress = bool(settings.get("enabled")), bool(settings.get("support_subaddress"))
+    return Standing(on, subaddress, found, rules, destinations, workers(wire, place))
 
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +116,8 @@ def left(wire: Wire, place: Place) -> list[str]:
     """What of the trial's stands, a line each."""
     made = [f"record {each['type']} {each['name']}" for each in own_records(wire, place)]
     made += [f"rule {', '.join(_addresses(each))}" for each in _rules(wire, place)]
-    return made + [f"destination {each['email']}" for each in destinations(wire, place)]
+    made += [f"destination {each['email']}" for each in destinations(wire, place)]
+    return made + [f"Worker {each}" for each in workers(wire, place) if each == place.worker]
 
 
 def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | None:
@@ -122,6 +134,8 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
     if not before.enabled:
         routing_off(wire, place, asked=asked)
     delete_rules(wire, place)
+    if place.worker in workers(wire, place):
+        _delete(wire, place.script)
     for each in destinations(wire, place):
         _delete(wire, f"/accounts/{place.account}/email/routing/addresses/{each['id']}")
     for each in own_records(wire, place):
@@ -199,6 +213,14 @@ def destinations(wire: Wire, place: Place) -> list[dict[str, Any]]:
 
 def _all_destinations(wire: Wire, place: Place) -> list[dict[str, Any]]:
     return listed(wire, f"/accounts/{place.account}/email/routing/addresses")
+
+
+def workers(wire: Wire, place: Place) -> list[str]:
+    """The names of the account's, where one is tried."""
+    if not place.worker:
+        return []
+    answer = _good(wire.ask("GET", place.script.rpartition("/")[0]))
+    return sorted(str(each.get("id")) for each in answer.result)
 
 
 def _rules(wire: Wire, place: Place) -> list[dict[str, Any]]:

@@ -48,6 +48,16 @@ class Answer:
         return f"{self.request}: {self.said}{why}"
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A body of fields and one file (RFC 7578)."""
+
+    fields: dict[str, str]
+    name: str
+    content: bytes
+    kind: str
+
+
 @dataclass(slots=True)
 class Wire:
     """To one account. ``wrote`` is called with each writing request before and after it is made."""
@@ -59,14 +69,22 @@ class Wire:
     """How many were answered 5xx, or not at all, for no reason."""
     notes: list[str] = field(default_factory=list)
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, *, writes: bool = True) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        writes: bool = True,
+        form: Form | None = None,
+    ) -> Answer:
         """The answer. ``CouldNotAsk`` where there is none after several tries. WRITES: False for GraphQL."""
         shown = f"{method} {path}" + (f" {json.dumps(body)[:SHOWN]}" if body is not None else "")
         noted = writes and method in WRITES
         if noted:
             self.wrote(shown, "before")
         for left in reversed(range(TRIES)):
-            found = self._once(method, path, body, shown)
+            found = self._once(method, path, body, form, shown)
             if isinstance(found, Answer) and found.status < httpx.codes.INTERNAL_SERVER_ERROR:
                 if noted:
                     self.wrote(f"{shown}: {found.said}", "after")
@@ -77,12 +95,15 @@ class Wire:
                 time.sleep(PAUSE_S)
         raise CouldNotAsk(f"Cloudflare, {shown}: {found}, {TRIES} times. Run again: it goes on")
 
-    def _once(self, method: str, path: str, body: dict[str, Any] | None, shown: str) -> Answer | str:
+    def _once(self, method: str, path: str, body: dict[str, Any] | None, form: Form | None, shown: str) -> Answer | str:
         import cloudflare as sdk
 
         client = changing.once(self.migration)
         self.requests += 1
         how: dict[str, Any] = {} if body is None else {"body": body}
+        if form:
+            how = {"body": form.fields, "files": [(form.name, (form.name, form.content, form.kind))]}
+            how["options"] = {"headers": {"Content-Type": "multipart/form-data"}}
         try:
             reply = getattr(client, method.lower())(path, cast_to=httpx.Response, **how)
         except sdk.APIStatusError as error:
