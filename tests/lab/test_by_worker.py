@@ -125,6 +125,17 @@ def test_the_way_is_made_again_by_itself(lab: Lab) -> None:
     assert int(unit(lab)["NRestarts"]) == int(before["NRestarts"]) + 1
 
 
+def test_what_is_asked_of_users_is_not_asked_of_it(lab: Lab) -> None:
+    """A login has its own addresses, and this one brings everybody's."""
+    asked = ("smtpd_sender_restrictions = reject_sender_login_mismatch", "smtpd_helo_restrictions = reject")
+    assert lab.exec("dell", ["postconf", "-e", *asked]).returncode == 0
+    try:
+        assert lab.exec("dell", ["postfix", "reload"]).returncode == 0
+        assert sent(lab, "anybody's", 5) == 5
+    finally:
+        lab.exec("dell", ["sh", "-c", "postconf -X smtpd_sender_restrictions smtpd_helo_restrictions; postfix reload"])
+
+
 def test_while_there_is_no_way_mail_waits(lab: Lab) -> None:
     assert lab.exec("dell", ["systemctl", "stop", plan.WAY_UNIT]).returncode == 0
     try:

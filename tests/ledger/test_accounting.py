@@ -32,6 +32,19 @@ def test_all_arrived_is_whole_and_says_its_bound(book: Book) -> None:
     assert "loss rate below 1.00% at 95 % (n = 300)" in found.sentence()
 
 
+def test_each_path_has_its_own_seconds(book: Book) -> None:
+    """So that the new one stands beside today's; what did not arrive has none."""
+    for tenths in range(1, 101):
+        book.add(arrived_real=str(tenths / 10), copies=1, path="cloudflare")
+    book.add(arrived_real="0.2", copies=1, path="ec2")
+    book.add(age=5)
+    found = book.balance().paths
+    new, old, none = found["cloudflare"], found["ec2"], found["none"]
+    assert (new.p50_s, new.p90_s, new.p99_s) == pytest.approx((5.1, 9.1, 10.0), abs=0.01)
+    assert (old.arrived, old.p50_s, old.p99_s) == (1, pytest.approx(0.2, abs=0.01), pytest.approx(0.2, abs=0.01))
+    assert (none.injected, none.arrived, none.p50_s) == (1, 0, None)
+
+
 def test_nothing_injected_is_not_whole(book: Book) -> None:
     found = book.balance()
     assert not found.whole

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import api as cloudflare, deployed
 from fixtures.probes.cloudflare.api import Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
@@ -158,10 +158,11 @@ def require_let_go(job: Job, domain: str) -> None:
 
 def completed(job: Job) -> None:
     """The domain stands before phase 2 again, and with Dell's files back before phase 1."""
-    store = job.migration.store
+    store, scripts = job.migration.store, ("publish_delivery", "prepare_dell")
     store.record("undone", job.domain, scripts=PREPARED)
     if job.options.with_dell:
-        store.record("undone", "", scripts=("publish_delivery", "prepare_dell", "deploy_worker"))
+        stays = job.migration.settings.by_worker and deployed.ask(job.migration)  # another domain leads to it
+        store.record("undone", "", scripts=scripts if stays else (*scripts, "deploy_worker"))
 
 
 def delivery_names(job: Job) -> Iterator[Write]:
