@@ -11,13 +11,14 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare.deployed import Deployed, ask
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
+from fixtures.probes.mailbox.delivery import Sent
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import clients, tls
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.probes.smtp.public_address import Standing
 from fixtures.probes.smtp.session import Conversation, Knock
-from fixtures.probes.worker import deployed, login, port_25, reach, refusals, unaltered, way_out
+from fixtures.probes.worker import deployed, login, port_25, reach, refusals, replay, unaltered, way_out
 from fixtures.probes.worker.way_out import Unit
 from fixtures.settings import Settings
 from steps.routing import Routings
@@ -112,6 +113,26 @@ def only_the_worker(expect: Expect, let_in: tuple[login.Tried, ...]) -> None:
 @then("nothing is said there in the clear")
 def nothing_in_clear(expect: Expect, let_in: tuple[login.Tried, ...]) -> None:
     expect("Nothing is said before TLS", (login.judged_clear(it) for it in let_in if it.who == login.CLEAR))
+
+
+@given("a message that the Worker's login has handed in", target_fixture="handed_in")
+def handed_in(migration: Migration) -> Sent:
+    return replay.hand_in(migration)
+
+
+@when("others who have recorded it hand it in again, envelope and all", target_fixture="replayed")
+def hand_in_again(migration: Migration, handed_in: Sent) -> tuple[replay.Replayed, ...]:
+    return replay.again(migration, handed_in)
+
+
+@then("each of them is refused")
+def replays_refused(expect: Expect, replayed: tuple[replay.Replayed, ...]) -> None:
+    expect("Nobody else hands the same message in", map(replay.judged, replayed))
+
+
+@then("its mailbox has it once")
+def there_once(migration: Migration, expect: Expect, handed_in: Sent) -> None:
+    expect("The message is there once", replay.judged_once(migration, handed_in))
 
 
 # Dell's other ports ----------------------------------------------------------------------------------------------
