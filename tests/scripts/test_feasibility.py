@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
+from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
 from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
@@ -111,6 +112,15 @@ def test_dell_behind_a_carriers_nat(lab: Lab) -> None:
     assert "closed (silent)" in no["port 25 inwards"]
 
 
+def test_a_shared_address_is_no_obstacle_to_a_worker(lab: Lab) -> None:
+    """Where packets get through to the end of its way: nobody listens there yet."""
+    with _variant(lab, f"{OPEN}\n{CARRIER_NAT}", AS_BEFORE):
+        status, answer = _ask(lab, "--worker", f"{WORLD_NAME}:2465")
+    assert (status, answer["verdict"]) == (0, "GO"), [each for each in answer["findings"] if each["verdict"] != "pass"]
+    (way,) = (each for each in answer["findings"] if each["subject"] == f"{WORLD_NAME} port 2465")
+    assert way["found"] == "refused: packets get through, and nothing listens yet"
+
+
 def test_port_25_closed(lab: Lab) -> None:
     with _variant(lab, f"{OPEN}\n{CLOSED}"):
         status, answer = _ask(lab)
@@ -144,6 +154,7 @@ def test_settings_answer_more(lab: Lab) -> None:
         (["mail"], ["DOMAIN mail: expected a host name of two labels"]),
         (["example.com"], ["DOMAIN example.com: this is a placeholder"]),
         (["own.example.net", "--wan", "1.2.3"], ["--wan 1.2.3: ", "IPv4"]),
+        (["own.example.net", "--worker", "in.b.net:25"], ["--worker in.b.net:25: expected HOST[:PORT], such as"]),
         (["own.example.net", "--dell", "root@"], ["--dell root@: expected [USER@]HOST[:PORT]"]),
         (["own.example.net", "--key", "/no/such", "--dell", "h"], ["--key /no/such: there is no such file"]),
         (["own.example.net", "--key", "/no/such"], ["--key /no/such: there is no such file"]),
