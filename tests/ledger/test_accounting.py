@@ -33,7 +33,7 @@ def test_all_arrived_is_whole_and_says_its_bound(book: Book) -> None:
 
 
 def test_each_path_has_its_own_seconds(book: Book) -> None:
-    """So that the new one stands beside today's; what did not arrive has none."""
+    """So the new one can be held against today's. What did not arrive has none."""
     for tenths in range(1, 101):
         book.add(arrived_real=str(tenths / 10), copies=1, path="cloudflare")
     book.add(arrived_real="0.2", copies=1, path="ec2")
