@@ -9,6 +9,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare.deployed import Deployed, ask
+from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
 from fixtures.probes.mailbox.delivery import Sent
@@ -18,7 +19,7 @@ from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.probes.smtp.public_address import Standing
 from fixtures.probes.smtp.session import Conversation, Knock
-from fixtures.probes.worker import deployed, login, port_25, reach, refusals, replay, unaltered, way_out
+from fixtures.probes.worker import deployed, fetched, login, port_25, reach, refusals, replay, unaltered, way_out
 from fixtures.probes.worker.way_out import Unit
 from fixtures.settings import Settings
 from steps.routing import Routings
@@ -191,6 +192,39 @@ def all_shut(expect: Expect, way_out_seen: WayOut) -> None:
     _, doors, knocked, nameless = way_out_seen
     none = [way_out.judged_nameless(nameless)] if nameless else []
     expect("No port of Dell's Postfix is open to the world", [*none, *way_out.judged_shut(knocked, doors)])
+
+
+# What waits in the bucket ----------------------------------------------------------------------------------------
+
+
+@given("the bucket that the settings name", target_fixture="bucket_name")
+def the_bucket(migration: Migration) -> str:
+    if not (name := migration.settings.route.bucket):
+        nothing = absent("route.bucket", "a bucket for what can't be handed over", "none: it waits at its senders")
+        raise Absent("Nothing waits at Cloudflare", (nothing,))
+    return name
+
+
+@when("Cloudflare is asked what waits there, and Dell what fetches it", target_fixture="waiting_mail")
+def look_at_bucket(migration: Migration, bucket_name: str) -> tuple[Bucket, fetched.Fetching]:
+    del bucket_name
+    return fetched.bucket(migration), fetched.fetching(migration)
+
+
+@then("nothing has waited there for longer than mail may wait in a queue")
+def nothing_old(migration: Migration, expect: Expect, waiting_mail: tuple[Bucket, Any]) -> None:
+    now, bound_s = migration.clock.now(), migration.settings.bounds.oldest_deferred_s
+    expect("What waits in the bucket is fetched", [fetched.judged_waiting(waiting_mail[0], now, bound_s)])
+
+
+@then("the timer on Dell is active and begins with the machine, and its last run went well")
+def timer_is_on(expect: Expect, waiting_mail: tuple[Any, fetched.Fetching]) -> None:
+    expect("Dell fetches what waits, by itself", fetched.judged_units(waiting_mail[1]))
+
+
+@then("only root reads the keys on Dell, and the world reads no message")
+def nobody_else_reads(expect: Expect, waiting_mail: tuple[Bucket, fetched.Fetching]) -> None:
+    expect("Nobody else reads what waits", fetched.judged_private(waiting_mail[1], waiting_mail[0]))
 
 
 # What senders hear, and what arrives -----------------------------------------------------------------------------

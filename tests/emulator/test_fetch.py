@@ -164,7 +164,7 @@ async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path,
             it.dell.replies = {command: "550 5.1.1 <alice>: Recipient address rejected"}
             it.out.replies = {"RCPT": "451 4.3.0 Later"}
             status, said = await it.run()
-            assert (status, list(it.left)) == (1, ["mail/1"])
+            assert (status, list(it.left)) == (0, ["mail/1"])
             assert "to <alice@routed.example.net>: refused: 550 5.1.1 <alice>: Recipient address rejected" in said
             it.out.replies = {}
             status, said = await it.run()
@@ -185,7 +185,8 @@ async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: tru
                 it.put(2, b"b\r\n")
                 it.dell.replies = {command: reply}
                 status, said = await it.run()
-                assert (status, len(it.left)) == (1, 2), (command, reply, said)
+                unheard = command in {"CONNECT", "AUTH"} or (command, reply) == ("MAIL", "")
+                assert (status, len(it.left)) == (int(unheard), 2), (command, reply, said)
         it.dell.replies = {}
         assert await it.run() == (0, "")
         assert it.dell.whole[-2:] == [b"a\r\n", b"b\r\n"]

@@ -2,17 +2,20 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
 from fixtures.probes.cloudflare.api import Routing, Rule, Zone
 from fixtures.probes.cloudflare.deployed import Deployed
+from fixtures.probes.cloudflare.waiting import Bucket, Waits
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors
 from fixtures.probes.dns.queries import Answer, Host, Server
@@ -22,7 +25,7 @@ from fixtures.probes.mailbox.imap import Search, Stored
 from fixtures.probes.mailbox.message import Marked, Report
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp.session import RcptResult
-from fixtures.probes.worker import deployed, login, port_25, reach, refusals, unaltered, way_out
+from fixtures.probes.worker import deployed, fetched, login, port_25, reach, refusals, unaltered, way_out
 from fixtures.probes.worker.login import CLEAR, WORKER, Tried
 from fixtures.probes.worker.way_out import Knocked, Unit
 from tests.judges import ALICE, CLIENT, DOMAIN, FAIL, LOOK, PASS, SERVED, UNKNOWN, all_say, says, talk
@@ -305,3 +308,68 @@ def test_the_sender_hears_dells_words(said: str, relay: str, *, known: bool, ver
     sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("b@x",), b"", ""), "b@x", replace(SERVED, queued="250 ok"))
     back = Returned(Report("<m>", said, relay) if said else None, 2.0, LOOK)
     assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
+
+
+BUCKET = Bucket("waiting", (), (), (), LOOK)
+TIMER = Unit("mxgate-fetch.timer", {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}, LOOK)
+SERVICE = Unit("mxgate-fetch.service", {"LoadState": "loaded", "Result": "success"}, LOOK)
+PRIVATE = {"/etc/mxgate-bucket.curl": "600 root", "/etc/mxgate-postfix.curl": "600 root"}
+FETCHING = fetched.Fetching(TIMER, SERVICE, PRIVATE, LOOK)
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "said"),
+    [
+        ((), ""),
+        ((899, 10), ""),
+        (
+            (901, 3700, 5),
+            "the bucket waiting: expected no message for over 15 min, found 2, the oldest for 62 min, from <a@a.example> to <b@b.example>",
+        ),
+    ],
+)
+def test_nothing_waits_for_long(ages_s: tuple[int, ...], said: str) -> None:
+    since = [datetime.fromtimestamp(10_000 - each, UTC) for each in ages_s]
+    mail = tuple(Waits(f"mail/{each}", 1, each, "a@a.example", "b@b.example") for each in since)
+    verdict, text = says(fetched.judged_waiting(replace(BUCKET, mail=mail), 10_000, 900), "")
+    assert verdict is (FAIL if said else PASS)
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("timer", "service", "said"),
+    [
+        ({}, {}, []),
+        ({"LoadState": "not-found"}, {}, ["mxgate-fetch.timer: expected loaded, found not-found"]),
+        ({"ActiveState": "inactive"}, {}, ["mxgate-fetch.timer: expected active, found inactive"]),
+        (
+            {"UnitFileState": "enabled-runtime"},
+            {},
+            ["mxgate-fetch.timer, when Dell starts: expected enabled, found enabled-runtime"],
+        ),
+        ({}, {"Result": "timeout"}, ["the last run of mxgate-fetch.service: expected success, found timeout"]),
+    ],
+)
+def test_what_fetches_is_on(timer: Mapping[str, str], service: Mapping[str, str], said: list[str]) -> None:
+    it = replace(FETCHING, timer=replace(TIMER, values={**TIMER.values, **timer}))
+    it = replace(it, service=replace(SERVICE, values={**SERVICE.values, **service}))
+    assert _faults(fetched.judged_units(it)) == said
+
+
+@pytest.mark.parametrize(
+    ("modes", "public", "said"),
+    [
+        ({}, (), []),
+        ({"/etc/mxgate-bucket.curl": "640 root"}, (), ["/etc/mxgate-bucket.curl: expected 600 root, found 640 root"]),
+        ({"/etc/mxgate-postfix.curl": "600 bob"}, (), ["/etc/mxgate-postfix.curl: expected 600 root, found 600 bob"]),
+        ({}, ("pub-1.r2.dev",), ["who in the world reads the bucket waiting: expected nobody, found pub-1.r2.dev"]),
+    ],
+)
+def test_nobody_else_reads_what_waits(modes: Mapping[str, str], public: tuple[str, ...], said: list[str]) -> None:
+    it = replace(FETCHING, modes={**PRIVATE, **modes})
+    assert _faults(fetched.judged_private(it, replace(BUCKET, public=public))) == said
+
+
+def _faults(found: Iterable[Finding]) -> list[str]:
+    """Without their hints."""
+    return [text.partition(". ")[0] for verdict, text in all_say(found, "") if verdict is FAIL]

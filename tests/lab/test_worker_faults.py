@@ -13,7 +13,7 @@ from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.labs import shared
 
-lab = shared("tests-worker-faults", 23, month=True, route="worker")
+lab = shared("tests-worker-faults", 23, month=True, route="worker", knobs=("--worker-throws=rejected",))
 _FAULTS = [fault for fault in catalogue() if fault.route == "worker"]
 _ALL = "MXGATE_WORKER_DRILLS" in os.environ
 
