@@ -78,7 +78,12 @@ def text(lines: list[Line]) -> bytes:
     return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda line: line[0])).encode()
 
 
-def accounted(mails: list[Mail], planted: dict[int, On], events: tuple[Events, ...] = ()) -> Reconciled:
+Parked = frozenset[tuple[str, str]]
+
+
+def accounted(
+    mails: list[Mail], planted: dict[int, On], events: tuple[Events, ...] = (), parked: Parked | None = None
+) -> Reconciled:
     gate = text([line for mail in mails if not mail.by_cloudflare for line in mail.on_ec2()])
     home = text([line for mail in mails for line in planted.get(mail.number, Mail.on_dell)(mail)])
     with Bulk() as bulk:
@@ -86,7 +91,7 @@ def accounted(mails: list[Mail], planted: dict[int, On], events: tuple[Events, .
         for (source, _), block in zip(logs, (gate, home), strict=True):
             bulk.take(source, [block], now=BEGAN + 86400)
         bulk.finish()
-        return Reconciliation(bulk, logs, Known(events=events, login=LOGIN)).account()
+        return Reconciliation(bulk, logs, Known(events=events, login=LOGIN, parked=parked)).account()
 
 
 def found(done: Reconciled) -> set[tuple[str, str]]:
@@ -148,6 +153,25 @@ def test_what_a_worker_brings_is_known_by_its_login() -> None:
     done = accounted(mails, {100: PLANTED["missing"]}, heard)
     assert found(done) == {("missing", mails[100].id), ("message without an event", mails[200].id)}
     assert set(done.states) == {"Cloudflare"}
+
+
+def test_what_waited_in_the_bucket_is_not_missing() -> None:
+    """It waits there, or Dell refused it when it came; what neither says of a message makes it missing."""
+    mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
+    refusal = (
+        "550 5.1.1 <ALICE>: Recipient address rejected: unknown; from=<BOB> to=<ALICE> proto=ESMTP helo=<dell>"
+    )
+
+    def refused(mail: Mail) -> list[Line]:
+        said = refusal.replace("ALICE", mail.address).replace("BOB", mail.sender)
+        return [mail._line(60, "dell", f"worker/smtpd[1]: NOQUEUE: reject: RCPT from localhost[127.0.0.1]: {said}")]
+
+    planted: dict[int, On] = {100: lambda _: [], 150: refused, 200: lambda _: []}
+    parked = frozenset({(mails[100].sender, mails[100].address)})
+    done = accounted(mails, planted, events(mails), parked)
+    assert found(done) == {("missing", mails[200].id)}
+    assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
+    assert len(found(accounted(mails, planted, events(mails)))) == 3
 
 
 def test_a_sample_accuses_nobody_and_says_so() -> None:
