@@ -158,9 +158,7 @@ def test_what_a_worker_brings_is_known_by_its_login() -> None:
 def test_what_waited_in_the_bucket_is_not_missing() -> None:
     """It waits there, or Dell refused it when it came; what neither says of a message makes it missing."""
     mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
-    refusal = (
-        "550 5.1.1 <ALICE>: Recipient address rejected: unknown; from=<BOB> to=<ALICE> proto=ESMTP helo=<dell>"
-    )
+    refusal = "550 5.1.1 <ALICE>: Recipient address rejected: unknown; from=<BOB> to=<ALICE> proto=ESMTP helo=<dell>"
 
     def refused(mail: Mail) -> list[Line]:
         said = refusal.replace("ALICE", mail.address).replace("BOB", mail.sender)

@@ -95,6 +95,8 @@ def test_by_a_worker_it_has_to_show_that_mail_waits(migration: Migration, throws
     found, member = tried(migration, {**FOUND, **throws}), BY_NAME["worker_throws"].what
     settings = migration.settings.model_copy(update={"route": Route(kind="worker", host="in.b.example", login="w")})
     assert (member, Verdict[verdict]) in verdicts(found, settings)
+    kept = settings.route.model_copy(update={"bucket": "waiting"})
+    assert (member, Verdict.PASS) in verdicts(found, settings.model_copy(update={"route": kept}))
     assert member not in dict(verdicts(found, migration.settings))
 
 
