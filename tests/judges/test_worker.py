@@ -100,10 +100,10 @@ def test_no_rule_comes_before_it() -> None:
     assert "found alice@a.example: forward x@b.example. A rule comes before" in found[1]
 
 
-def way(*addresses: str, error: str = "", **said: Any) -> reach.Way:
+def way(*addresses: str, error: str = "", tunnel: bool = False, **said: Any) -> reach.Way:
     server = Server("quad9", "9.9.9.9")
     answer = Answer(server, "in.example.net", "A", addresses, 60, "NOERROR", (), error, LOOK)
-    return reach.Way("in.example.net", 2465, Host("in.example.net", addresses, (), (answer,)), talk(**said))
+    return reach.Way("in.example.net", 2465, Host("in.example.net", addresses, (), (answer,)), tunnel, talk(**said))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Nobody can read the password again. What was uploaded is remembered in the store
 moment of the upload: so a password that has become another one is seen, and an upload by another hand as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import scrypt, sha256
 from typing import Any
@@ -14,7 +14,7 @@ from fixtures.migration import Migration
 from fixtures.plan import worker
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.cloudflare.deployed import BUCKET, SECRET, VARIABLE, Deployed, ask
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.smtp_client import probe_all
 from fixtures.settings.secrets import SecretMissing
 from scripts.lib.change import Job, Refused, Write
@@ -30,9 +30,10 @@ MODULE = "worker.js"
 def deployed(job: Job) -> Iterator[Write]:
     """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``."""
     migration = job.migration
-    password = migration.secrets.worker_password.get_secret_value()
-    if not password:
-        raise SecretMissing("MXGATE_WORKER_PASSWORD is not set: the Worker could not log in at Dell")
+    hidden = _hidden(migration)
+    named = worker.secrets(migration.settings)
+    if lacking := [f"MXGATE_{named[key].upper()}" for key, text in hidden.items() if not text]:
+        raise SecretMissing(f"{' and '.join(lacking)}: not set, and the Worker could not get to Dell")
     bindings = [
         {"type": VARIABLE, "name": key, "text": text} for key, text in worker.bindings(migration.settings).items()
     ]
@@ -41,7 +42,7 @@ def deployed(job: Job) -> Iterator[Write]:
     metadata: Any = {
         "main_module": MODULE,
         "compatibility_date": worker.DATE,
-        "bindings": [*bindings, {"type": SECRET, "name": worker.PASSWORD, "text": password}],
+        "bindings": [*bindings, *({"type": SECRET, "name": key, "text": text} for key, text in hidden.items())],
     }
     name, account = migration.settings.route.name, migration.settings.cloudflare.account_id
 
@@ -51,7 +52,7 @@ def deployed(job: Job) -> Iterator[Write]:
             scripts = changing.client(migration).workers.scripts
             scripts.update(name, account_id=account, metadata=metadata, files=[module])
         if now := ask(migration):
-            about = {"worker": name, "modified": now.modified, "password": _digest(account, name, password)}
+            about = {"worker": name, "modified": now.modified, "password": _digest(account, name, hidden)}
             migration.store.record(UPLOADED, **about)
 
     def read() -> str:
@@ -90,7 +91,7 @@ def removed(job: Job) -> Iterator[Write]:
 def lacking(migration: Migration) -> str:
     """Why mail must not be led to the Worker yet: what is not deployed as it is in this repository; else empty."""
     found, wanted = ask(migration), _as_planned(migration)
-    if found is not None and _shape(found) == wanted and worker.PASSWORD in found.secrets:
+    if found is not None and _shape(found) == wanted and worker.secrets(migration.settings).keys() <= found.secrets:
         return ""
     what = ABSENT if found is None else f"other than it is here ({_shape(found)})"
     return f"the Worker {migration.settings.route.name} is {what}: first python -m scripts.deploy_worker"
@@ -99,24 +100,24 @@ def lacking(migration: Migration) -> str:
 def require_listening(job: Job) -> None:
     """``Refused`` where Dell takes no mail with the login at the place that the Worker will go to, asked from here."""
     migration = job.migration
-    route, password = migration.settings.route, migration.secrets.worker_password.get_secret_value()
-    someone = next(migration.settings.addresses()).address
-    knock = Knock(
-        route.host, route.port, wrapped=True, tls_name=route.host, login=(route.login, password), rcpt=(someone,)
-    )
-    (heard,) = probe_all([knock])
+    route, someone = migration.settings.route, next(migration.settings.addresses()).address
+    (heard,) = probe_all([clients.knock(migration, clients.worker(migration), rcpt=(someone,))])
+    host, port = route.door
     if heard.unheard:
-        raise CouldNotAsk(f"{route.host} port {route.port}: {heard.text}. The Worker would find nobody there either")
+        raise CouldNotAsk(f"{host} port {port}: {heard.text}. The Worker would find nobody there either")
     if not heard.outcome.accepted:
+        way = f"cloudflared with a rule for tcp://{route.listen}" if route.tunnel else f"a certificate for {host}"
         raise Refused(
-            f"{route.host} port {route.port}: expected that Dell takes a message for {someone} from {route.login}; "
-            f"heard {heard.outcome}. Nothing was uploaded: first python -m scripts.prepare_dell, a certificate for "
-            f"{route.host}, and the login in Dovecot"
+            f"{host} port {port}: expected that Dell takes a message for {someone} from {route.login}; heard "
+            f"{heard.outcome}. Nothing was uploaded: first python -m scripts.prepare_dell, {way}, and the login in "
+            "Dovecot"
         )
+    if "CHUNKING" not in heard.extensions:
+        raise Refused(f"{host} port {port}: expected CHUNKING among what Dell offers; heard {heard.extensions}")
 
 
 def _wanted(migration: Migration) -> str:
-    return f"{_as_planned(migration)}, {worker.PASSWORD} as it is here"
+    return f"{_as_planned(migration)}, {_named(migration)} as it is here"
 
 
 def _as_planned(migration: Migration) -> str:
@@ -140,15 +141,29 @@ def _shown(digest: str, date: str, bindings: Any) -> str:
 def _text(migration: Migration, it: Deployed | None) -> str:
     if it is None:
         return ABSENT
-    if worker.PASSWORD not in it.secrets:
-        return f"{_shape(it)}, no {worker.PASSWORD}"
-    account, password = migration.settings.cloudflare.account_id, migration.secrets.worker_password.get_secret_value()
+    if lacking := sorted(worker.secrets(migration.settings).keys() - it.secrets):
+        return f"{_shape(it)}, no {' and '.join(lacking)}"
+    digest = _digest(migration.settings.cloudflare.account_id, it.name, _hidden(migration))
     last = migration.store.last(UPLOADED, worker=it.name) or {}
-    same = last.get("modified") == it.modified and last.get("password") == _digest(account, it.name, password)
-    return f"{_shape(it)}, {worker.PASSWORD} {'as it is here' if same else 'of which nobody knows'}"
+    same = last.get("modified") == it.modified and last.get("password") == digest
+    return f"{_shape(it)}, {_named(migration)} {'as it is here' if same else 'of which nobody knows'}"
+
+
+def _named(migration: Migration) -> str:
+    return " and ".join(worker.secrets(migration.settings))
+
+
+def _hidden(migration: Migration) -> dict[str, str]:
+    """The Worker's secrets, by their names there."""
+    named = worker.secrets(migration.settings)
+    return {key: getattr(migration.secrets, name).get_secret_value() for key, name in named.items()}
+
+
+def _digest(account: str, name: str, hidden: Mapping[str, str]) -> str:
+    return _scrypted(f"{account}/{name}", "\0".join(hidden.values()))
 
 
 @cache
-def _digest(account: str, name: str, password: str) -> str:
-    """A password by its digest; 16 MiB and some 50 ms a guess."""
-    return scrypt(password.encode(), salt=f"{account}/{name}".encode(), n=2**14, r=8, p=1, dklen=16).hex()
+def _scrypted(salt: str, text: str) -> str:
+    """A text by its digest; 16 MiB and some 50 ms a guess."""
+    return scrypt(text.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()
