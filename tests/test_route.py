@@ -5,6 +5,7 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
+from fixtures.plan import postfix, worker
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.settings.route import Route
 from tests.conftest import MINIMAL
@@ -47,6 +48,54 @@ def test_a_worker_hands_over_what_the_world_writes_to() -> None:
     direct = check(tomllib.loads(MINIMAL), "migration.toml")
     assert (direct.by_worker, direct.deliveries) == (False, ("dell.pilot.example.net",))
     assert direct.domains[0].served == ("pilot.example.net", "dell.pilot.example.net")
+
+
+TUNNEL = 'tunnel = "https://in.example.net"\nunit = "cloudflared.service"'
+
+
+def test_a_tunnel_stands_in_the_place_of_host_and_port() -> None:
+    """Its listener is on loopback and speaks no TLS; a socket's does, from the first octet."""
+    route = by_worker('host = "in.example.net"', TUNNEL).route
+    assert (route.door, route.guarded) == (("in.example.net", 443), True)
+    assert not by_worker('host = "in.example.net"', f"{TUNNEL}\naccess = false").route.guarded
+    assert (by_worker().route.door, by_worker().route.guarded) == (("in.example.net", 2465), False)
+    listeners = [
+        postfix.services(settings)["127.0.0.1:2465/inet"]
+        for settings in (by_worker(), by_worker('host = "in.example.net"', TUNNEL))
+    ]
+    assert [each["smtpd_tls_wrappermode"] for each in listeners] == ["yes", "no"]
+    assert [each["smtpd_tls_security_level"] for each in listeners] == ["encrypt", "none"]
+    assert all(each["smtpd_discard_ehlo_keywords"] == "" for each in listeners)
+
+
+def test_the_worker_is_given_what_it_needs_for_its_way() -> None:
+    socket, tunnel = by_worker(), by_worker('host = "in.example.net"', TUNNEL)
+    assert worker.bindings(socket) == {"HOST": "in.example.net", "PORT": "2465", "LOGIN": "worker@pilot.example.net"}
+    assert worker.bindings(tunnel) == {"TUNNEL": "https://in.example.net", "LOGIN": "worker@pilot.example.net"}
+    assert (set(worker.secrets(socket)), set(worker.secrets(tunnel))) == (
+        {"PASSWORD"},
+        {"PASSWORD", "ACCESS_ID", "ACCESS_SECRET"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("is_", "words"),
+    [
+        ("", 'host: missing, and kind = "worker" needs them (or, in place of host, tunnel)'),
+        (f'{TUNNEL}\nhost = "in.example.net"', "host: not next to tunnel"),
+        (f"{TUNNEL}\nport = 2466", "port: not next to tunnel"),
+        (f'{TUNNEL}\ntls_chain_file = "/a.pem"', "tls_chain_file: not next to tunnel"),
+        (f'{TUNNEL}\nlisten = "192.0.2.1:2465"', "listen: 192.0.2.1:2465, and without TLS. Expected loopback's"),
+        (f'{TUNNEL}\nlisten = "2465"', "listen: 2465, and without TLS"),
+        ('tunnel = "https://in.example.net"', "unit: missing"),
+        (TUNNEL.replace("https", "http"), "expected the address of a Cloudflare Tunnel"),
+        (f"{TUNNEL}/path".replace('net"\nunit', 'net/a"\nunit').removesuffix("/path"), "expected the address of"),
+    ],
+)
+def test_a_tunnel_that_can_not_be(is_: str, words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        by_worker('host = "in.example.net"', is_)
+    assert words in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,34 @@ def test_its_name_is_public(address: str, verdict: Any, said: str) -> None:
     assert said in sentence
 
 
+@pytest.mark.parametrize(
+    ("address", "verdict", "said"),
+    [
+        ("104.16.0.7", PASS, "expected Cloudflare's web proxy, found proxied"),
+        ("198.51.100.10", FAIL, "found no proxy's. Publish it as a proxied CNAME"),
+    ],
+)
+def test_a_tunnels_name_is_cloudflares(address: str, verdict: Any, said: str) -> None:
+    ((found, sentence),) = all_say(reach.judged_name(way(address, tunnel=True)), "")
+    assert found is verdict
+    assert said in sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ({"connection": "refused", "text": "the tunnel's name answers 302 Found"}, PASS),
+        ({"connection": "refused", "text": "the tunnel's name answers 503 Service Unavailable"}, UNKNOWN),
+        ({"connection": "refused", "text": "connection refused"}, UNKNOWN),
+        ({"connection": "silent", "text": "no answer"}, UNKNOWN),
+        ({"connection": "open", "banner": "dell.example ESMTP", "code": 554}, FAIL),
+    ],
+)
+def test_without_a_token_nobody_hears_of_dell(said: dict[str, Any], verdict: Any) -> None:
+    (found,) = login.judged(login.Tried(login.UNKNOWN_TO_ACCESS[0], talk(**said)))
+    assert found.verdict is verdict
+
+
 def test_a_name_that_is_not_there_and_one_that_nobody_could_ask_for() -> None:
     assert [each.verdict for each in reach.judged_name(way())] == [FAIL]
     assert [each.verdict for each in reach.judged_name(way(error="SERVFAIL"))] == [UNKNOWN]
@@ -165,13 +193,14 @@ UNSAID = RcptResult("a", 0, "", "rcpt")
 
 
 def tried(who: str, *results: RcptResult, **said: Any) -> Tried:
-    return Tried(who, replace(talk(**said), recipients=results))
+    return Tried(who, replace(talk(**({"extensions": ("CHUNKING",)} | said)), recipients=results))
 
 
 @pytest.mark.parametrize(
     ("it", "verdicts"),
     [
         (tried(WORKER, OK, NO), [PASS, PASS]),
+        (tried(WORKER, OK, NO, extensions=("SIZE",)), [FAIL, PASS, PASS]),
         (tried(WORKER, OK, OK), [PASS, FAIL]),
         (tried(WORKER, OK, LATER), [PASS, FAIL]),
         (tried(WORKER, NO, NO), [FAIL, PASS]),
