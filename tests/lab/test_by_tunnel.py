@@ -1,0 +1,81 @@
+"""There, back and there again by a Worker and a tunnel, which a stand-in for cloudflared plays; then all taken back.
+
+Nobody reaches a port of this Dell's from outside.
+"""
+
+import pytest
+
+from fixtures.lab import plan
+from fixtures.lab.emulator.hop.session import SIZE_MAX
+from fixtures.lab.faults.walk import carry
+from fixtures.lab.world import Lab
+from fixtures.plan.gates import Gate
+from tests import labs
+from tests.lab import test_by_worker as by
+from tests.scripts.operating import as_operator
+
+lab = labs.shared("tests-by-tunnel", 20, route="tunnel")
+BROKEN = {
+    "the tunnel's connection": ("dell", "pkill -x ssh"),
+    "what takes octets out of WebSockets": ("dell", "pkill -f websockify"),
+    "Cloudflare's edge": ("cloudflare", "pkill -x haproxy"),
+    "the Worker's runtime": ("cloudflare", "pkill -KILL -x workerd"),
+    "Dell's smtpd": ("dell", "pkill -KILL -x smtpd"),
+}
+
+
+def test_nobody_reaches_dell_from_outside(lab: Lab) -> None:
+    found = by.knocked(lab, "world", (plan.DELL4, plan.DELL6))
+    assert set(found.values()) == {"timed out"}, found
+    listening = lab.exec("dell", ["ss", "-Hltn", "sport", "=", f":{plan.TUNNEL_PORT}"]).stdout.split()
+    assert listening[3] == f"127.0.0.1:{plan.TUNNEL_PORT}"
+
+
+def test_there_back_and_there_again_nothing_is_lost(lab: Lab) -> None:
+    carry(lab.name, Gate.PHASE4)
+    found = as_operator(by.COUNTED, lab.name)
+    print(found)
+    assert found["whole"], found["said"]
+    assert found["arrived"] > 100
+    on(lab, "dell", "test $(grep -c 'postfix/worker/smtpd.*sasl_username=' /var/log/mail.log) -gt 100")
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_whatever_breaks_mail_waits_and_none_is_lost(lab: Lab, what: str) -> None:
+    host, command = BROKEN[what]
+    send = ["smtp-source", "-s", "3", "-m", "60", "-S", what, "-f", "bob@four.example", "-t", by.CAROL, "127.0.0.1:25"]
+    assert lab.exec("world", send).returncode == 0
+    assert lab.exec(host, ["bash", "-c", command]).returncode == 0
+    assert by.came(lab, what, 60, limit_s=120) == 60
+
+
+def test_without_the_token_of_access_mail_waits(lab: Lab) -> None:
+    on(lab, "cloudflare", "sed -i.kept 's/Secret) -m str /&x/' /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
+    try:
+        assert by.sent(lab, "no token", 3, limit_s=5) == 0
+    finally:
+        on(lab, "cloudflare", "mv /etc/haproxy.cfg.kept /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
+    assert by.came(lab, "no token", 3, limit_s=120) == 3
+
+
+def test_no_message_is_held_whole(lab: Lab) -> None:
+    """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
+    taken = []
+    for batch, messages in (("one", 1), ("four", 4)):
+        send = ["-s", str(messages), "-m", str(messages), "-l", str(SIZE_MAX - 8192), "-S", batch, "-t", by.CAROL]
+        assert lab.exec("world", ["smtp-source", *send, "-f", "bob@four.example", "127.0.0.1:25"]).returncode == 0
+        assert by.came(lab, batch, messages, limit_s=180) == messages
+        most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
+        taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
+    print(f"VmHWM of workerd: {[each >> 20 for each in taken]} MiB")
+    assert taken[1] - taken[0] < SIZE_MAX, taken
+    assert taken[1] < 5 * SIZE_MAX, taken
+
+
+def test_all_is_taken_back(lab: Lab) -> None:
+    by.test_all_is_taken_back(lab)
+
+
+def on(lab: Lab, host: str, command: str) -> None:
+    done = lab.exec(host, ["bash", "-ec", command])
+    assert done.returncode == 0, done.stderr
