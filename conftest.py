@@ -44,7 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--dell", metavar="KIND", help="rehearsal: the kind of Dell (fixtures/lab/README.md)")
     group.addoption("--gateway", metavar="KIND", help="rehearsal: today's gateway, ec2 or vps (fixtures/lab/README.md)")
-    group.addoption("--route", metavar="KIND", help="rehearsal: to Dell, direct or worker (fixtures/lab/README.md)")
+    group.addoption(
+        "--route", metavar="KIND", help="rehearsal: to Dell, direct, worker or tunnel (fixtures/lab/README.md)"
+    )
     group.addoption("--seed", type=int, help="rehearsal: the emulator's seed (default: drawn, and printed)")
     group.addoption(
         "--knobs",
