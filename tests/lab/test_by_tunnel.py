@@ -16,11 +16,11 @@ from tests.scripts.operating import as_operator
 
 lab = labs.shared("tests-by-tunnel", 20, route="tunnel")
 BROKEN = {
-    "the tunnel's connection": ("dell", "pkill -x ssh"),
-    "what takes octets out of WebSockets": ("dell", "pkill -f websockify"),
-    "Cloudflare's edge": ("cloudflare", "pkill -x haproxy"),
-    "the Worker's runtime": ("cloudflare", "pkill -KILL -x workerd"),
-    "Dell's smtpd": ("dell", "pkill -KILL -x smtpd"),
+    "the connection": ("dell", "pkill -x ssh"),
+    "websockify": ("dell", "pkill -f websockify"),
+    "the edge": ("cloudflare", "pkill -x haproxy"),
+    "the runtime": ("cloudflare", "pkill -KILL -x workerd"),
+    "smtpd": ("dell", "pkill -KILL -x smtpd"),
 }
 
 
@@ -59,7 +59,7 @@ def test_without_the_token_of_access_mail_waits(lab: Lab) -> None:
 
 
 def test_no_message_is_held_whole(lab: Lab) -> None:
-    """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
+    """Four of the largest at once take less memory, above what one has taken, than half of them are long."""
     taken = []
     for batch, messages in (("one", 1), ("four", 4)):
         send = ["-s", str(messages), "-m", str(messages), "-l", str(SIZE_MAX - 8192), "-S", batch, "-t", by.CAROL]
@@ -68,7 +68,7 @@ def test_no_message_is_held_whole(lab: Lab) -> None:
         most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
         taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
     print(f"VmHWM of workerd: {[each >> 20 for each in taken]} MiB")
-    assert taken[1] - taken[0] < SIZE_MAX, taken
+    assert taken[1] - taken[0] < 2 * SIZE_MAX, taken
     assert taken[1] < 5 * SIZE_MAX, taken
 
 
