@@ -71,7 +71,8 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
         report = str(options.out / certificate.name_of(at))
         with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
             knobs = _observed(migration)
-            given = {"own": str(file), "only": options.k, "report": report, "route": migration.settings.route.kind}
+            route = "tunnel" if migration.settings.route.tunnel else migration.settings.route.kind
+            given = {"own": str(file), "only": options.k, "report": report, "route": route}
             course = Course("own", options.seed, records.url, knobs=knobs, **given)
             with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
                 drills.wait()
