@@ -77,7 +77,7 @@ def try_the_way(migration: Migration) -> reach.Way:
     return reach.look(migration)
 
 
-@then("the name leads to public addresses, and to no proxy")
+@then("the name leads to where a Worker may connect")
 def name_is_public(expect: Expect, way: reach.Way) -> None:
     expect("The Worker's way has a public end", reach.judged_name(way))
 
