@@ -1,13 +1,20 @@
 """The way from Cloudflare to Dell, as the settings have it: by a Worker some things are not asked for, or can't be."""
 
+import argparse
 import tomllib
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from fixtures.migration import Migration
 from fixtures.plan import postfix, worker
-from fixtures.settings import Settings, SettingsError, check
+from fixtures.probes.cloudflare import deployed
+from fixtures.settings import Secrets, Settings, SettingsError, StoreSettings, check
 from fixtures.settings.route import Route
+from scripts.lib.change import Job
+from scripts.lib.dns import takeback
 from tests.conftest import MINIMAL
 
 WORKER = '[route]\nkind = "worker"\nhost = "in.example.net"\nlogin = "worker@pilot.example.net"\n'
@@ -112,3 +119,16 @@ def test_what_a_worker_can_not_do(was: str, is_: str, words: str) -> None:
     with pytest.raises(SettingsError) as raised:
         by_worker(was, is_)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_worker_that_stays_is_not_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stays: bool) -> None:
+    """By a rollback of one domain with Dell's files, while another domain leads to it."""
+    url = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
+    migration = Migration(by_worker().model_copy(update={"store": url}), Secrets())
+    monkeypatch.setattr(deployed, "ask", lambda _: "there" if stays else None)
+    takeback.completed(Job(migration, migration.settings.pilot, argparse.Namespace(with_dell=True)))
+    with closing(migration.store) as store:
+        _, of_all = (row["scripts"] for row in store.recorded("undone"))
+    assert {"publish_delivery", "prepare_dell"} <= {*of_all}
+    assert ("deploy_worker" in of_all) is not stays

@@ -99,7 +99,7 @@ MEANS: Mapping[str, str] = {
     "upstream_4xx=passed": "senders keep the mail while Dell is down, and try again for days",
     "upstream_4xx=retried": "Cloudflare keeps the mail while Dell is down, only for so long: keep Dell's outages short",
     "worker_throws=deferred": "mail waits at its senders while Dell or the way to it is down",
-    "worker_throws=rejected": "MAIL BOUNCES while Dell or the way to it is down, unless the Worker has a store",
+    "worker_throws=rejected": "MAIL BOUNCES while Dell or the way to it is down: set route.bucket, where it then waits",
     "worker_late=rejected": "what takes the Worker longer than that bounces: 25 MiB want a fast line (lib/worker)",
 }
 """What a value means for the switch."""
