@@ -39,6 +39,8 @@ HEARTBEAT_S = 15.0
 def plan(job: Job) -> Iterator[Write]:
     routing, order = cloudflare.routing(job.migration, job.domain), job.migration.settings.cloudflare.enabling
     batch, half = tuple(_batch(job, routing)), half_way(job.migration.store, job.domain)
+    if job.migration.settings.by_worker:
+        job.say(worker.in_an_outage(job.migration))
     if routing.enabled:
         # A run that was killed right after enabling, and its guard too, has left its SPF record to this one (X10).
         yield from merge_spf.plan(job, half["spf"] if half else ())

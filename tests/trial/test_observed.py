@@ -1,6 +1,7 @@
 """What a trial observed is rehearsed, planned by, and judged before the first switch."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from fixtures.probes.cloudflare import trial
 from fixtures.settings import Route, Settings
 from scripts import prepare_cloudflare, switch_mx, trial as program
 from scripts.lib.change import Job, Refused, Run, Script
-from scripts.lib.cloudflare import settling
+from scripts.lib.cloudflare import settling, worker
 from scripts.lib.trial import result
 from scripts.lib.trial.facts import BY_NAME
 from scripts.lib.trial.standing import Place
@@ -98,6 +99,15 @@ def test_by_a_worker_it_has_to_show_that_mail_waits(migration: Migration, throws
     kept = settings.route.model_copy(update={"bucket": "waiting"})
     assert (member, Verdict.PASS) in verdicts(found, settings.model_copy(update={"route": kept}))
     assert member not in dict(verdicts(found, migration.settings))
+
+
+def test_the_plans_say_what_an_outage_does(migration: Migration) -> None:
+    """Of a Worker's mail, as it was observed, or by what nobody knows."""
+    assert worker.in_an_outage(migration).endswith("mail waits at its senders or bounces: no trial has seen which")
+    tried(migration, {**FOUND, "worker_throws": "rejected"})
+    assert "mail BOUNCES: observed on " in worker.in_an_outage(migration)
+    kept = migration.settings.model_copy(update={"route": Route(bucket="mail", kind="worker", host="h.b", login="w")})
+    assert worker.in_an_outage(replace(migration, settings=kept)).endswith("mail waits in the bucket mail")
 
 
 def test_one_that_ended_early_is_none(migration: Migration) -> None:

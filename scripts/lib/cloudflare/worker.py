@@ -4,13 +4,14 @@ Nobody can read the password again. What was uploaded is remembered in the store
 moment of the upload: so a password that has become another one is seen, and an upload by another hand as well.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import scrypt, sha256
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.migration import Migration
+from fixtures.migration import Migration, trials
 from fixtures.plan import worker
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.cloudflare.deployed import BUCKET, SECRET, VARIABLE, Deployed, ask
@@ -95,6 +96,20 @@ def lacking(migration: Migration) -> str:
         return ""
     what = ABSENT if found is None else f"other than it is here ({_shape(found)})"
     return f"the Worker {migration.settings.route.name} is {what}: first python -m scripts.deploy_worker"
+
+
+def in_an_outage(migration: Migration) -> str:
+    """What becomes of mail while the Worker can't hand it over, by the settings and the last trial."""
+    trial, bucket = trials.latest(migration.store, migration.settings), migration.settings.route.bucket
+    thrown = trial.value("worker_throws") if trial else None
+    if bucket:
+        return f"while Dell can't be reached, mail waits in the bucket {bucket}"
+    if trial is None or thrown is None:
+        return "while Dell can't be reached, mail waits at its senders or bounces: no trial has seen which"
+    does = {"deferred": "waits at its senders", "rejected": "BOUNCES"}.get(thrown, f"is {thrown}")
+    return (
+        f"while Dell can't be reached, mail {does}: observed on {time.strftime('%Y-%m-%d', time.localtime(trial.at))}"
+    )
 
 
 def require_listening(job: Job) -> None:
