@@ -26,8 +26,8 @@ MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; s
 def standing(
     name: str, seed: int, at: str = "", *, month: bool = False, quiet: bool = False, **how: Any
 ) -> Iterator[Lab]:
-    """A lab that goes in the end, and with this process. AT: the gate to which it is carried, QUIET: without mail; else
-    as ``Lab.up``.
+    """A lab that goes in the end, and with this process. AT: the gate to which it is carried, without taking anything
+    back on the way; QUIET: without mail either; else as ``Lab.up``.
     """
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
@@ -35,7 +35,7 @@ def standing(
     lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), month=month, **how)
     try:
         if at:
-            carry(name, at, quiet=quiet)
+            carry(name, at, quiet=quiet, straight=True)
         yield lab
     finally:
         lab.down()
