@@ -1,10 +1,9 @@
 """Dells that are not Debian 13's on a host: each gate opens, to the sign-off, and the drills hold.
 
-Debian 12 (Postfix 3.7, Dovecot 2.3) with a family's domain in a MySQL map and no Terraform; and a container that renders
-main.cf at each start, with the gateway and nothing else in Terraform's folder. Each lab's address has reverse DNS, AWS
-Backup keeps a snapshot of EC2's volume, and another machine has one of its security groups (``fixtures.lab.aws``).
-
-Each file that has these tests has its ``lab``: several workers share the work by files.
+Debian 12 (Postfix 3.7, Dovecot 2.3), with a family's domain in a MySQL map and no Terraform; and a container that
+renders main.cf at each start, with the gateway and nothing else in Terraform's folder. Each lab's address has reverse
+DNS, AWS Backup keeps a snapshot of EC2's volume, and another machine has one of its security groups
+(``fixtures.lab.aws``). Each file that has these tests has a ``lab`` of its own: workers share the work by files.
 """
 
 import sys

@@ -1,6 +1,7 @@
-"""Debian 12's Dell, from the first gate to the sign-off, with a month of mail before."""
+"""Debian 12's Dell: each gate opens, to the sign-off."""
 
-from tests.lab.other_dells import test_a_gate_opens as test_a_gate_opens
+from tests.lab import other_dells
 from tests.labs import shared
 
 lab = shared("tests-debian-12", 14, month=True, dell="debian-12")
+test_a_gate_opens = other_dells.test_a_gate_opens
