@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fixtures.lab.faults.walk import carry
+from fixtures.lab.plan import PRINTING
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
@@ -32,8 +33,11 @@ def standing(
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
     down(name)
-    lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), month=month, **how)
+    lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), month=False, **how)
     try:
+        if month and lab.dell not in PRINTING:
+            done = warm.python(("-m", "fixtures.lab.history", name), inherited(), None, COMMAND_S_MAX)
+            assert done.returncode == 0, done.stderr[-3000:]
         if at:
             carry(name, at, quiet=quiet, straight=True)
         yield lab
