@@ -20,7 +20,7 @@ GREEN = ""
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab whose domains have all been switched, before its first night."""
-    with standing(NAME, 8, "phase4", month=True, quiet=True) as made:
+    with standing(NAME, 8, "phase4", month=True) as made:
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
             store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
         past = Store(f"sqlite:///{made.folder}/operator/store.sqlite", made.clock)
