@@ -20,7 +20,7 @@ _ALL = "MXGATE_WORKER_DRILLS" in os.environ
 @pytest.fixture(scope="module")
 def walk(lab: Lab) -> Walk:
     hasty(lab)
-    return Walk(lab, straight=True)
+    return Walk(lab)
 
 
 @pytest.mark.parametrize("gate", [Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, Gate.PHASE4])
