@@ -17,7 +17,7 @@ from tests.scripts.operating import as_operator
 lab = labs.shared("tests-by-tunnel", 20, route="tunnel")
 BROKEN = {
     "the connection": ("dell", "pkill -x ssh"),
-    "websockify": ("dell", "pkill -f websockify"),
+    "websockify": ("dell", "pkill -f '^python3 -m websockify'"),
     "the edge": ("cloudflare", "pkill -x haproxy"),
     "the runtime": ("cloudflare", "pkill -KILL -x workerd"),
     "smtpd": ("dell", "pkill -KILL -x smtpd"),
