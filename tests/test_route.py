@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from fixtures.migration import Migration
-from fixtures.plan import postfix, worker
+from fixtures.plan import fetcher, postfix, worker
 from fixtures.probes.cloudflare import deployed
 from fixtures.settings import Secrets, Settings, SettingsError, StoreSettings, check
 from fixtures.settings.route import Route
@@ -73,6 +73,16 @@ def test_a_tunnel_stands_in_the_place_of_host_and_port() -> None:
     assert [each["smtpd_tls_wrappermode"] for each in listeners] == ["yes", "no"]
     assert [each["smtpd_tls_security_level"] for each in listeners] == ["encrypt", "none"]
     assert all(each["smtpd_discard_ehlo_keywords"] == "" for each in listeners)
+
+
+def test_what_fetches_speaks_as_the_listener_does() -> None:
+    bucket = 'host = "in.example.net"\nbucket = "mail"'
+    for text, into in (
+        (bucket, "smtps://in.example.net:2465"),
+        (f'{TUNNEL}\nbucket = "mail"', "smtp://127.0.0.1:2465"),
+    ):
+        made = fetcher.files(by_worker('host = "in.example.net"', text), Secrets())
+        assert f" {into} " in made[fetcher.UNITS[0]]
 
 
 def test_the_worker_is_given_what_it_needs_for_its_way() -> None:
