@@ -1,9 +1,9 @@
 """First contact with the real Cloudflare, on a throw-away name, before any MX moves: what it does, and how long.
 
 Everything is tried on mxgate-trial.PILOT (or in a spare zone, [trial] zone): Email Routing is enabled there, a rule and
-a destination are made, mail is sent, refused and dropped, and all is taken away again. The zone's own records, its MX
-above all, are only looked at. What was observed is kept in the store and in observed.toml, for
-scripts/rehearse --knobs observed, and for the plan of switch_mx.
+a destination are made (and where mail is to come by an Email Worker, one that throws), mail is sent, refused and
+dropped, and all is taken away again. The zone's own records, its MX above all, are only looked at. What was observed is
+kept in the store and in observed.toml, for scripts/rehearse --knobs observed, and for the plan of switch_mx.
 Undo: --undo takes away what an interrupted trial left. Without it the next run goes on where that one ended.
 Contract: --contract asks the table of requests and answers instead, and names each line that is answered otherwise.
 """

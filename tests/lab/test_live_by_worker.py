@@ -49,7 +49,8 @@ def test_phase_1(live: Live) -> None:
 def test_the_doctor_asks_what_this_way_needs(live: Live) -> None:
     done = live.python("-m", "scripts.doctor", "--json")
     found = {each["question"]: each for each in json.loads(done.stdout)["findings"]}
-    assert {found[each]["verdict"] for each in ("rights", "login of the Worker")} == {"pass"}, found
+    asked = ("rights", "the Worker's way", "login of the Worker")
+    assert {found[each]["verdict"] for each in asked} == {"pass"}, found
     assert f"the login {WAY_LOGIN}" in found["login of the Worker"]["subject"]
 
 
