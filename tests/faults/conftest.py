@@ -24,4 +24,4 @@ def walk() -> Iterator[Walk]:
     """A lab before phase 1, in which nobody waits a whole minute for mail that can't come."""
     with standing(NAME, 2, month=True) as lab:
         hasty(lab)
-        yield Walk(lab)
+        yield Walk(lab, straight=True)
