@@ -154,6 +154,17 @@ async def test_an_international_address_and_no_sender(tmp_path: Path, authority:
     assert mails == ["MAIL FROM:<bób@sender.example> SMTPUTF8", "MAIL FROM:<>"]
 
 
+async def test_what_the_worker_did_not_write_stays(tmp_path: Path, authority: trustme.CA) -> None:
+    async with scene(tmp_path, authority) as it:
+        it.left["mail/1"] = Stored(b"a\r\n", {}, 0, "2026-11-27T00:00:00Z")
+        it.put(2, b"b\r\n", "bob@x>\r\nRSET")
+        it.put(3, b"c\r\n", "bób@sender.example", "dórte@routed.example.net")
+        it.dell.replies = {"EHLO": "250-Dell\r\n250-SMTPUTF8\r\n250 AUTH PLAIN"}
+        status, said = await it.run()
+        assert (status, list(it.left), it.dell.whole) == (0, ["mail/1", "mail/2"], [b"c\r\n"])
+        assert said == "".join(f"mail/{number}: its envelope is none of the Worker's\n" for number in (1, 2))
+
+
 async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path, authority: trustme.CA) -> None:
     """But a bounce has no sender, and gets none; and a bounce that can't be had yet keeps its message."""
     body = b"Subject: hello\r\nX: y\r\n\r\ntext\r\n"

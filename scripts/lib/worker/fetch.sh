@@ -72,6 +72,9 @@ at_bucket -o list "$1?list-type=2&max-keys=1000&prefix=mail%2F"
 for key in $(tr '<' '\n' <list | sed -n 's/^Key>//p'); do
     at_bucket -D head -o message "$1/$key"
     from=$(named from) to=$(named to)
+    case $to:$from in
+        :* | *[[:cntrl:]]*) echo "$key: its envelope is none of the Worker's" >&2 && continue ;;
+    esac
     said=$(handed_in message -K "$files/mxgate-postfix.curl" --mail-from "<$from>" --mail-rcpt "<$to>" "$2")
     case $said in
         5*)
