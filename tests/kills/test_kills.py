@@ -69,9 +69,12 @@ def undisturbed(whole: None, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return Begun(tmp_path_factory.mktemp("kills"), "plain").ended(ALL_S_MAX)
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", [each for each in ROUTES if each != "tunnel"])
 def test_a_sample_of_kills(route: str, tmp_path: Path) -> None:
-    """Each script is killed at one of its writes, as drawn by the seed; and what went there came back whole."""
+    """Each script is killed at one of its writes, as drawn by the seed; and what went there came back whole.
+
+    By a tunnel the same scripts write the same as by a Worker's port, with other values.
+    """
     how = (*SAMPLE, "--route", route)
     pair = Begun(tmp_path, f"{route}-plain", *how), Begun(tmp_path, route, *how, "--kind", "kills")
     try:

@@ -3,6 +3,7 @@
 The live system is a lab that plays somebody else's (``another``), asked by settings whose target is live.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 def test_each_drill_is_told_as_it_ends_and_the_certificate_in_short(live: Live) -> None:
     assert "taking a snapshot\nsnapshot 'rehearsal-" in live.said
-    assert ": 99 parts of Dell, 0 of them otherwise in a lab" in live.said
+    assert re.search(r": \d{2,3} parts of Dell, 0 of them otherwise in a lab", live.said), live.said
     assert "drills, prepared: test_who_cant_relay[drills-prepared-a stranger] PASSED" in live.said
     assert f"{live.certificate.stem} of dell.kumo-post.net: 3 drills, all green; made " in live.said
     assert {each.name for each in live.certificate.parent.glob("*.html")} == {
