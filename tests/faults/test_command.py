@@ -21,6 +21,12 @@ def test_what_was_found_is_not_planted_again(tmp_path: Path, capsys: pytest.Capt
     assert ID.replace("'", "&#39;") in file.with_suffix(".html").read_text()
 
 
+def test_a_fault_of_another_route_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--only", "the Worker takes all mail, and hands on nothing", "--file", str(tmp_path / "faults.jsonl")]
+    assert command.main(given) == 2
+    assert "--route worker" in capsys.readouterr().err
+
+
 def test_another_versions_results_are_none(tmp_path: Path) -> None:
     file = tmp_path / "faults.jsonl"
     book = command.Book(file)

@@ -3,6 +3,7 @@
     scripts/faults                     every fault of the catalogue, in two labs at once
     scripts/faults --state phase3      only those that are planted at that gate
     scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
+    scripts/faults --route worker      those of the Email Worker's route, in labs where mail comes by it; or tunnel
     scripts/faults --generated --for 30    drawn by lot from what a lab has, chosen by nobody, for half an hour
     scripts/faults --coverage          each line that decides about mail, changed by itself: does a gate notice?
     scripts/faults --clean 8           nothing is planted: eight labs, each judged at every state, and who cries wolf
@@ -43,6 +44,7 @@ from fixtures.evidence.leaving import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
+from fixtures.lab.plan import ROUTES
 from fixtures.lab.world import Lab, down
 from fixtures.language import tr
 from fixtures.migration.version import VERSION
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "--at", choices=STATES[:4], default="phase4", help="where labs stand for these two (default: %(default)s)"
     )
     made.add_argument("--for", type=float, default=10, dest="minutes", metavar="MINUTES", help="default: %(default)s")
+    made.add_argument("--route", choices=ROUTES, default=ROUTES[0], help="by which mail comes (default: %(default)s)")
     made.add_argument("--seed", type=int, default=2, help="the labs' (default: %(default)s); with --clean the first's")
     made.add_argument("--again", action="store_true", help="begin from the start, whatever was found before")
     made.add_argument("--file", type=Path, default=FILE, help="where results are kept (default: %(default)s)")
@@ -153,7 +156,7 @@ def _run(given: argparse.Namespace) -> int:
         seeds = list(range(given.seed, given.seed + given.clean))
         wanted = [_clean_at(seed, gate) for seed in seeds for gate in AHEAD]
         seeds = [seed for seed in seeds if any(_clean_at(seed, gate) not in book.results for gate in AHEAD)]
-        _by_labs(given, lambda name: _clean(name, seeds, book))
+        _by_labs(given, lambda name: _clean(name, given.route, seeds, book))
     elif given.generated:
         _by_labs(given, lambda name: _drawn(name, given, book))
         wanted = [each for each in book.results if each.startswith(f"seed {given.seed}, ")]
@@ -162,11 +165,17 @@ def _run(given: argparse.Namespace) -> int:
         wanted = [each for each in book.results if each.startswith(COVERAGE)]
     else:
         # Those of other Dells: tests/scripts/test_owner_*.py.
-        faults = [fault for fault in _chosen(given) if usual(fault)]
+        chosen = _chosen(given)
+        faults = [fault for fault in chosen if usual(fault, given.route)]
+        if given.only and (others := [fault.id for fault in chosen if fault not in faults]):
+            raise LabError(
+                f"{'; '.join(others)}: not for a lab of the route {given.route}. For the Worker's: --route worker, or "
+                "tunnel; those of other Dells and gateways are planted by the project's own tests"
+            )
         wanted = [fault.id for fault in faults]
         queue = Queue([fault for fault in faults if fault.id not in book.results])
         try:
-            _by_labs(given, lambda name: _planted(name, given.seed, queue, book))
+            _by_labs(given, lambda name: _planted(name, given, queue, book))
         finally:
             queue.stopped = True
     found = [book.results[each] for each in wanted if each in book.results]
@@ -219,20 +228,21 @@ def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
         list(pool.map(work, names))
 
 
-def _stood(name: str, seed: int) -> Walk:
+def _stood(name: str, seed: int, route: str) -> Walk:
     down(name)
-    lab = Lab.up(name, seed=seed, owner_pid=os.getpid())
+    knobs = ("--worker-throws=rejected",) if route == "worker" else ()  # so it has a bucket
+    lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), route=route, knobs=knobs)
     hasty(lab)
     return Walk(lab)
 
 
-def _planted(name: str, seed: int, queue: Queue, book: Book) -> None:
+def _planted(name: str, given: argparse.Namespace, queue: Queue, book: Book) -> None:
     """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind."""
     walk: Walk | None = None
     try:
         while (fault := queue.take()) is not None:
             if walk is None or ORDER.index(walk.at) > ORDER.index(fault.at):
-                walk = _stood(name, seed)
+                walk = _stood(name, given.seed, given.route)
             result = walk.tried(fault)
             book.add(result, len(queue.faults))
             if result.sort is Sort.BROKEN or (result.sort not in GOOD and walk.soiled(fault.gate, fault.domain)):
@@ -252,7 +262,7 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
             if any(each.startswith(f"{label}: ") for each in book.results):
                 continue
             if walk is None:
-                walk = _stood(name, given.seed)
+                walk = _stood(name, given.seed, given.route)
                 walk.to(Gate(given.at))
             result = walk.drawn(Random(label), label)  # noqa: S311 - a seed repeats it
             book.add(result, 0)
@@ -265,7 +275,7 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
 def _changed(name: str, given: argparse.Namespace, book: Book) -> None:
     """One lab's share of the lines that stand."""
     try:
-        walk = _stood(name, given.seed)
+        walk = _stood(name, given.seed, given.route)
         walk.to(Gate(given.at))
         if red := walk.clean(walk.at).red:
             raise LabError(f"{walk.at} is red with nothing changed: {red[0].name}: {red[0].message[:400]}")
@@ -278,11 +288,11 @@ def _changed(name: str, given: argparse.Namespace, book: Book) -> None:
         down(name)
 
 
-def _clean(name: str, seeds: list[int], book: Book) -> None:
+def _clean(name: str, route: str, seeds: list[int], book: Book) -> None:
     """Labs of these seeds with nothing planted, each judged at every state on its way."""
     for seed in iter(lambda: seeds.pop(0) if seeds else None, None):
         try:
-            walk = _stood(name, seed)
+            walk = _stood(name, seed, route)
             for gate in AHEAD:
                 book.add(walk.left_alone(_clean_at(seed, gate), gate), 0)
         finally:
