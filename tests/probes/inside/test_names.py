@@ -54,7 +54,7 @@ def test_a_dead_server_is_no_answer() -> None:
     answers = dns.ask(servers, DOMAIN, "MX")
     assert all(answer.error and not answer.rrset for answer in answers)
     assert answers[0].evidence.again == f"dig @198.18.0.250 -p 5353 {DOMAIN} MX"
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < dns.TRY_S * dns.TRIES + 2
 
 
 def test_a_refusal_is_no_answer() -> None:
