@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from scripts.lib.dell import effect, host_files, kept, postfix_text
 from scripts.lib.dell.postfix_text import MASTER
 
 BRANCH = "mxgate"
+POLL_S = 0.2
 _WHO = "mxgate@localhost"
 _MESSAGE = "Dell's Postfix receives from Cloudflare Email Routing (mxgate)\n"
 _FROM = f"branch.{BRANCH}.mxgatefrom"
@@ -198,9 +200,24 @@ def _deploy(shell: Shell, settings: Settings, repo: Repo, change: Change) -> Non
 def _bring(shell: Shell, settings: Settings, repo: Repo, rendered: Mapping[str, str]) -> None:
     template = repo.template
     templates.command(template.deploy, template.repo, template.limit_s)
-    if odd := templates.unlike(shell, settings.dell.config_directory, rendered):
+    if odd := _unlike_in_the_end(shell, settings, rendered):
         raise Refused(f"after `{' '.join(template.deploy)}` {', '.join(odd)} on Dell is not as rendered")
     effect.read_and_serving(shell, settings)
+
+
+def _unlike_in_the_end(shell: Shell, settings: Settings, rendered: Mapping[str, str]) -> list[str]:
+    """What is not as rendered, once a container that renders as it starts has had the time. Raises ``CouldNotAsk``."""
+    until = time.monotonic() + effect.OPEN_S_MAX
+    while True:
+        try:
+            odd = templates.unlike(shell, settings.dell.config_directory, rendered)
+        except CouldNotAsk:  # it is not up yet
+            if time.monotonic() > until:
+                raise
+        else:
+            if not odd or time.monotonic() > until:
+                return odd
+        time.sleep(POLL_S)
 
 
 def _back(shell: Shell, settings: Settings, repo: Repo) -> str:
@@ -209,7 +226,7 @@ def _back(shell: Shell, settings: Settings, repo: Repo) -> str:
         repo.leave()
         before = templates.render(repo.template, repo.folder)
         templates.command(repo.template.deploy, repo.template.repo, repo.template.limit_s)
-        odd = templates.unlike(shell, settings.dell.config_directory, before)
+        odd = _unlike_in_the_end(shell, settings, before)
         effect.await_up(shell)
     except CouldNotAsk as error:
         return f"Going back failed too: {error}. Deploy {repo.template.repo} by hand, now"
