@@ -11,6 +11,7 @@ from fixtures.lab.present import PILOT
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests import labs
+from tests.lab import test_by_worker as by
 from tests.scripts.operating import as_operator
 
 NAME = "tests-bucket"
@@ -22,25 +23,13 @@ WAITING = """
 from fixtures.probes.cloudflare import waiting
 print(json.dumps([[each.sender, each.recipient] for each in waiting.ask(migration).mail]))
 """
-TAKEN_BACK = """
-said = []
-names = migration.settings.domain_names
-def back(domain, *options):
-    status, plan = call("rollback", ["--domain", domain, *options, "--json"])
-    if status == 3:
-        digest = json.loads(plan)["digest"]
-        status, said_ = call("rollback", ["--domain", domain, *options, "--apply", digest])
-        said.append(said_)
-    assert status == 0, plan + "".join(said[-1:])
-for each in names:
-    back(each)
-migration.clock.advance(migration.settings.bounds.ttl_s + 120)
-for each in names:
-    back(each, "--clean-up")
-back(names[0], "--with-dell")
+TAKEN_BACK = (
+    by.TAKEN_BACK
+    + """\
 from fixtures.probes.cloudflare import deployed, waiting
 print(json.dumps([deployed.ask(migration) is not None, waiting.is_there(migration)]))
 """
+)
 
 
 def on(lab: Lab, host: str, command: str) -> str:

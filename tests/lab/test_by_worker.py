@@ -34,6 +34,24 @@ for address in ADDRESSES:
             said = str(fault)
         print(address, port, said)
 """
+TAKEN_BACK = """
+said = []
+names = migration.settings.domain_names
+def back(domain, *options):
+    status, plan = call("rollback", ["--domain", domain, *options, "--json"])
+    if status == 3:
+        digest = json.loads(plan)["digest"]
+        status, said_ = call("rollback", ["--domain", domain, *options, "--apply", digest])
+        said.append(said_)
+    assert status == 0, plan + "".join(said[-1:])
+for each in names:
+    back(each)
+migration.clock.advance(migration.settings.bounds.ttl_s + 120)
+for each in names:
+    back(each, "--clean-up")
+back(names[0], "--with-dell")
+"""
+"""Each domain is taken back and cleaned up, and with the last of it Dell."""
 COUNTED = """
 from fixtures.ledger import balance, settle
 (run,) = {row["run"] for row in migration.store.numbered()}
@@ -226,22 +244,9 @@ def test_a_worker_that_gets_mail_stays(lab: Lab) -> None:
 
 def test_all_is_taken_back(lab: Lab) -> None:
     """The catch-alls as they were at first, no Worker, and Dell's files as they were."""
-    code = """
-said = []
-names = migration.settings.domain_names
-def back(domain, *options):
-    status, plan = call("rollback", ["--domain", domain, *options, "--json"])
-    if status == 3:
-        digest = json.loads(plan)["digest"]
-        status, said_ = call("rollback", ["--domain", domain, *options, "--apply", digest])
-        said.append(said_)
-    assert status == 0, plan + "".join(said[-1:])
-for each in names:
-    back(each)
-migration.clock.advance(migration.settings.bounds.ttl_s + 120)
-for each in names:
-    back(each, "--clean-up")
-back(names[0], "--with-dell")
+    code = (
+        TAKEN_BACK
+        + """\
 STANDS
 print(json.dumps({
     "caught": [[each.enabled, each.action, list(each.destinations)] for each in caught.values()],
@@ -249,6 +254,7 @@ print(json.dumps({
     "there": there is not None,
 }))
 """.replace("STANDS", STANDS)
+    )
     found: dict[str, Any] = as_operator(code, lab.name)
     assert found["caught"] == found["first"]
     assert not found["there"]
