@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 STEPS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "steps").rglob("[!_]*.py"))
-PLUGINS = ["fixtures.gates.plugin", "fixtures.report.pytest_output", *STEPS]
+PLUGINS = ["fixtures.gates.plugin", "fixtures.report.redacted_output", *STEPS]
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
 
 
@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from fixtures.gates.collection import Arrange, Listing
         from fixtures.gates.plugin import Collect
         from fixtures.gates.session import SESSION
-        from fixtures.gates.workers import runner
+        from fixtures.gates.side_by_side import runner
         from fixtures.target import TargetError, resolve
     except ModuleNotFoundError as missing:
         pytest.exit(

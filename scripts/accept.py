@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fixtures.evidence import CouldNotAsk, redact, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
 from fixtures.language import tr
-from fixtures.ledger import closed, witnesses
+from fixtures.ledger import closed_losses, witnesses
 from fixtures.ledger.accounting import DRILL, Entry, balance
 from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
@@ -128,7 +128,7 @@ def _close(migration: Migration, lost: list[str], digest: str | None, reason: st
         return PLANNED
     with migration.store.lock("migration", "accept"):
         for each in lost:
-            closed.close(migration.store, each, reason, _who())
+            closed_losses.close(migration.store, each, reason, _who())
         for alarm in abort_rules.alarms(migration.store):
             if not alarm.withdrawn and (why := abort_rules.proved_wrong(migration, alarm)):
                 migration.store.record(abort_rules.WITHDRAWN, alarm.domain, rule=alarm.rule.name, why=why)

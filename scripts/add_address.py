@@ -11,7 +11,7 @@ the rule is made, Cloudflare's MX hosts and Dell are asked until they take the a
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.limits import limit

@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Iterable
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
 from fixtures.language import tr

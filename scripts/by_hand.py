@@ -9,7 +9,7 @@ input.
 """
 
 from fixtures.evidence import tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.language import tr
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError

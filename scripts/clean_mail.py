@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from imapclient import DELETED
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.ledger.cleaning import FOLDER, Cleanable, Ledger, among, cleanable, ledger
 from fixtures.probes.mailbox import imap
 from scripts.lib.change import Job, Refused, Script, Write

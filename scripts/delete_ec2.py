@@ -17,7 +17,7 @@ import argparse
 import getpass
 from collections.abc import Collection, Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2, reverse_dns, terraform

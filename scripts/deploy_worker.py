@@ -10,7 +10,7 @@ Worker will go to), and a catch-all leads to the Worker only later (prepare_clou
 import argparse
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.cloudflare import worker
 

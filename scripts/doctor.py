@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from fixtures.evidence import CouldNotAsk, Finding, Verdict, failed, passed, tell, unknown
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.gates import waiver_titles
 from fixtures.language import N_, tr
 from fixtures.migration import Migration, open_migration

@@ -9,7 +9,7 @@ Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
 import argparse
 
 from fixtures.evidence import CouldNotAsk, Verdict, redact, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.language import N_, tr
 from fixtures.preflight import checklist
 from fixtures.preflight.case import look

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fixtures.evidence import keep_secret, redact, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.language import N_, tr
 from fixtures.preflight.init.answers import Answers, read
 from fixtures.preflight.init.questions import settings

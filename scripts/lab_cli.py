@@ -23,7 +23,7 @@ import sys
 import time
 
 from fixtures.evidence import tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.lab import plan
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import MAIN, Lab, down, standing

@@ -6,7 +6,7 @@ wait until that has run out.
 
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.records import set_ttl

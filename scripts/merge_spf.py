@@ -7,7 +7,7 @@ relay host (``[relay]``): the same record must let in both, since two records ar
 from collections.abc import Iterator, Sequence
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Script, Write

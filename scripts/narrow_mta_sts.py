@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 

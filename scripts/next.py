@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from fixtures.evidence import tell
-from fixtures.evidence.leaving import leave
-from fixtures.gates.coming import coming
+from fixtures.evidence.exiting import leave
+from fixtures.gates.next_steps import coming
 from fixtures.language import tr
 from fixtures.plan.path import page
-from fixtures.report.coming import lines
+from fixtures.report.next_lines import lines
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError
 from scripts.lib.change import BAD_INPUT, DONE, opened

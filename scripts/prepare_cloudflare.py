@@ -10,7 +10,7 @@ With a Worker ([route] kind) none of it is needed: one catch-all leads to the Wo
 
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.cloudflare import worker
 from scripts.lib.cloudflare.routing import require_no_trial, subaddressing

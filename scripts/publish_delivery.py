@@ -7,7 +7,7 @@ names, so nothing of today's mail changes. A backup MX that stays stands there b
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Records
 from fixtures.probes.dns import queries as dns

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.language import tr
 from fixtures.reconciliation.changes import Changes
 from fixtures.reconciliation.reconciling import BAD, Reconciled

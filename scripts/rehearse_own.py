@@ -28,9 +28,9 @@ from typing import Any
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, Evidence, redact
-from fixtures.evidence.leaving import leave
-from fixtures.gates import certificate
-from fixtures.gates.certificate import Certificate
+from fixtures.evidence.exiting import leave
+from fixtures.gates import drill_certificate
+from fixtures.gates.drill_certificate import Certificate
 from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
 from fixtures.lab.emulator.knobs import options_of
@@ -68,7 +68,7 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
     _say(f"snapshot {name!r}: {len(played.parts)} parts of Dell, {len(played.translations)} of them otherwise in a lab")
     with tempfile.TemporaryDirectory(prefix="mxgate-own-") as folder:
         own.pack(file := Path(folder, "own.json"), migration.settings, body)
-        report = str(options.out / certificate.name_of(at))
+        report = str(options.out / drill_certificate.name_of(at))
         with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
             knobs = _observed(migration)
             route = "tunnel" if migration.settings.route.tunnel else migration.settings.route.kind
@@ -90,9 +90,9 @@ def _observed(migration: Migration) -> tuple[str, ...]:
 
 def with_firewall(migration: Migration) -> Certificate:
     """The newest certificate, with what a kernel says of Dell's ruleset now. Raises ``StoreError`` if there is none."""
-    found = certificate.newest(migration.store)
+    found = drill_certificate.newest(migration.store)
     if found is None:
-        raise StoreError(f"there is no drill certificate yet. {certificate.HINT}")
+        raise StoreError(f"there is no drill certificate yet. {drill_certificate.HINT}")
     return found.model_copy(update={"firewall": _firewall(migration, None)})
 
 
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
         options.out.mkdir(0o700, parents=True, exist_ok=True)
         found = with_firewall(migration) if options.firewall else rehearse(migration, options)
-        certificate.take_in(migration.store, found)
+        drill_certificate.take_in(migration.store, found)
         file = replace(options.out / f"{found.name}.json", found.text())
     except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
         print(f"rehearse: no certificate: {redact(str(error))}", file=sys.stderr)

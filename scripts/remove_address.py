@@ -9,7 +9,7 @@ later; the destination only where no other rule leads to it. The mailbox in Dove
 
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Address
 from scripts.lib import addresses

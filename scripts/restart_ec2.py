@@ -10,7 +10,7 @@ that this takes; whoever doesn't want that leaves it out, and ``stop_ec2`` and t
 from collections.abc import Iterator
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
 from scripts.lib import vps

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from fixtures.access.changing import dell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records
 from fixtures.settings import Settings

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
 from scripts.lib.change import Job, Refused, Script, Write

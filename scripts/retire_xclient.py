@@ -12,7 +12,7 @@ from functools import partial
 
 from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings

@@ -18,7 +18,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare

@@ -23,7 +23,7 @@ from typing import Any
 from fixtures.access import transport
 from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
 from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform

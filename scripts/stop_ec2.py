@@ -11,7 +11,7 @@ import argparse
 import time
 from collections.abc import Iterable, Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import ec2
 from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected

@@ -9,7 +9,7 @@ Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
 import sys
 
 from fixtures.evidence import redact, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.gates import trust
 from fixtures.language import tr
 from fixtures.migration import Migration

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Progress

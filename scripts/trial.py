@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import Progress
 from fixtures.migration.trials import TRIAL, begun, latest
 from scripts.lib.change import Job, Refused, Script, Write

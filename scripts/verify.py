@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.gates import trust
 from fixtures.language import tr
 from fixtures.migration import Migration

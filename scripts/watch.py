@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.language import tr
 from fixtures.ledger import Balance, Traffic
 from fixtures.migration import Migration

@@ -6,7 +6,7 @@ matches (RFC 8461, 5.1): they must find both MX for as long as either may be met
 
 from collections.abc import Iterator
 
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from scripts.lib.change import Job, Script, Write
 from scripts.lib.dns.mta_sts import ROUTING, publish
 

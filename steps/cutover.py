@@ -22,7 +22,7 @@ from fixtures.ledger.windows import refusals, windows
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
 from fixtures.probes.cloudflare import api as cloudflare, routed
-from fixtures.probes.cloudflare.deployed import ask
+from fixtures.probes.cloudflare.email_worker import ask
 from fixtures.probes.dell.postfix import Lookup, judged_lookup
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp import backup_mx

@@ -8,7 +8,7 @@ from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.cloudflare.deployed import Deployed, ask
+from fixtures.probes.cloudflare.email_worker import Deployed, ask
 from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors

@@ -20,8 +20,8 @@ from gherkin import Parser
 from jinja2 import Environment, nodes
 
 from fixtures.evidence import Verdict
+from fixtures.gates.by_worker import changes
 from fixtures.gates.catalogue import plan_lines
-from fixtures.gates.routes import changes
 from fixtures.gates.traceability import FEATURES
 from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE

@@ -1,4 +1,6 @@
-"""What the providers say of themselves: one file, dated, and old when it is old."""
+"""Limits, prices and address ranges of the providers (``fixtures/settings/facts.toml``): dated, and said to be old when
+they are.
+"""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta

@@ -12,7 +12,7 @@ from tests.conftest import PROJECT
 PROGRAM = """\
 import sys
 from fixtures.evidence import keep_secret
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 
 def main():
     keep_secret("hush-hush-hush")

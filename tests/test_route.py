@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fixtures.migration import Migration
 from fixtures.plan import fetcher, postfix, worker
-from fixtures.probes.cloudflare import deployed
+from fixtures.probes.cloudflare import email_worker
 from fixtures.settings import Secrets, Settings, SettingsError, StoreSettings, check
 from fixtures.settings.route import Route
 from scripts.lib.change import Job
@@ -136,7 +136,7 @@ def test_a_worker_that_stays_is_not_undone(tmp_path: Path, monkeypatch: pytest.M
     """By a rollback of one domain with Dell's files, while another domain leads to it."""
     url = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
     migration = Migration(by_worker().model_copy(update={"store": url}), Secrets())
-    monkeypatch.setattr(deployed, "ask", lambda _: "there" if stays else None)
+    monkeypatch.setattr(email_worker, "ask", lambda _: "there" if stays else None)
     takeback.completed(Job(migration, migration.settings.pilot, argparse.Namespace(with_dell=True)))
     with closing(migration.store) as store:
         _, of_all = (row["scripts"] for row in store.recorded("undone"))

@@ -28,7 +28,8 @@ from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.language import tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
-from fixtures.plan.gates import PROGRAMS, TABLE, gate_of_script
+from fixtures.plan.gates import TABLE, gate_of_script
+from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
 from scripts.lib.commandline import parser
@@ -233,8 +234,8 @@ def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
 
 
 def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
-    """What it writes is accepted by that (S-6), and what a run that was cut short has left of what it may write. A way
-    back asks nothing before it writes.
+    """Record what the script writes as accepted (S-6), and what its interrupted runs have left. A way back does so
+    without looking first, so that nothing delays it.
     """
     finishes = [each for each in accepted.SCOPE if unfinished(job, each)]
     options = job.options
@@ -244,8 +245,8 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
 
 
 def _stands(migration: Migration, script: Script) -> str:
-    """Names what stands. Empty where no gate precedes the script, as none goes by it: a way back asks nobody that it
-    doesn't need, and whatever gate comes next is judged again.
+    """The digest of the present state. Empty for a script without a gate: a way back asks nobody that it doesn't need,
+    and the next gate is judged again anyway.
     """
     return present_digest(migration) if gate_of_script(script.name) else ""
 

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk, tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.world import Lab
 from fixtures.language import tr

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, redact
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.ledger.windows import SWITCHING
 from fixtures.migration import open_migration
 from fixtures.probes.cloudflare import api as cloudflare

@@ -6,7 +6,7 @@ from functools import partial
 from fixtures.evidence import Finding, finding
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.plan.leaving import ASKED, CHECKLIST, CONFIRMED
+from fixtures.plan.vps_checklist import ASKED, CHECKLIST, CONFIRMED
 from fixtures.probes.aws import references
 from fixtures.probes.logs import came_from
 from scripts.lib.aws.power import ACCEPTS, BY_HAND_S_MAX, SILENT, knock, open_port, port_state, wait_until

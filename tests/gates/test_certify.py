@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates.certificate import Certificate, Translation
+from fixtures.gates.drill_certificate import Certificate, Translation
 from fixtures.gates.drills import BEGUN, DRILLED, RECORD
 from fixtures.gates.outcome import Outcome
 from fixtures.lab.errors import LabError

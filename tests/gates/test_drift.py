@@ -11,7 +11,8 @@ from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates.drift import accepted, hosts
 from fixtures.gates.drift.reading import Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
-from fixtures.plan.gates import PROGRAMS, TABLE
+from fixtures.plan.gates import TABLE
+from fixtures.plan.programs import PROGRAMS
 from fixtures.store import Store
 from scripts import accept
 from tests.gates.conftest import World

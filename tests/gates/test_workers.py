@@ -13,7 +13,7 @@ from tests.conftest import PROJECT, run
 CONFTEST = """\
 import types
 import pytest
-from fixtures.gates.workers import SideBySide
+from fixtures.gates.side_by_side import SideBySide
 
 class Gates:
     closed_by, noted = "", {}

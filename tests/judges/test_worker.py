@@ -14,7 +14,7 @@ import pytest
 from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
 from fixtures.probes.cloudflare.api import Routing, Rule, Zone
-from fixtures.probes.cloudflare.deployed import Deployed
+from fixtures.probes.cloudflare.email_worker import Deployed
 from fixtures.probes.cloudflare.waiting import Bucket, Waits
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors

@@ -10,7 +10,7 @@ from fixtures.gates.present import present
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
-from fixtures.probes.cloudflare import api as cloudflare, deployed
+from fixtures.probes.cloudflare import api as cloudflare, email_worker
 
 NOT_OURS = "as it was"
 """Keys and identifiers are drawn again for each lab; what no script has touched is said to be so, and no more."""
@@ -54,7 +54,7 @@ def _records(migration: Migration) -> Iterator[tuple[str, str]]:
 
 def _account(migration: Migration) -> Iterator[tuple[str, str]]:
     if migration.settings.by_worker:
-        it = deployed.ask(migration)
+        it = email_worker.ask(migration)
         yield "the Worker", f"{it.digest} {dict(it.bindings)} {sorted(it.secrets)}" if it else "absent"
     for each in cloudflare.destinations(migration).destinations:
         yield f"destination {each.email}", "verified" if each.verified else "not verified"

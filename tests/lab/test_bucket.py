@@ -26,8 +26,8 @@ print(json.dumps([[each.sender, each.recipient] for each in waiting.ask(migratio
 TAKEN_BACK = (
     by.TAKEN_BACK
     + """\
-from fixtures.probes.cloudflare import deployed, waiting
-print(json.dumps([deployed.ask(migration) is not None, waiting.is_there(migration)]))
+from fixtures.probes.cloudflare import email_worker, waiting
+print(json.dumps([email_worker.ask(migration) is not None, waiting.is_there(migration)]))
 """
 )
 

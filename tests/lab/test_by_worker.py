@@ -71,10 +71,10 @@ account = migration.settings.cloudflare.account_id
 sdk.workers.scripts.update("mxgate", account_id=account, metadata=metadata, files=files)
 """
 STANDS = """
-from fixtures.probes.cloudflare import deployed
+from fixtures.probes.cloudflare import email_worker
 caught = {each: cloudflare.routing(migration, each).catch_all for each in migration.settings.domain_names}
 first = migration.store.snapshot("start")["zones"]
-there = deployed.ask(migration)
+there = email_worker.ask(migration)
 """
 
 

@@ -6,7 +6,7 @@ import random
 from datetime import date
 
 from fixtures.evidence import Evidence, Finding, Verdict, failed, passed, unknown
-from fixtures.gates.coming import Coming
+from fixtures.gates.next_steps import Coming
 from fixtures.gates.nights import Night
 from fixtures.gates.outcome import Outcome, Step
 from fixtures.gates.session import StageResult
@@ -212,7 +212,7 @@ def report(*, decision: Decision = Decision.NO_GO) -> RunReport:
         ),
         standings=(Standing(PILOT, "phase4", NOW - 120), Standing(FIRST, "phase3"), Standing(SECOND, "phase3")),
         saving=saving(), planned_usd=9.5,
-        drill_only=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),
+        proved_in_labs=("A-6: no relaying, 24 forms from four identities", "O-1: Dell down, nothing lost" + text),
         certificate="certificate-20261101-120000 of dell.example.net: 47 drills on Dell prepared, all green" + text,
         trace=(
             TraceRow("P1.2", "Dell's Postfix can receive without passing through EC2", ("A-2", "I-6"), (("Email Routing's addresses are admitted" + text, Verdict.PASS if clean else Verdict.FAIL),)),

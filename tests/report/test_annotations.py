@@ -5,7 +5,7 @@ from pathlib import Path
 from fixtures.evidence import Verdict
 from fixtures.evidence.redaction import keep_secret
 from fixtures.gates.outcome import Outcome, describe
-from fixtures.report.pytest_output import EACH_MAX, command, commands
+from fixtures.report.redacted_output import EACH_MAX, command, commands
 
 PATH = "features/dns/mx_after_switch.feature"
 NAME = "Every name server and resolver names only Cloudflare's hosts"

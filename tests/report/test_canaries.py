@@ -73,7 +73,7 @@ from tests.report.test_canaries import NAMED
 
 HERE = Path(__file__).parent
 collection.FEATURES = plugin.FEATURES = HERE / "features"
-pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.pytest_output"]
+pytest_plugins = ["fixtures.gates.plugin", "fixtures.report.redacted_output"]
 SAID = "\\n".join(f"{way}: {write(secret)}" for way, write in WAYS.items() for secret in NAMED.values())
 LINE = " ".join(SAID.splitlines())
 TARGET = pytest.StashKey()

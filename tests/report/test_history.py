@@ -8,7 +8,7 @@ import pytest
 from fixtures.gates.drift import accepted
 from fixtures.gates.drills import OVERRIDE
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.ledger import closed
+from fixtures.ledger import closed_losses
 from fixtures.migration import Migration
 from fixtures.report import history
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
@@ -78,7 +78,7 @@ def test_what_a_person_accepted_or_closed_is_answered_for(past: Past) -> None:
     body = {"reason": "kept for the auditors", "who": "op on host", accepted.NAMED: ["always_bcc", "SPF"]}
     accepted.keep(past.migration, accepted.PERSON, {}, **body)
     accepted.keep(past.migration, "prepare_dell", {})
-    closed.close(past.store, "<1@mxgate>", "sent once more by its author", "op on host")
+    closed_losses.close(past.store, "<1@mxgate>", "sent once more by its author", "op on host")
     found = list(history.let_through(past.migration))
     assert len(found) == 2
     assert found[0].startswith("always_bcc; SPF: accepted by op on host, ")

@@ -68,7 +68,7 @@ def fullest() -> RunReport:
     return replace(
         made, gates=(*gates, *troubled), waivers=tuple(waivers), reasons=tuple("y " * 150 for _ in range(12)),
         overrides=tuple(sample.override("switch_mx", sample.FIRST, "z " * 150) for _ in range(9)),
-        drill_only=tuple(f"A-{n}: what breaks" for n in range(40)),
+        proved_in_labs=tuple(f"A-{n}: what breaks" for n in range(40)),
     )  # fmt: skip
 
 

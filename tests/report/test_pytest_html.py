@@ -9,16 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-CONFTEST = 'pytest_plugins = ["fixtures.report.pytest_output"]\n'
+CONFTEST = 'pytest_plugins = ["fixtures.report.redacted_output"]\n'
 TEST = """
 from pathlib import Path
 
 from fixtures.evidence import keep_secret
 from fixtures.report.model import Decision
-from fixtures.report.pytest_output import REPORT
+from fixtures.report.redacted_output import REPORT
 from tests.report import sample
 
-pytest_plugins = ["fixtures.report.pytest_output"]
+pytest_plugins = ["fixtures.report.redacted_output"]
 
 
 def pytest_sessionfinish(session):

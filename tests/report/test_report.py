@@ -14,7 +14,7 @@ import pytest
 from fixtures.evidence import Verdict, failed, passed
 from fixtures.gates.session import StageResult
 from fixtures.plan.gates import Gate
-from fixtures.report.model import Decision, RunReport, proved, traced
+from fixtures.report.model import Decision, RunReport, proved_in_labs, traced
 from fixtures.report.render import Exhibits, render, render_markdown_checklist, write
 from fixtures.report.text import plain, short, span
 from tests.report import sample
@@ -228,7 +228,7 @@ def test_durations_are_for_people(seconds: float | None, said: str) -> None:
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_proved_is_what_passed(verdict: Verdict) -> None:
     drilled = replace(sample.drill(sample.PILOT), verdict=verdict)
-    assert len(proved([drilled])) == (verdict is Verdict.PASS)
+    assert len(proved_in_labs([drilled])) == (verdict is Verdict.PASS)
 
 
 def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from fixtures.plan.gates import PROGRAMS, gate_of_script
+from fixtures.plan.gates import gate_of_script
+from fixtures.plan.programs import PROGRAMS
 from tests.reading import ROOT
 
 FOLDER = ROOT / "scripts"

@@ -16,7 +16,7 @@ from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.plan.leaving import ASKED
+from fixtures.plan.vps_checklist import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
 from fixtures.probes.smtp import vantages

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 from fixtures.evidence import tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.lab.errors import LabError
 from fixtures.language import tr
 from scripts.lib.bench.figure import HEAD

@@ -14,7 +14,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration, trials
 from fixtures.plan import worker
 from fixtures.probes.cloudflare import api as cloudflare, changing
-from fixtures.probes.cloudflare.deployed import BUCKET, SECRET, VARIABLE, Deployed, ask
+from fixtures.probes.cloudflare.email_worker import BUCKET, SECRET, VARIABLE, Deployed, ask
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.smtp_client import probe_all
 from fixtures.settings.secrets import SecretMissing

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fixtures.probes.cloudflare import api as cloudflare, deployed
+from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
@@ -161,7 +161,7 @@ def completed(job: Job) -> None:
     store, scripts = job.migration.store, ("publish_delivery", "prepare_dell")
     store.record("undone", job.domain, scripts=PREPARED)
     if job.options.with_dell:
-        stays = job.migration.settings.by_worker and deployed.ask(job.migration)  # another domain leads to it
+        stays = job.migration.settings.by_worker and email_worker.ask(job.migration)  # another domain leads to it
         store.record("undone", "", scripts=scripts if stays else (*scripts, "deploy_worker"))
 
 

@@ -40,7 +40,7 @@ from pathlib import Path
 from random import Random
 
 from fixtures.evidence import tell
-from fixtures.evidence.leaving import leave
+from fixtures.evidence.exiting import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn

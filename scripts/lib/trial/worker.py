@@ -14,7 +14,7 @@ from fixtures.probes.smtp.session import Conversation
 from scripts.lib.trial.course import Course, shown
 from scripts.lib.trial.wire import Form
 
-FILE = Path(__file__).with_name("worker.js")
+FILE = Path(__file__).with_name("trial_worker.js")
 TAKEN_S = 300.0
 THROWS_MAX = 4
 """So often a message is offered to the Worker that throws: it may be refused for good only in the end."""

@@ -1,8 +1,8 @@
 // Cloudflare hands this Email Worker each message, for one recipient at a time. The Worker hands it on to Dell's own
 // Postfix, by SMTP within TLS, and answers as Dell does: what Dell has taken is taken, what Dell refuses for good is
 // refused with Dell's words. All else is an exception, which is for now: the sender keeps the message and tries again.
-// With a bucket, what can't be handed over now waits there, and Dell fetches it: for where an exception is no
-// more than three calls of this Worker, and then a bounce. The message passes through as it comes, and is never held
+// With a bucket, what can't be handed over now waits there, and Dell fetches it: for where Cloudflare bounces a message
+// after three calls that failed. The message passes through as it comes, and is never held
 // whole; so what has failed half-way can be kept only at the next call, which finds a mark.
 //
 // HOST, PORT: where Dell's Postfix takes mail from here; or TUNNEL: the address of a Cloudflare Tunnel that leads to it,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Evidence, Inconclusive, Verdict
-from fixtures.gates import certificate, drills
-from fixtures.gates.certificate import DAY_S, Certificate, Drill
+from fixtures.gates import drill_certificate, drills
 from fixtures.gates.dellparts import parts
+from fixtures.gates.drill_certificate import DAY_S, Certificate, Drill
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.migration import Migration
@@ -88,7 +88,7 @@ def made(live: Live) -> Callable[..., Certificate]:
             ],
         }
         found = Certificate.model_validate(fields | changes)
-        certificate.take_in(live.migration.store, found)
+        drill_certificate.take_in(live.migration.store, found)
         return found
 
     return make
@@ -96,15 +96,15 @@ def made(live: Live) -> Callable[..., Certificate]:
 
 def test_the_doctor_tells_whether_there_is_one(live: Live, made: Callable[..., Certificate]) -> None:
     """It is missing, found, found among void ones, and expired; and asking leaves the store as it was."""
-    (none,) = machine.drill_certificate(live.migration)
+    (none,) = machine.valid_certificate(live.migration)
     assert (none.verdict, none.found) == (Verdict.INCONCLUSIVE, "none")
     assert "scripts/rehearse --config migration.toml" in none.hint
     good = made()
     made(suite="0.0.1")
-    (found,) = machine.drill_certificate(live.migration)
+    (found,) = machine.valid_certificate(live.migration)
     assert (found.verdict, found.found) == (Verdict.PASS, good.summary)
     live.migration.clock.advance(31 * DAY_S)
-    (expired,) = machine.drill_certificate(live.migration)
+    (expired,) = machine.valid_certificate(live.migration)
     assert expired.verdict is Verdict.INCONCLUSIVE
     assert "made by mxgate 0.0.1" in expired.found
 
@@ -191,16 +191,16 @@ def test_a_red_drill_is_red(live: Live, made: Callable[..., Certificate]) -> Non
 def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
     live: Live, made: Callable[..., Certificate]
 ) -> None:
-    assert certificate.summary(live.migration) == ""
+    assert drill_certificate.summary(live.migration) == ""
     found = made(drills=[], not_certified={})
-    assert certificate.summary(live.migration).startswith(f"{found.name} of dell.webmakeprofit.org: 0 drills")
+    assert drill_certificate.summary(live.migration).startswith(f"{found.name} of dell.webmakeprofit.org: 0 drills")
     whole = made()
-    said = certificate.summary(live.migration)
+    said = drill_certificate.summary(live.migration)
     assert ": 2 drills, all green; says nothing of A-9; made " in said
     assert said.endswith("(Postfix 3.10.13, Dovecot 2.4.1) of snapshot 0123456789abcdef, on Dell today, prepared")
     red = whole.drills[0].model_copy(update={"verdict": Verdict.FAIL})
     made(drills=[red, *whole.drills[1:]], suite="0.0.9")
-    said = certificate.summary(live.migration)
+    said = drill_certificate.summary(live.migration)
     assert said.startswith("void (made by mxgate 0.0.9, this is ")
     assert ": 2 drills, 1 fail, 1 pass; says" in said
 
@@ -215,9 +215,9 @@ def test_the_file_is_read_as_it_was_written(live: Live, made: Callable[..., Cert
     file = tmp_path / "certificate.json"
     found = made()
     file.write_text(found.text(), encoding="utf-8")
-    assert certificate.read(file) == found
-    certificate.take_in(live.migration.store, certificate.read(file))
-    assert live.migration.store.recorded(certificate.RECORD)[1:] == []
+    assert drill_certificate.read(file) == found
+    drill_certificate.take_in(live.migration.store, drill_certificate.read(file))
+    assert live.migration.store.recorded(drill_certificate.RECORD)[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,11 @@ def test_a_file_that_was_changed_is_refused(
     assert before in text
     file.write_text(text.replace(before, after), encoding="utf-8")
     with pytest.raises(StoreError, match=sentence):
-        certificate.read(file)
+        drill_certificate.read(file)
     for wrong in ("[]", "\0", json.dumps({"digest": 1})):
         file.write_text(wrong, encoding="utf-8")
         with pytest.raises(StoreError, match="no drill certificate"):
-            certificate.read(file)
+            drill_certificate.read(file)
 
 
 RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
@@ -257,9 +257,9 @@ RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
 def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
     live: Live, made: Callable[..., Certificate], changes: dict[str, object], why: str
 ) -> None:
-    assert certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
+    assert drill_certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
     asked = Answer(RULES.text, ("104.30.0.0/19",), packets=3)
     made(**{"firewall": asked, **changes})
-    found, reason = certificate.firewall_of(live.migration, RULES)
+    found, reason = drill_certificate.firewall_of(live.migration, RULES)
     assert (found == asked) == (not why)
     assert why in reason

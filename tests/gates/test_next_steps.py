@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.gates import certificate
-from fixtures.gates.coming import Coming, coming
+from fixtures.gates import drill_certificate
+from fixtures.gates.next_steps import Coming, coming
 from fixtures.language import speaking
 from fixtures.migration import Migration, trials
 from fixtures.migration.progress import Progress, Stage, night_stages
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import TABLE, Gate, gate_of_script
 from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
-from fixtures.report.coming import lines
 from fixtures.report.model import build
+from fixtures.report.next_lines import lines
 from fixtures.report.render import render
 from fixtures.settings.bounds import Bounds
 from fixtures.target import Target
@@ -133,8 +133,8 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     migration = replace(world.migration, settings=settings)
     step = first(migration)
     assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: there is none")
-    monkeypatch.setattr(certificate, "newest", lambda _: object())
-    monkeypatch.setattr(certificate, "void", lambda *_: "")
+    monkeypatch.setattr(drill_certificate, "newest", lambda _: object())
+    monkeypatch.setattr(drill_certificate, "void", lambda *_: "")
     judge(migration, Gate.PHASE1, ())
     for script in ("publish_delivery", "prepare_dell"):
         migration.store.record("done", script=script, plan="")

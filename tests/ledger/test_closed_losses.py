@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fixtures.ledger import closed
+from fixtures.ledger import closed_losses
 from fixtures.ledger.accounting import UNEXPECTED
 from fixtures.ledger.windows import OPENED
 from fixtures.settings import SettingsError
@@ -20,7 +20,7 @@ def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
     book.add(arrived_real="0.1", copies=1)
     book.add(LOST, age=1000)
     assert [each.message_id for each in book.balance().lost] == [LOST]
-    closed.close(book.store, LOST, "sent once more", "op on host")
+    closed_losses.close(book.store, LOST, "sent once more", "op on host")
     found = book.balance()
     assert found.whole
     assert not found.lost
@@ -33,7 +33,7 @@ def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
 def test_closing_one_leaves_another_lost(book: Book) -> None:
     book.add(LOST, age=1000)
     book.add("<other@s>", age=1000)
-    closed.close(book.store, LOST, "sent once more", "op on host")
+    closed_losses.close(book.store, LOST, "sent once more", "op on host")
     assert [each.message_id for each in book.balance().lost] == ["<other@s>"]
 
 
@@ -41,7 +41,7 @@ def test_copies_and_mail_in_a_wrong_place_can_be_closed(book: Book) -> None:
     book.add(LOST, arrived_real="1", copies=2)
     book.store.record(UNEXPECTED, DOMAIN, run=RUN, what=f"{LOST} in another mailbox")
     assert not book.balance().whole
-    closed.close(book.store, LOST, "the rule was double; mended", "op on host")
+    closed_losses.close(book.store, LOST, "the rule was double; mended", "op on host")
     assert book.balance().whole
 
 
@@ -51,7 +51,7 @@ def test_an_alarm_that_rested_on_it_can_be_withdrawn(book: Book) -> None:
     book.store.record(abort_rules.MET, DOMAIN, run=RUN, rule=rule.name, found=rule.found, messages=list(rule.messages))
     (alarm,) = abort_rules.alarms(book.store)
     assert not abort_rules.proved_wrong(book.migration, alarm)
-    closed.close(book.store, LOST, "sent once more", "op on host")
+    closed_losses.close(book.store, LOST, "sent once more", "op on host")
     assert "accounted for" in abort_rules.proved_wrong(book.migration, alarm)
 
 
@@ -64,9 +64,9 @@ def test_the_script_closes_what_is_lost_and_only_that(book: Book, capsys: pytest
         accept._close(book.migration, [LOST, "<fine@s>"], None, "")
     assert accept._close(book.migration, [LOST], None, "") == PLANNED
     digest = re.findall(r"digest (\w{12})", capsys.readouterr().out)[0]
-    assert not closed.reasons(book.store)
+    assert not closed_losses.reasons(book.store)
     assert accept._close(book.migration, [LOST], digest, "its author has sent it again") == DONE
-    assert "its author has sent it again" in closed.reasons(book.store)[LOST]
+    assert "its author has sent it again" in closed_losses.reasons(book.store)[LOST]
     assert [bool(each.withdrawn) for each in abort_rules.alarms(book.store)] == [True]
 
 
@@ -74,7 +74,7 @@ def test_what_was_refused_as_announced_counts_once_although_it_is_closed(book: B
     book.add(arrived_real="0.1", copies=1)
     book.record(0, OPENED, seconds=120, ttl_s=60)
     book.refused(10)
-    closed.close(book.store, "<refused-10@s>", "sent once more", "op on host")
+    closed_losses.close(book.store, "<refused-10@s>", "sent once more", "op on host")
     found = book.balance()
     assert (len(found.refused), len(found.closed), found.due) == (1, 0, 1)
     assert found.whole
@@ -97,7 +97,7 @@ def test_what_is_not_lost_is_refused_by_name(book: Book, message_id: str, why: s
     book.refused(10)
     with pytest.raises(SettingsError, match=f"--lost: nothing of it is lost: {message_id} .*{why}"):
         accept._close(book.migration, [LOST, message_id], None, "")
-    assert not closed.reasons(book.store)
+    assert not closed_losses.reasons(book.store)
 
 
 def test_copies_and_mail_in_a_wrong_place_are_closed_by_the_script(book: Book) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.evidence import Absent, Verdict
-from fixtures.gates import routes
+from fixtures.gates import by_worker
 from fixtures.gates.traceability import Scenario, scenarios
 from fixtures.lab.files import settings_without_a_lab
 from tests.reading import report
-from tests.test_route import by_worker
+from tests.test_route import by_worker as settings_by_worker
 
 PREFIXES = "The ends and a sample of each prefix are admitted"
 
@@ -27,18 +27,20 @@ def titles(scenario: Scenario) -> Iterator[str]:
 
 def test_whatever_is_named_is_a_scenario_and_is_named_once() -> None:
     known = {title for each in scenarios() for title in titles(each)}
-    listed = [title for it in routes.changes() for title in it.scenarios]
+    listed = [title for it in by_worker.changes() for title in it.scenarios]
     report(f"{title}: no such scenario" for title in listed if title not in known)
-    report(f"{title}: named twice" for title in known if sum(it.names(title) for it in routes.changes()) > 1)
+    report(f"{title}: named twice" for title in known if sum(it.names(title) for it in by_worker.changes()) > 1)
     theirs = {each.name for each in scenarios() if each.path.parent.name == "worker"}
-    report(f"{each}: none of features/worker" for it in routes.changes() for each in it.instead if each not in theirs)
+    report(
+        f"{each}: none of features/worker" for it in by_worker.changes() for each in it.instead if each not in theirs
+    )
 
 
 def test_what_is_a_workers_is_judged_only_there() -> None:
-    direct, worker = settings_without_a_lab(), by_worker()
+    direct, worker = settings_without_a_lab(), settings_by_worker()
     for each in scenarios():
-        assert routes.judged_there(worker, each.tags)
-        assert routes.judged_there(direct, each.tags) is (each.path.parent.name != "worker"), each.name
+        assert by_worker.judged_there(worker, each.tags)
+        assert by_worker.judged_there(direct, each.tags) is (each.path.parent.name != "worker"), each.name
 
 
 @pytest.mark.parametrize(
@@ -54,12 +56,12 @@ def test_what_is_a_workers_is_judged_only_there() -> None:
     ],
 )
 def test_by_the_worker_it_is_absent_with_its_reason(title: str, *, gone: bool) -> None:
-    routes.require_judged(settings_without_a_lab(), title)
+    by_worker.require_judged(settings_without_a_lab(), title)
     if not gone:
-        routes.require_judged(by_worker(), title)
+        by_worker.require_judged(settings_by_worker(), title)
         return
     with pytest.raises(Absent, match="Mail comes by the Worker") as raised:
-        routes.require_judged(by_worker(), title)
+        by_worker.require_judged(settings_by_worker(), title)
     (found,) = raised.value.findings
     assert found.verdict is Verdict.ABSENT
-    assert found.found in [it.says for it in routes.changes() if not it.judged]
+    assert found.found in [it.says for it in by_worker.changes() if not it.judged]
