@@ -42,7 +42,7 @@ def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  
         (receipt(dmarc_passes=True, dkim_passes=True), PASS, "DKIM passes and is aligned"),
         (receipt(dmarc_passes=True, dkim_passes=False), FAIL, "what came"),
         (receipt(dmarc_passes=False, dkim_passes=True), FAIL, "what came"),
-        (receipt(), UNKNOWN, "no signature to look at"),
+        (receipt(), UNKNOWN, "no reply arrived, so there is no signature to look at"),
     ],
 )
 def test_a_reply_is_signed(it: Any, verdict: Verdict, found: str) -> None:
