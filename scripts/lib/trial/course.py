@@ -3,15 +3,12 @@
 Everything is kept in the store as soon as it is known, so that a trial that was killed goes on where it ended.
 """
 
-import base64
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import dkim
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fixtures.access.loop import gather, run
 from fixtures.access.transport import vantage
@@ -19,6 +16,7 @@ from fixtures.evidence import redact
 from fixtures.migration import Migration
 from fixtures.migration.trials import OBSERVED, TRIAL, Seen, begun, observed, zone_of
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dns.dkim_keys import new_key
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
 from fixtures.probes.smtp.session import Conversation, Knock
@@ -174,12 +172,9 @@ class Course:
 
     def key(self) -> tuple[str, str]:
         """The selector of the trial's own DKIM key, and its record."""
-        made, selector = rsa.generate_private_key(65537, 2048), f"t{secrets.token_hex(4)}"
-        form, secret = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        self._key = selector, made.private_bytes(serialization.Encoding.PEM, form, secret)
-        public = serialization.PublicFormat.SubjectPublicKeyInfo
-        der = made.public_key().public_bytes(serialization.Encoding.DER, public)
-        return selector, f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
+        (pem, text), selector = new_key(), f"t{secrets.token_hex(4)}"
+        self._key = selector, pem
+        return selector, text
 
     def until(self, holds: Callable[[], bool], limit_s: float, pause_s: float = 1.0) -> float | None:
         """Seconds on the migration's clock until HOLDS; None: not within LIMIT_S."""
