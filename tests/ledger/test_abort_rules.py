@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates import alarms as news
-from fixtures.ledger import Collected, Traffic
+from fixtures.ledger import Traffic
 from fixtures.migration import Migration
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.logs.postfix_log import Reject
@@ -24,8 +24,8 @@ class Mail(Book):
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         super().__init__(folder)
-        self.troubles: tuple[str, ...] = ()
-        patch.setattr(counting, "collect", lambda *_: Collected(0, 0, 0, self.troubles))
+        self.troubles: list[str] = []
+        patch.setattr(counting, "collect", lambda *_: self.troubles)
         self.held: list[tuple[str, float]] = []
         self.run = RUN
         self.began = time.time() - 5000
@@ -49,12 +49,12 @@ def mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mail:
 def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
     """The mailboxes can't be read for half an hour: all that was sent meanwhile seems to be missing."""
     mail.add("<1@s>", age=1800)
-    mail.troubles = ("alice: the connection was reset",)
+    mail.troubles = ["alice: the connection was reset"]
     for _ in range(3):
         with pytest.raises(CouldNotAsk, match="reset"):
             mail.counting.round(0)
     assert mail.met() == []
-    mail.troubles = ()
+    mail.troubles = []
     mail.arrives("<1@s>")
     mail.counting.round(0)
     assert mail.met() == []
@@ -63,10 +63,10 @@ def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
 
 def test_what_a_clean_round_misses_is_lost(mail: Mail) -> None:
     mail.add("<1@s>", age=1800)
-    mail.troubles = ("alice: the connection was reset",)
+    mail.troubles = ["alice: the connection was reset"]
     with pytest.raises(CouldNotAsk):
         mail.counting.round(0)
-    mail.troubles = ()
+    mail.troubles = []
     mail.counting.round(0)
     mail.counting.round(0)
     assert mail.met() == [(LOST, False)]
