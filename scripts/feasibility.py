@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fixed", choices=("yes", "no"), help="whether the provider gave Dell a fixed address")
     add("--wan", metavar="ADDRESS", help="what Dell's router has towards the provider (its status page)")
     add("--confirmed-by", default="", metavar="WHO", help="who confirmed that port 25 can be opened, while it is shut")
-    add("--worker", metavar="HOST[:PORT]", help="by an Email Worker, which would reach Dell there, and not on port 25")
+    way = "by an Email Worker, which would reach Dell there, and not on port 25; https://HOST: by a Cloudflare Tunnel"
+    add("--worker", metavar="HOST[:PORT]", help=way)
     add("--reflector", default=public_address.REFLECTOR, metavar="URL", help="says who asks (default: %(default)s)")
     add(
         "--instance",

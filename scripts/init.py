@@ -40,6 +40,8 @@ from systemd (LoadCredential=mxgate_x, lower case):
                             Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
   MXGATE_WORKER_PASSWORD    of the login by which an Email Worker hands mail to Dell, if mail comes by one
+  MXGATE_ACCESS_CLIENT_ID   with MXGATE_ACCESS_CLIENT_SECRET: of Access's service token, if that guards its tunnel
+  MXGATE_BUCKET_KEY         with MXGATE_BUCKET_SECRET: of an R2 token for its bucket, if it has one
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
 next: python -m scripts.doctor{config}; then
 scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}""")

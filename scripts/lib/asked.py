@@ -14,7 +14,7 @@ from fixtures.access.transport import Shell, dell, here, shell
 from fixtures.migration import Migration, open_migration
 from fixtures.preflight.case import Case, draft
 from fixtures.settings import DEFAULT_CONFIG, SettingsError, Transport, config_path
-from fixtures.settings.route import Route
+from fixtures.settings.route import CLOUDFLARED, TUNNELS, Route
 from fixtures.settings.schema import Hostname
 
 T = TypeVar("T")
@@ -83,14 +83,20 @@ def _migration(options: argparse.Namespace, domains: tuple[str, ...]) -> tuple[M
 
 
 def _by_worker(given: str, migration: Migration) -> Migration:
-    """MIGRATION with a Worker, to which Dell is at GIVEN. Raises ``SettingsError``."""
-    host, _, port = given.partition(":")
-    login = migration.settings.route.login or f"worker@{migration.settings.domain_names[0]}"
-    said = {"kind": "worker", "host": host, "login": login} | ({"port": port} if port else {})
+    """MIGRATION with a Worker, to which Dell is at GIVEN, a host or a tunnel. Raises ``SettingsError``."""
+    route, secrets = migration.settings.route, migration.secrets
+    said: dict[str, Any] = {"kind": "worker", "login": route.login or f"worker@{migration.settings.domain_names[0]}"}
+    if given.startswith("https:"):
+        guarded = bool(secrets.access_client_id.get_secret_value())
+        said |= {"tunnel": given, "unit": route.unit or CLOUDFLARED, "access": guarded}
+    else:
+        host, _, port = given.partition(":")
+        said |= {"host": host} | ({"port": port} if port else {})
     try:
         route = Route.model_validate(said)
     except ValidationError:
-        raise SettingsError(f"--worker {given}: expected HOST[:PORT], such as in.example.net:2465, not 25") from None
+        expected = f"HOST[:PORT], such as in.example.net:2465, not 25; or a tunnel, such as {TUNNELS}"
+        raise SettingsError(f"--worker {given}: expected {expected}") from None
     return replace(migration, settings=migration.settings.model_copy(update={"route": route}))
 
 

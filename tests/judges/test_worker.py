@@ -170,6 +170,15 @@ def test_before_the_start_an_answer_or_a_word_is_enough(said: dict[str, Any], wo
 
 
 @pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [("302 Found", UNKNOWN), ("404 Not Found", UNKNOWN), ("502 Bad Gateway", PASS), ("530", UNKNOWN)],
+)
+def test_before_the_start_it_is_cloudflared_that_answers_for_a_tunnel(answer: str, verdict: Any) -> None:
+    talked = {"connection": "refused", "text": f"the tunnel's name answers {answer}"}
+    assert says(reach.judged_before(way(**talked, tunnel=True), ""), "")[0] is verdict
+
+
+@pytest.mark.parametrize(
     ("said", "verdict"),
     [
         ({"banner": "Dell.example ESMTP Postfix"}, PASS),

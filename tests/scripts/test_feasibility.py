@@ -155,6 +155,7 @@ def test_settings_answer_more(lab: Lab) -> None:
         (["example.com"], ["DOMAIN example.com: this is a placeholder"]),
         (["own.example.net", "--wan", "1.2.3"], ["--wan 1.2.3: ", "IPv4"]),
         (["own.example.net", "--worker", "in.b.net:25"], ["--worker in.b.net:25: expected HOST[:PORT], such as"]),
+        (["own.example.net", "--worker", "https://in/x"], ["--worker https://in/x: ", "or a tunnel"]),
         (["own.example.net", "--dell", "root@"], ["--dell root@: expected [USER@]HOST[:PORT]"]),
         (["own.example.net", "--key", "/no/such", "--dell", "h"], ["--key /no/such: there is no such file"]),
         (["own.example.net", "--key", "/no/such"], ["--key /no/such: there is no such file"]),

@@ -18,6 +18,7 @@ from fixtures.preflight.init import answers, questions
 from fixtures.preflight.init.answers import READ, Answers, Back
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
+from fixtures.settings.route import Route
 from tests.conftest import PROJECT, ended, python, run
 from tests.labs import operator, shared
 
@@ -258,6 +259,44 @@ def test_an_answer_can_be_taken_back() -> None:
     assert went("b", "m", "<", "<", "c", "k", "") == ["c", "c", "k", "x"]
     assert reads == ["a", "b", "c"]
     assert went("<", "b", "", "") == ["b", "b", "n", "x"], "there is nothing before the first"
+
+
+@pytest.mark.parametrize(
+    ("typed", "route"),
+    [
+        (
+            ["https://in.a.net", "", "", "", "mail"],
+            'tunnel = "https://in.a.net"\nunit = "cloudflared.service"\nlogin = "worker@a.net"\nbucket = "mail"',
+        ),
+        (
+            ["http://in.a.net", "https://in.a.net", "no", "t.service", "w@a.net", ""],
+            'tunnel = "https://in.a.net"\naccess = false\nunit = "t.service"\nlogin = "w@a.net"',
+        ),
+        (["", "in.a.net", "", "", "", ""], 'host = "in.a.net"\nlogin = "worker@a.net"'),
+        (
+            ["https://in.a.net", "<", "", "", "25443", "way.service", "", "No_Bucket", "<", "w@a.net", "-"],
+            'host = "in.a.net"\nport = 25443\nunit = "way.service"\nlogin = "w@a.net"',
+        ),
+    ],
+)
+def test_of_a_workers_way_only_what_the_answers_call_for_is_asked(typed: list[str], route: str) -> None:
+    """By a tunnel neither host nor port, else nothing of Access; and each answer can be taken back."""
+    left, asked = iter(typed), list[str]()
+    to = Answers({}, lambda text: asked.append(text) or next(left), say=asked.append)  # type: ignore[func-returns-value]
+    while True:
+        try:
+            made = questions._route(to, ("a.net",)) | questions._bucket(to, "host")
+            break
+        except Back:
+            to.past.again()
+    assert Route.model_validate(made) == Route.model_validate(tomllib.loads(f'kind = "worker"\n{route}'))
+    assert not list(left)
+    assert any("Access" in each for each in asked) is any(each.startswith("https:") for each in typed)
+    assert any("The port there" in each for each in asked) is ("host" in route)
+
+
+def test_where_postfix_is_in_a_container_no_bucket_is_asked_for() -> None:
+    assert questions._bucket(Answers({}, lambda _: "mail"), "docker") == {}
 
 
 def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
