@@ -8,6 +8,7 @@ from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.cloudflare import access
 from fixtures.probes.cloudflare.email_worker import Deployed, ask
 from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list
@@ -93,6 +94,12 @@ def dell_greets(migration: Migration, expect: Expect, way: reach.Way) -> None:
     expect("Dell is at the end of the Worker's way", [greeting])
     days = migration.settings.bounds.certificate_days
     expect("Workers accept Dell's certificate", (tls.judged(it, days) for it in reach.handshakes(migration)))
+
+
+@then("where Cloudflare Access guards it, the Worker's service token is good for long enough")
+def token_lasts(migration: Migration, expect: Expect) -> None:
+    now, days = migration.clock.now(), migration.settings.bounds.certificate_days
+    expect("Access goes on to let the Worker in", access.judged(access.ask(migration), now, days))
 
 
 @given("those who may find the Worker's port", target_fixture="finders")
@@ -225,6 +232,12 @@ def timer_is_on(expect: Expect, waiting_mail: tuple[Any, fetched.Fetching]) -> N
 @then("only root reads the keys on Dell, and the world reads no message")
 def nobody_else_reads(expect: Expect, waiting_mail: tuple[Bucket, fetched.Fetching]) -> None:
     expect("Nobody else reads what waits", fetched.judged_private(waiting_mail[1], waiting_mail[0]))
+
+
+@then("the keys on Dell open that bucket, and nothing else")
+def keys_are_narrow(migration: Migration, expect: Expect, waiting_mail: tuple[Bucket, Any]) -> None:
+    tried = fetched.tried(migration, waiting_mail[0])
+    expect("Who has Dell's keys has that bucket only", map(fetched.judged_narrow, tried))
 
 
 # What senders hear, and what arrives -----------------------------------------------------------------------------

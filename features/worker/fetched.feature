@@ -10,3 +10,4 @@ Feature: What waits in the bucket is fetched
     Then nothing has waited there for longer than mail may wait in a queue
     And the timer on Dell is active and begins with the machine, and its last run went well
     And only root reads the keys on Dell, and the world reads no message
+    And the keys on Dell open that bucket, and nothing else

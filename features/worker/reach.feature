@@ -16,3 +16,4 @@ Feature: The Worker reaches Dell, and knows it by its certificate
     When its name is looked up, and its port is tried
     Then the name leads to where a Worker may connect
     And Dell's Postfix greets there, within TLS and under a certificate that browsers accept, good for long enough
+    And where Cloudflare Access guards it, the Worker's service token is good for long enough

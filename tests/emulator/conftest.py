@@ -24,7 +24,7 @@ from fixtures.lab.emulator.api.publisher import Publisher
 from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.knobs import Knobs
-from fixtures.lab.emulator.state import Record, Token, World, Zone
+from fixtures.lab.emulator.state import Record, ServiceToken, Token, World, Zone
 from fixtures.lab.nameserver import ZoneDatabase
 from fixtures.lab.person import open_link
 from tests.emulator.hop_support import Scene, scene
@@ -36,7 +36,7 @@ OLD_MX = "mail.webmakeprofit.org"
 OLD_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net ~all"
 ALL = frozenset(
     "zone:read dns:edit zone_settings:edit rules:edit addresses:edit user:read members:read workers:edit "
-    "r2:edit".split()
+    "r2:edit access:edit".split()
 )
 DEADLINE_S, ASYNC_S_MAX = 10.0, 60.0
 
@@ -144,6 +144,7 @@ def new_world(clock: Clock) -> World:
     zone = Zone(APEX, "1" * 32, ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"], {r.id: r for r in records})
     world.zones[zone.id] = zone
     world.tokens.append(Token("all", ALL))
+    world.service_tokens.append(ServiceToken("worker.access", clock.now() + 365.5 * 86400))
     return world
 
 

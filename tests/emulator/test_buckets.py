@@ -145,32 +145,48 @@ def test_a_worker_is_given_only_a_bucket_that_is_there(client: Cloudflare) -> No
     assert shown["bindings"] == [binding]
 
 
+def curl(emulator: Emulator, path: str, *words: str, secret: str = sha256(b"all").hexdigest(), key: str = "") -> str:
+    """What R2 answers to curl, by the keys of the one token that there is, or others."""
+    host, port = f"{ACCOUNT}.r2.cloudflarestorage.com", emulator.url.rpartition(":")[2]
+    keys = f"{key or emulator.world.tokens[0].id}:{secret}"
+    settings = f'user = "{keys}"\naws-sigv4 = "aws:amz:auto:s3"\ninsecure\n'
+    there = ["--connect-to", f"{host}:443:127.0.0.1:{port}", f"https://{host}{path}", *words]
+    command = ["curl", "-sK", "-", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", *there]
+    return subprocess.run(command, input=settings, capture_output=True, text=True, check=True).stdout
+
+
 def test_curl_lists_reads_and_deletes_by_its_keys(emulator: Emulator) -> None:
     (token,) = emulator.world.tokens
     emulator.world.buckets[NAME] = Bucket(NAME, "")
     for number in range(3):
         stored = Stored(b"text %d" % number, {"to": "YQ=="}, 0, "2026-11-27T00:00:00Z")
         emulator.world.buckets[NAME].objects[f"mail/{number}"] = stored
-    host, port = f"{ACCOUNT}.r2.cloudflarestorage.com", emulator.url.rpartition(":")[2]
-
-    def curl(path: str, *words: str, secret: str = sha256(b"all").hexdigest(), key: str = token.id) -> str:
-        settings = f'user = "{key}:{secret}"\naws-sigv4 = "aws:amz:auto:s3"\ninsecure\n'
-        there = ["--connect-to", f"{host}:443:127.0.0.1:{port}", f"https://{host}/{NAME}{path}", *words]
-        hashed = "x-amz-content-sha256: UNSIGNED-PAYLOAD"
-        command = ["curl", "-sK", "-", "-H", hashed, *there]
-        return subprocess.run(command, input=settings, capture_output=True, text=True, check=True).stdout
-
-    listed = curl("?list-type=2&max-keys=2&prefix=mail%2F")
+    listed = curl(emulator, f"/{NAME}?list-type=2&max-keys=2&prefix=mail%2F")
     assert "<Key>mail/0</Key>" in listed
     assert "<Key>mail/2</Key>" not in listed
     assert "<IsTruncated>true</IsTruncated>" in listed
-    read = curl("/mail/1", "-i")
+    read = curl(emulator, f"/{NAME}/mail/1", "-i")
     assert "x-amz-meta-to: YQ==" in read
     assert read.endswith("text 1")
-    assert "SignatureDoesNotMatch" in curl("/mail/1", secret="wrong")
-    assert "Unauthorized" in curl("/mail/1", key="f" * 32)
-    assert curl("/mail/1", "-X", "DELETE") == ""
-    assert "NoSuchKey" in curl("/mail/1")
+    assert "SignatureDoesNotMatch" in curl(emulator, f"/{NAME}/mail/1", secret="wrong")
+    assert "Unauthorized" in curl(emulator, f"/{NAME}/mail/1", key="f" * 32)
+    assert curl(emulator, f"/{NAME}/mail/1", "-X", "DELETE") == ""
+    assert "NoSuchKey" in curl(emulator, f"/{NAME}/mail/1")
     assert list(emulator.world.buckets[NAME].objects) == ["mail/0", "mail/2"]
+    curl(emulator, f"/{NAME}/mail/3", "-X", "PUT", "-d", "text 3", "-H", "x-amz-meta-to: Yg==")
+    assert emulator.world.buckets[NAME].objects["mail/3"].metadata == {"to": "Yg=="}
     token.scopes = frozenset()
-    assert "AccessDenied" in curl("/mail/2")
+    assert "AccessDenied" in curl(emulator, f"/{NAME}/mail/2")
+
+
+def test_only_an_administrators_keys_list_buckets_and_a_buckets_own_open_no_other(emulator: Emulator) -> None:
+    (token,) = emulator.world.tokens
+    emulator.world.buckets = {name: Bucket(name, "") for name in (NAME, "other")}
+    for scope, opened in (
+        (f"objects:edit:{NAME}", [NAME]),
+        ("objects:edit", [NAME, "other"]),
+        ("r2:edit", ["", NAME, "other"]),
+    ):
+        token.scopes = frozenset({scope})
+        said = {name: curl(emulator, f"/{name}?list-type=2") for name in ("", NAME, "other")}
+        assert [name for name, answer in said.items() if "AccessDenied" not in answer] == opened

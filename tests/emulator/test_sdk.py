@@ -71,6 +71,13 @@ STEPS: tuple[Step, ...] = (
     ("workers.scripts.script_and_version_settings.get", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.content.get", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.delete", lambda _: {**MINE, "script_name": "w"}),
+    ("zero_trust.access.service_tokens.list", lambda _: MINE),
+    (
+        "zero_trust.access.service_tokens.update",
+        lambda kept: {
+            **MINE, "service_token_id": kept["zero_trust.access.service_tokens.list"][0].id, "duration": "48h"
+        },
+    ),
     ("r2.buckets.create", lambda _: {**MINE, "name": "waiting"}),
     ("r2.buckets.list", lambda _: MINE),
     ("r2.buckets.get", lambda _: {**MINE, "bucket_name": "waiting"}),
@@ -169,6 +176,8 @@ def check(kept: Kept) -> None:
     assert kept["email_routing.rules.get"].matchers[0].value == f"alice@{APEX}"
     assert kept["email_routing.rules.catch_alls.get"].enabled is False
     assert len(kept["ips.list"].ipv4_cidrs) == 15
+    before, after = kept["zero_trust.access.service_tokens.list"][0], kept["zero_trust.access.service_tokens.update"]
+    assert (before.expires_at - after.expires_at).days == 363
 
 
 def test_the_other_shape_of_the_needed_records(emulator: Running) -> None:

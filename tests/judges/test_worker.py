@@ -13,6 +13,7 @@ import pytest
 
 from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
+from fixtures.probes.cloudflare import access
 from fixtures.probes.cloudflare.api import Routing, Rule, Zone
 from fixtures.probes.cloudflare.email_worker import Deployed
 from fixtures.probes.cloudflare.waiting import Bucket, Waits
@@ -348,7 +349,7 @@ def test_the_sender_hears_dells_words(said: str, relay: str, *, known: bool, ver
     assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
 
 
-BUCKET = Bucket("waiting", (), (), (), LOOK)
+BUCKET = Bucket("waiting", (), (), (), (), LOOK)
 TIMER = Unit("mxgate-fetch.timer", {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}, LOOK)
 SERVICE = Unit("mxgate-fetch.service", {"LoadState": "loaded", "Result": "success"}, LOOK)
 PRIVATE = {"/etc/mxgate-bucket.curl": "600 root", "/etc/mxgate-postfix.curl": "600 root"}
@@ -406,6 +407,32 @@ def test_what_fetches_is_on(timer: Mapping[str, str], service: Mapping[str, str]
 def test_nobody_else_reads_what_waits(modes: Mapping[str, str], public: tuple[str, ...], said: list[str]) -> None:
     it = replace(FETCHING, modes={**PRIVATE, **modes})
     assert _faults(fetched.judged_private(it, replace(BUCKET, public=public))) == said
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(403, PASS), (401, PASS), (200, FAIL), (0, UNKNOWN), (503, UNKNOWN)])
+def test_dells_keys_open_nothing_else(status: int, verdict: Any) -> None:
+    assert says(fetched.judged_narrow(fetched.Tried("the list of buckets", status, LOOK)), "")[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("days", "known", "enabled", "verdict", "said"),
+    [
+        (14, True, True, PASS, "found 14 days left"),
+        (13, True, True, FAIL, "found 13 days left. Refresh it"),
+        (None, True, True, PASS, "found for ever"),
+        (300, True, False, FAIL, "found 300 days left, disabled"),
+        (None, False, False, FAIL, "found none of that client id"),
+    ],
+)
+def test_the_service_token_lasts(days: int | None, *, known: bool, enabled: bool, verdict: Any, said: str) -> None:
+    until = None if days is None else datetime.fromtimestamp(days * 86400, UTC)
+    ((found, sentence),) = all_say(access.judged(access.ServiceToken(known, until, enabled, LOOK), 0, 14), "")
+    assert found is verdict
+    assert said in sentence
+
+
+def test_where_access_guards_nothing_no_token_is_wanted() -> None:
+    assert [each.verdict for each in access.judged(None, 0, 14)] == [PASS]
 
 
 def _faults(found: Iterable[Finding]) -> list[str]:
