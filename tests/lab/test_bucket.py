@@ -53,6 +53,13 @@ def arrived(lab: Lab, subject: str) -> Counter[str]:
     return Counter(line for line in on(lab, "dell", find).splitlines() if line.lower().startswith("message-id:"))
 
 
+def test_the_doctor_asks_for_its_keys(lab: Lab) -> None:
+    for before, line in (((), "ok "), (("env", "MXGATE_BUCKET_SECRET="), "missing ")):
+        said = labs.operator(lab.name, "-m", "scripts.doctor", before=before, timeout_s=200).stdout
+        (found,) = [each for each in said.splitlines() if "keys" in each and "bucket" in each]
+        assert found.startswith(line), said
+
+
 def test_while_dell_is_away_nothing_bounces_and_all_is_fetched(lab: Lab) -> None:
     """What fetches is killed again and again. A second copy only of what it was at then."""
     bounced = "grep -c status=bounced /var/log/mail.log; true"

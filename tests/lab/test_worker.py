@@ -225,12 +225,17 @@ def test_whatever_is_killed_nothing_that_was_acknowledged_is_lost(lab: Lab) -> N
             time.sleep(chance.random() * MESSAGES / 1000)
         sending.result()
     found = all_arrive(lab, "kills", MESSAGES)
-    twice = {each.partition(" ")[2] for each, copies in found.items() if copies > 1}
+    twice = come_twice(found)
     again = {each for each in twice if handed_over(lab, each) > 1}
     print(f"{MESSAGES} acknowledged, {len(found)} arrived, {len(again)} of them handed over and {len(twice - again)}")
     print(f"delivered by Dell a second time; killed: {dict(killed)}")
     assert all(killed[what] for what in KILLED)
     assert again <= messages_that_failed(lab)
+
+
+def come_twice(found: Counter[str]) -> set[str]:
+    """The Message-IDs of what ``arrived`` found more than once."""
+    return {each.partition(" ")[2] for each, copies in found.items() if copies > 1}
 
 
 def cut_the_power(lab: Lab) -> None:
