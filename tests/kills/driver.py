@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.lab.faults.forks import WARM
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
@@ -48,7 +49,7 @@ def run(folder: Path, name: str, at: tuple[Any, ...], environment: Mapping[str, 
     AT: kind, number and turn as of ``Injector``, and CODE. HEARD: whether anybody reads what it says.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([*WARM, __name__])
     process = context.Process(target=_child, args=(folder, name, at, dict(environment), heard))
     process.start()
     process.join(RUN_S_MAX)

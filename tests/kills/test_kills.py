@@ -30,7 +30,9 @@ class Begun:
 
     def __init__(self, folder: Path, name: str, *options: str) -> None:
         self.name, self.outcome = name, folder / f"{name}.json"
-        command = [sys.executable, "-m", "tests.kills.walk", "--name", f"kills-{name}", "--out", str(self.outcome)]
+        # As a main module it would run again in each copy that it makes (multiprocessing.spawn).
+        code = "import sys; from tests.kills.walk import main; sys.exit(main())"
+        command = [sys.executable, "-c", code, "--name", f"kills-{name}", "--out", str(self.outcome)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.access.changing import dell, ec2
+from fixtures.gates.side_by_side import HEAVY
 from fixtures.lab import rehearsal
 from fixtures.lab.emulator.knobs import chosen
 from fixtures.lab.plan import ROUTES
@@ -218,7 +219,7 @@ def main() -> int:
         try:
             lab.enter()
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["__main__", "tests.kills.under"])
+            context.set_forkserver_preload([*HEAVY, "tests.kills.under"])
             walk = Walk.of(lab, open_migration())
             assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
