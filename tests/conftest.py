@@ -15,14 +15,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
 
 LONG = """
-    lab/test_worker_faults lab/test_rendered_drills lab/test_rendered_gates lab/test_debian_12_gates
-    lab/test_debian_12_drills lab/test_tunnel_faults lab/test_nights lab/test_rehearse_own lab/test_after_the_switch
-    lab/test_by_tunnel lab/test_by_worker lab/test_live_by_worker scripts/test_night ledger/test_announced
-    kills/test_kills lab/test_vps lab/test_worker lab/test_bucket lab/test_own_by_worker
-    scripts/test_switch_by_subdomain lab/test_live_by_init scripts/test_odd_zones lab/test_terraform_folders
-    scripts/test_owner_template scripts/test_owner_docker emulator/test_wrangler trial/test_in_a_lab lab/test_phase3
-    lab/test_small_operator scripts/test_switch_back lab/test_by_sudo lab/test_second_dell lab/test_live_path
-    scripts/test_ec2 faults/ lab/ ledger/ trial/ scripts/ emulator/ kills/
+    kills/test_kills lab/test_vps lab/test_worker_faults scripts/test_night lab/test_debian_12_drills
+    lab/test_tunnel_faults lab/test_rendered_drills lab/test_bucket faults/test_faults lab/test_by_worker
+    kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
+    scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
+    lab/test_by_tunnel scripts/test_owner_template lab/test_live_by_worker lab/test_own_by_worker
+    lab/test_live_by_init lab/test_worker ledger/test_announced scripts/test_switch scripts/test_feasibility
+    lab/test_leaves_nothing scripts/test_doctor scripts/test_ec2 scripts/test_rollback lab/test_phase3
+    kills/ emulator/test_workers ledger/ trial/ lab/ scripts/ faults/ emulator/
 """.split()
 """Files and folders that take long, the longest first: so begins who has several workers, and none is left with one."""
 
