@@ -202,7 +202,7 @@ def test_backups() -> None:
 
 
 SOURCE = File("/p", True, 0o600, "root", modified_at=100.0)
-KEPT = Password("hash:/p", "[r]", SOURCE, replace(SOURCE, path="/p.db"), (), (LOOK,))
+KEPT = Password("hash:/p", SOURCE, replace(SOURCE, path="/p.db"), (), (LOOK,))
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_names_of_the_system(way: tuple[str, ...], end: str, verdict: Verdict, f
 
 
 def test_the_queue() -> None:
-    late = Queued("Q", "deferred", 0.0, 301.0, 1, "a@x", (("b@a.example", "no route"), ("c@a.example", "")))
+    late = Queued("Q", "deferred", 0.0, 301.0, "a@x", (("b@a.example", "no route"), ("c@a.example", "")))
     expected = "expected nothing inbound older than 300 s, found"
     hint = "postcat -vq Q shows it; postqueue -i Q tries again"
     none = [(PASS, f"Dell's queue: {expected} what came")]

@@ -77,7 +77,7 @@ def test_what_waits_at_a_backup_is_counted_and_nobody_looking_is_unknown() -> No
     ("trails", "covered", "verdict"), [((), True, PASS), ((), False, UNKNOWN), ((TRAIL,), True, FAIL)]
 )
 def test_what_came_since_the_stop(trails: tuple[Trail, ...], covered: bool, verdict: Verdict) -> None:
-    it = Came("mail.b.example", 0.0, trails, covered, LOOK)
+    it = Came("mail.b.example", trails, covered, LOOK)
     assert [each.verdict for each in came_from.judged(it)] == [verdict]
 
 

@@ -215,7 +215,7 @@ def test_where_a_missing_message_is() -> None:
     ],
 )
 def test_how_a_message_waits(place: str, reason: str, says: str) -> None:
-    queue = Queue((Queued("A1", place, 0.0, 9.0, 1, "a@b", (("c@d", reason),)),), NOTED)
+    queue = Queue((Queued("A1", place, 0.0, 9.0, "a@b", (("c@d", reason),)),), NOTED)
     assert says in waiting("Dell", queue, {"A1"})
     assert waiting("Dell", queue, {"B2"}) == ""
 

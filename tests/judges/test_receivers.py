@@ -23,7 +23,7 @@ from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 SETTINGS = settings_without_a_lab()
 HOME = SETTINGS.domains[0]
 OURS = next(each.address for each in HOME.addresses)
-LOG = HostLog("Dell", (), (), (), 0.0, 3, 0, LOOK)
+LOG = HostLog("Dell", (), (), 0.0, 3, 0, LOOK)
 HISTORY = History(0.0, 28 * DAY_S, (), (LOG,))
 
 
@@ -80,7 +80,7 @@ def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX")
 
 def run(*messages: Judged, decided: tuple[Decided, ...] = (), **of_domain: Any) -> tuple[Shadow, Any]:
     changed = {"decided": decided, "domains": (HOME.model_copy(update=of_domain),)}
-    return Shadow(HISTORY, messages, (), (LOOK,)), SETTINGS.model_copy(update=changed)
+    return Shadow(messages, (), (LOOK,)), SETTINGS.model_copy(update=changed)
 
 
 def of_senders(cast: Shadow, settings: Any) -> list[tuple[Verdict, str]]:
@@ -125,7 +125,7 @@ def test_mail_to_nobody() -> None:
 @pytest.mark.parametrize("recomputed", ["d1", "d2"])
 def test_it_is_as_it_was_written(recomputed: str) -> None:
     hint = ". The store was changed by hand: take it from a backup of that day" * (recomputed == "d2")
-    judged = says(snapshot.judged_whole(Kept(0.0, "d1", recomputed, {}, LOOK)), "")
+    judged = says(snapshot.judged_whole(Kept("d1", recomputed, {}, LOOK)), "")
     assert judged == (FAIL if hint else PASS, f"snapshot: expected digest d1, found digest {recomputed}{hint}")
 
 
@@ -185,7 +185,7 @@ def test_each_machine_could_be_put_back(it: Host, may_differ: bool, said: list[t
 
 # What a log that lacks something proves ------------------------------------------------------------------------------
 
-ALIVE = Sign("Dell", "/var/log/mail.log", "m", "250 ok", "", ("m",), LOOK)
+ALIVE = Sign("Dell", "/var/log/mail.log", "250 ok", "", ("m",), LOOK)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def trail(client: str) -> Trail:
 
 def silent(*kinds: tuple[str, str], queued: tuple[Queued, ...] = ()) -> Silence:
     passed = tuple(Passed(trail(client), kind, f"{kind} {n}") for n, (kind, client) in enumerate(kinds))
-    log = HostLog("EC2", (), (), (), -1.0, 0, 0, LOOK)
+    log = HostLog("EC2", (), (), -1.0, 0, 0, LOOK)
     return Silence(0.0, 3600.0, passed, 2, log, Queue(queued, LOOK), (), (), LOOK)
 
 
@@ -145,7 +145,7 @@ def test_nobody_relays() -> None:
 
 def test_the_queue() -> None:
     assert all_say(ec2_silence.judged_queue(silent()), "") == [(PASS, "EC2's queue: expected empty, found empty")]
-    waits = Queued("Q1", "deferred", 0.0, 61.4, 1, "a@x", (("b@y", ""), ("c@y", "")))
+    waits = Queued("Q1", "deferred", 0.0, 61.4, "a@x", (("b@y", ""), ("c@y", "")))
     assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [
         (FAIL, "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be")
     ]  # fmt: skip

@@ -152,7 +152,7 @@ def test_whoever_is_put_off_is_given_time(mail: Mail) -> None:
 
 
 def queued(queue: str, *recipients: str) -> Queued:
-    return Queued("Q1", queue, 0, 0, 1, "x@y.example", tuple((each, "") for each in recipients))
+    return Queued("Q1", queue, 0, 0, "x@y.example", tuple((each, "") for each in recipients))
 
 
 def test_only_ours_and_only_what_is_deferred_waits_at_dell() -> None:

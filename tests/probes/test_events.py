@@ -71,8 +71,8 @@ def test_rows_become_events(answering: Any) -> None:
         ("alice@a.example", True, "")
     ] * 2
     assert (found.sampled, str(found.count()), found.evidence.answer) == (False, "2", "2 delivered")
-    assert len(found.of("<1@x>")) == 2
-    assert found.of("<2@x>") == ()
+    assert len(found.by_message()["<1@x>"]) == 2
+    assert "<2@x>" not in found.by_message()
     assert "MXGATE_CLOUDFLARE_TOKEN" in found.evidence.again
 
 

@@ -72,7 +72,7 @@ def test_a_mailbox_is_a_witness(kept: Stored, gateway: list[Trail], others: list
 
 def silence(*, mail: bool = False, witnessed: bool = False, oldest: float = SINCE - 9) -> Silence:
     passed = (Passed(trail("<1@x>", "192.0.2.9"), "mail", "says"),) if mail else ()
-    log = HostLog("EC2", (), (), (), oldest, 0, 0, NOTED)
+    log = HostLog("EC2", (), (), oldest, 0, 0, NOTED)
     others = (Witnessed("<2@x>", "Dell's log", "said"),) if witnessed else ()
     return Silence(SINCE, 3600, passed, 0, log, Queue((), NOTED), others, (), NOTED)
 
@@ -101,7 +101,7 @@ def test_silence_is_judged_by_all_that_is_known(it: Silence, verdicts: list[Verd
     ],
 )
 def test_a_log_is_alive_if_our_mark_is_in_it(answer: str, lines: tuple[str, ...], verdict: Verdict, says: str) -> None:
-    found = sign_of_life.judged(Sign("EC2", "/var/log/mail.log", "mark", answer, "refused", lines, NOTED))
+    found = sign_of_life.judged(Sign("EC2", "/var/log/mail.log", answer, "refused", lines, NOTED))
     assert (found.verdict, says in found.hint) == (verdict, True)
 
 
