@@ -18,7 +18,7 @@ NAME = "tests-bucket"
 CAROL, NOBODY, BOB = f"carol@{PILOT}", f"nobody@{PILOT}", "bob@four.example"
 MESSAGES = int(os.environ.get("MXGATE_BUCKET_MESSAGES", "300"))
 ARRIVED_S_MAX = 120.0
-lab = labs.shared(NAME, 27, Gate.PHASE4, route="worker", knobs=("--worker-throws=rejected",))
+lab = labs.shared(NAME, 27, Gate.PHASE4, quiet=True, route="worker", knobs=("--worker-throws=rejected",))
 WAITING = """
 from fixtures.probes.cloudflare import waiting
 print(json.dumps([[each.sender, each.recipient] for each in waiting.ask(migration).mail]))
