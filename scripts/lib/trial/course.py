@@ -15,8 +15,8 @@ from fixtures.access.transport import vantage
 from fixtures.evidence import redact
 from fixtures.migration import Migration
 from fixtures.migration.trials import OBSERVED, TRIAL, Seen, begun, observed, zone_of
+from fixtures.plan.dkim import new_key
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.dns.dkim_keys import new_key
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
 from fixtures.probes.smtp.session import Conversation, Knock
