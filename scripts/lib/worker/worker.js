@@ -1,9 +1,9 @@
 // Cloudflare hands this Email Worker each message, for one recipient at a time. The Worker hands it on to Dell's own
 // Postfix, by SMTP within TLS, and answers as Dell does: what Dell has taken is taken, what Dell refuses for good is
 // refused with Dell's words. All else is an exception, which is for now: the sender keeps the message and tries again.
-// With a bucket, what can't be handed over now waits there, and Dell fetches it: for where Cloudflare bounces a message
-// after three calls that failed. The message passes through as it comes, and is never held
-// whole; so what has failed half-way can be kept only at the next call, which finds a mark.
+// With a bucket, what can't be handed over now waits there, and Dell fetches it: in case Cloudflare bounces a message after
+// three calls that failed. The message passes through as it comes, and is never held whole; so what has failed half-way
+// can be kept only at the next call, which finds a mark.
 //
 // HOST, PORT: where Dell's Postfix takes mail from here; or TUNNEL: the address of a Cloudflare Tunnel that leads to it,
 // and ACCESS_ID, ACCESS_SECRET: the service token, where Cloudflare Access guards it. LOGIN, PASSWORD: what Dell asks

@@ -1,4 +1,7 @@
-"""Secrets from the environment, a file or systemd; placeholders are refused."""
+"""Secrets from the environment, a file or systemd; placeholders are refused.
+
+That no run shows one: ``tests/report/test_canaries.py``.
+"""
 
 from pathlib import Path
 
