@@ -20,12 +20,12 @@ from gherkin import Parser
 from jinja2 import Environment, nodes
 
 from fixtures.evidence import Verdict
+from fixtures.facts import facts
 from fixtures.gates.by_worker import changes
 from fixtures.gates.catalogue import plan_lines
 from fixtures.gates.traceability import FEATURES
 from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE
-from fixtures.settings.facts import facts
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
@@ -138,7 +138,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     yield from (("fixtures/gates/catalogue.toml", says) for says in plan_lines().values())
     yield from (("fixtures/gates/by_worker.toml", it.says) for it in changes() if not it.judged)
     units = (each["unit"] for each in facts("cloudflare")["limits"].values() if "unit" in each)
-    yield from (("fixtures/settings/facts.toml", unit) for unit in units)
+    yield from (("fixtures/facts/facts.toml", unit) for unit in units)
     for verdict in Verdict:
         yield from (("fixtures/evidence/__init__.py", text) for text in (str(verdict), f"{{n}} {verdict}"))
 

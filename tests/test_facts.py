@@ -1,4 +1,4 @@
-"""Limits, prices and address ranges of the providers (``fixtures/settings/facts.toml``): dated, and said to be old when
+"""Limits, prices and address ranges of the providers (``fixtures/facts/facts.toml``): dated, and said to be old when
 they are.
 """
 
@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from fixtures.evidence import Verdict
+from fixtures.facts import PROVIDERS, ages, facts
 from fixtures.preflight import machine
 from fixtures.probes.cloudflare import api, limits
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.allow_list import Published
-from fixtures.settings.facts import PROVIDERS, ages, facts
 from fixtures.settings.schema import Cloudflare
 from tests.reading import ROOT
 

@@ -205,7 +205,7 @@ def test_what_has_no_price_or_was_not_read_is_unknown() -> None:
     first, second, third = all_say(
         cost.judged_net(saving(dear=True, unread=("volumes: denied",)), DAY, 9.5, "tokyo"), ""
     )
-    page = "Add it to fixtures/settings/facts.toml, from AWS's page for tokyo"
+    page = "Add it to fixtures/facts/facts.toml, from AWS's page for tokyo"
     assert first == (UNKNOWN, f"address: expected a price, found no price. {page}")
     assert second == (UNKNOWN, "AWS: expected every kind read, found volumes: denied")
     assert third[0] is PASS

@@ -79,7 +79,7 @@ LINES = st.lists(
 )
 
 
-def bulk(*blocks: bytes) -> tuple[Bulk, Read]:
+def bulk(*blocks: bytes | bytearray) -> tuple[Bulk, Read]:
     made = Bulk(100)
     source = made.source("dell")
     made.take(source, blocks, now=NOW)

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.facts import facts
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.settings.facts import facts
 from scripts.lib.trial.wire import Answer, Wire
 
 PAGE, PAGES_MAX = 50, 200
