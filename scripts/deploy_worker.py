@@ -27,6 +27,7 @@ def plan(job: Job) -> Iterator[Write]:
         yield from worker.removed(job)
     else:
         job.say(worker.in_an_outage(job.migration))
+        job.say(worker.in_its_limits(job.migration))
         yield from worker.deployed(job)
 
 

@@ -41,6 +41,7 @@ def plan(job: Job) -> Iterator[Write]:
     batch, half = tuple(_batch(job, routing)), half_way(job.migration.store, job.domain)
     if job.migration.settings.by_worker:
         job.say(worker.in_an_outage(job.migration))
+        job.say(worker.in_its_limits(job.migration))
     if routing.enabled:
         # A run that was killed right after enabling, and its guard too, has left its SPF record to this one (X10).
         yield from merge_spf.plan(job, half["spf"] if half else ())

@@ -1,7 +1,7 @@
 """First contact with the real Cloudflare, on a throw-away name, before any MX moves: what it does, and how long.
 
 Everything is tried on mxgate-trial.PILOT (or in a spare zone, [trial] zone): Email Routing is enabled there, a rule and
-a destination are made (and where mail is to come by an Email Worker, one that throws), mail is sent, refused and
+a destination are made (and where mail is to come by an Email Worker, one that fails), mail is sent, refused and
 dropped, and all is taken away again. The zone's own records, its MX above all, are only looked at. What was observed is
 kept in the store and in observed.toml, for scripts/rehearse --knobs observed, and for the plan of switch_mx.
 Undo: --undo takes away what an interrupted trial left. Without it the next run goes on where that one ended.
@@ -31,7 +31,7 @@ PARTS: tuple[tuple[str, Any, str, bool], ...] = (
     ("destination", mail.destination, "the destination mail@in.{name}, whose link a person opens; minutes", True),
     ("forwarding", mail.forwarding, "a key, a rule, a dozen messages, subaddressing on and off; minutes", True),
     ("upstream", mail.upstream, "seven messages, refused by the trial's own mail server; up to an hour", True),
-    ("worker", worker.throws, "the Worker mxgate-trial, three rules, some six messages; two minutes", True),
+    ("worker", worker.does, "the Worker mxgate-trial, five rules, a dozen messages, one of 20 MiB; minutes", True),
     ("analytics", mail.analytics, "a dozen messages; up to half an hour", False),
     ("off", routing.off, "Email Routing of {zone} off again; seconds", False),
 )

@@ -69,6 +69,8 @@ LOCAL = (*MX, STATION4, STATION6, *NAMELESS, *SERVERS, ELSEWHERE, "104.30.0.0/19
 API = 8443
 PATIENCE_S, HURRIED_S = 8.0, 2.0
 """Of the forwarder with a destination that stalls; in a lab it has 30. Where nobody asks for the truth it is short."""
+CPU = {"worker_cpu_ms": 1000}
+"""Whatever the knob says: a Worker that computes for ever is soon ended."""
 WRITTEN_S = 30.0
 PR_SET_PDEATHSIG = 1
 """prctl(2): it ends with whoever started it."""
@@ -150,7 +152,7 @@ def static(key: SigningKey) -> dict[tuple[str, str], list[str]]:
 
 
 def world(folder: Path, knobs: dict[str, Any], seed: int) -> World:
-    made = World(ACCOUNT, Clock(folder / "clock"), seed, knobs=Knobs.of({"transient_errors": 0, **knobs}))
+    made = World(ACCOUNT, Clock(folder / "clock"), seed, knobs=Knobs.of({"transient_errors": 0, **knobs, **CPU}))
     for number, name in enumerate((PILOT, SPARE), 1):
         records = [
             Record("TXT", name, '"v=spf1 ip4:203.0.113.20 ~all"', ttl=3600),

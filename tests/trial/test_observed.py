@@ -101,6 +101,42 @@ def test_by_a_worker_it_has_to_show_that_mail_waits(migration: Migration, throws
     assert member not in dict(verdicts(found, migration.settings))
 
 
+@pytest.mark.parametrize(
+    ("fact", "value", "verdict"),
+    [
+        ("worker_reads", "to its end", "PASS"),
+        ("worker_reads", "ended", "FAIL"),
+        ("worker_reads", None, "INCONCLUSIVE"),
+        ("worker_exceeds", "deferred", "PASS"),
+        ("worker_exceeds", "rejected", "PASS"),
+        ("worker_exceeds", "taken", "FAIL"),
+        ("worker_exceeds", None, "INCONCLUSIVE"),
+    ],
+)
+def test_by_a_worker_it_has_to_show_what_its_limits_do(
+    migration: Migration, fact: str, value: str | None, verdict: str
+) -> None:
+    found, member = tried(migration, FOUND if value is None else {**FOUND, fact: value}), BY_NAME[fact].what
+    route = Route(kind="worker", host="in.b.example", login="w", bucket="waiting")
+    settings = migration.settings.model_copy(update={"route": route})
+    judged = [each for each in trial.judge_settings(found, settings) if each.member == member]
+    assert [each.verdict for each in judged] == [Verdict[verdict]]
+    assert member not in {each.member for each in trial.judge_settings(found, migration.settings)}
+
+
+def test_the_plans_say_what_its_limits_do(migration: Migration) -> None:
+    said = "what takes more CPU time than Workers' plan has "
+    assert worker.in_its_limits(migration) == f"{said}waits at its sender or bounces: no trial has seen which"
+    tried(migration, {**FOUND, "worker_exceeds": "deferred", "worker_reads": "to its end"})
+    assert worker.in_its_limits(migration).startswith(
+        f"{said}waits at its sender, and bounces in the end: observed on "
+    )
+    assert worker.in_its_limits(migration).endswith("; 20 MiB did not")
+    tried(migration, {**FOUND, "worker_exceeds": "rejected", "worker_reads": "ended"})
+    assert worker.in_its_limits(migration).startswith(f"{said}BOUNCES: observed on ")
+    assert worker.in_its_limits(migration).endswith("; 20 MiB DID")
+
+
 def test_the_plans_say_what_an_outage_does(migration: Migration) -> None:
     """Of a Worker's mail, as it was observed, or by what nobody knows."""
     assert worker.in_an_outage(migration).endswith("mail waits at its senders or bounces: no trial has seen which")

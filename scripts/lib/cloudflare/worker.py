@@ -112,6 +112,18 @@ def in_an_outage(migration: Migration) -> str:
     )
 
 
+def in_its_limits(migration: Migration) -> str:
+    """What becomes of a message that takes the Worker more CPU time than the account's plan has, by the last trial."""
+    trial = trials.latest(migration.store, migration.settings)
+    ended = trial.value("worker_exceeds") if trial else None
+    if trial is None or ended is None:
+        return "what takes more CPU time than Workers' plan has waits at its sender or bounces: no trial has seen which"
+    does = {"deferred": "waits at its sender, and bounces in the end", "rejected": "BOUNCES"}.get(ended, f"is {ended}")
+    large = {"to its end": "20 MiB did not", "ended": "20 MiB DID"}.get(str(trial.value("worker_reads")), "")
+    seen = "; ".join(filter(None, (f"observed on {time.strftime('%Y-%m-%d', time.localtime(trial.at))}", large)))
+    return f"what takes more CPU time than Workers' plan has {does}: {seen}"
+
+
 def require_listening(job: Job) -> None:
     """``Refused`` where Dell takes no mail with the login at the place that the Worker will go to, asked from here."""
     migration = job.migration

@@ -78,6 +78,8 @@ BY_WORKER: tuple[Fact, ...] = (
     Fact("worker_calls", "how often a Worker that throws is called", ""),
     Fact("worker_rejects", "a message that an Email Worker refuses", ("in session",)),
     Fact("worker_late", "a message with which an Email Worker takes too long", ("rejected", "deferred")),
+    Fact("worker_reads", "a message of 20 MiB, read by an Email Worker", ("to its end", "ended")),
+    Fact("worker_exceeds", "a message whose Email Worker takes too much CPU time", ("deferred", "rejected")),
 )
 """Those that need a Worker of the trial's own besides; only where mail is to come by one."""
 MEANS: Mapping[str, str] = {
@@ -101,6 +103,9 @@ MEANS: Mapping[str, str] = {
     "worker_throws=deferred": "mail waits at its senders while Dell or the way to it is down",
     "worker_throws=rejected": "MAIL BOUNCES while Dell or the way to it is down: set route.bucket, where it then waits",
     "worker_late=rejected": "what takes the Worker longer than that bounces: 25 MiB want a fast line (lib/worker)",
+    "worker_reads=ended": "LARGE MAIL BOUNCES, now or once its sender gives up: Workers' paid plan has more CPU time",
+    "worker_exceeds=deferred": "what takes more CPU time than the plan has waits at its sender, and bounces in the end",
+    "worker_exceeds=rejected": "what takes more CPU time than the plan has bounces at once",
 }
 """What a value means for the switch."""
 FACTS = BY_API + BY_MAIL + BY_WORKER
@@ -111,4 +116,8 @@ UNSEEN: Mapping[str, str] = {
     "batch_spread_s": "drawn too, and hidden in the same seconds (fact dns_seen_s)",
     "transient_errors": "a share: some hundred requests show only whether it is large (fact transients)",
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
+    "worker_cpu_ms": "a Worker's clock stands still while it computes; documented: 10 ms in the free plan, 30 s in the "
+    "paid one (facts worker_reads and worker_exceeds)",
+    "worker_subrequests": "only who makes so many requests to somebody meets it; documented: 50, and the Worker makes "
+    "three at most",
 }

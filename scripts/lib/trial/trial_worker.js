@@ -1,4 +1,4 @@
-// The trial's Email Worker: what its address says it does. It reads nothing of a message, and keeps none.
+// The trial's Email Worker: what its address says it does. It keeps nothing of a message.
 
 let thrown = 0;
 
@@ -7,6 +7,12 @@ export default {
     const what = message.to.split("@")[0];
     if (what === "rejects") return message.setReject(`mxgate trial: thrown ${thrown} times`);
     if (what === "late") return new Promise((resolve) => setTimeout(resolve, 70_000));
+    if (what === "reads") {
+      let octets = 0;
+      for await (const piece of message.raw) octets += piece.slice().length; // copied, as by the one that carries mail
+      return message.setReject(`mxgate trial: read ${octets} octets`);
+    }
+    if (what === "burns") for (;;);
     thrown += 1;
     throw new Error("mxgate trial");
   },

@@ -1,4 +1,5 @@
-"""The trial's part about Email Workers: what a sender hears of one that throws, refuses, or takes too long.
+"""The trial's part about Email Workers: what a sender hears of one that throws, refuses, takes too long, or takes more
+CPU time than the account's plan has; and whether one can read a large message within that.
 
 The Worker is the trial's own, of another name than the one that is to carry mail, and only the trial's own addresses
 lead to it.
@@ -7,6 +8,7 @@ lead to it.
 import json
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from fixtures.plan.worker import DATE
@@ -16,21 +18,23 @@ from scripts.lib.trial.wire import Form
 
 FILE = Path(__file__).with_name("trial_worker.js")
 TAKEN_S = 300.0
-THROWS_MAX = 4
-"""So often a message is offered to the Worker that throws: it may be refused for good only in the end."""
-_THROWN = re.compile(r"thrown (\d+) times")
+OFFERED_MAX = 4
+"""So often a message is offered to a Worker that fails: it may be refused for good only in the end."""
+LARGE = 20 * 2**20
+_DEEDS = ("throws", "rejects", "late", "reads", "burns")
+_THROWN, _READ = re.compile(r"thrown (\d+) times"), re.compile(r"read (\d+) octets")
 
 
-def throws(course: Course) -> None:
-    """Upload the Worker, lead three addresses to it, and write to each."""
+def does(course: Course) -> None:
+    """Upload the Worker, lead an address to each of its deeds, and write to each."""
     answer = course.wire.ask("PUT", course.place.script, form=_form())
     if not answer.ok:
         course.note("worker_throws", None, f"the Worker {course.place.worker} could not be uploaded: {answer}")
         return
     name = course.place.name
-    for each in ("throws", "rejects", "late"):
+    for each in _DEEDS:
         course.rule(f"{each}@{name}", {"type": "worker", "value": [course.place.worker]})
-    for each in ("throws", "rejects", "late"):
+    for each in _DEEDS:
         taken, said = course.takes(f"{each}@{name}", TAKEN_S)
         if not taken:
             course.note("worker_throws", None, f"{each}@{name} is not taken: {shown(said)}", otherwise=True)
@@ -42,19 +46,16 @@ def throws(course: Course) -> None:
     _throws(course)
     waiting.join()
     (talk,) = late
-    value = "taken" if talk.queued else "rejected" if talk.code >= 500 else "deferred"
-    course.note("worker_late", value, f"{talk.queued or f'{talk.code} {talk.text}'}, after {_seconds(talk):.0f} s")
+    course.note("worker_late", _became(talk), f"{_heard(talk)}, after {_seconds(talk):.0f} s")
+    _reads(course)
+    heard = _offered(course, "burns")
+    course.note("worker_exceeds", _became(heard[-1]), "; ".join(map(_heard, heard)))
 
 
 def _throws(course: Course) -> None:
     """What the sender hears of a throw, at first and when it tries again; and how often the Worker was called."""
-    heard = list[Conversation]()
-    while len(heard) < THROWS_MAX and not any(each.queued or each.code >= 500 for each in heard):
-        heard.append(_sent(course, "throws"))
-    last = heard[-1]
-    value = "taken" if last.queued else "rejected" if last.code >= 500 else "deferred"
-    text = "; ".join(each.queued or f"{each.code} {each.text}" for each in heard)
-    course.note("worker_throws", value, text)
+    heard = _offered(course, "throws")
+    course.note("worker_throws", _became(heard[-1]), "; ".join(map(_heard, heard)))
     refused = _sent(course, "rejects")
     said, counted = f"{refused.code} {refused.text}", _THROWN.search(refused.text)
     course.note("worker_rejects", "in session" if counted and refused.code == 550 else said[:3], said)
@@ -62,9 +63,35 @@ def _throws(course: Course) -> None:
     course.note("worker_calls", calls, f"{calls} of {len(heard)} messages, as that process of the Worker's counts")
 
 
-def _sent(course: Course, what: str) -> Conversation:
+def _reads(course: Course) -> None:
+    """Whether the Worker comes to the end of a large message: it says how much it has read."""
+    line = b"x" * 70 + b"\r\n"
+    talk = _sent(course, "reads", line * (LARGE // len(line)))
+    counted = _READ.search(talk.text)
+    whole = counted is not None and int(counted[1]) >= LARGE // len(line) * len(line)
+    course.note("worker_reads", "to its end" if whole else "ended", f"{_heard(talk)}, after {_seconds(talk):.0f} s")
+
+
+def _offered(course: Course, what: str) -> list[Conversation]:
+    """What the sender hears, until the message is taken, or refused for good, or was offered often enough."""
+    heard = list[Conversation]()
+    while len(heard) < OFFERED_MAX and not any(each.queued or each.code >= 500 for each in heard):
+        heard.append(_sent(course, what))
+    return heard
+
+
+def _became(talk: Conversation) -> str:
+    return "taken" if talk.queued else "rejected" if talk.code >= 500 else "deferred"
+
+
+def _heard(talk: Conversation) -> str:
+    return talk.queued or f"{talk.code} {talk.text}"
+
+
+def _sent(course: Course, what: str, more: bytes = b"") -> Conversation:
     name = course.place.name
-    (talk,) = course.send(course.letter(f"probe@pass.{name}", f"{what}@{name}", f"to a Worker that {what}"))
+    letter = course.letter(f"probe@pass.{name}", f"{what}@{name}", f"to a Worker that {what}")
+    (talk,) = course.send(replace(letter, content=letter.content + more))
     return talk
 
 
