@@ -20,6 +20,7 @@ from fixtures.lab.present import DELL_NAME, DOMAINS, PILOT, SINK
 from fixtures.lab.world import Lab
 from tests import labs
 from tests.conftest import PROJECT
+from tests.scripts.operating import plant
 
 NAME = "test-worker"
 PORT, LOGIN, PASSWORD = 2465, f"worker@{PILOT}", secrets.token_urlsafe(18)
@@ -196,6 +197,21 @@ def test_while_dell_is_away_mail_waits_and_none_is_lost(lab: Lab) -> None:
     assert set(all_arrive(lab, "away", 30).values()) == {1}
 
 
+def test_what_takes_too_much_cpu_time_waits_and_none_is_lost(lab: Lab) -> None:
+    """Dell keeps no part of what was cut off, and small mail goes on; with more time it arrives, once."""
+    plant(lab, {"worker_cpu_ms": 100}, "knobs")
+    try:
+        send(lab, "much", 1, SIZE_MAX - 8192)
+        until(lambda: "exceededCpu" in {each["errorDetail"] for each in failures(lab)}, lambda: str(failures(lab)[-3:]))
+        send(lab, "little", 20)
+        until(lambda: len(arrived(lab, "little")) == 20, lambda: f"{len(arrived(lab, 'little'))} of 20 arrived")
+        assert "Mail queue is empty" in lab.exec("dell", ["postqueue", "-p"]).stdout
+        assert not arrived(lab, "much")
+    finally:
+        plant(lab, {"worker_cpu_ms": 30_000}, "knobs")
+    assert set(all_arrive(lab, "much", 1).values()) == {1}
+
+
 def test_no_message_is_held_whole(lab: Lab) -> None:
     """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
     taken = []
@@ -250,10 +266,15 @@ def handed_over(lab: Lab, message_id: str) -> int:
 
 
 def messages_that_failed(lab: Lab) -> set[str]:
+    return {each["messageId"] for each in failures(lab)}
+
+
+def failures(lab: Lab) -> list[dict[str, str]]:
+    """Cloudflare's events of calls that failed."""
     where = f"http://{plan.host('cloudflare').wire4}:{plan.MANAGEMENT_PORT}/events?status=error"
     code = f"import urllib.request as web; print(web.urlopen({where!r}).read().decode())"
-    events = json.loads(lab.exec("cloudflare", ["python3", "-c", code]).stdout)
-    return {each["messageId"] for each in events}
+    events: list[dict[str, str]] = json.loads(lab.exec("cloudflare", ["python3", "-c", code]).stdout)
+    return events
 
 
 def test_dell_needs_no_open_port(lab: Lab) -> None:

@@ -67,9 +67,10 @@ def _reads(course: Course) -> None:
     """Whether the Worker comes to the end of a large message: it says how much it has read."""
     line = b"x" * 70 + b"\r\n"
     talk = _sent(course, "reads", line * (LARGE // len(line)))
-    counted = _READ.search(talk.text)
+    counted, became = _READ.search(talk.text), _became(talk)
     whole = counted is not None and int(counted[1]) >= LARGE // len(line) * len(line)
-    course.note("worker_reads", "to its end" if whole else "ended", f"{_heard(talk)}, after {_seconds(talk):.0f} s")
+    value = "to its end" if whole else "ended" if became in {"deferred", "rejected"} else became
+    course.note("worker_reads", value, f"{_heard(talk)}, after {_seconds(talk):.0f} s")
 
 
 def _offered(course: Course, what: str) -> list[Conversation]:
@@ -80,8 +81,9 @@ def _offered(course: Course, what: str) -> list[Conversation]:
     return heard
 
 
-def _became(talk: Conversation) -> str:
-    return "taken" if talk.queued else "rejected" if talk.code >= 500 else "deferred"
+def _became(talk: Conversation) -> str | None:
+    """None: nobody answered."""
+    return "taken" if talk.queued else "rejected" if talk.code >= 500 else "deferred" if talk.code >= 400 else None
 
 
 def _heard(talk: Conversation) -> str:
