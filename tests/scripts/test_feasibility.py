@@ -119,6 +119,8 @@ def test_a_shared_address_is_no_obstacle_to_a_worker(lab: Lab) -> None:
     assert (status, answer["verdict"]) == (0, "GO"), [each for each in answer["findings"] if each["verdict"] != "pass"]
     (way,) = (each for each in answer["findings"] if each["subject"] == f"{WORLD_NAME} port 2465")
     assert way["found"] == "refused: packets get through, and nothing listens yet"
+    (net,) = (each for each in answer["findings"] if each["subject"] == "net cost")
+    assert "Workers' paid plan is $5 a month; in the free one's 10 ms of CPU time mail of more than" in net["next"]
 
 
 def test_port_25_closed(lab: Lab) -> None:
