@@ -24,6 +24,8 @@ AT_ONCE = 4
 """Each in a network of its own, and mostly waiting."""
 MOMENTS = 60
 """Before and after each request that writes: at least so many."""
+LITTLE_MS = 20
+"""Of CPU time: in which a Worker can't read 20 MiB."""
 RUN_S_MAX = 3600
 SLACK_S, EVENTS_SLACK_S = 1.0, 25.0
 """Of what is measured, on a machine that does more besides."""
@@ -71,6 +73,8 @@ def test_each_knob_can_be_seen_or_is_named() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> None:
     knobs = drawn(seed)
+    if little := bool(seed % 2):
+        knobs["worker_cpu_ms"] = LITTLE_MS
     spare = knobs["subdomains"] == "after_apex"
     if spare:
         first = on_stage(tmp_path / "first", do="one", knobs=knobs, seed=seed, spare=False)
@@ -81,6 +85,7 @@ def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> No
     found = on_stage(tmp_path / "trial", do="one", knobs=knobs, seed=seed, spare=spare)
     assert found["status"] == 0, found["said"][-3000:]
     assert wrong(found, knobs) == {}, found["said"][-6000:]
+    assert found["facts"]["worker_reads"][0] == ("ended" if little else "to its end"), found["facts"]["worker_reads"]
     assert found["changed"] == []
     assert [name for name, (_, _, otherwise) in found["facts"].items() if otherwise] == []
     for name in UNSEEN:
