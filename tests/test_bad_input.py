@@ -150,7 +150,7 @@ def test_no_settings_where_they_are_looked_for() -> None:
 @pytest.mark.usefixtures("config")
 def test_a_gate_that_there_is_not() -> None:
     """In pytest's own words, with its own status for them."""
-    ended(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "'phase1', 'phase2'")
+    ended(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "phase1", "phase2")
 
 
 @pytest.mark.usefixtures("config")
