@@ -1,10 +1,11 @@
 """What ``scripts/bench`` prints: each figure as soon as it is known, and one that fails costs no other."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from scripts.lib.bench import command, labs, local
+from scripts.lib.bench import command, labs, local, page
 from scripts.lib.bench.figure import Figure, Measured, tried
 
 
@@ -41,7 +42,7 @@ def test_all_parts_run_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(command.subprocess, "run", run)  # type: ignore[attr-defined]
     assert command.main([]) == command.SLOW
-    assert [argv[-1].rpartition("part(")[2] for argv in ran] == [f"{name!r}))" for name in command.PARTS]
+    assert [argv[-1].rpartition("part(")[2].partition(",")[0] for argv in ran] == [repr(each) for each in command.PARTS]
 
 
 def test_a_part_measures_both_and_prints_the_ratio(
@@ -55,3 +56,43 @@ def test_a_part_measures_both_and_prints_the_ratio(
         "and processor time for that",
     ]
     assert all("pflogsumm" in row and "Error" not in row for row in rows)
+
+
+PAIRS = [(1.0, "dig -f", 3.0, None), (2.0, "dig -f", 4.0, None), (4.0, "dig -f", 4.0, None)]
+
+
+def test_several_measures_come_out_as_a_median_and_a_range() -> None:
+    taken = iter(PAIRS)
+    row = tried("one", lambda: next(taken), times=3).row()
+    assert [each.strip() for each in row.split("  ") if each.strip()] == [
+        "one",
+        "2.000 s",
+        "dig -f",
+        "4.000 s",
+        "2.00 (1.00-3.00)",
+        "-",
+    ]
+
+
+def test_the_table_has_one_row_for_each_peer_and_names_the_machine(tmp_path: Path) -> None:
+    others = [Figure(peer, [(1.0, peer, 2.0, None)]) for peer in page.PEERS if peer != "dig"]
+    figures = [Figure("one", PAIRS), Figure("two", PAIRS), Figure("no peer", [(1.0, "", None, None)]), *others]
+    made = tmp_path / "README.md"
+    made.write_text(f"before\n{page.BEGIN}old\n{page.END}after\n", encoding="utf-8")
+    page.write(figures, made)
+    text = made.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{page.BEGIN}| {page.machine()} | ours |")
+    assert text.endswith(f"{page.END}after\n")
+    assert text.count("| one | 2.000 s | dig -f | 4.000 s | 2.00 (1.00-3.00) |\n") == 1
+    assert not any(word in text for word in ("two", "no peer", "old"))
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"), [([Figure("one", why="no peer")], "one: no peer"), ([Figure("one", PAIRS)], "pflogsumm")]
+)
+def test_no_table_is_written_where_a_figure_is_missing(figures: list[Figure], says: str, tmp_path: Path) -> None:
+    made = tmp_path / "README.md"
+    made.write_text(f"{page.BEGIN}old\n{page.END}", encoding="utf-8")
+    with pytest.raises(page.NoTableError, match=says):
+        page.write(figures, made)
+    assert "old" in made.read_text(encoding="utf-8")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,15 +41,13 @@ def hop() -> Iterator[Figure]:
     """How many messages the hop passes on, and what many connections and a large message cost it."""
     with rig(image.ensure()) as made:
         made.send(50, made.mx_port)
-        yield tried(f"{MESSAGES} messages of 4 KiB through the hop, median of {RUNS}", lambda: _passed_on(made))
+        yield tried(f"{MESSAGES} messages of 4 KiB through the hop", lambda: _passed_on(made), times=RUNS)
         yield tried(f"{AT_ONCE} connections at once: the hop grows by", lambda: _many(made), "MiB")
         yield tried("a message of 25 MiB: the hop grows by so many times it", lambda: _large(made), "x")
 
 
 def _passed_on(made: Rig) -> Measured:
-    # Ours and theirs, one right after the other: what else the machine does then troubles both.
-    pairs = [(made.send(MESSAGES, made.mx_port), made.send(MESSAGES, made.sink_port)) for _ in range(RUNS)]
-    ours, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+    ours, theirs = made.send(MESSAGES, made.mx_port), made.send(MESSAGES, made.sink_port)
     return ours, "smtp-source into the same sink", theirs, MESSAGES / RATE_MIN
 
 
@@ -82,17 +79,18 @@ def log() -> Iterator[Figure]:
             file.writelines(map(_seven_lines, range(LOGGED)))
         theirs = ["chroot", str(root), "pflogsumm", f"/{made.relative_to(root)}"]
         ours = [sys.executable, "-m", "scripts.reconcile", "--dell", str(made), "--json", f"{folder}/all.json"]
-        spent: dict[str, float] = {}
+        worked: list[Measured] = []
 
         def both() -> Measured:
-            (took, spent["ours"]), (others, spent["theirs"]) = _spent(ours), _spent(theirs)
+            (took, cpu), (others, their_cpu) = _spent(ours), _spent(theirs)
             (said,) = json.loads(Path(folder, "all.json").read_text(encoding="utf-8"))["totals"]
             if (said["received"], said["delivered"], said["unread"]) != (LOGGED, LOGGED, 0):
                 raise RuntimeError(f"{said['received']} messages of {LOGGED}, {said['unread']} lines not understood")
+            worked.append((cpu, "pflogsumm", their_cpu, None))
             return took, "pflogsumm", others, None
 
-        yield tried(f"{7 * LOGGED:,} log lines, each message accounted for", both)
-        yield tried("and processor time for that", lambda: (spent["ours"], "pflogsumm", spent["theirs"], None))
+        yield tried(f"{7 * LOGGED:,} log lines, each message accounted for", both, times=RUNS)
+        yield tried("and processor time for that", worked.pop, times=RUNS)
 
 
 def _spent(argv: list[str]) -> tuple[float, float]:
@@ -125,19 +123,18 @@ def report() -> Iterator[Figure]:
     """How fast the report of a large gate is opened, and how large it is."""
     with tempfile.TemporaryDirectory() as folder:
         page = write(_made(), Path(folder, "report.html"))
-        yield tried(f"a report of {SCENARIOS} scenarios is opened", lambda: _opened(page))
+        yield tried(f"a report of {SCENARIOS} scenarios is opened", lambda: _opened(page), times=OPENINGS)
         yield tried("and its size", lambda: (page.stat().st_size / 1e6, "", None, SIZE_MB_MAX), "MB")
 
 
 def _opened(page: Path) -> Measured:
-    """From its start until Chromium has painted it, less the same for an empty page; medians."""
+    """From its start until Chromium has painted it, less the same for an empty page."""
     binary = shutil.which("chromium")
     if binary is None:
         raise RuntimeError("there is no chromium here (apt install chromium)")
     empty = page.with_name("empty.html")
     empty.write_text("<!doctype html><title>empty</title>", encoding="utf-8")
-    pairs = [(_open(binary, empty), _open(binary, page)) for _ in range(OPENINGS)]
-    nothing, whole = (statistics.median(each) for each in zip(*pairs, strict=True))
+    nothing, whole = _open(binary, empty), _open(binary, page)
     return whole - nothing, "an empty page, from start to end", nothing, OPENED_S_MAX
 
 
