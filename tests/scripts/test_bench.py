@@ -1,7 +1,9 @@
 """What ``scripts/bench`` prints: each figure as soon as it is known, and one that fails costs no other."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -96,3 +98,29 @@ def test_no_table_is_written_where_a_figure_is_missing(figures: list[Figure], sa
     with pytest.raises(page.NoTableError, match=says):
         page.write(figures, made)
     assert "old" in made.read_text(encoding="utf-8")
+
+
+def test_readme_shows_figures_that_are_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each row of its table is one that a part prints, next to a peer, and tells on which machine and code."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(local, "_seven_lines", str)
+    monkeypatch.setattr(local, "SCENARIOS", 1)
+    monkeypatch.setattr("fixtures.lab.image.ensure", lambda: tmp_path)
+    monkeypatch.setattr(local, "rig", MagicMock())
+    monkeypatch.setattr(labs, "Lab", MagicMock())
+    for module in (local, labs):
+        monkeypatch.setattr(module, "tried", lambda what, *_, **__: Figure(what))
+    parts = (local.hop, local.log, local.report, labs.lab, labs.estate)
+    printed = {each.what for part in parts for each in part()}
+    table = page.PAGE.read_text(encoding="utf-8").partition(page.BEGIN)[2].partition(page.END)[0]
+    head, rule, *rows = table.splitlines()
+    machine = r"\| \d+ cores \(.+\), \d+ GiB, Linux \S+, Python 3\S+; \d{4}-\d\d-\d\d, [0-9a-f]{7,} \| ours \|"
+    assert re.match(machine, head)
+    assert rule == "| --- | --- | --- | --- | --- |"
+    assert 5 <= len(rows) <= 12
+    for row in rows:
+        what, ours, peer, theirs, ratio = row.strip("| ").split(" | ")
+        assert what in printed
+        assert peer.startswith(page.PEERS)
+        assert all(re.fullmatch(r"\d+\.\d{3} s", each) for each in (ours, theirs))
+        assert re.fullmatch(r"\d+\.\d\d(?: \(\d+\.\d\d-\d+\.\d\d\))?", ratio)
