@@ -81,9 +81,9 @@ def test_the_table_has_one_row_for_each_peer_and_names_the_machine(tmp_path: Pat
     figures = [Figure("one", PAIRS), Figure("two", PAIRS), Figure("no peer", [(1.0, "", None, None)]), *others]
     made = tmp_path / "README.md"
     made.write_text(f"before\n{page.BEGIN}old\n{page.END}after\n", encoding="utf-8")
-    page.write(figures, made)
+    page.write(figures, 0.25, made)
     text = made.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n{page.BEGIN}| {page.machine()} | ours |")
+    assert text.startswith(f"before\n{page.BEGIN}| {page.machine(0.25)} | ours |")
     assert text.endswith(f"{page.END}after\n")
     assert text.count("| one | 2.000 s | dig -f | 4.000 s | 2.00 (1.00-3.00) |\n") == 1
     assert not any(word in text for word in ("two", "no peer", "old"))
@@ -96,7 +96,7 @@ def test_no_table_is_written_where_a_figure_is_missing(figures: list[Figure], sa
     made = tmp_path / "README.md"
     made.write_text(f"{page.BEGIN}old\n{page.END}", encoding="utf-8")
     with pytest.raises(page.NoTableError, match=says):
-        page.write(figures, made)
+        page.write(figures, 0.25, made)
     assert "old" in made.read_text(encoding="utf-8")
 
 
@@ -114,7 +114,7 @@ def test_readme_shows_figures_that_are_measured(monkeypatch: pytest.MonkeyPatch,
     printed = {each.what for part in parts for each in part()}
     table = page.PAGE.read_text(encoding="utf-8").partition(page.BEGIN)[2].partition(page.END)[0]
     head, rule, *rows = table.splitlines()
-    machine = r"\| \d+ cores \(.+\), \d+ GiB, Linux \S+, Python 3\S+; \d{4}-\d\d-\d\d, [0-9a-f]{7,} \| ours \|"
+    machine = r"\| \d+ cores \(.+\), \d+ GiB, load \d+\.\d before, Linux \S+, Python 3\S+; \d{4}-\d\d-\d\d, [0-9a-f]{7,} \| ours \|"
     assert re.match(machine, head)
     assert rule == "| --- | --- | --- | --- | --- |"
     assert 5 <= len(rows) <= 12

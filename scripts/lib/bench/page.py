@@ -19,14 +19,14 @@ class NoTableError(Exception):
     """A figure that the table has to show is not there; says which."""
 
 
-def write(figures: Iterable[Figure], page: Path = PAGE) -> None:
-    """Put the table into PAGE, between its markers. Raises ``NoTableError``, and changes nothing then."""
+def write(figures: Iterable[Figure], load: float, page: Path = PAGE) -> None:
+    """Put the table into PAGE, between its markers. LOAD: the machine's, before. Raises ``NoTableError``."""
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    made = table(figures)
+    made = table(figures, load)
     page.write_text(f"{before}{BEGIN}{made}{rest[rest.index(END) :]}", encoding="utf-8")
 
 
-def table(figures: Iterable[Figure]) -> str:
+def table(figures: Iterable[Figure], load: float) -> str:
     """The first figure next to each peer. Raises ``NoTableError`` where one could not be measured."""
     shown: dict[str, Figure] = {}
     for each in figures:
@@ -37,18 +37,18 @@ def table(figures: Iterable[Figure]) -> str:
     if missing := [peer for peer in PEERS if not any(each.startswith(peer) for each in shown)]:
         raise NoTableError(f"nothing was measured next to {', '.join(missing)}")
     rows = [(each.what, each.said(each.ours), each.peer, each.said(each.theirs), each.ratio) for each in shown.values()]
-    lines = [(machine(), "ours", "peer", "the peer's", "peer / ours"), ("---",) * 5, *rows]
+    lines = [(machine(load), "ours", "peer", "the peer's", "peer / ours"), ("---",) * 5, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def machine() -> str:
+def machine(load: float) -> str:
     """Where, when and of which code the figures are, in a few words."""
     model = _field("/proc/cpuinfo", "model name")
     memory = round(int(_field("/proc/meminfo", "MemTotal").split()[0]) / 2**20)
     argv = ["git", "-C", str(PROJECT), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
     return (
-        f"{len(os.sched_getaffinity(0))} cores ({model}), {memory} GiB, Linux {platform.release()}, "
+        f"{len(os.sched_getaffinity(0))} cores ({model}), {memory} GiB, load {load:.1f} before, Linux {platform.release()}, "
         f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}, {commit}"
     )
 
