@@ -48,7 +48,7 @@ def hop() -> Iterator[Figure]:
 
 def _passed_on(made: Rig) -> Measured:
     ours, theirs = made.send(MESSAGES, made.mx_port), made.send(MESSAGES, made.sink_port)
-    return ours, "smtp-source into the same sink", theirs, MESSAGES / RATE_MIN
+    return ours, "the sink without the hop", theirs, MESSAGES / RATE_MIN
 
 
 def _many(made: Rig) -> Measured:

@@ -48,8 +48,8 @@ def machine(load: float) -> str:
     argv = ["git", "-C", str(PROJECT), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
     return (
-        f"{len(os.sched_getaffinity(0))} cores ({model}), {memory} GiB, load {load:.1f} before, Linux {platform.release()}, "
-        f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}, {commit}"
+        f"{len(os.sched_getaffinity(0))} cores ({model}), {memory} GiB, load {load:.1f} before, "
+        f"Linux {platform.release()}, Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}, {commit}"
     )
 
 
