@@ -26,7 +26,7 @@ def standing(root: Path) -> Iterator[Rig]:
 async def says(port: int, *octets: bytes) -> list[bytes]:
     """The replies to OCTETS, all sent at once before the client stops sending."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.writelines(octets)
+    writer.write(b"".join(octets))
     writer.write_eof()
     said = (await reader.read()).splitlines()
     writer.close()
