@@ -32,7 +32,8 @@ KILLED = {
     "the Worker's runtime": ("cloudflare", "kill -KILL $(pidof workerd)"),
     "Dell's smtpd": ("dell", "kill -KILL $(pgrep -x smtpd | head -1)"),
     "Dell's cleanup": ("dell", "kill -KILL $(pgrep -x cleanup | head -1)"),
-    "Dell's Postfix": ("dell", "postfix abort; postfix start"),
+    # Dell may be about to start it, after its power was cut: whoever comes second tries again.
+    "Dell's Postfix": ("dell", "postfix abort; for _ in $(seq 50); do postfix start && exit; sleep 0.1; done; exit 1"),
 }
 SERVICES = [f"{address}:{PORT}" for address in (plan.DELL4, "127.0.0.1")]
 LISTENER = {
@@ -132,7 +133,10 @@ def until(happens: Callable[[], bool], what: Callable[[], str]) -> None:
 
 def all_arrive(lab: Lab, batch: str, messages: int) -> Counter[str]:
     """Wait for all of the batch, and until nobody tries any more."""
-    until(lambda: len(arrived(lab, batch)) == messages, lambda: f"{len(arrived(lab, batch))} of {messages} arrived")
+    until(
+        lambda: len(arrived(lab, batch)) == messages,
+        lambda: f"{len(arrived(lab, batch))} of {messages} arrived; the last that failed: {failures(lab)[-3:]}",
+    )
     empty = "Mail queue is empty"
     until(lambda: empty in lab.exec("world", ["postqueue", "-p"]).stdout, lambda: lab.exec("world", ["mailq"]).stdout)
     return arrived(lab, batch)
