@@ -17,7 +17,7 @@ from fixtures.probes.aws.terraform_retired import Retired
 from fixtures.probes.logs import came_from
 from fixtures.probes.logs.came_from import Came
 from fixtures.probes.smtp import clients
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from steps.common import require_aws
 
 Said = ec2.Instance | Came

@@ -27,7 +27,7 @@ from fixtures.probes.dns import (
 )
 from fixtures.probes.dns.queries import Answers
 from fixtures.probes.smtp import clients, public_address, vantages
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from fixtures.probes.smtp.submission import Receipt
 
 Exchangers = tuple[mail_servers.Exchanger, ...]

@@ -51,6 +51,6 @@ def look_up_renewals(migration: Migration, ec2_marks: tuple[str, ...]) -> certif
     return certificate_renewal.look(migration, ec2_marks)
 
 
-@then("no way of renewal leads through EC2")
+@then("no way of renewal leads through EC2, and each client of an authority is run by a job")
 def renewal_without_ec2(expect: Expect, renewals: certificate_renewal.Renewals) -> None:
     expect("Certificates are renewed without EC2", certificate_renewal.judged(renewals))

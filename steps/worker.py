@@ -17,9 +17,9 @@ from fixtures.probes.mailbox.delivery import Sent
 from fixtures.probes.mailbox.signatures import Forwarded
 from fixtures.probes.smtp import clients, tls
 from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.mx_hosts import Offered
 from fixtures.probes.smtp.public_address import Standing
-from fixtures.probes.smtp.session import Conversation, Knock
 from fixtures.probes.worker import deployed, fetched, login, port_25, reach, refusals, replay, unaltered, way_out
 from fixtures.probes.worker.way_out import Unit
 from fixtures.settings import Settings

@@ -18,4 +18,4 @@ Feature: Dell's certificate holds, and goes on holding without EC2
   Scenario: Its renewal does not lead through EC2
     Given the names and addresses of EC2
     When it is looked up how Dell's certificates are renewed
-    Then no way of renewal leads through EC2
+    Then no way of renewal leads through EC2, and each client of an authority is run by a job

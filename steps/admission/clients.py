@@ -13,7 +13,7 @@ from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
 from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.clients import Client
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 
 Knocks = tuple[tuple[Client, Conversation], ...]
 OwnSenders = tuple[tuple[str, Client, Conversation], ...]

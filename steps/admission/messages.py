@@ -14,7 +14,7 @@ from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp import clients, concurrency, quota, sizes, smuggling
 from fixtures.probes.smtp.clients import Client
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from fixtures.settings import Address
 
 CONNECTIONS, MESSAGES = 100, 40

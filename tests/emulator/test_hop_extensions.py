@@ -4,8 +4,8 @@ import asyncio
 
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, rule
 from fixtures.probes.mailbox.message import Marked
+from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.sender_kinds import hand_over
-from fixtures.probes.smtp.session import Conversation, Knock
 from tests.emulator.hop_support import Scene, message
 
 

@@ -7,7 +7,7 @@ from fixtures.evidence import Evidence, Finding, Verdict
 from fixtures.ledger.accounting import Balance, Entry
 from fixtures.probes.dns.queries import Answer, Server
 from fixtures.probes.smtp.clients import Client
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.settings.schema import Address
 
 LOOK = Evidence("what was asked", "what came", "", "", 0.0, 0.0)

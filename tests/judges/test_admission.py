@@ -24,7 +24,7 @@ from fixtures.probes.logs.postfix_log import Log
 from fixtures.probes.smtp import client_addresses, clients, insiders
 from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.insiders import Request
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says, talk
 
 SETTINGS = settings_without_a_lab()

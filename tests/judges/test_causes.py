@@ -18,7 +18,7 @@ from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.verification import Sought, VerificationMail, judged as verified
 from fixtures.probes.smtp import mx_hosts, recipients
 from fixtures.probes.smtp.clients import ADMITTED, Client, judged_own_senders
-from fixtures.probes.smtp.session import PROBE, Conversation, Knock, RcptResult
+from fixtures.probes.smtp.knock import PROBE, Conversation, Knock, RcptResult
 from fixtures.probes.smtp.submission import pairs, why_not
 from fixtures.settings import Address, Relay
 from fixtures.settings.dell import Submission

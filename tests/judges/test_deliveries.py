@@ -17,8 +17,8 @@ from fixtures.probes.mailbox.signatures import Forwarded, Signature
 from fixtures.probes.mailbox.verification import Sought, VerificationMail
 from fixtures.probes.smtp import mx_hosts, smuggling
 from fixtures.probes.smtp.clients import Client
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.mx_hosts import Offered
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.smuggling import Attempt, Offer, Variant
 from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 

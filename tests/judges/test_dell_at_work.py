@@ -16,9 +16,9 @@ from fixtures.probes.mailbox.imap import Mailboxes, Search
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp import concurrency, quota, relaying, sizes
 from fixtures.probes.smtp.concurrency import Burst
+from fixtures.probes.smtp.knock import Conversation, RcptResult
 from fixtures.probes.smtp.quota import Aftermath, Brought
 from fixtures.probes.smtp.relaying import Attempt, Control, Form
-from fixtures.probes.smtp.session import Conversation, RcptResult
 from fixtures.probes.smtp.sizes import Announced, Limits
 from tests.judges import CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, all_say, says, talk
 

@@ -11,7 +11,7 @@ from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
 from fixtures.probes.mailbox.clear_text import Answer, Place, judged as clear_judged, taken
 from fixtures.probes.smtp.doors import EXPECTED, NAME_IT, Knocked, Tried, judged
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from tests.judges import LOOK, all_say, says
 
 PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT

@@ -13,7 +13,7 @@ from fixtures.probes.dns import mail_servers, queries
 from fixtures.probes.dns.mail_servers import Exchanger
 from fixtures.probes.dns.queries import Answer, Host
 from fixtures.probes.smtp import clients, public_address
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from tests import judges
 from tests.judges import CACHE, CLIENT, DOMAIN, FAIL, NS, PASS, UNKNOWN, all_say, says, talk
 

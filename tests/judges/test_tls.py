@@ -8,7 +8,7 @@ from fixtures.evidence import Verdict
 from fixtures.probes.dell import certificate_renewal
 from fixtures.probes.dell.certificate_renewal import Renewals, Way
 from fixtures.probes.smtp import tls
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 from fixtures.probes.smtp.tls import Handshake, Outdated, Port
 from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
 
@@ -51,6 +51,11 @@ def test_renewal() -> None:
         (PASS, "/a: expected a renewal that EC2 has no part in (DNS-01), found DNS-01, without EC2"),
         (FAIL, f"/b: expected a renewal that EC2 has no part in (scp), found fetched from EC2. {hint}"),
         (UNKNOWN, "/c: expected a renewal that EC2 has no part in (HTTP-01), found SERVFAIL"),
+    ]
+    idle = "lego has a certificate to renew, and neither cron nor an enabled timer of systemd runs it"
+    hint = "Enable its timer (systemctl enable --now lego.timer), or see what else runs it, a container say"
+    assert all_say(certificate_renewal.judged(Renewals(ways[:1], LOOK, ("lego",))), "")[1:] == [
+        (UNKNOWN, f"renewal by lego: expected a job that runs it, found {idle}. {hint}")
     ]
     none = "nothing on Dell renews certificates by itself, as far as its usual places show"
     assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [

@@ -25,7 +25,7 @@ from fixtures.probes.mailbox.delivery import Delivery, Sent
 from fixtures.probes.mailbox.imap import Search, Stored
 from fixtures.probes.mailbox.message import Marked, Report
 from fixtures.probes.mailbox.signatures import Forwarded
-from fixtures.probes.smtp.session import RcptResult
+from fixtures.probes.smtp.knock import RcptResult
 from fixtures.probes.worker import deployed, fetched, login, port_25, reach, refusals, unaltered, way_out
 from fixtures.probes.worker.login import CLEAR, WORKER, Tried
 from fixtures.probes.worker.way_out import Knocked, Unit

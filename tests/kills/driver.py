@@ -18,7 +18,7 @@ from fixtures.lab.faults.forks import WARM
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.settings import Address
 from scripts import merge_spf, rollback, switch_mx
 from scripts.lib import change

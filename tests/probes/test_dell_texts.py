@@ -149,6 +149,21 @@ def test_a_line_names_ec2_and_nothing_longer() -> None:
     assert not certificate_renewal.named("2001:db8:e::20:1", "2001:db8:e::20")
 
 
+def test_a_client_is_run_by_a_job_or_by_a_program_that_a_job_runs() -> None:
+    of_certbot = ("client", "/etc/letsencrypt/renewal/dell.conf", "authenticator = dns-cloudflare")
+    of_acme = ("client", "~/.acme.sh/dell.own.example/dell.own.example.conf", "Le_Domain='dell.own.example'")
+    hook = ("client", "/etc/letsencrypt/renewal-hooks/deploy/reload", "systemctl reload postfix")
+    cron = ("job", "/etc/cron.d/certbot", "0 4 * * * root certbot -q renew")
+    service = ("program", "/etc/systemd/system/certbot.service", "ExecStart=certbot renew")
+    wrapper = ("program", "/usr/local/bin/renew-certs", "certbot renew --post-hook reload")
+    wrapped = ("job", "/etc/cron.daily/mail", "renew-certs")
+    assert certificate_renewal.idle((of_certbot, of_acme, cron)) == ("acme.sh",)
+    assert certificate_renewal.idle((of_certbot, service)) == ("certbot",)
+    assert certificate_renewal.idle((of_certbot, wrapper)) == ("certbot",)
+    assert certificate_renewal.idle((of_certbot, wrapper, wrapped)) == ()
+    assert certificate_renewal.idle((hook,)) == ()
+
+
 def test_names_that_must_be_reached_over_http() -> None:
     webroot = "[renewalparams]\nauthenticator = webroot\n[[webroot_map]]\nmail.own.example = /var/www\n"
     assert certificate_renewal.challenged(webroot) == ("mail.own.example",)

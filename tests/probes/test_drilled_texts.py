@@ -9,7 +9,7 @@ from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from fixtures.probes.mailbox.message import Letter, body_digest
 from fixtures.probes.smtp import sizes, smuggling
 from fixtures.probes.smtp.clients import Client
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 
 SETTINGS = settings_without_a_lab()
 ADDRESS = next(SETTINGS.addresses())

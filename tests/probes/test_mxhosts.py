@@ -7,8 +7,8 @@ import pytest
 from fixtures.evidence import Evidence, Verdict
 from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
 from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.mx_hosts import Asked, judge
-from fixtures.probes.smtp.session import Conversation, Knock, RcptResult
 from fixtures.settings import Address
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE

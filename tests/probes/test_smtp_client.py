@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from fixtures.access.loop import run
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import tls
-from fixtures.probes.smtp.session import Conversation, Knock
+from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.smtp_client import Dialogue, aprobe
 from fixtures.probes.smtp.tls import Port
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 from fixtures.probes.smtp.smtp_client import aprobe
 from fixtures.probes.smtp.websocket import PIECE, Upgrade, framed
 from tests.emulator.worker_support import TOKEN, Dell, Tunnel

@@ -16,7 +16,7 @@ from fixtures.probes.dns import dmarc, queries as dns, spf
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp.clients import player
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from scripts.lib.bench.figure import Figure, Measured, timed, tried
 

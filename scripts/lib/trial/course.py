@@ -19,7 +19,7 @@ from fixtures.plan.dkim import new_key
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
-from fixtures.probes.smtp.session import Conversation, Knock
+from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE

@@ -11,7 +11,7 @@ from fixtures.access.transport import vantage
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import events
 from fixtures.probes.mailbox.message import Marked
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from fixtures.probes.smtp.smtp_client import Dialogue
 from scripts.lib.change import Refused
 from scripts.lib.trial import standing

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fixtures.plan.worker import DATE
-from fixtures.probes.smtp.session import Conversation
+from fixtures.probes.smtp.knock import Conversation
 from scripts.lib.trial.course import Course, shown
 from scripts.lib.trial.wire import Form
 

@@ -17,7 +17,7 @@ from fixtures.probes.logs import postfix_log
 from fixtures.probes.logs.log_files import Position
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import smtp_client
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.message import RUN, Letter
 from fixtures.probes.smtp import clients, relaying, smtp_client, submission
-from fixtures.probes.smtp.session import Knock
+from fixtures.probes.smtp.knock import Knock
 
 DELL, EC2_4, EC2_6 = "100.64.10.2", "203.0.113.20", "2001:db8:e::20"
 ALICE = "alice@webmakeprofit.org"
