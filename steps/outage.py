@@ -5,10 +5,11 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from fixtures.evidence import Evidence
+from fixtures.access.transport import dell, ec2
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.outage_mail import OutageMail, endure, judged_keepers, judged_moved_on, judged_whole
 from fixtures.migration import Migration
+from fixtures.migration.progress import Progress
 from fixtures.probes.dell import queue_lifetime
 from fixtures.probes.smtp import mx_hosts
 
@@ -16,7 +17,7 @@ ARRIVED = "All of it arrived, nothing bounced, and nothing came twice without a 
 BEHAVIOURS = {"defers the sender": "passed", "queues the message": "retried"}
 """What Cloudflare does with a destination's 4xx, as the emulator names it."""
 Outage = AbstractContextManager[float]
-Found = tuple[tuple[queue_lifetime.Found, ...], Evidence]
+Patience = tuple[queue_lifetime.Looked, ...]
 
 
 @given(parsers.parse("that Cloudflare {does} while Dell is down"))
@@ -53,17 +54,19 @@ def others_took_it(migration: Migration, expect: Expect, outage_mail: OutageMail
     expect("Senders moved on to another MX host", judged_moved_on(silent, preferring, outage_mail))
 
 
-@given("how long Dell's Postfix keeps mail, and how often it tries", target_fixture="patience")
-def patience(migration: Migration) -> Found:
-    return queue_lifetime.look(migration)
+@given("how long Dell keeps mail, and EC2 while it runs, and how often they try", target_fixture="patience")
+def patience(migration: Migration) -> Patience:
+    stopped = Progress.read(migration.store, migration.settings).stopped
+    hosts = (dell(migration.settings), *(() if stopped else (ec2(migration.settings),)))
+    return tuple(map(queue_lifetime.look, hosts))
 
 
 @when("this is compared with what senders do", target_fixture="compared")
-def compared(patience: Found) -> Found:
+def compared(patience: Patience) -> Patience:
     return patience
 
 
 @then("mail is kept for days, and tried again within hours")
-def kept_for_days(expect: Expect, compared: Found) -> None:
-    parameters, look = compared
-    expect("Dell is as patient as a sender", (queue_lifetime.judged(each, look) for each in parameters))
+def kept_for_days(expect: Expect, compared: Patience) -> None:
+    found = (queue_lifetime.judged(each, look) for parameters, look in compared for each in parameters)
+    expect("Servers are as patient as a sender", found)

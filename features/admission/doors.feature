@@ -20,3 +20,16 @@ Feature: Dell has no back door
     Given the private keys by which Dell's mail servers show who they are
     When their files are examined
     Then nobody but root and these servers may read one
+
+  @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: A wrong password lets nobody in
+    Given every account that Dell's Dovecot knows
+    When each is tried with a password that nobody has
+    Then each refuses it
+
+  @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Each mailbox is its user's, and nobody else's to read
+    Given the folders in which the mailboxes lie on Dell
+    When an account of Dell's without any rights looks into each of them
+    Then it sees none of the mail
+    And no two mailboxes lie in the same place

@@ -15,8 +15,8 @@ Feature: Dell keeps mail that it cannot file
       | the disk of Dell's queue is full     |
       | the disk of Dell's mailboxes is full |
 
-  @O-3 @R1 @observe @before_phase3 @before_phase4
-  Scenario: Dell gives no message up early
-    Given how long Dell's Postfix keeps mail, and how often it tries
+  @O-3 @R1 @observe @before_phase2 @before_phase3 @before_phase4
+  Scenario: Dell gives no message up early, and EC2 neither
+    Given how long Dell keeps mail, and EC2 while it runs, and how often they try
     When this is compared with what senders do
     Then mail is kept for days, and tried again within hours

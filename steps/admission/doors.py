@@ -1,10 +1,10 @@
-"""Dell's doors besides port 25: where its Postfix listens, logins in the clear, private keys."""
+"""Dell's doors besides port 25: where its Postfix listens, logins, private keys, the mailboxes' folders."""
 
 from pytest_bdd import given, then, when
 
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.probes.dell import doors as listening, private_keys
+from fixtures.probes.dell import doors as listening, mailbox_access, private_keys
 from fixtures.probes.mailbox import clear_text
 from fixtures.probes.smtp import doors
 
@@ -52,3 +52,38 @@ def examine_keys(private_keys_found: private_keys.Keys) -> private_keys.Keys:
 @then("nobody but root and these servers may read one")
 def keys_private(expect: Expect, private_keys_examined: private_keys.Keys) -> None:
     expect("Private keys are nobody else's to read", private_keys.judged(private_keys_examined))
+
+
+@given("every account that Dell's Dovecot knows", target_fixture="wrong_password")
+def wrong_password(migration: Migration) -> mailbox_access.Tried:
+    return mailbox_access.try_wrong_password(migration)
+
+
+@when("each is tried with a password that nobody has", target_fixture="tried")
+def tried_accounts(wrong_password: mailbox_access.Tried) -> mailbox_access.Tried:
+    return wrong_password
+
+
+@then("each refuses it")
+def refused_by_all(expect: Expect, tried: mailbox_access.Tried) -> None:
+    expect("A wrong password lets nobody in", mailbox_access.judged_passwords(tried))
+
+
+@given("the folders in which the mailboxes lie on Dell", target_fixture="folders")
+def mailbox_folders(migration: Migration) -> mailbox_access.Stored:
+    return mailbox_access.stored(migration)
+
+
+@when("an account of Dell's without any rights looks into each of them", target_fixture="looked_into")
+def look_into(folders: mailbox_access.Stored) -> mailbox_access.Stored:
+    return folders
+
+
+@then("it sees none of the mail")
+def sees_none(expect: Expect, looked_into: mailbox_access.Stored) -> None:
+    expect("Mail is nobody else's to read", mailbox_access.judged_readers(looked_into))
+
+
+@then("no two mailboxes lie in the same place")
+def apart(expect: Expect, looked_into: mailbox_access.Stored) -> None:
+    expect("No two mailboxes lie in the same place", mailbox_access.judged_places(looked_into))

@@ -111,6 +111,16 @@ def test_dells_own_limits(message: int, holding: int, free: int, verdicts: list[
     assert virtual[1].found == "7"
 
 
+@pytest.mark.parametrize(
+    ("written", "verdict"),
+    [("1 M", PASS), ("1024k", PASS), ("1048576", PASS), ("1023k", FAIL), ("5 B", FAIL), ("much", FAIL)],
+)
+def test_dovecots_own_limit(written: str, verdict: Verdict) -> None:
+    values = {"message_size_limit": 2**20, "mailbox_size_limit": 0, "queue_minfree": 0}
+    *_, last = sizes.judged_within(Limits(values, None, False, (LOOK,), written))
+    assert (last.member, last.found, last.verdict) == ("Dovecot's quota_mail_size", written, verdict)
+
+
 # Many at once --------------------------------------------------------------------------------------------------------
 
 
@@ -298,3 +308,4 @@ def test_how_long_dell_keeps_mail(number: int | None, value: str, verdict: Verdi
     hint = f". postconf -X {name}, or out of master.cf: Postfix's default is right; then postfix reload"
     expected = f"{name}: expected 4d or more (mail is given up after that), found "
     assert says(queue_lifetime.judged(it, LOOK), "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+    assert queue_lifetime.judged(replace(it, host="EC2"), LOOK).member == f"EC2: {name}"

@@ -1,4 +1,4 @@
-"""Dell's doors: where Postfix listens, what strangers hear there, logins in the clear, who may read a private key."""
+"""Dell's doors: where Postfix listens, what strangers hear there, logins, who may read a private key or a mailbox."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import private_keys
+from fixtures.probes.dell import mailbox_access, private_keys
 from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
 from fixtures.probes.mailbox.clear_text import Answer, Place, judged as clear_judged, taken
@@ -290,3 +290,48 @@ def test_keys_are_read_from_both_configurations() -> None:
         "/etc/new.pem",
         "/etc/local.pem",
     ]
+
+
+def test_a_wrong_password() -> None:
+    tried = mailbox_access.Tried((("alice", 77), ("scanner", 0), ("dave", 75)), LOOK)
+    hint = "Whoever guesses the name reads its mail and sends as this user: give it a password (passdb, nopassword)"
+    expected = "expected refused with a password that nobody has, found"
+    assert all_say(mailbox_access.judged_passwords(tried), "") == [
+        (PASS, f"alice: {expected} refused"),
+        (FAIL, f"scanner: {expected} let in. {hint}"),
+        (OPEN, f"dave: {expected} doveadm auth test ended with 75"),
+    ]
+    assert all_say(mailbox_access.judged_passwords(mailbox_access.Tried((), LOOK)), "") == [
+        (OPEN, f"Dovecot's accounts: {expected} doveadm auth test could not be run")
+    ]
+
+
+def test_who_reads_the_mailboxes() -> None:
+    places = (("alice", "/m/alice/Maildir"), ("bob", "/m/bob/Maildir"), ("carol", "/m/bob/Maildir"))
+    bare = "/m/alice/Maildir/new"
+    it = mailbox_access.Stored(places, (bare,), "", LOOK)
+    readers = all_say(mailbox_access.judged_readers(it), "")
+    assert readers[0] == (
+        FAIL,
+        f"alice: expected closed to other accounts of the machine, found {bare}. chmod -R o-rwx /m/alice/Maildir",
+    )
+    assert [verdict for verdict, _ in readers] == [FAIL, PASS, PASS]
+    hint = "Each user needs a home of their own: see userdb and the list of users"
+    assert all_say(mailbox_access.judged_places(it), "") == [
+        (PASS, "/m/alice/Maildir: expected one mailbox's, found that of alice"),
+        (FAIL, f"/m/bob/Maildir: expected one mailbox's, found that of bob, carol. {hint}"),
+    ]
+    blind = mailbox_access.Stored((), (), "no doveadm", LOOK)
+    assert [verdict for verdict, _ in all_say(mailbox_access.judged_readers(blind), "")] == [OPEN]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ("home\t/h/a\nmail_path\t/h/a/Maildir\n", "/h/a/Maildir"),
+        ("home\t/h/a\nmail\tmaildir:~/Maildir:INBOX=/x\n", "/h/a/Maildir"),
+        ("uid\t1\nhome\t/h/a\n", "/h/a"),
+    ],
+)
+def test_where_a_mailbox_lies(fields: str, path: str) -> None:
+    assert list(mailbox_access.paths(f"field\tvalue\n{fields}\nfield\tvalue\n{fields}")) == [path, path]
