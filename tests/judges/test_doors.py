@@ -334,4 +334,5 @@ def test_who_reads_the_mailboxes() -> None:
     ],
 )
 def test_where_a_mailbox_lies(fields: str, path: str) -> None:
-    assert list(mailbox_access.paths(f"field\tvalue\n{fields}\nfield\tvalue\n{fields}")) == [path, path]
+    for between in ("", "\nfield\tvalue\n"):
+        assert list(mailbox_access.paths(f"field\tvalue\n{fields}{between}{fields}\n")) == [path, path]
