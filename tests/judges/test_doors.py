@@ -293,46 +293,83 @@ def test_keys_are_read_from_both_configurations() -> None:
 
 
 def test_a_wrong_password() -> None:
-    tried = mailbox_access.Tried((("alice", 77), ("scanner", 0), ("dave", 75)), LOOK)
+    tried = mailbox_access.Tried(
+        (("alice", "refused"), ("scanner", "let in"), ("dave", "ended with 75")), LOOK, "9 more"
+    )
     hint = "Whoever guesses the name reads its mail and sends as this user: give it a password (passdb, nopassword)"
     expected = "expected refused with a password that nobody has, found"
     assert all_say(mailbox_access.judged_passwords(tried), "") == [
         (PASS, f"alice: {expected} refused"),
         (FAIL, f"scanner: {expected} let in. {hint}"),
-        (OPEN, f"dave: {expected} doveadm auth test ended with 75"),
+        (OPEN, f"dave: {expected} ended with 75"),
+        (ABSENT, f"other accounts: {expected} not tried: 9 more"),
     ]
     assert all_say(mailbox_access.judged_passwords(mailbox_access.Tried((), LOOK)), "") == [
         (OPEN, f"Dovecot's accounts: {expected} doveadm auth test could not be run")
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "came"),
+    [
+        ("passdb: a auth failed\nextra fields:\n  user=a\nstatus 77\n", "refused"),
+        ("passdb: temp auth failed\nextra fields:\n  user=temp\nstatus 77\n", "refused"),
+        ("passdb: a auth succeeded\nextra fields:\n  user=a\nstatus 0", "let in"),
+        ("passdb: a auth failed\nextra fields:\n  user=a\n  temp\nstatus 77", "doveadm auth test ended with 77: "),
+        ("Fatal: connect(auth-client) failed\nstatus 77", "doveadm auth test ended with 77: Fatal: connect(auth"),
+        ("status 127", "doveadm auth test ended with 127: no word"),
+    ],
+)
+def test_what_came_of_a_login(said: str, came: str) -> None:
+    """Where nobody could be asked, doveadm ends as where the password is wrong."""
+    assert mailbox_access.came_of(said).startswith(came)
+
+
 def test_who_reads_the_mailboxes() -> None:
-    places = (("alice", "/m/alice/Maildir"), ("bob", "/m/bob/Maildir"), ("carol", "/m/bob/Maildir"))
-    bare = "/m/alice/Maildir/new"
-    it = mailbox_access.Stored(places, (bare,), "", LOOK)
-    readers = all_say(mailbox_access.judged_readers(it), "")
-    assert readers[0] == (
-        FAIL,
-        f"alice: expected closed to other accounts of the machine, found {bare}. chmod -R o-rwx /m/alice/Maildir",
+    folders, bare = ("/m/alice/Maildir/cur", "/m/alice/Maildir/new"), ("/m/alice/Maildir/new",)
+    places = (
+        mailbox_access.Place("alice", "alice", "/m/alice/Maildir", folders, bare),
+        mailbox_access.Place("bob", "bob", "/m/bob", folders, ()),
+        mailbox_access.Place("carol", "carol", "/m/bob", (), ()),
+        mailbox_access.Place("dave", "dave", "", (), ()),
     )
-    assert [verdict for verdict, _ in readers] == [FAIL, PASS, PASS]
+    it = mailbox_access.Stored(places, "", contained=False, evidence=LOOK)
+    expected = "expected closed to other accounts of the machine, found"
+    assert all_say(mailbox_access.judged_readers(it), "") == [
+        (FAIL, f"alice: {expected} {bare[0]}. chmod -R o-rwx /m/alice/Maildir"),
+        (PASS, f"bob: {expected} 2 folders, all closed"),
+        (OPEN, f"carol: {expected} no Maildir and no dbox at /m/bob"),
+        (OPEN, f"dave: {expected} no Maildir and no dbox at any place that Dovecot names"),
+    ]
     hint = "Each user needs a home of their own: see userdb and the list of users"
     assert all_say(mailbox_access.judged_places(it), "") == [
-        (PASS, "/m/alice/Maildir: expected one mailbox's, found that of alice"),
-        (FAIL, f"/m/bob/Maildir: expected one mailbox's, found that of bob, carol. {hint}"),
+        (PASS, "/m/alice/Maildir: expected one user's, found that of alice"),
+        (FAIL, f"/m/bob: expected one user's, found that of bob, carol. {hint}"),
+        (OPEN, "dave: expected a place of its own, found Dovecot names none for it"),
     ]
-    blind = mailbox_access.Stored((), (), "no doveadm", LOOK)
-    assert [verdict for verdict, _ in all_say(mailbox_access.judged_readers(blind), "")] == [OPEN]
+    (blind,) = mailbox_access.judged_readers(mailbox_access.Stored((), "no doveadm", contained=False, evidence=LOOK))
+    (inside,) = mailbox_access.judged_readers(mailbox_access.Stored((), "", contained=True, evidence=LOOK))
+    assert (blind.verdict, inside.verdict) == (OPEN, ABSENT)
+
+
+def test_one_user_may_have_two_names() -> None:
+    places = tuple(
+        mailbox_access.Place(each, "alice", "/m/alice/Maildir", (), ()) for each in ("alice@a", "alice@b")
+    )
+    (found,) = mailbox_access.judged_places(mailbox_access.Stored(places, "", contained=False, evidence=LOOK))
+    assert found.verdict is PASS
 
 
 @pytest.mark.parametrize(
-    ("fields", "path"),
+    ("fields", "name", "path"),
     [
-        ("home\t/h/a\nmail_path\t/h/a/Maildir\n", "/h/a/Maildir"),
-        ("home\t/h/a\nmail\tmaildir:~/Maildir:INBOX=/x\n", "/h/a/Maildir"),
-        ("uid\t1\nhome\t/h/a\n", "/h/a"),
+        ("uid\t1\nhome\t/h/a\nmail_path\t/h/a/Maildir", "alice", "/h/a/Maildir"),
+        ("user\ta\nhome\t/h/a\nmail\tmaildir:~/Maildir:INBOX=/x", "a", "/h/a/Maildir"),
+        ("home\t/h/a\nmail\t", "alice", "/h/a"),
+        ("", "alice", ""),
     ],
 )
-def test_where_a_mailbox_lies(fields: str, path: str) -> None:
-    for between in ("", "\nfield\tvalue\n"):
-        assert list(mailbox_access.paths(f"field\tvalue\n{fields}{between}{fields}\n")) == [path, path]
+def test_where_a_mailbox_lies(fields: str, name: str, path: str) -> None:
+    folders = "there\t/h/a/Maildir/new\nthere\t/h/a/Maildir/cur\nbare\t/h/a/Maildir/cur\n"
+    it = mailbox_access.place("alice", f"field\tvalue\n{fields}\n\n{folders}")
+    assert (it.name, it.path, len(it.folders), it.bare) == (name, path, 2, ("/h/a/Maildir/cur",))

@@ -162,6 +162,14 @@ def test_a_client_is_run_by_a_job_or_by_a_program_that_a_job_runs() -> None:
     assert certificate_renewal.idle((of_certbot, wrapper)) == ("certbot",)
     assert certificate_renewal.idle((of_certbot, wrapper, wrapped)) == ()
     assert certificate_renewal.idle((hook,)) == ()
+    off = ("job", "/etc/cron.d/certbot", "# 0 4 * * * root certbot -q renew")
+    debians = ("job", "/etc/cron.d/certbot", "0 4 * * * root test ! -d /run/systemd/system && certbot -q renew")
+    systemd = ("systemd", "/run/systemd/system", "runs")
+    snap = ("job", "/etc/systemd/system/snap.certbot.renew.service", "ExecStart=/usr/bin/snap run certbot.renew")
+    assert certificate_renewal.idle((of_certbot, snap)) == ()
+    assert certificate_renewal.idle((of_certbot, off)) == ("certbot",)
+    assert certificate_renewal.idle((of_certbot, debians)) == ()
+    assert certificate_renewal.idle((of_certbot, debians, systemd)) == ("certbot",)
 
 
 def test_names_that_must_be_reached_over_http() -> None:
