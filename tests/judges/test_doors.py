@@ -353,9 +353,7 @@ def test_who_reads_the_mailboxes() -> None:
 
 
 def test_one_user_may_have_two_names() -> None:
-    places = tuple(
-        mailbox_access.Place(each, "alice", "/m/alice/Maildir", (), ()) for each in ("alice@a", "alice@b")
-    )
+    places = tuple(mailbox_access.Place(each, "alice", "/m/alice/Maildir", (), ()) for each in ("alice@a", "alice@b"))
     (found,) = mailbox_access.judged_places(mailbox_access.Stored(places, "", contained=False, evidence=LOOK))
     assert found.verdict is PASS
 

@@ -50,6 +50,32 @@ def test_forty_sources_side_by_side(migration: Migration) -> None:
     assert all(each.outcome.accepted for each in talk)
 
 
+def test_a_copy_in_anothers_mailbox_is_found(migration: Migration, mark: str) -> None:
+    """Of a message that was meant for Carol, and lies in Alice's inbox."""
+    letter = Letter("friend@four.example", (ALICE,), mark).write()
+    began = time.time()
+    assert smtp_client.send(from_ec2(migration), letter).queued
+    alice, carol = (imap.mailbox(migration, user) for user in (ALICE, "carol@pilot.example.net"))
+    assert not imap.find(alice, [letter.message_id], 10).missing
+    found = imap.strays({alice: [], carol: [letter.message_id]}, began)
+    assert [(key, each.user) for key, copies in found.items() for each in copies] == [(letter.message_id, ALICE)]
+    assert imap.strays({alice: [letter.message_id], carol: []}, began) == {}
+
+
+def test_a_connection_is_used_again_while_it_is_young(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    box, used = imap.mailbox(migration, ALICE), list[object]()
+    for seconds in (imap.LEFT_S_MAX, imap.LEFT_S_MAX, 0.0, imap.LEFT_S_MAX):
+        monkeypatch.setattr(imap, "LEFT_S_MAX", seconds)
+        with imap.opened(box) as (client, _):
+            used.append(client)
+    assert used[0] is used[1]
+    assert len(set(map(id, used))) == 3
+    client.shutdown()  # as a server does that starts again
+    with imap.opened(box) as (another, state):
+        assert another is not client
+        assert int(state[b"UIDNEXT"]) > 0
+
+
 def test_addresses_that_are_refused_or_nobodys(migration: Migration) -> None:
     nobodys = Knock(EC2_4, via=vantage(migration.settings, "ec2"), source="2001:db8:ffff::1")
     foreign, unusable = smtp_client.probe_all([from_ec2(migration, rcpt=("a@elsewhere.example",)), nobodys])
