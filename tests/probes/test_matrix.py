@@ -10,6 +10,7 @@ import pytest
 from fixtures.probes.mailbox import shapes
 from fixtures.probes.mailbox.message import changes
 from fixtures.probes.mailbox.shapes import Shape, every, write
+from tests.judges import ALICE
 
 
 def written(shape: Shape) -> bytes:
@@ -56,6 +57,8 @@ def test_bodies_are_what_their_files_say() -> None:
 def test_directives_are_read_and_mistakes_named() -> None:
     assert (named("null-sender").local, named("two-dots").local, named("html").local) == ("", "a..b", None)
     assert (named("several-recipients").recipients, named("plus-address").detail) == (3, "shop")
+    to = {name: named(name).written(ALICE) for name in ("capitals", "plus-address", "html")}
+    assert to == {"capitals": "ALICE@a.example", "plus-address": "alice+shop@a.example", "html": "alice@a.example"}
     with pytest.raises(ValueError, match="colour"):
         shapes._shape("x", b"# special\n@ colour red\nFrom: {from}\n\n")
     empty = shapes._shape("x", b"")
