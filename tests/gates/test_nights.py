@@ -57,7 +57,7 @@ def test_fourteen_in_one_evening_are_one(world: World) -> None:
     found = counted(world, began)
     assert (len(found.nights), found.green_in_a_row, len(found.doubles)) == (14, 1, 13)
     assert found.days < 0.1
-    assert "14 nights in 0.1 days, 1 green in a row, 0 red, 13 too soon, 0 none" in found.evidence.answer
+    assert "14 nights in 0.1 days, 1 green in a row, 0 red, 13 too soon, 0 not counted" in found.evidence.answer
     assert found.evidence.transcript.count("pass: less than 20 h after another") == 13
     assert [each.verdict.opens for each in last_nights(world.migration)] == [True] + [False] * 13
 
