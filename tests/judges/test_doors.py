@@ -338,8 +338,8 @@ def test_who_reads_the_mailboxes() -> None:
     assert all_say(mailbox_access.judged_readers(it), "") == [
         (FAIL, f"alice: {expected} {bare[0]}. chmod -R o-rwx /m/alice/Maildir"),
         (PASS, f"bob: {expected} 2 folders, all closed"),
-        (OPEN, f"carol: {expected} no Maildir and no dbox at /m/bob"),
-        (OPEN, f"dave: {expected} no Maildir and no dbox at any place that Dovecot names"),
+        (ABSENT, f"carol: {expected} not looked at: no Maildir and no dbox at /m/bob"),
+        (ABSENT, f"dave: {expected} not looked at: no Maildir and no dbox at any place that Dovecot names"),
     ]
     hint = "Each user needs a home of their own: see userdb and the list of users"
     assert all_say(mailbox_access.judged_places(it), "") == [
