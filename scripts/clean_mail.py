@@ -24,7 +24,7 @@ def plan(job: Job) -> Iterator[Write]:
     """One write for each mailbox that holds such mail."""
     known = ledger(job.migration)
     for domain in job.domains:
-        for user in dict.fromkeys(address.mailbox for address in job.migration.settings.addresses((domain,))):
+        for user in job.migration.settings.mailboxes((domain,)):
             found = cleanable(imap.mailbox(job.migration, user), known)
             for why, count in sorted(found.kept.items()):
                 job.say(f"{user}: {count} stay: {why}")
