@@ -49,7 +49,7 @@ def send(lab: Lab, subject: str, messages: int, to: str = CAROL) -> None:
 
 def arrived(lab: Lab, subject: str) -> Counter[str]:
     """How often each is in the mailbox, by its Message-ID."""
-    find = f"grep -rlxa 'Subject: {subject}' /srv/vmail/{CAROL}/Maildir | xargs -r grep -hia ^message-id:"
+    find = f"grep -rlxa 'Subject: {subject}' /srv/vmail/{CAROL}/Maildir/{{new,cur}} | xargs -r grep -hia ^message-id:"
     return Counter(line for line in on(lab, "dell", find).splitlines() if line.lower().startswith("message-id:"))
 
 

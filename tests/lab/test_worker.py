@@ -119,8 +119,8 @@ def send(lab: Lab, batch: str, messages: int, octets: int = 2048) -> None:
 
 
 def arrived(lab: Lab, batch: str) -> Counter[str]:
-    """How often each of the batch is in the mailbox."""
-    find = f"grep -rlx 'Subject: {batch}' /srv/vmail/{CAROL}/Maildir | xargs -r grep -hi ^message-id:"
+    """How often each of the batch is in the mailbox. What Dovecot still writes, in tmp, is not there yet."""
+    find = f"grep -rlx 'Subject: {batch}' /srv/vmail/{CAROL}/Maildir/{{new,cur}} | xargs -r grep -hi ^message-id:"
     return Counter(lab.exec("dell", ["bash", "-c", find]).stdout.split("\n")[:-1])
 
 
