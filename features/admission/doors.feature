@@ -1,11 +1,11 @@
 Feature: Dell has no back door
   Rules for port 25 say nothing of a port 2525 that somebody opened for a provider that blocks 25, of a listener whose
-  clients may say who they are, or of IMAP in the clear: each is as good as the front door to whoever finds it. So every
-  port on which Dell's Postfix listens is looked for, and judged or named in the settings.
+  clients may say who they are, of LMTP that Dovecot takes from anybody, or of IMAP in the clear: each is as good as the
+  front door to whoever finds it. So every port on which Dell takes mail is looked for, and judged or named in the settings.
 
   @A-13 @T @X16 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: Every port on which Postfix listens is closed to strangers, or named
-    Given every port on which Dell's Postfix listens
+  Scenario: Every port on which Dell takes mail is closed to strangers, or named
+    Given every port on which Dell takes mail
     When strangers knock at each of them, in the clear and over TLS
     Then each but port 25 takes nothing from whoever has not logged in, unless the settings name it
 

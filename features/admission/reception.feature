@@ -15,3 +15,9 @@ Feature: Dell receives and hands on
     Given Dell's mail servers as they run
     When systemd is asked which of them it starts with the machine
     Then each that is a service of its own is among them
+
+  @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: What Dell has acknowledged outlives a power cut
+    Given where Dell's queue and its mailboxes lie
+    When their disks are examined, and how Dovecot acknowledges mail
+    Then each lies on a disk, and a message is there before it is acknowledged

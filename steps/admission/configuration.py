@@ -10,7 +10,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import backups, boot, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell import backups, boot, durability, filters, postfix, reception, system_names, tables
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -246,3 +246,18 @@ def ask_systemd(migration: Migration) -> tuple[boot.Unit, ...]:
 @then("each that is a service of its own is among them")
 def started_with_the_machine(expect: Expect, units: tuple[boot.Unit, ...]) -> None:
     expect("Mail's servers come back with the machine", boot.judged(units))
+
+
+@given("where Dell's queue and its mailboxes lie", target_fixture="kept")
+def where_mail_lies(migration: Migration) -> durability.Kept:
+    return durability.look(migration)
+
+
+@when("their disks are examined, and how Dovecot acknowledges mail", target_fixture="kept_how")
+def examine_disks(kept: durability.Kept) -> durability.Kept:
+    return kept
+
+
+@then("each lies on a disk, and a message is there before it is acknowledged")
+def on_a_disk(expect: Expect, kept_how: durability.Kept) -> None:
+    expect("What was acknowledged lies on a disk", durability.judged(kept_how))

@@ -1,4 +1,4 @@
-"""Dell's doors besides port 25: where its Postfix listens, logins, private keys, the mailboxes' folders."""
+"""Dell's doors besides port 25: where it takes mail, logins, private keys, the mailboxes' folders."""
 
 from pytest_bdd import given, then, when
 
@@ -9,7 +9,7 @@ from fixtures.probes.mailbox import clear_text
 from fixtures.probes.smtp import doors
 
 
-@given("every port on which Dell's Postfix listens", target_fixture="dells_doors")
+@given("every port on which Dell takes mail", target_fixture="dells_doors")
 def dells_doors(migration: Migration) -> listening.Doors:
     return listening.look(migration)
 

@@ -11,7 +11,17 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, backups, boot, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell import (
+    allow_list,
+    backups,
+    boot,
+    durability,
+    filters,
+    postfix,
+    reception,
+    system_names,
+    tables,
+)
 from fixtures.probes.dell.allow_list import Published, Table
 from fixtures.probes.dell.backups import Backups, Original, Password
 from fixtures.probes.dell.filters import Detour, Detours, Filter, Filters
@@ -129,6 +139,30 @@ def test_servers_come_back_with_the_machine(
     hint = ". systemctl enable dovecot.service: after the next start of the machine no mail would be taken, or none be read"
     expected = f"dovecot.service: expected started with the machine, found {found}{hint if verdict is FAIL else ''}"
     assert judged == (verdict, expected)
+
+
+def test_what_was_acknowledged_lies_on_a_disk() -> None:
+    queue = tuple(
+        durability.folders("ext2/ext3 /var/spool/postfix\ntmpfs /var/spool/postfix/active\n", "Postfix's queue")
+    )
+    mailboxes = (durability.Folder("mailbox alice", "/srv/vmail/alice", "ramfs"),)
+    kept = durability.Kept(queue, mailboxes, ("optimized", "never"), LOOK, LOOK)
+    hint = "It is empty after the next start of the machine. Copy what is there, and put it back on a disk"
+    fsync = (
+        "Dovecot's mail_fsync: expected optimized or always: a message is on the disk before it is acknowledged, found"
+    )
+    assert all_say(durability.judged(kept), "") == [
+        (PASS, "Postfix's queue: /var/spool/postfix: expected on a disk, found on ext2/ext3"),
+        (FAIL, f"Postfix's queue: /var/spool/postfix/active: expected on a disk, found in memory (tmpfs). {hint}"),
+        (FAIL, f"mailbox alice: /srv/vmail/alice: expected on a disk, found in memory (ramfs). {hint}"),
+        (PASS, f"{fsync} optimized"),
+        (FAIL, f"{fsync} never. Take mail_fsync = never out of Dovecot's configuration, then doveadm reload"),
+    ]
+
+
+def test_where_nobody_can_say_nothing_is_claimed() -> None:
+    verdicts = [each.verdict for each in durability.judged(durability.Kept((), (), (), LOOK, LOOK))]
+    assert verdicts == [ABSENT, UNKNOWN]
 
 
 @pytest.mark.parametrize(
