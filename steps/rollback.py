@@ -1,4 +1,6 @@
-"""A domain that goes some way towards Cloudflare, and comes back. Drills: the migration that does so is a lab's."""
+"""A domain that goes some way towards Cloudflare, and comes back. Drills: the migration that does so is a lab's. And
+whether EC2 would take what comes back.
+"""
 
 from functools import partial
 from typing import Any
@@ -10,6 +12,8 @@ from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, at_first, travel
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.smtp import gateway
+from fixtures.settings import Address
 
 WAYS = {
     "while outside senders write to it": "back to EC2",
@@ -59,3 +63,18 @@ def led_to_ec2(migration: Migration, expect: Expect, journey: Journey) -> None:
 @then("no accepted message was lost, and in the end mail came through EC2")
 def all_arrived(expect: Expect, journey: Journey) -> None:
     expect("All of it arrived, and the last of it through EC2", (wayback.judged_mail(journey),))
+
+
+@given("EC2 and every address of the domains of this gate", target_fixture="addresses")
+def addresses_at_ec2(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
+    return tuple(migration.settings.addresses(domains))
+
+
+@when("EC2 is asked whether it takes mail for each address", target_fixture="at_ec2")
+def ask_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[gateway.Asked, ...]:
+    return gateway.ask(migration, addresses)
+
+
+@then("it says yes to every address")
+def ec2_takes_all(migration: Migration, expect: Expect, at_ec2: tuple[gateway.Asked, ...]) -> None:
+    expect("EC2 takes what a rollback leads to it", gateway.judged(at_ec2, migration.settings.ec2.name))
