@@ -118,3 +118,20 @@ def test_what_was_asked_is_evidence() -> None:
 def test_what_nobody_could_ask(answer: Answer | None, parts: dict[str, str], said: str) -> None:
     ruleset = replace(WHOLE, parts={**WHOLE.parts, **parts})
     assert judged(answer, ruleset, "no certificate") == [(UNKNOWN, f"Dell's firewall: expected {said}")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "open_"),
+    [
+        ('tcp dport 25 meta hour "03:00"-"06:59" drop', True),
+        ("-A INPUT -p tcp -m tcp --dport 25 -m time --timestart 03:00 -j DROP", True),
+        ('tcp dport { 22, 25 } meta day "Sunday" drop', True),
+        ('meta day "Sunday" drop', True),
+        ('tcp dport 22 meta hour "03:00"-"06:59" drop', False),
+        ("-A INPUT -p tcp --dport 2525 -m time --timestart 03:00 -j DROP", False),
+    ],
+)
+def test_a_rule_that_goes_by_the_clock_was_asked_now_only(rule: str, open_: bool) -> None:
+    ruleset = replace(WHOLE, parts={**WHOLE.parts, "nft": f"table inet a {{\n\tchain c {{\n\t\t{rule}\n\t}}\n}}"})
+    said = f"{rule}: {CLAIMED}, found goes by the clock, and was asked now: nobody knows of other hours"
+    assert judged(replace(WELL, text=ruleset.text), ruleset) == [*([(UNKNOWN, said)] if open_ else []), GOOD]

@@ -43,6 +43,23 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mail_driver = maildir\n", []),
+        ("mailbox_autoexpunge = 1 weeks\n", ["every mailbox: autoexpunge = 1 weeks"]),
+        (
+            "namespace inbox {\n  mailbox INBOX {\n    autoexpunge = 30 d\n  }\n}\n",
+            ["mailbox INBOX: autoexpunge = 30 d"],
+        ),
+        ("mailbox Trash {\n  autoexpunge = 30 d\n  special_use = \\Trash\n}\n", []),
+        ("mailbox Sent {\n  autoexpunge = 0\n  special_use = \\Sent\n}\n}\n", []),
+    ],
+)
+def test_mailboxes_from_which_mail_goes_by_itself(text: str, found: list[str]) -> None:
+    assert [what for what, _ in filters.expiring_ones(text)] == found
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "expected"),
     [
         ("5d", "d", 432_000), ("5", "d", 432_000), ("4000s", "s", 4000), ("300", "s", 300), ("1h", "s", 3600),
