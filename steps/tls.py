@@ -5,6 +5,7 @@ from pytest_bdd import given, then, when
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.probes.dell import certificate_renewal
+from fixtures.probes.dns import caa
 from fixtures.probes.smtp import tls
 
 Ports = tuple[tls.Port, ...]
@@ -54,3 +55,18 @@ def look_up_renewals(migration: Migration, ec2_marks: tuple[str, ...]) -> certif
 @then("no way of renewal leads through EC2, and each client of an authority is run by a job")
 def renewal_without_ec2(expect: Expect, renewals: certificate_renewal.Renewals) -> None:
     expect("Certificates are renewed without EC2", certificate_renewal.judged(renewals))
+
+
+@given("the authorities by which Dell's certificates are renewed", target_fixture="directories")
+def authorities(migration: Migration) -> tuple[str, ...]:
+    return certificate_renewal.look(migration, certificate_renewal.marks(migration)).directories
+
+
+@when("the CAA records that stand for Dell's name are looked up", target_fixture="caa_found")
+def look_up_caa(migration: Migration) -> caa.Found:
+    return caa.look(migration.settings.dell.name)
+
+
+@then("they shut out none of these authorities")
+def authorities_may(expect: Expect, caa_found: caa.Found, directories: tuple[str, ...]) -> None:
+    expect("Authorities may renew the certificate", caa.judged(caa_found, directories))

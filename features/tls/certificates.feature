@@ -19,3 +19,9 @@ Feature: Dell's certificate holds, and goes on holding without EC2
     Given the names and addresses of EC2
     When it is looked up how Dell's certificates are renewed
     Then no way of renewal leads through EC2, and each client of an authority is run by a job
+
+  @A-10 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: Whoever renews it may do so
+    Given the authorities by which Dell's certificates are renewed
+    When the CAA records that stand for Dell's name are looked up
+    Then they shut out none of these authorities

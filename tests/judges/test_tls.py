@@ -7,6 +7,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import certificate_renewal
 from fixtures.probes.dell.certificate_renewal import Renewals, Way
+from fixtures.probes.dns import caa, queries as dns
 from fixtures.probes.smtp import tls
 from fixtures.probes.smtp.knock import Knock
 from fixtures.probes.smtp.tls import Handshake, Outdated, Port
@@ -61,3 +62,45 @@ def test_renewal() -> None:
     assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [
         (ABSENT, f"Dell: expected a renewal that EC2 has no part in, found {none}")
     ]
+
+
+ONLY = 'Add dell.example CAA 0 issue "letsencrypt.org", before the certificate runs out'
+
+
+@pytest.mark.parametrize(
+    ("rrset", "error", "directory", "verdict", "found"),
+    [
+        ((), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
+        (('0 iodef "mailto:a@b.example"',), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
+        (('0 issue "letsencrypt.org; validationmethods=dns-01"',), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, by dell.example"),
+        (('0 issue "digicert.com"', '0 issue "LetsEncrypt.org"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only digicert.com, letsencrypt.org, by dell.example"),
+        (('0 issue "digicert.com"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only digicert.com, by dell.example. {ONLY}"),
+        (('0 issue ";"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only nobody, by dell.example. {ONLY}"),
+        (('0 issue "digicert.com"',), "", "https://acme.own.example/x", ABSENT, "only digicert.com, by dell.example: by which name CAA calls acme.own.example is not known"),
+        ((), "SERVFAIL", "https://acme.zerossl.com/v2/DV90", UNKNOWN, "SERVFAIL"),
+    ],
+)  # fmt: skip
+def test_an_authority_that_caa_shuts_out(
+    rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str
+) -> None:
+    answer = dns.Answer(dns.Server("r", "192.0.2.53"), "dell.example", "CAA", rrset, 300, "NOERROR", (), error, LOOK)
+    (judged,) = all_say(caa.judged(caa.Found("mx.dell.example", answer), [directory]), "")
+    host = directory.split("/")[2]
+    assert judged == (verdict, f"mx.dell.example by {host}: expected no CAA record that shuts it out, found {found}")
+
+
+def test_the_authorities_are_those_that_the_clients_name() -> None:
+    text = "server = https://a.example/directory\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
+    assert certificate_renewal._DIRECTORY.findall(text) == [
+        "https://a.example/directory",
+        "https://b.example/v2",
+        "https://c.example/d",
+    ]
+    (nothing,) = caa.judged(
+        caa.Found(
+            "x.example",
+            dns.Answer(dns.Server("r", "192.0.2.53"), "x.example", "CAA", (), None, "NOERROR", (), "", LOOK),
+        ),
+        (),
+    )
+    assert nothing.verdict is ABSENT
