@@ -12,7 +12,7 @@ from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.dell.postfix import Queue
 from fixtures.probes.logs import sign_of_life
-from fixtures.probes.logs.ec2_silence import Passed, Silence, Witnessed, by_dell, by_mailboxes, judged_mail
+from fixtures.probes.logs.ec2_silence import Passed, Silence, Witnessed, by_dell, by_mailboxes, judged_mail, sort
 from fixtures.probes.logs.history import HostLog
 from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.logs.sign_of_life import Sign
@@ -68,6 +68,20 @@ def stored(message_id: str, client: str, at: float = NOW) -> Stored:
 def test_a_mailbox_is_a_witness(kept: Stored, gateway: list[Trail], others: list[str]) -> None:
     found = by_mailboxes(SETTINGS, Mailboxes((kept,), ()), gateway, SINCE)
     assert [each.message_id for each in found] == others
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        pytest.param(Trail("A1", NOW, "x", "192.0.2.9", "", "", None, 0, (), None), "broken off", id="only asked for"),
+        pytest.param(Trail("A1", NOW, "x", "192.0.2.9", "", "<1@x>", None, 0, (), None), "mail", id="it began to come"),
+        pytest.param(Trail("A1", NOW, "x", "192.0.2.9", "", "", "", 9, (), None), "mail", id="it has no Message-ID"),
+        pytest.param(trail("<1@x>", "192.0.2.9"), "mail", id="a message"),
+        pytest.param(trail("<mxgate.1@x>", "192.0.2.9"), "probe", id="our own test mail"),
+    ],
+)
+def test_who_only_asks_for_an_address_brings_no_mail(found: Trail, kind: str) -> None:
+    assert sort(SETTINGS, found).kind == kind
 
 
 def silence(*, mail: bool = False, witnessed: bool = False, oldest: float = SINCE - 9) -> Silence:
