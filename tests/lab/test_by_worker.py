@@ -179,7 +179,7 @@ def sent(lab: Lab, subject: str, messages: int, limit_s: float = 60) -> int:
 def came(lab: Lab, subject: str, messages: int, limit_s: float = 60) -> int:
     until = time.monotonic() + limit_s
     letters = f"grep -rlx 'Subject: {subject}' /srv/vmail/{CAROL}/Maildir/{{new,cur}} | xargs -r grep -hi ^message-id:"
-    find = ["sh", "-c", f"{letters} | sort -u | wc -l"]
+    find = ["bash", "-c", f"{letters} | sort -u | wc -l"]
     while (found := int(lab.exec("dell", find).stdout)) < messages and time.monotonic() < until:
         time.sleep(0.2)
     return found

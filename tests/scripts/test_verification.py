@@ -68,6 +68,8 @@ def test_the_next_run_goes_on_when_the_person_is_back(lab: Lab) -> None:
     (lab.folder / "away").unlink()
     done, states, recorded = as_operator("""
 done = prepare(60)
+if "the plan is no longer" in done["said"]:  # the person opened the last link after the plan was shown
+    done = prepare(60)
 states = sorted({verification.state(migration, each) for each in wanted})
 recorded = [bool(migration.store.last(mails.RECORD, PILOT, destination=each)) for each in wanted]
 print(json.dumps([done, states, recorded]))
