@@ -87,7 +87,7 @@ def _look(migration: Migration) -> dict[str, Any]:
 def _zone(migration: Migration, domain: str) -> dict[str, Any]:
     whole = asdict(cloudflare.routing(migration, domain))
     return {
-        "records": [asdict(each) for each in cloudflare.records(migration, domain).records],
+        "records": whole["present"]["records"],
         "export": cloudflare.exported(migration, domain),
         "routing": {key: whole[key] for key in ("enabled", "status", "subaddressing", "required")},
         "rules": whole["rules"],

@@ -84,7 +84,7 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
     wanted = [value(each) for each in routing.required if each.type == "MX"]
     if not wanted:
         raise Refused(f"Cloudflare names no MX for {job.domain}: is Email Routing available for this zone?")
-    present = cloudflare.records(job.migration, job.domain)
+    present = routing.present
     stands, ttl_s = present.of(job.domain, "MX"), job.migration.settings.bounds.ttl_s
     if set(map(value, stands)) == set(wanted) and all(seconds(each) <= ttl_s for each in stands):
         return  # also where Cloudflare wrote it, with an automatic TTL

@@ -86,10 +86,11 @@ WANTED = Record("TXT", f"cf._domainkey.{DOMAIN}", '"key"', 1)
 
 
 def prepared(*writes: prepared_change.Planned, stands: tuple[Record, ...] = ()) -> prepared_change.Prepared:
-    routing: Any = SimpleNamespace(required=(WANTED, Record("MX", DOMAIN, "r1.mx", 1, 10)), evidence=LOOK)
     there = (Record("MX", DOMAIN, "mail.x", 300, 10), Record("A", DOMAIN, "192.0.2.1", 300), *stands)
     present = Records(Zone("z", DOMAIN, "active", (), "a"), there, LOOK)
-    return prepared_change.Prepared(DOMAIN, writes, "", routing, present, ("10 mail.x",), LOOK)
+    wanted = (WANTED, Record("MX", DOMAIN, "r1.mx", 1, 10))
+    routing: Any = SimpleNamespace(required=wanted, present=present, evidence=LOOK)
+    return prepared_change.Prepared(DOMAIN, writes, "", routing, ("10 mail.x",), LOOK)
 
 
 ROUTE1, ROUTE2 = "route1.mx.cloudflare.net", "route2.mx.cloudflare.net"

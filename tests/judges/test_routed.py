@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from fixtures.probes.cloudflare import routed
-from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Routing, Rule, Zone
+from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Records, Routing, Rule, Zone
 from fixtures.probes.dns import queries
 from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
@@ -28,7 +28,9 @@ def routing(*rules: Rule, **changes: Any) -> Routing:
         "catch_all": OFF,
         "faults": (),
     } | changes
-    return Routing(ZONE, subaddressing=False, required=(), rules=rules, evidence=LOOK, **fields)
+    return Routing(
+        ZONE, subaddressing=False, required=(), rules=rules, evidence=LOOK, present=Records(ZONE, (), LOOK), **fields
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
 from fixtures.probes.cloudflare import access
-from fixtures.probes.cloudflare.api import Routing, Rule, Zone
+from fixtures.probes.cloudflare.api import Records, Routing, Rule, Zone
 from fixtures.probes.cloudflare.email_worker import Deployed
 from fixtures.probes.cloudflare.waiting import Bucket, Waits
 from fixtures.probes.dell.allow_list import Table
@@ -42,7 +42,7 @@ RULE = Rule("r", "", True, 0, "alice@a.example", "forward", ("x@b.example",))
 
 def routing(*rules: Rule, catch_all: Rule = LED) -> Routing:
     zone = Zone("z", DOMAIN, "active", (), "a")
-    return Routing(zone, True, "ready", False, (), (), rules, catch_all, LOOK)
+    return Routing(zone, True, "ready", False, (), (), rules, catch_all, LOOK, Records(zone, (), LOOK))
 
 
 def test_the_source_is_ours() -> None:

@@ -102,8 +102,10 @@ def test_the_plan_brings_the_mx_that_cloudflare_asks_for(hosts: list[str], plann
     zone = Zone("1", domain, "active", (), "2")
     required = tuple(Record("MX", domain, f"{host}.", 1, 7 + number) for number, host in enumerate(hosts))
     catch_all = Rule("3", "", False, 0, "", "drop", ())
-    routing = Routing(zone, False, "unconfigured", False, required, required, (), catch_all, nothing)
+    routing = Routing(
+        zone, False, "unconfigured", False, required, required, (), catch_all, nothing, Records(zone, (), nothing)
+    )
     after = "\n".join(f"{each.priority} {each.text} (TTL 300)" for each in required[:planned])
     write = Planned(f"{domain} MX", "", after, "MX")
-    it = Prepared(domain, (write,), "", routing, Records(zone, (), nothing), (), nothing)
+    it = Prepared(domain, (write,), "", routing, (), nothing)
     assert judged_mx(it).verdict is verdict

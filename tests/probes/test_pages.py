@@ -1,0 +1,63 @@
+"""How many questions a list of Cloudflare's takes: as many as its pages, and not the client's one more."""
+
+import json
+from typing import Any
+
+import cloudflare as sdk
+import httpx
+import pytest
+
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes.cloudflare import api as cloudflare
+
+ZONE = cloudflare.Zone("0" * 32, "own.example", "active", (), "1" * 32)
+
+
+def asked(answers: list[dict[str, Any]]) -> tuple[int, int]:
+    """How many records are read, and in how many questions. The last of ANSWERS is repeated without an end."""
+    pages = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        pages.append(request.url.params.get("page"))
+        body = {"success": True, "errors": [], "messages": [], **answers[min(len(pages), len(answers)) - 1]}
+        return httpx.Response(200, content=json.dumps(body), headers={"content-type": "application/json"})
+
+    transport = httpx.MockTransport(answer)
+    with httpx.Client(transport=transport) as http, sdk.Cloudflare(api_token="x" * 40, http_client=http) as client:
+        return len(cloudflare._records(client, ZONE).records), len(pages)
+
+
+def page(items: int, **info: object) -> dict[str, Any]:
+    record = {"type": "A", "name": "own.example", "content": "192.0.2.1", "ttl": 300}
+    return {"result": [record] * items, "result_info": info}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([page(3, per_page=500, total_count=3)], (3, 1)),
+        ([page(0, per_page=500, total_count=0)], (0, 1)),
+        ([page(2, per_page=2, total_count=3), page(1, per_page=2, total_count=3)], (3, 2)),
+        ([page(2, per_page=2, total_count=2), page(0, per_page=2, total_count=2)], (2, 2)),
+        ([page(3, per_page=500, total_count=4), page(1, per_page=500, total_count=4)], (4, 2)),
+        ([page(3, per_page=500), page(0)], (3, 2)),
+        ([page(3, per_page="500", total_count="3"), page(0)], (3, 2)),
+        ([{"result": [], "result_info": None}], (0, 1)),
+    ],
+    ids=["one", "none", "two", "a full one", "one that is short", "no count", "words for numbers", "nothing said"],
+)
+def test_a_list_is_read_to_its_end(answers: list[dict[str, Any]], expected: tuple[int, int]) -> None:
+    assert asked(answers) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"result": None, "result_info": None}, "it has no result"),
+        (page(1, per_page=1, total_count=1), "more than 200 pages"),
+    ],
+    ids=["no result", "without an end"],
+)
+def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> None:
+    with pytest.raises(CouldNotAsk, match=said):
+        asked([answer])
