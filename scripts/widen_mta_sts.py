@@ -7,8 +7,9 @@ matches (RFC 8461, 5.1): they must find both MX for as long as either may be met
 from collections.abc import Iterator
 
 from fixtures.evidence.exiting import leave
+from fixtures.probes.dns.mta_sts import ROUTING
 from scripts.lib.change import Job, Script, Write
-from scripts.lib.dns.mta_sts import ROUTING, publish
+from scripts.lib.dns.mta_sts import publish
 
 
 def plan(job: Job) -> Iterator[Write]:

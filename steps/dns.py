@@ -279,7 +279,9 @@ def admits_old(migration: Migration, expect: Expect, sts: Policies) -> None:
 def admits_both(migration: Migration, expect: Expect, sts: Policies) -> None:
     old = migration.settings.mx_today
     new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
-    found = (mta_sts.judged_hosts(it, (*old(it.domain), *new[it.domain])) for it in sts if it.exists)
+    found = (
+        mta_sts.judged_hosts(it, (*old(it.domain), *new[it.domain]), any_of_routing=True) for it in sts if it.exists
+    )
     expect("The policy admits both", found)
 
 
@@ -287,7 +289,7 @@ def admits_both(migration: Migration, expect: Expect, sts: Policies) -> None:
 def admits_only_new(migration: Migration, expect: Expect, sts: Policies) -> None:
     old = migration.settings.mx_today
     new = {it.domain: cloudflare.assigned_mx(migration, it.domain) for it in sts if it.exists}
-    found = (mta_sts.judged_hosts(it, new[it.domain], but_not=old(it.domain)) for it in sts if it.exists)
+    found = (mta_sts.judged_hosts(it, new[it.domain], old(it.domain), any_of_routing=True) for it in sts if it.exists)
     expect("The policy admits only Cloudflare's", found)
 
 

@@ -45,6 +45,12 @@ def over_tls(migration: Migration, expect: Expect, receipts: Receipts) -> None:
     expect("Replies go to the relay host over TLS, with a login", judged)
 
 
+@then("users may write as each of their other addresses")
+def other_addresses(migration: Migration, expect: Expect, domains: tuple[str, ...]) -> None:
+    asked = submission.asked_as_others(migration, domains)
+    expect("Users may write as each of their addresses", submission.judged_others(asked))
+
+
 # Drills from here on: what is broken is a lab's.
 @given("a mailbox that Cloudflare still has a rule for, and Dell does not know", target_fixture="gone")
 def mailbox_gone(world: Any, migration: Migration) -> Address:

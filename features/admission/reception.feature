@@ -17,6 +17,12 @@ Feature: Dell receives and hands on
     Then each that is a service of its own is among them
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: No job puts another configuration in the place of Dell's
+    Given Dell's mail servers as they run
+    When the jobs of its machine are searched for what writes their configuration
+    Then none puts another in its place
+
+  @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: What Dell has acknowledged outlives a power cut
     Given where Dell's queue and its mailboxes lie
     When their disks are examined, and how Dovecot acknowledges mail

@@ -11,3 +11,4 @@ Feature: Users can still send
     Then each reply is in the outside mailbox, sent through the relay host
     And Dell handed it to the relay host over TLS, after a login there
     And it is signed for the sender's own domain
+    And users may write as each of their other addresses

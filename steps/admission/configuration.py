@@ -10,7 +10,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import backups, boot, durability, filters, postfix, reception, system_names, tables
+from fixtures.probes.dell import backups, boot, durability, filters, jobs, postfix, reception, system_names, tables
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -246,6 +246,16 @@ def ask_systemd(migration: Migration) -> tuple[boot.Unit, ...]:
 @then("each that is a service of its own is among them")
 def started_with_the_machine(expect: Expect, units: tuple[boot.Unit, ...]) -> None:
     expect("Mail's servers come back with the machine", boot.judged(units))
+
+
+@when("the jobs of its machine are searched for what writes their configuration", target_fixture="jobs_found")
+def search_jobs(migration: Migration) -> jobs.Jobs:
+    return jobs.look(migration)
+
+
+@then("none puts another in its place")
+def no_job_writes(expect: Expect, jobs_found: jobs.Jobs) -> None:
+    expect("Nothing puts another configuration in the place of Dell's", jobs.judged(jobs_found))
 
 
 @given("where Dell's queue and its mailboxes lie", target_fixture="kept")

@@ -51,6 +51,27 @@ def test_a_reply_is_signed(it: Any, verdict: Verdict, found: str) -> None:
     assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
 
 
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [
+        (talk(code=250, text="2.1.5 Ok", at=""), PASS, "taken"),
+        (talk(code=553, text="5.7.1 not owned"), FAIL, "refused: 553 5.7.1 not owned (at rcpt)"),
+        (talk(code=451, text="4.3.5 later"), UNKNOWN, "refused: 451 4.3.5 later (at rcpt)"),
+        (talk(code=535, text="5.7.8 no", at="auth"), UNKNOWN, "refused: 535 5.7.8 no (at auth)"),
+        (talk("silent"), UNKNOWN, "refused: nothing (at connect)"),
+    ],
+    ids=["taken", "another's", "later", "no login", "silent"],
+)
+def test_users_write_as_their_aliases(said: Any, verdict: Verdict, found: str) -> None:
+    (judged,) = submission.judged_others([(replace(ALICE, local="info"), said)])
+    assert (judged.verdict, judged.found) == (verdict, found)
+    assert judged.member == f"alice@{DOMAIN} as info@{DOMAIN}"
+
+
+def test_where_there_is_no_alias_none_is_judged() -> None:
+    assert [each.verdict for each in submission.judged_others([])] == [Verdict.ABSENT]
+
+
 def hop(protocol: str, by: str = "smtp.sendgrid.net") -> Hop:
     return Hop(by, "dell", "192.0.2.1", protocol, 0.0, f"by {by} with {protocol}")
 

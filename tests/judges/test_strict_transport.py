@@ -82,6 +82,17 @@ def test_whom_a_policy_admits(policy: Policy | None, but_not: str, verdict: Verd
     assert says(judged) == (verdict, expected + found.replace("{}", str(policy)))
 
 
+@pytest.mark.parametrize(
+    ("mode", "mx", "verdict"),
+    [("enforce", ("r1.mx.cloudflare.net",), FAIL), ("enforce", ("*.mx.cloudflare.net",), PASS), ("none", (), PASS)],
+)
+def test_a_policy_admits_whatever_cloudflare_assigns_next(mode: str, mx: tuple[str, ...], verdict: Verdict) -> None:
+    it = published(policy=replace(POLICY, mode=mode, mx=mx), why="")
+    judged = mta_sts.judged_hosts(it, ("r1.mx.cloudflare.net",), any_of_routing=True)
+    assert judged.verdict is verdict
+    assert judged.expected == "admits r1.mx.cloudflare.net, *.mx.cloudflare.net"
+
+
 NOTICED = "Until then strict senders may hold the old policy without looking for a new one (RFC 8461, 5.1)"
 
 

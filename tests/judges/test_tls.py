@@ -24,6 +24,7 @@ DAYS = 86_400.0
         ("", 14.0, (), PASS, "TLSv1.3, 14 days left"),
         ("", 13.99, (), FAIL, "TLSv1.3, 14 days left. Renewal should have happened by now: look why it did not, or reload what still shows the old one"),
         ("expired", 20.0, ("a", "b"), FAIL, "expired; the certificate names a, b. Renew it"),
+        (f"{tls.STALLS}: too long", 20.0, (), FAIL, f"{tls.STALLS}: too long. Short packets pass, and full ones don't: see the MTU on the way, and let ICMP's Packet Too Big by"),
         ("no STARTTLS is offered", 20.0, (), FAIL, "no STARTTLS is offered. Name key and chain as smtpd_tls_chain_files (X12)"),
     ],
 )  # fmt: skip

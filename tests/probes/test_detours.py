@@ -59,6 +59,18 @@ def test_mailboxes_from_which_mail_goes_by_itself(text: str, found: list[str]) -
     assert [what for what, _ in filters.expiring_ones(text)] == found
 
 
+def test_what_keeps_copies_or_files_by_detail() -> None:
+    text = "lmtp_rawlog_dir = /var/log/raw\nprotocol imap {\n  rawlog_dir = /tmp/%{user}\n}\nimap_rawlog_dir =\n"
+    text += "lmtp_save_to_detail_mailbox = yes\nsubmission_relay_rawlog_dir = /r\nrawlogs = /x\n"
+    assert [what for what, _ in filters.copying_ones(text)] == [
+        "lmtp_rawlog_dir: /var/log/raw",
+        "rawlog_dir: /tmp/%{user}",
+        "lmtp_save_to_detail_mailbox: yes",
+        "submission_relay_rawlog_dir: /r",
+    ]
+    assert not list(filters.copying_ones("lmtp_save_to_detail_mailbox = no\nlmtp_rawlog_dir = \n"))
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
     [

@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from fixtures.probes.cloudflare.api import Record
+from fixtures.probes.dns.mta_sts import ROUTING
 from scripts.lib.change import Refused
-from scripts.lib.dns.mta_sts import ROUTING, identifier, policy
+from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
 from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, seconds, value
 

@@ -12,8 +12,6 @@ from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dns.records import set_rrset, value
 
-ROUTING = "*.mx.cloudflare.net"
-"""Cloudflare's MX hosts, as its own policy names them (Cloudflare, Email Routing, "MTA-STS")."""
 _KEYS = ("version", "mode", "max_age")
 # The sum first: a connection that breaks would otherwise put half a policy in place.
 _REPLACE = """\
