@@ -56,20 +56,31 @@ def test_a_reply_is_signed(it: Any, verdict: Verdict, found: str) -> None:
     [
         (talk(code=250, text="2.1.5 Ok", at=""), PASS, "taken"),
         (talk(code=553, text="5.7.1 not owned"), FAIL, "refused: 553 5.7.1 not owned (at rcpt)"),
-        (talk(code=451, text="4.3.5 later"), UNKNOWN, "refused: 451 4.3.5 later (at rcpt)"),
-        (talk(code=535, text="5.7.8 no", at="auth"), UNKNOWN, "refused: 535 5.7.8 no (at auth)"),
-        (talk("silent"), UNKNOWN, "refused: nothing (at connect)"),
+        (talk(code=553, text="5.7.1 not owned", at="mail"), FAIL, "refused: 553 5.7.1 not owned (at mail)"),
+        (talk(code=451, text="4.3.5 later"), UNKNOWN, "not asked: 451 4.3.5 later (at rcpt)"),
+        (talk(code=535, text="5.7.8 no", at="auth"), UNKNOWN, "not asked: 535 5.7.8 no (at auth)"),
+        (talk("silent"), UNKNOWN, "not asked: nothing (at connect)"),
     ],
-    ids=["taken", "another's", "later", "no login", "silent"],
+    ids=["taken", "another's", "another's, at once", "later", "no login", "silent"],
 )
 def test_users_write_as_their_aliases(said: Any, verdict: Verdict, found: str) -> None:
-    (judged,) = submission.judged_others([(replace(ALICE, local="info"), said)])
+    (judged,) = submission.judged_others([submission.As(replace(ALICE, local="info"), "587", said)], aliases_send=True)
     assert (judged.verdict, judged.found) == (verdict, found)
-    assert judged.member == f"alice@{DOMAIN} as info@{DOMAIN}"
+    assert judged.member == f"alice@{DOMAIN} as info@{DOMAIN} by 587"
+    assert ("smtpd_sender_login_maps" in judged.hint) is (verdict is FAIL)
 
 
-def test_where_there_is_no_alias_none_is_judged() -> None:
-    assert [each.verdict for each in submission.judged_others([])] == [Verdict.ABSENT]
+@pytest.mark.parametrize(("send", "found"), [(True, "none that a user"), (False, "aliases_send = false")])
+def test_where_there_is_no_alias_none_is_judged(send: bool, found: str) -> None:
+    (judged,) = submission.judged_others([], aliases_send=send)
+    assert judged.verdict is Verdict.ABSENT
+    assert found in judged.found
+
+
+def test_nobody_writes_as_a_role() -> None:
+    given = [replace(ALICE, local=name) for name in ("alice", "info", "postmaster", "abuse", "sales")]
+    settings: Any = SimpleNamespace(addresses=lambda _domains: given)
+    assert [each.local for each in submission.others(settings, (DOMAIN,))] == ["info", "sales"]
 
 
 def hop(protocol: str, by: str = "smtp.sendgrid.net") -> Hop:

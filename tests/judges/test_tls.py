@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from fixtures.evidence import Verdict
@@ -24,7 +27,7 @@ DAYS = 86_400.0
         ("", 14.0, (), PASS, "TLSv1.3, 14 days left"),
         ("", 13.99, (), FAIL, "TLSv1.3, 14 days left. Renewal should have happened by now: look why it did not, or reload what still shows the old one"),
         ("expired", 20.0, ("a", "b"), FAIL, "expired; the certificate names a, b. Renew it"),
-        (f"{tls.STALLS}: too long", 20.0, (), FAIL, f"{tls.STALLS}: too long. Short packets pass, and full ones don't: see the MTU on the way, and let ICMP's Packet Too Big by"),
+        (f"{tls.STALLS}: too long", 20.0, (), FAIL, f"{tls.STALLS}: too long. Perhaps full packets are lost: see the MTU on the way, and let ICMP's Packet Too Big by"),
         ("no STARTTLS is offered", 20.0, (), FAIL, "no STARTTLS is offered. Name key and chain as smtpd_tls_chain_files (X12)"),
     ],
 )  # fmt: skip
@@ -44,6 +47,19 @@ def test_the_certificate(fault: str, left_days: float, names: tuple[str, ...], v
 )  # fmt: skip
 def test_nothing_outdated(it: Outdated, verdict: Verdict, found: str) -> None:
     assert says(tls.judged_outdated(it), "") == (verdict, f"{MEMBER}: expected no TLS older than 1.2, found {found}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ConnectionAbortedError("SSL handshake is taking longer than 15.0 seconds"), tls.STALLS),
+        (TimeoutError(), tls.STALLS),
+        (ConnectionResetError("reset"), "reset"),
+    ],
+)
+def test_a_handshake_that_stalls(fault: OSError, said: str) -> None:
+    found: Any = SimpleNamespace(tls="", fault=fault, stage="starttls", code=0, text="")
+    assert tls._fault(PORT, found).startswith(said)
 
 
 def test_renewal() -> None:

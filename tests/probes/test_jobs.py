@@ -1,6 +1,7 @@
 """Which commands in crontabs, units and hooks write Dell's configuration, by grep's own word."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,17 +18,34 @@ WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
     "line",
     [
         "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf",
+        "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf >/dev/null 2>&1",
         "17 3 * * * root cp /srv/golden/main.cf /etc/postfix/ && postfix reload",
         'DPkg::Post-Invoke { "cp -p /etc/postfix/main.cf.golden /etc/postfix/main.cf && postfix reload || true"; };',
-        "@reboot root rsync -a /srv/golden/ /etc/dovecot",
+        "@reboot root rsync -a --delete /srv/golden/ /etc/dovecot",
+        "rsync -a /srv/conf.d/ /etc/dovecot/conf.d/ > /var/log/golden",
+        "cp x /etc/dovecot/conf.d/10-master.conf",
+        "cp x /etc/dovecot/dovecot-sql.conf.ext 2>/dev/null || true",
+        'cp x "/etc/postfix"/main.cf  # every night',
+        "bash -c \"cp /a '/etc/postfix/main.cf'\"",
+        "cp x /etc/postfix/main.cf; \\",
         "ExecStartPre=/usr/sbin/postconf -e smtpd_client_restrictions=reject",
         "postconf -c /etc/postfix -X relayhost",
         "postconf -P 'smtp/inet/smtpd_tls_security_level=may'",
+        "postconf relayhost=[x]:587",
+        'postconf "smtpd_client_restrictions = reject"',
+        "postconf -v -e x=y",
         "render >/etc/postfix/main.cf",
+        "cat /srv/main.cf > '/etc/postfix/main.cf'",
         "render | tee /etc/dovecot/dovecot.conf",
+        "curl -sSo /etc/postfix/main.cf https://git.example/main.cf",
         "sed -i s/a/b/ /etc/postfix/main.cf",
+        "sed -ri 's|^relayhost.*|relayhost = x|;s/c/d/' /etc/postfix/main.cf",
+        "perl -pi -e 's/a/b/' /etc/postfix/master.cf",
         "git -C /etc/postfix pull -q",
+        "cd /etc/postfix && git pull -q",
+        "tar -xzf golden.tgz -C /etc/postfix",
         "[ -e /x ] && install -m 644 /x '/etc/postfix/master.cf'; true",
+        "30 4 * * * root ansible-pull -U https://git.example/mail.git",
     ],
 )
 def test_what_writes(line: str) -> None:
@@ -38,11 +56,19 @@ def test_what_writes(line: str) -> None:
     "line",
     [
         "5 4 * * * root tar czf /backup/postfix.tgz /etc/postfix",
+        "tar -C /etc/postfix -czf /backup/postfix.tgz .",
         "5 4 * * * root cp -a /etc/postfix /backup/",
         "5 4 * * * root rsync -a /etc/postfix/ /etc/dovecot/ backup:/dell/",
+        "0 2 * * * root cp -a /var/vmail /backup && tar czf /backup/c.tgz /etc/postfix /etc/dovecot",
+        "mv /backup/a.tgz /backup/b.tgz; tar czf /backup/a.tgz /etc/postfix",
+        "apt-get install -y x && ls /etc/postfix",
+        "cp x y; chmod 644 /etc/postfix/main.cf",
         "postconf -n >/var/log/postconf.txt",
         "postconf -M | mail -s services root",
+        "d=$(postconf -h queue_directory)",
         "cp fullchain.pem /etc/postfix/dell.pem && postfix reload",
+        "cat privkey.pem fullchain.pem > /etc/postfix/dell.pem",
+        "wget -qO- https://lists.example/drop > /etc/postfix/drop.cidr && postmap /etc/postfix/drop.cidr",
         "postfix reload; doveadm reload",
         "ExecStart=/usr/sbin/postfix start",
         "postmap /etc/postfix/transport",
@@ -58,20 +84,54 @@ def matches(line: str) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cp $RENEWED_LINEAGE/*.pem /etc/postfix/ && postfix reload", []),
+        ("  # cp -a /srv/golden/. /etc/postfix/", []),
+        ("cp /srv/fullchain.pem /srv/main.cf /etc/postfix/", ["cp /srv/fullchain.pem /srv/main.cf /etc/postfix/"]),
+        ("rsync -a --exclude '*.pem' /g/ /etc/postfix/", ["rsync -a --exclude '*.pem' /g/ /etc/postfix/"]),
+        ("curl -u me:hunter2 -o /etc/postfix/main.cf x", ["curl -u ... -o /etc/postfix/main.cf x"]),
+    ],
+)
+def test_what_is_shown_of_it(text: str, shown: list[str]) -> None:
+    assert matches(text)
+    assert [each for _, each in jobs.lines_that_write([f"/etc/systemd/system/a:b.service:7:{text}"])] == shown
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
 def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
-    crontab, script = tmp_path / "crontab", Path("/opt/mxgate-test-jobs")
-    crontab.write_text(f"# cp /a /etc/postfix/main.cf\n1 2 * * * root {script} >/dev/null\n", encoding="utf-8")
-    script.write_text("#!/bin/sh\n\ncp /a /etc/postfix/main.cf\n", encoding="utf-8")
-    argv = ["sh", "-c", jobs._SCRIPT, "sh", WRITES, str(crontab), str(tmp_path / "absent")]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=True)
-    finally:
-        script.unlink()
+    daily, script, unused = tmp_path / "cron.daily", tmp_path / "scripts/golden", tmp_path / "scripts/unused"
+    for each in (daily, script.parent):
+        each.mkdir()
+    for each in (script, unused):
+        each.write_text("#!/bin/sh\n\ncp /a /etc/postfix/main.cf\n", encoding="utf-8")
+    (daily / "own").write_text(f"# {unused}\n{script} >/dev/null\n", encoding="utf-8")
+    (daily / "linked").symlink_to(script)
+    assert _searched(tmp_path, daily, tmp_path / "absent") == (
+        ((f"{daily}/linked:3", "cp /a /etc/postfix/main.cf"), (f"{script}:3", "cp /a /etc/postfix/main.cf")),
+        1,
+    )
+    assert _searched(tmp_path, tmp_path / "absent") == ((), 0)
+
+
+def _searched(scripts: Path, *places: Path) -> tuple[tuple[tuple[str, str], ...], int]:
+    named = rf"{re.escape(str(scripts))}/scripts/[A-Za-z0-9_./-]+"
+    argv = ["sh", "-c", jobs._SEARCH, "sh", WRITES, named, *map(str, places)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
     *lines, last = done.stdout.splitlines()
-    assert last == "done 1"
-    found = tuple(jobs.lines_that_write(lines))
-    assert found == ((f"{script}:3", "cp /a /etc/postfix/main.cf"),)
-    (judged,) = jobs.judged(jobs.Jobs(found, 1, LOOK))
-    assert (judged.verdict, judged.member) == (Verdict.FAIL, f"{script}:3")
-    assert [each.verdict for each in jobs.judged(jobs.Jobs((), 3, LOOK))] == [Verdict.PASS]
+    return tuple(jobs.lines_that_write(lines)), int(last.removeprefix("done "))
+
+
+@pytest.mark.parametrize(
+    ("found", "places", "verdict", "member"),
+    [
+        ((("/etc/cron.d/x:3", "cp a /etc/postfix/main.cf"),), 3, Verdict.FAIL, "/etc/cron.d/x:3"),
+        ((("/etc/cron.d/x:3", "ansible-pull -U x"),), 3, Verdict.INCONCLUSIVE, "/etc/cron.d/x:3"),
+        ((), 3, Verdict.PASS, "Dell's jobs"),
+        ((), 0, Verdict.INCONCLUSIVE, "Dell's jobs"),
+    ],
+)
+def test_no_job_writes_it(found: tuple[tuple[str, str], ...], places: int, verdict: Verdict, member: str) -> None:
+    (judged,) = jobs.judged(jobs.Jobs(found, places, LOOK))
+    assert (judged.verdict, judged.member) == (verdict, member)

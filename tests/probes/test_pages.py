@@ -54,9 +54,11 @@ def test_a_list_is_read_to_its_end(answers: list[dict[str, Any]], expected: tupl
     ("answer", "said"),
     [
         ({"result": None, "result_info": None}, "it has no result"),
-        (page(1, per_page=1, total_count=1), "more than 200 pages"),
+        ({"result": {"error": "x"}, "result_info": {"per_page": 20, "total_count": 1}}, "its result is no list"),
+        ({"result": "abc", "result_info": {"per_page": 20, "total_count": 3}}, "its result is no list"),
+        (page(1, per_page=1, total_count=1), "20 pages, and none says"),
     ],
-    ids=["no result", "without an end"],
+    ids=["no result", "an object", "a text", "without an end"],
 )
 def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(CouldNotAsk, match=said):

@@ -107,7 +107,7 @@ def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"rules of {job.domain}", READ):
         rules = cloudflare.client(job.migration).email_routing.rules.list(zone_id=zone.id, per_page=PER_PAGE)
-        return tuple(cloudflare.rule(each) for each in rules)
+        return tuple(map(cloudflare.rule, cloudflare.every(rules)))
 
 
 def catch_all(job: Job) -> Iterator[Write]:
