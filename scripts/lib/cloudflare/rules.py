@@ -8,7 +8,6 @@ from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.settings import Address
 from scripts.lib.change import Job, Write
 
-PER_PAGE = 50
 TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
@@ -104,10 +103,7 @@ def _read(job: Job, which: str) -> str:
 
 
 def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
-    zone = cloudflare.zone(job.migration, job.domain)
-    with cloudflare.asking(f"rules of {job.domain}", READ):
-        rules = cloudflare.client(job.migration).email_routing.rules.list(zone_id=zone.id, per_page=PER_PAGE)
-        return tuple(map(cloudflare.rule, cloudflare.every(rules)))
+    return cloudflare.rules(job.migration, job.domain)
 
 
 def catch_all(job: Job) -> Iterator[Write]:
