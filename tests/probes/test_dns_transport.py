@@ -1,14 +1,16 @@
-"""A truncated answer is asked for again by TCP; one that never comes says so."""
+"""A truncated answer is asked for again by TCP; one that never comes says so, and one to another question is none."""
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dns.flags
 import dns.message
 import dns.rrset
 import pytest
 
+from fixtures.access.loop import gather, run
 from fixtures.probes.dns import queries as probe
 
 LONG = " ".join(['"' + "x" * 250 + '"'] * 20)
@@ -63,4 +65,73 @@ def test_silence_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         deaf.bind(("127.0.0.1", 0))
         (answer,) = probe.ask([probe.Server("deaf", "127.0.0.1", port=deaf.getsockname()[1])], "own.example", "MX")
     assert "Timeout" in answer.error
+    assert answer.rrset == ()
+
+
+Replies = Callable[[dns.message.Message], list[bytes]]
+
+
+@contextmanager
+def answering(replies: Replies, number: int) -> Iterator[tuple[int, list[int]]]:
+    """The port of a name server that takes NUMBER questions, then answers each by REPLIES; and from where they came.
+
+    A reply with an ID that nobody used comes first.
+    """
+    asked, ports = list[tuple[dns.message.Message, tuple[str, int]]](), list[int]()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+
+        def serve() -> None:
+            for _ in range(number):
+                wire, sender = server.recvfrom(4096)
+                asked.append((dns.message.from_wire(wire), sender))
+                ports.append(sender[1])
+            nobodys = next(number for number in range(0x10000) if number not in {query.id for query, _ in asked})
+            for query, sender in reversed(asked):
+                for reply in (nobodys.to_bytes(2, "big") + answer_to(query, "forged")[2:], *replies(query)):
+                    server.sendto(reply, sender)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1], ports
+        thread.join(5)
+
+
+def answer_to(query: dns.message.Message, text: str = "") -> bytes:
+    reply = dns.message.make_response(query)
+    name = query.question[0].name
+    reply.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", text or name.to_text()))
+    return reply.to_wire()
+
+
+NAMES = [f"{number}.own.example" for number in range(8)]
+
+
+def test_questions_at_one_time_share_a_port_and_each_gets_its_own_answer() -> None:
+    with answering(lambda query: [answer_to(query), answer_to(query, "twice")], len(NAMES)) as (port, ports):
+        server = probe.Server("own", "127.0.0.1", port=port)
+        found = run(gather(probe.aask(server, name, "TXT") for name in NAMES))
+    assert [each.rrset for each in found] == [(f"{name}.",) for name in NAMES]
+    assert len(set(ports)) == 1
+
+
+def test_later_questions_come_from_another_port() -> None:
+    seen = set[int]()
+    for _ in range(4):
+        with answering(lambda query: [answer_to(query)], 1) as (port, ports):
+            probe.ask([probe.Server("own", "127.0.0.1", port=port)], "own.example", "TXT")
+        seen.update(ports)
+    assert len(seen) > 1
+
+
+def test_an_answer_to_another_question_is_none() -> None:
+    def other(query: dns.message.Message) -> list[bytes]:
+        wrong = dns.message.make_query("other.example", "TXT")
+        wrong.id = query.id
+        return [answer_to(wrong)]
+
+    with answering(other, 1) as (port, _):
+        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port)], "own.example", "TXT")
+    assert "BadResponse" in answer.error
     assert answer.rrset == ()
