@@ -47,7 +47,7 @@ class Knock:
 
 
 def knock(job: Job) -> Knock:
-    """Whether the gateway takes mail at its address, asked from everywhere. Takes half a minute where all is silent."""
+    """Whether the gateway takes mail at its address, asked from everywhere. Takes 15 seconds where all is silent."""
     settings = job.migration.settings
     (heard,) = greetings(job.migration, str(settings.ec2.ipv4)).values()
     for via, said in heard.items():
@@ -127,7 +127,7 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     if job.options.without_asking_ec2:
         job.say(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say")
         return
-    job.say(f"asking whether {it.name} ({it.ipv4}) takes mail; half a minute where all is silent")
+    job.say(f"asking whether {it.name} ({it.ipv4}) takes mail; 15 seconds where all is silent")
     port = knock(job)
     if port.state == ACCEPTS and (port.named or not progress.stopped):
         return

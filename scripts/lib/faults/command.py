@@ -43,7 +43,7 @@ from fixtures.evidence import tell
 from fixtures.evidence.exiting import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
-from fixtures.lab.faults.walk import DRIFT, ORDER, Result, Sort, Walk, hasty, in_turn
+from fixtures.lab.faults.walk import DRIFT, ORDER, Cleans, Result, Sort, Walk, hasty, in_turn
 from fixtures.lab.plan import ROUTES
 from fixtures.lab.world import Lab, down
 from fixtures.language import tr
@@ -173,9 +173,9 @@ def _run(given: argparse.Namespace) -> int:
                 "tunnel; those of other Dells and gateways are planted by the project's own tests"
             )
         wanted = [fault.id for fault in faults]
-        queue = Queue([fault for fault in faults if fault.id not in book.results])
+        queue, cleans = Queue([fault for fault in faults if fault.id not in book.results]), Cleans()
         try:
-            _by_labs(given, lambda name: _planted(name, given, queue, book))
+            _by_labs(given, lambda name: _planted(name, given, queue, cleans, book))
         finally:
             queue.stopped = True
     found = [book.results[each] for each in wanted if each in book.results]
@@ -228,21 +228,21 @@ def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
         list(pool.map(work, names))
 
 
-def _stood(name: str, seed: int, route: str) -> Walk:
+def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Walk:
     down(name)
     knobs = ("--worker-throws=rejected",) if route == "worker" else ()  # so it has a bucket
     lab = Lab.up(name, seed=seed, owner_pid=os.getpid(), route=route, knobs=knobs)
     hasty(lab)
-    return Walk(lab)
+    return Walk(lab, cleans=cleans or Cleans())
 
 
-def _planted(name: str, given: argparse.Namespace, queue: Queue, book: Book) -> None:
+def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans, book: Book) -> None:
     """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind."""
     walk: Walk | None = None
     try:
         while (fault := queue.take()) is not None:
             if walk is None or ORDER.index(walk.at) > ORDER.index(fault.at):
-                walk = _stood(name, given.seed, given.route)
+                walk = _stood(name, given.seed, given.route, cleans)
             result = walk.tried(fault)
             book.add(result, len(queue.faults))
             if result.sort is Sort.BROKEN or (result.sort not in GOOD and walk.soiled(fault.gate, fault.domain)):
