@@ -195,7 +195,7 @@ print(json.dumps(result))
     assert result["resolvers"]["fresh"]["first_new_s"] < 5
     assert result["resolvers"]["stale"]["first_new_s"] > 3600
     assert result["stale"] == []
-    assert result["rates"] == [5, 1 / 60, 1]
+    assert result["rates"] == [7, 1 / 60, 1]
     assert result["refused"] > 0
     assert result["refused_first"] < result["refused_last"]
     assert [met["rule"] for met in result["abort rule"]] == ["lost"]
