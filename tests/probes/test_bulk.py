@@ -92,7 +92,7 @@ def rows(made: Bulk, asked: str) -> list[tuple[Any, ...]]:
     return made.db.execute(asked).fetchall()
 
 
-@settings(max_examples=40, phases=[Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
 @given(LINES, st.lists(st.integers(0, 30), max_size=3))
 def test_both_readers_see_the_same(lines: list[str], cuts: list[int]) -> None:
     text = "".join(f"{line}\n" for line in lines)
@@ -129,7 +129,7 @@ def _seen(trail: postfix_log.Trail) -> tuple[object, ...]:
     return (trail.queue_id, _us(trail.at), *known, _us(trail.removed_at))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=400).map(lambda data: data.replace(b"\r", b"")))
 def test_any_octets_are_lines(data: bytes) -> None:
     made, source = bulk(*log_blocks._blocks(io.BufferedReader(io.BytesIO(data)), 16))

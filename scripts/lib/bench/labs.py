@@ -70,7 +70,7 @@ def estate() -> Iterator[Figure]:
     try:
         yield tried(f"a gate over {DOMAINS} domains", lambda: _gate(made, LARGE_GATE_S_MAX, three))
         made.enter()
-        yield tried("its questions to all resolvers", lambda: _questions(made, ("MX", "TXT", "A")), times=RUNS)
+        yield tried("its questions to all resolvers by UDP", lambda: _questions(made, ("MX", "TXT", "A")), times=RUNS)
         yield tried(f"SPF and DMARC of {DOMAINS} domains", _policies, times=RUNS)
         yield tried(f"{ADDRESSES} addresses up to RCPT", lambda: _recipients(made))
     finally:
