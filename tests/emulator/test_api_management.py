@@ -108,6 +108,14 @@ def test_history_is_narrowed_and_emptied(emulator: Running, client: Cloudflare) 
         assert emulator.management.get(path).json() == []
 
 
+def test_what_has_come_since_is_forgotten(emulator: Running) -> None:
+    for at in (1.0, 2.5, 3.0):
+        emulator.world.events.append({"to": "a@x", "time": at})
+    assert [each["time"] for each in emulator.management.delete("/events", params={"since": 2.5}).json()] == [1.0]
+    refused = emulator.management.delete("/events", params={"since": "noon"})
+    assert (refused.status_code, "since: expected seconds" in refused.text) == (400, True)
+
+
 def test_mail_faults_are_planted_beside_those_of_the_api(emulator: Running) -> None:
     emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
     planted = {"side": "upstream", "stage": "dot", "kind": "421", "matching": "alice@", "times": 2}
