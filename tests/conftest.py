@@ -13,8 +13,8 @@ PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Other tests' labs have the machine meanwhile: that something is slow to draw says nothing.
-settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+# Other tests' labs have the machine meanwhile: that something is slow to draw, or slow once, says nothing.
+settings.register_profile("busy", deadline=5000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
 

@@ -126,14 +126,16 @@ def test_never_answered(emulator: Running, client: Cloudflare) -> None:
     began = time.monotonic()
     with pytest.raises(cloudflare.APITimeoutError):
         client.with_options(timeout=0.2).zones.list()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(emulator: Running) -> None:
     """Nagle's algorithm would hold each one back for 44 ms, and a rehearsal asks some thousand times."""
     with httpx.Client(verify=emulator.tls) as client:
         client.get(f"{emulator.url}/client/v4/ips")
-        began = time.monotonic()
+        took = []
         for _ in range(20):
+            began = time.monotonic()
             client.get(f"{emulator.url}/client/v4/ips")
-        assert time.monotonic() - began < 0.6
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.04

@@ -2,7 +2,10 @@
 
 import ast
 import importlib
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import pytest
 from pydantic import SecretStr
@@ -160,8 +163,31 @@ def test_cloudflare_is_only_asked(migration: Migration) -> None:
         client.post("/zones/z/dns_records", cast_to=object, body={})
     with pytest.raises(NotReading, match="DELETE"):
         client.with_options(max_retries=0).email_routing.rules.delete("r", zone_id="z")
-    assert type(cloudflare_changing.client(migration)).__name__ == "Cloudflare"
+    assert type(cloudflare_changing.client(migration)).__name__ == "Client"
     assert cloudflare_changing.once(migration).max_retries == 0
+
+
+def test_parts_of_the_library_are_imported_by_one_thread_at_a_time(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two threads may each wait for a module of the other's, and Python ends one: deadlock detected."""
+    client = cloudflare.made(migration, reads=True)
+    here, most = [0], [0]
+
+    def slow(_: object) -> str:
+        here[0] += 1
+        most[0] = max(most[0], here[0])
+        time.sleep(0.05)
+        here[0] -= 1
+        return "imported"
+
+    for name in ("one", "two", "three"):
+        part = cached_property(slow)
+        part.__set_name__(type(client), name)
+        monkeypatch.setattr(type(client), name, part, raising=False)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda name: getattr(client, name), ("one", "two", "three"))) == ["imported"] * 3
+    assert most == [1]
 
 
 def test_aws_is_only_asked(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:

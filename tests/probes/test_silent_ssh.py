@@ -83,7 +83,7 @@ def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPat
     began = time.monotonic()
     with pytest.raises(CouldNotAsk, match=r"Dell: its SSH connection broke \(.*\); the next command makes a new one"):
         host.run("wait")
-    assert time.monotonic() - began < tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 1
+    assert time.monotonic() - began < tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 5
     assert host.run("say", "again").stdout == "again"
     assert path.connections == 2
 
@@ -91,7 +91,7 @@ def test_a_command_under_way_ends_soon_and_says_why(host: Shell, path: SilentPat
 def test_one_that_died_between_two_commands_is_not_used(host: Shell, path: SilentPath) -> None:
     assert host.run("say", "first").stdout == "first"
     path.silent = True
-    time.sleep(tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 0.5)
+    time.sleep(tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 3)
     assert host.run("say", "again").stdout == "again"
     assert path.connections == 2
 

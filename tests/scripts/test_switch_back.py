@@ -92,14 +92,14 @@ def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(lab: Lab, n
             RUN_AND_END
             + f"""
 run, at, said = end(signal.{number})
-took = over(at, 30)
+took = over(at, 60)
 time.sleep(1)
 print(json.dumps([took, run.returncode, said, migration.store._held("migration")]))
 """
         )
     finally:
         plant(lab, None)
-    assert took < 15
+    assert took < 30
     assert as_operator(ENDED)[:2] == ["back", OURS]
     assert locked is None
     log = (lab.folder / "operator/night/switch-pilot.example.net.log").read_text(encoding="utf-8")

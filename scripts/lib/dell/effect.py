@@ -23,7 +23,7 @@ from scripts.lib.change import Refused, Write
 from scripts.lib.dell import kept, outgoing
 from scripts.lib.dell.host_files import contents, restore
 
-LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 10.0
+LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 30.0
 _READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
 _PID = 'cat -- "$(postconf -xh queue_directory)/pid/master.pid"'
 _SUMS = 'for each in "$@"; do [ ! -e "$each" ] || sha256sum -- "$each"; done'
