@@ -41,8 +41,8 @@ for number in range(60):
     store.update_messages([{"message_id": f"<{sys.argv[2]}.{number}@x>", "arrived_real": 1.5, "copies": 1}])
 """
 ALL_BUT_ID = "kind, domain, at, real_at, body"
-CHECK_S_MAX = 3.0
-APPEND_S_MAX = 0.006
+CHECK_S_MAX = 1.5
+APPEND_S_MAX = 0.003
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_dead_api_says_by_hand_and_soon(lab: Lab, kind: str) -> None:
     with api(lab, path="/zones", method=".*", kind=kind, **fault):
         status, said, took_s = roll_back()
     assert status == 1, said
-    assert took_s < 60
+    assert took_s < 30
     assert "BY HAND, without any API: python -m scripts.by_hand" in said
     assert mx() == CLOUDFLARES
 
