@@ -10,9 +10,7 @@ from tests.report import sample
 
 @pytest.fixture(autouse=True)
 def _secrets() -> Iterator[None]:
-    known = set(redaction._SECRETS)
+    known = redaction._secrets
     redaction.keep_secret(sample.SECRET)
     yield
-    redaction._SECRETS.clear()
-    redaction._SECRETS.update(known)
-    redaction.redact.cache_clear()
+    redaction._secrets = known

@@ -4,6 +4,7 @@ import base64
 import json
 import quopri
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.header import Header
 from html import escape
 from urllib.parse import quote, quote_plus
@@ -118,7 +119,7 @@ def test_ordinary_evidence_is_left_as_it_was() -> None:
 def test_the_encodings_are_tried_on_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the undoing of escapes these tests are red: they see what they are for."""
     monkeypatch.setattr(redaction, "DEPTH_MAX", 0)
-    redact.cache_clear()
+    redaction._redacted.cache_clear()
     left = {way for way in WAYS if REDACTED not in redact(f" {WAYS[way](SECRETS['with everything'])} ")}
     assert {"url", "json", "html", "quoted-printable", "zone file", "base64, folded"} <= left
 
@@ -136,3 +137,18 @@ def test_shapes_are_known_without_the_secret() -> None:
     assert redact(block := "service auth { unix_listener auth-userdb }") == block
     assert redact("Authorization: Bearer abc.def") == f"Authorization: Bearer {REDACTED}"
     assert redact("key SG.abcdefghijk.lmn") == f"key {REDACTED}"
+
+
+def test_secrets_are_named_while_others_write() -> None:
+    """A thread that makes a client names its key; what is written from then on has it no more."""
+    text = " ".join(f"line-{n}" for n in range(3000))
+
+    def write() -> set[str]:
+        return {redact(f"{text} {n}") for n in range(40)}
+
+    with ThreadPoolExecutor(3) as pool:
+        writing = [pool.submit(write) for _ in range(2)]
+        for number in range(200):
+            keep_secret(f"line-{number}-secret")
+            assert redact(f"the key is line-{number}-secret") == f"the key is {REDACTED}"
+        assert all(len(each.result()) == 40 for each in writing)

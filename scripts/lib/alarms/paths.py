@@ -225,7 +225,7 @@ class Herald:
     """Sends what is due while a watch goes on."""
 
     def __init__(self, migration: Migration) -> None:
-        self._migration, self._heard = migration, 0
+        self._migration, self._heard, self._telling = migration, 0, threading.Lock()
         self.trouble = ""
 
     def hear(self, met: Collection[str]) -> None:
@@ -236,7 +236,8 @@ class Herald:
 
     def _tell(self) -> None:
         try:
-            for _ in tell(self._migration):
-                pass
+            with self._telling:  # else the second begins before the first has noted what it sent
+                for _ in tell(self._migration):
+                    pass
         except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on, and says so in the end
             self.trouble = redact(str(error))

@@ -259,7 +259,7 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
             label = f"seed {given.seed}, {name.rpartition('-')[2]}.{number}"
             if time.monotonic() > until:
                 return
-            if any(each.startswith(f"{label}: ") for each in book.results):
+            if any(each.startswith(f"{label}: ") for each in list(book.results)):
                 continue
             if walk is None:
                 walk = _stood(name, given.seed, given.route)
