@@ -27,6 +27,7 @@ from tests.kills.injector import injected
 
 PROJECT = Path(__file__).parents[2]
 OVER_S_MAX = 20.0
+WINDOW_S = 20
 SETTINGS = f"""
 pilot = "{APEX}"
 domains = [{{ name = "{APEX}", delivery = "dell.{APEX}", mailboxes = ["alice", "bob"] }}]
@@ -35,7 +36,7 @@ cloudflare = {{ account_id = "{ACCOUNT}" }}
 senders = [{{ name = "a rented host", address = "probe@elsewhere.example.net", host = "203.0.113.150" }}]
 store = {{ url = "sqlite:///store.sqlite" }}
 clock = {{ file = "clock" }}
-bounds = {{ window_s = 20 }}
+bounds = {{ window_s = {WINDOW_S} }}
 [dell]
 name = "dell.{APEX}"
 ipv4 = "198.51.100.10"
@@ -66,16 +67,19 @@ def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
     """Run it; returns its exit status, what it said, and what it came to.
 
     AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default. HEARD:
-    whether anybody reads what it says.
+    whether anybody reads what it says. WINDOW_S: ``bounds.window_s``.
     """
     for each in emulator.zone.records.values():
         each.content = MERGED if each.content == OLD_SPF else each.content
     with closing(_store(tmp_path)) as store:
         store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
 
-    def run(*at: Any, order: str = "", script: str = "switch_mx", heard: bool = True) -> tuple[int, str, str]:
+    def run(
+        *at: Any, order: str = "", script: str = "switch_mx", heard: bool = True, window_s: int = WINDOW_S
+    ) -> tuple[int, str, str]:
         more = f', enabling = "{order}", by_subdomain_shown = "played in this very test" }}' if order else " }"
         text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
+        text = text.replace(f"window_s = {WINDOW_S} ", f"window_s = {window_s} ")
         (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
         where = {
             "MXGATE_CLOUDFLARE_TOKEN": "all",
