@@ -51,7 +51,12 @@ done
 """What may hold passwords or keys must not get into the store: of that, only the digest."""
 
 _ELSEWHERE = (
-    MAY_HIDE + ELSEWHERE + 'elsewhere | while read -r f; do echo "$(secret "$f" || base64 -w 0 <"$f") $f"; done'
+    MAY_HIDE
+    + ELSEWHERE
+    + """\
+cd "$(postconf -h config_directory)" || exit
+elsewhere | while read -r f; do echo "$(secret "$f" || base64 -w 0 <"$f") $f"; done
+"""
 )
 
 

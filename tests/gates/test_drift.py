@@ -1,6 +1,5 @@
 """Drift: what is named, what is not, and who accepts what."""
 
-import base64
 import re
 from collections.abc import Collection
 from typing import Any
@@ -62,27 +61,34 @@ def test_a_script_has_no_more_scope_than_its_page_says() -> None:
 
 
 def test_what_hosts_print_is_read() -> None:
-    text = base64.b64encode(b"alice@example.net x\n").decode()
-    printed = f"""\
+    printed = """\
 =-=-= postfix
 mail_version = 3.10.5
 myhostname = dell.example.net
 smtp       inet  n       -       n       -       -       smtpd
 =-=-= files
-644 root:root 1790000000 none - /etc/postfix/main.cf
-600 root:root 1790000000 digest 0123456789abcdef0123 /etc/postfix/sasl_passwd
-644 root:root 1790000000 text {text} /etc/postfix/virtual
-=-=-= keys
-600 root:root 1790000000 none - /etc/ssl/key.pem
-=-=-= maps
-text {text} hash:/etc/postfix/virtual
-digest 0123456789abcdef0123 hash:/etc/postfix/sasl_passwd
+none 644 root:root 1790000000 /etc/postfix/main.cf
+digest 600 root:root 1790000000 /etc/postfix/sasl_passwd
+text 644 root:root 1790000000 /etc/postfix/virtual
+none 600 root:root 1790000000 /etc/ssl/key.pem
+=-=-= sums
+0123456789abcdef0123  /etc/postfix/sasl_passwd
+=-=-= texts
+/etc/postfix/virtual:# who: where
+/etc/postfix/virtual:alice@example.net x
+=-=-= map hash:/etc/postfix/virtual
+bob@example.net y
+alice@example.net x
+=-=-= sum hash:/etc/postfix/sasl_passwd
+0123456789abcdef0123  -
 """
     parts, when = hosts.postfix(printed)
     assert parts["parameter myhostname"] == "dell.example.net"
     assert parts["file /etc/postfix/sasl_passwd"] == "mode 600 root:root\ndigest 0123456789abcdef"
     assert parts["file /etc/ssl/key.pem"] == "mode 600 root:root"
-    assert parts["map hash:/etc/postfix/virtual"] == "alice@example.net x\n"
+    assert parts["file /etc/postfix/virtual"] == "mode 644 root:root\n# who: where\nalice@example.net x"
+    assert parts["map hash:/etc/postfix/virtual"] == "alice@example.net x\nbob@example.net y\n"
+    assert parts["map hash:/etc/postfix/sasl_passwd"] == "digest 0123456789abcdef"
     assert "its owner is root" in when["parameter myhostname"]
     assert when["map hash:/etc/postfix/virtual"] == when["file /etc/postfix/virtual"]
     listens = (
