@@ -23,7 +23,7 @@ from scripts.lib.bench.figure import Figure, Measured, timed, tried
 NAME, LARGE, SEED = "bench", "bench-30", 1
 UP_S_MAX, GATE_S_MAX, LARGE_GATE_S_MAX, ARRIVAL_S_MAX = 10.0, 15.0, 60.0, 0.1
 SENT, ARRIVALS, DOMAINS, ADDRESSES = 200, 7, 30, 200
-CLIENTS, AT_ONCE, RUNS = 40, 20, 3
+CLIENTS, AT_ONCE, TURNS, RUNS = 40, 20, 20, 3
 QUESTIONS = {"dig -f": 5000, "dig, one by one": 300}
 DIG = {"dig -f": "dig -f /lab/questions", "dig, one by one": "while read -r each; do dig $each; done </lab/questions"}
 RUN_S_MAX, PEER_S_MAX = 120, 60
@@ -49,8 +49,10 @@ def lab() -> Iterator[Figure]:
         for peer, number in QUESTIONS.items():
             asked = partial(_questions, made, ("MX",), number, peer)
             yield tried(f"{number:,} questions for an MX", asked, times=RUNS)
-        yield tried("one client up to RCPT", lambda: _clients(made, 1), times=RUNS)
-        yield tried(f"{CLIENTS} clients up to RCPT", lambda: _clients(made, CLIENTS), times=RUNS)
+        one = f"one client up to RCPT, {TURNS} times"
+        yield tried(one, lambda: _clients(made, ["192.0.2.1"] * TURNS, 1), times=RUNS)
+        many = [f"192.0.2.{last}" for last in range(1, CLIENTS + 1)]
+        yield tried(f"{CLIENTS} clients up to RCPT", lambda: _clients(made, many, AT_ONCE), times=RUNS)
         yield tried(f"{SENT} messages are handed over", lambda: _sending(made), times=RUNS)
         yield tried("an arrival is seen after it was saved", _arrival)
     finally:
@@ -112,14 +114,13 @@ def _questions(made: Lab, kinds: Sequence[str], most: int | None = None, peer: s
     return took, peer, theirs, None
 
 
-def _clients(made: Lab, number: int) -> Measured:
-    """Dialogues up to RCPT with today's MX, each from an address of its own, next to swaks's."""
+def _clients(made: Lab, sources: Sequence[str], at_once: int) -> Measured:
+    """Dialogues up to RCPT with today's MX, each from one of SOURCES, next to swaks's."""
     migration = open_migration()
     target, to = str(migration.settings.ec2.ipv4), next(migration.settings.addresses()).address
-    sources = [f"192.0.2.{last}" for last in range(1, number + 1)]
     via = player(migration, "stranger")
     knocks = [Knock(target, via=via, source=each, mail_from=SENDER, rcpt=(to,)) for each in sources]
-    return _dialogues(made, knocks, sources, f"--local-interface {{}} --server {target} --to {to}")
+    return _dialogues(made, knocks, sources, f"--local-interface {{}} --server {target} --to {to}", at_once)
 
 
 def _recipients(made: Lab) -> Measured:
@@ -130,13 +131,12 @@ def _recipients(made: Lab) -> Measured:
         raise RuntimeError(f"the lab has {len(there)} addresses, expected {ADDRESSES}")
     via = player(migration, "stranger")
     knocks = [Knock(target, via=via, mail_from=SENDER, rcpt=(each,)) for each in there]
-    return _dialogues(made, knocks, there, f"--to {{}} --server {target}")
+    return _dialogues(made, knocks, there, f"--to {{}} --server {target}", AT_ONCE)
 
 
-def _dialogues(made: Lab, knocks: Sequence[Knock], each: Iterable[str], options: str) -> Measured:
+def _dialogues(made: Lab, knocks: Sequence[Knock], each: Iterable[str], options: str, at_once: int) -> Measured:
     (made.folder / "world/each").write_text("\n".join(each), encoding="ascii")
     swaks = f"swaks --quit-after RCPT --from {SENDER} {options}"
-    at_once = min(AT_ONCE, len(knocks))
     theirs = _peer(made, "world", f"xargs -P{at_once} -I{{}} {swaks} </lab/each")
     took, heard = timed(lambda: probe_all(knocks, at_once))
     _require_none("were refused", [one.outcome for one in heard if one.outcome.code != 250])
