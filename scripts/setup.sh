@@ -17,11 +17,19 @@ unset PYTHONDONTWRITEBYTECODE
 
 refuse() { printf 'mxgate: %s\n' "$1" >&2; exit 2; }
 
-as_root() {
-    if [ "$(id -u)" = 0 ] || [ -n "$helping" ]; then "$@"
-    elif command -v sudo >/dev/null; then sudo "$@"
-    else refuse "the lab needs root, and there is no sudo here. Run this as root."
+need_root() {
+    by=()
+    if [ "$(id -u)" != 0 ] && [ -z "$helping" ]; then
+        command -v sudo >/dev/null || refuse "the lab needs root, and there is no sudo here. Run this as root."
+        by=(sudo)
     fi
+}
+as_root() { need_root; "${by[@]}" "$@"; }
+# Likewise, in the place of this shell: whoever ends that by its process id ends the work.
+become() {
+    need_root
+    [ $$ != 1 ] || { "${by[@]}" "$@"; exit; }  # a container's first process has orphans to reap, as a shell does
+    exec "${by[@]}" "$@"
 }
 
 # A Python of 3.11 or newer that can make an environment, best first: its path, or nothing. The distribution's own is
