@@ -1,8 +1,10 @@
 """The shell scripts before they set anything up: help, and words that they don't know. Nothing is installed."""
 
+import os
 import re
 import shutil
 import subprocess
+import time
 import tomllib
 from hashlib import sha256
 from pathlib import Path
@@ -110,3 +112,15 @@ def test_a_set_up_that_begins_is_seen(bare: Path) -> None:
     """What the tests above rest on."""
     assert run(bare, "scripts/setup.sh", "lab").returncode == 2
     assert (bare / "installed").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sudo's process would stand there")
+def test_a_script_that_sets_up_gives_its_place_to_the_work() -> None:
+    """Whoever ends it by its process id (a supervisor, ``timeout``) ends the work."""
+    with subprocess.Popen([PROJECT / "scripts/bench", "log"], stdout=subprocess.DEVNULL) as begun:
+        command, until = Path(f"/proc/{begun.pid}/cmdline"), time.monotonic() + 60
+        while b"scripts.lib.bench" not in command.read_bytes():
+            assert time.monotonic() < until, command.read_text()
+            time.sleep(0.05)
+        begun.terminate()
+        assert begun.wait(20) != 0
