@@ -230,6 +230,26 @@ except CouldNotAsk as fault:
 
 @ROOT
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE=/nowhere.pem: No such file or directory. Expected a file of"),
+        ("SSL_CERT_FILE", "/etc", "SSL_CERT_FILE=/etc: Is a directory"),
+        ("AWS_CA_BUNDLE", "/etc/hostname", "AWS_CA_BUNDLE=/etc/hostname: holds no certificates"),
+        ("ALL_PROXY", "socks5://me:hunter22@proxy.example:1080", "ALL_PROXY=socks5://proxy.example: can't be used"),
+        ("https_proxy", "proxy.example:99999", "https_proxy=(no URL): can't be used"),
+    ],
+)
+def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: str) -> None:
+    """No library's own end, neither of a script nor of a gate."""
+    for done in (
+        python("scripts.next", "--config", str(config), **{name: value}),
+        features("--gate", "phase1", "--config", str(config), **{name: value}),
+    ):
+        ended(done, 2, words)
+        assert "hunter22" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
     ("given", "words", "not_"),
     [
         ({}, "SecretMissing AWS, ", "reach AWS by HTTPS"),
