@@ -217,18 +217,6 @@ def _opened(config: Path) -> None:
         file.unlink()
 
 
-ASK_AWS = """
-from fixtures.preflight.case import rented
-from fixtures.evidence import CouldNotAsk
-from fixtures.probes.aws import ec2
-try:
-    ec2.instance(rented(region="ap-northeast-1", instance_id="i-0123456789abcdef0"))
-except CouldNotAsk as fault:
-    print(type(fault).__name__, fault)
-"""
-
-
-@ROOT
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
@@ -249,6 +237,18 @@ def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: 
         assert "hunter22" not in done.stdout + done.stderr
 
 
+ASK_AWS = """
+from fixtures.preflight.case import rented
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes.aws import ec2
+try:
+    ec2.instance(rented(region="ap-northeast-1", instance_id="i-0123456789abcdef0"))
+except CouldNotAsk as fault:
+    print(type(fault).__name__, fault)
+"""
+
+
+@ROOT
 @pytest.mark.parametrize(
     ("given", "words", "not_"),
     [
@@ -258,8 +258,13 @@ def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: 
             "Let this machine reach AWS by HTTPS",
             "AWS_PROFILE",
         ),
+        (
+            {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_ENDPOINT_URL": "nonsense"},
+            "Invalid endpoint: nonsense. It comes from the environment (AWS_*)",
+            "AWS_PROFILE",
+        ),
     ],
-    ids=["no credentials", "no network"],
+    ids=["no credentials", "no network", "no endpoint"],
 )
 def test_amazon_can_not_be_asked(given: dict[str, str], words: str, not_: str) -> None:
     """What is missing is named, and nothing else is blamed."""
