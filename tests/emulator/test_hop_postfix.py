@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -52,7 +52,8 @@ class Postfix:
 
     async def ask(self, *argv: str, given: bytes = b"") -> str:
         process = await asyncio.create_subprocess_exec(
-            "chroot", str(self._root), *argv, "-c" if argv[0] != "sendmail" else "-C", f"{self._inside}/conf",
+            "chroot", str(self._root),
+            argv[0], "-c" if argv[0] != "sendmail" else "-C", f"{self._inside}/conf", *argv[1:],
             *(() if argv[0] != "sendmail" else ("-f", f"bob@{SENDER}", f"alice@{ROUTED}")),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -94,7 +95,8 @@ async def postfix(root: Path, port: int) -> AsyncIterator[Postfix]:
         yield made
     finally:
         await made.ask("postfix", "abort")
-        daemon.terminate()  # the shell that has started it waits on, for ever
+        with suppress(ProcessLookupError):  # the shell that has started it ends with it
+            daemon.terminate()
         await asyncio.wait_for(daemon.wait(), STARTED_S_MAX)
         shutil.rmtree(folder)
 
