@@ -3,26 +3,17 @@
 import ipaddress
 import time
 from datetime import UTC, datetime
-from email import message_from_bytes
 
 import pytest
-from hypothesis import given, strategies as st
 
 from fixtures.evidence import redact
 from fixtures.probes.cloudflare.api import Record, stands_for, unquoted
 from fixtures.probes.logs import postfix_log
-from fixtures.probes.mailbox import message
 from fixtures.probes.mailbox.message import Letter, body_digest, hops
 from fixtures.probes.mailbox.signatures import aligned
 from fixtures.probes.smtp import relaying
 from fixtures.probes.smtp.clients import just_outside, sample_addresses
 
-FIELDS = [
-    b"Received: from x by y", b"\tfor z", b"Subject: \xc3\xa4", b"X:", b"no field", b"", b"MIME-Version: 1.0", b"a=3D=",
-    b"Content-Type: text/plain", b'content-type: text/plain; charset="utf-8"', b"Content-Type: text/html", b"aGVsbG8=",
-    b"Content-Type: multipart/mixed; boundary=x", b"--x", b"Content-Transfer-Encoding: 8bit",
-    b"Content-Transfer-Encoding: base64",
-]  # fmt: skip
 NOW = datetime(2027, 1, 2, 3, 0, tzinfo=UTC).timestamp()
 LOG = """\
 Dec 31 23:59:58 mail postfix/postfix-script[9]: starting the Postfix mail system
@@ -229,12 +220,6 @@ def test_a_sample_of_a_prefix(prefix: str) -> None:
     assert all(ipaddress.ip_address(each) in network for each in sample)
     assert not any(ipaddress.ip_address(each) in network for each in just_outside(network))
     assert len(just_outside(network)) == 2
-
-
-@given(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=8), st.lists(st.sampled_from(FIELDS), max_size=4))
-def test_a_bare_message_is_digested_as_any_other(head: list[bytes], body: list[bytes]) -> None:
-    written = b"\r\n".join([*head, b"", *body])
-    assert body_digest(written) == message._digest(message._bodies(message_from_bytes(written)))
 
 
 def test_the_relay_forms() -> None:
