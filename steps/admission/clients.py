@@ -255,7 +255,7 @@ def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> tuple[Co
 
 @then("Dell neither offers nor grants it")
 def not_granted(expect: Expect, privilege_requests: tuple[insiders.Request, ...]) -> None:
-    expect("Closed to outsiders", map(insiders.judged, privilege_requests))
+    expect("Closed to outsiders", insiders.judged(privilege_requests))
 
 
 @then("no submission port takes any of it")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab.faults.walk import Result, Sort
+from fixtures.lab.faults import usual
+from fixtures.lab.faults.walk import Result, Sort, in_turn, is_drill
 from scripts.lib.faults import command
 from tests.conftest import ended, python
 
@@ -46,6 +47,25 @@ def test_a_line_that_a_kill_cut_off_is_none(tmp_path: Path) -> None:
     assert list(again.results) == [ID]
     again.add(Result("another", "phase2", Sort.CAUGHT, 1.0), 0)
     assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [ID, "another"]
+
+
+def test_two_go_together_that_can_be_told_apart() -> None:
+    mine = [fault for fault in in_turn() if usual(fault)]
+    queue = command.Queue([*mine])
+    taken = list(iter(queue.take, []))
+    assert sorted(fault.id for each in taken for fault in each) == sorted(fault.id for fault in mine)
+    pairs = [each for each in taken if len(each) == 2]
+    assert len(pairs) > len(mine) / 3
+    for first, second in pairs:
+        assert first.gate == second.gate
+        assert first.covers != second.covers
+        assert not is_drill(first)
+        assert not is_drill(second)
+
+
+def test_each_by_itself_if_asked() -> None:
+    queue = command.Queue([*in_turn()], single=True)
+    assert [each for [each] in iter(queue.take, [])] == in_turn()
 
 
 def test_a_slip_of_the_pen(tmp_path: Path) -> None:

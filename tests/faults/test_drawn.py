@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from fixtures.lab.faults import coverage, generated, oracle, planted
+from fixtures.lab.faults import coverage, generated, named, oracle, planted
 from fixtures.lab.faults.forks import forked
 from fixtures.lab.faults.walk import Sort, Walk
 from fixtures.plan.gates import Gate
@@ -47,6 +47,19 @@ def test_a_line_is_changed_and_drift_names_it(walk: Walk) -> None:
     result = walk.changed(changed, "myhostname")
     assert result.sort is Sort.CAUGHT
     assert "parameter myhostname" in result.why
+
+
+def test_two_faults_at_once_are_told_apart(walk: Walk) -> None:
+    first, second = named("a message larger than Cloudflare takes"), named("Dell sends by EC2")
+    assert first.host == second.host
+    before = walk.lab.exec("dell", ["postconf", "-n"]).stdout
+    results = walk.tried_together(first, second)
+    assert [(each.id, each.sort, each.other) for each in results] == [
+        (first.id, Sort.CAUGHT, second.id),
+        (second.id, Sort.CAUGHT, first.id),
+    ]
+    assert walk.lab.exec("dell", ["postconf", "-n"]).stdout == before
+    assert not walk.tried_together(first, second.model_copy(update={"plant": "true"}))
 
 
 def test_the_oracle_sees_harm_and_nothing_else(walk: Walk) -> None:

@@ -35,6 +35,7 @@ from fixtures.probes.smtp import client_addresses, clients, insiders
 from fixtures.probes.smtp.client_addresses import Sighting
 from fixtures.probes.smtp.insiders import Request
 from fixtures.probes.smtp.knock import Conversation
+from fixtures.settings.dell import hop, is_sendgrid
 from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says, talk
 
 SETTINGS = settings_without_a_lab()
@@ -80,6 +81,32 @@ def test_parameters() -> None:
     assert sends[1].startswith("relayhost: expected [smtp.sendgrid.net]:587, found [other]:587. Mend it by hand")
     (soft,) = red(replace(configured(), values={"soft_bounce": "yes"}))
     assert soft[1].startswith("soft_bounce: expected no, found yes. Take it out")
+
+
+def test_parameters_written_in_another_way() -> None:
+    name, domains = (dellplan.parameters(SETTINGS)[each] for each in ("myhostname", "virtual_mailbox_domains"))
+    assert red(configured(written={"myhostname": name.upper()})) == []
+    assert red(configured(written={"relayhost": "[SMTP.SendGrid.net]:submission"})) == []
+    macro = configured(written={"virtual_mailbox_domains": "$routed"})
+    assert red(replace(macro, values={**macro.values, "virtual_mailbox_domains": domains})) == []
+    (other,) = red(replace(macro, values={**macro.values, "virtual_mailbox_domains": "x"}))
+    assert ", found x. Run prepare_dell" in other[1]
+    (bare,) = red(configured(written={"relayhost": "smtp.sendgrid.net:587"}))
+    assert bare[1].startswith("relayhost: expected [smtp.sendgrid.net]:587, found smtp.sendgrid.net:587")
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "port"),
+    [
+        ("[smtp.sendgrid.net]:587", "[smtp.sendgrid.net]", "587"),
+        ("[2001:db8::1]", "[2001:db8::1]", "25"),
+        ("Relay.example:Submission", "relay.example", "587"),
+        ("", "", "25"),
+    ],
+)
+def test_a_hop_in_two_parts(written: str, host: str, port: str) -> None:
+    assert hop(written) == (host, port)
+    assert is_sendgrid(written) is ("sendgrid" in host)
 
 
 def test_what_was_read() -> None:
@@ -444,7 +471,26 @@ def test_privileges(request_: Request, verdict: Verdict, found: str) -> None:
     expected = (
         "not offered, and refused with 5xx" if request_.setting is None else "nobody may, by Postfix's own settings"
     )
-    assert says(insiders.judged(request_), "") == (verdict, f"{request_}: expected {expected}, found {found}")
+    (judged,) = insiders.judged([request_])
+    assert says(judged, "") == (verdict, f"{request_}: expected {expected}, found {found}")
+
+
+def test_a_stranger_at_a_shut_door_asks_for_nothing() -> None:
+    """The verdicts, as long as somebody is let in, and if nobody is."""
+    routing = clients.Client("Email Routing", "104.30.0.0", None)
+    served = Request(routing, False, (), 503, "no", LOOK)
+    shut = [
+        Request(each, False, (), 0, "connection refused (at connect)", LOOK, shut=True) for each in (CLIENT, routing)
+    ]
+    assert [each.verdict for each in insiders.judged([served, *shut])] == [PASS, ABSENT, UNKNOWN]
+    assert [each.verdict for each in insiders.judged(shut)] == [UNKNOWN, UNKNOWN]
+    refused = talk("refused")
+    sighted = [
+        Sighting(routing, "m", ("104.30.0.0",), SHUT, LOG),
+        Sighting(CLIENT, "n", (), refused, LOG),
+        Sighting(replace(CLIENT, source="2001:db8::7"), "o", (), refused, LOG),
+    ]
+    assert [each.verdict for each in client_addresses.judged(sighted, (), ipv6=False)] == [PASS, ABSENT, UNKNOWN]
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,13 @@ def test_no_door_at_all_is_not_seen() -> None:
     )
 
 
+DOVECOT = [
+    "* OK [CAPABILITY IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS LOGINDISABLED] Dovecot ready.",
+    "* CAPABILITY IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS LOGINDISABLED",
+]
+"""Of version 2.4, as it comes but for its port."""
+
+
 @pytest.mark.parametrize(
     ("protocol", "offered", "answer", "ways"),
     [
@@ -222,6 +229,8 @@ def test_no_door_at_all_is_not_seen() -> None:
         pytest.param(
             "IMAP", ["* CAPABILITY IMAP4rev1 AUTH=PLAIN"], "+ ", "LOGIN is not; PLAIN is offered; goes on", id="open"
         ),
+        pytest.param("IMAP", DOVECOT, "b NO [PRIVACYREQUIRED] Authentication disallowed", "", id="Dovecot's words"),
+        pytest.param("IMAP", ["* OK [CAPABILITY LOGINDISABLED AUTH=LOGIN] x"], "b NO", "PLAIN is", id="a greeting"),
         pytest.param("IMAP", ["* CAPABILITY IMAP4rev1"], "b NO", "LOGIN is not", id="IMAP takes LOGIN only"),
         pytest.param("IMAP", ["* CAPABILITY LOGINDISABLED"], "+", "goes on", id="IMAP goes on all the same"),
         pytest.param("IMAP", [""], "", "", id="IMAP says nothing"),
@@ -229,6 +238,8 @@ def test_no_door_at_all_is_not_seen() -> None:
         pytest.param("POP3", ["+OK", "USER", "SASL PLAIN"], "+ ", "USER; PLAIN is offered; goes on", id="open POP3"),
         pytest.param("SMTP", ["220 x ESMTP", "250-x", "250 STARTTLS"], "530 5.7.0", "", id="submission"),
         pytest.param("SMTP", ["220 x", "250-AUTH PLAIN", "250 X"], "334 ", "PLAIN is offered; goes on", id="open"),
+        pytest.param("SMTP", ["220 x", "250-AUTH=LOGIN", "250 X"], "530 5.7.0", "PLAIN is offered", id="old form"),
+        pytest.param("SMTP", ["220 x", "250-AUTH CRAM-MD5", "250 X-LOGIN"], "530 5.7.0", "", id="no password"),
     ],
 )
 def test_what_takes_a_password(protocol: Any, offered: list[str], answer: str, ways: str) -> None:

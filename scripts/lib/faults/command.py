@@ -1,6 +1,8 @@
 """How much of what can be wrong do the gates notice? Plants faults in labs, judges, takes them back, and counts.
 
-    scripts/faults                     every fault of the catalogue, in two labs at once
+    scripts/faults                     every fault of the catalogue, in two labs at once, two to a gate where they can
+                                       be told apart; those that can't, or are noisy together, each by itself
+    scripts/faults --single            each by itself, in any case
     scripts/faults --state phase3      only those that are planted at that gate
     scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
     scripts/faults --route worker      those of the Email Worker's route, in labs where mail comes by it; or tunnel
@@ -43,7 +45,7 @@ from fixtures.evidence import tell
 from fixtures.evidence.exiting import leave
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
-from fixtures.lab.faults.walk import DRIFT, ORDER, Cleans, Result, Sort, Walk, hasty, in_turn
+from fixtures.lab.faults.walk import DRIFT, ORDER, Cleans, Result, Sort, Walk, can_stand, hasty, in_turn
 from fixtures.lab.plan import ROUTES
 from fixtures.lab.world import Lab, down
 from fixtures.language import tr
@@ -99,15 +101,25 @@ class Book:
 
 @dataclass
 class Queue:
-    """What is to be planted, for whichever lab is free."""
+    """What is to be planted, for whichever lab is free. ``single``: one at a time."""
 
     faults: list[Fault]
+    single: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: bool = False
 
-    def take(self) -> Fault | None:
+    def take(self) -> list[Fault]:
+        """The next one, with another that it can stand: one of another place, if there is any."""
         with self._lock:
-            return self.faults.pop(0) if self.faults and not self.stopped else None
+            if not self.faults or self.stopped:
+                return []
+            first = self.faults.pop(0)
+            others = [] if self.single else [each for each in self.faults if can_stand(first, each)]
+            if not others:
+                return [first]
+            second = min(others, key=lambda each: each.host == first.host)
+            self.faults.remove(second)
+            return [first, second]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         "--at", choices=STATES[:4], default="phase4", help="where labs stand for these two (default: %(default)s)"
     )
     made.add_argument("--for", type=float, default=10, dest="minutes", metavar="MINUTES", help="default: %(default)s")
+    made.add_argument("--single", action="store_true", help="plant one fault at a time")
     made.add_argument("--route", choices=ROUTES, default=ROUTES[0], help="by which mail comes (default: %(default)s)")
     made.add_argument("--seed", type=int, default=2, help="the labs' (default: %(default)s); with --clean the first's")
     made.add_argument("--again", action="store_true", help="begin from the start, whatever was found before")
@@ -173,7 +186,8 @@ def _run(given: argparse.Namespace) -> int:
                 "tunnel; those of other Dells and gateways are planted by the project's own tests"
             )
         wanted = [fault.id for fault in faults]
-        queue, cleans = Queue([fault for fault in faults if fault.id not in book.results]), Cleans()
+        left = [fault for fault in faults if fault.id not in book.results]
+        queue, cleans = Queue(left, single=given.single or bool(given.only)), Cleans()
         try:
             _by_labs(given, lambda name: _planted(name, given, queue, cleans, book))
         finally:
@@ -239,16 +253,30 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
 def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans, book: Book) -> None:
     """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind."""
     walk: Walk | None = None
+    singles: list[Fault] = []
     try:
-        while (fault := queue.take()) is not None:
-            if walk is None or ORDER.index(walk.at) > ORDER.index(fault.at):
+        while faults := [singles.pop(0)] if singles else queue.take():
+            if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
                 walk = _stood(name, given.seed, given.route, cleans)
-            result = walk.tried(fault)
-            book.add(result, len(queue.faults))
-            if result.sort is Sort.BROKEN or (result.sort not in GOOD and walk.soiled(fault.gate, fault.domain)):
-                walk = None
+            results, sound = _tried(walk, faults)
+            for result in results:
+                book.add(result, len(queue.faults) + len(singles))
+            singles += [] if results else faults
+            walk = walk if sound else None
     finally:
         down(name)
+
+
+def _tried(walk: Walk, faults: list[Fault]) -> tuple[list[Result], bool]:
+    """How FAULTS came out, or nothing where two are to be tried one by one; and whether the lab is as it was."""
+    if len(faults) == 1:
+        result = walk.tried(faults[0])
+        good = result.sort in GOOD
+        return [result], good or (result.sort is not Sort.BROKEN and not walk.soiled(faults[0].gate, faults[0].domain))
+    try:
+        return walk.tried_together(*faults), True
+    except LabError:
+        return [], False
 
 
 def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
