@@ -1,7 +1,7 @@
 """How much of what can be wrong do the gates notice? Plants faults in labs, judges, takes them back, and counts.
 
-    scripts/faults                     every fault of the catalogue, in two labs at once, two to a gate where they can
-                                       be told apart; those that can't, or are noisy together, each by itself
+    scripts/faults                     every fault of the catalogue, in two labs at once, two to a gate where it
+                                       shows which is which; else, or where they make noise, each by itself
     scripts/faults --single            each by itself, in any case
     scripts/faults --state phase3      only those that are planted at that gate
     scripts/faults --only "ID" "ID"    only these; the catalogue: .venv/bin/python -m fixtures.lab.faults
