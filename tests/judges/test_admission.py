@@ -82,6 +82,11 @@ def test_parameters() -> None:
 def test_parameters_written_in_another_way() -> None:
     name, domains = (dellplan.parameters(SETTINGS)[each] for each in ("myhostname", "virtual_mailbox_domains"))
     assert red(configured(written={"myhostname": name.upper()})) == []
+    assert red(configured(written={"smtpd_sasl_auth_enable": "No"})) == []
+    turned = " ".join(reversed(dellplan.normal(domains)))
+    assert red(configured(written={"virtual_mailbox_domains": turned})) == []
+    (barred,) = red(configured(written={"virtual_mailbox_domains": f"!{turned}"}))
+    assert barred[1].startswith("virtual_mailbox_domains: expected")
     assert red(configured(written={"relayhost": "[SMTP.SendGrid.net]:submission"})) == []
     macro = configured(written={"virtual_mailbox_domains": "$routed"})
     assert red(replace(macro, values={**macro.values, "virtual_mailbox_domains": domains})) == []
@@ -145,6 +150,23 @@ FORMER = (
 )  # fmt: skip
 def test_what_harms_nothing_is_no_complaint(said: str, found: str) -> None:
     assert postfix.complaints(said) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "complains"),
+    [
+        ("old_server", False),
+        ("tables", False),
+        ("smtpd_client_restriction", True),
+        ("mynetwork", True),
+        ("smtp_x", True),
+    ],
+)
+def test_a_macro_that_nobody_reads_is_no_misspelt_parameter(name: str, complains: bool) -> None:
+    line = f"/usr/sbin/postconf: warning: /etc/postfix/main.cf: unused parameter: {name}=x"
+    known = ("mynetworks", "smtp_tls_security_level", "smtpd_client_restrictions", "virtual_alias_maps")
+    assert bool(postfix.complaints(f"{line}\nstatus 0\n", known)) is complains
+    assert postfix.complaints(f"{line}\nstatus 0\n")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +293,7 @@ KEPT = Password("hash:/p", SOURCE, replace(SOURCE, path="/p.db"), (), (LOOK,))
     ("file", "found"),
     [
         (SOURCE, ""),
-        (replace(SOURCE, mode=0o640), "0640, root. chown root /p; chmod 600 /p"),
+        (replace(SOURCE, mode=0o640, group="mail"), "0640, root. chown root /p; chmod 600 /p"),
         (replace(SOURCE, mode=0o604), "0604, root. chown root /p; chmod 600 /p"),
         (replace(SOURCE, owner="op"), "0600, op. chown root /p; chmod 600 /p"),
         (replace(SOURCE, exists=False), "no such file. chown root /p; chmod 600 /p"),
@@ -281,7 +303,17 @@ def test_who_may_read_the_password(file: File, found: str) -> None:
     source, compiled = all_say(backups.judged_owner(replace(KEPT, source=file)), "")
     assert source == (FAIL if found else PASS, f"/p: expected 0600, root, found {found or '0600, root'}")
     assert compiled == (PASS, "/p.db: expected 0600, root, found 0600, root")
+    roots, _ = backups.judged_owner(replace(KEPT, source=replace(SOURCE, mode=0o640, group="root")))
+    assert roots.verdict is PASS
     assert len(list(backups.judged_owner(replace(KEPT, compiled=None)))) == 1
+
+
+def test_a_password_in_main_cf() -> None:
+    main = File("/etc/postfix/main.cf", True, 0o644, "root")
+    (found,) = all_say(backups.judged_owner(Password("static:a:b", main, None, (), (LOOK,))), "")
+    assert found[1].endswith(
+        "found 0644, root. There everybody may read it: put it into a file of its own, and name that in its place"
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
             ["mailbox INBOX: autoexpunge = 30 d"],
         ),
         ("mailbox Trash {\n  autoexpunge = 30 d\n  special_use = \\Trash\n}\n", []),
+        ('mailbox Trash {\n  autoexpunge = 30 d\n  special_use = "\\\\Trash"\n}\n', []),
         ("mailbox Sent {\n  autoexpunge = 0\n  special_use = \\Sent\n}\n}\n", []),
     ],
 )

@@ -260,6 +260,29 @@ nft 'table inet guard {
     assert "Perhaps: by what counts: tcp dport 25 limit rate 100/second" in it.sentence()
 
 
+SETS_IN_TABLE_FILTER = """\
+nft 'table ip filter {
+  chain INPUT { type filter hook input priority filter; policy %s;
+    tcp dport 25 ip saddr %s { 104.30.0.0/19, 100.64.0.0/10 } %s
+  }
+}'
+"""
+RULE_OF_IPTABLES = "iptables -A INPUT -m string --algo bm --string x -j ACCEPT"
+
+
+def test_sets_that_iptables_save_leaves_out() -> None:
+    """In a table that iptables-save lists as its own."""
+    assert not found(SETS_IN_TABLE_FILTER % ("accept", "!=", "drop"))
+    assert not found(SETS_IN_TABLE_FILTER % ("drop", "", "accept"))
+    (shut,) = found(SETS_IN_TABLE_FILTER % ("accept", "", "drop"))
+    assert (shut.verdict, "tcp dport 25 ip saddr { 100.64.0.0/10, 104.30.0.0/19 } drop" in shut.member) == (
+        Verdict.FAIL,
+        True,
+    ), shut
+    (half,) = found(SETS_IN_TABLE_FILTER % ("accept", "!=", "drop") + RULE_OF_IPTABLES)
+    assert (half.verdict, "table ip filter: has rules of iptables' and" in half.found) == (Verdict.INCONCLUSIVE, True)
+
+
 def test_who_can_not_come_is_not_asked_for() -> None:
     (it,) = found("ip -6 route delete default; ip -6 address flush dev eth0")
     assert (it.verdict, it.found) == (Verdict.ABSENT, "Dell has no address of IPv6")

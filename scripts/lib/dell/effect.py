@@ -7,6 +7,7 @@ if what was written stands after it, tables answer, a mailbox is accepted, and a
 A container is restarted: that shows at once whether its start writes main.cf again, as those of many images do.
 """
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from fixtures.plan.postfix import Places
 from fixtures.probes.dell import doors, postfix
 from fixtures.settings import Settings
 from scripts.lib.change import Refused, Write
-from scripts.lib.dell import kept, outgoing
+from scripts.lib.dell import outgoing
 from scripts.lib.dell.host_files import contents, restore
 
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 30.0
@@ -257,9 +258,10 @@ def _require_tables(shell: Shell, settings: Settings) -> None:
     for table in (each for name in dell.keeps.model_fields_set for each in getattr(dell.keeps, name) if ":" in each):
         postfix.lookup(shell, table, mailbox)
     login = postfix.parameters(shell, ("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "relayhost")).values
-    if login.get("smtp_sasl_auth_enable") == "yes" and (relay := login.get("relayhost")):
-        tables = kept.entries(login.get("smtp_sasl_password_maps", ""))
-        if not any(postfix.lookup(shell, each, relay, secret=True).value for each in tables):
+    if login.get("smtp_sasl_auth_enable", "").lower() == "yes" and (relay := login.get("relayhost")):
+        tables = dellplan.elements(login.get("smtp_sasl_password_maps", ""))
+        asked = itertools.product(tables, dellplan.login_keys(relay))
+        if not any(postfix.lookup(shell, table, key, secret=True).value for table, key in asked):
             raise Refused(
                 f"no table of smtp_sasl_password_maps has a login for {relay} ({', '.join(tables) or 'none'})"
             )

@@ -52,20 +52,6 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
     return dellplan.parameters(settings) | {name: value for name, value in sends.items() if not before.get(name)}
 
 
-def entries(value: str) -> tuple[str, ...]:
-    """The elements of a list in main.cf (postconf(5)); one in braces is whole."""
-    found, depth, word = list[str](), 0, ""
-    for each in value:
-        if depth == 0 and (each.isspace() or each == ","):
-            if word:
-                found.append(word)
-            word = ""
-            continue
-        depth += (each == "{") - (each == "}")
-        word += each
-    return (*found, word) if word else tuple(found)
-
-
 def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Today:
     """Refuse, with all names, what the plan would take away; returns what stands. BEFORE: what main.cf says. Raises
     ``CouldNotAsk``.
@@ -95,7 +81,7 @@ class Today:
     def odd_keeps(self) -> Iterator[str]:
         """What ``dell.keeps`` names and Dell hasn't, or can't be asked."""
         for name in Keeps.model_fields:
-            stands = entries(self.values.get(name, ""))
+            stands = dellplan.elements(self.values.get(name, ""))
             for each in getattr(self.settings.dell.keeps, name):
                 if each not in stands:
                     found = ", ".join(stands) or "nothing"
@@ -114,8 +100,8 @@ class Today:
         """What of today's lists is neither the plan's nor named by the settings."""
         planned, dell = dellplan.parameters(self.settings), self.settings.dell
         for name in LISTED:
-            known = {*entries(planned[name]), *dell.dropped}
-            for each in entries(self.values.get(name, "")):
+            known = {*dellplan.elements(planned[name]), *dell.dropped}
+            for each in dellplan.elements(self.values.get(name, "")):
                 if each not in known and each.lower() not in self._served | self._own_names:
                     yield from self._unknown(name, each)
 
@@ -128,8 +114,10 @@ class Today:
         """The domains that move and of which a table that the plan takes away has a catch-all (virtual(5))."""
         planned = dellplan.parameters(self.settings)
         for name in _MAPS:
-            kept = {*entries(planned[name]), *getattr(self.settings.dell.keeps, name)}
-            going = (_TABLE.fullmatch(each) for each in entries(self.values.get(name, "")) if each not in kept)
+            kept = {*dellplan.elements(planned[name]), *getattr(self.settings.dell.keeps, name)}
+            going = (
+                _TABLE.fullmatch(each) for each in dellplan.elements(self.values.get(name, "")) if each not in kept
+            )
             for keys in (self._keys(table[0], table[1]) for table in going if table):
                 at = (key[1:].lower() for key in keys if key.startswith("@") and isinstance(keys, list))
                 yield from (each for each in at if each in self._served)
@@ -140,7 +128,7 @@ class Today:
             *self.settings.dell.networks,
             *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
         ]
-        for each in entries(mynetworks):
+        for each in dellplan.elements(mynetworks):
             try:
                 it = ipaddress.ip_network(each.replace("[", "").replace("]", ""), strict=False)
             except ValueError:
@@ -214,7 +202,7 @@ class Today:
         ours = dellplan.parameters(self.settings)["virtual_transport"]
         if today == ours:
             return
-        maps = entries(self.values.get("transport_maps", ""))
+        maps = dellplan.elements(self.values.get("transport_maps", ""))
         for each in self.settings.dell.keeps.virtual_mailbox_domains:
             try:
                 found = not _TABLE.fullmatch(each) and any(

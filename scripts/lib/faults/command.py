@@ -251,14 +251,19 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
 
 
 def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans, book: Book) -> None:
-    """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind."""
+    """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind; one that was tried
+    among another's traces is tried again there, once.
+    """
     walk: Walk | None = None
-    singles: list[Fault] = []
+    singles, again = list[Fault](), set[str]()
     try:
         while faults := [singles.pop(0)] if singles else queue.take():
             if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
                 walk = _stood(name, given.seed, given.route, cleans)
             results, sound = _tried(walk, faults)
+            if len(faults) == 1 and not sound and faults[0].id not in again:
+                again.add(faults[0].id)
+                results = []
             for result in results:
                 book.add(result, len(queue.faults) + len(singles))
             singles += [] if results else faults
