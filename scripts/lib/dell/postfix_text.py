@@ -137,7 +137,12 @@ def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
 def _require_apart(text: str, listener: str, *, offers_auth: bool) -> None:
     smtp = services(text, SMTP)
     if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
-        raise Refused(f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {len(smtp)} such lines")
+        found = ", ".join(f"`{each.text}`" for each in smtp) or "no line that begins with smtp inet"
+        raise Refused(
+            f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {found}. Write it so, not as "
+            "25 inet, nor one for each address, nor with postscreen, which has nobody to judge where only Cloudflare "
+            "and EC2 may come"
+        )
     for entry in entries(text, MASTER):
         name, kind, *rest = [*entry.text.split(), ""]
         options = " ".join(_options(entry))
