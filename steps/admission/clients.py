@@ -75,8 +75,11 @@ def all_accepted(expect: Expect, knocks: Knocks) -> None:
 
 def _blind(client: Client, said: Conversation) -> str:
     """Why silence may be the way's, and not Dell's: asked only where there was silence."""
-    silent = not said.outcome.code and said.connection != "open"
-    return vantages.blind(client.via) if silent and client.via and client.via.transport else ""
+    return _blind_from(client) if not said.outcome.code and said.connection != "open" else ""
+
+
+def _blind_from(client: Client) -> str:
+    return vantages.blind(client.via) if client.via and client.via.transport else ""
 
 
 @then("Dell rejects each of them permanently, or does not let it connect")
@@ -255,7 +258,7 @@ def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> tuple[Co
 
 @then("Dell neither offers nor grants it")
 def not_granted(expect: Expect, privilege_requests: tuple[insiders.Request, ...]) -> None:
-    expect("Closed to outsiders", insiders.judged(privilege_requests))
+    expect("Closed to outsiders", insiders.judged(privilege_requests, _blind_from))
 
 
 @then("no submission port takes any of it")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.lab.faults import usual
-from fixtures.lab.faults.walk import Result, Sort, in_turn, is_drill
+from fixtures.lab.faults import named, usual
+from fixtures.lab.faults.walk import Result, Sort, can_stand, in_turn, is_drill
 from scripts.lib.faults import command
 from tests.conftest import ended, python
 
@@ -61,6 +61,10 @@ def test_two_go_together_that_can_be_told_apart() -> None:
         assert first.covers != second.covers
         assert not is_drill(first)
         assert not is_drill(second)
+    lmtp, disk = map(
+        named, ("strangers bring mail by LMTP, past Postfix", "Dovecot acknowledges what is not on the disk yet")
+    )
+    assert not can_stand(lmtp, disk), "both save dovecot.conf in one file"
 
 
 def test_each_by_itself_if_asked() -> None:

@@ -14,6 +14,12 @@ from fixtures.probes.smtp.insiders import Request
 from fixtures.probes.smtp.knock import Conversation
 from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, all_say, says, talk
 
+
+def sees(_: clients.Client) -> str:
+    """That client's network lets port 25 through."""
+    return ""
+
+
 HIDES = "Something before Postfix hides who comes: publish port 25 without a userland proxy or masquerading"
 OURS = "which is one of our own networks: whoever comes may relay"
 LOG = Log((), (), (), (), (), 0, 0, Position(), LOOK)
@@ -53,19 +59,19 @@ def test_privileges(request_: Request, verdict: Verdict, found: str) -> None:
     expected = (
         "not offered, and refused with 5xx" if request_.setting is None else "nobody may, by Postfix's own settings"
     )
-    (judged,) = insiders.judged([request_])
+    (judged,) = insiders.judged([request_], sees)
     assert says(judged, "") == (verdict, f"{request_}: expected {expected}, found {found}")
 
 
 def test_a_stranger_at_a_shut_door_asks_for_nothing() -> None:
-    """The verdicts, as long as somebody is let in, and if nobody is."""
     routing = clients.Client("Email Routing", "104.30.0.0", None)
     served = Request(routing, False, (), 503, "no", LOOK)
     shut = [
-        Request(each, False, (), 0, "connection refused (at connect)", LOOK, shut=True) for each in (CLIENT, routing)
+        Request(each, False, (), 0, "connection refused (at connect)", LOOK, shut=each.stranger)
+        for each in (CLIENT, routing)
     ]
-    assert [each.verdict for each in insiders.judged([served, *shut])] == [PASS, ABSENT, UNKNOWN]
-    assert [each.verdict for each in insiders.judged(shut)] == [UNKNOWN, UNKNOWN]
+    assert [each.verdict for each in insiders.judged([served, *shut], sees)] == [PASS, ABSENT, UNKNOWN]
+    assert [each.verdict for each in insiders.judged(shut, lambda _: "port 25 is shut there")] == [UNKNOWN, UNKNOWN]
     refused = talk("refused")
     sighted = [
         Sighting(routing, "m", ("104.30.0.0",), SHUT, LOG),

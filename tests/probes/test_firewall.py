@@ -283,6 +283,22 @@ def test_sets_that_iptables_save_leaves_out() -> None:
     assert (half.verdict, "table ip filter: has rules of iptables' and" in half.found) == (Verdict.INCONCLUSIVE, True)
 
 
+FAIL2BAN = """\
+iptables -N f2b-postfix; %s iptables -A f2b-postfix -j RETURN
+iptables -A INPUT -p tcp -m multiport --dports 25,465,587 -j f2b-postfix
+"""
+BAN = "iptables -A f2b-postfix -s 192.0.2.5 -j REJECT;"
+
+
+@pytest.mark.parametrize("rest", ["", RULE_OF_IPTABLES, SETS_IN_TABLE_FILTER % ("accept", "!=", "drop")])
+def test_fail2bans_ports_are_no_set_of_nfts(rest: str) -> None:
+    """A ban makes no other ruleset of it, whoever prints the table."""
+    calm, banning = (read(FAIL2BAN % ban + rest) for ban in ("", BAN))
+    assert not calm.unread
+    assert calm.digest == banning.digest
+    assert "25,465,587" in calm.text or "25, 465, 587" in calm.text
+
+
 def test_who_can_not_come_is_not_asked_for() -> None:
     (it,) = found("ip -6 route delete default; ip -6 address flush dev eth0")
     assert (it.verdict, it.found) == (Verdict.ABSENT, "Dell has no address of IPv6")

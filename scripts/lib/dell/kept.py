@@ -16,7 +16,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import filters, postfix
 from fixtures.settings import Settings
-from fixtures.settings.dell import Keeps
+from fixtures.settings.dell import Keeps, hop
 from scripts.lib.change import Refused
 
 LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
@@ -42,7 +42,7 @@ _SHOWN_MAX = 10
 def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> dict[str, str]:
     """The plan's parameters; of those by which Dell sends, what main.cf (BEFORE) leaves unset. Raises ``Refused``."""
     relay = before.get("relayhost", "")
-    if relay and "$" not in relay and relay != settings.relay.host:
+    if relay and "$" not in relay and hop(relay) != hop(settings.relay.host):
         raise Refused(
             f"Dell sends by relayhost = {relay}, and relay.host says {settings.relay.host or '(none)'}. It is "
             "not changed here: correct the settings, or main.cf. Nothing was changed"

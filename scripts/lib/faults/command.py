@@ -251,13 +251,13 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
 
 
 def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans, book: Book) -> None:
-    """One lab's share. Another lab is stood where a fault has left traces, or its gate lies behind; one that was tried
-    among another's traces is tried again there, once.
+    """One lab's share. Another lab is stood where a fault's gate lies behind, and where one has left traces: what was
+    tried among them may have met another's, and is tried once more.
     """
     walk: Walk | None = None
     singles, again = list[Fault](), set[str]()
     try:
-        while faults := [singles.pop(0)] if singles else queue.take():
+        while not queue.stopped and (faults := [singles.pop(0)] if singles else queue.take()):
             if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
                 walk = _stood(name, given.seed, given.route, cleans)
             results, sound = _tried(walk, faults)
