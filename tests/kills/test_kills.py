@@ -20,7 +20,7 @@ from tests.kills import under
 from tests.kills.standing import NOT_OURS
 
 PROJECT = Path(__file__).parents[2]
-SAMPLE_S_MAX, ALL_S_MAX = 400.0, 5400.0
+SAMPLE_S_MAX, ALL_S_MAX = 1200.0, 5400.0
 SAMPLE = ("--until", "phase3-pilot")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 

@@ -20,7 +20,7 @@ from fixtures.lab import own
 from fixtures.lab.world import Lab
 from fixtures.settings import load
 from fixtures.store import Store
-from tests.conftest import PROJECT, ended, python
+from tests.conftest import PROJECT, ended, python, run
 from tests.lab import another
 from tests.labs import operator, standing
 
@@ -98,7 +98,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         done = rehearsed(given)
         assert done.returncode == 0, done.stdout + done.stderr
         code = f"from fixtures.lab.rehearsal import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
-        subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
+        stood = run([sys.executable, "-c", code])
+        assert stood.returncode == 0, stood.stdout[-3000:] + stood.stderr[-3000:]
         (certificate,) = out.glob("certificate-*[0-9].json")
         yield Live(lab, config, certificate, done.stdout)
 

@@ -42,6 +42,7 @@ def state(**fields: Any) -> WatchState:
         "mx": CLOUDFLARE,
         "ttl_s": 300,
         "asked": 5000,
+        "asked_since": 5000,
         "without_mx": 0,
         "errors": 2,
         "resolvers": resolvers,

@@ -77,6 +77,16 @@ def test_tables_and_files(shell: Shell) -> None:
     assert (passwd.exists, passwd.mode, absent.exists) == (True, 0o600, False)
 
 
+def test_a_table_older_than_its_source_is_asked(shell: Shell) -> None:
+    """``postmap`` says so of each answer, once the source is 100 s old."""
+    made = "cd /run && printf 'a b\\n' >old && postmap old && touch -d '-300 sec' old.db && touch -d '-200 sec' old"
+    shell.run("sh", "-c", made)
+    found = postfix.lookup(shell, "hash:/run/old", "c")
+    assert found.value is None
+    assert "is older than source file" in found.evidence.transcript
+    assert postfix.lookup(shell, "hash:/run/old", "a").value == "b"
+
+
 def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -> None:
     assert postfix.queue(shell).messages == ()
     shell.run("postconf", "-e", "defer_transports = lmtp")
