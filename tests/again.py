@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pytest
 
-FILES_MAX = 3
+FILES_MAX = 8
 """With more than these something is wrong for good."""
 AGAIN_S_MAX = 1200
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     for file, tests in failed.tests.items():
         print(f"\nonce more, by itself: {file}", flush=True)
         try:
-            command = [sys.executable, "-m", "pytest", "-q", file]
+            command = [sys.executable, "-m", "pytest", "-q", "--tb=short", file]
             ended = subprocess.run(command, check=False, timeout=max(1.0, until - time.monotonic())).returncode
         except subprocess.TimeoutExpired:
             ended = 1
