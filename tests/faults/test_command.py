@@ -1,6 +1,7 @@
 """``scripts/faults`` goes on where it was killed, and counts only what this very program has found."""
 
 import json
+from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,9 @@ def test_two_go_together_that_can_be_told_apart() -> None:
     queue = command.Queue([*mine])
     taken = list(iter(queue.take, []))
     assert sorted(fault.id for each in taken for fault in each) == sorted(fault.id for fault in mine)
-    pairs = [each for each in taken if len(each) == 2]
-    assert len(pairs) > len(mine) / 3
-    for first, second in pairs:
+    assert max(map(len, taken)) == command.TOGETHER_MAX
+    assert len(taken) < len(mine) / 2
+    for first, second in chain.from_iterable(combinations(each, 2) for each in taken):
         assert first.gate == second.gate
         assert first.covers != second.covers
         assert not is_drill(first)

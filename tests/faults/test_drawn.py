@@ -49,17 +49,18 @@ def test_a_line_is_changed_and_drift_names_it(walk: Walk) -> None:
     assert "parameter myhostname" in result.why
 
 
-def test_two_faults_at_once_are_told_apart(walk: Walk) -> None:
+def test_faults_at_once_are_told_apart(walk: Walk) -> None:
     first, second = named("a message larger than Cloudflare takes"), named("Dell sends by EC2")
     assert first.host == second.host
     before = walk.lab.exec("dell", ["postconf", "-n"]).stdout
     results = walk.tried_together(first, second)
-    assert [(each.id, each.sort, each.other) for each in results] == [
-        (first.id, Sort.CAUGHT, second.id),
-        (second.id, Sort.CAUGHT, first.id),
+    assert [(each.id, each.sort, each.others) for each in results] == [
+        (first.id, Sort.CAUGHT, (second.id,)),
+        (second.id, Sort.CAUGHT, (first.id,)),
     ]
     assert walk.lab.exec("dell", ["postconf", "-n"]).stdout == before
-    assert not walk.tried_together(first, second.model_copy(update={"plant": "true"}))
+    only = walk.tried_together(first, second.model_copy(update={"plant": "true"}))
+    assert [each.id for each in only] == [first.id], "what was not planted is to be tried by itself"
 
 
 def test_the_oracle_sees_harm_and_nothing_else(walk: Walk) -> None:

@@ -1,6 +1,6 @@
 """How much of what can be wrong do the gates notice? Plants faults in labs, judges, takes them back, and counts.
 
-    scripts/faults                     every fault of the catalogue, in two labs at once, two to a gate where it
+    scripts/faults                     every fault of the catalogue, in two labs at once, three to a gate where it
                                        shows which is which; else, or where they make noise, each by itself
     scripts/faults --single            each by itself, in any case
     scripts/faults --state phase3      only those that are planted at that gate
@@ -56,6 +56,8 @@ from fixtures.report.render import fill, replace
 DONE, MISSED, BAD_INPUT = 0, 1, 2
 FILE = Path("reports/faults.jsonl")
 COVERAGE = "coverage, "
+TOGETHER_MAX = 3
+"""So many faults are planted at once: more make so much red that their noise counts."""
 GOOD = frozenset({Sort.CAUGHT, Sort.NOISY, Sort.CLEAN})
 GOOD_DRAWN = GOOD | {Sort.ELSEWHERE, Sort.HARMLESS, Sort.BROKEN}
 STATES = tuple(gate.value for gate in Gate)
@@ -80,7 +82,7 @@ class Book:
         for line in whole.splitlines():
             fields = json.loads(line)
             if fields.pop("version") == VERSION:
-                fields |= {"sort": Sort(fields["sort"]), "red": tuple(fields["red"]), "harm": tuple(fields["harm"])}
+                fields |= {"sort": Sort(fields["sort"])} | {key: tuple(fields[key]) for key in ("red", "harm", "others")}
                 self.results[fields["id"]] = Result(**fields)
 
     def add(self, result: Result, left: int) -> None:
@@ -109,17 +111,18 @@ class Queue:
     stopped: bool = False
 
     def take(self) -> list[Fault]:
-        """The next one, with another that it can stand: one of another place, if there is any."""
+        """The next one, with others that it and each other can stand: those of other places, if there are any."""
         with self._lock:
             if not self.faults or self.stopped:
                 return []
-            first = self.faults.pop(0)
-            others = [] if self.single else [each for each in self.faults if can_stand(first, each)]
-            if not others:
-                return [first]
-            second = min(others, key=lambda each: each.host == first.host)
-            self.faults.remove(second)
-            return [first, second]
+            taken = [self.faults.pop(0)]
+            while not self.single and len(taken) < TOGETHER_MAX:
+                others = [each for each in self.faults if all(can_stand(each, one) for one in taken)]
+                if not others:
+                    break
+                taken.append(min(others, key=lambda each: sum(each.host == one.host for one in taken)))
+                self.faults.remove(taken[-1])
+            return taken
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -266,14 +269,17 @@ def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans,
                 results = []
             for result in results:
                 book.add(result, len(queue.faults) + len(singles))
-            singles += [] if results else faults
+            known = {result.id for result in results}
+            for fault in (each for each in faults if each.id not in known):
+                print(f"{'once more, by itself':31} {fault.at:9} {fault.id}", flush=True)
+                singles.append(fault)
             walk = walk if sound else None
     finally:
         down(name)
 
 
 def _tried(walk: Walk, faults: list[Fault]) -> tuple[list[Result], bool]:
-    """How FAULTS came out, or nothing where two are to be tried one by one; and whether the lab is as it was."""
+    """How FAULTS came out, but for those that are to be tried by themselves; and whether the lab is as it was."""
     if len(faults) == 1:
         result = walk.tried(faults[0])
         good = result.sort in GOOD
