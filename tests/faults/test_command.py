@@ -66,6 +66,8 @@ def test_two_go_together_that_can_be_told_apart() -> None:
         named, ("strangers bring mail by LMTP, past Postfix", "Dovecot acknowledges what is not on the disk yet")
     )
     assert not can_stand(lmtp, disk), "both save dovecot.conf in one file"
+    spf, mx = named("a second SPF record"), named("EC2's MX is still there")
+    assert not can_stand(spf, mx), "Email Routing locks the zone again once the first is taken back"
 
 
 def test_each_by_itself_if_asked() -> None:

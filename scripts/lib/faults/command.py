@@ -82,7 +82,8 @@ class Book:
         for line in whole.splitlines():
             fields = json.loads(line)
             if fields.pop("version") == VERSION:
-                fields |= {"sort": Sort(fields["sort"])} | {key: tuple(fields[key]) for key in ("red", "harm", "others")}
+                fields |= {key: tuple(fields[key]) for key in ("red", "harm", "others")}
+                fields["sort"] = Sort(fields["sort"])
                 self.results[fields["id"]] = Result(**fields)
 
     def add(self, result: Result, left: int) -> None:
