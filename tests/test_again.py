@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.again import FILES_MAX
 from tests.conftest import PROJECT
 
 AT_FIRST = "from pathlib import Path\ndef test_it():\n    new = not Path('seen').exists()\n    Path('seen').touch()\n"
@@ -21,7 +22,7 @@ SETUP = "import pytest\n@pytest.fixture\ndef lab(): assert 0\ndef test_it(lab): 
         ([GOOD, BAD], 1, "test_1.py::test_it: failed again"),
         ([SETUP], 1, "test_0.py::test_it: failed again"),
         ([BAD, f"{AT_FIRST}    assert not new\n"], 1, "test_1.py::test_it: passed by itself"),
-        ([BAD] * 4, 1, ""),
+        ([BAD] * (FILES_MAX + 1), 1, ""),
         (["import nothing_of_the_kind\n"], 1, ""),
     ],
     ids=["green", "a slow moment", "red", "red before it begins", "one of each", "too many", "not a test"],
