@@ -287,7 +287,9 @@ def _tried(walk: Walk, faults: list[Fault]) -> tuple[list[Result], bool]:
         return [result], good or (result.sort is not Sort.BROKEN and not walk.soiled(faults[0].gate, faults[0].domain))
     try:
         return walk.tried_together(*faults), True
-    except LabError:
+    except LabError as error:
+        last = (str(error).strip().splitlines() or [""])[-1]
+        print(f"{'another lab is made':31} {faults[0].at:9} {last[:200]}", flush=True)
         return [], False
 
 
