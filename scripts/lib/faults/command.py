@@ -288,7 +288,7 @@ def _tried(walk: Walk, faults: list[Fault]) -> tuple[list[Result], bool]:
     try:
         return walk.tried_together(*faults), True
     except LabError as error:
-        last = (str(error).strip().splitlines() or [""])[-1]
+        last = str(error).strip().rpartition("\n")[2]
         print(f"{'another lab is made':31} {faults[0].at:9} {last[:200]}", flush=True)
         return [], False
 
