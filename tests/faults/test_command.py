@@ -1,8 +1,10 @@
 """``scripts/faults`` goes on where it was killed, and counts only what this very program has found."""
 
 import json
+from argparse import Namespace
 from itertools import chain, combinations
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -73,6 +75,19 @@ def test_two_go_together_that_can_be_told_apart() -> None:
 def test_each_by_itself_if_asked() -> None:
     queue = command.Queue([*in_turn()], single=True)
     assert [each for [each] in iter(queue.take, [])] == in_turn()
+
+
+def test_where_one_lab_fails_the_others_begin_nothing_more() -> None:
+    seen = []
+
+    def work(name: str, over: Event) -> None:
+        if name == "lab-1":
+            raise RuntimeError(name)
+        seen.append(over.wait(10))
+
+    with pytest.raises(RuntimeError, match="lab-1"):
+        command._by_labs(Namespace(labs=2, name="lab"), work)
+    assert seen == [True]
 
 
 def test_a_slip_of_the_pen(tmp_path: Path) -> None:

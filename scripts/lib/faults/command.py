@@ -36,7 +36,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -108,13 +108,13 @@ class Queue:
 
     faults: list[Fault]
     single: bool = False
+    cleans: Cleans = field(default_factory=Cleans)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    stopped: bool = False
 
     def take(self) -> list[Fault]:
         """The next one, with others that it and each other can stand: those of other places, if there are any."""
         with self._lock:
-            if not self.faults or self.stopped:
+            if not self.faults:
                 return []
             taken = [self.faults.pop(0)]
             while not self.single and len(taken) < TOGETHER_MAX:
@@ -173,12 +173,12 @@ def _run(given: argparse.Namespace) -> int:
         seeds = list(range(given.seed, given.seed + given.clean))
         wanted = [_clean_at(seed, gate) for seed in seeds for gate in AHEAD]
         seeds = [seed for seed in seeds if any(_clean_at(seed, gate) not in book.results for gate in AHEAD)]
-        _by_labs(given, lambda name: _clean(name, given.route, seeds, book))
+        _by_labs(given, lambda name, over: _clean(name, given.route, seeds, book, over))
     elif given.generated:
-        _by_labs(given, lambda name: _drawn(name, given, book))
+        _by_labs(given, lambda name, over: _drawn(name, given, book, over))
         wanted = [each for each in book.results if each.startswith(f"seed {given.seed}, ")]
     elif given.coverage:
-        _by_labs(given, lambda name: _changed(name, given, book))
+        _by_labs(given, lambda name, over: _changed(name, given, book, over))
         wanted = [each for each in book.results if each.startswith(COVERAGE)]
     else:
         # Those of other Dells: tests/scripts/test_owner_*.py.
@@ -191,11 +191,8 @@ def _run(given: argparse.Namespace) -> int:
             )
         wanted = [fault.id for fault in faults]
         left = [fault for fault in faults if fault.id not in book.results]
-        queue, cleans = Queue(left, single=given.single or bool(given.only)), Cleans()
-        try:
-            _by_labs(given, lambda name: _planted(name, given, queue, cleans, book))
-        finally:
-            queue.stopped = True
+        queue = Queue(left, single=given.single or bool(given.only))
+        _by_labs(given, lambda name, over: _planted(name, given, queue, book, over))
     found = [book.results[each] for each in wanted if each in book.results]
     page = replace(given.file.with_suffix(".html"), fill("faults.html", results=found, sorts=_counts(found), good=GOOD))
     print(", ".join(f"{sort}: {number}" for sort, number in _counts(found).items()) + f"; {page}")
@@ -239,11 +236,18 @@ def _shares(results: Iterable[Result]) -> Iterator[str]:
         )
 
 
-def _by_labs(given: argparse.Namespace, work: Callable[[str], None]) -> None:
-    """WORK with the name of each lab, at once. Labs end with this process, however that ends."""
-    names = [f"{given.name}-{number}" for number in range(given.labs)]
+def _by_labs(given: argparse.Namespace, work: Callable[[str, threading.Event], None]) -> None:
+    """WORK with the name of each lab, at once, and with what is set once one of them failed, or all are interrupted:
+    nobody begins another piece then. Labs end with this process, however that ends.
+    """
+    over = threading.Event()
     with ThreadPoolExecutor(given.labs) as pool:
-        list(pool.map(work, names))
+        at_work = [pool.submit(work, f"{given.name}-{number}", over) for number in range(given.labs)]
+        try:
+            for each in as_completed(at_work):
+                each.result()
+        finally:
+            over.set()
 
 
 def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Walk:
@@ -254,16 +258,16 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
     return Walk(lab, cleans=cleans or Cleans())
 
 
-def _planted(name: str, given: argparse.Namespace, queue: Queue, cleans: Cleans, book: Book) -> None:
+def _planted(name: str, given: argparse.Namespace, queue: Queue, book: Book, over: threading.Event) -> None:
     """One lab's share. Another lab is stood where a fault's gate lies behind, and where one has left traces: what was
     tried among them may have met another's, and is tried once more.
     """
     walk: Walk | None = None
     singles, again = list[Fault](), set[str]()
     try:
-        while not queue.stopped and (faults := [singles.pop(0)] if singles else queue.take()):
+        while not over.is_set() and (faults := [singles.pop(0)] if singles else queue.take()):
             if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
-                walk = _stood(name, given.seed, given.route, cleans)
+                walk = _stood(name, given.seed, given.route, queue.cleans)
             results, sound = _tried(walk, faults)
             if len(faults) == 1 and not sound and faults[0].id not in again:
                 again.add(faults[0].id)
@@ -293,13 +297,13 @@ def _tried(walk: Walk, faults: list[Fault]) -> tuple[list[Result], bool]:
         return [], False
 
 
-def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
+def _drawn(name: str, given: argparse.Namespace, book: Book, over: threading.Event) -> None:
     """Faults by lot until the time is over. The seed and the lab's name say which; what is known is not drawn again."""
     until, walk = time.monotonic() + given.minutes * 60, None
     try:
         for number in itertools.count():
             label = f"seed {given.seed}, {name.rpartition('-')[2]}.{number}"
-            if time.monotonic() > until:
+            if over.is_set() or time.monotonic() > until:
                 return
             if any(each.startswith(f"{label}: ") for each in list(book.results)):
                 continue
@@ -314,7 +318,7 @@ def _drawn(name: str, given: argparse.Namespace, book: Book) -> None:
         down(name)
 
 
-def _changed(name: str, given: argparse.Namespace, book: Book) -> None:
+def _changed(name: str, given: argparse.Namespace, book: Book, over: threading.Event) -> None:
     """One lab's share of the lines that stand."""
     try:
         walk = _stood(name, given.seed, given.route)
@@ -325,14 +329,16 @@ def _changed(name: str, given: argparse.Namespace, book: Book) -> None:
         mine = labelled[int(name.rpartition("-")[2]) :: given.labs]
         todo = [(label, line) for label, line in mine if label not in book.results]
         for left, (label, line) in zip(range(len(todo) - 1, -1, -1), todo, strict=True):
+            if over.is_set():
+                return
             book.add(walk.changed(line, label), left)
     finally:
         down(name)
 
 
-def _clean(name: str, route: str, seeds: list[int], book: Book) -> None:
+def _clean(name: str, route: str, seeds: list[int], book: Book, over: threading.Event) -> None:
     """Labs of these seeds with nothing planted, each judged at every state on its way."""
-    for seed in iter(lambda: seeds.pop(0) if seeds else None, None):
+    for seed in iter(lambda: seeds.pop(0) if seeds and not over.is_set() else None, None):
         try:
             walk = _stood(name, seed, route)
             for gate in AHEAD:
