@@ -78,3 +78,11 @@ def ask_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[gatew
 @then("it says yes to every address")
 def ec2_takes_all(migration: Migration, expect: Expect, at_ec2: tuple[gateway.Asked, ...]) -> None:
     expect("EC2 takes what a rollback leads to it", gateway.judged(at_ec2, migration.settings.ec2.name))
+
+
+@then("it will listen for it after its next start")
+def ec2_will_listen(migration: Migration, expect: Expect) -> None:
+    expect(
+        "EC2 listens again once it is started",
+        [gateway.judged_listens(gateway.listens(migration), migration.settings.ec2.name)],
+    )

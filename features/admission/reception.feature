@@ -23,6 +23,12 @@ Feature: Dell receives and hands on
     Then none puts another in its place
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: No job deletes mail that was delivered
+    Given Dell's mail servers as they run
+    When the jobs of its machine are searched for what deletes mail
+    Then none does, but where users' junk lies and what they have deleted
+
+  @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: What Dell has acknowledged outlives a power cut
     Given where Dell's queue and its mailboxes lie
     When their disks are examined, and how Dovecot acknowledges mail

@@ -8,3 +8,4 @@ Feature: As long as EC2 runs, mail can go back to it
     Given EC2 and every address of the domains of this gate
     When EC2 is asked whether it takes mail for each address
     Then it says yes to every address
+    And it will listen for it after its next start

@@ -10,7 +10,18 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import backups, boot, durability, filters, jobs, postfix, reception, system_names, tables
+from fixtures.probes.dell import (
+    backups,
+    boot,
+    deleting_jobs,
+    durability,
+    filters,
+    jobs,
+    postfix,
+    reception,
+    system_names,
+    tables,
+)
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -256,6 +267,16 @@ def search_jobs(migration: Migration) -> jobs.Jobs:
 @then("none puts another in its place")
 def no_job_writes(expect: Expect, jobs_found: jobs.Jobs) -> None:
     expect("Nothing puts another configuration in the place of Dell's", jobs.judged(jobs_found))
+
+
+@when("the jobs of its machine are searched for what deletes mail", target_fixture="deleting")
+def search_what_deletes(migration: Migration) -> jobs.Jobs:
+    return deleting_jobs.look(migration)
+
+
+@then("none does, but where users' junk lies and what they have deleted")
+def no_job_deletes(expect: Expect, deleting: jobs.Jobs) -> None:
+    expect("No job deletes mail", deleting_jobs.judged(deleting))
 
 
 @given("where Dell's queue and its mailboxes lie", target_fixture="kept")
