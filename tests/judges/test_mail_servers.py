@@ -113,10 +113,13 @@ def word(it: Exchanger, judged: Any) -> tuple[Verdict, str]:
 
 def test_a_null_mx() -> None:
     hint = "A null MX (RFC 7505) tells senders to bounce at once: delete it"
-    assert word(mx(), mail_servers.judged_null(mx())) == (PASS, "a mail server, found a mail server")
+    assert word(mx(), mail_servers.judged_null(mx(), {DOMAIN})) == (PASS, "a mail server, found a mail server")
     for content in (".", ""):
-        it = mx(content)
-        assert word(it, mail_servers.judged_null(it)) == (FAIL, f"a mail server, found no mail is taken. {hint}")
+        it, www = mx(content), mx(content, f"www.{DOMAIN}")
+        found = f"a mail server, found no mail is taken. {hint}"
+        assert word(it, mail_servers.judged_null(it, {DOMAIN})) == (FAIL, found)
+        assert mail_servers.judged_null(www, {DOMAIN}).verdict is PASS
+        assert mail_servers.judged_known(www, {DOMAIN}).verdict is PASS
 
 
 def test_a_proxied_mail_server() -> None:

@@ -12,7 +12,7 @@ from tests.judges import LOOK
 PLACES = (
     Place("alice@example.org", "alice", "/srv/vmail/alice@example.org/Maildir", (), ()),
     Place("bob@example.org", "bob", "/srv/vmail/bob@example.org/Maildir", (), ()),
-    Place("carol@example.net", "carol", "/home/carol/Maildir", (), ()),
+    Place("carol@example.net", "carol", "/users/carol/Maildir", (), ()),
 )
 DELETES = deleting_jobs.deleting(map(deleting_jobs.folder, PLACES))
 
@@ -30,12 +30,12 @@ def found(line: str) -> list[str]:
     [
         "30 3 * * * root rsync -a --delete rsync://nas.lan/export/vmail/ /srv/vmail/ >/dev/null 2>&1",
         "30 3 * * * root rsync -a --delete-after nas:/vmail/ '/srv/vmail'",
-        "30 3 * * * root rsync -a nas:/home/carol/ /home/carol/ --delete",
+        "30 3 * * * root rsync -a nas:/users/carol/ /users/carol/ --delete",
         "0 4 * * * root postsuper -d ALL deferred >/dev/null 2>&1",
         "0 4 * * * root /usr/sbin/postsuper -c /etc/postfix -d ALL",
         "@daily root find /srv/vmail -type f -mtime +30 -delete",
         "@daily root find /srv/vmail/*/Maildir/cur -mtime +30 -exec rm {} +",
-        "@daily root find /home/*/Maildir -mtime +365 | xargs rm -f",
+        "@daily root find /users/*/Maildir -mtime +365 | xargs rm -f",
         "@daily root find -L /srv/vmail/ -mtime +30 -print0 | xargs -0 rm",
         "@monthly root rm -rf /srv/vmail/bob@example.org",
         "@monthly root doveadm expunge -A mailbox INBOX savedbefore 90d",
@@ -59,7 +59,7 @@ def test_what_deletes_mail(line: str) -> None:
         "30 3 * * * root rsync -a --delete /etc/ /backup/srv/vmail/etc/",
         "@daily root doveadm expunge -A mailbox Trash savedbefore 30d",
         "@daily root find /srv/vmail -path '*/.Junk/*' -mtime +30 -delete",
-        "@daily root find /home/carol/Downloads -mtime +30 -delete",
+        "@daily root find /users/carol/Downloads -mtime +30 -delete",
         "@daily root find /srv/vmail -name 'dovecot.index.cache' -size +50M -delete",
         "@daily root find /var/log -mtime +30 -delete",
         "@daily root doveadm backup -u alice@example.org remote:new",

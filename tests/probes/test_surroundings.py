@@ -11,6 +11,7 @@ bash: warning: setlocale: LC_ALL: cannot change locale (ja_JP.UTF-8): No such fi
 sudo: unable to resolve host ip-10-0-0-12: Name or service not known
 mesg: ttyname failed: Inappropriate ioctl for device
 stdin: is not a tty
+stty: 'standard input': Inappropriate ioctl for device
 Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.
 time="2026-11-29T18:10:55Z" level=warning msg="Using cgroups-v1 which is deprecated in favor of cgroups-v2"
 """

@@ -226,7 +226,6 @@ def test_merging_again_changes_nothing(texts: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("v=spf1 redirect=_spf.x.example", "redirect=_spf.x.example hands the word"),
         ("v=spf1 ip4:192.0.2.300 ~all", "Invalid IP4 address: ip4:192.0.2.300. Correct it"),
         ("v=spf1 ip4:2001:db8::1 ~all", "Invalid IP4 address: ip4:2001:db8::1"),
         ("v=spf1 ipv4:192.0.2.1 ~all", "Unknown mechanism found: ipv4:192.0.2.1"),
@@ -239,6 +238,13 @@ def test_merging_again_changes_nothing(texts: tuple[str, ...]) -> None:
 def test_refused(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
         merged([text], BOTH)
+
+
+def test_a_redirect_stays_last_and_is_not_merged_with_another_record() -> None:
+    away = "v=spf1 redirect=_spf.x.example"
+    assert merged([away], BOTH) == f"v=spf1 {CLOUDFLARE} {SENDGRID} redirect=_spf.x.example"
+    with pytest.raises(Refused, match="hands the word to another record, and there are several"):
+        merged([away, "v=spf1 mx -all"], BOTH)
 
 
 OLD = "version: STSv1\r\nmode: enforce\r\nmx: mail.own.example\r\nmax_age: 604800\r\n"

@@ -252,10 +252,15 @@ def merged(texts: Sequence[str], includes: Sequence[str]) -> str:
     """One record of all TEXTS: their mechanisms in order, each once, then the INCLUDES that lack, then ``all``.
 
     Of several ``all`` the mildest stays; where there is no record yet it is ``~all``, where a record has none it gets
-    none. Raises ``Refused`` for what can't be merged: a redirect, what is no term, a term that nobody reads, an
-    include that is denied.
+    none. Raises ``Refused`` for what can't be merged: a redirect with another record, what is no term, a term that
+    nobody reads, an include that is denied.
     """
     mechanisms, modifiers, alls = list[spf.Term](), list[spf.Term](), list[spf.Term]()
+    away = next((each.text for text in texts for each in _terms(text) if each.name == "redirect"), "")
+    if away and len(texts) > 1:
+        raise Refused(
+            f"{away} hands the word to another record, and there are several. Put that record's terms here first"
+        )
     for text in texts:
         ended = False
         for term in _terms(text):
@@ -282,8 +287,6 @@ def _terms(text: str) -> tuple[spf.Term, ...]:
         found = spf.terms(text)
     except spf.Malformed as why:
         raise Refused(f"{text!r} is no record of SPF (RFC 7208, 12): {why}. Correct it first") from None
-    if away := next((term for term in found if term.name == "redirect"), None):
-        raise Refused(f"{text!r}: {away.text} hands the word to another record. Put that record's terms here first")
     return found
 
 
