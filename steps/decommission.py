@@ -82,10 +82,11 @@ def nothing_left(migration: Migration, expect: Expect, left: Left) -> None:
     expect("Nothing of EC2 is left", staying.judged(*left, known_before=known_before))
 
 
-@then("what stays of its disks is shared with nobody")
-def shared_with_nobody(migration: Migration, expect: Expect, left: Left) -> None:
+@then("what stays of its disks is not public")
+def not_public(migration: Migration, expect: Expect, left: Left) -> None:
     expect(
-        "No copy of EC2's disks is others' to read", staying.judged_shared(left[0], staying.shared(migration, left[0]))
+        "No copy of EC2's disks is everybody's to read",
+        staying.judged_shared(left[0], staying.shared(migration, left[0])),
     )
 
 

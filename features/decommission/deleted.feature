@@ -8,7 +8,7 @@ Feature: Nothing of EC2 is left
     Given everything that belonged to the EC2 gateway
     When AWS is asked for each kind of it, and for who else uses it
     Then nothing is left but what others use, AWS Backup's copies, and what the operator kept by name
-    And what stays of its disks is shared with nobody
+    And what stays of its disks is not public
 
   @D-2 @P4.4 @C1 @observe @before_deletion @at_signoff
   Scenario: What resembles the gateway, in any region, was decided on by name

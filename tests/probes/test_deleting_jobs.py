@@ -73,6 +73,13 @@ def test_what_does_not(line: str) -> None:
     assert found(line) == []
 
 
+def test_where_nobody_knows_the_mailboxes_only_commands_count() -> None:
+    words = deleting_jobs.deleting(())
+    given = "@daily root find /var/log -mtime +9 -delete\n@daily root postsuper -d ALL\n"
+    done = subprocess.run(["grep", "-cE", words], check=False, input=given, text=True, capture_output=True)
+    assert done.stdout == "1\n"
+
+
 @pytest.mark.parametrize(
     ("lines", "places", "verdict", "member"),
     [
