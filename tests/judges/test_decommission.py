@@ -119,6 +119,21 @@ def test_the_instance_is_gone(state: str, verdict: Verdict) -> None:
     assert all_say(staying.judged(has, {}, (), known_before=True), "") == [(verdict, said)]
 
 
+def test_no_copy_of_its_disk_is_public() -> None:
+    has, copy = Inventory(instance(), (), (), LOOK), Item("snapshot", "snap-1", "", "of its volume vol-1")
+    expected, hint = (
+        "snapshot snap-1: expected not public, found shared with",
+        "Take the permission back, or delete the copy",
+    )
+    for others, verdict, found in (
+        ((), PASS, "nobody"),
+        (("123456789012",), PASS, "123456789012"),
+        (("123456789012", "all"), FAIL, f"123456789012, all. {hint}"),
+    ):
+        assert all_say(staying.judged_shared(has, [(copy, others)]), "") == [(verdict, f"{expected} {found}")]
+    assert [each.verdict for each in staying.judged_shared(has, [])] == [ABSENT]
+
+
 def test_what_is_left() -> None:
     has = Inventory(instance(), (DISK, KEY), ("alarm: denied",), LOOK)
     left = "still there: attached to it; 8 GiB"
