@@ -41,7 +41,7 @@ def plan(job: Job) -> Iterator[Write]:
     stays = staying(job.migration, has)
     for item in has.items:
         if item.id in stays:
-            job.say(f"stays: {item.kind} {item.id} {item.name}: {stays[item.id].why}".replace(" :", ":"))
+            job.say(f"stays: {item}: {stays[item.id].why}")
     if job.options.image and (image := final_image(job.migration, has)):
         yield image_write(image)
     for each in deletions(job.migration, has, stays):

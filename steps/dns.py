@@ -97,8 +97,8 @@ def read_exchangers(migration: Migration, subjects: tuple[str, ...]) -> Exchange
 
 @then("none is a null MX")
 def no_null_mx(migration: Migration, expect: Expect, exchangers: Exchangers) -> None:
-    served = {name for each in migration.settings.domains for name in (*each.served, *each.other_mx)}
-    expect("No null MX", (mail_servers.judged_null(mx, served) for mx in exchangers))
+    known = _named(migration)
+    expect("No null MX", (mail_servers.judged_null(mx, known) for mx in exchangers))
 
 
 @then("no MX host is behind the web proxy")
@@ -108,8 +108,13 @@ def no_proxied_target(expect: Expect, exchangers: Exchangers) -> None:
 
 @then("each MX stands at a name that the settings know")
 def known_labels(migration: Migration, expect: Expect, exchangers: Exchangers) -> None:
-    known = {name for each in migration.settings.domains for name in (*each.served, *each.other_mx)}
+    known = _named(migration)
     expect("No MX at a forgotten name", (mail_servers.judged_known(mx, known) for mx in exchangers))
+
+
+def _named(migration: Migration) -> frozenset[str]:
+    """The names at which the settings expect an MX."""
+    return frozenset(name for each in migration.settings.domains for name in (*each.served, *each.other_mx))
 
 
 @then("no MX host is an alias, and no name with an MX is one")

@@ -42,7 +42,7 @@ NOT_OURS_TO_SAY = {
         r"pypi\.org|pythonhosted\.org|registry\.npmjs|proxy\.golang|crates\.io"
         r"|--(?:extra-)?index-url|--find[-]links|https?://[^\s/]*(?:artifactory|nexus|devpi|pypi)"
     ),
-    "a developer's own path": re.compile(r"(?<![\w.])/(?:root(?!/\.ssh\b)|home/\w+|Users/\w+)/"),
+    "a developer's own path": re.compile(r"(?<![\w.])/(?:root|home/\w+|Users/\w+)/"),
 }
 
 

@@ -29,12 +29,12 @@ MOUNTS = {
     ],
 )
 def test_what_mounts_the_mail_at_a_start(other: dict[str, str], by: str) -> None:
-    found = {each.point: each.by for each in durability.mounted(MOUNTS | other)}
+    found = durability.mounted(MOUNTS | other)
     assert found["/srv/vmail"] == by
     assert found["/users"] == "zfs itself"
     assert other or found["/var"] == "fstab"
     wanted = "/srv/vmail: expected mounted with the machine, by fstab or a unit of systemd's, found "
-    kept = durability.Kept((), (), ("always",), LOOK, LOOK, (durability.Mount("/srv/vmail", by),), LOOK)
+    kept = durability.Kept((), (), ("always",), LOOK, LOOK, (durability.Mount("/srv/vmail", by, LOOK),))
     (verdict, said), *_ = all_say(durability.judged(kept), "")
     by_hand = (
         "nothing does: somebody mounted it by hand. Name it in /etc/fstab: after the next start mail would be filed "
