@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import settings
-from fixtures.lab import containers, files, plan, world
+from fixtures.lab import containers, files, image, plan, world
 from fixtures.lab.errors import LabError
 from fixtures.lab.operator import environment
 from fixtures.lab.present import OUTSIDE, PILOT, SENDGRID_NAME, Estate
@@ -291,6 +291,22 @@ def test_killed_while_it_is_made_nothing_is_left(made: str) -> None:
     assert not (world.RUN / "test-begun/lab.json").exists()
     until(lambda: "test-begun" not in world.standing(), "nothing of it is left", world.LOCK_S_MAX + EVENT_S_MAX)
     until(lambda: machine() == before, "the machine is as it was")
+
+
+def test_a_container_of_which_podman_knows_its_storage_only_is_left_by_nobody(tmp_path: Path) -> None:
+    """SIGKILL of podman, later and later, until it comes between a container's storage and all else of it."""
+    folder, root = tmp_path / "test-storage" / "web", image.ensure(files.Start(seed=1).images["web"])
+    folder.mkdir(parents=True)
+    for half_ms in range(10, 600):
+        with containers.start(folder, root, ()) as begun:
+            time.sleep(half_ms / 2000)
+            begun.kill()
+        if set(containers.names("test-storage").values()) == {"storage"}:
+            break
+        containers.remove("test-storage")
+    assert "test-storage" in world.standing()
+    assert world.down("test-storage")
+    assert "test-storage" not in world.standing()
 
 
 def test_a_dead_daemon_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
