@@ -112,10 +112,16 @@ class Queue:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> list[Fault]:
-        """The next one, with others that it and each other can stand: those of other places, if there are any."""
+        """The next one, with others that it and each other can stand: those of other places, if there are any. Or all
+        that carry a lab back (``last``): one lab for them, one after the other.
+        """
         with self._lock:
             if not self.faults:
                 return []
+            if self.faults[0].turn == "last":
+                back = [each for each in self.faults if (each.turn, each.at) == ("last", self.faults[0].at)]
+                self.faults = [each for each in self.faults if each not in back]
+                return back
             taken = [self.faults.pop(0)]
             while not self.single and len(taken) < TOGETHER_MAX:
                 others = [each for each in self.faults if all(can_stand(each, one) for one in taken)]
@@ -260,12 +266,20 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
 
 def _planted(name: str, given: argparse.Namespace, queue: Queue, book: Book, over: threading.Event) -> None:
     """One lab's share. Another lab is stood where a fault's gate lies behind, and where one has left traces: what was
-    tried among them may have met another's, and is tried once more.
+    tried among them may have met another's, and is tried once more. A lab that was carried back leaves the rest to the
+    others: they are through before it is there again.
     """
     walk: Walk | None = None
     singles, again = list[Fault](), set[str]()
     try:
-        while not over.is_set() and (faults := [singles.pop(0)] if singles else queue.take()):
+        while not over.is_set():
+            if walk and walk.moved and not singles and given.labs > 1:
+                return
+            faults = [singles.pop(0)] if singles else queue.take()
+            if not faults:
+                return
+            if faults[0].turn == "last":
+                singles, faults = [*faults[1:], *singles], faults[:1]
             if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
                 walk = _stood(name, given.seed, given.route, queue.cleans)
             results, sound = _tried(walk, faults)
