@@ -263,6 +263,19 @@ def test_power_follows_the_api(lab: Lab) -> None:
     assert lab.died("ec2") == ()
 
 
+def test_a_mailbox_is_read_after_a_power_cut(lab: Lab) -> None:
+    """Whoever took mail in died when it had made its lock, and had not yet written its process id there."""
+    user, save = f"dave@{PILOT}", "printf 'Subject: x\\n\\nx\\n' | doveadm save -u"
+    lock = f"/srv/vmail/{user}/Maildir/dovecot-uidlist.lock"
+    done = lab.exec("dell", ["bash", "-ec", f"{save} {user}; : >{lock}"])
+    assert done.returncode == 0, done.stderr
+    for cut, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
+        os.kill(lab.pids["dell"], cut)
+        until(lambda power=power: lab.power("dell") == power, f"the power is {power}")  # type: ignore[misc] # bound now
+    read = ["timeout", "5", "doveadm", "fetch", "-u", user, "uid", "mailbox", "INBOX", "all"]
+    until(lambda: "uid: " in lab.exec("dell", read).stdout, "the mailbox is read")
+
+
 def test_killed_owner_leaves_nothing() -> None:
     """SIGKILL of the process that owns a lab: the warden takes all of it down."""
     before = machine()
