@@ -47,7 +47,7 @@ def switched_domains(migration: Migration, domains: tuple[str, ...]) -> dict[str
 
 @when("what was accepted is compared with what has arrived", target_fixture="ledgers")
 def settle_ledger(migration: Migration, switched: dict[str, float | None]) -> Switches:
-    return tuple(settled(migration, d, since - BEFORE_S) for d, since in switched.items() if since is not None)
+    return settled(migration, {d: since - BEFORE_S for d, since in switched.items() if since is not None})
 
 
 @then("Cloudflare refused mail only while the plan of a switch had announced that it might")
@@ -123,7 +123,7 @@ def pilot_before_others(migration: Migration, stage: Stage) -> str:
 @when("the pilot's time since its switch is reviewed", target_fixture="ledgers")
 def look_at_hold(migration: Migration, pilot: str) -> Switches:
     since = last_switch(migration, pilot)
-    return (settled(migration, pilot, since),) if since is not None else ()
+    return settled(migration, {pilot: since}) if since is not None else ()
 
 
 @then("it was switched first, and has been served long enough")
