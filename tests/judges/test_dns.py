@@ -51,7 +51,8 @@ def test_servers_agree() -> None:
     agree = f"{DOMAIN}: expected serial 7, 6 answers agree, found serial 7, 6 answers agree"
     assert all_say(nameservers.judged_agreement(service())) == [(PASS, agree)]
     two = (answer("x y 7 1 1 1 1", type="SOA"), answer("x y 6 1 1 1 1", type="SOA"))
-    bad = service(serials=two, differing=("MX a.example: one says x",), unasked=(answer(error=SILENT, type="MX"),))
+    mine = service(assigned=(NS.name,), serials=two)
+    bad = replace(mine, differing=("MX a.example: one says x",), unasked=(answer(error=SILENT, type="MX"),))
     silent, serial, differing = nameservers.judged_agreement(bad)
     lasting = f"for {nameservers.SETTLE_S:.0f} s"
     assert says(silent) == (UNKNOWN, f"MX {DOMAIN} at {NS}: expected an answer, found {SILENT}")
@@ -61,6 +62,9 @@ def test_servers_agree() -> None:
         f"MX a.example: expected one answer, found MX a.example: one says x {lasting}. {lags}",
     )
     assert list(nameservers.judged_agreement(service(serials=()))) == []
+    (strange,) = nameservers.judged_agreement(replace(mine, assigned=("a.ns", "b.ns")))
+    hint = f"{NS.name} is none that Cloudflare has assigned. Take it out at the registrar"
+    assert says(strange, looks=2) == (FAIL, f"SOA {DOMAIN}: expected one serial, found 6, 7 {lasting}. {hint}")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +184,7 @@ def record(*texts: str, spans: tuple[spf.Span, ...] = ()) -> spf.Spf:
     return spf.Spf(DOMAIN, texts or ("v=spf1 include:c include:s -all",), spans or NOBODY, LOOK)
 
 
+SPF_APART = "Receivers get the one or the other. Find out why the zone is not the same everywhere"
 NOBODY = (span("0.0.0.0", str(LAST4), "fail"), span("::", str(LAST6), "fail"))
 
 
@@ -192,6 +197,11 @@ NOBODY = (span("0.0.0.0", str(LAST4), "fail"), span("::", str(LAST6), "fail"))
         (record(spans=(span("0.0.0.0", "::", "fail", lookups=11),)), FAIL, "1 records, 11 lookups 11 lookups"),
         (record(spans=(span("1.2.3.4", "::", "permerror", "a loop"),)), FAIL, "1 records, 2 lookups a loop (asked for 1.2.3.4)"),
         (record(spans=(span("1.2.3.4", "::", "temperror", "SERVFAIL"),)), UNKNOWN, "SERVFAIL (asked for 1.2.3.4)"),
+        (
+            replace(record(), apart=("ns1 has none", "ns2 has v=spf1 -all")),
+            FAIL,
+            "name servers that differ: ns1 has none; ns2 has v=spf1 -all. " + SPF_APART,
+        ),
     ],
 )  # fmt: skip
 def test_one_record(it: spf.Spf, verdict: Verdict, found: str) -> None:
