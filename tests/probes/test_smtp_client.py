@@ -97,6 +97,17 @@ def test_a_message_is_handed_over_by_tls_after_a_login() -> None:
     assert "right" not in repr(found)
 
 
+@pytest.mark.parametrize("refuses", [False, True])
+def test_what_was_refused_behind_data_is_asked_again_so_far(refuses: bool) -> None:
+    class Refusing(Taking):
+        async def handle_DATA(self, *_: object) -> str:  # noqa: N802 - aiosmtpd's
+            return "550 5.7.1 spam" if refuses else "250 queued"
+
+    found = at_server(lambda there: aprobe(there, LETTER), Refusing())
+    assert found.code == (550 if refuses else 250)
+    assert ("--quit-after RCPT" in found.evidence.again) is not refuses
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
