@@ -72,6 +72,21 @@ def test_two_go_together_that_can_be_told_apart() -> None:
     assert not can_stand(spf, mx), "Email Routing locks the zone again once the first is taken back"
 
 
+def test_one_lab_has_those_that_carry_it_back_and_the_others_go_on() -> None:
+    queue = command.Queue([fault for fault in in_turn() if usual(fault)], labs=2)
+    back = [fault for fault in queue.faults if fault.turn == "last"]
+    while queue.faults[0].turn != "last":
+        queue.take("a")
+    assert queue.take("a") == back[:1]
+    (behind, *_) = queue.take("b")
+    assert behind.turn != "last"
+    assert [queue.take("a") for _ in back[1:]] == [[each] for each in back[1:]]
+    assert queue.take("a") == []
+    assert queue.faults
+    while queue.faults:
+        assert queue.take("b")
+
+
 def test_each_by_itself_if_asked() -> None:
     queue = command.Queue([*in_turn()], single=True)
     assert [each for [each] in iter(queue.take, [])] == in_turn()

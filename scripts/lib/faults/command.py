@@ -104,25 +104,33 @@ class Book:
 
 @dataclass
 class Queue:
-    """What is to be planted, for whichever lab is free. ``single``: one at a time."""
+    """What is to be planted, for whichever of so many ``labs`` is free. ``single``: one at a time."""
 
     faults: list[Fault]
+    labs: int = 1
     single: bool = False
     cleans: Cleans = field(default_factory=Cleans)
+    carried_back: dict[Gate, str] = field(default_factory=dict)
+    """The lab that has all faults that carry one back from there (``last``)."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self) -> list[Fault]:
-        """The next one, with others that it and each other can stand: those of other places, if there are any. Or all
-        that carry a lab back (``last``): one lab for them, one after the other.
+    def take(self, lab: str = "") -> list[Fault]:
+        """The next one for LAB, with others that it and each other can stand: those of other places, if there are any.
+
+        A lab that was carried back gets no more where there are others: they are through before it is there again.
         """
         with self._lock:
-            if not self.faults:
+            mine = (each for each in self.faults if each.turn != "last" or self.carried_back.get(each.at, lab) == lab)
+            one = next(mine, None)
+            if one is None:
                 return []
-            if self.faults[0].turn == "last":
-                back = [each for each in self.faults if (each.turn, each.at) == ("last", self.faults[0].at)]
-                self.faults = [each for each in self.faults if each not in back]
-                return back
-            taken = [self.faults.pop(0)]
+            if one.turn == "last":
+                self.carried_back[one.at] = lab
+            elif lab in self.carried_back.values() and self.labs > 1:
+                self.labs -= 1
+                return []
+            self.faults.remove(one)
+            taken = [one]
             while not self.single and len(taken) < TOGETHER_MAX:
                 others = [each for each in self.faults if all(can_stand(each, one) for one in taken)]
                 if not others:
@@ -197,7 +205,7 @@ def _run(given: argparse.Namespace) -> int:
             )
         wanted = [fault.id for fault in faults]
         left = [fault for fault in faults if fault.id not in book.results]
-        queue = Queue(left, single=given.single or bool(given.only))
+        queue = Queue(left, given.labs, single=given.single or bool(given.only))
         _by_labs(given, lambda name, over: _planted(name, given, queue, book, over))
     found = [book.results[each] for each in wanted if each in book.results]
     page = replace(given.file.with_suffix(".html"), fill("faults.html", results=found, sorts=_counts(found), good=GOOD))
@@ -266,20 +274,12 @@ def _stood(name: str, seed: int, route: str, cleans: Cleans | None = None) -> Wa
 
 def _planted(name: str, given: argparse.Namespace, queue: Queue, book: Book, over: threading.Event) -> None:
     """One lab's share. Another lab is stood where a fault's gate lies behind, and where one has left traces: what was
-    tried among them may have met another's, and is tried once more. A lab that was carried back leaves the rest to the
-    others: they are through before it is there again.
+    tried among them may have met another's, and is tried once more.
     """
     walk: Walk | None = None
     singles, again = list[Fault](), set[str]()
     try:
-        while not over.is_set():
-            if walk and walk.moved and not singles and given.labs > 1:
-                return
-            faults = [singles.pop(0)] if singles else queue.take()
-            if not faults:
-                return
-            if faults[0].turn == "last":
-                singles, faults = [*faults[1:], *singles], faults[:1]
+        while not over.is_set() and (faults := [singles.pop(0)] if singles else queue.take(name)):
             if walk is None or ORDER.index(walk.at) > ORDER.index(faults[0].at):
                 walk = _stood(name, given.seed, given.route, queue.cleans)
             results, sound = _tried(walk, faults)
