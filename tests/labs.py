@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from fixtures.plan.gates import Gate
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited, run
 
+POWER_S_MAX = 60.0
 MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; sleep 1.1'
 """On Dell: a mailbox $2, with the password of $1. Dovecot looks whether its file has changed once a second."""
 
@@ -54,6 +56,16 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
             yield made
 
     return lab
+
+
+def cut_the_power(lab: Lab, host: str) -> None:
+    """And give it back, as ``hosts/common/init`` has it."""
+    for signalled, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
+        os.kill(lab.pids[host], signalled)
+        deadline = time.monotonic() + POWER_S_MAX
+        while lab.power(host) != power:
+            assert time.monotonic() < deadline, f"{host}'s power is {lab.power(host)}, expected {power}"
+            time.sleep(0.05)
 
 
 def features(*options: str) -> subprocess.CompletedProcess[str]:

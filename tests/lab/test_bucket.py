@@ -104,10 +104,7 @@ def test_what_dell_then_refuses_bounces_with_its_words(lab: Lab) -> None:
 def test_after_dells_power_was_cut_it_fetches_by_itself(lab: Lab) -> None:
     on(lab, "dell", "systemctl stop mxgate-fetch.timer; postfix stop")
     send(lab, "power", 20)
-    os.kill(lab.pids["dell"], 10)  # SIGUSR1, as hosts/common/init has it
-    while lab.power("dell") != "off":
-        time.sleep(0.1)
-    os.kill(lab.pids["dell"], 12)
+    labs.cut_the_power(lab, "dell")
     until = time.monotonic() + ARRIVED_S_MAX
     while len(found := arrived(lab, "power")) < 20:
         assert time.monotonic() < until, found

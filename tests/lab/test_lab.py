@@ -269,9 +269,7 @@ def test_a_mailbox_is_read_after_a_power_cut(lab: Lab) -> None:
     lock = f"/srv/vmail/{user}/Maildir/dovecot-uidlist.lock"
     done = lab.exec("dell", ["bash", "-ec", f"{save} {user}; : >{lock}"])
     assert done.returncode == 0, done.stderr
-    for cut, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
-        os.kill(lab.pids["dell"], cut)
-        until(lambda power=power: lab.power("dell") == power, f"the power is {power}")  # type: ignore[misc] # bound now
+    labs.cut_the_power(lab, "dell")
     read = ["timeout", "5", "doveadm", "fetch", "-u", user, "uid", "mailbox", "INBOX", "all"]
     until(lambda: "uid: " in lab.exec("dell", read).stdout, "the mailbox is read")
 

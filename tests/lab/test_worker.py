@@ -5,7 +5,6 @@ import os
 import random
 import re
 import secrets
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -241,7 +240,7 @@ def test_whatever_is_killed_nothing_that_was_acknowledged_is_lost(lab: Lab) -> N
             host, command = KILLED[what]
             killed[what] += lab.exec(host, ["bash", "-c", command]).returncode == 0
             if number == KILLS // 2:
-                cut_the_power(lab)
+                labs.cut_the_power(lab, "dell")
             time.sleep(chance.random() * MESSAGES / 1000)
         sending.result()
     found = all_arrive(lab, "kills", MESSAGES)
@@ -256,12 +255,6 @@ def test_whatever_is_killed_nothing_that_was_acknowledged_is_lost(lab: Lab) -> N
 def come_twice(found: Counter[str]) -> set[str]:
     """The Message-IDs of what ``arrived`` found more than once."""
     return {each.partition(" ")[2] for each, copies in found.items() if copies > 1}
-
-
-def cut_the_power(lab: Lab) -> None:
-    for number, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
-        os.kill(lab.pids["dell"], number)
-        until(lambda power=power: lab.power("dell") == power, lambda: f"Dell's power is {lab.power('dell')}")  # type: ignore[misc]
 
 
 def handed_over(lab: Lab, message_id: str) -> int:

@@ -1,13 +1,10 @@
 """The doctor in a lab where all is well, and with one broken thing at a time."""
 
 import json
-import os
 import re
-import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from tests.conftest import ended, python
 from tests.lab.test_lab import until
-from tests.labs import operator, shared
+from tests.labs import cut_the_power, operator, shared
 
 NAME = "tests-doctor"
 LIAR = f"""
@@ -247,19 +244,13 @@ def test_an_expired_token(lab: Lab, ask: Callable[..., Doctor]) -> None:
     account = json.loads(file.read_text(encoding="utf-8"))
     account["tokens"].append({"value": "expired-0123456789", "scopes": ["zone:read"], "status": "expired"})
     file.write_text(json.dumps(account), encoding="utf-8")
-    for power, signalled in (("off", signal.SIGUSR1), ("on", signal.SIGUSR2)):
-        os.kill(lab.pids["cloudflare"], signalled)
-        until(partial(_has_power, lab, power), power)
+    cut_the_power(lab, "cloudflare")
     address = f"('{plan.API4}', 443)"
     knock = ["python3", "-c", f"import socket; socket.create_connection({address}, 1)"]
     until(lambda: lab.exec("world", knock).returncode == 0, "the API is up")
     status, said = ask(MXGATE_CLOUDFLARE_TOKEN="expired-0123456789")
     assert status == 2, said
     assert any(line.startswith("WRONG") and "Cloudflare's token: expired" in line for line in _bad(said)), said
-
-
-def _has_power(lab: Lab, power: str) -> bool:
-    return lab.power("cloudflare") == power
 
 
 def test_bad_input() -> None:
