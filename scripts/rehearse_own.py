@@ -73,8 +73,9 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
             knobs = _observed(migration)
             route = "tunnel" if migration.settings.route.tunnel else migration.settings.route.kind
             given = {"own": str(file), "only": options.k, "report": report, "route": route}
-            course = Course("own", options.seed, records.url, knobs=knobs, **given)
-            with closing(Drills(course, _say, options.world or tuple(WORLDS))) as drills:
+            worlds = tuple(options.world or WORLDS)
+            course = Course("own", options.seed, records.url, knobs=knobs, worlds=worlds, **given)
+            with closing(Drills(course, _say)) as drills:
                 drills.wait()
             return certify(played, records, options.seed, at, asked)
 
