@@ -1,4 +1,9 @@
-"""What a lab's gate makes of drills: of none, of one that holds, and of one that a change has voided."""
+"""What a lab's gate makes of drills: of none, of one that holds, and of one that a change has voided. And of a lab that
+can't be: nobody waits for its drills.
+"""
+
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +12,7 @@ from fixtures.gates import drills
 from fixtures.gates.drills import FromRecord
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
+from fixtures.lab.drills import Course, Drills
 from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
 from tests.gates.conftest import World
@@ -59,3 +65,17 @@ def test_one_of_another_world_voids_nothing(stood: World) -> None:
     stood.present[POSTFIX] = "myhostname = prepared.example.net"
     with pytest.raises(FromRecord):
         recalled(stood)
+
+
+def test_nobody_waits_for_a_lab_that_can_not_be(tmp_path: Path) -> None:
+    said: list[str] = []
+    own, into = tmp_path / "absent.json", f"sqlite:///{tmp_path}/records.sqlite"
+    course = Course("nobody", 1, into, own=str(own), worlds=("today", "retired"))
+    with closing(Drills(course, said.append)) as drills:
+        assert drills.wait(Gate.SIGNOFF)
+        drills.wait()
+    assert sorted(line.partition(" run: ")[0] for line in said if "waiting" not in line) == [
+        "drills, retired: not all could be",
+        "drills, today: not all could be",
+    ]
+    assert all("absent.json" in line for line in said if "waiting" not in line)
