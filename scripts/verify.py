@@ -91,7 +91,11 @@ def _signatures(migration: Migration, page: Path, allowed: Path, who: list[sshsi
             else f"nobody has signed it: python -m scripts.sign {page}"
         )
         return
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        yield f"{file.name}: is no statement any more: it was overwritten or cut"
+        return
     yield from statement.apart(page, text)
     if not signatures and not kept:
         yield f"the statement {file.name} has no signature: python -m scripts.sign {page}"

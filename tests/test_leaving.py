@@ -39,6 +39,15 @@ def test_a_reader_that_goes_stops_nothing(tmp_path: Path) -> None:
     assert done.exists()
 
 
+FULL = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), {}); print('x', file=sys.{}, flush=True)"
+
+
+def test_a_full_disk_stops_nothing() -> None:
+    cut = "the output is cut off from here: No space left on device; the work goes on\n"
+    assert ended(FULL.format(1, "stdout")) == (3, cut)
+    assert ended(FULL.format(2, "stderr")) == (3, "")
+
+
 def test_what_nobody_foresaw_is_a_sentence_and_its_traceback_a_file() -> None:
     status, said = ended("raise KeyError('hush-hush-hush')")
     assert status == 1

@@ -87,6 +87,19 @@ class Run:
     """Mail is taken: whatever fails from then on undoes nothing."""
     made: list[str] | None = None
     """Ids of the MX records that a switch made; None: not looked up yet."""
+    begun: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    """What it has written, and what was read back."""
+
+    @property
+    def so_far(self) -> str:
+        """What a run that failed has left written, in words; empty where nothing is, or where a switch goes back."""
+        if not self.begun or self.kept is not None:
+            return ""
+        under_way = [each for each in self.begun if each not in self.ended]
+        written = f"Written before that: {'; '.join(self.ended)}. " if self.ended else ""
+        unsure = f"Begun, and perhaps written: {'; '.join(under_way)}. " if under_way else ""
+        return f"\n{written}{unsure}The same command shows what is left, and finishes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,7 @@ class Script:
     def main(self, arguments: list[str] | None = None) -> int:
         """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
         options = _parser(self).parse_args(arguments)
+        run = Run(given=sys.argv[1:] if arguments is None else arguments)
         try:
             migration = (self.opens or open_migration)(options.config)
             domain = migration.settings.domain(options.domain).name if options.domain else ""
@@ -142,7 +156,7 @@ class Script:
             name_half_way(migration)
             if options.take_lock:
                 migration.store.take_over("migration")
-            job = Job(migration, domain, options, Run(given=sys.argv[1:] if arguments is None else arguments))
+            job = Job(migration, domain, options, run)
             return _apply(self, job) if options.apply else _show(self, job, tuple(self.plan(job)))
         except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
             # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
@@ -152,7 +166,7 @@ class Script:
                 if isinstance(error, CouldNotAsk | StoreError | Refused)
                 else ""
             )
-            return _fail(self, f"{error}{more}".rstrip(), BAD_INPUT if bad else REFUSED)
+            return _fail(self, f"{error}{run.so_far}{more}".rstrip(), BAD_INPUT if bad and not run.begun else REFUSED)
         except KeyboardInterrupt:
             return _fail(self, "interrupted; the same command finishes what was begun", REFUSED)
 
@@ -283,6 +297,7 @@ def _begin(script: Script, job: Job, write: Write) -> bool:
     job.say(f"{write.group}: {write.subject}")
     about = (script.name, job.domain, job.run.number, write.subject)
     job.migration.store.log(*about, "before", before=write.before, after=write.after)
+    job.run.begun.append(write.subject)
     return True
 
 
@@ -296,6 +311,7 @@ def _end(script: Script, job: Job, write: Write) -> None:
             )
         time.sleep(0.2)
     job.migration.store.log(script.name, job.domain, job.run.number, write.subject, "after", found=found)
+    job.run.ended.append(write.subject)
 
 
 def _do(write: Write) -> None:

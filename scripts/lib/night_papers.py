@@ -29,10 +29,6 @@ OURS_ONLY = 0o077
 """As the umask: a store may hold what not everybody should read."""
 
 
-def folder(migration: Migration) -> Path:
-    return migration.settings.file.absolute().parent / "night"
-
-
 def open_at_night(path: str | Path | None = None) -> Migration:
     """The migration of a script that may not wait, and has to do without its store if need be: with it in memory.
 
@@ -46,7 +42,7 @@ def open_at_night(path: str | Path | None = None) -> Migration:
         out_of_reach = f"THE STORE IS OUT OF REACH: {fault}"
     settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
     made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
-    copy = folder(migration) / "store.sqlite"
+    copy = migration.night / "store.sqlite"
     kept = "knowing nothing of what was before"
     sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
     if copy.exists():
@@ -64,7 +60,7 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
     """How all stood before anything was changed: by the store, else, loudly, by its copy. Empty: nobody knows."""
     if taken := migration.store.snapshot(START):
         return taken
-    there = folder(migration) / "store.sqlite"
+    there = migration.night / "store.sqlite"
     if not there.exists():
         return {}
     try:

@@ -22,7 +22,7 @@ from scripts.lib.aws.power import require_way_back
 from scripts.lib.change import Job
 from scripts.lib.dns.records import STRING_MAX, seconds
 from scripts.lib.dns.takeback import known, known_spf, mx_at_first
-from scripts.lib.night_papers import copy, first_snapshot, folder, ours_only
+from scripts.lib.night_papers import copy, first_snapshot, ours_only
 
 MAIL_TYPES = ("MX", "TXT", "CNAME")
 MX_NOTE = "Whoever takes it elsewhere replaces its MX records by EC2's, which stand above."
@@ -35,7 +35,7 @@ def leave(migration: Migration, domain: str) -> Path:
     Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
     """
     text = paper(migration, domain, cloudflare.exported(migration, domain))
-    made = folder(migration) / f"{domain}.txt"
+    made = migration.night / f"{domain}.txt"
     try:
         with ours_only():
             made.parent.mkdir(exist_ok=True)

@@ -22,7 +22,6 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.ledger.windows import CLOSED, OPENED, SETTLED, SWITCHING
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.store import StoreError
-from scripts.lib import night_papers
 from scripts.lib.change import Job, Refused, Write, unfinished
 from scripts.lib.dns import mx_back
 from scripts.lib.dns.records import as_text, value
@@ -184,7 +183,7 @@ def _is_main() -> bool:
 
 def log_of(job: Job) -> Path:
     """Where the guard writes what it did."""
-    return night_papers.folder(job.migration) / f"switch-{job.domain}.log"
+    return job.migration.night / f"switch-{job.domain}.log"
 
 
 def _guard(job: Job) -> subprocess.Popen[bytes]:

@@ -91,6 +91,15 @@ def test_a_verdict_grows_stale(judged: World) -> None:
     refused(judged, "stale: 6[01] min old, at most 60 min")
 
 
+def test_a_clock_that_goes_back_makes_no_verdict_fresh(judged: World) -> None:
+    clock = judged.migration.clock
+    assert clock.file
+    for back_s in (120, 900):
+        judged.require("switch_mx", PILOT)
+        clock.file.write_text(f"{clock.offset - back_s:.3f}\n", encoding="ascii")
+    refused(judged, "17 min ahead of this machine's clock, which has gone back: judge again")
+
+
 def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
     migration = judged.migration
     assert script_gate.on_record(migration, Gate.PHASE3, (OTHER,)).startswith("not judged yet: pytest features/")

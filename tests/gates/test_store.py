@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -202,3 +202,20 @@ def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: py
     assert PASSWORD not in str(raised.value)
     monkeypatch.setenv("MXGATE_STORE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite")
     assert Migration(bare, Secrets()).store.url == f"sqlite:///{tmp_path}/elsewhere.sqlite"
+
+
+@pytest.mark.parametrize("lost", [Path.unlink, lambda file: os.truncate(file, 0)], ids=["gone", "empty"])
+def test_a_store_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(
+    file: Path, lost: Callable[[Path], None]
+) -> None:
+    copy = file.parent / "night/store.sqlite"
+    Store(f"sqlite:///{file}", Clock(), copy).close()
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
+    Store(f"sqlite:///{file}", Clock(), copy).close()
+    lost(file)
+    with pytest.raises(StoreError, match=rf"go on from the copy: cp {copy} {file}"):
+        Store(f"sqlite:///{file}", Clock(), copy)
+    assert not file.exists() or not file.stat().st_size
+    shutil.copy(copy, file)
+    assert entries(file) == list(range(50))

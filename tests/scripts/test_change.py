@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,14 +146,14 @@ def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture
     assert file.stat().st_mtime_ns == written
 
 
-def in_three_writes(file: Path, interrupted: list[str]) -> Script:
-    """Three records; Ctrl-C comes before the writes of INTERRUPTED, once each."""
+def in_three_writes(file: Path, interrupted: list[str], trouble: Any = KeyboardInterrupt) -> Script:
+    """Three records; TROUBLE, or Ctrl-C, comes before the writes of INTERRUPTED, once each."""
     parts = [file.with_name(f"{file.name}{number}") for number in range(3)]
 
     def do(part: Path) -> None:
         if part.name in interrupted:
             interrupted.remove(part.name)
-            raise KeyboardInterrupt
+            raise trouble
         part.write_text("new", encoding="ascii")
 
     def plan(_: Job) -> Iterator[Write]:
@@ -177,6 +178,20 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
         assert left in outcome
     assert program.main([*APPLY, plan]) == 0
     assert file.with_name("record2").read_text(encoding="ascii") == "new"
+
+
+def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = in_three_writes(file, ["record1"], CouldNotAsk("the network is gone"))
+    assert program.main(["--json"]) == 3
+    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    assert program.main([*APPLY, plan]) == 1
+    said = (
+        "rollback: the network is gone\n"
+        "Written before that: record0. Begun, and perhaps written: record1. "
+        "The same command shows what is left, and finishes it"
+    )
+    assert said in capsys.readouterr().err
+    assert program.main([*APPLY, plan]) == 0
 
 
 def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.change import Refused
-from scripts.lib.terraform.configuration import Configuration, doomed
+from scripts.lib.terraform.configuration import Configuration, copy, doomed
 from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
 TRICKY = """\
@@ -106,3 +106,13 @@ def test_what_json_has_of_others_stays_with_the_provider(tmp_path: Path) -> None
     whole = len(at.cuts()["main.tf"])
     (tmp_path / "made.tf.json").write_text(json.dumps({"resource": {"aws_s3_bucket": {"logs": {}}}}))
     assert len(at.cuts()["main.tf"]) < whole
+
+
+def test_what_can_not_be_written_is_refused_and_stands_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "main.tf"
+    file.write_bytes(TRICKY.encode())
+    (write,) = copy(file)
+    (tmp_path / f".{write.subject}.partial").mkdir()  # so that not even root can
+    with pytest.raises(Refused, match="can't be written, and stands as it was: Is a directory"):
+        write.do()
+    assert file.read_bytes() == TRICKY.encode()

@@ -218,6 +218,10 @@ def _taken(desk: Desk, name: str) -> None:
     (desk.page.parent / name).unlink()
 
 
+def _damaged(desk: Desk, name: str) -> None:
+    (desk.page.parent / name).write_bytes(b"\xff\xfe\x80")
+
+
 EDITED = "edited since, or a file of another run was put in its place"
 CASES: dict[str, tuple[Callable[[Desk], object], str, bool]] = {
     "the report is edited": (
@@ -245,6 +249,7 @@ CASES: dict[str, tuple[Callable[[Desk], object], str, bool]] = {
         f"{OPERATOR} has signed, by the store; it was taken away",
         False,
     ),
+    "the statement is damaged": (lambda desk: _damaged(desk, "phase3.intoto.json"), "phase3.intoto.json: is no statement any more", False),
     "the statement is taken away": (lambda desk: _taken(desk, "phase3.intoto.json"), "phase3.intoto.json is missing: it was taken away", False),
 }  # fmt: skip
 

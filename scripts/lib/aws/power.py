@@ -167,7 +167,11 @@ def start(job: Job, state: str) -> Write:
     read = partial(_state, job)
 
     def do() -> None:
-        call()
+        try:
+            call()
+        except CouldNotAsk as error:
+            stands = f"{settings.name} STANDS STILL AND TAKES NO MAIL: senders wait for it"
+            raise CouldNotAsk(f"{error}\n{stands}. Run this again, or start it in AWS's console, now") from None
         wait_until(job, "running", START_S_MAX, read)
         require_address(job.migration)
 

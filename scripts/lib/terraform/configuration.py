@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -151,8 +152,14 @@ def _fingerprint_of(content: bytes) -> str:
 
 
 def _put(file: Path, content: bytes, mode: int) -> None:
+    """Whole, or as it was before. Raises ``Refused`` where it can't be written."""
     begun = file.with_name(f".{file.name}.partial")
-    begun.touch(mode=0o600)
-    begun.write_bytes(content)
-    begun.chmod(mode)
-    begun.replace(file)
+    try:
+        begun.touch(mode=0o600)
+        begun.write_bytes(content)
+        begun.chmod(mode)
+        begun.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            begun.unlink(missing_ok=True)
+        raise Refused(f"{file}: can't be written, and stands as it was: {error.strerror}") from None
