@@ -23,7 +23,7 @@ from fixtures.evidence.exiting import leave
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
-from fixtures.language import tr
+from fixtures.language import N_, tr
 from fixtures.ledger import closed_losses, witnesses
 from fixtures.ledger.accounting import DRILL, Entry, balance
 from fixtures.ledger.switches import last_switch
@@ -81,7 +81,8 @@ def _accept(migration: Migration, state: State, items: tuple[Item, ...], digest:
     for source, why in state.unread.items():
         print(f"  could not be read: {source}: {redact(why)}", file=sys.stderr)
     if not items:
-        print("accept: nothing to accept: all that was read is as it was accepted")
+        of = N_("of what could be read nothing is to be accepted") if state.unread else N_("all is as it was accepted")
+        print(f"accept: {tr('nothing to accept')}: {tr(of)}")
         return REFUSED if state.unread else DONE
     if not _shown(items, digest, "[NAME...]"):
         return PLANNED

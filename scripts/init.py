@@ -51,7 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Ask, check and write; returns the exit status."""
     options = _parser().parse_args(arguments)
     target = config_path(options.config)
-    if target.exists() and not (target.is_dir() or options.force or options.dry_run):
+    try:
+        there = target.exists()
+    except OSError as error:
+        tell(f"init: {target}: {error.strerror}. Run as whoever may write there")
+        return BAD_INPUT
+    if there and not (target.is_dir() or options.force or options.dry_run):
         said = tr("{file} is there, and is left as it is. --force replaces it, --dry-run shows another", file=target)
         print(f"init: {said}", file=sys.stderr)
         return LEFT

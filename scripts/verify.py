@@ -40,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         migration = opened(options.config)
         allowed = options.allowed_signers or config_path(options.config).parent / ALLOWED
+        if not page.is_file():
+            raise SettingsError(
+                f"{page}: {'a folder' if page.is_dir() else 'there is no such file'}; name a report's page"
+            )
         if statement.head_of(page) is None:
             raise SettingsError(f"{page}: expected a report that mxgate wrote, with its store's head; found none")
         who: list[sshsig.Signer] = []

@@ -62,6 +62,13 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ("[[domains]]", "[domains]", ["domains: expected a list: [[domains]] before each entry, found {"]),
         ('{ host = "203.0.113.20" }', '"h"', ["ec2.transport: expected a table: { ... }", "found 'h'"]),
         ('"203.0.113.20"\nseen', '"x"\nseen', ["ec2.ipv4: expected a valid IPv4 address, found 'x'"]),
+        ('"203.0.113.20"\nseen', "7\nseen", ['ec2.ipv4: expected text, such as "203.0.113.9", found 7']),
+        ('"203.0.113.20"\nseen', '"198.51.100.10"\nseen', ["dell: 198.51.100.10 is EC2's address too"]),
+        (
+            '"dell.pilot.example.net"',
+            '"d\u00e9ll.pilot.example.net"',
+            ["domains.0.delivery: expected a host name of two labels"],
+        ),
         ('name = "quad9"', "name = 9", ['resolvers.0.name: expected text: "...", found 9']),
         ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "could relay", "(X3)"]),
         ('"dell.pilot.', '"pilot.', ["delivery: pilot.example.net is the routed name itself", "would loop (X4)"]),
@@ -107,6 +114,31 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
         assert said.count(", found ") <= 1, "one mistake is one line"
 
 
+def test_a_secret_among_the_settings_is_not_shown(config: Path) -> None:
+    text = config.read_text(encoding="utf-8").replace("[cloudflare]", '[cloudflare]\ntoken = "hunter22hunter22"')
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"cloudflare\.token: secrets don't belong here\. Take") as raised:
+        load(config)
+    assert "hunter22" not in str(raised.value)
+
+
+def test_a_store_that_lies_next_to_the_settings_is_not_passed_over(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """By a relative path, from another folder: a second one, empty, would know nothing of the first."""
+    text = config.read_text(encoding="utf-8").replace(
+        f"sqlite:///{config.parent}/store.sqlite", "sqlite:///store.sqlite"
+    )
+    config.write_text(text, encoding="utf-8")
+    monkeypatch.chdir(config.parent)
+    assert open_migration(config).store.recorded("done") == []
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(StoreError, match=f"{config.parent}/store.sqlite is one. Run this in {config.parent}, or write"):
+        _ = open_migration(config).store
+    assert not list(Path.cwd().iterdir())
+    _opened(config)
+
+
 @pytest.mark.parametrize(
     ("was", "is_", "words"),
     [
@@ -145,6 +177,12 @@ def test_no_settings_where_they_are_looked_for() -> None:
     done = python("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
     ended(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
     assert "python -m scripts.init --config /nowhere/m.toml" in done.stderr
+
+
+def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
+    done = python("pytest", "--gate", "phase1", "--collect-only", "-q", MXGATE_CONFIG=str(config))
+    ended(done, 0, "features/dns/")
+    _opened(config)
 
 
 @pytest.mark.usefixtures("config")

@@ -59,6 +59,23 @@ def test_a_file_that_holds_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch
         Secrets()
 
 
+def test_what_editors_and_shells_add_is_none_of_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(f"{SECRET}\n", encoding="utf-8-sig")
+    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
+    assert _token() == SECRET
+    monkeypatch.delenv("MXGATE_CLOUDFLARE_TOKEN_FILE")
+    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", f"{SECRET}\n")
+    assert _token() == SECRET
+    for wrong, says in ((f"\u201c{SECRET}\u201d", "none of ASCII's"), (f"{SECRET}\nmore", "2 lines")):
+        monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", wrong)
+        with pytest.raises(SettingsError, match=says) as raised:
+            Secrets()
+        assert SECRET not in str(raised.value)
+    monkeypatch.delenv("MXGATE_CLOUDFLARE_TOKEN")
+    monkeypatch.setenv("MXGATE_MAILBOX_PASSWORD", "pa\u00dfwort ")
+    assert Secrets().mailbox_password.get_secret_value() == "pa\u00dfwort "
+
+
 def test_a_value_and_a_file_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
     monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", SECRET)

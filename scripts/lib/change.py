@@ -168,7 +168,8 @@ class Script:
             )
             return _fail(self, f"{error}{run.so_far}{more}".rstrip(), BAD_INPUT if bad and not run.begun else REFUSED)
         except KeyboardInterrupt:
-            return _fail(self, "interrupted; the same command finishes what was begun", REFUSED)
+            left = "the same command finishes what was begun" if options.apply else "nothing was begun"
+            return _fail(self, f"interrupted; {left}", REFUSED)
 
 
 def opened(path: str | None) -> Migration:

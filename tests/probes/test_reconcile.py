@@ -208,6 +208,10 @@ def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys:
     assert reconcile.main(["--dell", str(tmp_path / "log"), "--switch", "noon"]) == reconcile.BAD_INPUT
     assert "expected a time such as" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
+    for content in (b"", b"127.0.0.1 localhost\n", b"\x7fELF\x00\x01" * 99):  # of none of these is all accounted for
+        (tmp_path / "log").write_bytes(content)
+        assert reconcile.main(["--dell", str(tmp_path / "log")]) == reconcile.BAD_INPUT
+        assert "log: no line of Postfix's is in it" in capsys.readouterr().err
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
