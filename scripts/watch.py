@@ -2,7 +2,8 @@
 
 Mail goes to every address: RATE a second for ten minutes from its start and each change of the MX, then less.
 Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
-Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the mail that is on its way.
+Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the mail that is on its way. Where its
+output is a file, it says how things stand at each change, and every ten minutes.
 Exit: 0 done, 1 an abort rule is met, 2 bad input.
 """
 
@@ -34,6 +35,7 @@ from scripts.lib.commandline import parser
 
 DONE, ABORT_RULE_MET, BAD_INPUT = 0, 1, 2
 LAST = 200
+STEADY_S = 600.0
 RESOLVERS_MAX, ALARM_LINES_MAX, WIDTH = 6, 2, 80
 ALARM = "bold red"
 
@@ -66,13 +68,9 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     until, watch = time.monotonic() + seconds, watch.start()
     console, herald, bounds = Console(), Herald(migration), migration.settings.bounds
     ended = hurried = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same end as by Ctrl-C
     try:
-        with Live(console=console, auto_refresh=False, transient=False) as live:
-            while time.monotonic() < until:
-                herald.hear(watch.state.aborts)
-                if console.is_terminal:
-                    live.update(screen(watch.state, bounds), refresh=True)
-                time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+        _show(watch, console, herald, bounds, until)
     except KeyboardInterrupt:
         ended = True
     try:
@@ -97,6 +95,20 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
         for line in _big_providers(migration, watch.domain):
             console.print(Text(line))
     return ABORT_RULE_MET if record["aborts"] else DONE
+
+
+def _show(watch: Watch, console: Console, herald: Herald, bounds: Bounds, until: float) -> None:
+    """How it stands: on a terminal all the time, elsewhere at each change, and every ``STEADY_S``."""
+    shown, again = object(), 0.0
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while time.monotonic() < until:
+            herald.hear(watch.state.aborts)
+            if console.is_terminal:
+                live.update(screen(watch.state, bounds), refresh=True)
+            elif shown != (news := (watch.state.mx, watch.state.aborts)) or time.monotonic() > again:
+                shown, again = news, time.monotonic() + STEADY_S
+                console.print(screen(watch.state, bounds))
+            time.sleep(min(0.5, max(0.0, until - time.monotonic())))
 
 
 def _big_providers(migration: Migration, domain: str) -> Iterator[str]:

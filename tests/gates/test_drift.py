@@ -14,7 +14,7 @@ from fixtures.plan.gates import TABLE
 from fixtures.plan.programs import PROGRAMS
 from fixtures.store import Store
 from scripts import accept
-from tests.gates.conftest import World
+from tests.gates.conftest import PILOT, World
 
 SEEN = Evidence("all of it", "read")
 ZONE = dns_of("example.net")
@@ -50,6 +50,12 @@ def test_every_script_that_changes_systems_has_its_scope(world: World) -> None:
     assert opened <= accepted.SCOPE.keys()
     for script in accepted.SCOPE:
         assert set(accepted.scope(world.migration, script, "", hurried=False)) <= names
+
+
+def test_a_script_for_one_domain_answers_for_no_other_ones_rules(world: World) -> None:
+    for script in ("prepare_cloudflare", "add_address", "rollback", "switch_mx"):
+        its = accepted.scope(world.migration, script, PILOT, hurried=False)
+        assert [each for each in its if each.startswith("Email Routing of ")] == [f"Email Routing of {PILOT}"], script
 
 
 def test_a_script_has_no_more_scope_than_its_page_says() -> None:
