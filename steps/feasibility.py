@@ -111,7 +111,7 @@ def parts_match(migration: Migration, expect: Expect, rented_parts: Rented) -> N
 
 
 @when(
-    "it is asked what listens, runs from cron or a timer, runs in containers and renews certificates",
+    "it is asked what listens, runs from cron or a timer, runs in containers, renews certificates, and gets mail",
     target_fixture="jobs",
 )
 def ask_jobs(migration: Migration) -> SecondJobs:

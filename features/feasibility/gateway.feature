@@ -24,7 +24,7 @@ Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
   @I-12 @P4.2 @observe @before_phase1 @before_phase4
   Scenario: EC2 has no other job than mail
     Given the EC2 gateway
-    When it is asked what listens, runs from cron or a timer, runs in containers and renews certificates
+    When it is asked what listens, runs from cron or a timer, runs in containers, renews certificates, and gets mail
     Then there is nothing that the settings do not expect
 
   @I-12 @P4.2 @observe @before_phase1 @before_phase4

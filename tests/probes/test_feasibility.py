@@ -112,6 +112,16 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     assert other_jobs.listed("no mark at all\n") == {}
 
 
+def test_mail_of_domains_that_nobody_moves_is_named() -> None:
+    taken = ["webmakeprofit.org", "# a note", "dell.webmakeprofit.org OK", ".webmakeprofit.org OK", "club.example OK"]
+    taken += ["info@club.example someone", "$mydestination", "localhost", "", "Club.example"]
+    found = list(other_jobs.domains(taken, settings()))
+    assert [job.name for job in found if not job.expected] == ["mail for club.example"]
+    assert [job.name for job in found if job.expected] == [
+        f"mail for {each.split()[0]}" for each in taken[:4] if each[0] != "#"
+    ]
+
+
 def test_changes_have_who_made_them() -> None:
     old = [record("MX", "a.net", "mail.a.net", 10), record("TXT", "a.net", '"v=spf1 -all"')]
     new = [record("MX", "a.net", "route1.mx.cloudflare.net", 7), record("TXT", "a.net", "v=spf1 ~all")]
