@@ -15,6 +15,7 @@ Feature: Dell receives and hands on
     Given Dell's mail servers as they run
     When systemd is asked which of them it starts with the machine
     Then each that is a service of its own is among them
+    And nothing puts the machine to sleep
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No job puts another configuration in the place of Dell's

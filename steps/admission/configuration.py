@@ -249,14 +249,19 @@ def servers_up(expect: Expect, reception_now: reception.Reception) -> None:
     expect("Everything that mail passes through is up", map(reception.judged, reception_now.servers))
 
 
-@when("systemd is asked which of them it starts with the machine", target_fixture="units")
-def ask_systemd(migration: Migration) -> tuple[boot.Unit, ...]:
+@when("systemd is asked which of them it starts with the machine", target_fixture="start")
+def ask_systemd(migration: Migration) -> boot.Start:
     return boot.look(migration)
 
 
 @then("each that is a service of its own is among them")
-def started_with_the_machine(expect: Expect, units: tuple[boot.Unit, ...]) -> None:
-    expect("Mail's servers come back with the machine", boot.judged(units))
+def started_with_the_machine(expect: Expect, start: boot.Start) -> None:
+    expect("Mail's servers come back with the machine", boot.judged(start))
+
+
+@then("nothing puts the machine to sleep")
+def stays_awake(expect: Expect, start: boot.Start) -> None:
+    expect("The machine stays awake", (boot.judged_awake(start),))
 
 
 @when("the jobs of its machine are searched for what writes their configuration", target_fixture="jobs_found")

@@ -190,7 +190,7 @@ def test_a_macro_that_nobody_reads_is_no_misspelt_parameter(name: str, complains
 def test_servers_come_back_with_the_machine(
     state: str, by: tuple[str, ...], without: str, verdict: Verdict, found: str
 ) -> None:
-    (judged,) = all_say(boot.judged((boot.Unit("dovecot", state, by, without, LOOK),)), "")
+    (judged,) = all_say(boot.judged(boot.Start((boot.Unit("dovecot", state, by, without, LOOK),), (), LOOK)), "")
     hint = ". systemctl enable dovecot.service: after the next start of the machine no mail would be taken, or none be read"
     expected = f"dovecot.service: expected started with the machine, found {found}{hint if verdict is FAIL else ''}"
     assert judged == (verdict, expected)
