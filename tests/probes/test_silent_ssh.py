@@ -1,6 +1,7 @@
 """An SSH connection that goes silent, as when a laptop sleeps or a NAT drops the flow: found out, and opened again."""
 
 import asyncio
+import subprocess
 import time
 from pathlib import Path
 
@@ -102,3 +103,23 @@ def test_a_slow_command_is_waited_for(host: Shell, path: SilentPath) -> None:
         run(host.arun("wait", timeout_s=tunnels.KEEPALIVE_S * 8 - transport.CONNECT_S))
     assert host.run("say", "still").stdout == "still"
     assert path.connections == 1
+
+
+@pytest.mark.parametrize("spoilt", ["key_file", "known_hosts"])
+@pytest.mark.parametrize("content", [b"nothing\n", b"\xff\xfe\x00"], ids=["text", "octets"])
+def test_a_file_of_ours_that_is_none_is_named(host: Shell, spoilt: str, content: bytes) -> None:
+    file: Path = getattr(host.transport, spoilt)
+    file.write_bytes(content)
+    with pytest.raises(
+        CouldNotAsk, match=rf"Dell: {spoilt} {file} can't be used: .*\. Expected (a private key|lines as)"
+    ):
+        host.run("say", "first")
+
+
+def test_a_key_with_a_passphrase_is_named(host: Shell) -> None:
+    file = host.transport.key_file
+    assert file
+    file.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "hush hush", "-f", str(file)], check=True)
+    with pytest.raises(CouldNotAsk, match=r"key_file \S+ can't be used: .*Expected a private key without a passphrase"):
+        host.run("say", "first")
