@@ -12,10 +12,12 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from fixtures.access.clock import Clock
 from fixtures.evidence import tell
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import StoreSettings
@@ -45,8 +47,11 @@ def open_at_night(path: str | Path | None = None) -> Migration:
     copy = migration.night / "store.sqlite"
     kept = "knowing nothing of what was before"
     sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
+    if (file := _file_of(migration)) and not _has_log(file):
+        sources[f"{file}, as it lies there"] = partial(_as_it_lies, file, migration.clock)
     if copy.exists():
         sources[f"{copy}, of {_when(copy)}"] = partial(Store, f"sqlite:///{copy}", migration.clock)
+        sources[f"{copy}, of {_when(copy)}, as it lies there"] = partial(_as_it_lies, copy, migration.clock)
     for name, opened in sources.items():
         with contextlib.suppress(StoreError):
             _fill(made.store, opened())
@@ -54,6 +59,24 @@ def open_at_night(path: str | Path | None = None) -> Migration:
             break
     _tell(f"{out_of_reach}\nGoing on {kept}. No lock is held and nothing is recorded: run this again once it is back")
     return made
+
+
+def _file_of(migration: Migration) -> Path | None:
+    """The store's file, if it is one, and is there."""
+    named = migration.secrets.store_url.get_secret_value() or migration.settings.store.url
+    file = Path(named.removeprefix("sqlite:///"))
+    return file if named.startswith("sqlite:///") and file.is_file() and file.stat().st_size else None
+
+
+def _has_log(file: Path) -> bool:
+    """Whether its newest rows may lie in its log, which is not read with it then (sqlite.org/wal.html)."""
+    log = file.with_name(f"{file.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _as_it_lies(file: Path, clock: Clock) -> Store:
+    """From a folder that can't be written, where SQLite can have no log (sqlite.org/uri.html, immutable)."""
+    return Store(f"sqlite:///file:{quote(str(file.absolute()))}?immutable=1&uri=true", clock)
 
 
 def first_snapshot(migration: Migration) -> dict[str, Any]:

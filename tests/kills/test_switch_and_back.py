@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import fixtures.migration
+from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.probes.aws import ec2
@@ -146,6 +147,34 @@ def test_a_rollback_needs_no_store_that_can_be_written(
     assert "THE STORE IS OUT OF REACH" in said
     assert ("knowing nothing" in said) == (left == "nothing")
     assert "run this again once it is back" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a folder")
+@pytest.mark.parametrize("copied", [False, True], ids=["the store", "its copy"])
+def test_a_rollback_reads_what_lies_in_a_folder_that_can_not_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, copied: bool
+) -> None:
+    """As where the disk is at fault: SQLite opens no store there as usual, since it could have no log."""
+    monkeypatch.setattr(night_papers, "_tell", tell)
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    url = f"sqlite:///{folder}/store.sqlite"
+    (folder / "migration.toml").write_text(SETTINGS.replace("sqlite:///store.sqlite", url), encoding="utf-8")
+    with closing(Store(url, Clock())) as store:
+        store.put_snapshot("start", "", {"zones": {APEX: {}}})
+        if copied:
+            (folder / "night").mkdir()
+            night_papers.copy(store, folder / "night")
+    if copied:
+        (folder / "store.sqlite").unlink()
+    subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], check=True)
+    try:
+        migration = night_papers.open_at_night(folder / "migration.toml")
+        assert migration.store.snapshot("start") == {"zones": {APEX: {}}}
+        assert "as it lies there. No lock is held" in capsys.readouterr().err
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.parametrize("error", [StoreError("it is full"), Refused("no"), CouldNotAsk("silence")], ids=str)
