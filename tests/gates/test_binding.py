@@ -9,7 +9,7 @@ from fixtures.evidence import Verdict
 from fixtures.gates import script_gate, upkeep
 from fixtures.gates.present import digest_of
 from fixtures.gates.script_gate import GateClosed
-from fixtures.migration.progress import Stage
+from fixtures.migration.progress import Progress, Stage
 from fixtures.plan.gates import Gate
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
@@ -98,6 +98,17 @@ def test_a_clock_that_goes_back_makes_no_verdict_fresh(judged: World) -> None:
         judged.require("switch_mx", PILOT)
         clock.file.write_text(f"{clock.offset - back_s:.3f}\n", encoding="ascii")
     refused(judged, "17 min ahead of this machine's clock, which has gone back: judge again")
+
+
+def test_what_came_last_is_no_question_of_the_clock(world: World) -> None:
+    clock, store, settings = world.migration.clock, world.migration.store, world.migration.settings
+    assert clock.file
+    store.record("done", PILOT, script="switch_mx", plan="")
+    assert Progress.read(store, settings).switched(PILOT)
+    clock.file.write_text(f"{clock.offset - 900:.3f}\n", encoding="ascii")
+    store.record("done", PILOT, script="rollback", plan="")
+    progress = Progress.read(store, settings)
+    assert (progress.switched(PILOT), progress.rolled_back(PILOT)) == (False, True)
 
 
 def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
