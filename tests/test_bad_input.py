@@ -5,15 +5,17 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import fixtures.migration
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.world import standing
 from fixtures.migration import open_migration
 from fixtures.settings import EXAMPLE, SettingsError, load
-from fixtures.store import StoreError
+from fixtures.store import Store, StoreError
 from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, features, minimal, python
 from tests.test_route import WORKER
 
@@ -132,6 +134,7 @@ def test_a_store_that_lies_next_to_the_settings_is_not_passed_over(
     config.write_text(text, encoding="utf-8")
     monkeypatch.chdir(config.parent)
     assert open_migration(config).store.recorded("done") == []
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))  # as in a process of its own
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     with pytest.raises(StoreError, match=f"{config.parent}/store.sqlite is one. Run this in {config.parent}, or write"):
         _ = open_migration(config).store

@@ -22,6 +22,7 @@ from fixtures.evidence import tell
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import StoreSettings
 from fixtures.store import Store, StoreError, chain, locks
+from fixtures.store.database import COPY, Database
 from scripts.snapshot import START
 
 ROWS_AT_ONCE = 500
@@ -44,7 +45,7 @@ def open_at_night(path: str | Path | None = None) -> Migration:
         out_of_reach = f"THE STORE IS OUT OF REACH: {fault}"
     settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
     made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
-    copy = migration.night / "store.sqlite"
+    copy = migration.home / COPY
     kept = "knowing nothing of what was before"
     sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
     if (file := _file_of(migration)) and not _has_log(file):
@@ -63,9 +64,11 @@ def open_at_night(path: str | Path | None = None) -> Migration:
 
 def _file_of(migration: Migration) -> Path | None:
     """The store's file, if it is one, and is there."""
-    named = migration.secrets.store_url.get_secret_value() or migration.settings.store.url
-    file = Path(named.removeprefix("sqlite:///"))
-    return file if named.startswith("sqlite:///") and file.is_file() and file.stat().st_size else None
+    try:
+        file = Database(migration.store_url).file
+    except StoreError:
+        return None
+    return file if file and file.is_file() and file.stat().st_size else None
 
 
 def _has_log(file: Path) -> bool:
@@ -83,7 +86,7 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
     """How all stood before anything was changed: by the store, else, loudly, by its copy. Empty: nobody knows."""
     if taken := migration.store.snapshot(START):
         return taken
-    there = migration.night / "store.sqlite"
+    there = migration.home / COPY
     if not there.exists():
         return {}
     try:

@@ -209,13 +209,13 @@ def test_a_store_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(
     file: Path, lost: Callable[[Path], None]
 ) -> None:
     copy = file.parent / "night/store.sqlite"
-    Store(f"sqlite:///{file}", Clock(), copy).close()
+    Store(f"sqlite:///{file}", Clock(), file.parent).close()
     copy.parent.mkdir()
     shutil.copy(file, copy)
-    Store(f"sqlite:///{file}", Clock(), copy).close()
+    Store(f"sqlite:///{file}", Clock(), file.parent).close()
     lost(file)
     with pytest.raises(StoreError, match=rf"go on from the copy: cp {copy} {file}"):
-        Store(f"sqlite:///{file}", Clock(), copy)
+        Store(f"sqlite:///{file}", Clock(), file.parent)
     assert not file.exists() or not file.stat().st_size
     shutil.copy(copy, file)
     assert entries(file) == list(range(50))
