@@ -30,10 +30,10 @@ def green_and_sees(walk: Walk, gate: Gate, route: str) -> None:
     walk.to(gate)
     judged = walk.judge(gate)
     red = {row.name: row.message for row in judged.looked}
-    assert not red, red
+    assert not red, "\n".join(f"{name}: {said}" for name, said in red.items())
     mine = [fault for fault in catalogue() if fault.route == route and fault.at is gate and fault.quick]
     wrong = {fault.id: said for fault in mine if (said := _amiss(walk, fault))}
-    assert not wrong, wrong
+    assert not wrong, "\n".join(f"{fault}: {said}" for fault, said in wrong.items())
 
 
 def _amiss(walk: Walk, fault: Fault) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fixtures.access.changing import Shell, dell as shell_of
 from fixtures.lab import certificates, containers, files, image, plan
+from fixtures.lab.outages import MASTER_RUNS
 from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
 from fixtures.settings import Secrets, Settings, StoreSettings, Transport
@@ -24,8 +25,8 @@ DOMAINS, BOXES = "mysql:/etc/postfix/more-domains.cf", "mysql:/etc/postfix/mailb
 KEEPS = Keeps(virtual_mailbox_domains=(DOMAINS,), virtual_mailbox_maps=(BOXES,))
 _ADDRESSES = (plan.DELL_TAILNET, "172.20.0.1", "172.22.0.1")
 _UP = {
-    DEBIAN_12: f"postfix status && doveadm user aunt@family.example && postmap -q family.example {DOMAINS}",
-    "rendered": "mountpoint -q /var/lib/containers && podman exec postfix postfix -c /opt/postfix/conf status",
+    DEBIAN_12: f"{MASTER_RUNS} && doveadm user aunt@family.example && postmap -q family.example {DOMAINS}",
+    "rendered": f"mountpoint -q /var/lib/containers && {MASTER_RUNS}",
 }
 
 

@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 
+from fixtures.lab.outages import CONTAINER_UP as UP
 from fixtures.plan import templates
 from fixtures.settings import load
 from tests.scripts.owning import FILES, Owned, came_to, owned
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 MAIN = "config/postfix/main.cf.tmpl"
-UP = """\
-for _ in {1..100}; do ! podman exec postfix postfix status || exit 0; sleep .1; done
-podman ps -a; podman inspect -f '{{json .State}}' postfix; podman logs postfix; exit 1
-"""
 
 
 @pytest.fixture(scope="module")
