@@ -99,7 +99,7 @@ def test_senders_who_would_be_refused() -> None:
     unclear = of_senders(*run(mail("s@x.example", shadow.UNKNOWN)))[0]
     assert unclear == (
         UNKNOWN,
-        f"<s@x.example>: cannot be known: {said}{OURS}, of which nothing proves that they would be taken. Ask the sender for SPF and DKIM, or write down what becomes of its mail",
+        f"<s@x.example>: cannot be known: {said}{OURS}, of which nothing proves that they would be taken. Ask the sender for SPF, DKIM and reverse DNS, or write down what becomes of its mail",
     )
     (fine,) = of_senders(*run(mail("s@x.example", stored="")))
     assert fine[1].endswith(

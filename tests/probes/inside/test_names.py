@@ -4,10 +4,13 @@ import time
 
 import pytest
 
+from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
+from fixtures.lab import plan
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.dns import queries as dns, spf
+from fixtures.probes.dns.reverse import leads_back
 
 DOMAIN = "webmakeprofit.org"
 PILOT = "pilot.example.net"
@@ -73,6 +76,21 @@ def test_tcp_and_long_answers(migration: Migration) -> None:
     assert len(udp.rrset) == 12
     assert udp.rrset[0].endswith("xy")
     assert udp.rrset == tcp.rrset
+
+
+@pytest.mark.parametrize(
+    ("address", "leads"),
+    [
+        (plan.WORLD4, True),
+        (plan.WORLD6, True),
+        ("203.0.113.162", True),
+        ("203.0.113.199", False),
+        ("2001:db8::199", False),
+        ("unknown", None),
+    ],
+)
+def test_a_name_leads_back(address: str, leads: bool | None) -> None:
+    assert run(leads_back(address)) is leads
 
 
 def test_a_foreign_name_has_no_authority(migration: Migration) -> None:
