@@ -228,7 +228,8 @@ def still_away(job: Job, limit_s: float) -> str:
     if ended:
         return (
             f"{job.domain}: THE MX MAY STILL LEAD TO CLOUDFLARE, and nobody puts it back any more, since this was "
-            f"ended by kill. Now: {_again(job)}. Without the API: python -m scripts.by_hand --domain {job.domain}"
+            f"ended by kill. Now, with a token that works: {_again(job)}. Without the API: "
+            f"python -m scripts.by_hand --domain {job.domain}"
         )
     return (
         f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
