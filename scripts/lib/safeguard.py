@@ -58,7 +58,11 @@ def guarded(job: Job) -> Iterator[None]:
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             job.say("Ctrl-C has no effect now: EC2's MX is being put back")
-            done = mx_back.put_back(job, job.run.kept, why)
+            try:
+                done = mx_back.put_back(job, job.run.kept, why)
+            except Refused:
+                over = bool(mx_back.ended)  # by a person, who means the guard too
+                raise
             over = True
             if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt | Overdue):
                 raise Refused(f"{why}.\n{done}") from None
@@ -170,10 +174,11 @@ def _signals() -> Iterator[None]:
 
 
 def _be_deaf() -> None:
-    """Nobody ends this half-way but by SIGKILL, after which the guard goes on."""
+    """Nobody ends this half-way but by SIGKILL, after which the guard goes on, or by SIGTERM while it fails."""
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTSTP, signal.SIGTTOU):
+        signal.signal(signal.SIGTERM, mx_back.end)
+        for number in (signal.SIGINT, signal.SIGTSTP, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)
 
 

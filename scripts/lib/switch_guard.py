@@ -98,8 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--run", required=True, help="the run of switch_mx, by its records in the store")
     made.add_argument("--watch", required=True, type=int, metavar="PID", help="the process of that run")
     options = made.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, mx_back.end)
     try:
         migration = open_migration(options.config)
         job = Job(migration, migration.settings.domain(options.domain).name, options, Run(options.run))

@@ -121,6 +121,22 @@ def test_done_but_the_answer_is_lost(emulator: Running, client: Cloudflare) -> N
     assert emulator.contents("A", f"x.{APEX}") == ["192.0.2.1"]
 
 
+@pytest.mark.parametrize("kind", ["acknowledged", "status"])
+def test_done_late(emulator: Running, kind: str) -> None:
+    """Whatever was answered."""
+    plant = {"path": "/dns_records$", "method": "POST", "kind": kind, "status": 504, "late_s": 0.5}
+    emulator.management.post("/faults", json=plant)
+    url = f"{emulator.url}/client/v4/zones/{emulator.zone.id}/dns_records"
+    record = {"type": "A", "name": f"x.{APEX}", "content": "192.0.2.1", "ttl": 1}
+    answer = httpx.post(url, json=record, headers={"authorization": "Bearer all"}, verify=emulator.tls)
+    assert answer.json()["success"] == (kind == "acknowledged")
+    assert emulator.contents("A", f"x.{APEX}") == []
+    until = time.monotonic() + 5
+    while emulator.contents("A", f"x.{APEX}") != ["192.0.2.1"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_never_answered(emulator: Running, client: Cloudflare) -> None:
     emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
     began = time.monotonic()

@@ -118,7 +118,9 @@ def test_an_odd_answer_is_one_that_could_not_be_asked(
 
 
 def test_going_back_goes_on_after_whatever_fault(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where SIGTERM came before a person could read of one."""
     monkeypatch.setattr(mx_back, "PAUSE_S", 0.01)
+    monkeypatch.setattr(mx_back, "ended", [1, 1])
     turns = iter([AttributeError("odd"), CouldNotAsk("down"), KeyError("odd")])
 
     def planned() -> Iterator[Any]:
@@ -208,15 +210,19 @@ def test_after_a_power_cut_a_rollback_ends_it(switch: Switch, tmp_path: Path) ->
         assert half_way(store, APEX) is None
 
 
+@pytest.mark.parametrize(
+    ("state", "says"), [("moving", "a switch ended half-way"), ("back", "a switch went back"), ("through", "")]
+)
 @pytest.mark.parametrize("late", [True, False])
-def test_watch_shows_a_switch_that_ended_half_way(job: Job, *, late: bool) -> None:
+def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str, *, late: bool) -> None:
     watch = Watch(job.migration, job.domain, _current=("10 route1.mx.cloudflare.net",))
     watch._dell = DellSide(job.migration)
-    job.migration.store.record("switching", job.domain, run="the dead run", state="moving")
+    job.migration.store.record("switching", job.domain, run="the dead run", state=state)
     with job.migration.store.engine.begin() as db:
         db.execute(sa.update(records).values(real_at=time.time() - 1000 * late))
     asyncio.run(watch._beat())
-    assert [each.partition(":")[0] for each in watch.state.aborts] == ["a switch ended half-way"] * late
+    aborts = watch.state.aborts
+    assert [each[: len(says)] for each in aborts] == [says] * (late and bool(says))
 
 
 @pytest.mark.parametrize("now", [{"state": "moving", "mx": ["10 mail.example.net"]}, {"state": "begun"}], ids=str)

@@ -42,10 +42,12 @@ from tests.labs import MAILBOX_MADE
 
 REASON = "only the scripts are on trial; no gate was judged"
 SIGNOFF = "signoff"
-RUN_S_MAX = 150.0
+RUN_S_MAX = 270.0
 RUNS_MAX = 400
 KILLED = -int(signal.SIGKILL)
 GUARD_S = 30.0
+"""And what was written and not seen is looked for as long as ``bounds.window_s``, of which ``RUN_S_MAX`` has the two
+minutes too."""
 PAUSE_S = 0.2
 """What the other end still does when its client is dead is done by then."""
 AT = Places()
@@ -174,10 +176,11 @@ class Walk(Rehearsal):
 
     def _leads_to_one_side(self, domain: str) -> None:
         """However a run of ``switch_mx`` ended, soon nobody has to do anything: its guard is through by itself."""
-        until, store = time.monotonic() + GUARD_S, self.migration.store
+        limit_s, store = GUARD_S + self.migration.settings.bounds.window_s, self.migration.store
+        until = time.monotonic() + limit_s
         while (last := store.last("switching", domain) or {"state": "unmoved"})["state"] in {"moving", "going back"}:
             if time.monotonic() > until:
-                raise RehearsalFailed(f"switch_mx {domain}: {GUARD_S:.0f} s after its end it still is {last}")
+                raise RehearsalFailed(f"switch_mx {domain}: {limit_s:.0f} s after its end it still is {last}")
             time.sleep(PAUSE_S)
         wanted: tuple[str, ...] = (self.migration.settings.ec2.name,)
         if last["state"] == "through":

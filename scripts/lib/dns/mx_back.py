@@ -17,13 +17,14 @@ what is to be put back.
 |---|---|
 | ``begun`` | the run writes, and the MX has not moved |
 | ``moving`` | recorded just before the write that moves the MX |
-| ``going back`` | it failed, and the run or its guard puts EC2's MX back |
+| ``going back`` | it failed, and the run or its guard puts EC2's MX back, and looks whether it stays |
 | ``through`` | it went well |
 | ``unmoved`` | it failed before the MX moved |
 | ``back`` | EC2's MX stands again |
-| ``given up`` | it could not be put back |
+| ``given up`` | it could not be put back, in six hours or until somebody ended it |
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -53,8 +54,11 @@ LIMIT_S = 6 * 3600.0
 """For so long it is tried, by this machine's own clock: Cloudflare's API was down for hours before."""
 SPF_S = 60.0
 PAUSE_S, PAUSE_S_MAX = 0.5, 15.0
-QUIET_S = 3.0
-"""A write whose answer was lost may still be done: for so long EC2's MX must have stood."""
+QUIET_S, LOOK_S = 3.0, 2.0
+"""A write whose answer was lost may still be done: for so long EC2's MX must have stood. Where the MX that moves was
+never seen, however Cloudflare answered, it is looked at every LOOK_S for ``bounds.window_s`` more."""
+ended: list[int] = []
+"""The SIGTERMs since a person could first read that the MX can't be put back, or is still looked at: one ends that."""
 
 
 def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
@@ -153,12 +157,20 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     began = time.monotonic()
     job = replace(job, migration=replace(job.migration, hurried=True))
     job.say(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}")
-    book = Book(job, [partial(noted, job, "going back", kept, why=why)])
-    if not _until_done(job, book, lambda: mx_back(job, kept["mx"], kept["mx_ttl"]), limit_s, QUIET_S):
-        book.later.append(partial(noted, job, "given up", kept, why=why))
-        book.write()
-        raise Refused(still_away(job, limit_s))
-    took = time.monotonic() - began
+    book, took, seen = Book(job, [partial(noted, job, "going back", kept, why=why)]), 0.0, False
+
+    def planned() -> Iterator[Write]:
+        nonlocal seen
+        for write in mx_back(job, kept["mx"], kept["mx_ttl"]):
+            seen = seen or any(cloudflare.is_mx(each.split()[1]) for each in write.before.splitlines())
+            yield write
+
+    while not took or (not seen and _made_late(job)):
+        if not _until_done(job, book, planned, limit_s, QUIET_S):
+            book.later.append(partial(noted, job, "given up", kept, why=why))
+            book.write()
+            raise Refused(still_away(job, limit_s))
+        took = time.monotonic() - began
     book.later += [
         partial(noted, job, "back", kept, why=why),
         partial(job.migration.store.record, CLOSED, job.domain, why=PUT_BACK),
@@ -173,8 +185,52 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     return done
 
 
+def _made_late(job: Job) -> bool:
+    """Whether the MX that was never seen comes after all, within ``bounds.window_s``."""
+    late_s, trouble = job.migration.settings.bounds.window_s, ""
+    job.say(
+        f"EC2's MX of {job.domain} stands. Cloudflare's was written and not seen, so that it may still come: it is "
+        f"looked for {late_s:.0f} s more, and if it comes EC2's is put back again. Leave this running"
+    )
+    ended.clear()
+    until = time.monotonic() + late_s
+    while time.monotonic() < until and not _ended_within(LOOK_S):
+        try:
+            if any(cloudflare.is_mx(each.text) for each in standing(job)):
+                job.say(f"CLOUDFLARE'S MX OF {job.domain} HAS COME, LATE: EC2's is put back again")
+                return True
+            trouble = ""
+        except Exception as error:  # noqa: BLE001 - as in _until_done: the next look may be answered
+            trouble = f": {error}"
+    looked = "could not be looked for to the end" if trouble or ended else f"has not come in {late_s:.0f} s"
+    job.say(f"Cloudflare's MX of {job.domain} {looked}{trouble}. Look again, later: {_again(job)}")
+    return False
+
+
+def end(*_: object) -> None:
+    """A handler of SIGTERM's for whoever puts the MX back."""
+    ended.append(1)
+
+
+def _ended_within(seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not ended and time.monotonic() < until:
+        time.sleep(min(0.2, seconds))
+    return bool(ended)
+
+
+def _again(job: Job) -> str:
+    return f"python -m scripts.rollback --domain {job.domain}"
+
+
 def still_away(job: Job, limit_s: float) -> str:
     """What a person has to do where nothing else helped."""
+    if ended:
+        return (
+            f"{job.domain}: THE MX MAY STILL LEAD TO CLOUDFLARE, and nobody puts it back any more, since this was "
+            f"ended by kill. Now, with a token that works: {_again(job)}. Without the API: "
+            f"python -m scripts.by_hand --domain {job.domain}"
+        )
     return (
         f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
         f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
@@ -219,15 +275,27 @@ def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], li
             since = 0.0 if writes else since or time.monotonic()
             if since and time.monotonic() - since >= quiet_s:
                 return True
-            pause = PAUSE_S
+            pause, failed = PAUSE_S, False
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else leads the mail back
-            since, pause = 0.0, min(pause * 1.5, PAUSE_S_MAX)
+            since, pause, failed = 0.0, min(pause * 1.5, PAUSE_S_MAX), True
             if str(error) != said:
+                _tell_failed(job, str(error), first=not said)
                 said = str(error)
-                job.say(f"{said}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}")
         book.write()
-        time.sleep(pause)
+        if not failed:
+            time.sleep(pause)
+        elif _ended_within(pause):
+            return False
     return False
+
+
+def _tell_failed(job: Job, why: str, *, first: bool) -> None:
+    if first:
+        ended.clear()  # nobody could know of this until now
+    job.say(
+        f"{why}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}. With another token: "
+        f"kill {os.getpid()}, which ends this, then {_again(job)}"
+    )
 
 
 def _journal(job: Job, write: Write) -> None:

@@ -1,0 +1,146 @@
+"""A switch that went back too early, or can't go back: a batch that is made late, and a token that dies half-way."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab.emulator.state import Token
+from scripts.lib import change
+from tests.emulator.conftest import ALL, APEX, OLD_MX, Running
+from tests.kills.injector import AFTER, injected
+from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
+    BATCH,
+    MERGED,
+    PROJECT,
+    Switch,
+    _leads_to_one_side,
+    _log,
+    _over,
+    _store,
+    switch,
+)
+
+MADE_LATE = {"path": "/dns_records/batch$", "method": "POST"}
+WAIT_S_MAX = 30.0
+
+
+@pytest.mark.parametrize(
+    ("answered", "late_s"), [({"kind": "acknowledged"}, 20), ({"status": 504, "times": 3}, 8)], ids=["success", "504"]
+)
+def test_a_batch_that_is_made_late_goes_back_too(
+    switch: Switch,  # noqa: F811
+    emulator: Running,
+    answered: dict[str, Any],
+    late_s: float,
+) -> None:
+    """After EC2's MX seemed to stand for good. Email Routing is not enabled then: all mail would bounce."""
+    emulator.management.post("/faults", json={**MADE_LATE, **answered, "late_s": late_s})
+    status, said, state = switch()
+    _is_made(emulator)
+    assert (status, state) == (1, "back"), said
+    _leads_to_one_side(emulator, state)
+    assert said.index("so that it may still come") < said.index("HAS COME, LATE") < said.index("stands again")
+
+
+def test_the_guard_looks_for_a_late_batch_too(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+    """The run is killed, and nobody knows what became of what it sent."""
+    emulator.management.post("/faults", json={**MADE_LATE, "status": 504, "late_s": 8})
+    status, said, state = switch("kills", BATCH, 0)
+    assert [deed for _, deed, _ in injected(tmp_path / "injected")] == [AFTER]
+    _is_made(emulator)
+    assert (status, state) == (-9, "back"), said
+    _leads_to_one_side(emulator, state)
+    assert "HAS COME, LATE" in _log(tmp_path)
+
+
+def _is_made(emulator: Running) -> None:
+    """Time for what a run did not wait for."""
+    until = time.monotonic() + 12
+    while time.monotonic() < until and emulator.contents("MX") == [OLD_MX]:
+        time.sleep(0.1)
+
+
+@contextmanager
+def _token_revoked(switch: Switch, emulator: Running, folder: Path) -> Iterator[Callable[[], Any]]:  # noqa: F811
+    """A switch whose token dies once the MX has moved, and which goes back in vain; what it came to, in the end."""
+    emulator.management.post("/faults", json={"path": "/routing/dns$", "method": "POST", "kind": "timeout"})
+    outcome: list[Any] = []
+    running = threading.Thread(target=lambda: outcome.append(switch()))
+    running.start()
+    _until(lambda: len(emulator.contents("MX")) > 1)
+    emulator.world.tokens[0].status = "disabled"
+    emulator.world.tokens.append(Token("fresh", ALL))
+    try:
+        _until(lambda: "It is tried again" in (folder / "said").read_text(encoding="utf-8"))
+        yield lambda: _until(lambda: outcome)[0]
+    finally:
+        emulator.world.tokens[0].status = "active"
+        running.join(WAIT_S_MAX)
+
+
+def _until(found: Callable[[], Any]) -> Any:
+    until = time.monotonic() + WAIT_S_MAX
+    while not (it := found()):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    return it
+
+
+def _refused_rollback(emulator: Running, authority_file: str, folder: Path) -> str:
+    """What an operator reads who has a token that works."""
+    where = {
+        "MXGATE_CLOUDFLARE_TOKEN": "fresh",
+        "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
+        "SSL_CERT_FILE": authority_file,
+        "PYTHONPATH": str(PROJECT),
+    }
+    command = [sys.executable, "-m", "scripts.rollback", "--domain", APEX, "--apply", "0" * 12]
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | where, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == change.REFUSED, done
+    return done.stderr
+
+
+def _holder(folder: Path) -> tuple[int, str]:
+    with closing(_store(folder)) as store:
+        who, _, why = store._held("migration") or ("pid 0", 0, "")
+    return int(re.findall(r"pid (\d+)", who)[0]), why
+
+
+@pytest.mark.parametrize("by", ["run", "guard"])
+def test_a_fresh_token_goes_back_at_once(
+    switch: Switch,  # noqa: F811
+    emulator: Running,
+    authority_file: str,
+    tmp_path: Path,
+    by: str,
+) -> None:
+    """Who only tries to go back, run or guard, ends when it is asked to, as the refused rollback says how."""
+    with _token_revoked(switch, emulator, tmp_path) as ended:
+        if by == "guard":
+            os.kill(_holder(tmp_path)[0], signal.SIGKILL)
+            _until(lambda: "guard" in _holder(tmp_path)[1])
+            _until(lambda: "It is tried again" in _log(tmp_path))
+        said = _refused_rollback(emulator, authority_file, tmp_path)
+        found = re.search(r"kill (\d+)", said)
+        assert found, said
+        os.kill(int(found[1]), signal.SIGTERM)
+        status, said, state = ended()
+        assert (status, state) == (-9 if by == "guard" else 1, "given up"), said
+        last = _log(tmp_path) if by == "guard" else said
+        assert f"Now, with a token that works: python -m scripts.rollback --domain {APEX}" in last
+        done, said, _ = switch(script="rollback", token="fresh")
+        assert (done, emulator.contents("MX"), emulator.contents("TXT")) == (change.DONE, [OLD_MX], [MERGED]), said
+    assert _over(tmp_path) == "back"
+    assert _holder(tmp_path) == (0, "")
