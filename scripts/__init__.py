@@ -3,6 +3,8 @@
 import sys
 from types import TracebackType
 
+from fixtures.evidence.exiting import starting
+
 
 def _interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Ctrl-C while a program is still being imported: nothing was begun, and nobody wants to read where."""
@@ -13,3 +15,5 @@ def _interrupted(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 sys.excepthook = _interrupted
+if sys.argv[0] == "-m" and any(each.startswith("scripts.") for each in sys.orig_argv):
+    starting()  # python -m imports this before the program, which ends by ``leave``

@@ -20,6 +20,7 @@ from hashlib import sha256
 
 from fixtures.evidence import CouldNotAsk, redact, tell
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.waiting import waiting
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
@@ -66,8 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
         migration = opened(options.config)
         if options.lost:
             return _close(migration, options.lost, options.apply, redact(options.reason or ""))
-        state = read(migration)
-        items = tuple(each for each in _items(migration, state) if _meant(each, options.names))
+        with waiting(lambda: tr("reading all that decides about mail: Dell, EC2, the zones, Cloudflare, AWS")):
+            state = read(migration)
+            items = tuple(each for each in _items(migration, state) if _meant(each, options.names))
         return _accept(migration, state, items, options.apply, redact(options.reason or ""))
     except CouldNotAsk as error:
         print(f"accept: nothing accepted: {redact(str(error))}", file=sys.stderr)

@@ -4,6 +4,7 @@ First write it into migration.toml, as one of the domain's mailboxes or aliases,
 others. Needs no gate of the phases: it looks itself, before the first write, whether the domain is as it was switched.
 Then Dell's Postfix learns the address, Cloudflare registers its destination, a person opens the link in the mailbox,
 the rule is made, Cloudflare's MX hosts and Dell are asked until they take the address, and a marked message is sent.
+The mailbox itself is no doing of this script: S-6 names it in Dovecot, until scripts.accept has taken it on by name.
 
     python -m scripts.add_address --domain example.net --address info [--apply DIGEST]
 """
@@ -87,8 +88,11 @@ def _check(job: Job) -> None:
 
 
 def _finish(job: Job) -> None:
-    addresses.keep(job, _wanted(job).address, "added")
+    address = _wanted(job)
+    addresses.keep(job, address.address, "added")
     record(job)
+    if address.mailbox == address.address:
+        job.say(f"the mailbox {address.mailbox} is your own doing: where S-6 names it, python -m scripts.accept")
 
 
 SCRIPT = Script(

@@ -24,7 +24,9 @@ from fixtures.access import transport
 from fixtures.access.transport import Shell
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.waiting import waiting
 from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
+from fixtures.language import tr
 from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform
 from fixtures.probes.cloudflare import api as cloudflare
@@ -144,7 +146,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         migration = opened(options.config)
         earlier = migration.store.snapshot(options.name)
-        print(f"snapshot {options.name!r} {_keep(migration, options.name, body := _look(migration))}")
+        with waiting(lambda: tr("reading how all stands: Dell, EC2, the zones, Cloudflare, AWS")):
+            body = _look(migration)
+        print(f"snapshot {options.name!r} {_keep(migration, options.name, body)}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
         print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, SettingsError | StoreError) else REFUSED

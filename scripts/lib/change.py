@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.evidence.waiting import waiting
 from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
@@ -157,7 +158,7 @@ class Script:
             if options.take_lock:
                 migration.store.take_over("migration")
             job = Job(migration, domain, options, run)
-            return _apply(self, job) if options.apply else _show(self, job, tuple(self.plan(job)))
+            return _apply(self, job) if options.apply else _show(self, job, _planned(self, job))
         except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
             # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
             bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
@@ -201,7 +202,7 @@ def digest(writes: Iterable[Write]) -> str:
 def _apply(script: Script, job: Job) -> int:
     migration, options = job.migration, job.options
     with migration.store.lock("migration", f"{script.name} {job.domain}".strip()):
-        writes = tuple(script.plan(job))
+        writes = _planned(script, job)
         if not writes:
             print(f"{script.name}: nothing to do")
             with _accepting(script, job) if unfinished(job, script.name) else nullcontext():
@@ -213,7 +214,8 @@ def _apply(script: Script, job: Job) -> int:
         if options.override:
             migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
         elif not script.is_way_back(job):
-            require_open(migration, script.name, job.domains)
+            with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
+                require_open(migration, script.name, job.domains)
         if script.check:
             script.check(job)
         accepting = _accepting(script, job)
@@ -233,6 +235,11 @@ def _apply(script: Script, job: Job) -> int:
     back = PROGRAMS[script.name][1] if script.name in PROGRAMS else ""
     print(f"{script.name}: done, {len(writes)} writes" + (f". The way back: {back.replace('`', '')}" if back else ""))
     return DONE
+
+
+def _planned(script: Script, job: Job) -> tuple[Write, ...]:
+    with waiting(lambda: tr("{script}: reading what stands", script=script.name)):
+        return tuple(script.plan(job))
 
 
 def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
@@ -263,7 +270,10 @@ def _stands(migration: Migration, script: Script) -> str:
     """The digest of the present state. Empty for a script without a gate: a way back asks nobody that it doesn't need,
     and the next gate is judged again anyway.
     """
-    return present_digest(migration) if gate_of_script(script.name) else ""
+    if not gate_of_script(script.name):
+        return ""
+    with waiting(lambda: tr("{script}: reading what stands", script=script.name)):
+        return present_digest(migration)
 
 
 def _complete(script: Script, job: Job, plan: str) -> None:

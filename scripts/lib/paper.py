@@ -56,7 +56,7 @@ def paper(migration: Migration, domain: str, zone: str = "") -> str:
     job = Job(migration, domain, Namespace())
     taken = known(job)
     zone = zone or taken.get("export", "")
-    lines = [*_steps(job), "", *_cloudflare_gone(migration, domain), ""]
+    lines = [*_steps(job), "", *_cloudflare_gone(job, below=bool(zone or taken)), ""]
     if zone:
         lines += [f"; The whole zone of {domain}, as Cloudflare exports it (RFC 1035)."]
         lines += [f"; {MX_NOTE}", zone]
@@ -90,7 +90,8 @@ def _steps(job: Job) -> Iterator[str]:
     yield "2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net."
     yield "3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it"
     yield "    would refuse what caches still lead there, and take the SPF record along. If no TXT record of"
-    yield f"    {domain} begins with v=spf1" + (", add:" if once else ", there was none before either.")
+    before = ", there was none before either." if known(job) else ", add one for whoever sends your mail (no snapshot)."
+    yield f"    {domain} begins with v=spf1" + (", add:" if once else before)
     yield from (f"    {line(each)}" for each in once)
     yield "4. When the API is back, run this. It finishes what is left, and counts until caches have let go:"
     yield f"    python -m scripts.rollback --domain {domain}"
@@ -107,9 +108,13 @@ def line(each: Record) -> str:
     return f"{each.name}. {seconds(each)} IN {each.type} {data}"
 
 
-def _cloudflare_gone(migration: Migration, domain: str) -> Iterator[str]:
-    """What can still be done, and whose queue holds what for how long. Only from settings and snapshot."""
-    settings, contacts = migration.settings, ", ".join(migration.settings.contacts.registrar)
+def _cloudflare_gone(job: Job, *, below: bool) -> Iterator[str]:
+    """What can still be done, and whose queue holds what for how long. Only from settings and snapshot.
+
+    BELOW: whether a copy of the zone stands there.
+    """
+    migration, domain, settings = job.migration, job.domain, job.migration.settings
+    contacts = ", ".join(settings.contacts.registrar)
     yield f"CLOUDFLARE IS GONE: its name servers, its dashboard and its API. What is left for {domain}:"
     yield ""
     yield "First wait. Nothing is lost for hours, and moving a zone away takes hours to days:"
@@ -125,12 +130,29 @@ def _cloudflare_gone(migration: Migration, domain: str) -> Iterator[str]:
     yield f"1. At the registrar of {domain} (whois {domain}" + (f"; it writes to {contacts}" if contacts else "") + "):"
     yield "    if the domain has a DS record there, remove that first, and wait for its TTL (a day as a rule): without"
     yield "    Cloudflare's keys nobody would believe another server's answers."
-    yield "2. At a second DNS provider, best with an account that was made before: import the zone below, with EC2's MX"
-    yield f"    in place of Cloudflare's: {settings.ec2.name}, whose address is {settings.ec2.ipv4}. If that name lies"
-    yield "    in a zone that is at Cloudflare too, import that one as well."
+    yield from _at_another_provider(job, below=below)
     yield "3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones"
     yield "    for as long as the parent zone says (two days for .com and .net)."
     yield "4. When Cloudflare is back, decide where the zone stays before any change is made at one of the two."
+
+
+def _at_another_provider(job: Job, *, below: bool) -> Iterator[str]:
+    """What to import there, also where neither Cloudflare nor a snapshot has said what the zone has."""
+    its = job.migration.settings.ec2
+    named = "2. At a second DNS provider, best with an account that was made before: import "
+    if below:
+        yield f"{named}the zone below, with EC2's MX"
+        yield f"    in place of Cloudflare's: {its.name}, whose address is {its.ipv4}. If that name lies"
+        yield "    in a zone that is at Cloudflare too, import that one as well."
+        return
+    yield f"{named}your own"
+    yield f"    export of {job.domain}. THERE IS NO COPY OF THE ZONE here, since no snapshot was taken: while"
+    yield "    Cloudflare answers, export it (dashboard > DNS > Records > Import and Export), and keep that file"
+    yield "    with this paper. Without one write again what you know of it: websites, SPF, DKIM, DMARC. Either"
+    yield "    with EC2's MX in place of Cloudflare's:"
+    yield from (f"    {line(each)}" for each in sorted(mx_at_first(job)[0], key=lambda each: each.priority or 0))
+    yield f"    {its.name} has the address {its.ipv4}. If that name lies in a zone that is at Cloudflare"
+    yield "    too, that zone is needed as well."
 
 
 def _lifetime(migration: Migration, host: str) -> str:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.lab.emulator.hop.verification import verification_mail
 from fixtures.lab.emulator.state import Destination
 from fixtures.lab.files import settings_without_a_lab
@@ -107,6 +108,25 @@ def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(e
     assert verification.state(job.migration, address.destination) == "registered"
     # The same from another's run: the mail is on its way already, and nothing fails.
     assert not verification._ask(job, address)
+
+
+def test_who_a_killed_run_may_have_left_in_is_said_where_dell_is_out_of_reach(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then: where no run was cut short, nobody was let in."""
+
+    def silent(_: Migration) -> str:
+        raise CouldNotAsk("Dell: no route to host")
+
+    monkeypatch.setattr(verification, "guests", silent)
+    addresses = list(job.migration.settings.domain(job.domain).addresses)
+    with pytest.raises(CouldNotAsk, match=r"Dell: no route to host\Z"):
+        next(verification.destinations(job, addresses))
+    job.migration.store.record("run", job.domain, script="prepare_cloudflare")
+    with pytest.raises(
+        CouldNotAsk, match=r"may still let in cloudflare.com, cloudflare-email.net.*by hand, on Dell: sed"
+    ):
+        next(verification.destinations(job, addresses))
 
 
 def test_a_destination_in_another_case_is_another(emulator: Running, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:

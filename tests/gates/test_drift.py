@@ -1,5 +1,7 @@
 """Drift: what is named, what is not, and who accepts what."""
 
+import contextlib
+import importlib
 import re
 from collections.abc import Collection
 from typing import Any
@@ -8,12 +10,14 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates.drift import accepted, hosts
+from fixtures.gates.drift.judging import differences
 from fixtures.gates.drift.reading import Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.plan.gates import TABLE
 from fixtures.plan.programs import PROGRAMS
 from fixtures.store import Store
 from scripts import accept
+from scripts.lib.dell.guests import withdrawing
 from tests.gates.conftest import PILOT, World
 
 SEEN = Evidence("all of it", "read")
@@ -132,8 +136,15 @@ def reads(monkeypatch: pytest.MonkeyPatch, *states: dict[str, dict[str, str]]) -
     monkeypatch.setattr(accepted, "read", read)
 
 
-def writing(world: World, script: str = "lower_ttl", *, finishes: Collection[str] = (), hurried: bool = False) -> Any:
-    return accepted.by_script(world.migration, script, "example.net", finishes=finishes, hurried=hurried)
+def writing(
+    world: World,
+    script: str = "lower_ttl",
+    domain: str = "example.net",
+    *,
+    finishes: Collection[str] = (),
+    hurried: bool = False,
+) -> Any:
+    return accepted.by_script(world.migration, script, domain, finishes=finishes, hurried=hurried)
 
 
 def test_what_a_script_writes_is_accepted_however_it_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +173,83 @@ def test_what_could_not_be_read_before_is_not_the_scripts_doing(world: World, mo
     with writing(world):
         pass
     assert accepted.accepted(world.migration.store) == {ZONE: {"MX": "old"}}
+
+
+TABLE_OF_GUESTS, TABLE_OF_MAILBOXES = "file /etc/postfix/mxgate-guests", "file /etc/postfix/mxgate-mailboxes"
+ROUTING = f"Email Routing of {PILOT}"
+ITS_RULE = f"rule carol@{PILOT}"
+QUIET = {
+    POSTFIX: {TABLE_OF_GUESTS: "one", TABLE_OF_MAILBOXES: "one", "parameter mynetworks": "ours"},
+    DOVECOT: {"a": "1"},
+    ROUTING: {"Email Routing": "enabled", "rule stray@x": "drop", "catch-all": "reject"},
+}
+BY_ANOTHER = {
+    POSTFIX: {"parameter always_bcc": "eve@evil.example", "parameter mynetworks": "everybody"},
+    DOVECOT: {"a": "2"},
+    ROUTING: {"Email Routing": "off", "rule boss@x": "forward eve@evil.example"},
+}
+"""What somebody does while people are waited for."""
+
+
+def after(*changes: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """All that stood, with CHANGES."""
+    return {
+        source: parts | {k: v for each in changes for k, v in each.get(source, {}).items()}
+        for source, parts in QUIET.items()
+    }
+
+
+@pytest.mark.parametrize("finishes", [(), ("prepare_cloudflare",), ("add_address",)])
+@pytest.mark.parametrize("ends", [None, RuntimeError])
+def test_what_another_does_while_people_are_waited_for_is_not_the_scripts_doing(
+    world: World, monkeypatch: pytest.MonkeyPatch, finishes: tuple[str, ...], ends: type[Exception] | None
+) -> None:
+    """Whether during the wait, or between a run that ended in it and the next."""
+    accepted.keep(world.migration, accepted.FIRST, QUIET)
+    its = {POSTFIX: {TABLE_OF_GUESTS: "two"}, ROUTING: {ITS_RULE: "forward carol"}}
+    then = after(its, BY_ANOTHER)
+    del then[ROUTING]["rule stray@x"]
+    reads(monkeypatch, after(BY_ANOTHER) if finishes else QUIET, then)
+    with contextlib.suppress(RuntimeError), writing(world, "prepare_cloudflare", PILOT, finishes=finishes):
+        if ends:
+            raise ends
+    known = accepted.accepted(world.migration.store)
+    assert known == {
+        POSTFIX: QUIET[POSTFIX] | its[POSTFIX],
+        DOVECOT: QUIET[DOVECOT],
+        ROUTING: {"Email Routing": "enabled", "catch-all": "reject", ITS_RULE: "forward carol"},
+    }
+    named = {each.subject for each in differences(known, State({k: Source(v, {}, SEEN) for k, v in then.items()}))}
+    assert named == {f"{source}: {name}" for source, parts in BY_ANOTHER.items() for name in parts}
+
+
+def test_what_a_run_that_was_cut_short_has_left_is_no_other_parts_excuse(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that may write all of Dell finishes only what the other may have written there."""
+    accepted.keep(world.migration, accepted.FIRST, QUIET)
+    left = after(BY_ANOTHER, {POSTFIX: {TABLE_OF_GUESTS: "left"}})
+    reads(monkeypatch, left, after(BY_ANOTHER, {POSTFIX: {TABLE_OF_GUESTS: "left", "parameter myhostname": "dell"}}))
+    with writing(world, "prepare_dell", PILOT, finishes=("prepare_cloudflare",)):
+        pass
+    known = accepted.accepted(world.migration.store) or {}
+    assert known[POSTFIX] == QUIET[POSTFIX] | {TABLE_OF_GUESTS: "left", "parameter myhostname": "dell"}
+    assert known[DOVECOT] == QUIET[DOVECOT]
+
+
+def test_an_address_more_is_in_dells_tables_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted.keep(world.migration, accepted.FIRST, QUIET)
+    reads(monkeypatch, QUIET, after(BY_ANOTHER, {POSTFIX: {TABLE_OF_MAILBOXES: "two"}}))
+    with writing(world, "add_address", PILOT):
+        pass
+    known = accepted.accepted(world.migration.store) or {}
+    assert known == QUIET | {POSTFIX: QUIET[POSTFIX] | {TABLE_OF_MAILBOXES: "two"}}
+
+
+def test_each_script_that_waits_for_people_answers_for_single_parts() -> None:
+    programs = {name: importlib.import_module(f"scripts.{name}") for name in accepted.SCOPE}
+    waits = {name for name, program in programs.items() if program.SCRIPT.around is withdrawing}
+    assert waits == accepted.WAITS.keys()
 
 
 def test_a_way_back_asks_nothing_before_it_writes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
 from scripts.lib import change
-from scripts.lib.change import Job, Script, Write
+from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.dell import guests
 
 APPLY = ("--override", "a test of only the scripts", "--apply")
 HOLDER = """
@@ -135,6 +137,40 @@ def test_what_stands_afterwards_makes_no_failure(
 
     monkeypatch.setattr(change, "_stands", stands)
     assert script(file).main([*APPLY, plan]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (Refused("6 destinations are not verified after 30 min"), "6 destinations are not verified"),
+        (CouldNotAsk("Dell: no route to host"), ""),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_who_may_still_be_let_in_stands_in_the_last_words(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: BaseException, why: str
+) -> None:
+    """Dell went out of reach while people were waited for, so nobody can withdraw the admission."""
+
+    def silent(*_: object) -> str:
+        raise CouldNotAsk("Dell: no route to host")
+
+    def waits() -> None:
+        raise fault
+
+    def plan(job: Job) -> Iterator[Write]:
+        for each in script(file).plan(job):
+            yield replace(each, do=waits)
+
+    made, shown = replace(script(file), plan=plan, around=guests.withdrawing), digest(file, capsys)
+    monkeypatch.setattr(guests, "guests", silent)
+    assert made.main([*APPLY, shown]) == 1
+    said = capsys.readouterr().err
+    assert why in said
+    assert said.count("no route to host") == 1
+    assert "may still let in cloudflare.com, cloudflare-email.net" in said
+    assert 'sed -i "/^[^#]/d" /etc/postfix/mxgate-guests && postfix -c /etc/postfix reload' in said
+    assert "the same command" in said
 
 
 def test_a_second_apply_writes_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

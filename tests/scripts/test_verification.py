@@ -64,6 +64,29 @@ print(json.dumps([done, found, wanted]))
     assert requests(lab, PAGE) == []
 
 
+@pytest.mark.usefixtures("lab")
+def test_what_another_does_on_dell_while_people_are_waited_for_stays_drift() -> None:
+    """Only that: nothing of what the script itself has done is named."""
+    done, named = as_operator("""
+import threading
+from fixtures.access.changing import dell
+from fixtures.gates.drift import accepted, judging, reading
+
+accepted.begin(migration)
+shell = dell(migration.settings)
+another = threading.Timer(3, lambda: shell.run("postconf", "-e", "always_bcc = postmaster@webmakeprofit.org"))
+another.start()
+done = prepare(6)
+another.join()
+found = judging.differences(accepted.accepted(migration.store), reading.read(migration))
+named = [each.subject for each in found]
+shell.run("postconf", "-X", "always_bcc")
+print(json.dumps([done, named]))
+""")
+    assert (done["status"], "are not verified" in done["said"]) == (1, True), done["said"]
+    assert named == ["Dell's Postfix: parameter always_bcc"]
+
+
 def test_the_next_run_goes_on_when_the_person_is_back(lab: Lab) -> None:
     (lab.folder / "away").unlink()
     done, states, recorded = as_operator("""

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fixtures.access.changing import dell
+from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
@@ -68,10 +69,32 @@ def write_guests(migration: Migration, names: str) -> None:
 def withdrawing(job: Job) -> Iterator[None]:
     """Around the writes of a script: in the end nobody is let in by name, whatever became of them.
 
-    By a Worker nobody ever is.
+    By a Worker nobody ever is. Raises ``CouldNotAsk``, with what else had gone wrong, where Dell can't be reached.
     """
+    why = ""
     try:
         yield
+    except BaseException as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        raise
     finally:
-        if not job.migration.settings.by_worker and guests(job.migration) != NOBODY:
-            write_guests(job.migration, NOBODY)
+        try:
+            if not job.migration.settings.by_worker and guests(job.migration) != NOBODY:
+                write_guests(job.migration, NOBODY)
+        except CouldNotAsk as fault:
+            before = f"{why}\n" if why and why != str(fault) else ""
+            raise CouldNotAsk(f"{before}{perhaps_in(job.migration, fault)}") from None
+
+
+def perhaps_in(migration: Migration, fault: CouldNotAsk) -> str:
+    """FAULT, by which nobody could withdraw the admission; who may still be let in by it, and the way out."""
+    table, there = _table(migration), migration.settings.dell
+    names = ", ".join(migration.settings.cloudflare.verification_sources)
+    command = f'sed -i "/^[^#]/d" {table} && postfix -c {there.config_directory} reload'
+    if inside := there.transport.container:
+        command = f"{there.transport.engine} exec {inside} sh -c '{command}'"
+    return (
+        f"{fault}\nDell's port 25 may still let in {names}, and every host below (by {table}), as it does while "
+        "verification mail is awaited. Once Dell answers, the same command takes them out in its end; by hand, on "
+        f"Dell: {command}"
+    )
