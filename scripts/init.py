@@ -43,8 +43,8 @@ from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_ACCESS_CLIENT_ID   with MXGATE_ACCESS_CLIENT_SECRET: of Access's service token, if that guards its tunnel
   MXGATE_BUCKET_KEY         with MXGATE_BUCKET_SECRET: of an R2 token for its bucket, if it has one
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
-next: python -m scripts.doctor{config}; then
-scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}""")
+next: python -m scripts.doctor; then
+scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1""")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,9 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\ninit: {tr('interrupted; nothing was written')}", file=sys.stderr)
         return BAD_INPUT
-    config = f" --config {options.config}" if options.config else ""
     said = tr("{file} is written.", file=target)
-    print(text if options.dry_run else f"{said}\n\n{tr(SECRETS, target=target, config=config)}")
+    print(text if options.dry_run else f"{said}\n\n{tr(SECRETS, target=target)}")
     return DONE
 
 

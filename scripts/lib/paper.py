@@ -13,6 +13,7 @@ import dns.rdataclass
 import dns.rdatatype
 from dns.rdtypes.ANY.TXT import TXT
 
+from fixtures.language.pasting import pasted
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
@@ -93,7 +94,7 @@ def _steps(job: Job) -> Iterator[str]:
     yield f"    {domain} begins with v=spf1" + (", add:" if once else ", there was none before either.")
     yield from (f"    {line(each)}" for each in once)
     yield "4. When the API is back, run this. It finishes what is left, and counts until caches have let go:"
-    yield f"    python -m scripts.rollback --domain {domain}"
+    yield pasted(f"    python -m scripts.rollback --domain {domain}")
 
 
 def line(each: Record) -> str:
