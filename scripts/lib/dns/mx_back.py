@@ -32,6 +32,7 @@ from functools import partial
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
@@ -43,7 +44,7 @@ from scripts.lib.dns import takeback
 from scripts.lib.dns.records import Batch, as_text, batch, changes, is_spf, line, pasted, set_spf, spf_texts, value
 
 SWITCH = "switch_mx"
-GROUP = "mail goes to EC2 again"
+GROUP = N_("mail goes to EC2 again")
 TRIES = 2
 MADE = "switched records"
 """Kind of record: ``ids`` of the MX that a switch made, as one report has Email Routing's own left out of the list."""
@@ -69,8 +70,8 @@ def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
         return {"deletes": gone} if gone else {}
 
     for subject, stood, stays, body in (
-        (f"{job.domain} MX, EC2's added", now, both, partial(added, name=job.domain, wanted=wanted, ttl=ttl)),
-        (f"{job.domain} MX, the others deleted", both, then, remove),
+        (N_(f"{job.domain} MX, EC2's added"), now, both, partial(added, name=job.domain, wanted=wanted, ttl=ttl)),
+        (N_(f"{job.domain} MX, the others deleted"), both, then, remove),
     ):
         if stood != stays:
             do, read = partial(_make, job, body), lambda: as_text(standing(job))
@@ -96,8 +97,11 @@ def left_over(job: Job) -> None:
     still = [str(each.server) for each in answers if any(map(cloudflare.is_mx, each.hosts))]
     if still:
         job.say(
-            f"{', '.join(still)} still name Cloudflare's MX as well as EC2's: they lag, or Email Routing hides its own "
-            "records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > Records"
+            N_(
+                f"{', '.join(still)} still name Cloudflare's MX as well as EC2's: they lag, or Email Routing hides its "
+                "own records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > "
+                "Records"
+            )
         )
 
 
@@ -152,7 +156,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     """
     began = time.monotonic()
     job = replace(job, migration=replace(job.migration, hurried=True))
-    job.say(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}")
+    job.say(N_(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}"))
     book = Book(job, [partial(noted, job, "going back", kept, why=why)])
     if not _until_done(job, book, lambda: mx_back(job, kept["mx"], kept["mx_ttl"]), limit_s, QUIET_S):
         book.later.append(partial(noted, job, "given up", kept, why=why))
@@ -175,7 +179,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
 
 def still_away(job: Job, limit_s: float) -> str:
     """What a person has to do where nothing else helped."""
-    return (
+    return N_(
         f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
         f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
     )
@@ -203,7 +207,7 @@ class Book:
                     entry()
             except StoreError as error:
                 self.shut = True
-                self.job.say(f"not recorded, nor what follows: {error}")
+                self.job.say(N_(f"not recorded, nor what follows: {error}"))
 
 
 def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
@@ -224,7 +228,7 @@ def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], li
             since, pause = 0.0, min(pause * 1.5, PAUSE_S_MAX)
             if str(error) != said:
                 said = str(error)
-                job.say(f"{said}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}")
+                job.say(N_(f"{said}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}"))
         book.write()
         time.sleep(pause)
     return False
