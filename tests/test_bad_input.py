@@ -116,6 +116,30 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
         assert said.count(", found ") <= 1, "one mistake is one line"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [
+        ("utf-16", "{file}: is UTF-16. Save it as UTF-8, or make such a file: iconv -f UTF-16 -t UTF-8 {file} > NEW"),
+        ("utf-16-be", "{file}: is UTF-16"),
+        ("cp932", "{file}: is not UTF-8 (line 2, byte 0x90). Save it again as UTF-8"),
+    ],
+)
+def test_settings_in_another_encoding(config: Path, encoding: str, says: str, main: Main) -> None:
+    """As editors and shells of Windows write them; a file of answers too."""
+    good = config.read_text(encoding="utf-8").replace("\n", "\r\n# 設定\r\n", 1)
+    config.write_bytes((b"\xfe\xff" if encoding.endswith("-be") else b"") + good.encode(encoding))
+    ended(main("next", "--config", str(config)), 2, f"next: {says.format(file=config)}")
+    done = main("init", "--answers", str(config), "--defaults", "--dry-run")
+    ended(done, 2, f"init: --answers {says.format(file=config)}")
+
+
+def test_settings_that_windows_has_saved(config: Path) -> None:
+    """With a mark at the beginning and two characters at each end of line."""
+    good = load(config)
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(config) == good
+
+
 def test_a_secret_among_the_settings_is_not_shown(config: Path) -> None:
     text = config.read_text(encoding="utf-8").replace("[cloudflare]", '[cloudflare]\ntoken = "hunter22hunter22"')
     config.write_text(text, encoding="utf-8")
