@@ -361,4 +361,5 @@ def test_it_asks_in_japanese(tmp_path: Path) -> None:
     assert "メールを移すドメイン" in said
     assert "example.com は見本の値です" in said
     assert "これが最初の質問です" in said
-    assert "init: 入力が pilot で終わりました。何も書いていません" in said
+    assert "init: 入力が pilot で終わりました。設定は書いていません" in said
+    assert f"ここまでの答えは {made}.answers に残しました。同じコマンドで続けられます" in said
