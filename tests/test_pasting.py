@@ -33,6 +33,7 @@ def _as_before() -> Iterator[None]:
         ),
         ("pytest features/ --gate phase1", "pytest features/ --config 'my files/other.toml' --gate phase1"),
         ("sudo -E scripts/rehearse --config migration.toml --firewall", f"'{OTHER}' --firewall"),
+        ("scripts/rehearse --config migration.toml; or else", f"'{OTHER}'; or else"),
         ("python -m scripts.init --config /a.toml", "python -m scripts.init --config /a.toml"),
         ("alice says scripts.rollback and pytest", "alice says scripts.rollback and pytest"),
         ("scripts/rehearse --config migration.toml.bak", "scripts/rehearse --config migration.toml.bak"),
