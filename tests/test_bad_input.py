@@ -213,6 +213,13 @@ def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
 
 
 @pytest.mark.usefixtures("config")
+def test_features_in_a_folder_that_has_none() -> None:
+    """No lab is put up, of which nothing would be asked."""
+    done = features(before=("env", "-C", str(PROJECT / "scripts")), PATH="/nowhere:/usr/bin:/bin")
+    ended(done, 2, f"features/: there is no such file or folder in {PROJECT}/scripts", f"Run this in {PROJECT}, where")
+
+
+@pytest.mark.usefixtures("config")
 def test_a_gate_that_there_is_not() -> None:
     """In pytest's own words, with its own status for them."""
     ended(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "phase1", "phase2")
