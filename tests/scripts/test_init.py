@@ -223,6 +223,7 @@ def test_a_slip_is_answered_at_once() -> None:
     fits = (
         (answers.address, "dell", "192.0.2.1"),
         (answers.account, "no", "0" * 32),
+        (answers.hostnames, "a.net b", "a.net, xn--wgv71a.jp"),
         (answers.places, "587", "h:587"),
         (answers.folder, "/no/such", "/"),
         (answers.pairs, "a", "a=b c=d"),
@@ -231,6 +232,7 @@ def test_a_slip_is_answered_at_once() -> None:
     for number, (fit, wrong, right) in enumerate(fits):
         assert typed(wrong, right).ask(f"k{number}", "Which", fits=fit) == right
     assert [each.split(":")[0].strip() for each in said] == [wrong for _, wrong, _ in fits]
+    assert said[2] == "  a.net b: b: expected a host name of two labels or more, in A-labels, such as mail.example.net"
     assert typed("-").ask("x", "Which", "proposed", optional=True) == ""
     assert typed("-", "y").ask("x", "Which", "proposed") == "-", "needed: it is an answer like any other"
 
