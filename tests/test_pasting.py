@@ -1,5 +1,6 @@
 """Commands that are shown work where they are pasted: with the settings, or in the lab, that a run was given."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fixtures.language import pasting, speaking, tr
 from fixtures.language.pasting import pasted
 from fixtures.report.next_lines import lines
 from fixtures.report.text import completed, explained
+from scripts import accept
 from tests.conftest import ended, minimal, python
 
 OTHER = "my files/other.toml"
@@ -96,3 +98,14 @@ def test_programs_name_the_settings_that_they_were_given(tmp_path: Path) -> None
     ended(
         python(*back[2:]), 2, "MXGATE_CLOUDFLARE_TOKEN is not set", f"scripts.by_hand --config {config} --domain pilot"
     )
+
+
+@pytest.mark.parametrize("given", [[], ["the firewall", "x"], ["--lost", "<1@a.example>"]], ids=str)
+def test_what_is_to_be_accepted_is_asked_for_as_before(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the words or messages that were given, which decide what the digest names."""
+    pasting.use(config="o.toml")
+    assert not accept._shown((accept.Item("the firewall", "a rule"),), None, given)
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert command[:5] == ["python", "-m", "scripts.accept", "--config", "o.toml"]
+    assert command[5:-3] == [*given, "--apply"]
+    assert command[-2:] == ["--reason", "why"]
