@@ -97,7 +97,11 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
         ('"mx.pilot', '"mx.own', ["dell.name: mx.own.example.net lies in none of the zones pilot.example.net"]),
         ('"dell.pilot', '"own', ["domains.pilot.example.net.delivery: own.example.net lies in none of the zones"]),
-        ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
+        (
+            '"sqlite:///',
+            '"nonsense',
+            ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
+        ),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
     ],
 )
