@@ -12,9 +12,11 @@ Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad in
 
 import getpass
 import re
+import shlex
 import socket
 import sys
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -25,6 +27,7 @@ from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import accepted_as, differences, ours, strangers, wide
 from fixtures.gates.drift.reading import State, permits, read
 from fixtures.language import N_, tr
+from fixtures.language.pasting import pasted
 from fixtures.ledger import closed_losses, witnesses
 from fixtures.ledger.accounting import DRILL, Entry, balance
 from fixtures.ledger.switches import last_switch
@@ -70,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         with waiting(lambda: tr("reading all that decides about mail: Dell, EC2, the zones, Cloudflare, AWS")):
             state = read(migration)
             items = tuple(each for each in _items(migration, state) if _meant(each, options.names))
-        return _accept(migration, state, items, options.apply, redact(options.reason or ""))
+        return _accept(migration, state, items, options)
     except CouldNotAsk as error:
         print(f"accept: nothing accepted: {redact(str(error))}", file=sys.stderr)
         return REFUSED
@@ -79,33 +82,33 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
 
 
-def _accept(migration: Migration, state: State, items: tuple[Item, ...], digest: str | None, reason: str) -> int:
+def _accept(migration: Migration, state: State, items: tuple[Item, ...], options: Namespace) -> int:
     for source, why in state.unread.items():
         print(f"  could not be read: {source}: {redact(why)}", file=sys.stderr)
     if not items:
         of = N_("of what could be read nothing is to be accepted") if state.unread else N_("all is as it was accepted")
         print(f"accept: {tr('nothing to accept')}: {tr(of)}")
         return REFUSED if state.unread else DONE
-    if not _shown(items, digest, "[NAME...]"):
+    if not _shown(items, options.apply, options.names):
         return PLANNED
     parts: dict[str, dict[str, str | None]] = {}
     for each in items:
         if each.parts:
             parts.setdefault(each.source, {}).update(each.parts)
     with migration.store.lock("migration", "accept"):
-        names = [each.name for each in items]
-        accepted.keep(migration, accepted.PERSON, parts, reason=reason, who=_who(), **{accepted.NAMED: names})
+        about = {accepted.NAMED: [each.name for each in items]}
+        accepted.keep(migration, accepted.PERSON, parts, reason=redact(options.reason), who=_who(), **about)
     print(f"accept: accepted, {len(items)} by name. Judge again")
     return DONE
 
 
-def _shown(items: tuple[Item, ...], digest: str | None, given: str) -> bool:
-    """Show ITEMS; whether DIGEST names exactly these. GIVEN: how they were asked for."""
+def _shown(items: tuple[Item, ...], digest: str | None, given: Sequence[str]) -> bool:
+    """Show ITEMS; whether DIGEST names exactly these. GIVEN: the arguments by which they were asked for."""
     plan = sha256(canonical([(each.name, each.found, each.parts) for each in items]).encode()).hexdigest()[:12]
     print("\n".join(f"  {redact(str(each))}" for each in items))
     if not digest:
         print(f"{len(items)} to accept, digest {plan}. To accept exactly these, asked for as now:")
-        print(f'  python -m scripts.accept {given} --apply {plan} --reason "why"')
+        print(pasted(f"  {shlex.join(['python', '-m', 'scripts.accept', *given, '--apply', plan])} --reason 'why'"))
         return False
     if digest != plan:
         raise SettingsError(f"--apply: what is to be accepted is no longer {digest}, but the above ({plan})")
@@ -127,7 +130,7 @@ def _close(migration: Migration, lost: list[str], digest: str | None, reason: st
     if wrong := [f"{each} {_fine(numbered.get(each))}" for each in lost if each not in amiss]:
         raise SettingsError(f"--lost: nothing of it is lost: {'; '.join(wrong)}")
     items = tuple(Item(each, amiss[each] or numbered[each].sentence()) for each in lost)
-    if not _shown(items, digest, "--lost MESSAGE-ID..."):
+    if not _shown(items, digest, ("--lost", *lost)):
         return PLANNED
     with migration.store.lock("migration", "accept"):
         for each in lost:

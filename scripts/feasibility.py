@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     if any(each.failed for each in answers if each.question.what in REACH):
         print(remaining())
     if verdict is Verdict.PASS:
-        print("  " + tr("next: python -m scripts.init writes migration.toml; then pytest features/ --gate phase1"))
+        print("  " + tr("next: python -m scripts.init writes the settings; then pytest features/ --gate phase1"))
     return status
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from fixtures.evidence import keep_secret, redact, tell
 from fixtures.evidence.exiting import leave
 from fixtures.language import N_, tr
-from fixtures.preflight.init.answers import Answers, read
+from fixtures.preflight.init.answers import BACK, Answers, Past, kept, read
 from fixtures.preflight.init.questions import settings
 from fixtures.preflight.init.text import render
 from fixtures.settings import Secrets, SettingsError, check, config_path
@@ -43,8 +43,8 @@ from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_ACCESS_CLIENT_ID   with MXGATE_ACCESS_CLIENT_SECRET: of Access's service token, if that guards its tunnel
   MXGATE_BUCKET_KEY         with MXGATE_BUCKET_SECRET: of an R2 token for its bucket, if it has one
 AWS's come as its own tools take them (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).
-next: python -m scripts.doctor{config}; then
-scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1{config}""")
+next: python -m scripts.doctor; then
+scripts/rehearse --config {target} (the drill certificate); then pytest features/ --gate phase1""")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,30 +60,49 @@ def main(arguments: list[str] | None = None) -> int:
         said = tr("{file} is there, and is left as it is. --force replaces it, --dry-run shows another", file=target)
         print(f"init: {said}", file=sys.stderr)
         return LEFT
+    past, answered = Past(), target.with_name(f"{target.name}.answers")
     try:
         if target.is_dir() or not target.absolute().parent.is_dir():
             raise SettingsError(f"{target}: expected a file to write, in a folder that there is")
-        text = _text(options)
+        past.kept = [] if options.defaults else kept(answered)
+        text = _text(options, past, answered)
         if not options.dry_run:
             _write(target, text)
-    except SettingsError as error:
-        tell(f"init: {tr(str(error))}")
+            answered.unlink(missing_ok=True)
+    except (SettingsError, KeyboardInterrupt) as error:
+        why = str(error) or N_("interrupted; no settings were written")
+        tell(f"init: {tr(why)}" if str(error) else f"\ninit: {tr(why)}")
+        _keep(answered, past.text())
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"\ninit: {tr('interrupted; nothing was written')}", file=sys.stderr)
-        return BAD_INPUT
-    config = f" --config {options.config}" if options.config else ""
     said = tr("{file} is written.", file=target)
-    print(text if options.dry_run else f"{said}\n\n{tr(SECRETS, target=target, config=config)}")
+    print(text if options.dry_run else f"{said}\n\n{tr(SECRETS, target=target)}")
     return DONE
 
 
-def _text(options: argparse.Namespace) -> str:
-    """The file's text, which loads. Raises ``SettingsError``."""
+def _keep(file: Path, answers: str) -> None:
+    """What was answered is not to be answered twice. Of a secret that stands there nothing is kept."""
+    if not answers or redact(answers) != answers:
+        return
+    try:
+        with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+            opened.write(answers)
+    except OSError as error:
+        tell(f"init: {file}: {error.strerror}")
+        return
+    said = N_("What was answered is kept in {file}. Go on by the same command; correct an answer there, or by {back}")
+    tell(f"init: {tr(said, file=file, back=BACK)}")
+
+
+def _text(options: argparse.Namespace, past: Past, answered: Path) -> str:
+    """The file's text, which loads. PAST has what was ANSWERED before. Raises ``SettingsError``."""
     secrets = Secrets()
     keep_secret(*(getattr(secrets, name) for name in type(secrets).model_fields))
     given = read(Path(options.answers)) if options.answers else {}
-    to = Answers(given, None if options.defaults else input, say=lambda text: print(redact(text), file=sys.stderr))
+    to = Answers(
+        given, None if options.defaults else input, lambda text: print(redact(text), file=sys.stderr), past=past
+    )
+    if past.kept:
+        to.say(f"  {tr('Answers of before are taken from {file}; delete it, and all is asked again', file=answered)}")
     try:
         data = settings(to)
     except ValidationError as error:

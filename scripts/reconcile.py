@@ -21,7 +21,7 @@ from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.evidence.exiting import leave
-from fixtures.language import tr
+from fixtures.language import N_, tr
 from fixtures.reconciliation.changes import Changes
 from fixtures.reconciliation.reconciling import BAD, Reconciled
 from scripts.lib.commandline import parser
@@ -47,14 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     try:
         done, changes = _asked(options)
-        if options.json and str(options.json) != "-":
-            options.json.write_text(_json(done, changes), encoding="utf-8")
-        if options.page:
-            from fixtures.report import reconciled
-
-            reconciled.write(done, changes, options.page)
-    except (CouldNotAsk, OSError, ValueError) as error:
+        _write(options, done, changes)
+    except (CouldNotAsk, ValueError) as error:
         tell(f"reconcile: {tr(str(error))}")
+        return BAD_INPUT
+    except OSError as error:
+        tell(f"reconcile: {error.filename2 or error.filename}: {error.strerror}")
         return BAD_INPUT
     if str(options.json) == "-":
         print(_json(done, changes))
@@ -63,9 +61,21 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE if done.good else AMISS
 
 
+def _write(options: Namespace, done: Reconciled, changes: Changes | None) -> None:
+    """The files that were asked for. Raises ``OSError``."""
+    if options.json and str(options.json) != "-":
+        options.json.write_text(_json(done, changes), encoding="utf-8")
+    if options.page:
+        from fixtures.report import reconciled
+
+        reconciled.write(done, changes, options.page)
+
+
 def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
     from fixtures.reconciliation import real_mail
 
+    if options.dovecot and not (options.ec2 or options.dell):
+        raise ValueError(N_("--dovecot: says only what became of mail in Postfix's log: name that too, by --dell"))
     if not (options.ec2 or options.dell):
         # What a migration needs takes as long to load as a hundred thousand lines take to read.
         from fixtures.settings import SettingsError
@@ -76,10 +86,21 @@ def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
             return real_mail.of_migration(opened(options.config), options.days)
         except (SettingsError, StoreError) as error:
             raise CouldNotAsk(str(error)) from error
-    offset = time.strptime(options.zone, "%z").tm_gmtoff or 0
+    offset = _offset_s(options.zone)
     files = real_mail.Files(tuple(options.ec2), tuple(options.dell), tuple(options.dovecot))
-    switch = real_mail.moment(options.switch, offset) if options.switch else None
+    try:
+        switch = real_mail.moment(options.switch, offset) if options.switch else None
+    except ValueError as error:
+        raise ValueError(f"--switch {error}") from None
     return real_mail.of_files(files, tuple(options.domain), offset, switch)
+
+
+def _offset_s(zone: str) -> int:
+    """How far a zone is ahead of UTC; a name may mean several, and its clock may have been changed meanwhile."""
+    try:
+        return time.strptime(zone, "%z").tm_gmtoff or 0
+    except ValueError:
+        raise ValueError(N_(f"--zone {zone}: expected how far it is ahead of UTC: +0900 for Japan, -0500")) from None
 
 
 def _json(done: Reconciled, changes: Changes | None) -> str:
@@ -107,7 +128,8 @@ def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
     if changes:
         _show_changes(console, changes)
     for source, lines in done.unread.items():
-        console.print(Text(f"{source}, lines that could not be read, such as:\n" + "\n".join(lines[:5])))
+        such = "\n".join(map(_plain, lines[:5]))
+        console.print(Text(f"{source}, lines that could not be read, such as:\n{such}"))
     for note in done.notes:
         console.print(Text(f"- {note}"))
     console.print(Text("All mail is accounted for." if done.good else "Not all mail is where it should be."))
@@ -131,8 +153,15 @@ def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) ->
     for head in heads:
         made.add_column(head, overflow="fold")
     for row in rows:
-        made.add_row(*map(Text, row))
+        made.add_row(*(Text(_plain(each)) for each in row))
     return made
+
+
+def _plain(text: str) -> str:
+    """What a log quotes, without what a terminal would obey."""
+    from fixtures.report.text import plain
+
+    return plain(text)
 
 
 def _time(at: float) -> str:

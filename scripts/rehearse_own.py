@@ -37,7 +37,7 @@ from fixtures.lab.emulator.knobs import options_of
 from fixtures.lab.errors import LabError
 from fixtures.lab.firewall import kernel
 from fixtures.lab.own.certify import certify, firewall_lines, sentences
-from fixtures.language import LANGUAGES, OPTION, chosen
+from fixtures.language import LANGUAGES, OPTION, chosen, pasting
 from fixtures.migration import Migration, trials
 from fixtures.migration.progress import WORLDS, Progress
 from fixtures.plan import postfix as dellplan
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="scripts/rehearse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--config", metavar="FILE", required=True, help="your settings")
+    made.add_argument("--config", metavar="FILE", type=pasting.chosen, required=True, help="your settings")
     made.add_argument("--lang", choices=LANGUAGES, type=chosen, help=OPTION)
     made.add_argument("--snapshot", metavar="NAME", help="one that the store has (python -m scripts.snapshot)")
     made.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**6), help="the emulator's")

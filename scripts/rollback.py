@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 
 from fixtures.evidence.exiting import leave
+from fixtures.language import N_
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
@@ -43,7 +44,7 @@ def plan(job: Job) -> Iterator[Write]:
     away = any(cloudflare.is_mx(each.text) for each in stands)
     if away or any(each.group == FIRST for each in first):
         again = f"python -m scripts.rollback --domain {job.domain}"
-        raise Refused(f"mail of {job.domain} does not go to EC2 yet: first {again}")
+        raise Refused(N_(f"mail of {job.domain} does not go to EC2 yet: first {again}"))
     yield from takeback.plan(job)
     if job.options.with_dell:
         if job.migration.settings.by_worker:
@@ -55,9 +56,8 @@ def plan(job: Job) -> Iterator[Write]:
 def _worker(job: Job) -> Iterator[Write]:
     """Deleted with the last domain that leads to it; what of this one leads there is taken back before."""
     if others := [each for each in worker.led(job.migration) if each != job.domain]:
-        job.say(
-            f"the Worker stays, since {', '.join(others)} leads to it; later: python -m scripts.deploy_worker --undo"
-        )
+        who = ", ".join(others)
+        job.say(N_(f"the Worker stays, since {who} leads to it; later: python -m scripts.deploy_worker --undo"))
     else:
         yield from worker.removed(job)
 
@@ -92,9 +92,10 @@ def _finish(job: Job) -> None:
     if begun:
         seconds = time.time() - begun[0]["real_at"]
         job.migration.store.record(takeback.BACK, job.domain, seconds=seconds)
-        job.say(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL")
+        job.say(N_(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL"))
         left_over(job)
-        job.say(f"next: pytest features/ --gate rolledback --domain {job.domain}; to take back the rest: --clean-up")
+        judged = f"pytest features/ --gate rolledback --domain {job.domain}"
+        job.say(N_(f"next: {judged}; to take back the rest: --clean-up"))
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +113,7 @@ SCRIPT = Script(
     check=_check,
     finish=_finish,
     opens=open_at_night,
-    otherwise="BY HAND, without any API: python -m scripts.by_hand --domain DOMAIN (or the paper in night/)",
+    otherwise=N_("BY HAND, without any API: python -m scripts.by_hand --domain {domain} (or the paper in night/)"),
 )
 main = SCRIPT.main
 

@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--allowed-signers", metavar="FILE", type=Path, help="default: allowed_signers next to settings")
     options = made.parse_args(arguments)
     try:
+        text = statement.statement(options.report)
         migration = opened(options.config)
         allowed = options.allowed_signers or config_path(options.config).parent / ALLOWED
-        text = statement.statement(options.report)
         key = _key(options.key)
         noted = {row["run"]: row for row in migration.store.recorded(statement.WRITTEN)}
         if wrong := (*statement.unlike(options.report, noted), *trust.faults(migration, options.report.parent)):

@@ -30,9 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.accept:
             _accept(migration, redact(options.accept))
         if edited := trust.faults(migration):
-            print("\n".join(edited), file=sys.stderr)
+            print("\n".join(map(tr, edited)), file=sys.stderr)
             return REFUSED
-        print(f"the store {migration.store.shown} is what mxgate wrote, up to link {trust.head(migration)}")
+        stands = {"store": migration.store.shown, "link": trust.head(migration)}
+        print(tr("the store {store} is what mxgate wrote, up to link {link}", **stands))
     except (SettingsError, StoreError) as error:
         tell(f"store: {tr(str(error))}")
         return BAD_INPUT
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _accept(migration: Migration, reason: str) -> None:
     with migration.store.lock("migration", "store --accept"), migration.store.engine.begin() as db:
         count = chain.begin(db, reason, migration.clock.now())
-    print(f"accepted: {count} rows as they stand. Judge again: what was judged before rests on them too")
+    accepted = tr("accepted: {n} rows as they stand. Judge again: what was judged before rests on them too", n=count)
+    print(accepted)
 
 
 if __name__ == "__main__":

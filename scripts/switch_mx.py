@@ -121,6 +121,9 @@ def _check(job: Job) -> None:
     job.say(f"the way back by hand: {paper.leave(migration, domain)}. Print it before you go on")
 
 
+_READIES = ("prepare_cloudflare", "merge_spf")
+
+
 def _require_ready(job: Job) -> None:
     """From the moment that the MX moves each rule counts, and each destination, or the Worker."""
     lacking = list(_missing(job))
@@ -129,7 +132,7 @@ def _require_ready(job: Job) -> None:
     if lacking:
         raise Refused(
             f"{job.domain} is not ready for Cloudflare's MX: {', '.join(lacking[:5])}. Nothing was written: first "
-            f"python -m scripts.prepare_cloudflare and scripts.merge_spf, --domain {job.domain}"
+            f"{' and '.join(f'python -m scripts.{each} --domain {job.domain}' for each in _READIES)}"
         )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.evidence.exiting import leave
 from fixtures.gates import trust
-from fixtures.language import tr
+from fixtures.language import N_, tr
 from fixtures.migration import Migration
 from fixtures.report import statement
 from fixtures.report.index import card_of
@@ -38,14 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     page: Path = options.report
     try:
+        statement.require_report(page)
         migration = opened(options.config)
         allowed = options.allowed_signers or config_path(options.config).parent / ALLOWED
-        if not page.is_file():
-            raise SettingsError(
-                f"{page}: {'a folder' if page.is_dir() else 'there is no such file'}; name a report's page"
-            )
         if statement.head_of(page) is None:
-            raise SettingsError(f"{page}: expected a report that mxgate wrote, with its store's head; found none")
+            raise statement.NoReport(
+                N_(f"{page}: says nothing of its store: an older mxgate wrote it. Judge again, and check that report")
+            )
         who: list[sshsig.Signer] = []
         wrong = tuple(dict.fromkeys([*_store(migration, page), *_signatures(migration, page, allowed, who)]))
     except CouldNotAsk as error:
@@ -55,11 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
         tell(f"verify: {tr(str(error))}")
         return BAD_INPUT
     for each in who:
-        print(f"signed by {each.name} with {each.key}")
+        print(tr("signed by {name} with {key}", name=each.name, key=each.key))
     if wrong:
-        print(f"{page} does not belong together:\n  " + "\n  ".join(wrong), file=sys.stderr)
+        apart = tr("{page} does not belong together:", page=page)
+        print("\n  ".join([apart, *map(tr, wrong)]), file=sys.stderr)
         return REFUSED
-    print(f"{page}: report, evidence, store and signature belong together")
+    print(tr("{page}: report, evidence, store and signature belong together", page=page))
     return DONE
 
 
@@ -68,9 +68,10 @@ def _store(migration: Migration, page: Path) -> Iterator[str]:
     noted = {row["run"]: row for row in migration.store.recorded(statement.WRITTEN)}
     head, seen = trust.head(migration), statement.head_of(page)
     if head and seen and head.store != seen.store:
-        yield (
-            f"the store {migration.store.shown} is another than the report has seen (chain {head.store}, not "
-            f"{seen.store}): these settings lead to another one, or its chain was begun again by store --accept"
+        chains = f"chain {head.store}, not {seen.store}"
+        yield N_(
+            f"the store {migration.store.shown} is another than the report has seen ({chains}): these settings lead to "
+            "another one, or its chain was begun again by store --accept, or the report is of a lab that is gone"
         )
         return
     found = trust.faults(migration, page.parent)
@@ -87,31 +88,32 @@ def _signatures(migration: Migration, page: Path, allowed: Path, who: list[sshsi
     signatures = sorted(page.parent.glob(f"{escape(file.name)}.*.sig"))
     for row in kept:
         if page.parent / row["file"] not in signatures:
-            yield f"the signature {row['file']} is missing: {row['signer']} has signed, by the store; it was taken away"
+            gone, signer = row["file"], row["signer"]
+            yield N_(f"the signature {gone} is missing: {signer} has signed, by the store; it was taken away")
     if not file.exists():
         yield (
-            f"{file.name} is missing: it was taken away"
+            N_(f"{file.name} is missing: it was taken away")
             if kept or signatures
-            else f"nobody has signed it: python -m scripts.sign {page}"
+            else N_(f"nobody has signed it: python -m scripts.sign {page}")
         )
         return
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        yield f"{file.name}: is no statement any more: it was overwritten or cut"
+        yield N_(f"{file.name}: is no statement any more: it was overwritten or cut")
         return
     yield from statement.apart(page, text)
     if not signatures and not kept:
-        yield f"the statement {file.name} has no signature: python -m scripts.sign {page}"
+        yield N_(f"the statement {file.name} has no signature: python -m scripts.sign {page}")
     known = {(row["signer"], row["key"]) for row in kept if row["statement"] == sha256(text.encode()).hexdigest()}
     for each in signatures:
         try:
             found = sshsig.signer(text, each, allowed)
         except sshsig.BadSignature as error:
-            yield f"the signature {each.name}: {error}"
+            yield N_(f"the signature {each.name}: {error}")
             continue
         if (found.name, found.key) not in known:
-            yield f"the signature {each.name}: the store knows of none by {found.name}: it was made past mxgate"
+            yield N_(f"the signature {each.name}: the store knows of none by {found.name}: it was made past mxgate")
             continue
         who.append(found)
 

@@ -97,7 +97,11 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
         ('"mx.pilot', '"mx.own', ["dell.name: mx.own.example.net lies in none of the zones pilot.example.net"]),
         ('"dell.pilot', '"own', ["domains.pilot.example.net.delivery: own.example.net lies in none of the zones"]),
-        ('"sqlite:///', '"nonsense', ["[store] url: expected an SQLAlchemy URL, such as sqlite:///"]),
+        (
+            '"sqlite:///',
+            '"nonsense',
+            ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
+        ),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
     ],
 )
@@ -114,6 +118,30 @@ def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> 
         assert noise not in said
     if "found" in said and "cloudflare: is missing" not in said:
         assert said.count(", found ") <= 1, "one mistake is one line"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [
+        ("utf-16", "{file}: is UTF-16. Save it as UTF-8, or make such a file: iconv -f UTF-16 -t UTF-8 {file} > NEW"),
+        ("utf-16-be", "{file}: is UTF-16"),
+        ("cp932", "{file}: is not UTF-8 (line 2, byte 0x90). Save it again as UTF-8"),
+    ],
+)
+def test_settings_in_another_encoding(config: Path, encoding: str, says: str, main: Main) -> None:
+    """As editors and shells of Windows write them; a file of answers too."""
+    good = config.read_text(encoding="utf-8").replace("\n", "\r\n# 設定\r\n", 1)
+    config.write_bytes((b"\xfe\xff" if encoding.endswith("-be") else b"") + good.encode(encoding))
+    ended(main("next", "--config", str(config)), 2, f"next: {says.format(file=config)}")
+    done = main("init", "--answers", str(config), "--defaults", "--dry-run")
+    ended(done, 2, f"init: --answers {says.format(file=config)}")
+
+
+def test_settings_that_windows_has_saved(config: Path) -> None:
+    """With a mark at the beginning and two characters at each end of line."""
+    good = load(config)
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(config) == good
 
 
 def test_a_secret_among_the_settings_is_not_shown(config: Path) -> None:
@@ -186,6 +214,13 @@ def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
     done = python("pytest", "--gate", "phase1", "--collect-only", "-q", MXGATE_CONFIG=str(config))
     ended(done, 0, "features/dns/")
     _opened(config)
+
+
+@pytest.mark.usefixtures("config")
+def test_features_in_a_folder_that_has_none() -> None:
+    """No lab is put up, of which nothing would be asked."""
+    done = features(before=("env", "-C", str(PROJECT / "scripts")), PATH="/nowhere:/usr/bin:/bin")
+    ended(done, 2, f"features/: there is no such file or folder in {PROJECT}/scripts", f"Run this in {PROJECT}, where")
 
 
 @pytest.mark.usefixtures("config")

@@ -48,6 +48,14 @@ def test_a_full_disk_stops_nothing() -> None:
     assert ended(FULL.format(2, "stderr")) == (3, "")
 
 
+def test_letters_that_the_output_has_not_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another language where the locale has only ASCII, and bytes of a log that were no text."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert ended("print('次 next')") == (3, "\\u6b21 next\n")
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
+    assert ended(r"print('次 \udc80')") == (3, "次 \\udc80\n")
+
+
 def test_what_nobody_foresaw_is_a_sentence_and_its_traceback_a_file() -> None:
     status, said = ended("raise KeyError('hush-hush-hush')")
     assert status == 1

@@ -26,7 +26,7 @@ from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
 from fixtures.gates.script_gate import GateClosed, on_record, require_open
-from fixtures.language import tr
+from fixtures.language import N_, tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.plan.gates import TABLE, gate_of_script
@@ -39,9 +39,10 @@ DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
 READ_BACK_S = 30.0
 """For so long a write may take to show; DNS and APIs are eventually consistent."""
-LEFT_HALF_WAY = """\
-{0}: A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail.
-  To ask: python -m scripts.switch_mx --domain {0}    The way back: python -m scripts.rollback --domain {0}"""
+LEFT_HALF_WAY = N_("""\
+{domain}: A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail.
+  To ask: python -m scripts.switch_mx --domain {domain}    The way back: python -m scripts.rollback --domain {domain}\
+""")
 
 
 class Refused(Exception):
@@ -98,9 +99,11 @@ class Run:
         if not self.begun or self.kept is not None:
             return ""
         under_way = [each for each in self.begun if each not in self.ended]
-        written = f"Written before that: {'; '.join(self.ended)}. " if self.ended else ""
-        unsure = f"Begun, and perhaps written: {'; '.join(under_way)}. " if under_way else ""
-        return f"\n{written}{unsure}The same command shows what is left, and finishes it"
+        said = [tr("Written before that: {what}", what=tr("; ").join(map(tr, self.ended)))] if self.ended else []
+        if under_way:
+            said.append(tr("Begun, and perhaps written: {what}", what=tr("; ").join(map(tr, under_way))))
+        said.append(tr("The same command shows what is left, and finishes it"))
+        return f"\n{tr('. ').join(said)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Job:
         return (self.domain,) if self.domain else self.migration.settings.domain_names
 
     def say(self, text: str) -> None:
-        tell(f"  {text}")
+        tell(f"  {tr(text)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Script:
     is_way_back: Callable[[Job], bool] = lambda _job: False
     """Whether what was asked for is a way back: that waits for no gate."""
     otherwise: str = ""
-    """What else a person can do where a system can't be asked."""
+    """What else a person can do where a system can't be asked, for the ``{domain}``."""
 
     def main(self, arguments: list[str] | None = None) -> int:
         """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
@@ -162,15 +165,14 @@ class Script:
         except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
             # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
             bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
-            more = (
-                f"\n{self.otherwise.replace('DOMAIN', options.domain or 'DOMAIN')}"
-                if isinstance(error, CouldNotAsk | StoreError | Refused)
-                else ""
-            )
-            return _fail(self, f"{error}{run.so_far}{more}".rstrip(), BAD_INPUT if bad and not run.begun else REFUSED)
+            more = ""
+            if self.otherwise and isinstance(error, CouldNotAsk | StoreError | Refused):
+                more = f"\n{tr(self.otherwise, domain=options.domain or 'DOMAIN')}"
+            status = BAD_INPUT if bad and not run.begun else REFUSED
+            return _fail(self, f"{tr(str(error))}{run.so_far}{more}", status)
         except KeyboardInterrupt:
-            left = "the same command finishes what was begun" if options.apply else "nothing was begun"
-            return _fail(self, f"interrupted; {left}", REFUSED)
+            begun = N_("interrupted; the same command finishes what was begun")
+            return _fail(self, tr(begun if options.apply else N_("interrupted; nothing was begun")), REFUSED)
 
 
 def opened(path: str | None) -> Migration:
@@ -184,7 +186,7 @@ def name_half_way(migration: Migration) -> None:
     """Say which domains a switch left between both sides, while no living process is at it."""
     for domain in migration.settings.domain_names:
         if left_half_way(migration.store, domain):
-            tell(LEFT_HALF_WAY.format(domain))
+            tell(tr(LEFT_HALF_WAY, domain=domain))
 
 
 def require_reason(option: str, reason: str | None) -> None:
@@ -204,13 +206,15 @@ def _apply(script: Script, job: Job) -> int:
     with migration.store.lock("migration", f"{script.name} {job.domain}".strip()):
         writes = _planned(script, job)
         if not writes:
-            print(f"{script.name}: nothing to do")
+            print(f"{script.name}: {tr('nothing to do')}")
             with _accepting(script, job) if unfinished(job, script.name) else nullcontext():
                 _complete(script, job, "")
             return DONE
         if digest(writes) != options.apply and not _left_over(job, script.name, writes):
             _show(script, job, writes)
-            raise Refused(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
+            raise Refused(
+                N_(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
+            )
         if options.override:
             migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
         elif not script.is_way_back(job):
@@ -232,8 +236,9 @@ def _apply(script: Script, job: Job) -> int:
             _complete(script, job, options.apply)
         with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
             migration.store.record("run", job.domain, **about, after=_stands(migration, script))
-    back = PROGRAMS[script.name][1] if script.name in PROGRAMS else ""
-    print(f"{script.name}: done, {len(writes)} writes" + (f". The way back: {back.replace('`', '')}" if back else ""))
+    back = PROGRAMS[script.name][1].replace("`", "") if script.name in PROGRAMS else ""
+    done = tr("done, {n} writes", n=len(writes))
+    print(f"{script.name}: {done}" + (f"{tr('. ')}{tr('The way back: {program}', program=back)}" if back else ""))
     return DONE
 
 
@@ -251,7 +256,7 @@ def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
     left = [digest([each]) for each in writes]
     if not set(left) <= set(planned):
         return False
-    job.say(f"plan {job.options.apply} was interrupted: {len(left)} of its writes are left")
+    job.say(N_(f"plan {job.options.apply} was interrupted: {len(left)} of its writes are left"))
     return True
 
 
@@ -304,8 +309,8 @@ def _begin(script: Script, job: Job, write: Write) -> bool:
     if now == write.after:
         return False
     if now != write.before:
-        raise Refused(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again")
-    job.say(f"{write.group}: {write.subject}")
+        raise Refused(N_(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again"))
+    job.say(f"{tr(write.group)}{tr(': ')}{tr(write.subject)}")
     about = (script.name, job.domain, job.run.number, write.subject)
     job.migration.store.log(*about, "before", before=write.before, after=write.after)
     job.run.begun.append(write.subject)
@@ -318,7 +323,7 @@ def _end(script: Script, job: Job, write: Write) -> None:
     while (found := write.read()) != write.after:
         if time.monotonic() > until:
             raise Refused(
-                f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}"
+                N_(f"{write.subject}: written, but after {READ_BACK_S:.0f} s it reads {found!r}, not {write.after!r}")
             )
         time.sleep(0.2)
     job.migration.store.log(script.name, job.domain, job.run.number, write.subject, "after", found=found)
@@ -351,7 +356,7 @@ def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
         _print(script, job, writes, plan)
     if not writes:
         if not job.options.json:
-            print(f"{script.name}: nothing to do")
+            print(f"{script.name}: {tr('nothing to do')}")
         return _nothing(script, job)
     return PLANNED
 
@@ -380,15 +385,14 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
     for write in writes:
         if write.group != group:
             group = write.group
-            console.print(Text(group, style="bold"))
-        danger = Text(f"  [{write.danger}]", style="bold red") if write.danger else Text("")
-        console.print(Text(f"  {write.subject}") + danger)
+            console.print(Text(tr(group), style="bold"))
+        console.print(_named(write))
         for mark, text, style in (("-", write.before, "red"), ("+", write.after, "green")):
             for line in redact(text).splitlines():
                 console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
     if sum(len(f"{write.before}\n{write.after}".splitlines()) for write in writes) > _SCREEN_LINES:
         for write in filter(lambda write: write.danger, writes):  # what named it above has left the screen
-            console.print(Text(f"  {write.subject}") + Text(f"  [{write.danger}]", style="bold red"))
+            console.print(_named(write))
     if writes:
         # All that was given but for --json, and for a digest that was asked for before.
         given = job.run.given
@@ -396,17 +400,24 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         again = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
         command = shlex.join(["python", "-m", f"scripts.{script.name}", *again, "--apply", plan])
         gate = gate_of_script(script.name)
-        console.print(Text(f"{len(writes)} writes planned, digest {plan}. To make exactly these:"))
+        planned = {"n": len(writes), "digest": plan}
+        console.print(Text(tr("{n} writes planned, digest {digest}. To make exactly these:", **planned)))
         console.print(Text(f"  {command}"), soft_wrap=True)
         if upkeep.applies(job.migration, script.name):
-            console.print(Text("  (needs no gate any more: only that each domain is wholly at Cloudflare)"))
+            needs = tr("needs no gate any more: only that each domain is wholly at Cloudflare")
+            console.print(Text(f"  ({needs})"))
         elif gate:
-            stands = on_record(job.migration, gate, job.domains)
-            console.print(Text(f"  (behind the gate {gate}, {TABLE[gate].question} It is {stands})"), soft_wrap=True)
+            about = {"asks": tr(TABLE[gate].question), "stands": tr(on_record(job.migration, gate, job.domains))}
+            behind = tr("behind the gate {gate}, {asks} It is {stands}", gate=gate, **about)
+            console.print(Text(f"  ({behind})"), soft_wrap=True)
 
 
-def _fail(script: Script, reason: object, status: int) -> int:
-    text = tr(str(reason))
+def _named(write: Write) -> Text:
+    danger = tr("deletes") if write.danger == "deletes" else write.danger
+    return Text(f"  {tr(write.subject)}") + Text(f"  [{danger}]" if danger else "", style="bold red")
+
+
+def _fail(script: Script, text: str, status: int) -> int:
     tell(text if text.startswith(script.name) else f"{script.name}: {text}")
     return status
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fixtures.language import LANGUAGES, OPTION, chosen
+from fixtures.language import LANGUAGES, OPTION, chosen, pasting
 
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
@@ -17,7 +17,8 @@ def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    pasting.use()
     usual = "settings (default: $MXGATE_CONFIG, else migration.toml)"
-    made.add_argument("--config", metavar="FILE", help=config or usual)
+    made.add_argument("--config", metavar="FILE", type=pasting.chosen, help=config or usual)
     made.add_argument("--lang", choices=LANGUAGES, type=chosen, help=OPTION)
     return made

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import tell
+from fixtures.language import tr
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import StoreSettings
 from fixtures.store import Store, StoreError, chain, locks
@@ -42,23 +43,25 @@ def open_at_night(path: str | Path | None = None) -> Migration:
         with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):
             return migration
     except StoreError as fault:
-        out_of_reach = f"THE STORE IS OUT OF REACH: {fault}"
+        out_of_reach = tr("THE STORE IS OUT OF REACH: {why}", why=fault)
     settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
     made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
     copy = migration.home / COPY
-    kept = "knowing nothing of what was before"
-    sources: dict[str, Callable[[], Store]] = {"what can be read of it": lambda: migration.store}
+    kept = tr("knowing nothing of what was before")
+    sources: dict[str, Callable[[], Store]] = {tr("what can be read of it"): lambda: migration.store}
     if (file := _file_of(migration)) and not _has_log(file):
-        sources[f"{file}, as it lies there"] = partial(_as_it_lies, file, migration.clock)
+        sources[tr("{file}, as it lies there", file=file)] = partial(_as_it_lies, file, migration.clock)
     if copy.exists():
-        sources[f"{copy}, of {_when(copy)}"] = partial(Store, f"sqlite:///{copy}", migration.clock)
-        sources[f"{copy}, of {_when(copy)}, as it lies there"] = partial(_as_it_lies, copy, migration.clock)
+        dated = tr("{file}, of {time}", file=copy, time=_when(copy))
+        sources[dated] = partial(Store, f"sqlite:///{copy}", migration.clock)
+        sources[tr("{file}, as it lies there", file=dated)] = partial(_as_it_lies, copy, migration.clock)
     for name, opened in sources.items():
         with contextlib.suppress(StoreError):
             _fill(made.store, opened())
-            kept = f"with {name}"
+            kept = tr("with {what}", what=name)
             break
-    _tell(f"{out_of_reach}\nGoing on {kept}. No lock is held and nothing is recorded: run this again once it is back")
+    going_on = tr("Going on {how}. No lock is held and nothing is recorded: run this again once it is back", how=kept)
+    _tell(f"{out_of_reach}\n{going_on}")
     return made
 
 
@@ -96,7 +99,8 @@ def first_snapshot(migration: Migration) -> dict[str, Any]:
     except StoreError:
         return {}
     if taken:
-        _tell(f"THE STORE HAS NO SNAPSHOT: taken from its copy of {_when(there)}, {there}")
+        taken_from = {"time": _when(there), "file": there}
+        _tell(tr("THE STORE HAS NO SNAPSHOT: taken from its copy of {time}, {file}", **taken_from))
     return taken
 
 

@@ -13,10 +13,12 @@ import dns.rdataclass
 import dns.rdatatype
 from dns.rdtypes.ANY.TXT import TXT
 
+from fixtures.language import N_, tr
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, record
+from fixtures.settings.rented import Ec2
 from fixtures.store import StoreError
 from scripts.lib.aws.power import require_way_back
 from scripts.lib.change import Job
@@ -27,6 +29,59 @@ from scripts.lib.night_papers import copy, first_snapshot, ours_only
 MAIL_TYPES = ("MX", "TXT", "CNAME")
 MX_NOTE = "Whoever takes it elsewhere replaces its MX records by EC2's, which stand above."
 LIFETIME = "maximal_queue_lifetime"
+_STARTING = N_("""\
+0. {place}: Start
+    {what}. Go on once port 25 answers: nc -vz {address} 25
+    (where port 25 is shut for you, it never answers: go on once the console says Running)""")
+_PERHAPS_STARTING = N_("""\
+0. If it is stopped: {place}: Start
+    {what}. Go on once port 25 answers: nc -vz {address} 25
+    (where port 25 is shut for you, it never answers: go on once the console says Running)""")
+_ADDING = N_("""\
+    If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records.
+    Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled.""")
+_DELETING = N_("2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net.")
+_LEAVING = N_("""\
+3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it
+    would refuse what caches still lead there, and take the SPF record along. If no TXT record of
+    {domain} begins with v=spf1{then}""")
+_SPF_ONCE, _NO_SPF = N_(", add:"), N_(", there was none before either.")
+_UNKNOWN_SPF = N_(", add one for whoever sends your mail (no snapshot).")
+_ENDING = N_("""\
+4. When the API is back, run this. It finishes what is left, and counts until caches have let go:
+    python -m scripts.rollback --domain {domain}""")
+_GONE = N_("CLOUDFLARE IS GONE: its name servers, its dashboard and its API. What is left for {domain}:")
+_WAITING = N_("""\
+First wait. Nothing is lost for hours, and moving a zone away takes hours to days:
+    senders' queues: senders try for four to five days (RFC 5321, 4.5.4.1), some give up after one; their
+        users hear of a delay after some four hours. Where no MX can be found, mail waits there
+    EC2: {ec2}, of what it has taken and Dell does not take
+    Dell: {dell}, of what it has taken and can't file or send on
+    Cloudflare: nobody documents that it keeps anything
+Answers that are in caches hold for the TTL, 300 s as a rule. Mail from Dell goes on, but its
+receivers can't look up SPF and DKIM meanwhile: most of them defer it.""")
+_MOVING = N_("""\
+If it lasts longer than a day:
+1. At the registrar of {domain} ({whois}):
+    if the domain has a DS record there, remove that first, and wait for its TTL (a day as a rule): without
+    Cloudflare's keys nobody would believe another server's answers.""")
+_COPY_BELOW = N_("""\
+2. At a second DNS provider, best with an account that was made before: import the zone below, with EC2's MX
+    in place of Cloudflare's: {name}, whose address is {address}. If that name lies
+    in a zone that is at Cloudflare too, import that one as well.""")
+_NO_COPY = N_("""\
+2. At a second DNS provider, best with an account that was made before: import your own
+    export of {domain}. THERE IS NO COPY OF THE ZONE here, since no snapshot was taken: while
+    Cloudflare answers, export it (dashboard > DNS > Records > Import and Export), and keep that file
+    with this paper. Without one write again what you know of it: websites, SPF, DKIM, DMARC. Either
+    with EC2's MX in place of Cloudflare's:
+{mx}
+    {name} has the address {address}. If that name lies in a zone that is at Cloudflare
+    too, that zone is needed as well.""")
+_MOVED = N_("""\
+3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones
+    for as long as the parent zone says (two days for .com and .net).
+4. When Cloudflare is back, decide where the zone stays before any change is made at one of the two.""")
 
 
 def leave(migration: Migration, domain: str) -> Path:
@@ -72,29 +127,29 @@ def _steps(job: Job) -> Iterator[str]:
     require_way_back(job, progress)
     mx, assumed = mx_at_first(job)
     once = known_spf(job)
-    yield f"The way of {domain} back to EC2 by hand. Nobody was asked how it stands now."
+    yield tr("The way of {domain} back to EC2 by hand. Nobody was asked how it stands now.", domain=domain)
     if assumed:
-        yield assumed
+        yield tr(assumed)
     yield ""
     if progress.stopped or assumed:
-        maybe = "" if progress.stopped else "If it is stopped: "
-        it = settings.ec2
-        place = f"AWS console ({it.region}), EC2 > Instances > {it.instance_id}" if it.at_aws else it.provider
-        yield f"0. {maybe}{place}: Start"
-        yield f"    {'instance' if it.at_aws else it.name}. Go on once port 25 answers: nc -vz {it.ipv4} 25"
-        yield "    (where port 25 is shut for you, it never answers: go on once the console says Running)"
-    yield f"1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:"
+        yield _start(settings.ec2, sure=progress.stopped)
+    yield tr("1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:", domain=domain)
     yield from (f"    {line(each)}" for each in sorted(mx, key=lambda each: each.priority or 0))
-    yield "    If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records."
-    yield "    Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled."
-    yield "2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net."
-    yield "3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it"
-    yield "    would refuse what caches still lead there, and take the SPF record along. If no TXT record of"
-    before = ", there was none before either." if known(job) else ", add one for whoever sends your mail (no snapshot)."
-    yield f"    {domain} begins with v=spf1" + (", add:" if once else before)
+    yield tr(_ADDING)
+    yield tr(_DELETING)
+    without = _NO_SPF if known(job) else _UNKNOWN_SPF
+    yield tr(_LEAVING, domain=domain, then=tr(_SPF_ONCE if once else without))
     yield from (f"    {line(each)}" for each in once)
-    yield "4. When the API is back, run this. It finishes what is left, and counts until caches have let go:"
-    yield f"    python -m scripts.rollback --domain {domain}"
+    yield tr(_ENDING, domain=domain)
+
+
+def _start(it: Ec2, *, sure: bool) -> str:
+    place = it.provider
+    if it.at_aws:
+        about = {"region": it.region, "instance": it.instance_id}
+        place = tr("AWS console ({region}), EC2 > Instances > {instance}", **about)
+    start = {"place": place, "what": "instance" if it.at_aws else it.name, "address": it.ipv4}
+    return tr(_STARTING if sure else _PERHAPS_STARTING, **start)
 
 
 def line(each: Record) -> str:
@@ -113,51 +168,29 @@ def _cloudflare_gone(job: Job, *, below: bool) -> Iterator[str]:
 
     BELOW: whether a copy of the zone stands there.
     """
-    migration, domain, settings = job.migration, job.domain, job.migration.settings
-    contacts = ", ".join(settings.contacts.registrar)
-    yield f"CLOUDFLARE IS GONE: its name servers, its dashboard and its API. What is left for {domain}:"
+    migration, domain, its = job.migration, job.domain, job.migration.settings.ec2
+    contacts = ", ".join(migration.settings.contacts.registrar)
+    held = {host: _lifetime(migration, host) for host in ("ec2", "dell")}
+    whois = f"whois {domain}"
+    if contacts:
+        whois = tr("{whois}; it writes to {contacts}", whois=whois, contacts=contacts)
+    yield tr(_GONE, domain=domain)
     yield ""
-    yield "First wait. Nothing is lost for hours, and moving a zone away takes hours to days:"
-    yield "    senders' queues: senders try for four to five days (RFC 5321, 4.5.4.1), some give up after one; their"
-    yield "        users hear of a delay after some four hours. Where no MX can be found, mail waits there"
-    yield f"    EC2: {_lifetime(migration, 'ec2')}, of what it has taken and Dell does not take"
-    yield f"    Dell: {_lifetime(migration, 'dell')}, of what it has taken and can't file or send on"
-    yield "    Cloudflare: nobody documents that it keeps anything"
-    yield "Answers that are in caches hold for the TTL, 300 s as a rule. Mail from Dell goes on, but its"
-    yield "receivers can't look up SPF and DKIM meanwhile: most of them defer it."
+    yield tr(_WAITING, **held)
     yield ""
-    yield "If it lasts longer than a day:"
-    yield f"1. At the registrar of {domain} (whois {domain}" + (f"; it writes to {contacts}" if contacts else "") + "):"
-    yield "    if the domain has a DS record there, remove that first, and wait for its TTL (a day as a rule): without"
-    yield "    Cloudflare's keys nobody would believe another server's answers."
-    yield from _at_another_provider(job, below=below)
-    yield "3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones"
-    yield "    for as long as the parent zone says (two days for .com and .net)."
-    yield "4. When Cloudflare is back, decide where the zone stays before any change is made at one of the two."
-
-
-def _at_another_provider(job: Job, *, below: bool) -> Iterator[str]:
-    """What to import there, also where neither Cloudflare nor a snapshot has said what the zone has."""
-    its = job.migration.settings.ec2
-    named = "2. At a second DNS provider, best with an account that was made before: import "
+    yield tr(_MOVING, domain=domain, whois=whois)
     if below:
-        yield f"{named}the zone below, with EC2's MX"
-        yield f"    in place of Cloudflare's: {its.name}, whose address is {its.ipv4}. If that name lies"
-        yield "    in a zone that is at Cloudflare too, import that one as well."
-        return
-    yield f"{named}your own"
-    yield f"    export of {job.domain}. THERE IS NO COPY OF THE ZONE here, since no snapshot was taken: while"
-    yield "    Cloudflare answers, export it (dashboard > DNS > Records > Import and Export), and keep that file"
-    yield "    with this paper. Without one write again what you know of it: websites, SPF, DKIM, DMARC. Either"
-    yield "    with EC2's MX in place of Cloudflare's:"
-    yield from (f"    {line(each)}" for each in sorted(mx_at_first(job)[0], key=lambda each: each.priority or 0))
-    yield f"    {its.name} has the address {its.ipv4}. If that name lies in a zone that is at Cloudflare"
-    yield "    too, that zone is needed as well."
+        yield tr(_COPY_BELOW, name=its.name, address=its.ipv4)
+    else:
+        records = sorted(mx_at_first(job)[0], key=lambda each: each.priority or 0)
+        mx = "\n".join(f"    {line(each)}" for each in records)
+        yield tr(_NO_COPY, domain=domain, mx=mx, name=its.name, address=its.ipv4)
+    yield tr(_MOVED)
 
 
 def _lifetime(migration: Migration, host: str) -> str:
     text = str(first_snapshot(migration).get(host, {}).get("postconf", ""))
     found = next((each.partition("=")[2].strip() for each in text.splitlines() if each.startswith(LIFETIME)), "")
-    return (
-        f"{found} ({LIFETIME} when the snapshot was taken)" if found else "5d by Postfix's default (" + LIFETIME + ")"
-    )
+    if found:
+        return tr("{time} ({parameter} when the snapshot was taken)", time=found, parameter=LIFETIME)
+    return tr("5d by Postfix's default ({parameter})", parameter=LIFETIME)

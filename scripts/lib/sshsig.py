@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 
 NAMESPACE = "mxgate"
 """What these signatures are for: one that was made for Git or a file is none of a report."""
@@ -49,18 +50,23 @@ def signer(text: str, signature: Path, allowed: Path) -> Signer:
     key = re.search(r"key (SHA256:\S+)", done.stdout)
     if done.returncode or key is None:
         raise BadSignature(
-            f"it is none of this statement ({_why(done)}): the statement was edited since, or it is another's signature"
+            N_(
+                f"it is none of this statement ({_why(done)}): the statement was edited since, or it is another's "
+                "signature"
+            )
         )
     names = _keygen("find-principals", "-s", str(signature), "-f", str(allowed), text="")
     name = names.stdout.partition("\n")[0]
     if names.returncode or not name:
         raise BadSignature(
-            f"its key {key[1]} is unknown: no line of {allowed} has it. A stranger signed, or whoever signed is still "
-            "to be written there"
+            N_(
+                f"its key {key[1]} is unknown: no line of {allowed} has it. A stranger signed, or whoever signed is "
+                "still to be written there"
+            )
         )
     done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), text=text)
     if done.returncode:
-        raise BadSignature(f"{allowed} does not let {name} sign with it: {_why(done)}")
+        raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
     return Signer(name, key[1])
 
 

@@ -143,7 +143,7 @@ def test_read_only(file: Path, small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     done = write(there)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Expected a folder that exists, and that this user may write to" in done.stderr
+    assert "Expected a file, in a folder that exists and that this user may write to" in done.stderr
 
 
 @ROOT

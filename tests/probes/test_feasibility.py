@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.access.transport import Shell, here
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.preflight import reach
 from fixtures.probes import snapshot
 from fixtures.probes.aws import cost, other_jobs, references, terraform
 from fixtures.probes.aws.terraform import Holding
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
-from fixtures.settings import Settings
+from fixtures.probes.smtp import public_address
+from fixtures.settings import Settings, Transport
 
 
 @cache
@@ -216,3 +220,25 @@ def test_a_bill_counts_when_it_is_final() -> None:
     for bill, why in ((Bill(), "no billing data"), (Bill({"Estimated": True, "Groups": groups}), "estimate still")):
         with pytest.raises(CouldNotAsk, match=why):
             list(cost._of_day(bill, "ap-northeast-1", day))
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [(None, "ssh -p 1 me@127.0.0.1"), (Path("my key"), "ssh -p 1 -i 'my key' me@127.0.0.1")]
+)
+def test_a_way_that_is_shut_can_be_tried_as_it_is_shown(key: Path | None, shown: str) -> None:
+    """With the port, the user and the key of the settings."""
+
+    class Shut(Shell):
+        def host_key(self) -> str:
+            raise CouldNotAsk("Connection lost")
+
+    (found,) = reach.reached(Shut("Dell", Transport(host="127.0.0.1", port=1, user="me", key_file=key)))
+    assert found.hint == f"Is it up, and is SSH reachable from here: {shown}"
+
+
+def test_a_reflector_that_can_not_be_asked_is_one_line() -> None:
+    with pytest.raises(CouldNotAsk) as raised:
+        public_address.seen_as(here(), "http://reflector.invalid/")
+    assert "\n" not in str(raised.value)
+    assert "bash" not in str(raised.value)
+    assert "http://reflector.invalid/ named no address: reflector.invalid: " in str(raised.value)

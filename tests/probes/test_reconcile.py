@@ -212,6 +212,47 @@ def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys:
         (tmp_path / "log").write_bytes(content)
         assert reconcile.main(["--dell", str(tmp_path / "log")]) == reconcile.BAD_INPUT
         assert "log: no line of Postfix's is in it" in capsys.readouterr().err
+    (tmp_path / "log").write_text("a log that a shell of Windows has written\n", encoding="utf-16")
+    assert reconcile.main(["--dell", str(tmp_path / "log")]) == reconcile.BAD_INPUT
+    assert f"log: is UTF-16. Save it as UTF-8, or make such a file: iconv -f UTF-16 -t UTF-8 {tmp_path}/log > NEW" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--zone", "JST"], "--zone JST: expected how far it is ahead of UTC: +0900 for Japan, -0500"),
+        (["--zone", "Asia/Tokyo"], "--zone Asia/Tokyo: expected how far"),
+        (["--switch", "noon"], "--switch noon: expected a time such as"),
+        (["--json", "FOLDER"], "reconcile: FOLDER: Is a directory"),
+        (["--page", "FOLDER"], "reconcile: FOLDER: Is a directory"),
+    ],
+)
+def test_a_bad_option_is_named(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is expected of it, and not in a library's words."""
+    (tmp_path / "log").write_text("2026-11-25T10:00:00.0+09:00 mail postfix/smtpd[1]: connect from a[192.0.2.1]\n")
+    given = [each.replace("FOLDER", str(tmp_path)) for each in options]
+    assert reconcile.main(["--dell", str(tmp_path / "log"), *given]) == reconcile.BAD_INPUT
+    assert words.replace("FOLDER", str(tmp_path)) in capsys.readouterr().err
+
+
+def test_what_a_log_quotes_moves_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "2026-11-25T10:00:00.0+09:00 mail postfix/smtpd[1]: connect from a[192.0.2.1]\n"
+    (tmp_path / "log").write_text(f"{said}\x1b[2J\x00{said}", encoding="ascii")
+    reconcile.main(["--dell", str(tmp_path / "log")])
+    shown = capsys.readouterr().out
+    assert "lines that could not be read, such as:" in shown
+    assert r"\u001b[2J" in shown
+    assert not {"\x1b", "\x00"} & set(shown)
+
+
+def test_dovecots_log_needs_postfixs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_text("")
+    assert reconcile.main(["--dovecot", str(tmp_path / "log")]) == reconcile.BAD_INPUT
+    assert "name that too, by --dell" in capsys.readouterr().err
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

@@ -223,6 +223,7 @@ def test_a_slip_is_answered_at_once() -> None:
     fits = (
         (answers.address, "dell", "192.0.2.1"),
         (answers.account, "no", "0" * 32),
+        (answers.hostnames, "a.net b", "a.net, xn--wgv71a.jp"),
         (answers.places, "587", "h:587"),
         (answers.folder, "/no/such", "/"),
         (answers.pairs, "a", "a=b c=d"),
@@ -231,6 +232,7 @@ def test_a_slip_is_answered_at_once() -> None:
     for number, (fit, wrong, right) in enumerate(fits):
         assert typed(wrong, right).ask(f"k{number}", "Which", fits=fit) == right
     assert [each.split(":")[0].strip() for each in said] == [wrong for _, wrong, _ in fits]
+    assert said[2] == "  a.net b: b: expected a host name of two labels or more, in A-labels, such as mail.example.net"
     assert typed("-").ask("x", "Which", "proposed", optional=True) == ""
     assert typed("-", "y").ask("x", "Which", "proposed") == "-", "needed: it is an answer like any other"
 
@@ -361,4 +363,5 @@ def test_it_asks_in_japanese(tmp_path: Path) -> None:
     assert "メールを移すドメイン" in said
     assert "example.com は見本の値です" in said
     assert "これが最初の質問です" in said
-    assert "init: 入力が pilot で終わりました。何も書いていません" in said
+    assert "init: 入力が pilot で終わりました。設定は書いていません" in said
+    assert f"ここまでの答えは {made}.answers に残しました。同じコマンドで続けられます" in said

@@ -233,12 +233,13 @@ def test_a_person_without_a_store_does_not_start_what_runs(lab: Lab) -> None:
     config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/bare"
     elsewhere.mkdir()
     (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
-    person = Person(lab, PILOT, _by_hand("--config", f"{elsewhere}/migration.toml", before=DEAD_STORE))
+    given = ("--config", f"{elsewhere}/migration.toml")
+    person = Person(lab, PILOT, _by_hand(*given, before=DEAD_STORE))
     assert 0 in person.steps
     person.goes_back()
     assert not [each for each in person.did if each.startswith("started")]
     _mail_flows(person)
-    _ends_by_script(person)
+    _ends_by_script(person, *given)
 
 
 def _by_hand(*options: str, before: Sequence[str] = ()) -> str:
@@ -259,8 +260,9 @@ def _mail_flows(person: Person) -> None:
     assert as_operator("print(json.dumps(paths(PILOT)))", NAME) == ["ec2"]
 
 
-def _ends_by_script(person: Person) -> None:
-    assert f"python -m scripts.rollback --domain {PILOT}" in person.steps[4]
+def _ends_by_script(person: Person, *given: str) -> None:
+    """GIVEN: the settings by which the paper was made, which its command names too."""
+    assert " ".join(["python -m scripts.rollback", *given, "--domain", PILOT]) in person.steps[4]
     status, said, _ = roll_back()
     assert status == 0, said
     assert mx() == MX

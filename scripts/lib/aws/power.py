@@ -14,6 +14,7 @@ from functools import partial
 
 from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.plan.vps_checklist import ASKED
@@ -29,10 +30,10 @@ BY_HAND_S_MAX = 1800.0
 """For a person to stop or start it at its provider, where that is not AWS."""
 PORT_S_MAX, TELL_S = 120.0, 10.0
 COMING = {"running", "pending"}
-FIRST = "EC2 first"
+FIRST = N_("EC2 first")
 PROVED = "start seen"
 """The record that the instance was stopped, started, and took mail again."""
-SILENT, ACCEPTS, UNSEEN = "silent", "accepts mail", "could not look"
+SILENT, ACCEPTS, UNSEEN = N_("silent"), N_("accepts mail"), "could not look"
 HEARD = "port 25 of EC2"
 """The record of who heard it before a stop."""
 
@@ -52,15 +53,16 @@ def knock(job: Job) -> Knock:
     (heard,) = greetings(job.migration, str(settings.ec2.ipv4)).values()
     for via, said in heard.items():
         if said.startswith("220") and settings.ec2.name in said.lower():
-            return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}", named=True)
+            return Knock(ACCEPTS, N_(f"it takes mail, seen from {place(via)}"), named=True)
     with ThreadPoolExecutor(len(heard), "mxgate-knock") as pool:
         seeing = [via for via, why in zip(heard, pool.map(vantages.blind, heard), strict=True) if not why]
     for via in seeing:
         if heard[via].startswith("220"):
             return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}")
     if seeing:
-        return Knock(SILENT, f"it takes no mail, seen from {', '.join(map(place, seeing))}")
-    return Knock(UNSEEN, "nobody could look: port 25 is shut, or answered by another, from here and from each vantage")
+        return Knock(SILENT, N_(f"it takes no mail, seen from {', '.join(map(place, seeing))}"))
+    unseen = N_("nobody could look: port 25 is shut, or answered by another, from here and from each vantage")
+    return Knock(UNSEEN, unseen)
 
 
 def greetings(migration: Migration, *addresses: str) -> dict[str, dict[Vantage | None, str]]:
@@ -115,9 +117,9 @@ def require_way_back(job: Job, progress: Progress) -> None:
     """Refuse where our own scripts have taken away what a way back needs."""
     if progress.deleted:
         it = job.migration.settings.ec2
-        raise Refused(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to")
+        raise Refused(N_(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to"))
     if progress.done_at("retire_ec2_access") is not None:
-        raise Refused("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings")
+        raise Refused(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
 
 
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
@@ -125,14 +127,14 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     it = job.migration.settings.ec2
     require_way_back(job, progress)
     if job.options.without_asking_ec2:
-        job.say(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say")
+        job.say(N_(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say"))
         return
-    job.say(f"asking whether {it.name} ({it.ipv4}) takes mail; 15 seconds where all is silent")
+    job.say(N_(f"asking whether {it.name} ({it.ipv4}) takes mail; 15 seconds where all is silent"))
     port = knock(job)
     if port.state == ACCEPTS and (port.named or not progress.stopped):
         return
     if port.state == UNSEEN and not progress.stopped:
-        job.say(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do")
+        job.say(N_(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do"))
         return
     yield from _by_aws(job, progress, port) if it.at_aws else _by_hand(job, port)
 
@@ -140,7 +142,8 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
 def _by_hand(job: Job, port: Knock) -> Iterator[Write]:
     it = job.migration.settings.ec2
     if port.state == UNSEEN:
-        raise Refused(f"{it.name} ({it.ipv4}): {port.said}. Start it at {it.provider}, then say --without-asking-ec2")
+        where = f"{it.name} ({it.ipv4})"
+        raise Refused(N_(f"{where}: {port.said}. Start it at {it.provider}, then say --without-asking-ec2"))
     yield open_port(job)
 
 
@@ -148,17 +151,17 @@ def _by_aws(job: Job, progress: Progress, port: Knock) -> Iterator[Write]:
     it = job.migration.settings.ec2
     there = ec2.instance(job.migration)
     if there.gone:
-        raise Refused(f"the instance {there.id} is {there.state}: there is no EC2 to go back to")
+        raise Refused(N_(f"the instance {there.id} is {there.state}: there is no EC2 to go back to"))
     if there.state in COMING:
         require_address(job.migration)
     else:
         yield start(job, there.state)
     if port.state == SILENT and there.state == "running" and not progress.stopped:
-        job.say(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.said}. Senders wait for it; look at its Postfix, now")
+        job.say(N_(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.said}. Senders wait for it; look at its Postfix, now"))
     elif port.state == SILENT:
         yield open_port(job)
     elif port.state == UNSEEN:
-        job.say(f"{it.ipv4}: {port.said}. AWS's word that it runs has to do")
+        job.say(N_(f"{it.ipv4}: {port.said}. AWS's word that it runs has to do"))
 
 
 def start(job: Job, state: str) -> Write:
@@ -170,8 +173,12 @@ def start(job: Job, state: str) -> Write:
         try:
             call()
         except CouldNotAsk as error:
-            stands = f"{settings.name} STANDS STILL AND TAKES NO MAIL: senders wait for it"
-            raise CouldNotAsk(f"{error}\n{stands}. Run this again, or start it in AWS's console, now") from None
+            raise CouldNotAsk(
+                N_(
+                    f"{error}\n{settings.name} STANDS STILL AND TAKES NO MAIL: senders wait for it. Run this again, or "
+                    "start it in AWS's console, now"
+                )
+            ) from None
         wait_until(job, "running", START_S_MAX, read)
         require_address(job.migration)
 
@@ -208,13 +215,15 @@ def open_port(job: Job) -> Write:
         if not settings.at_aws:
             limit_s = BY_HAND_S_MAX
             job.migration.store.record(ASKED, what="start")
-            job.say(f"START IT NOW at {settings.provider}: {settings.name} ({settings.ipv4})")
+            job.say(N_(f"START IT NOW at {settings.provider}: {settings.name} ({settings.ipv4})"))
         try:
             wait_until(job, ACCEPTS, limit_s, read)
         except CouldNotAsk as fault:
             raise Refused(
-                f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again, or "
-                "with --without-asking-ec2: senders wait for a silent MX for days, and Cloudflare may bounce"
+                N_(
+                    f"{settings.ipv4}, port 25: {fault}. Look at Postfix there, and run this again, or "
+                    "with --without-asking-ec2: senders wait for a silent MX for days, and Cloudflare may bounce"
+                )
             ) from None
 
     read = partial(port_state, job)
@@ -228,10 +237,10 @@ def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -
     while (found := read()) != wanted:
         now = time.monotonic()
         if now - began > limit_s:
-            raise CouldNotAsk(f"after {limit_s:.0f} s it is {found}, not {wanted}")
+            raise CouldNotAsk(N_(f"after {limit_s:.0f} s it is {found}, not {wanted}"))
         if now - spoke > TELL_S:
             spoke = now
-            job.say(f"{found}, waiting for {wanted}, {now - began:.0f} s of {limit_s:.0f} s")
+            job.say(N_(f"{found}, waiting for {wanted}, {now - began:.0f} s of {limit_s:.0f} s"))
         time.sleep(POLL_S)
 
 
@@ -240,4 +249,4 @@ def require_address(migration: Migration) -> None:
     wanted, number = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
     if number in {each.get("InstanceId") for each in elastic(migration)} or ec2.instance(migration).address == wanted:
         return
-    raise Refused(f"{wanted} is not {number}'s any more: the MX would lead to a stranger")
+    raise Refused(N_(f"{wanted} is not {number}'s any more: the MX would lead to a stranger"))

@@ -49,7 +49,7 @@ def require_no_trial(job: Job) -> None:
     if begun(job.migration.store, job.domain):
         raise Refused(
             f"a trial has begun in {job.domain}, and switches Email Routing off in its end. Nothing was written: first "
-            "python -m scripts.trial, which goes on with it, or scripts.trial --undo"
+            "python -m scripts.trial, which goes on with it, or python -m scripts.trial --undo"
         )
 
 

@@ -33,6 +33,7 @@ from functools import partial
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
@@ -44,7 +45,7 @@ from scripts.lib.dns import takeback
 from scripts.lib.dns.records import Batch, as_text, batch, changes, is_spf, line, pasted, set_spf, spf_texts, value
 
 SWITCH = "switch_mx"
-GROUP = "mail goes to EC2 again"
+GROUP = N_("mail goes to EC2 again")
 TRIES = 2
 MADE = "switched records"
 """Kind of record: ``ids`` of the MX that a switch made, as one report has Email Routing's own left out of the list."""
@@ -73,8 +74,8 @@ def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
         return {"deletes": gone} if gone else {}
 
     for subject, stood, stays, body in (
-        (f"{job.domain} MX, EC2's added", now, both, partial(added, name=job.domain, wanted=wanted, ttl=ttl)),
-        (f"{job.domain} MX, the others deleted", both, then, remove),
+        (N_(f"{job.domain} MX, EC2's added"), now, both, partial(added, name=job.domain, wanted=wanted, ttl=ttl)),
+        (N_(f"{job.domain} MX, the others deleted"), both, then, remove),
     ):
         if stood != stays:
             do, read = partial(_make, job, body), lambda: as_text(standing(job))
@@ -100,8 +101,11 @@ def left_over(job: Job) -> None:
     still = [str(each.server) for each in answers if any(map(cloudflare.is_mx, each.hosts))]
     if still:
         job.say(
-            f"{', '.join(still)} still name Cloudflare's MX as well as EC2's: they lag, or Email Routing hides its own "
-            "records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > Records"
+            N_(
+                f"{', '.join(still)} still name Cloudflare's MX as well as EC2's: they lag, or Email Routing hides its "
+                "own records. Mail is taken both ways meanwhile. If it stays so, delete them in the dashboard, DNS > "
+                "Records"
+            )
         )
 
 
@@ -156,7 +160,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     """
     began = time.monotonic()
     job = replace(job, migration=replace(job.migration, hurried=True))
-    job.say(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}")
+    job.say(N_(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}"))
     book, took, seen = Book(job, [partial(noted, job, "going back", kept, why=why)]), 0.0, False
 
     def planned() -> Iterator[Write]:
@@ -189,21 +193,27 @@ def _made_late(job: Job) -> bool:
     """Whether the MX that was never seen comes after all, within ``bounds.window_s``."""
     late_s, trouble = job.migration.settings.bounds.window_s, ""
     job.say(
-        f"EC2's MX of {job.domain} stands. Cloudflare's was written and not seen, so that it may still come: it is "
-        f"looked for {late_s:.0f} s more, and if it comes EC2's is put back again. Leave this running"
+        N_(
+            f"EC2's MX of {job.domain} stands. Cloudflare's was written and not seen, so that it may still come: it is "
+            f"looked for {late_s:.0f} s more, and if it comes EC2's is put back again. Leave this running"
+        )
     )
     ended.clear()
     until = time.monotonic() + late_s
     while time.monotonic() < until and not _ended_within(LOOK_S):
         try:
             if any(cloudflare.is_mx(each.text) for each in standing(job)):
-                job.say(f"CLOUDFLARE'S MX OF {job.domain} HAS COME, LATE: EC2's is put back again")
+                job.say(N_(f"CLOUDFLARE'S MX OF {job.domain} HAS COME, LATE: EC2's is put back again"))
                 return True
             trouble = ""
         except Exception as error:  # noqa: BLE001 - as in _until_done: the next look may be answered
             trouble = f": {error}"
-    looked = "could not be looked for to the end" if trouble or ended else f"has not come in {late_s:.0f} s"
-    job.say(f"Cloudflare's MX of {job.domain} {looked}{trouble}. Look again, later: {_again(job)}")
+    if trouble or ended:
+        job.say(
+            N_(f"Cloudflare's MX of {job.domain} could not be looked for to the end{trouble}. Later: {_again(job)}")
+        )
+    else:
+        job.say(N_(f"Cloudflare's MX of {job.domain} has not come in {late_s:.0f} s. Look again, later: {_again(job)}"))
     return False
 
 
@@ -226,12 +236,12 @@ def _again(job: Job) -> str:
 def still_away(job: Job, limit_s: float) -> str:
     """What a person has to do where nothing else helped."""
     if ended:
-        return (
+        return N_(
             f"{job.domain}: THE MX MAY STILL LEAD TO CLOUDFLARE, and nobody puts it back any more, since this was "
             f"ended by kill. Now, with a token that works: {_again(job)}. Without the API: "
             f"python -m scripts.by_hand --domain {job.domain}"
         )
-    return (
+    return N_(
         f"{job.domain}: THE MX STILL LEADS TO CLOUDFLARE. For {limit_s / 3600:.1f} h it could not be put back. Do "
         f"it by hand, now: python -m scripts.by_hand --domain {job.domain}"
     )
@@ -259,7 +269,7 @@ class Book:
                     entry()
             except StoreError as error:
                 self.shut = True
-                self.job.say(f"not recorded, nor what follows: {error}")
+                self.job.say(N_(f"not recorded, nor what follows: {error}"))
 
 
 def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
@@ -293,8 +303,10 @@ def _tell_failed(job: Job, why: str, *, first: bool) -> None:
     if first:
         ended.clear()  # nobody could know of this until now
     job.say(
-        f"{why}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}. With another token: "
-        f"kill {os.getpid()}, which ends this, then {_again(job)}"
+        N_(
+            f"{why}. It is tried again; by hand: python -m scripts.by_hand --domain {job.domain}. With another token: "
+            f"kill {os.getpid()}, which ends this, then {_again(job)}"
+        )
     )
 
 

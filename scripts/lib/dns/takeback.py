@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fixtures.language import N_
 from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import Record, record
 from fixtures.probes.dns import queries as dns
@@ -32,7 +33,7 @@ def at_first(job: Job) -> dict[str, Any]:
     """The domain's part of the first snapshot. ``Refused`` if it has no MX."""
     taken = known(job)
     if not taken:
-        raise Refused(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to")
+        raise Refused(N_(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to"))
     return taken
 
 
@@ -57,7 +58,7 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
     assumed = [Record("MX", job.domain, host, ttl, ASSUMED_PREFERENCE * number) for number, host in hosts]
     others = "" if len(assumed) == 1 else " but for the backups"
     shown = ", ".join(map(value, assumed))
-    return assumed, (
+    return assumed, N_(
         f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain}{others} is assumed. By migration.toml that is "
         f"{shown}, with the preference {ASSUMED_PREFERENCE} and the TTL {ttl} s for want of others"
     )
@@ -75,7 +76,7 @@ def spf_again(job: Job) -> Iterator[Write]:
     try:
         wanted = merged([*once, *(each.text for each in stands)], ())
     except Refused as fault:
-        job.say(f"SPF of {job.domain} is left as it is: {fault}")
+        job.say(N_(f"SPF of {job.domain} is left as it is: {fault}"))
         return
     ttl = stands[0].ttl if stands else job.migration.settings.bounds.ttl_s
     yield from set_spf(job, job.domain, [wanted], ttl, present=present)
@@ -112,7 +113,7 @@ def _after_disabling(job: Job, records: list[Record], name: str, kind: str) -> I
 
     def do() -> None:
         for write in rrset_as(job, records, name, kind):
-            job.say(f"disabling left {write.before!r}")
+            job.say(N_(f"disabling left {write.before!r}"))
             write.do()
 
     def read() -> str:
@@ -143,17 +144,18 @@ def require_let_go(job: Job, domain: str) -> None:
         left = since + max(migration.settings.bounds.ttl_s, AUTO_S) + LAST_CACHE_S - migration.clock.now()
         if left > 0:
             raise Refused(
-                f"caches may lead mail of {domain} to Cloudflare for {left:.0f} s more: Email Routing, its rules and "
-                "Dell's admission stay until then. Run this again afterwards"
+                N_(
+                    f"caches may lead mail of {domain} to Cloudflare for {left:.0f} s more: Email Routing, its rules "
+                    "and Dell's admission stay until then. Run this again afterwards"
+                )
             )
     for answer in dns.ask_everywhere(migration, domain, "MX"):
         if answer.error:
-            raise Refused(f"MX of {domain}: {answer.server} can't be asked whether it has let go: {answer.error}")
+            raise Refused(N_(f"MX of {domain}: {answer.server} can't be asked whether it has let go: {answer.error}"))
         if any(map(cloudflare.is_mx, answer.hosts)):
-            raise Refused(
-                f"{answer.server} still leads mail of {domain} to {', '.join(answer.hosts)} (TTL {answer.ttl}): wait, "
-                f"and ask again: {answer.evidence.again}"
-            )
+            leads = f"{', '.join(answer.hosts)} (TTL {answer.ttl})"
+            again = answer.evidence.again
+            raise Refused(N_(f"{answer.server} still leads mail of {domain} to {leads}: wait, and ask again: {again}"))
 
 
 def completed(job: Job) -> None:
@@ -179,7 +181,9 @@ def require_taken_back(job: Job, domain: str) -> None:
     """Refuse while another domain still needs Dell as it is."""
     if cloudflare.routing(job.migration, domain).enabled:
         raise Refused(
-            f"{domain} still has Email Routing, which needs Dell as it is: first python -m scripts.rollback --domain "
-            f"{domain}, and later the same with --clean-up"
+            N_(
+                f"{domain} still has Email Routing, which needs Dell as it is: first python -m scripts.rollback "
+                f"--domain {domain}, and later the same with --clean-up"
+            )
         )
     require_let_go(job, domain)

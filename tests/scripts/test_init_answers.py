@@ -1,0 +1,138 @@
+"""What was answered to ``init`` is kept where it comes to no end, and the same command goes on from there."""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.preflight.init.answers import Answers, Back, Past, kept
+from fixtures.settings import SettingsError
+from scripts import init
+from tests.conftest import NOBODY, PROJECT, ended, python, run
+
+EXAMPLE = PROJECT / "fixtures/migration.example.toml"
+Typed = Callable[..., list[str]]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Somebody who types these, and what they are asked; an exception is what they do next."""
+
+    def typing(*replies: str | BaseException) -> list[str]:
+        left, asked = iter(replies), list[str]()
+
+        def reply(question: str) -> str:
+            asked.append(question)
+            said = next(left)
+            if isinstance(said, BaseException):
+                raise said
+            return said
+
+        monkeypatch.setattr("builtins.input", reply)
+        return asked
+
+    return typing
+
+
+@pytest.mark.parametrize(
+    ("leaves", "says"),
+    [
+        (["x"] * 5, "init: pilot: no answer in 5 tries; no settings were written"),
+        ([EOFError()], "init: the input ended at pilot; no settings were written"),
+        ([KeyboardInterrupt()], "\ninit: interrupted; no settings were written"),
+    ],
+    ids=["five slips", "end of input", "Ctrl-C"],
+)
+def test_the_same_command_goes_on(
+    leaves: list[str], says: str, tmp_path: Path, typed: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, file = tmp_path / "made.toml", tmp_path / "made.toml.answers"
+    typed("own.example.net b.example.net", *leaves)
+    assert init.main(["--config", str(made)]) == init.BAD_INPUT
+    said = capsys.readouterr().err
+    assert says in said
+    assert f"What was answered is kept in {file}. Go on by the same command" in said
+    assert file.read_text(encoding="utf-8") == 'domains = "own.example.net b.example.net"\n'
+    assert file.stat().st_mode & 0o777 == 0o600
+    asked = typed("b.example.net", KeyboardInterrupt())
+    assert init.main(["--config", str(made)]) == init.BAD_INPUT
+    assert asked[0].startswith("The domain that goes first")
+    said = capsys.readouterr().err
+    assert f"Answers of before are taken from {file}; delete it, and all is asked again" in said
+    assert "Domains whose mail is to move, with blanks between: own.example.net b.example.net" in said
+    assert [key for key, _ in kept(file)] == ["domains", "pilot"]
+    assert not made.exists()
+
+
+def test_once_all_is_written_nothing_is_kept(tmp_path: Path) -> None:
+    """Asked about a file of answers in which only the pilot is missing."""
+    answers, made = tmp_path / "answers.toml", tmp_path / "made.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    pilot = tomllib.loads(text)["pilot"]
+    answers.write_text(re.sub(r"(?m)^pilot = .*\n", "", text, count=1), encoding="utf-8")
+    command = ["unshare", "-n", sys.executable, "-m", "scripts.init", "--answers", str(answers), "--config", str(made)]
+    done = run(command, {}, f"{pilot}\n")
+    assert done.returncode == init.BAD_INPUT, done.stderr
+    assert kept(tmp_path / "made.toml.answers")[0] == ("pilot", pilot)
+    done = run(command, {}, "\n" * 20)
+    assert done.returncode == init.DONE, done.stderr
+    assert f"The domain that goes first (a test domain): {pilot}" in done.stderr
+    assert sorted(tmp_path.iterdir()) == [answers, made]
+
+
+def test_what_was_kept_is_an_answer_like_any_other() -> None:
+    """Where it does not fit any more, or another question is asked, a person is; ``<`` leads back behind all of it."""
+    asked: list[str] = []
+    replies = iter(["b", "<"])
+    past = Past(kept=[("first", "a"), ("gone", "x"), ("second", "CHANGE-ME"), ("third", "c")])
+    to = Answers({}, lambda text: asked.append(text) or next(replies), say=lambda _: None, past=past)  # type: ignore[func-returns-value]
+    assert to.ask("first", "first") == "a"
+    assert to.ask("second", "second") == "b"
+    assert to.ask("third", "third") == "c"
+    assert asked == ["second: "]
+    with pytest.raises(Back):
+        to.ask("fourth", "fourth")
+    past.again()
+    assert past.text() == 'first = "a"\nsecond = "b"\n'
+    assert not past.kept
+
+
+@pytest.mark.parametrize("line", ["pilot: a.example", 'pilot = "a', "pilot = 3", ""], ids=repr)
+def test_a_file_of_them_that_was_spoilt(line: str, tmp_path: Path, typed: Typed) -> None:
+    """It is named, and left as it is for whoever corrects it."""
+    file = tmp_path / "made.toml.answers"
+    file.write_text(f'domains = "own.example.net"\n{line}\n', encoding="utf-8")
+    before = file.read_bytes()
+    if line:
+        with pytest.raises(SettingsError, match=r'answers, answer 2: expected key = "answer", found .*or delete the'):
+            kept(file)
+        asked = typed()
+        assert init.main(["--config", str(tmp_path / "made.toml")]) == init.BAD_INPUT
+        assert not asked
+        assert file.read_bytes() == before
+    else:
+        assert kept(file) == [("domains", "own.example.net")]
+
+
+def test_no_secret_is_kept(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATE_OUTSIDE_PASSWORD", "hunter22hunter22")
+    typed("hunter22hunter22.example.net", KeyboardInterrupt())
+    assert init.main(["--config", str(tmp_path / "made.toml")]) == init.BAD_INPUT
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_where_nothing_can_be_kept() -> None:
+    """That is said, and nothing else goes wrong."""
+    if os.geteuid() != 0 or python("pytest", "--version", before=NOBODY).returncode != 0:
+        pytest.skip("nobody may not read this checkout, or this is not root")
+    command = [*NOBODY, sys.executable, "-m", "scripts.init", "--config", "/usr/made.toml"]
+    ended(
+        run(command, {}, "own.example.net\n"),
+        2,
+        "the input ended at pilot",
+        "/usr/made.toml.answers: Permission denied",
+    )
