@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from fixtures.language import pasting
 
 PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
@@ -68,6 +70,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # pytest reads this file for features too, where nobody names a folder.
     places = {item: item.path.as_posix().removeprefix(f"{PROJECT}/tests/") for item in items}
     items.sort(key=lambda item: next((n for n, each in enumerate(LONG) if places[item].startswith(each)), len(LONG)))
+
+
+@pytest.fixture(autouse=True)
+def _hints_as_before() -> Iterator[None]:
+    """What one test gave to a program, no other's hints name."""
+    yield
+    pasting.use()
 
 
 def minimal(folder: Path, more: str = "") -> Path:

@@ -1,7 +1,6 @@
 """Commands that are shown work where they are pasted: with the settings, or in the lab, that a run was given."""
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from scripts import accept
 from tests.conftest import ended, minimal, python
 
 OTHER = "my files/other.toml"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    yield
-    pasting.use()
 
 
 @pytest.mark.parametrize(
