@@ -136,7 +136,8 @@ def test_the_papers_lie_with_the_settings(lab: Lab) -> None:
 def test_by_hand_ends_quietly_where_nobody_reads_on() -> None:
     given = ["-m", "scripts.by_hand", "--domain", PILOT]
     done = operator(NAME, *given, before=["bash", "-c", 'set -o pipefail; "$@" | head -1', "bash"])
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    said = [line for line in done.stderr.splitlines() if not line.startswith("  starting (")]  # on a slow machine
+    assert (done.returncode, said) == (0, []), done.stderr
     assert done.stdout.startswith(f"The way of {PILOT} back to EC2 by hand")
 
 
