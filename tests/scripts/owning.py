@@ -57,9 +57,9 @@ class Owned:
         return done.returncode, done.stdout + done.stderr
 
     def plan(self) -> dict[str, Any]:
-        status, said = self.script("--json")
-        assert status == 3, said
-        return dict(json.loads(said))
+        done = self.python("-m", "scripts.prepare_dell", "--json")
+        assert done.returncode == 3, done.stdout + done.stderr
+        return dict(json.loads(done.stdout))
 
     def apply(self, digest: str) -> tuple[int, str]:
         return self.script("--override", "a test in the lab", "--apply", digest)
