@@ -29,7 +29,7 @@ Feature: Dell has no back door
 
   @A-13 @T @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Each mailbox is its user's, and nobody else's to read
-    Given the folders in which the mailboxes lie on Dell
+    Given the places where the mailboxes lie on Dell, and the passwords to them
     When an account of Dell's without any rights looks into each of them
-    Then it sees none of the mail
+    Then it sees neither mail nor a password, and Dovecot writes none into its log
     And no two mailboxes lie in the same place

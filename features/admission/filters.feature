@@ -2,7 +2,8 @@ Feature: Filters don't judge forwarded mail by who brought it
   To a filter on Dell, forwarded mail comes from Cloudflare's address, with an envelope sender of our own: SPF then
   passes for our domain, and no longer for the author's. Where no DKIM signature speaks for the author either, DMARC
   fails, and mail from a domain with p=reject is refused. And what was let in can still be discarded, copied or led
-  elsewhere without a word, by a table of Postfix or a Sieve script that somebody has forgotten.
+  elsewhere without a word, by a table of Postfix or a Sieve script that somebody has forgotten, or by whoever has the
+  password of a master user, which opens every mailbox.
 
   @A-20 @X9 @observe @soak @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: Every filter that judges clients is one that the operator has named

@@ -156,6 +156,11 @@ def only_owner_reads(expect: Expect, smart_host_password: backups.Password) -> N
     expect("Only root may read the password", backups.judged_owner(smart_host_password))
 
 
+@then("Postfix writes no password into its log")
+def no_password_in_the_log(expect: Expect, smart_host_password: backups.Password) -> None:
+    expect("The log holds no password", backups.judged_log(smart_host_password))
+
+
 @then("the map is no older than the file")
 def map_is_new(expect: Expect, smart_host_password: backups.Password) -> None:
     expect("The map is no older than its source", [backups.judged_map(smart_host_password)])

@@ -69,7 +69,7 @@ def refused_by_all(expect: Expect, tried: mailbox_access.Tried) -> None:
     expect("A wrong password lets nobody in", mailbox_access.judged_passwords(tried))
 
 
-@given("the folders in which the mailboxes lie on Dell", target_fixture="folders")
+@given("the places where the mailboxes lie on Dell, and the passwords to them", target_fixture="folders")
 def mailbox_folders(migration: Migration) -> mailbox_access.Stored:
     return mailbox_access.stored(migration)
 
@@ -79,9 +79,10 @@ def look_into(folders: mailbox_access.Stored) -> mailbox_access.Stored:
     return folders
 
 
-@then("it sees none of the mail")
-def sees_none(expect: Expect, looked_into: mailbox_access.Stored) -> None:
-    expect("Mail is nobody else's to read", mailbox_access.judged_readers(looked_into))
+@then("it sees neither mail nor a password, and Dovecot writes none into its log")
+def sees_nothing(expect: Expect, looked_into: mailbox_access.Stored) -> None:
+    judges = (mailbox_access.judged_readers, mailbox_access.judged_lists, mailbox_access.judged_logs)
+    expect("Mail and passwords are nobody else's to read", (each for judge in judges for each in judge(looked_into)))
 
 
 @then("no two mailboxes lie in the same place")

@@ -342,6 +342,16 @@ def test_the_passwords_entry() -> None:
     )
 
 
+def test_the_passwords_log() -> None:
+    expected = "expected no password in it, found"
+    assert all_say(backups.judged_log(KEPT), "") == [
+        (PASS, f"Postfix's log: {expected} nothing is set by which it would have one")
+    ]
+    ((verdict, said),) = all_say(backups.judged_log(replace(KEPT, logged=("-v of smtp/unix in master.cf",))), "")
+    assert verdict is FAIL
+    assert said.startswith(f"-v of smtp/unix in master.cf: {expected} whatever is said there is logged, the login too.")
+
+
 def test_filters() -> None:
     found = Filters((Filter("smtpd_milters", "inet:1", "the plan"), Filter("content_filter", "x", "")), LOOK)
     known, alien = all_say(filters.judged(found, ("a", "b")), "")
@@ -360,6 +370,9 @@ def test_filters() -> None:
 def test_detours() -> None:
     expected = "expected named in dell.filters (which names none), found"
     hint = "Take it out; or see what it does to forwarded mail, then name it in the settings"
+    opens = filters.judged_detours(Detours((Detour("passdb m", filters.OPENS, ""),), "", (LOOK,)), ())
+    ((verdict, said),) = all_say(opens, "")
+    assert (verdict, "Take that passdb out, then doveadm reload" in said) == (FAIL, True)
     both = Detours((Detour("a", "copies", "a"), Detour("b", "discards", "")), "", (LOOK,))
     assert all_say(filters.judged_detours(both, ()), "") == [
         (PASS, f"a: {expected} known: a"),

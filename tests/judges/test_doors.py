@@ -1,12 +1,13 @@
 """Dell's doors: where Postfix listens, what strangers hear there, logins, who may read a private key or a mailbox."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import mailbox_access, private_keys
+from fixtures.probes.dell import backups, mailbox_access, private_keys
 from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
 from fixtures.probes.mailbox.clear_text import Answer, Place, judged as clear_judged, taken
@@ -361,6 +362,65 @@ def test_who_reads_the_mailboxes() -> None:
     (blind,) = mailbox_access.judged_readers(mailbox_access.Stored((), "no doveadm", contained=False, evidence=LOOK))
     (inside,) = mailbox_access.judged_readers(mailbox_access.Stored((), "", contained=True, evidence=LOOK))
     assert (blind.verdict, inside.verdict) == (OPEN, ABSENT)
+
+
+def test_who_reads_the_passwords() -> None:
+    lists = tuple(mailbox_access.listed("open 644 root:root /etc/dovecot/the users\nclosed 640 root:dovecot /u\n"))
+    it = mailbox_access.Stored((), "", contained=False, evidence=LOOK, lists=lists)
+    expected = "expected closed to other accounts of the machine, found"
+    hint = "chgrp dovecot '/etc/dovecot/the users'; chmod 640 '/etc/dovecot/the users'; and who could read it may have"
+    (opened, closed) = all_say(mailbox_access.judged_lists(it), "")
+    assert opened == (FAIL, f"/etc/dovecot/the users: {expected} 644 root:root. {hint} the passwords: change them")
+    assert closed == (PASS, f"/u: {expected} 640 root:dovecot")
+    others = (replace(it, lists=()), replace(it, contained=True), replace(it, unasked="no setpriv"))
+    verdicts = [found.verdict for each in others for found in mailbox_access.judged_lists(each)]
+    assert verdicts == [ABSENT, ABSENT, OPEN]
+
+
+@pytest.mark.parametrize(
+    ("lines", "verdicts"),
+    [
+        ("", [PASS]),
+        ("auth_verbose_passwords = sha1:6\nauth_debug_passwords = no\n", [PASS, PASS]),
+        ("  auth_verbose_passwords = plain\nauth_debug_passwords = yes\n", [FAIL, FAIL]),
+        (None, [ABSENT]),
+    ],
+)
+def test_passwords_in_dovecots_log(lines: str | None, verdicts: list[Verdict]) -> None:
+    logs = None if lines is None else tuple(mailbox_access.logged(lines))
+    it = mailbox_access.Stored((), "", contained=True, evidence=LOOK, logs=logs)
+    assert [each.verdict for each in mailbox_access.judged_logs(it)] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "values", "found"),
+    [
+        ("smtp", "smtpd", {}, []),
+        ("smtp -o a=b -v", "smtpd -vv", {}, ["-v of smtp/unix in master.cf", "-v of 587/inet in master.cf"]),
+        ("smtp -o -v", "smtpd", {}, []),
+        ("smtp", "smtpd", {"debug_peer_list": "SendGrid.net, 104.30.0.0/19 smtp.sendgrid.net.example"},
+         ["debug_peer_list: sendgrid.net, by smtp/unix"]),
+        ("smtp", "smtpd", {"debug_peer_list": "0.0.0.0/0"},
+         ["debug_peer_list: 0.0.0.0/0, by smtp/unix", "debug_peer_list: 0.0.0.0/0, by 587/inet"]),
+        ("smtp", "smtpd", {"smtp_tls_loglevel": "4", "smtpd_tls_loglevel": "1"},
+         ["smtp_tls_loglevel = 4, by smtp/unix"]),
+    ],
+)  # fmt: skip
+def test_what_writes_logins_into_postfixs_log(
+    client: str, server: str, values: dict[str, str], found: list[str]
+) -> None:
+    """At the relay host, and where users log in; that it says more of others is nobody's secret."""
+    services = (
+        Service("smtp", "unix", client, ()),
+        Service("relay", "unix", "smtp -v", ()),
+        Service("smtp", "inet", "smtpd -v", ()),
+        Service("587", "inet", server, ()),
+    )
+    it: Any = SimpleNamespace(services=services)
+    it.effective = lambda name, key="": {"smtpd_sasl_auth_enable": "yes" if key == "587/inet" else "no"}.get(
+        name, values.get(name, "")
+    )
+    assert list(backups.logging_ones(it, "[smtp.sendgrid.net]:587")) == found
 
 
 def test_one_user_may_have_two_names() -> None:

@@ -72,6 +72,16 @@ def test_what_keeps_copies_or_files_by_detail() -> None:
     assert not list(filters.copying_ones("lmtp_save_to_detail_mailbox = no\nlmtp_rawlog_dir = \n"))
 
 
+def test_whose_password_opens_every_mailbox() -> None:
+    """Of Dovecot 2.4 and 2.3; without the path where that is none, or one for each domain."""
+    plain = "passdb passwd-file {\n  passwd_file_path = /etc/dovecot/users\n}\nauth_master_user_separator = *\n"
+    since_24 = "passdb masters {\n  master = yes\n  passwd_file_path = /etc/dovecot/masters\n}\n"
+    until_23 = "passdb {\n  args = scheme=CRYPT username_format=%u /m\n  driver = passwd-file\n  master = yes\n}\n"
+    by_domain = "passdb {\n  args = /m/%d\n  master = yes\n}\n"
+    found = list(filters.master_ones(plain + since_24 + until_23 + by_domain + plain))
+    assert found == [("passdb masters", "/etc/dovecot/masters"), ("passdb", "/m"), ("passdb", "")]
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
     [
