@@ -37,7 +37,7 @@ Secrets stay out of this file. Each comes from the environment (MXGATE_X), from 
 from systemd (LoadCredential=mxgate_x, lower case):
   MXGATE_CLOUDFLARE_TOKEN   an API token; fixtures/settings/README.md lists its permissions
   MXGATE_MAILBOX_PASSWORD   of the mailboxes on Dell: test mailboxes of one password, or all of them by a passdb of
-                            Dovecot's that takes it (a master user's, say). Without it E-1 can't be judged
+                            Dovecot's that takes it for each user. Without it E-1 can't be judged
   MXGATE_OUTSIDE_PASSWORD   of the mailbox outside
   MXGATE_WORKER_PASSWORD    of the login by which an Email Worker hands mail to Dell, if mail comes by one
   MXGATE_ACCESS_CLIENT_ID   with MXGATE_ACCESS_CLIENT_SECRET: of Access's service token, if that guards its tunnel
