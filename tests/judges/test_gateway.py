@@ -16,9 +16,9 @@ from fixtures.probes.aws.ec2 import Row
 from fixtures.probes.aws.way_in import Protection, WayIn
 from fixtures.probes.dell import boot
 from fixtures.probes.smtp import gateway, tls
-from fixtures.probes.smtp.gateway import Asked, Pins, Strict
+from fixtures.probes.smtp.gateway import Asked, Pins, Restarts, Strict
 from fixtures.probes.smtp.knock import Knock, RcptResult
-from tests.judges import ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says
+from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says
 
 # What it takes -----------------------------------------------------------------------------------------------------
 
@@ -52,6 +52,25 @@ def test_its_postfix_comes_back_with_it() -> None:
     )
     said = "EC2: postfix.service: expected started with the machine, found disabled"
     assert all_say(boot.judged(boot.Start((unit,), (), LOOK)), "") == [(FAIL, f"{said}. {hint}")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "by", "verdict", "found"),
+    [
+        ("always", (), PASS, "restart policy always"),
+        ("unless-stopped", (), PASS, "restart policy unless-stopped"),
+        ("no", (), FAIL, "restart policy no"),
+        ("on-failure", (), FAIL, "restart policy on-failure"),
+        ("no", ("a: docker start mx",), PASS, "restart policy no, and a: docker start mx"),
+        ("", (), ABSENT, "Docker says nothing of it"),
+    ],
+)
+def test_its_container_comes_back_with_it(policy: str, by: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    hint = ". docker update --restart unless-stopped mx: after the next start of EC2 nobody would take mail"
+    expected = "EC2: the container mx: expected started with the machine, found "
+    judged = all_say(gateway.judged_restarts(Restarts("mx", policy, by, LOOK)), "")
+    assert judged == [(verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")]
+    assert not list(gateway.judged_restarts(None))
 
 
 # From senders who insist on TLS ------------------------------------------------------------------------------------
