@@ -8,8 +8,9 @@ from fixtures.evidence import Absent, CouldNotAsk, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
+from fixtures.plan.gates import Gate
 from fixtures.probes import snapshot
-from fixtures.probes.aws import other_jobs, rented, reverse_dns
+from fixtures.probes.aws import other_jobs, rented, reverse_dns, way_in
 from fixtures.probes.aws.other_jobs import SecondJobs
 from fixtures.probes.aws.rented import Rented
 from fixtures.probes.aws.reverse_dns import ReverseDns
@@ -108,6 +109,24 @@ def address_can_go(migration: Migration, expect: Expect, reverse: ReverseDns) ->
 @then("each is the one that was named")
 def parts_match(migration: Migration, expect: Expect, rented_parts: Rented) -> None:
     expect("It is the gateway that was named", rented.judged(rented_parts, migration.settings.ec2))
+
+
+@then("AWS lets everybody in at its port 25")
+def everybody_let_in(migration: Migration, expect: Expect) -> None:
+    versions = (4, 6) if migration.settings.ec2.ipv6 else (4,)
+    expect("Everybody reaches EC2's port 25", way_in.judged(way_in.ask(migration), versions))
+
+
+@then("AWS will stop it when it is to be stopped")
+def would_stop(migration: Migration, stage: Stage, expect: Expect) -> None:
+    it = way_in.protection(migration, "stop")
+    expect("AWS will stop it", (way_in.judged_protection(it, due=stage.gate is Gate.PHASE4),))
+
+
+@then("AWS will delete it when it is to be deleted")
+def would_delete(migration: Migration, expect: Expect) -> None:
+    it = way_in.protection(migration, "delete")
+    expect("AWS will delete it", (way_in.judged_protection(it, due=True),))
 
 
 @when(

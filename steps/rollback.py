@@ -12,6 +12,7 @@ from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, at_first, travel
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.dell import boot
 from fixtures.probes.smtp import gateway
 from fixtures.settings import Address
 
@@ -82,7 +83,18 @@ def ec2_takes_all(migration: Migration, expect: Expect, at_ec2: tuple[gateway.As
 
 @then("it will listen for it after its next start")
 def ec2_will_listen(migration: Migration, expect: Expect) -> None:
-    expect(
-        "EC2 listens again once it is started",
-        [gateway.judged_listens(gateway.listens(migration), migration.settings.ec2.name)],
-    )
+    listens = gateway.judged_listens(gateway.listens(migration), migration.settings.ec2.name)
+    started = (*boot.judged(boot.gateways(migration)), *gateway.judged_restarts(gateway.restarts(migration)))
+    expect("EC2 listens again once it is started", (listens, *started))
+
+
+@then("senders who insist on TLS can bring it there")
+def strict_senders(migration: Migration, expect: Expect, domains: tuple[str, ...]) -> None:
+    it = gateway.strictly(migration, domains)
+    found = gateway.judged_strict(it, migration.settings.bounds.certificate_days)
+    expect("Senders who insist on TLS are let in by EC2", (found,))
+
+
+@then("it will pass it on to Dell once Dell's certificate is renewed")
+def passed_on(migration: Migration, expect: Expect) -> None:
+    expect("EC2 depends on no certificate that will be renewed", (gateway.judged_pins(gateway.pins(migration)),))

@@ -14,4 +14,5 @@ Feature: Sizes agree along the path
     Given the limits on a message's size at Cloudflare, on EC2 and on Dell
     When they are compared with each other
     Then no server takes what the next one on the way refuses
+    And EC2 refuses nothing for its size that Cloudflare takes
     And Dell's own limits leave room for the largest message

@@ -8,12 +8,15 @@ Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
     Given the EC2 gateway
     When its parts are read at AWS and in Terraform, and compared with the first snapshot
     Then each is the one that was named
+    And AWS lets everybody in at its port 25
+    And AWS will stop it when it is to be stopped
 
   @I-8 @P2.1 @observe @before_deletion
   Scenario: What is about to be deleted is the stopped gateway and its parts
     Given the EC2 gateway
     When its parts are read once it is stopped
     Then each is the one that was named
+    And AWS will delete it when it is to be deleted
 
   @I-8 @P4.4 @observe @before_phase1 @before_phase4 @before_deletion
   Scenario: AWS will take the gateway's address back

@@ -1,11 +1,13 @@
 Feature: As long as EC2 runs, mail can go back to it
   A rollback leads a domain's mail to EC2. If somebody has tidied up there since the switch, so that EC2 no longer knows
-  the domain or one of its addresses, the rollback makes bounces of the very mail that it was to save. So EC2 is asked for
-  as long as it runs.
+  the domain or one of its addresses, the rollback makes bounces of the very mail that it was to save. So EC2 is asked
+  before the first switch, and for as long as it runs.
 
-  @X-5 @M2 @observe @soak @before_phase4
+  @X-5 @M2 @observe @soak @before_phase3 @before_phase4
   Scenario: EC2 still takes mail for every address
     Given EC2 and every address of the domains of this gate
     When EC2 is asked whether it takes mail for each address
     Then it says yes to every address
     And it will listen for it after its next start
+    And senders who insist on TLS can bring it there
+    And it will pass it on to Dell once Dell's certificate is renewed

@@ -90,6 +90,11 @@ def path_agrees(expect: Expect, size_limits: sizes.Limits) -> None:
     expect("Sizes agree along the path", sizes.judged_path(size_limits))
 
 
+@then("EC2 refuses nothing for its size that Cloudflare takes")
+def ec2_takes_as_much(expect: Expect, size_limits: sizes.Limits) -> None:
+    expect("EC2 takes what is as large", (sizes.judged_not_less(size_limits),))
+
+
 @then("Dell's own limits leave room for the largest message")
 def limits_agree(expect: Expect, size_limits: sizes.Limits) -> None:
     expect("Postfix's own limits agree", sizes.judged_within(size_limits))

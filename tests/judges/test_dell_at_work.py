@@ -82,6 +82,29 @@ def test_limits_along_the_path(dell: int, ec2: int | None, verdicts: list[Verdic
 
 
 @pytest.mark.parametrize(
+    ("dell", "ec2", "verdict", "found"),
+    [
+        (CLOUDFLARES, None, PASS, "it is stopped"),
+        (CLOUDFLARES, 26_214_400, PASS, "26214400 bytes"),
+        (CLOUDFLARES, 26_214_399, FAIL, "26214399 bytes"),
+        (CLOUDFLARES, 10_240_000, PASS, "10240000 bytes"),
+        (CLOUDFLARES, 0, PASS, "any bytes"),
+        (0, 20_000_000, FAIL, "20000000 bytes"),
+        (20_000_000, 20_000_000, PASS, "20000000 bytes"),
+    ],
+)
+def test_ec2_takes_what_cloudflare_takes(dell: int, ec2: int | None, verdict: Verdict, found: str) -> None:
+    it = sizes.judged_not_less(Limits({"message_size_limit": dell}, ec2, False, (LOOK,)))
+    expected = (
+        f"EC2: expected at least {min(26_214_400, dell or 26_214_400)} bytes, or Postfix's default (10240000), found "
+    )
+    hint = (
+        ". Until the switch, and after a rollback, it refuses what lies between: raise its message_size_limit to Dell's"
+    )
+    assert says(it, "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+
+
+@pytest.mark.parametrize(
     ("message", "holding", "free", "verdicts"),
     [
         (100, 0, 0, [PASS, PASS]),

@@ -14,9 +14,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
+from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.aws import api, ec2, resembling
+from fixtures.probes.aws import api, ec2, resembling, way_in
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
 ZONE = "ap-northeast-1a"
@@ -111,3 +112,25 @@ def test_a_region_that_is_silent_or_refuses_is_named(
     found = resembling.ask(migration)
     release.set()
     assert found.unread == (("eu-west-1", "no answer within 3 s"), ("us-east-1", "AWS, volumes: UnauthorizedOperation"))
+
+
+def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> None:
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    group = aws.create_security_group(GroupName="mx", Description="mx")["GroupId"]
+    rules = [
+        {"IpProtocol": "tcp", "FromPort": 25, "ToPort": 25, "IpRanges": [{"CidrIp": "0.0.0.0/1"}]},
+        {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "128.0.0.0/1"}]},
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+    ]
+    aws.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+    made = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, SecurityGroupIds=[group])["Instances"][0][
+        "InstanceId"
+    ]
+    ours = migration.settings.ec2.model_copy(update={"instance_id": made})
+    its = Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
+    four, six = way_in.judged(way_in.ask(its), (4, 6))
+    assert (four.verdict, six.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert not way_in.protection(its, "stop").on
+    aws.modify_instance_attribute(InstanceId=made, DisableApiStop={"Value": True})
+    assert way_in.protection(its, "stop").on
+    assert not way_in.protection(its, "delete").on

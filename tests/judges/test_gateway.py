@@ -1,0 +1,206 @@
+"""X-5, and of I-8 what AWS lets happen: what EC2 takes, and passes on; and whether it does after its next start."""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from fixtures.evidence import Verdict
+from fixtures.probes.aws import way_in
+from fixtures.probes.aws.ec2 import Row
+from fixtures.probes.aws.way_in import Protection, WayIn
+from fixtures.probes.dell import boot
+from fixtures.probes.smtp import gateway, tls
+from fixtures.probes.smtp.gateway import Asked, Pins, Restarts, Strict
+from fixtures.probes.smtp.knock import Knock, RcptResult
+from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says
+
+# What it takes -----------------------------------------------------------------------------------------------------
+
+TAKEN, REFUSED, LATER = (
+    RcptResult("a", 250, "ok", ""),
+    RcptResult("a", 550, "5.1.1 unknown", "rcpt"),
+    RcptResult("a", 450, "later", "rcpt"),
+)
+DETAILED = replace(ALICE, local="alice+mxgate")
+LOST = "A rollback would lead its mail there, and lose it: let EC2 know the domain and the address again"
+DELIMITER = 'EC2 takes the address itself: postconf -e recipient_delimiter=+ there, then postfix reload. If nobody is to have such addresses: plus_addresses = "refused" in the settings'
+
+
+def asked(detailed: RcptResult, bare: RcptResult) -> list[Says]:
+    return all_say(gateway.judged([Asked(DETAILED, detailed, LOOK), Asked(ALICE, bare, LOOK)], "mx.x"))
+
+
+def test_it_takes_each_address_and_its_details() -> None:
+    plus, alice = (f"{each.address} at mx.x: expected 250 to RCPT, found" for each in (DETAILED, ALICE))
+    assert asked(TAKEN, TAKEN) == [(PASS, f"{plus} 250 ok"), (PASS, f"{alice} 250 ok")]
+    no = "550 5.1.1 unknown (at rcpt)"
+    assert asked(REFUSED, TAKEN) == [(FAIL, f"{plus} {no}. {DELIMITER}"), (PASS, f"{alice} 250 ok")]
+    assert asked(REFUSED, REFUSED) == [(FAIL, f"{plus} {no}. {LOST}"), (FAIL, f"{alice} {no}. {LOST}")]
+    assert [verdict for verdict, _ in asked(LATER, TAKEN)] == [UNKNOWN, PASS]
+
+
+def test_its_postfix_comes_back_with_it() -> None:
+    unit = boot.Unit("postfix", "disabled", (), "", LOOK, "EC2")
+    hint = (
+        "systemctl enable postfix.service: after the next start of the machine no mail would be taken, or none be read"
+    )
+    said = "EC2: postfix.service: expected started with the machine, found disabled"
+    assert all_say(boot.judged(boot.Start((unit,), (), LOOK)), "") == [(FAIL, f"{said}. {hint}")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "by", "verdict", "found"),
+    [
+        ("always", (), PASS, "restart policy always"),
+        ("unless-stopped", (), PASS, "restart policy unless-stopped"),
+        ("no", (), FAIL, "restart policy no"),
+        ("on-failure", (), FAIL, "restart policy on-failure"),
+        ("no", ("a: docker start mx",), PASS, "restart policy no, and a: docker start mx"),
+        ("", (), ABSENT, "Docker says nothing of it"),
+    ],
+)
+def test_its_container_comes_back_with_it(policy: str, by: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    hint = ". docker update --restart unless-stopped mx: after the next start of EC2 nobody would take mail"
+    expected = "EC2: the container mx: expected started with the machine, found "
+    judged = all_say(gateway.judged_restarts(Restarts("mx", policy, by, LOOK)), "")
+    assert judged == [(verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")]
+    assert not list(gateway.judged_restarts(None))
+
+
+# From senders who insist on TLS ------------------------------------------------------------------------------------
+
+PORT = tls.Port("EC2's port 25", Knock("192.0.2.1", tls_name="mx.x"))
+
+
+def test_strict_senders_are_let_in() -> None:
+    nobody = "senders who insist on TLS: expected nobody, or a certificate that holds, found no domain has a policy"
+    found = gateway.judged_strict(Strict((), "no domain has a policy", None), 14)
+    assert (found.verdict, found.sentence()) == (PASS, nobody)
+    good = tls.Handshake(PORT, "TLSv1.3", "", 14 * 86_400.0, ("mx.x",), LOOK)
+    assert says(gateway.judged_strict(Strict(("a.example",), "", good), 14), "")[0] is PASS
+    expired = replace(good, fault="certificate has expired")
+    verdict, said = says(gateway.judged_strict(Strict(("a.example",), "", expired), 14), "")
+    assert verdict is FAIL
+    assert said.endswith(
+        "found certificate has expired; the certificate names mx.x. Senders who honour the MTA-STS policy of a.example "
+        "bring nothing there meanwhile: Renew it"
+    )
+
+
+# Pins --------------------------------------------------------------------------------------------------------------
+
+CERTIFICATE = x509.load_pem_x509_certificate(trustme.CA().issue_cert("dell.x").cert_chain_pems[0].bytes())
+RAW = CERTIFICATE.public_bytes(Encoding.DER)
+KEY = CERTIFICATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+SHOWN = replace(SERVED, chain=(RAW,))
+OWN, OWN_MD5, OWN_KEY = (
+    hashlib.sha256(RAW).hexdigest(),
+    hashlib.md5(RAW, usedforsecurity=False).hexdigest(),
+    hashlib.sha256(KEY).hexdigest(),
+)
+
+
+@pytest.mark.parametrize(
+    ("pinned", "verdict", "found"),
+    [
+        ((OWN,), FAIL, f"{OWN} (sha256)"),
+        (("ab" * 32, OWN_MD5), FAIL, f"{OWN_MD5} (md5)"),
+        (("ab" * 32,), PASS, "another's, or of a key"),
+        ((OWN_KEY,), PASS, "another's, or of a key"),
+        ((OWN, OWN_KEY), PASS, "another's, or of a key"),
+        (("ab" * 17,), PASS, "another's, or of a key"),
+    ],
+)
+def test_a_pin_of_what_will_be_renewed(pinned: tuple[str, ...], verdict: Verdict, found: str) -> None:
+    hint = ". Dell's next renewal brings another certificate, and EC2 defers all mail from then on: take the entry out of smtp_tls_policy_maps there (or smtp_tls_security_level = fingerprint), then postfix reload"
+    expected = "EC2's pins: expected none of the certificate that Dell has today, found "
+    judged = says(gateway.judged_pins(Pins(pinned, LOOK, SHOWN)), "", 2)
+    assert judged == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
+
+
+def test_no_pin_and_no_certificate() -> None:
+    assert says(gateway.judged_pins(Pins((), LOOK)), "")[0] is PASS
+    assert says(gateway.judged_pins(Pins((OWN,), LOOK, SHUT)), "", 2)[0] is UNKNOWN
+
+
+def coloned(digest: str) -> str:
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("may \nhash:/etc/postfix/policy\n[192.0.2.1]:25\tencrypt\n", ()),
+        (f"may \nhash:/etc/postfix/policy\n[192.0.2.1]\tfingerprint match={coloned(OWN)}\n", (OWN,)),
+        (f"dell.x fingerprint match={OWN_MD5}|{coloned(OWN_KEY)} match={OWN}", (OWN_MD5, OWN_KEY, OWN)),
+        (f"may \ninline:{{ {{[192.0.2.1]=fingerprint match={coloned(OWN)}}} }}\n", (OWN,)),
+        (f"fingerprint {coloned(OWN)}, {OWN_MD5}\n\n", (OWN, OWN_MD5)),
+        (f"may {coloned(OWN)}\n", ()),
+    ],
+)
+def test_pins_as_postfix_has_them(text: str, found: tuple[str, ...]) -> None:
+    assert gateway.digests(text) == found
+
+
+# What AWS lets happen ------------------------------------------------------------------------------------------------
+
+
+def rule(
+    *ranges: str, protocol: str = "tcp", ports: tuple[int, int] | None = (25, 25), lists: tuple[str, ...] = ()
+) -> Row:
+    made: Row = {"IpProtocol": protocol, "IpRanges": [{"CidrIp": each} for each in ranges if ":" not in each]}
+    made |= {"Ipv6Ranges": [{"CidrIpv6": each} for each in ranges if ":" in each]}
+    made |= {"PrefixListIds": [{"PrefixListId": each} for each in lists]}
+    return made | ({"FromPort": ports[0], "ToPort": ports[1]} if ports else {})
+
+
+PUBLIC = "1.0.0.0/8 2.0.0.0/7 4.0.0.0/6 8.0.0.0/7 11.0.0.0/8 12.0.0.0/6 16.0.0.0/4 32.0.0.0/3 64.0.0.0/2 128.0.0.0/1"
+
+
+@pytest.mark.parametrize(
+    ("rules", "interfaces", "verdict", "found"),
+    [
+        ([rule("0.0.0.0/0")], 1, PASS, "0.0.0.0/0"),
+        ([rule("0.0.0.0/0", ports=(1, 1024))], 1, PASS, "0.0.0.0/0"),
+        ([rule("0.0.0.0/0", protocol="-1", ports=None)], 1, PASS, "0.0.0.0/0"),
+        ([rule("0.0.0.0/1"), rule("128.0.0.0/1", protocol="6")], 1, PASS, "0.0.0.0/1, 128.0.0.0/1"),
+        ([rule(*PUBLIC.split())], 1, PASS, PUBLIC.replace(" ", ", ")),
+        ([rule("0.0.0.0/1")], 1, FAIL, "only 0.0.0.0/1"),
+        ([rule("0.0.0.0/0", protocol="udp"), rule("0.0.0.0/0", ports=(26, 587)), rule("::/0")], 1, FAIL, "only nobody"),
+        ([], 1, FAIL, "only nobody"),
+        ([rule("0.0.0.0/1", lists=("pl-1",))], 1, PASS, "0.0.0.0/1, and perhaps more: pl-1"),
+        ([rule("0.0.0.0/1")], 2, PASS, "0.0.0.0/1, and perhaps more: 2 interfaces, whose groups were not all read"),
+    ],
+)  # fmt: skip
+def test_aws_lets_everybody_in(rules: list[Row], interfaces: int, verdict: Verdict, found: str) -> None:
+    it = WayIn(tuple(each for each in rules if way_in.is_of(each)), interfaces, LOOK)
+    hint = ". Mail of everybody else is lost on the way, today and after a rollback: let 0.0.0.0/0 in, or ::/0"
+    expected = "port 25 over IPv4: expected everybody is let in by the security groups, found "
+    assert all_say(way_in.judged(it, (4,)), "") == [(verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "verdict"), [(("::/0",), PASS), (("2000::/3",), PASS), (("2000::/4",), FAIL), ((), FAIL)]
+)
+def test_aws_lets_everybody_in_over_ipv6(ranges: tuple[str, ...], verdict: Verdict) -> None:
+    four, six = way_in.judged(WayIn((rule("0.0.0.0/0", *ranges),), 1, LOOK), (4, 6))
+    assert (four.verdict, six.verdict, six.member) == (PASS, verdict, "port 25 over IPv6")
+
+
+@pytest.mark.parametrize(
+    ("on", "due", "verdict", "said"),
+    [
+        (False, True, PASS, "no disableApiStop, found not protected"),
+        (True, False, PASS, "no disableApiStop when stop_ec2 is to run, found protected by disableApiStop"),
+        (True, True, FAIL, "no disableApiStop, found protected by disableApiStop. stop_ec2 would refuse. If it is to go: aws ec2 modify-instance-attribute --instance-id i-1 --no-disable-api-stop"),
+    ],
+)  # fmt: skip
+def test_nothing_forbids_the_stop(on: bool, due: bool, verdict: Verdict, said: str) -> None:
+    judged = way_in.judged_protection(Protection("stop", "i-1", on, LOOK), due=due)
+    assert says(judged, "") == (verdict, f"i-1: expected {said}")
