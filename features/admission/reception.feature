@@ -16,6 +16,8 @@ Feature: Dell receives and hands on
     When systemd is asked which of them it starts with the machine
     Then each that is a service of its own is among them
     And nothing puts the machine to sleep
+    And nothing stops them after some time
+    And Dell's IPv6 stays on, and Postfix's log goes on when it is rotated
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No job puts another configuration in the place of Dell's
@@ -28,6 +30,7 @@ Feature: Dell receives and hands on
     Given Dell's mail servers as they run
     When the jobs of its machine are searched for what deletes mail
     Then none does, but where users' junk lies and what they have deleted
+    And none stops Postfix or Dovecot for good
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: What Dell has acknowledged outlives a power cut

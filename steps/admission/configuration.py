@@ -16,7 +16,9 @@ from fixtures.probes.dell import (
     deleting_jobs,
     durability,
     filters,
+    ipv6_switch,
     jobs,
+    log_rotation,
     postfix,
     reception,
     system_names,
@@ -269,6 +271,17 @@ def stays_awake(expect: Expect, start: boot.Start) -> None:
     expect("The machine stays awake", (boot.judged_awake(start),))
 
 
+@then("nothing stops them after some time")
+def stay_up(expect: Expect, start: boot.Start) -> None:
+    expect("Mail's servers are left running", boot.judged_ends(start))
+
+
+@then("Dell's IPv6 stays on, and Postfix's log goes on when it is rotated")
+def what_lasts(migration: Migration, expect: Expect, start: boot.Start) -> None:
+    ipv6 = ipv6_switch.judged(start.without_ipv6, migration.settings.dell.ipv6, start.evidence)
+    expect("Its IPv6 and its log last", (ipv6, log_rotation.judged(start.log)))
+
+
 @when("the jobs of its machine are searched for what writes their configuration", target_fixture="jobs_found")
 def search_jobs(migration: Migration) -> jobs.Jobs:
     return jobs.look(migration)
@@ -280,13 +293,18 @@ def no_job_writes(expect: Expect, jobs_found: jobs.Jobs) -> None:
 
 
 @when("the jobs of its machine are searched for what deletes mail", target_fixture="deleting")
-def search_what_deletes(migration: Migration) -> jobs.Jobs:
+def search_what_deletes(migration: Migration) -> deleting_jobs.Found:
     return deleting_jobs.look(migration)
 
 
 @then("none does, but where users' junk lies and what they have deleted")
-def no_job_deletes(expect: Expect, deleting: jobs.Jobs) -> None:
-    expect("No job deletes mail", deleting_jobs.judged(deleting))
+def no_job_deletes(expect: Expect, deleting: deleting_jobs.Found) -> None:
+    expect("No job deletes mail", deleting_jobs.judged(deleting.deleting))
+
+
+@then("none stops Postfix or Dovecot for good")
+def no_job_stops(expect: Expect, deleting: deleting_jobs.Found) -> None:
+    expect("No job stops a server for good", deleting_jobs.judged_up(deleting.stopping))
 
 
 @given("where Dell's queue and its mailboxes lie", target_fixture="kept")

@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import queue_lifetime
+from fixtures.probes.dell.postfix import Configuration, Service
 from fixtures.probes.logs.log_files import Position
 from fixtures.probes.logs.postfix_log import Delivery, Log, Trail
 from fixtures.probes.mailbox.imap import Mailboxes, Search
@@ -132,6 +133,46 @@ def test_dells_own_limits(message: int, holding: int, free: int, verdicts: list[
     virtual = list(sizes.judged_within(Limits(values, None, True, (LOOK,))))
     assert [each.member for each in virtual] == ["mailbox_size_limit", "virtual_mailbox_limit", "queue_minfree"]
     assert virtual[1].found == "7"
+
+
+@pytest.mark.parametrize(("room", "verdict"), [(None, None), (1_199, FAIL), (1_200, PASS)])
+def test_room_on_the_queues_disk(room: int | None, verdict: Verdict | None) -> None:
+    values = {"message_size_limit": 100, "mailbox_size_limit": 0, "queue_minfree": 200}
+    *_, last = sizes.judged_within(Limits(values, None, False, (LOOK,), room=room))
+    assert last.member == ("room on the queue's disk" if verdict else "queue_minfree")
+    assert not verdict or (last.verdict, last.found) == (verdict, str(room))
+    assert not verdict or last.expected == "at least queue_minfree (200) and 10 of the largest messages (100)"
+    *_, last = sizes.judged_within(Limits({**values, "queue_minfree": 0}, None, False, (LOOK,), room=1))
+    assert last.member == "queue_minfree"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "verdict"),
+    [
+        ("message_size_limit", "0", PASS),
+        ("message_size_limit", "10240000", PASS),
+        ("message_size_limit", "10239999", FAIL),
+        ("message_size_limit", "$own", UNKNOWN),
+        ("smtpd_recipient_limit", "100", PASS),
+        ("smtpd_recipient_limit", "99", FAIL),
+        ("smtpd_recipient_limit", "0", FAIL),
+    ],
+)
+def test_what_users_may_send(name: str, value: str, verdict: Verdict) -> None:
+    values = {"message_size_limit": 2**20, "mailbox_size_limit": 0, "queue_minfree": 0}
+    *_, last = sizes.judged_within(Limits(values, None, False, (LOOK,), submission=(("587", name, value),)))
+    assert (last.member, last.found, last.verdict) == (f"587: {name}", value, verdict)
+
+
+def test_by_which_services_users_send() -> None:
+    services = tuple(
+        Service(name, kind, "smtpd", ())
+        for name, kind in (("smtp", "inet"), ("submission", "inet"), ("[::1]:2587", "inet"), ("smtp", "unix"))
+    )
+    own = {f"{each.name}/{each.type}": {"smtpd_recipient_limit": "5", "x": "y"} for each in services}
+    it = Configuration("Dell", {}, {}, services, own, (), 1, 0.0, LOOK)
+    assert [each for each, *_ in sizes._submissions(it, {2587})] == ["submission", "[::1]:2587"]
+    assert list(sizes._submissions(it, ())) == [("submission", "smtpd_recipient_limit", "5")]
 
 
 @pytest.mark.parametrize(
@@ -332,3 +373,45 @@ def test_how_long_dell_keeps_mail(number: int | None, value: str, verdict: Verdi
     expected = f"{name}: expected 4d or more (mail is given up after that), found "
     assert says(queue_lifetime.judged(it, LOOK), "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
     assert queue_lifetime.judged(replace(it, host="EC2"), LOOK).member == f"EC2: {name}"
+
+
+DELL = {
+    "default_transport": "smtp",
+    "relay_transport": "relay",
+    "virtual_transport": "lmtp:unix:private/dovecot-lmtp",
+    "smtp_destination_rate_delay": "0s",
+    "relay_destination_rate_delay": "0s",
+    "lmtp_destination_rate_delay": "0s",
+    "smtp_transport_rate_delay": "0s",
+    "smtp_sasl_auth_enable": "yes",
+    "smtp_sasl_auth_soft_bounce": "yes",
+    "qmgr_message_active_limit": "20000",
+    "qmgr_message_recipient_limit": "20000",
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "overrides", "red"),
+    [
+        ({}, {}, []),
+        ({"qmgr_message_active_limit": "999"}, {}, ["qmgr_message_active_limit"]),
+        ({"qmgr_message_recipient_limit": "10"}, {}, ["qmgr_message_recipient_limit"]),
+        ({}, {"qmgr/unix": {"qmgr_message_active_limit": "10"}}, ["qmgr_message_active_limit"]),
+        ({"smtp_destination_rate_delay": "10s"}, {}, []),
+        ({"smtp_destination_rate_delay": "1m"}, {}, ["smtp_destination_rate_delay"]),
+        ({"lmtp_destination_rate_delay": "11"}, {}, ["lmtp_destination_rate_delay"]),
+        ({"smtp_transport_rate_delay": "1h"}, {}, ["smtp_transport_rate_delay"]),
+        ({"slow_destination_rate_delay": "1h"}, {}, []),
+        ({"smtp_sasl_auth_soft_bounce": "no"}, {}, ["smtp_sasl_auth_soft_bounce"]),
+        ({"smtp_sasl_auth_soft_bounce": "no", "smtp_sasl_auth_enable": "no"}, {}, []),
+        ({"smtp_sasl_auth_soft_bounce": "Yes"}, {}, []),
+    ],
+)
+def test_what_holds_mail_up(values: dict[str, str], overrides: dict[str, dict[str, str]], red: list[str]) -> None:
+    it = Configuration("Dell", DELL | values, {}, (), overrides, (), 1, 0.0, LOOK)
+    found = queue_lifetime.found(it)
+    assert [each.bound.parameter for each in found if each.value and not each.holds] == red
+    spans = {each.bound.parameter: each.bound.span for each in found}
+    assert spans["smtp_destination_rate_delay"] == "10s at most"
+    assert spans["qmgr_message_active_limit"] == "1000 or more"
+    assert spans.get("smtp_sasl_auth_soft_bounce", "yes") == "yes"

@@ -18,11 +18,16 @@ DELETES = deleting_jobs.deleting(map(deleting_jobs.folder, PLACES))
 
 
 def found(line: str) -> list[str]:
-    done = subprocess.run(
-        ["grep", "-nHE", "--label=/etc/cron.d/x", DELETES], check=False, input=line, text=True, capture_output=True
-    )
+    lines = grep(DELETES, line)
+    assert bool(lines) is bool(deleting_jobs._python(DELETES).search(line))
+    return [text for _, text in deleting_jobs.lines_that_delete(lines)]
+
+
+def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
+    argv = ["grep", "-nHE", f"--label={file}", words]
+    done = subprocess.run(argv, check=False, input=text, text=True, capture_output=True)
     assert done.returncode in {0, 1}, done.stderr
-    return [text for _, text in deleting_jobs.lines_that_delete(done.stdout.splitlines())]
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -40,13 +45,17 @@ def found(line: str) -> list[str]:
         "@monthly root rm -rf /srv/vmail/bob@example.org",
         "@monthly root doveadm expunge -A mailbox INBOX savedbefore 90d",
         "@daily root doveadm -o x=y backup -A -R remote:old",
+        "@daily root doveadm move -A Trash mailbox INBOX savedbefore 90d",
+        "@daily root doveadm move -u alice@example.org 'Deleted Items' mailbox INBOX all",
+        "@daily root doveadm -v move -A Archive mailbox INBOX savedbefore 1d",
+        "@daily root doveadm move -u bob@example.org INBOX user alice@example.org mailbox INBOX savedbefore 30d",
         "d /srv/vmail 0755 vmail vmail 30d",
         "e /srv/vmail/*/Maildir/cur - - - 90d",
         "D! /srv/vmail 0700 vmail vmail -",
     ],
 )
 def test_what_deletes_mail(line: str) -> None:
-    assert found(line) == [line]
+    assert found(line) == [jobs._SECRET.sub(r"\1\2...", line)]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,11 @@ def test_what_deletes_mail(line: str) -> None:
         "30 3 * * * root rsync -a /srv/vmail/ backup:/dell/vmail/ --delete",
         "30 3 * * * root rsync -a --delete /etc/ /backup/srv/vmail/etc/",
         "@daily root doveadm expunge -A mailbox Trash savedbefore 30d",
+        "@daily root doveadm move -A Archive mailbox INBOX savedbefore 365d",
+        "@daily root doveadm move -A Archive/2025 mailbox INBOX sentbefore 2026-01-01",
+        "@daily root doveadm move -A Archive mailbox INBOX before $(date -d -1year +%F)",
+        "@daily root doveadm move -A Trash mailbox Junk savedbefore 30d",
+        "@daily root doveadm move -u alice@example.org INBOX mailbox Junk header From boss",
         "@daily root find /srv/vmail -path '*/.Junk/*' -mtime +30 -delete",
         "@daily root find /users/carol/Downloads -mtime +30 -delete",
         "@daily root find /srv/vmail -name 'dovecot.index.cache' -size +50M -delete",
@@ -91,3 +105,64 @@ def test_where_nobody_knows_the_mailboxes_only_commands_count() -> None:
 def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, verdict: Verdict, member: str) -> None:
     (judged,) = deleting_jobs.judged(jobs.Jobs(lines, places, LOOK))
     assert (judged.verdict, judged.member) == (verdict, member)
+
+
+STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
+
+
+def stopped(*files: tuple[str, str]) -> list[str]:
+    lines = [line for file, text in files for line in grep(STOPS, text, file)]
+    return [text for _, text in deleting_jobs.lines_that_stop(lines)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 22 * * * root systemctl stop postfix",
+        "0 22 * * * root systemctl -q stop postfix.service dovecot.service >/dev/null",
+        "0 22 * * * root systemctl disable --now dovecot; true",
+        "@daily root /usr/sbin/postfix stop",
+        "@daily root service dovecot stop",
+        "@daily root /etc/init.d/postfix stop && x",
+        "@daily root doveadm stop",
+        "@daily root doveadm service stop lmtp",
+        "@daily root postmulti -i - -p stop",
+        "ExecStart=/bin/systemctl stop postfix@-.service",
+    ],
+)
+def test_what_stops_a_server(line: str) -> None:
+    assert stopped(("/etc/cron.d/x", line)) == [line]
+    if line.startswith(("0", "@")):  # what another line of a crontab does comes at another time
+        assert stopped(("/etc/cron.d/x", f"{line}\n5 6 * * * root systemctl start postfix dovecot")) == [line]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("/etc/cron.d/x", "@daily root systemctl stop postfix && rsync -a /srv /b; systemctl start postfix")],
+        [("/usr/local/bin/x", "systemctl stop dovecot\nrsync -a /srv /b\nsystemctl start dovecot")],
+        [("/usr/local/bin/x", "postfix stop\nreboot")],
+        [("/usr/local/bin/x", "/usr/bin/doveadm stop\n/usr/sbin/dovecot")],
+        [("/etc/letsencrypt/renewal/a.conf", "pre_hook = systemctl stop postfix\npost_hook = systemctl start postfix")],
+        [
+            ("/etc/letsencrypt/renewal-hooks/pre/x", "systemctl stop postfix"),
+            ("/etc/letsencrypt/renewal-hooks/post/x", "systemctl start postfix"),
+        ],
+        [("/etc/systemd/system/postfix.service", "ExecStop=/usr/sbin/postfix stop")],
+        [("/etc/systemd/system/dovecot.service", "ExecStop=/usr/bin/doveadm stop")],
+        [("/etc/init.d/postfix", "    postfix stop")],
+        [("/etc/cron.d/x", "# 0 22 * * * root systemctl stop postfix")],
+        [("/etc/cron.d/x", "0 22 * * * root systemctl stop postfix-exporter nginx")],
+        [("/etc/cron.d/x", "0 22 * * * root systemctl reload postfix; doveadm reload; postfix flush")],
+        [("/etc/cron.d/x", "0 22 * * * root systemctl restart dovecot")],
+    ],
+)
+def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
+    assert stopped(*files) == []
+
+
+def test_no_job_stops_a_server() -> None:
+    (red,) = deleting_jobs.judged_up(jobs.Jobs((("/etc/cron.d/x:1", "postfix stop"),), 3, LOOK))
+    assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", deleting_jobs.UP)
+    (none,) = deleting_jobs.judged_up(jobs.Jobs((), 3, LOOK))
+    assert none.verdict is Verdict.PASS
