@@ -45,8 +45,10 @@ def test_only_a_wrong_password_is_one(said: Exception, kind: str, advice: str) -
         (ConnectionResetError(104, "reset"), True),
         (ConnectionRefusedError(111, "refused"), False),
         (TimeoutError("timed out"), False),
+        (TimeoutError("_ssl.c:1012: The handshake operation timed out"), True),
+        (TimeoutError("The read operation timed out"), True),
         (IMAPClientError("BAD"), False),
     ],
 )
-def test_a_connection_that_is_closed(fault: Exception, closed: bool) -> None:
+def test_a_connection_by_which_nothing_comes(fault: Exception, closed: bool) -> None:
     assert ("process_limit" in refused_logins.broken("alice", fault)) is closed
