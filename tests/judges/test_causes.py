@@ -207,17 +207,18 @@ def test_where_a_missing_message_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "reason", "says"),
+    ("place", "reason", "slow", "says"),
     [
-        pytest.param("deferred", "connection refused", "(deferred), for 9 s: connection refused", id="put off"),
-        pytest.param("hold", "", "until it is released", id="held"),
-        pytest.param("active", "", "under way", id="under way"),
+        pytest.param("deferred", "connection refused", "x", "(deferred), for 9 s: connection refused", id="put off"),
+        pytest.param("hold", "", "x", "until it is released", id="held"),
+        pytest.param("active", "", "", "under way", id="under way"),
+        pytest.param("active", "", "x = 9m", "9 s: kept to a pace by main.cf: x = 9m", id="kept to a pace"),
     ],
 )
-def test_how_a_message_waits(place: str, reason: str, says: str) -> None:
+def test_how_a_message_waits(place: str, reason: str, slow: str, says: str) -> None:
     queue = Queue((Queued("A1", place, 0.0, 9.0, "a@b", (("c@d", reason),)),), NOTED)
-    assert says in waiting("Dell", queue, {"A1"})
-    assert waiting("Dell", queue, {"B2"}) == ""
+    assert says in waiting("Dell", queue, slow, {"A1"})
+    assert waiting("Dell", queue, slow, {"B2"}) == ""
 
 
 def sought(*, mail: bool = False, refusals: Any = (), filed: Any = (), registered: bool = True) -> Sought:

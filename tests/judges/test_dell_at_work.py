@@ -58,6 +58,24 @@ def test_what_dell_offers(advertised: int | None, said: Conversation, verdict: V
     assert says(judged, "") == (verdict, f"what Dell offers: expected SIZE {LIMIT}, found {found}")
 
 
+def test_why_dell_offers_no_size() -> None:
+    of_port_25 = {"smtpd_discard_ehlo_keywords": "ETRN, Size"}
+    unlisted = {"smtpd_discard_ehlo_keywords": "chunking, etrn", "smtpd_discard_ehlo_keyword_address_maps": ""}
+    by_address = {"smtpd_discard_ehlo_keyword_address_maps": "cidr:/etc/postfix/quiet"}
+    for values, overrides, why in (
+        (unlisted, {}, ""),
+        (of_port_25, {}, "smtpd_discard_ehlo_keywords = ETRN, Size"),
+        (by_address, {}, "smtpd_discard_ehlo_keyword_address_maps = cidr:/etc/postfix/quiet"),
+        (unlisted, {"smtp/inet": of_port_25}, "smtpd_discard_ehlo_keywords = ETRN, Size (-o of smtp/inet)"),
+        (unlisted, {"587/inet": of_port_25}, ""),
+    ):
+        configuration: Any = SimpleNamespace(values=values, overrides=overrides)
+        assert sizes.withheld(configuration, ["smtp/inet"]) == why
+    judged = sizes.judged_offered(Announced(1, 250, "ok", None, OFFERS, "x = size"), LIMIT)
+    assert (judged.verdict, judged.found) == (FAIL, "no SIZE")
+    assert judged.hint == "Senders go by what is offered, and it is kept from them: take size out of x = size"
+
+
 CLOUDFLARES = sizes.CLOUDFLARE_BYTES + sizes.ADDED_BYTES
 
 

@@ -42,6 +42,12 @@ def test_each_address_has_its_place(local: str, dropped: tuple[str, ...], verdic
     assert judged == (verdict, f"{local}@{HOME.name}: expected a rule, or given up by name, found {found}")
 
 
+def test_an_address_of_the_settings_lacks_only_its_rule() -> None:
+    it = Receivers((Receiver(OURS, HOME.name, ("is an alias on Dell",), (LOOK,)),), HISTORY)
+    (judged,) = receivers.judged(it, SETTINGS, {}, "an enabled rule")
+    assert (judged.verdict, judged.hint) == (FAIL, receivers.ENABLE_IT)
+
+
 def test_a_table_that_nobody_can_list_keeps_the_gate_closed() -> None:
     it = Receivers((), HISTORY, (), (("Dell", "proxy:mysql:/etc/a.cf", LOOK),))
     ((verdict, said),) = all_say(receivers.judged(it, SETTINGS, {}, "a rule"), "")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from fixtures.evidence import Verdict
 from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, Stand, Zone
+from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.logs.postfix_log import Delivery, Trail
 from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.bounces import Notices, Returned
@@ -96,7 +97,7 @@ def hop(protocol: str, by: str = "smtp.sendgrid.net") -> Hop:
         ((hop("ESMTP"),), True, PASS, "with ESMTP, and Dell hands over no other way: what came"),
         ((hop("ESMTP"),), False, FAIL, "with ESMTP, and Dell does not insist: what came"),
         ((hop("ESMTPSA", by="elsewhere"),), True, UNKNOWN, "it did not come through SendGrid"),
-        ((), True, UNKNOWN, "it did not come through SendGrid"),
+        ((), True, UNKNOWN, "no reply arrived, so there is no trace of it"),
     ],
 )
 def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool, verdict: Verdict, found: str) -> None:
@@ -138,7 +139,37 @@ def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verd
     (judged,) = submission.judged_arrived([it], relay)
     through = f" through {relay.host}" if relay.host else ""
     expected = f"alice@{DOMAIN} by 587: expected taken, and in the outside mailbox{through}, found "
-    assert says(judged, "", 2) == (verdict, expected + found)
+    last = "" if by else ". Last seen: in no log that can be read"
+    assert says(judged, "", 2) == (verdict, expected + found + last)
+
+
+def test_a_reply_that_waits_on_dell_is_not_lost() -> None:
+    waits = "in Dell's own queue (active), for 9 s: kept to a pace by main.cf: smtp_destination_rate_delay = 9m"
+    it = replace(receipt(), trace=Trace("", "", (), waits))
+    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
+    (judged,) = submission.judged_arrived([it], Relay())
+    assert (judged.verdict, judged.found) == (FAIL, f"not in the outside mailbox, but {waits}")
+    assert "It is not lost" in judged.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "stage", "refused", "single", "hint"),
+    [
+        (421, "banner", "", True, "It was sent away before it had named a sender: by a limit"),
+        (421, "starttls", "", False, "It was sent away before it had named a sender: by a limit"),
+        (554, "banner", "", False, "Restrictions for port 25"),
+        (554, "banner", "", True, ""),
+        (421, "mail", "", True, "Others' replies were taken by the same way, so it is this sender"),
+        (535, "auth", "", True, "Either this user's account or password"),
+        (554, "data", "", True, ""),
+        (554, "", "rcpt", True, "Others' replies were taken by the same way, so it is this sender"),
+    ],
+)
+def test_why_a_reply_is_not_taken(code: int, stage: Any, refused: Any, single: bool, hint: str) -> None:
+    said = replace(talk(code=code, text="4.7.0 too many", at=refused), stage=stage)
+    found = submission.why_not(said, single=single)
+    assert found.startswith(hint)
+    assert bool(found) is bool(hint)
 
 
 @pytest.mark.parametrize(
