@@ -116,6 +116,7 @@ OWN, OWN_MD5, OWN_KEY = (
         ((OWN, OWN_KEY), PASS, "another's, or of a key"),
         (("ab" * 17,), PASS, "another's, or of a key"),
     ],
+    ids=["its own", "its own by MD5", "another's", "its key's", "both", "no digest"],
 )
 def test_a_pin_of_what_will_be_renewed(pinned: tuple[str, ...], verdict: Verdict, found: str) -> None:
     hint = ". Dell's next renewal brings another certificate, and EC2 defers all mail from then on: take the entry out of smtp_tls_policy_maps there (or smtp_tls_security_level = fingerprint), then postfix reload"
@@ -143,6 +144,7 @@ def coloned(digest: str) -> str:
         (f"fingerprint {coloned(OWN)}, {OWN_MD5}\n\n", (OWN, OWN_MD5)),
         (f"may {coloned(OWN)}\n", ()),
     ],
+    ids=["none", "in a table", "several", "inline", "for all", "no level of pins"],
 )
 def test_pins_as_postfix_has_them(text: str, found: tuple[str, ...]) -> None:
     assert gateway.digests(text) == found
