@@ -6,7 +6,7 @@ DNS, dashboard and API were all down together on 18 November 2025 (blog.cloudfla
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dns.rdataclass
@@ -134,7 +134,7 @@ def _steps(job: Job) -> Iterator[str]:
     if progress.stopped or assumed:
         yield _start(settings.ec2, sure=progress.stopped)
     yield tr("1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:", domain=domain)
-    yield from (f"    {line(each)}" for each in sorted(mx, key=lambda each: each.priority or 0))
+    yield _mx_lines(mx)
     yield tr(_ADDING)
     yield tr(_DELETING)
     without = _NO_SPF if known(job) else _UNKNOWN_SPF
@@ -150,6 +150,10 @@ def _start(it: Ec2, *, sure: bool) -> str:
         place = tr("AWS console ({region}), EC2 > Instances > {instance}", **about)
     start = {"place": place, "what": "instance" if it.at_aws else it.name, "address": it.ipv4}
     return tr(_STARTING if sure else _PERHAPS_STARTING, **start)
+
+
+def _mx_lines(records: Iterable[Record]) -> str:
+    return "\n".join(f"    {line(each)}" for each in sorted(records, key=lambda each: each.priority or 0))
 
 
 def line(each: Record) -> str:
@@ -182,8 +186,7 @@ def _cloudflare_gone(job: Job, *, below: bool) -> Iterator[str]:
     if below:
         yield tr(_COPY_BELOW, name=its.name, address=its.ipv4)
     else:
-        records = sorted(mx_at_first(job)[0], key=lambda each: each.priority or 0)
-        mx = "\n".join(f"    {line(each)}" for each in records)
+        mx = _mx_lines(mx_at_first(job)[0])
         yield tr(_NO_COPY, domain=domain, mx=mx, name=its.name, address=its.ipv4)
     yield tr(_MOVED)
 

@@ -1,5 +1,6 @@
 """The doctor on the PTR of whoever asks Cloudflare's MX hosts: they turn away whose name does not lead back."""
 
+from ipaddress import ip_address
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.preflight import reach
-from fixtures.probes.dns import queries as dns
-from fixtures.probes.smtp import public_address, vantages
+from fixtures.probes.dns import queries as dns, reverse
+from fixtures.probes.smtp import vantages
 
 THERE4, THERE6 = "162.159.205.11", "2606:4700:f5::b"
 OWN4, OWN6 = "203.0.113.150", "2001:db8:f::150"
@@ -33,14 +34,15 @@ def test_a_pointer_that_is_missing_is_found(  # noqa: PLR0917 - a row of the tab
     verdicts: list[str],
     says: str,
 ) -> None:
-    async def pointer(address: str) -> SimpleNamespace:
-        found = (f"{pointers[address]}.",) if address in pointers else ()
-        return SimpleNamespace(rrset=found, evidence=Evidence("PTR", str(found)))
+    by_pointer = {ip_address(each).reverse_pointer: name for each, name in pointers.items()}
 
-    addresses = {NAME: forward}
-    monkeypatch.setattr(public_address, "pointer", pointer)
+    async def answered(name: str, kind: str) -> SimpleNamespace:
+        found = forward if name == NAME else tuple(filter(None, [by_pointer.get(name)]))
+        return SimpleNamespace(rrset=found, error="", evidence=Evidence(kind, str(found)))
+
+    monkeypatch.setattr(reverse, "adefault", answered)
     monkeypatch.setattr(vantages, "seen_as", lambda _, towards: own6 if ":" in towards else OWN4)
-    monkeypatch.setattr(dns, "addresses", lambda name: SimpleNamespace(addresses=addresses.get(name, (THERE4, THERE6))))
+    monkeypatch.setattr(dns, "addresses", lambda _: SimpleNamespace(addresses=(THERE4, THERE6)))
     found = list(reach.asker(settings_without_a_lab()))
     assert [each.verdict for each in found] == list(map(Verdict, verdicts))
     assert says in found[1].found
