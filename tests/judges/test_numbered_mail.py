@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501, ISC004 - tables of cases read better unbroken
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from fixtures.ledger import agreement, switches
 from fixtures.ledger.accounting import Balance
 from fixtures.ledger.agreement import Agreement
 from fixtures.ledger.switches import Settled, spell
+from fixtures.ledger.traffic import turns
 from fixtures.probes.cloudflare.events import ONCE_IN, Estimate, Events
+from fixtures.settings import Address
 from fixtures.watching import abort_rules, records
 from fixtures.watching.records import Moment, Propagation, Turn
 from tests.judges import DOMAIN, FAIL, LOOK, NO_SENTENCE, PASS, UNKNOWN, Says, all_say, balanced, entry, says
@@ -218,6 +221,16 @@ def test_at_most_five_of_a_kind_are_shown() -> None:
     many = tuple(str(number) for number in range(9))
     found = records.judged_moment(DOMAIN, moment(parts=many, strays=many)).found
     assert (found.count("propagation: "), found.count("between: ")) == (5, 5)
+
+
+@pytest.mark.parametrize("domains", [(3,), (4, 4), (4, 3, 5), (3, 3, 3, 3)])
+@pytest.mark.parametrize("senders", [("a", "b"), ("a", "b", "c")])
+def test_an_outage_meets_each_senders_mail_for_each_domain(domains: tuple[int, ...], senders: tuple[str, ...]) -> None:
+    many = [[Address(f"d{d}", "", f"{n}", "") for n in range(size)] for d, size in enumerate(domains)]
+    written = list(islice(turns(many, senders), len(senders) * sum(domains)))
+    assert len(set(written)) == len(written), "every pair of an address and a sender, once"
+    soon = {(address.domain, sender) for address, sender in written[: len(senders) * len(domains)]}
+    assert len(soon) == len(senders) * len(domains)
 
 
 def test_nobody_watched() -> None:
