@@ -17,7 +17,8 @@ from fixtures.evidence.exiting import leave
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
-from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.aws.power import retired_by_half
+from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
 from scripts.lib.dell import dovecot as dovecotfiles, effect, fetcher, host_files, kept, postfix_text, templates
 
 
@@ -27,10 +28,11 @@ def plan(job: Job) -> Iterator[Write]:
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
+    begun = left_unfinished(job, SCRIPT.name)
     effect.require_readable(shell)
     at = dellplan.places(settings)
     stands = postfix_text.parameters(_read(shell, at.main))
-    dovecot = list(dovecotfiles.service(shell, settings))
+    dovecot = list(dovecotfiles.service(shell, settings, begun))
     if settings.dell.template:
         today = kept.require(shell, settings, stands)
         yield from dovecot
@@ -48,7 +50,9 @@ def plan(job: Job) -> Iterator[Write]:
     yield from dovecot
     yield from tables
     yield from (replace(write, danger=ends) if write.subject == at.main else write for write in files)
-    yield from effect.effect(shell, settings, planned=bool(tables or files), undo=tuple(wanted), wanted=wanted)
+    # What this run writes, or an interrupted one did. Of what another hand wrote the newest copy is an old one.
+    undo = tuple(path for path in wanted if path in begun or any(path == write.subject for write in files))
+    yield from effect.effect(shell, settings, planned=bool(tables or files), undo=undo, wanted=wanted)
     yield from fetcher.installed(shell, job.migration)
 
 
@@ -118,7 +122,8 @@ def _postconf_services(at: Places, text: str) -> str:
     return "\n".join(map(shlex.join, made))
 
 
-SCRIPT = Script("prepare_dell", __doc__, plan)
+# Where nothing is to be admitted again, that has to be on record too: the way back asks for it.
+SCRIPT = Script("prepare_dell", __doc__, plan, still_counts=lambda job: bool(retired_by_half(job)))
 main = SCRIPT.main
 
 if __name__ == "__main__":

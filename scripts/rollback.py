@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from fixtures.evidence.exiting import leave
 from fixtures.language import N_
-from fixtures.ledger.windows import SWITCHING, half_way
+from fixtures.ledger.windows import SWITCHING, half_way, left_half_way
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.power import FIRST, gateway_again
@@ -98,6 +98,15 @@ def _finish(job: Job) -> None:
         job.say(N_(f"next: {judged}; to take back the rest: --clean-up"))
 
 
+def _by_hand(job: Job) -> bool:
+    """Whether the MX is EC2's by a person's hand, and the store goes on believing in the switch."""
+    if job.options.clean_up or job.options.with_dell:
+        return False
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    half = left_half_way(job.migration.store, job.domain) is not None
+    return half or progress.switched(job.domain) or progress.stopped
+
+
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean-up", action="store_true", help="later: SPF, rules, Email Routing, policy, TTLs")
     parser.add_argument("--without-asking-ec2", action="store_true", help="the MX goes to EC2, silent or not")
@@ -112,6 +121,7 @@ SCRIPT = Script(
     options=_options,
     check=_check,
     finish=_finish,
+    still_counts=_by_hand,
     opens=open_at_night,
     otherwise=N_("BY HAND, without any API: python -m scripts.by_hand --domain {domain} (or the paper in night/)"),
 )

@@ -143,6 +143,8 @@ class Script:
     opens: Callable[[str | None], Migration] | None = None
     is_way_back: Callable[[Job], bool] = lambda _job: False
     """Whether what was asked for is a way back: that waits for no gate."""
+    still_counts: Callable[[Job], bool] = lambda _job: False
+    """Whether the store says otherwise though nothing is left to do: a person did it by hand."""
     otherwise: str = ""
     """What else a person can do where a system can't be asked, for the ``{domain}``."""
 
@@ -207,8 +209,10 @@ def _apply(script: Script, job: Job) -> int:
         writes = _planned(script, job)
         if not writes:
             print(f"{script.name}: {tr('nothing to do')}")
-            with _accepting(script, job) if unfinished(job, script.name) else nullcontext():
-                _complete(script, job, "")
+            begun = bool(unfinished(job, script.name))
+            if begun or _may_count(script, job):
+                with _accepting(script, job) if begun else nullcontext():
+                    _complete(script, job, "")
             return DONE
         if digest(writes) != options.apply and not _left_over(job, script.name, writes):
             _show(script, job, writes)
@@ -364,20 +368,41 @@ def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
 def _nothing(script: Script, job: Job) -> int:
     """Nothing is to be written: complete the run that was killed after its last write, if one was."""
     store = job.migration.store
-    if begun := unfinished(job, script.name):
+    if (begun := unfinished(job, script.name)) or script.still_counts(job):
         with store.lock("migration", f"{script.name} {job.domain}".strip()), _accepting(script, job):
-            _complete(script, job, begun[-1]["plan"])
-    elif store.last("done", job.domain, script=script.name) is None:  # nothing was ever to be done: progress too
-        store.record("done", job.domain, script=script.name, plan="")
+            _complete(script, job, begun[-1]["plan"] if begun else "")
+    elif store.last("done", job.domain, script=script.name) is None and _may_count(script, job):
+        store.record("done", job.domain, script=script.name, plan="")  # nothing was ever to be done: progress too
     return DONE
+
+
+def _may_count(script: Script, job: Job) -> bool:
+    """Whether that nothing is to be done is progress: not behind a closed gate. There it may be the wrong account that
+    was asked, which has nothing to delete.
+    """
+    if job.options.override or script.is_way_back(job):
+        return True
+    try:
+        with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
+            require_open(job.migration, script.name, job.domains)
+    except (GateClosed, CouldNotAsk) as error:
+        job.say(N_(f"not counted as done, since its gate is not open: {error}"))
+        return False
+    return True
 
 
 def unfinished(job: Job, script: str) -> list[dict[str, Any]]:
     """The runs of SCRIPT that have begun to write since it was last done, oldest first."""
     store = job.migration.store
     done = store.last("done", job.domain, script=script)
-    rows = store.recorded("run", job.domain, since=done["at"] if done else 0)
-    return [row for row in rows if row["script"] == script and "after" not in row]
+    rows = store.recorded("run", job.domain, script=script)
+    return [row for row in rows if row["place"] > (done["place"] if done else 0) and "after" not in row]
+
+
+def left_unfinished(job: Job, script: str) -> frozenset[str]:
+    """Subjects that SCRIPT has begun to write, in runs that did not get done."""
+    runs = {row["run"] for row in unfinished(job, script)}
+    return frozenset(row["subject"] for row in job.migration.store.journaled(script, job.domain) if row["run"] in runs)
 
 
 def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> None:

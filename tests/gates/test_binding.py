@@ -109,6 +109,13 @@ def test_what_came_last_is_no_question_of_the_clock(world: World) -> None:
     store.record("done", PILOT, script="rollback", plan="")
     progress = Progress.read(store, settings)
     assert (progress.switched(PILOT), progress.rolled_back(PILOT)) == (False, True)
+    for stopped in (True, False, True):
+        clock.file.write_text(f"{clock.offset - 900:.3f}\n", encoding="ascii")
+        if stopped:
+            store.record("done", script="stop_ec2", plan="")
+        else:
+            store.record("undone", scripts=["stop_ec2"])
+        assert Progress.read(store, settings).stopped is stopped
 
 
 def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:

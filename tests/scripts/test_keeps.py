@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.lab import outages
+from fixtures.plan import dovecot as dovecotplan
 from fixtures.preflight.init import reading
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
@@ -170,6 +171,27 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     assert make(retire_xclient.plan(job))[-1] == "port 10025 of Dell's loopback"
     assert not list(retire_xclient.plan(job))
     assert "Postfix on Dell" in make(prepare_dell.plan(job))
+
+
+def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postfix has not read it yet, and the newest copy is from before the first preparation."""
+
+    def refused(*_: object) -> None:
+        raise Refused("a test does not leave Dell")
+
+    monkeypatch.setattr(outgoing, "require", refused)
+    socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
+    dell.bash(f"postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}")
+    before = dell.bash(FILES)
+    try:
+        writes = [each for each in prepare_dell.plan(dell.job(keeps=KEEPS)) if each.subject == "Postfix on Dell"]
+        with pytest.raises(Refused, match=r"does not leave Dell\. What this run wrote of its files stays"):
+            make(iter(writes))
+        with pytest.raises(Refused, match=r"conf was not written, and nothing is put back"):
+            make(dovecot.service(dell.shell, dell.settings))
+        assert dell.bash(FILES) == before
+    finally:
+        dell.bash(f"postconf -X maximal_queue_lifetime; sed -i /no_such_setting/d {dovecotplan.MAIN}; doveadm reload")
 
 
 LARGE = r"""

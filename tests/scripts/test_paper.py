@@ -1,12 +1,18 @@
 """The paper for the night: what it says of a zone is there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration import Migration
+from fixtures.migration.progress import Progress
 from fixtures.settings import Secrets, StoreSettings
+from scripts import rollback
+from scripts.lib import change
+from scripts.lib.change import Refused
 from scripts.lib.paper import paper
 from scripts.snapshot import START
 
@@ -45,3 +51,38 @@ def test_what_cloudflare_exports_now_does_without_a_snapshot(migration: Migratio
     assert "import the zone below" in said
     assert EXPORT in said.partition("import the zone below")[2]
     assert WITHOUT not in said
+
+
+def test_no_way_leads_back_over_an_admission_that_is_withdrawn_by_half(migration: Migration) -> None:
+    """Dell would refuse for good what EC2 brings; prepare_dell admits it again."""
+    store = migration.store
+    for script in ("prepare_dell", "retire_ec2_access", "retire_ec2_access"):
+        assert "by hand" in paper(migration, DOMAIN)
+        store.record("run", script=script, run=script)
+        if script == "prepare_dell":
+            store.record("done", script=script)
+    store.log("retire_ec2_access", "", "retire_ec2_access", "/etc/postfix/admitted", "before")
+    with pytest.raises(Refused, match=r"was begun \(/etc/postfix/admitted\).*First python -m scripts.prepare_dell"):
+        paper(migration, DOMAIN)
+    store.record("done", script="prepare_dell")
+    assert "by hand" in paper(migration, DOMAIN)
+
+
+def test_its_last_step_counts_though_an_earlier_way_back_is_on_record(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is left to write: the MX was put back in the dashboard."""
+    for script in ("switch_mx", "rollback", "switch_mx"):
+        migration.store.record("done", DOMAIN, script=script)
+    migration.store.record(SWITCHING, DOMAIN, run="r", state="given up")
+    migration.store.record("done", script="stop_ec2")
+    monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
+    script = replace(rollback.SCRIPT, plan=lambda _: (), opens=lambda _: migration)
+    assert script.main(["--domain", DOMAIN]) == 0
+    progress = Progress.read(migration.store, migration.settings)
+    assert (progress.switched(DOMAIN), progress.rolled_back(DOMAIN), progress.stopped) == (False, True, False)
+    assert half_way(migration.store, DOMAIN) is None
+    capsys.readouterr()
+    assert script.main(["--domain", DOMAIN]) == 0
+    assert len(migration.store.recorded("done", DOMAIN, script="rollback")) == 2
+    assert "HALF-WAY" not in capsys.readouterr().err

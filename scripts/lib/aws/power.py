@@ -120,6 +120,21 @@ def require_way_back(job: Job, progress: Progress) -> None:
         raise Refused(N_(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to"))
     if progress.done_at("retire_ec2_access") is not None:
         raise Refused(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
+    if written := retired_by_half(job):
+        raise Refused(
+            N_(
+                f"retire_ec2_access was begun ({'; '.join(written)}): Dell may refuse what EC2 brings. First "
+                "python -m scripts.prepare_dell, which admits EC2 again; what it deleted is in the first snapshot"
+            )
+        )
+
+
+def retired_by_half(job: Job) -> list[str]:
+    """What a retire_ec2_access that did not get done has begun to write, where no prepare_dell was done since."""
+    store = job.migration.store
+    since = (store.last("done", script="prepare_dell") or {}).get("place", 0)
+    runs = {row["run"] for row in store.recorded("run", script="retire_ec2_access") if row["place"] > since}
+    return list(dict.fromkeys(row["subject"] for row in store.journaled("retire_ec2_access") if row["run"] in runs))
 
 
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:

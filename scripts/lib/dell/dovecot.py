@@ -1,7 +1,7 @@
 """Dell's Dovecot: the writes that give it the quota-status service and put that into effect."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from fixtures.access.changing import CommandFailed, Shell, dovecot
@@ -26,8 +26,10 @@ exit 1
 """
 
 
-def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
+def service(postfix: Shell, settings: Settings, begun: Collection[str] = ()) -> Iterator[Write]:
     """Files, their inclusion and a reload, as far as they are missing. Nothing where the service is not ours to make.
+
+    BEGUN: files that an interrupted run has written.
 
     Raises ``Refused`` where Dovecot is older than the configuration that we write.
     """
@@ -56,7 +58,8 @@ def service(postfix: Shell, settings: Settings) -> Iterator[Write]:
     if state == _LISTENS and any(each.subject == dovecotplan.QUOTA for each in files):
         state = _OLD  # once that is written
     if state != _LISTENS:
-        do, read = partial(_take_effect, shell, socket), partial(_state, shell, socket)
+        undo = MAIN in changed or MAIN in begun
+        do, read = partial(_take_effect, shell, socket, undo=undo), partial(_state, shell, socket)
         command = "doveconf -n >/dev/null && doveadm reload"
         yield Write("Dovecot as it runs", "quota-status on Dell", state, _LISTENS, do, read, command)
 
@@ -83,11 +86,14 @@ def _state(shell: Shell, socket: str) -> str:
     return {"listens": _LISTENS, "old": _OLD}.get(found, _SILENT)
 
 
-def _take_effect(shell: Shell, socket: str) -> None:
+def _take_effect(shell: Shell, socket: str, *, undo: bool) -> None:
+    """Have it read. UNDO: MAIN was written for that, and is put back where Dovecot does not take it."""
     try:
         shell.run("sh", "-c", "doveconf -n >/dev/null")
         shell.run("bash", "-c", _RELOAD, "bash", socket, _SEEN)
     except CommandFailed as error:
-        if host_files.restore(shell, MAIN):
+        back = f"{MAIN} was not written, and nothing is put back"
+        if undo and host_files.restore(shell, MAIN):
             shell.run("doveadm", "reload", check=False)
-        raise Refused(f"Dovecot does not take its new configuration: {error}. {MAIN} is as before") from None
+            back = f"{MAIN} is as before"
+        raise Refused(f"Dovecot does not take its new configuration: {error}. {back}") from None

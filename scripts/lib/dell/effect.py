@@ -86,10 +86,11 @@ def effect(
 ) -> Iterator[Write]:
     """The last write: check, reload (restart, where port 25 is not open everywhere yet), look, or go back.
 
-    PLANNED: whether files are to be changed before it. UNDO: files that go back to their newest backup if Postfix then
-    does not serve, and it hadn't read them before. WANTED: path to text of what is to stand after it.
+    PLANNED: whether files are to be changed before it. UNDO: files that were written for this, and go back to their
+    newest backup if Postfix then does not serve, and it hadn't read them before. WANTED: path to text of what is to
+    stand after it.
     """
-    restart = bool(undo and shell.transport.container)
+    restart = bool(wanted and shell.transport.container)
     unopened = _unopened(shell, settings)
     now = state(shell, settings)
     if not planned and now == EFFECT:
@@ -157,7 +158,9 @@ def _take_effect(
         _load_again(shell, restart=restart)
         names = " and ".join(changed)
         what = (
-            f"{names}: as in the newest backup again, byte for byte, and read" if changed else "Tables stay as written"
+            f"{names}: as in the newest backup again, byte for byte, and read"
+            if changed
+            else "What this run wrote of its files stays"
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
     _note_read(shell, dellplan.places(settings))

@@ -21,13 +21,15 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan, templates
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
-from scripts.lib.change import Job, Refused, Write
+from scripts.lib.change import Job, Refused, Write, left_unfinished
 from scripts.lib.dell import effect, host_files, kept, postfix_text
 from scripts.lib.dell.postfix_text import MASTER
 
 BRANCH = "mxgate"
 POLL_S = 0.2
 _WHO = "mxgate@localhost"
+_WRITERS = ("prepare_dell", "add_address", "remove_address", "retire_ec2_access", "retire_xclient")
+"""The scripts that commit to them."""
 _MESSAGE = "Dell's Postfix receives from Cloudflare Email Routing (mxgate)\n"
 _FROM = f"branch.{BRANCH}.mxgatefrom"
 """In the repository's own configuration: the branch on which it stood before."""
@@ -72,15 +74,18 @@ def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -
     if not shell.transport.container or host_files.mount_of(at.main, host_files.mounts(shell)):
         for path in (at.main, at.master):
             yield from host_files.backup(shell, path)
+    place = f"{template.repo}, branch {BRANCH}"
     if change.patch:
         command = (
             f"cd {template.repo} && git checkout -b {BRANCH} && git apply --index <<'EOF' && git commit -m mxgate\n"
             f"{change.patch}EOF"
         )
         do, read = partial(repo.commit, change.patch), lambda: change.patch if repo.holds(change.files) else _PATCHED
-        yield Write("the templates", f"{template.repo}, branch {BRANCH}", _PATCHED, change.patch, do, read, command)
+        yield Write("the templates", place, _PATCHED, change.patch, do, read, command)
     subject, command = "what the templates render, on Dell", f"cd {template.repo} && {repo.commands}"
-    deploy, read = partial(_deploy, shell, settings, repo, change), partial(_state, shell, settings, change.after)
+    ours = bool(change.patch) or any(place in left_unfinished(job, each) for each in _WRITERS)
+    deploy = partial(_deploy, shell, settings, repo, change, ours=ours)
+    read = partial(_state, shell, settings, change.after)
     yield Write("Postfix as it runs", subject, now, _SERVING, deploy, read, command)
 
 
@@ -188,13 +193,15 @@ def _require_known(shell: Shell, folder: str, repo: Repo, change: Change) -> Non
     )
 
 
-def _deploy(shell: Shell, settings: Settings, repo: Repo, change: Change) -> None:
+def _deploy(shell: Shell, settings: Settings, repo: Repo, change: Change, *, ours: bool) -> None:
+    """Bring what the templates render to Dell. OURS: the last commit was made for that, and is left if it fails."""
     try:
         if templates.render(repo.template, repo.folder) != change.after:
             raise Refused(f"{repo.template.repo} renders otherwise than its copy did")
         _bring(shell, settings, repo, change.after)
     except (CouldNotAsk, Refused) as error:
-        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {_back(shell, settings, repo)}") from None
+        back = _back(shell, settings, repo) if ours else "The templates were not changed, and nothing is put back"
+        raise Refused(f"Dell's Postfix does not serve as planned: {error}. {back}") from None
 
 
 def _bring(shell: Shell, settings: Settings, repo: Repo, rendered: Mapping[str, str]) -> None:
