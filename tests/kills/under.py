@@ -61,19 +61,19 @@ def run(order: Order) -> None:
 
 
 def _run(order: Order, injector: Injector, said: io.StringIO) -> int:
-    module = importlib.import_module(f"scripts.{order.script}")
-    status, outcome = _main(module, [*order.argv, "--json"])
+    module, argv = importlib.import_module(f"scripts.{order.script}"), [*order.argv, "--override", order.reason]
+    status, outcome = _main(module, [*argv, "--json"])
     if status != change.PLANNED:
         return status
     assert injector.writes == 0, f"the plan of {order.script} has written"
     plan = json.loads(outcome)
-    status, outcome = _main(module, [*order.argv, "--override", order.reason, "--apply", plan["digest"]])
+    status, outcome = _main(module, [*argv, "--apply", plan["digest"]])
     said.write(outcome)
     if status != change.DONE:
         return status
     before = injector.writes
-    for more in (["--json"], ["--override", order.reason, "--apply", plan["digest"]]):
-        again, outcome = _main(module, [*order.argv, *more])
+    for more in (["--json"], ["--apply", plan["digest"]]):
+        again, outcome = _main(module, [*argv, *more])
         assert (again, injector.writes) == (change.DONE, before), f"after it was done {order.script} goes on: {outcome}"
     return status
 
