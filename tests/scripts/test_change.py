@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
+from fixtures.store import Store
 from scripts.lib import change
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import guests
@@ -186,28 +188,30 @@ def nothing(name: str, **more: Any) -> Script:
     return Script(name, "A test.", lambda _: (), **more)
 
 
-def done(script: str) -> int:
-    return len(change.open_migration("").store.recorded("done", script=script))
+def done(file: Path, script: str) -> int:
+    store = Store(f"sqlite:///{file.parent}/store.sqlite", Clock())
+    try:
+        return len(store.recorded("done", script=script))
+    finally:
+        store.close()
 
 
 def test_nothing_to_do_behind_a_closed_gate_is_no_progress(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another account's credentials find nothing to delete, and the way back would be closed for good."""
-    assert file
     for given in ([], ["--apply", "0" * 12]):
         assert nothing("delete_ec2").main(given) == 0
         assert "not counted as done, since its gate is not open" in capsys.readouterr().err
-    assert done("delete_ec2") == 0
+    assert done(file, "delete_ec2") == 0
     assert nothing("delete_ec2").main(["--override", "a test of only the scripts"]) == 0
-    assert done("delete_ec2") == 1
+    assert done(file, "delete_ec2") == 1
 
 
 def test_what_a_person_did_by_hand_is_counted_though_it_was_done_before(file: Path) -> None:
-    assert file
     finished: list[Job] = []
     by_hand = {"still_counts": lambda _: not finished, "finish": finished.append}
     for counted in (1, 2, 2):
         assert nothing("rollback", **(by_hand if counted > 1 else {})).main([]) == 0
-        assert done("rollback") == counted
+        assert done(file, "rollback") == counted
     assert len(finished) == 1
 
 

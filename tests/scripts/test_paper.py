@@ -77,12 +77,12 @@ def test_its_last_step_counts_though_an_earlier_way_back_is_on_record(
     migration.store.record(SWITCHING, DOMAIN, run="r", state="given up")
     migration.store.record("done", script="stop_ec2")
     monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
-    script = replace(rollback.SCRIPT, plan=lambda _: (), opens=lambda _: migration)
-    assert script.main(["--domain", DOMAIN]) == 0
+    way_back = replace(rollback.SCRIPT, plan=lambda _: (), opens=lambda _: migration)
+    assert way_back.main(["--domain", DOMAIN]) == 0
     progress = Progress.read(migration.store, migration.settings)
     assert (progress.switched(DOMAIN), progress.rolled_back(DOMAIN), progress.stopped) == (False, True, False)
     assert half_way(migration.store, DOMAIN) is None
     capsys.readouterr()
-    assert script.main(["--domain", DOMAIN]) == 0
+    assert way_back.main(["--domain", DOMAIN]) == 0
     assert len(migration.store.recorded("done", DOMAIN, script="rollback")) == 2
     assert "HALF-WAY" not in capsys.readouterr().err
