@@ -369,6 +369,13 @@ def test_the_passwords_log() -> None:
     assert said.startswith(f"-v of smtp/unix in master.cf: {expected} whatever is said there is logged, the login too.")
 
 
+def test_another_instance_of_postfix_is_none_that_anybody_asks() -> None:
+    assert not list(filters.postfix_ones(replace(configured(), values={"multi_instance_directories": ""})))
+    found = list(filters.postfix_ones(replace(configured(), values={"multi_instance_directories": "/etc/postfix-out"})))
+    does = "takes mail into a queue that nobody looks at"
+    assert found == [("multi_instance_directories: /etc/postfix-out", does)]
+
+
 def test_filters() -> None:
     found = Filters((Filter("smtpd_milters", "inet:1", "the plan"), Filter("content_filter", "x", "")), LOOK)
     known, alien = all_say(filters.judged(found, ("a", "b")), "")
