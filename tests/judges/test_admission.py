@@ -187,6 +187,32 @@ def test_servers_come_back_with_the_machine(
     assert judged == (verdict, expected)
 
 
+@pytest.mark.parametrize(
+    ("asked", "docker", "podman", "found"),
+    [
+        ("docker unless-stopped", ("enabled",), (), ""),
+        ("docker always", ("disabled", "enabled"), (), ""),
+        ("docker no", ("enabled",), (), "policy no. docker update --restart unless-stopped mx: "),
+        ("docker always", ("disabled",), (), "always, but docker.service is not enabled. systemctl enable docker.s"),
+        ("docker always", (), ("disabled",), "always, but podman-restart.service is not enabled. systemctl enable"),
+        ("podman always", (), ("enabled", "disabled"), ""),
+        ("podman unless-stopped", (), ("enabled",), "unless-stopped. Let a unit of systemd's start it (Quadlet), or"),
+        ("podman unless-stopped", (), ("enabled", "should-start-on-boot"), ""),
+        ("podman ", ("enabled",), ("enabled",), "restart policy no. Let a unit of systemd's start it (Quadlet)"),
+        ("podman no by", (), ("disabled",), ""),
+    ],
+)
+def test_containers_come_back_with_the_machine(
+    asked: str, docker: tuple[str, ...], podman: tuple[str, ...], found: str
+) -> None:
+    engine, policy, *by = asked.split(" ")
+    it = boot.Restarts("mx", policy, tuple(by), LOOK, docker=docker, podman=podman, engine=engine)
+    ((verdict, said),) = all_say(boot.judged(boot.Start((), (), LOOK, containers=(it,))), "")
+    assert verdict is (FAIL if found else PASS), said
+    assert said.startswith("Dell: the container mx: expected started with the machine")
+    assert found in said
+
+
 def test_what_was_acknowledged_lies_on_a_disk() -> None:
     queue = tuple(
         durability.folders("ext2/ext3 /var/spool/postfix\ntmpfs /var/spool/postfix/active\n", "Postfix's queue")
@@ -341,6 +367,13 @@ def test_the_passwords_log() -> None:
     ((verdict, said),) = all_say(backups.judged_log(replace(KEPT, logged=("-v of smtp/unix in master.cf",))), "")
     assert verdict is FAIL
     assert said.startswith(f"-v of smtp/unix in master.cf: {expected} whatever is said there is logged, the login too.")
+
+
+def test_another_instance_of_postfix_is_none_that_anybody_asks() -> None:
+    assert not list(filters.postfix_ones(replace(configured(), values={"multi_instance_directories": ""})))
+    found = list(filters.postfix_ones(replace(configured(), values={"multi_instance_directories": "/etc/postfix-out"})))
+    does = "takes mail into a queue that nobody looks at"
+    assert found == [("multi_instance_directories: /etc/postfix-out", does)]
 
 
 def test_filters() -> None:

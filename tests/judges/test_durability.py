@@ -42,3 +42,24 @@ def test_what_mounts_the_mail_at_a_start(other: dict[str, str], by: str) -> None
     assert (verdict, said) == (
         (PASS, wanted + by) if by else (FAIL, f"{wanted}{by_hand}below the empty folder, and today's be gone")
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "end", "layer"),
+    [
+        ("/var/spool/postfix", "/var/spool/postfix", False),
+        ("/var/spool/postfix/active", "/var/spool/postfix/active", False),
+        ("/srv/vmail/a", "/srv/vmail/a", True),
+        ("/srv/vmail/a", "/data/a", False),
+        ("/data/a", "", False),
+        ("/var/spool/postfix2", "", True),
+    ],
+)
+def test_what_goes_with_a_container(path: str, end: str, layer: bool) -> None:
+    """The overlay below is the machine's: kinds tell nothing."""
+    mounts = "overlay / overlay rw 0 0\noverlay /var/spool/postfix overlay rw 0 0\n/dev/a /data ext4 rw 0 0"
+    it = durability.layered((durability.Folder("mail", path, "overlayfs"),), {"paths": end, "mounts": mounts})
+    (verdict, said), *_ = all_say(durability.judged(durability.Kept(it, (), ("always",), LOOK, LOOK)), "")
+    assert verdict is (FAIL if layer else PASS)
+    gone = "in the container itself: gone when that is made again. Give it a volume, or mount a folder of the machine"
+    assert (gone if layer else "found on overlayfs") in said

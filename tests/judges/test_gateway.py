@@ -16,7 +16,7 @@ from fixtures.probes.aws.ec2 import Row
 from fixtures.probes.aws.way_in import Protection, WayIn
 from fixtures.probes.dell import boot
 from fixtures.probes.smtp import gateway, tls
-from fixtures.probes.smtp.gateway import Asked, Pins, Restarts, Strict
+from fixtures.probes.smtp.gateway import Asked, Pins, Strict
 from fixtures.probes.smtp.knock import Knock, RcptResult
 from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says
 
@@ -68,9 +68,9 @@ def test_its_postfix_comes_back_with_it() -> None:
 def test_its_container_comes_back_with_it(policy: str, by: tuple[str, ...], verdict: Verdict, found: str) -> None:
     hint = ". docker update --restart unless-stopped mx: after the next start of EC2 nobody would take mail"
     expected = "EC2: the container mx: expected started with the machine, found "
-    judged = all_say(gateway.judged_restarts(Restarts("mx", policy, by, LOOK)), "")
+    it = boot.Restarts("mx", policy, by, LOOK, "EC2")
+    judged = all_say(boot.judged(boot.Start((), (), LOOK, containers=(it,))), "")
     assert judged == [(verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")]
-    assert not list(gateway.judged_restarts(None))
 
 
 # From senders who insist on TLS ------------------------------------------------------------------------------------

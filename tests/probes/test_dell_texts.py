@@ -1,17 +1,22 @@
 """What Dell's files and commands print, read without a Dell: tables, rulesets, jails, aliases, restrictions."""
 
 import ipaddress
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fixtures.evidence import Evidence
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, system_names
 from fixtures.probes.smtp import client_addresses
+from fixtures.settings import Secrets
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 
 
-JAIL = """\
+FAIL2BAN = """\
 =-=-= fail2ban
 Server replied: pong
 =-=-= jail postfix
@@ -31,6 +36,8 @@ These IP addresses/networks are ignored:
 `- /var/log/auth.log
 --- ignoreip
 No IP address/network is ignored
+"""
+ITS_CROWDSEC = """\
 =-=-= crowdsec
 --- bouncers
 name,ip
@@ -41,12 +48,15 @@ id,scope
 --- spared
 whitelist:
   cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
+"""
+ITS_SSHGUARD = """\
 =-=-= sshguard
 --- spared
 -w 100.64.10.1
 127.0.0.0/8
 104.30.0.0/19
 """
+JAIL = FAIL2BAN + ITS_CROWDSEC + ITS_SSHGUARD
 
 
 def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
@@ -55,6 +65,50 @@ def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
     assert bans_by_name["fail2ban's jail sshd"].touches == ()
     assert bans_by_name["CrowdSec"].touches == (FOUR,)
     assert bans_by_name["sshguard"].touches == (SIX,)
+
+
+NOBODY = "=-=-= fail2ban\nabsent\n=-=-= crowdsec\nabsent\n=-=-= sshguard\nabsent\n=-=-= traces\n"
+DOCKERS = (
+    "=-=-= fail2ban\nabsent\n=-=-= crowdsec\n--- bouncers\nname\nnft\n--- spared\n104.30.0.0/19 2405:8100:c000::/38\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "inside", "red"),
+    [
+        ("", {"mail": ""}, {}),
+        ("f2b-postfix", {"mail": ""}, {"fail2ban": (FOUR, SIX)}),
+        ("CROWDSEC_CHAIN\ncrowdsec-blacklists", {}, {"CrowdSec": (FOUR, SIX)}),
+        ("crowdsec", {"mail": "", "other": DOCKERS}, {}),
+        ("crowdsec6", {"other": DOCKERS.replace("104.30.0.0/19", "")}, {"CrowdSec in the container other": (FOUR,)}),
+        ("f2b-postfix", {"other": FAIL2BAN}, {"fail2ban's jail postfix in the container other": (SIX,)}),
+        ("", {"mail": FAIL2BAN + ITS_CROWDSEC}, {
+            "fail2ban's jail postfix in the container mail": (SIX,), "CrowdSec in the container mail": (FOUR,),
+        }),
+        ("f2b-sshd", {"mail": "=-=-= fail2ban\nno"}, {"fail2ban": (FOUR, SIX)}),
+    ],
+)  # fmt: skip
+def test_programs_in_containers_are_asked_too(
+    monkeypatch: pytest.MonkeyPatch, host: str, inside: dict[str, str], red: dict[str, object]
+) -> None:
+    """The container of mail is asked always; another where a trace of a program stands that nobody has."""
+
+    def run(*argv: str, **_: bool) -> Any:
+        said = " ".join(inside) if argv[2] == bans._NAMES else NOBODY + host
+        return SimpleNamespace(stdout=inside[argv[3]] if argv[1] == "exec" else said)
+
+    machine = SimpleNamespace(name="Dell", run=run)
+    mail = SimpleNamespace(run=lambda *_: SimpleNamespace(stdout=inside.get("mail", "")), machine=machine)
+    for where, name in (("dell", "mail"), ("dovecot", "")):
+        there = SimpleNamespace(run=mail.run, machine=machine, transport=SimpleNamespace(container=name))
+        monkeypatch.setattr(bans, where, lambda _, there=there: there)
+    found = bans.look(Migration(settings_without_a_lab(), Secrets()), (FOUR, SIX)).banners
+    assert {each.what: each.touches for each in found if each.touches} == red
+
+
+def test_the_machines_own_sshguard_is_judged_by_its_own_whitelist() -> None:
+    said = {"": ITS_SSHGUARD, "mail": "=-=-= sshguard\n--- spared\n--- banned\n"}
+    assert not [each for each in bans.judge_all(said, (FOUR,)) if each.touches]
 
 
 def test_a_table_of_clients_is_read_line_by_line() -> None:

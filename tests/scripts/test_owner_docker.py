@@ -147,3 +147,5 @@ def test_it_is_prepared_judged_and_outlives_its_container(dell: Owned) -> None:
     came_to(dell.apply(plan["digest"]), 0)
     dell.prepared()
     dell.turns_red("a parameter that a new container would read was changed")
+    dell.turns_red("nothing starts the container of Dell's Postfix")
+    dell.turns_red("the queue goes with its container")
