@@ -19,6 +19,8 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, way_in
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts.lib.aws.belongings import deletions
+from scripts.lib.aws.gateway import ABSENT, PRESENT
 
 ZONE = "ap-northeast-1a"
 
@@ -64,6 +66,19 @@ def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migrati
     assert not has.unread
     assert [each.id for each in has.of("volume")] == [known]
     assert [each.detail for each in has.of("address")] == [address]
+
+
+def test_a_volume_that_aws_is_deleting_is_gone(aws: Any, migration: Migration) -> None:
+    """AWS lists it for minutes more; moto drops it at once."""
+    disk = aws.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    has = ec2.inventory(migration, {disk})
+    (deletion,) = (each for each in deletions(migration, has, ()) if each.kind == "volume")
+    assert deletion.read() == PRESENT
+    volume = ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].volumes[disk]
+    volume.__class__ = type("Deleting", (type(volume),), {"status": "deleting"})
+    assert aws.describe_volumes(VolumeIds=[disk])["Volumes"][0]["State"] == "deleting"
+    assert deletion.read() == ABSENT
+    assert not ec2.inventory(migration, {disk}).of("volume")
 
 
 def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
