@@ -21,6 +21,7 @@ from fixtures.evidence.exiting import leave
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2, reverse_dns, terraform
+from fixtures.probes.aws.changing import client
 from fixtures.probes.aws.staying import FINAL, misnamed, staying
 from fixtures.settings import SettingsError
 from scripts.lib import vps
@@ -43,23 +44,30 @@ def plan(job: Job) -> Iterator[Write]:
         if item.id in stays:
             job.say(f"stays: {item}: {stays[item.id].why}")
     if job.options.image and (image := final_image(job.migration, has)):
-        yield image_write(image)
+        yield image_write(job.migration, image)
     for each in deletions(job.migration, has, stays):
         yield Write(each.kind, each.subject, PRESENT, ABSENT, each, each.read, each.call.command, "deletes")
 
 
-def image_write(call: Call) -> Write:
-    """Make the image and wait for it: the volumes are deleted next."""
+def image_write(migration: Migration, image: Call | ec2.Item) -> Write:
+    """Make the image, unless AWS is making it already, and wait for it: the volumes are deleted next."""
+    name = image.name if isinstance(image, ec2.Item) else str(image.arguments["Name"])
+    only = [{"Name": "name", "Values": [name]}]
+    look = Call(client(migration), "describe_images", {"Owners": ["self"], "Filters": only})
 
     def do() -> None:
-        call.wait("image_available", IMAGE_S_MAX, ImageIds=[call()["ImageId"]])
+        if isinstance(image, Call):
+            image()
+        look.wait("image_available", IMAGE_S_MAX)
 
     def read() -> str:
-        only = [{"Name": "name", "Values": [call.arguments["Name"]]}]
-        found = Call(call.client, "describe_images", {"Owners": ["self"], "Filters": only})()["Images"]
+        found = look()["Images"]
         return str(found[0]["State"]) if found else ABSENT
 
-    return Write("final image", call.arguments["Name"], ABSENT, "available", do, read, call.command)
+    if isinstance(image, Call):
+        return Write("final image", name, ABSENT, "available", do, read, image.command)
+    command = f"aws ec2 wait image-available --image-ids {image.id}"
+    return Write("final image", name, image.detail, "available", do, read, command)
 
 
 def check(job: Job) -> None:
@@ -82,7 +90,9 @@ def check(job: Job) -> None:
         require_kept(migration, has, stays)
     _require_released(migration, has, stays)
     image = final_image(migration, has) if job.options.image else None
-    require_permission([*([image] if image else []), *(each.call for each in deletions(migration, has, stays))])
+    require_permission(
+        [*([image] if isinstance(image, Call) else []), *(each.call for each in deletions(migration, has, stays))]
+    )
     # Once the instance is gone nothing says what it had: a run that was killed is finished by these.
     migration.store.record("ec2 belongings", ids=[item.id for item in has.items])
 

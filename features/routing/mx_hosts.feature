@@ -2,8 +2,8 @@ Feature: Cloudflare's MX hosts answer for every address
   A host that doesn't know an address yet rejects its mail from the moment of the switch; one that doesn't resolve or
   greet delays it. Before the switch Cloudflare may not know the domain at all: what its hosts say to an address then is
   shown, and judges nothing. Hosts are asked by the families that whoever asks has, and one answer a host suffices. A
-  host that turns the asking client away in place of its greeting, for a missing PTR say, or that is silent, has said
-  nothing of any address: that is inconclusive.
+  host that turns the asking client away, for a missing PTR or since it is on a block list say, or that is silent, has
+  said nothing of any address: that is inconclusive.
 
   @N-9 @P3.2 @R3 @observe @soak @before_phase4 @before_deletion @at_signoff
   Scenario: Each MX host takes every address

@@ -1,6 +1,7 @@
 """Analytics as Cloudflare documents them: the queries of its pages, word for word, through the official SDK."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from cloudflare import APIStatusError, Cloudflare
 
 from fixtures.lab.emulator.state import Token
+from fixtures.probes.cloudflare import events as probe
 from tests.emulator.conftest import APEX, Running
 
 ACTIVITY = """
@@ -97,6 +99,40 @@ def test_lag_and_retention(emulator: Running, asking: Any) -> None:
     with pytest.raises(APIStatusError, match="cannot request data older than 4w3d") as refused:
         asking(RECENT, start=stamp(32 * 86400), end=stamp())
     assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("errors", ["status", "body"])
+def test_a_question_that_spans_too_much(emulator: Running, asking: Any, errors: str) -> None:
+    emulator.world.events.append(mail(1))
+    emulator.management.post("/knobs", json={"events_width_s": 86400, "graphql_errors": errors})
+    assert len(rows(asking(RECENT, start=stamp(86400 - 60), end=stamp(-60)))) == 1
+    words = "cannot request a time range wider than 1d, but your query time range spans 4w2d1m"
+    wide = {"start": stamp(30 * 86400), "end": stamp(-60)}
+    if errors == "status":
+        with pytest.raises(APIStatusError, match=words) as refused:
+            asking(RECENT, **wide)
+        assert refused.value.status_code == 400
+    else:
+        assert words in asking(RECENT, **wide)["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("width", [0, 86400])
+@pytest.mark.parametrize("errors", ["status", "body"])
+def test_the_probe_reads_a_month_whatever_one_question_may_span(
+    emulator: Running, asking: Any, monkeypatch: pytest.MonkeyPatch, width: int, errors: str
+) -> None:
+    """None is missing and none is there twice, also of those that lie where two questions meet."""
+    client = SimpleNamespace(post=lambda _, body, **__: asking(body["query"], **body["variables"]))
+    now = time.time()
+    since = now - 20 * 86400
+    monkeypatch.setattr(probe, "client", lambda _: client)
+    monkeypatch.setattr(probe, "zone", lambda *_: emulator.zone)
+    emulator.management.post("/knobs", json={"events_width_s": width, "graphql_errors": errors})
+    days = [day * 86400 - second for day in range(20) for second in (0, 1, day)]
+    emulator.world.events += [mail(number, ago_s=ago_s) for number, ago_s in enumerate(days) if ago_s >= 0]
+    found = probe.events(SimpleNamespace(clock=SimpleNamespace(now=lambda: now)), APEX, since)  # type: ignore[arg-type]
+    assert len(found.events) == len(emulator.world.events)
+    assert len({each.message_id for each in found.events}) == len(found.events)
 
 
 def test_a_sample_of_one_in_ten(emulator: Running, asking: Any) -> None:

@@ -40,6 +40,7 @@ def talk(
 YES, REJECTED = talk(250, "ok"), talk(554, "5.7.1 Client host rejected: Access denied")
 UNKNOWN, BUSY = talk(550, "5.1.1 User unknown"), talk(421, "4.7.0 Error: too many errors")
 SILENT = talk(0, "no answer", "connect", connection="silent")
+LISTED = talk(554, "192.0.2.9 found on one or more RBLs (abusixip)")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,8 @@ def test_whether_it_is_spoofing_that_is_refused(
         pytest.param(YES, None, False, FAIL, "Either the catch-all is on (C-3), or a rule", id="nobody's is taken"),
         pytest.param(UNKNOWN, None, True, FAIL, "catch-all that the settings want is off", id="the catch-all is off"),
         pytest.param(UNKNOWN, None, False, PASS, "", id="nobody's is refused"),
-        pytest.param(SILENT, YES, True, OPEN, "", id="could not ask"),
+        pytest.param(SILENT, YES, True, OPEN, "port 25 is blocked", id="could not ask"),
+        pytest.param(LISTED, None, False, OPEN, "lookup.abusix.com", id="the asking address is on a block list"),
     ],
 )
 def test_why_a_subaddress_goes_nowhere(
@@ -117,7 +119,7 @@ def test_why_a_subaddress_goes_nowhere(
     offered = mx_hosts.Offered("own.example", "carol+mxgate@own.example", "route1", detailed, base=base)
     found = mx_hosts.judged(offered, {"own.example"} if takes else set())
     assert (found.verdict, says in found.hint) == (verdict, True), found
-    assert bool(found.hint) == (verdict is FAIL)
+    assert bool(found.hint) == (verdict is not PASS)
     assert (found.member, found.domain) == ("carol+mxgate@own.example at route1", "own.example")
     assert (found.expected, found.found) == (
         "taken" if takes else "refused in session, for good",

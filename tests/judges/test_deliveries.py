@@ -326,6 +326,7 @@ UNPROVEN = talk(550, "5.7.26 unauthenticated", "")
         (unproven(talk(550, "in an RBL", "")), UNKNOWN, "refused for the address that this was sent from: 550 in an RBL"),
         (unproven(talk(550, "5.7.26 no. RBLtaaXomW5E", "")), PASS, "550 5.7.26 no. RBLtaaXomW5E"),
         (unproven(talk(554, "found on one or more RBLs", "")), UNKNOWN, "refused for the address that this was sent from: 554 found on one or more RBLs"),
+        (unproven(talk(550, "Sender IP reverse lookup rejected", "")), UNKNOWN, "refused for the address that this was sent from: 550 Sender IP reverse lookup rejected"),
         (unproven(talk(), came(COPY)), PASS, "taken, and in alice@a.example after 2.0 s"),
         (unproven(talk(), came()), FAIL, "taken: 250 queued as 1, and in no mailbox"),
         (unproven(talk()), FAIL, "taken: 250 queued as 1, and in no mailbox"),

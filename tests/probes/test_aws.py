@@ -18,7 +18,12 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, way_in
+from fixtures.probes.aws.staying import FINAL, staying
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts.delete_ec2 import image_write
+from scripts.lib.aws.belongings import deletions, final_image
+from scripts.lib.aws.gateway import ABSENT, PRESENT
+from scripts.lib.change import Refused
 
 ZONE = "ap-northeast-1a"
 
@@ -64,6 +69,50 @@ def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migrati
     assert not has.unread
     assert [each.id for each in has.of("volume")] == [known]
     assert [each.detail for each in has.of("address")] == [address]
+
+
+def test_a_volume_that_aws_is_deleting_is_gone(aws: Any, migration: Migration) -> None:
+    """AWS lists it for minutes more; moto drops it at once."""
+    disk = aws.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    has = ec2.inventory(migration, {disk})
+    (deletion,) = (each for each in deletions(migration, has, ()) if each.kind == "volume")
+    assert deletion.read() == PRESENT
+    volume = ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].volumes[disk]
+    volume.__class__ = type("Deleting", (type(volume),), {"status": "deleting"})
+    assert aws.describe_volumes(VolumeIds=[disk])["Volumes"][0]["State"] == "deleting"
+    assert deletion.read() == ABSENT
+    assert not ec2.inventory(migration, {disk}).of("volume")
+
+
+@pytest.mark.parametrize("state", ["available", "pending", "failed", "pending, another failed"])
+def test_a_final_image_counts_when_it_is_available(aws: Any, migration: Migration, state: str) -> None:
+    """The volumes are deleted next: nothing starts from one that is not finished."""
+    public = aws.describe_images()["Images"][0]["ImageId"]
+    its = aws.run_instances(ImageId=public, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    dates = ("2026-01-01", "2026-01-02")[: 2 if "another" in state else 1]
+    made = [aws.create_image(InstanceId=its, Name=f"{FINAL}{date}")["ImageId"] for date in dates]
+    images = ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].amis
+    images[made[-1]].state, images[made[0]].state = "failed", state.partition(",")[0]
+    has = ec2.inventory(migration, made)
+    says = "the final image" if state == "available" else "a copy: it goes when ec2.delete_copies names it"
+    assert staying(migration, has)[made[0]].why == says
+    if state == "failed":
+        with pytest.raises(Refused, match=rf"{made[0]} .*is failed.*aws ec2 deregister-image --image-id {made[0]}"):
+            final_image(migration, has)
+        return
+    left = final_image(migration, has)
+    if state == "available":
+        assert left is None
+        return
+    assert left is not None
+    write = image_write(migration, left)
+    assert (write.subject, write.before, write.after) == (f"{FINAL}2026-01-01", "pending", "available")
+    assert write.command == f"aws ec2 wait image-available --image-ids {made[0]}"
+    assert write.read() == "pending"
+    images[made[0]].state = "available"
+    write.do()
+    assert write.read() == "available"
+    assert len(aws.describe_images(Owners=["self"])["Images"]) == len(made)
 
 
 def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,21 +3,25 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from fixtures.access.clock import Clock
 from fixtures.access.transport import Shell, here
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.preflight import reach
 from fixtures.probes import snapshot
-from fixtures.probes.aws import cost, other_jobs, references, terraform
+from fixtures.probes.aws import api, cost, other_jobs, references, terraform
 from fixtures.probes.aws.terraform import Holding
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
 from fixtures.probes.smtp import public_address
 from fixtures.settings import Settings, Transport
+from fixtures.store import Store
 
 
 @cache
@@ -212,14 +216,32 @@ def _group(key: str, amount: str) -> dict[str, Any]:
     return {"Keys": [key], "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}}
 
 
-def test_a_bill_counts_when_it_is_final() -> None:
-    day = cost._day(1_780_000_000)
+@pytest.mark.parametrize("estimated", [False, True])
+def test_a_bill_counts_before_its_month_is_closed_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, estimated: bool
+) -> None:
+    """Cost Explorer calls each day of an open month an estimate, so the last complete day always is one: to wait for
+    another would be to wait for ever.
+    """
     groups = [_group("APN1-BoxUsage:t2.micro", "0.3648"), _group("APN1-DataTransfer", "0")]
-    (charge,) = cost._of_day(Bill({"Estimated": False, "Groups": groups}), "ap-northeast-1", day)
+    bill = Bill({"Estimated": estimated, "Groups": groups})
+    monkeypatch.setattr(api, "client", lambda *_: bill)
+    store = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
+    store.record("done", "", script="stop_ec2", plan="")
+    store.record("done", "", script="delete_ec2", plan="")
+    clock = SimpleNamespace(now=lambda: store.clock.now() + 4 * 86_400)
+    given = settings_without_a_lab()
+    found = cost._billed(cast("Migration", SimpleNamespace(store=store, settings=given, clock=clock)))
+    store.close()
+    (charge,) = found.after
     assert round(charge.usd or 0, 2) == 11.10
-    for bill, why in ((Bill(), "no billing data"), (Bill({"Estimated": True, "Groups": groups}), "estimate still")):
-        with pytest.raises(CouldNotAsk, match=why):
-            list(cost._of_day(bill, "ap-northeast-1", day))
+    says = "an estimate until AWS closes the month"
+    assert [says in each for each in (charge.reckoning, found.source)] == [estimated, estimated]
+
+
+def test_a_day_without_billing_data_is_no_day_without_costs() -> None:
+    with pytest.raises(CouldNotAsk, match="no billing data"):
+        cost._of_day(Bill(), "ap-northeast-1", cost._day(1_780_000_000))
 
 
 @pytest.mark.parametrize(

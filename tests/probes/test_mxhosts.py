@@ -27,6 +27,8 @@ def said(code: int, text: str = "", *, connection: Any = "open", stage: Any = ""
 YES, NO, LATER = said(250, "ok"), said(550, "5.1.1 no such address", stage="rcpt"), said(451, "later", stage="rcpt")
 TURNED_AWAY = said(550, "Sender IP reverse lookup rejected", stage="banner", banner="")
 TURNED_AWAY_LATER = said(550, "5.7.25 Sender IP reverse lookup rejected", stage="rcpt")
+LISTED = said(554, "192.0.2.9 found on one or more RBLs (abusixip). Refer to https://x.example/#block", stage="rcpt")
+REFERENCE = said(550, "5.1.1 Address does not exist. RBLtaaXomW5E", stage="rcpt")
 BUSY = said(421, "too many connections", stage="banner", banner="")
 SILENT = said(0, "no answer in 5 s", connection="silent", stage="connect", banner="")
 SHUT = said(0, "connection refused", connection="refused", stage="connect", banner="")
@@ -42,6 +44,9 @@ CUT = said(0, "closed", connection="dropped", stage="rcpt")
         pytest.param([CUT], [FAIL], [PASS], id="cut off in the dialogue"),
         pytest.param([TURNED_AWAY], [OPEN], [OPEN], id="550 in place of the greeting"),
         pytest.param([TURNED_AWAY_LATER], [OPEN], [OPEN], id="reverse lookup rejected, later"),
+        pytest.param([LISTED], [OPEN], [OPEN], id="the asking address is on a block list"),
+        pytest.param([LISTED, YES], [PASS], [PASS], id="one answer suffices, one family is on a block list"),
+        pytest.param([REFERENCE], [FAIL], [PASS], id="a reference of random letters"),
         pytest.param([BUSY], [OPEN], [OPEN], id="421 in place of the greeting"),
         pytest.param([SILENT], [OPEN], [OPEN], id="silence"),
         pytest.param([SHUT], [FAIL], [FAIL], id="refuses connections"),
@@ -60,10 +65,15 @@ def test_what_an_answer_says(asked: list[Asked], accepts: list[Verdict], greets:
     assert [each.verdict for each in judge(asked, accept=False)] == greets
 
 
-def test_who_could_not_ask_learns_what_to_do() -> None:
-    (found,) = judge([TURNED_AWAY], accept=True)
-    assert "PTR" in found.hint
-    assert "reverse lookup rejected" in found.found
+@pytest.mark.parametrize(
+    ("asked", "found", "hint"),
+    [(TURNED_AWAY, "reverse lookup rejected", "PTR"), (LISTED, "RBLs (abusixip)", "lookup.abusix.com")],
+    ids=["no PTR", "block list"],
+)
+def test_who_could_not_ask_learns_what_to_do(asked: Asked, found: str, hint: str) -> None:
+    (it,) = judge([asked], accept=True)
+    assert hint in it.hint
+    assert found in it.found
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ from typing import Any, cast
 import pytest
 
 from fixtures.access.clock import Clock
+from fixtures.access.loop import run
+from fixtures.evidence import Evidence, Verdict
 from fixtures.migration import Migration
+from fixtures.probes.dns.queries import Answer, Server
 from fixtures.store import Store
-from fixtures.watching import records
+from fixtures.watching import Watch, records
 
 OLD, NEW = ["10 mail.own.example"], ["10 route1.mx.cloudflare.net", "20 route2.mx.cloudflare.net"]
 DOMAIN = "own.example"
@@ -18,7 +21,8 @@ DOMAIN = "own.example"
 def _migration(tmp_path: Path) -> Migration:
     store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}", Clock())
     resolvers = tuple(SimpleNamespace(name=name) for name in ("quick", "slow"))
-    return cast("Migration", SimpleNamespace(store=store, settings=SimpleNamespace(resolvers=resolvers)))
+    settings = SimpleNamespace(resolvers=resolvers)
+    return cast("Migration", SimpleNamespace(store=store, clock=store.clock, settings=settings))
 
 
 def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
@@ -54,7 +58,7 @@ def test_answers_around_the_switch_are_counted(tmp_path: Path) -> None:
 
 def test_a_part_long_after_the_batch_and_a_gap_are_seen(tmp_path: Path) -> None:
     migration = _migration(tmp_path)
-    _switch(migration, {"second": -9}, {"second": 19, "mx": [[*OLD, *NEW]], "without_mx": 2})
+    _switch(migration, {"second": -9}, {"second": 39, "mx": [[*OLD, *NEW]], "without_mx": 2})
     found = records.moment(migration, DOMAIN)
     assert found is not None
     assert found.strays == ("10 mail.own.example, 10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net",)
@@ -86,8 +90,8 @@ FOREIGN = "10 mail.stranger.example"
         pytest.param(5, [], "", id="none is counted elsewhere"),
         pytest.param(100, NEW[:1], "part", id="one of the new, at the batch"),
         pytest.param(99, [*OLD, NEW[0]], "part", id="old and new, in the second before"),
-        pytest.param(111, NEW[1:], "part", id="at the last moment of propagation"),
-        pytest.param(112, NEW[1:], "stray", id="later"),
+        pytest.param(131, NEW[1:], "part", id="at the last moment of propagation"),
+        pytest.param(132, NEW[1:], "stray", id="later"),
         pytest.param(98, NEW[1:], "stray", id="earlier"),
         pytest.param(100, [FOREIGN], "stray", id="only a stranger"),
         pytest.param(100, [*NEW, FOREIGN], "stray", id="a stranger with the new set"),
@@ -109,6 +113,31 @@ def test_each_resolvers_turn_is_the_first_one(tmp_path: Path) -> None:
     assert found is not None
     assert [(turn.new_after_s, turn.stale_after_s) for turn in found.turns] == [(12.0, None), (None, 400.0)]
     assert found.turns[0].old_ttl_s == 300
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "verdict"),
+    [
+        pytest.param(299, Verdict.PASS, id="within its TTL"),
+        pytest.param(329, Verdict.PASS, id="fetched from a site of Cloudflare's that had not followed yet"),
+        pytest.param(332, Verdict.FAIL, id="too late for that too"),
+    ],
+)
+def test_an_old_answer_is_stale_by_its_ttl_and_the_lag_of_cloudflares_edge(
+    tmp_path: Path, ago_s: float, verdict: Verdict
+) -> None:
+    migration = _migration(tmp_path)
+    began = _switch(migration)
+    watch = Watch(migration, DOMAIN, _current=tuple(NEW), _old_ttl=300, _changed_at=began - ago_s)
+    for rrset, name in ((OLD, "slow"), (NEW, "slow"), (NEW, "quick")):
+        server = Server(name, "192.0.2.53")
+        answer = Answer(server, DOMAIN, "MX", tuple(rrset), 1, "NOERROR", (), "", Evidence("", ""))
+        run(watch._resolver(answer, began))
+    found = {each.member: each for each in records.judged_turns(DOMAIN, records.propagation(migration, DOMAIN))}
+    assert found[f"{DOMAIN} at quick"].verdict is Verdict.PASS
+    slow = found[f"{DOMAIN} at slow"]
+    assert slow.verdict is verdict, slow
+    assert slow.expected == "no old answer later than 330 s (a TTL of 300 s, and 30 s until Cloudflare's edge follows)"
 
 
 def test_time_counts_only_while_the_heart_beats() -> None:

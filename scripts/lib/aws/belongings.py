@@ -37,10 +37,21 @@ _CALLS = {
 """How EC2 deletes one of a kind and tells whether it stands."""
 
 
-def final_image(migration: Migration, has: Inventory) -> Call | None:
-    """The call that makes the final image; None if there is one. ``Refused`` when there is nothing to make it of."""
-    if any(image.name.startswith(FINAL) for image in has.of("image")):
+def final_image(migration: Migration, has: Inventory) -> Call | Item | None:
+    """The call that makes the final image, or one that AWS is making; None if there is one.
+
+    ``Refused`` where one failed, and when there is nothing to make it of.
+    """
+    made = {image.detail: image for image in has.of("image") if image.name.startswith(FINAL)}
+    if "available" in made:
         return None
+    if "pending" in made:
+        return made["pending"]
+    for state, image in made.items():
+        raise Refused(
+            f"--image: {image} is {state}: nothing starts from it. Deregister it, and run this again: "
+            f"aws ec2 deregister-image --image-id {image.id}"
+        )
     if has.instance.gone:
         raise Refused(f"--image: {has.instance.id} is {has.instance.state}, no image can be made of it any more")
     date = time.strftime("%Y-%m-%d", time.gmtime(migration.clock.now()))

@@ -11,7 +11,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
-from fixtures.probes.aws.ec2 import Item
+from fixtures.probes.aws.ec2 import Item, stands
 from scripts.lib.change import Refused
 
 PRESENT, ABSENT = "present", "absent"
@@ -131,7 +131,9 @@ def subject(item: Item) -> str:
 
 
 def watched(look: Callable[[], Any], key: str = "") -> Callable[[], str]:
-    """Tells ``present`` when LOOK finds anything (below KEY of its answer), else, or if AWS knows none, ``absent``."""
+    """Tells ``present`` when LOOK finds anything (below KEY of its answer: that stands), else, or if AWS knows none,
+    ``absent``.
+    """
     from botocore.exceptions import ClientError
 
     def read() -> str:
@@ -142,7 +144,7 @@ def watched(look: Callable[[], Any], key: str = "") -> Callable[[], str]:
                 if _NOT_THERE.search(error.response["Error"]["Code"]):
                     return ABSENT
                 raise
-        return PRESENT if (found[key] if key else found) else ABSENT
+        return PRESENT if (any(map(stands, found[key])) if key else found) else ABSENT
 
     return read
 

@@ -20,6 +20,7 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.mailbox.message import Letter, Marked, body_digest
 from fixtures.probes.smtp import vantages
 from fixtures.probes.smtp.knock import Conversation, Knock
+from fixtures.probes.smtp.mx_hosts import is_heard
 from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE
@@ -32,7 +33,6 @@ PART, ASKED = "trial part", "trial asked"
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
-NO_PTR = "reverse lookup"
 Said = list[tuple[str, str, Conversation]]
 """Of each MX host and address: what it said."""
 
@@ -185,11 +185,6 @@ class Course:
                 return None
             clock.sleep(pause_s)
         return clock.now() - began
-
-
-def is_heard(talk: Conversation) -> bool:
-    """Whether the host spoke of the address, and not of who asks."""
-    return bool(talk.banner) and NO_PTR not in talk.outcome.text.lower()
 
 
 def shown(said: Said) -> str:

@@ -115,6 +115,7 @@ UNSEEN: Mapping[str, str] = {
     "dns_lag_s": "each name server's lag is drawn: only what was met is known, not the most (fact dns_seen_s)",
     "batch_spread_s": "drawn too, and hidden in the same seconds (fact dns_seen_s)",
     "transient_errors": "a share: some hundred requests show only whether it is large (fact transients)",
+    "events_width_s": "nothing of ours depends on it: whoever is refused asks in narrower steps",
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
     "worker_cpu_ms": "a Worker's clock stands still while it computes; documented: 10 ms in the free plan, 30 s in the "
     "paid one (facts worker_reads and worker_exceeds)",

@@ -10,9 +10,10 @@ from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import queries as dns
+from fixtures.probes.smtp.mx_hosts import is_heard
 from fixtures.probes.smtp.smtp_client import Dialogue
 from scripts.lib.trial import standing
-from scripts.lib.trial.course import NO_PTR, Course, is_heard, shown
+from scripts.lib.trial.course import Course, shown
 from scripts.lib.trial.standing import APEX_RULE
 from scripts.lib.trial.wire import Answer
 
@@ -20,6 +21,7 @@ FOREIGN_SPF = "v=spf1 -all"
 TTL_S = 60
 ENABLED_S, SETTLE_S, APEX_S, DNS_S = 60.0, 900.0, 180.0, 660.0
 """How long each is waited for."""
+NO_PTR = "reverse lookup"
 NOT_BELOW, OTHER_MX = 2012, 2008
 DNS = "email/routing/dns"
 
