@@ -128,6 +128,9 @@ FORMER = (
 )
 
 
+LINK = "postfix/postfix-script: warning: symlink leaves directory: /etc/postfix/."
+
+
 @pytest.mark.parametrize(
     ("said", "found"),
     [
@@ -137,6 +140,8 @@ FORMER = (
         (f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0"),
         ("/usr/lib/postfix: updating /etc/hosts => /var/spool/postfix/etc/hosts\nstatus 0\n", ""),
         (f"/usr/sbin/postconf: {FORMER}\npostfix/postfix-script: {FORMER}\nstatus 0\n", ""),
+        (f"{LINK}/makedefs.out\r\nstatus 0\r\n", ""),
+        (f"{LINK}/main.cf\r\nstatus 0\r\n", f"{LINK}/main.cf\nstatus 0"),
         ("postfix: fatal: odd\nstatus 1\n", "postfix: fatal: odd\nstatus 1"),
         ("status 1\n", "status 1"),
     ],
