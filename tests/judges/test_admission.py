@@ -128,6 +128,9 @@ FORMER = (
 )
 
 
+LINK = "postfix/postfix-script: warning: symlink leaves directory: /etc/postfix/."
+
+
 @pytest.mark.parametrize(
     ("said", "found"),
     [
@@ -137,6 +140,8 @@ FORMER = (
         (f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0"),
         ("/usr/lib/postfix: updating /etc/hosts => /var/spool/postfix/etc/hosts\nstatus 0\n", ""),
         (f"/usr/sbin/postconf: {FORMER}\npostfix/postfix-script: {FORMER}\nstatus 0\n", ""),
+        (f"{LINK}/makedefs.out\r\nstatus 0\r\n", ""),
+        (f"{LINK}/main.cf\r\nstatus 0\r\n", f"{LINK}/main.cf\nstatus 0"),
         ("postfix: fatal: odd\nstatus 1\n", "postfix: fatal: odd\nstatus 1"),
         ("status 1\n", "status 1"),
     ],
@@ -154,11 +159,19 @@ def test_what_harms_nothing_is_no_complaint(said: str, found: str) -> None:
         ("smtpd_client_restriction", True),
         ("mynetwork", True),
         ("smtp_x", True),
+        ("smtp-amavis_destination_recipient_limit", False),
+        ("dovecot_destination_recipient_limit", False),
+        ("policy-spf_time_limit", False),
+        ("smpt_destination_recipient_limit", True),
+        ("smtpd-client_restrictions", True),
     ],
 )
 def test_a_macro_that_nobody_reads_is_no_misspelt_parameter(name: str, complains: bool) -> None:
     line = f"/usr/sbin/postconf: warning: /etc/postfix/main.cf: unused parameter: {name}=x"
-    known = ("mynetworks", "smtp_tls_security_level", "smtpd_client_restrictions", "virtual_alias_maps")
+    known = (
+        *("mynetworks", "smtp_tls_security_level", "smtpd_client_restrictions", "virtual_alias_maps"),
+        *("smtp_destination_recipient_limit", "default_destination_recipient_limit", "command_time_limit"),
+    )
     assert bool(postfix.complaints(f"{line}\nstatus 0\n", known)) is complains
     assert postfix.complaints(f"{line}\nstatus 0\n")
 

@@ -276,11 +276,18 @@ def test_no_password_in_the_clear(values: dict[str, Any], verdict: Verdict, said
         pytest.param(0o644, "root", "root", FAIL, id="everybody may read"),
         pytest.param(0o602, "root", "root", FAIL, id="everybody may write"),
         pytest.param(0o600, "carol", "root", FAIL, id="a user's own"),
+        pytest.param(0o600, "caddy", "caddy", FAIL, id="a client's own"),
+        pytest.param(0o644, "caddy", "caddy", FAIL, id="a client's own that everybody may read"),
     ],
 )
 def test_a_key_is_nobody_elses_to_read(mode: int, owner: str, group: str, verdict: Verdict) -> None:
     keys = private_keys.Keys((File("/etc/ssl/a b.pem", True, mode, owner, group),), (), (LOOK, LOOK))
     hint = ". chmod 600 '/etc/ssl/a b.pem'; and who could read it may have it: renew it with a new key"
+    if mode == 0o600:
+        hint = (
+            ". Its owner reads it too: have the certificate client's deploy hook copy it for Postfix and Dovecot "
+            "(install -o root -m 600), and name the copy there; or waive this scenario, if the owner is that client"
+        )
     said = f"/etc/ssl/a b.pem: expected {private_keys.EXPECTED}, found {mode:04o}, {owner}:{group}"
     assert all_say(private_keys.judged(keys), "", 2) == [(verdict, said + (hint if verdict is FAIL else ""))]
 

@@ -1,17 +1,20 @@
 """What Dell's files and commands print, read without a Dell: tables, rulesets, jails, aliases, restrictions."""
 
 import ipaddress
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from fixtures.evidence import Evidence
+from fixtures.access import transport
+from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, system_names
+from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, postfix, system_names
 from fixtures.probes.smtp import client_addresses
-from fixtures.settings import Secrets
+from fixtures.settings import Secrets, Transport
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 
@@ -239,3 +242,42 @@ def test_names_that_must_be_reached_over_http() -> None:
         ("client", "/a", "x"),
         ("clock", "/b", ""),
     )
+
+
+POSTFIX = """\
+#!/bin/sh
+exec 2>&1
+%s
+case $1 in
+status) echo "postfix/postfix-script: the Postfix mail system is running: PID: 1" ;;
+check) echo "postfix/postfix-script: warning: group or other writable: /etc/postfix/./master.cf" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("says", "tools", "found"),
+    [
+        ("", ("grep",), "master.cf"),
+        ("[ -t 2 ] || exit 0", ("grep", "script"), "master.cf"),
+        ("[ -t 2 ] || exit 0", ("grep",), ""),
+        ("echo fatal; exit 1", ("grep",), "fatal"),
+    ],
+)
+def test_a_postfix_that_warns_only_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, tools: tuple[str, ...], found: str
+) -> None:
+    """As that of Debian 11 and 12."""
+    (tmp_path / "postfix").write_text(POSTFIX % says)
+    (tmp_path / "postfix").chmod(0o755)
+    for tool in ("sh", "env", *tools):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    here = transport.shell("Dell", Transport(kind="local"))
+    if not found:
+        with pytest.raises(CouldNotAsk, match="only to a terminal"):
+            postfix.check(here)
+        return
+    said = postfix.check(here).said
+    assert found in said
+    assert said.count("warning") <= 1

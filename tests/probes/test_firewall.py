@@ -283,6 +283,26 @@ def test_sets_that_iptables_save_leaves_out() -> None:
     assert (half.verdict, "table ip filter: has rules of iptables' and" in half.found) == (Verdict.INCONCLUSIVE, True)
 
 
+OWNABLE = """\
+nft 'table inet guard {
+    set banned { type ipv4_addr; flags interval; elements = { 104.30.3.0/24 } }
+    chain input { type filter hook input priority 0; ip saddr @banned drop; }
+}'
+"""
+OWNED = "table inet guard { # progname firewalld\n\tflags %s"
+"""How a table is listed that a program owns, as firewalld does."""
+
+
+@pytest.mark.parametrize("flags", ["owner", "owner,persist", "persist"])
+def test_a_table_that_a_program_owns_is_asked_like_any_other(flags: str) -> None:
+    """Also by an nft that knows fewer flags; and it does not go with the nft that takes it."""
+    calm = read(OWNABLE)
+    nft = calm.parts["nft"].replace("table inet guard {", OWNED % flags)
+    owned = replace(calm, parts={**calm.parts, "nft": nft})
+    answer = kernel.ask(owned, ADMITTED, PUBLIC)
+    assert (answer.error, [each.networks for each in answer.shut]) == ("", [("104.30.3.0/24",)])
+
+
 FAIL2BAN = """\
 iptables -N f2b-postfix; %s iptables -A f2b-postfix -j RETURN
 iptables -A INPUT -p tcp -m multiport --dports 25,465,587 -j f2b-postfix

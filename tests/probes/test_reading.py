@@ -71,6 +71,8 @@ eval "rm a"
 xargs rm
 sh -c 'rm a'
 sudo rm a
+script -qc 'rm a' /dev/null
+script -qc 'postfix check; echo "status $?"' /etc/file
 'rm' a
 perl -e 'unlink "a"'
 python3 -c 'import os'

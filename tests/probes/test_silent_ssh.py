@@ -49,8 +49,8 @@ class SilentPath:
 async def _obey(process: asyncssh.SSHServerProcess[str]) -> None:
     """``say WORD`` says it; anything else takes for ever."""
     said = (process.command or "").split()
-    if said[0] == "say":
-        process.stdout.write(said[1])
+    if "say" in said:
+        process.stdout.write(said[-1])
         process.exit(0)
     await asyncio.sleep(600)
 

@@ -3,7 +3,10 @@
 import os
 import subprocess
 
-from fixtures.access.transport import _own
+import pytest
+
+from fixtures.access.transport import Shell, _own
+from fixtures.settings import Transport
 
 SAID = """\
 bash: warning: setlocale: LC_ALL: cannot change locale (ja_JP.UTF-8): No such file or directory
@@ -28,3 +31,12 @@ def test_a_locale_that_this_machine_has_not() -> None:
     said = subprocess.run(["bash", "-c", "cat /none"], env=environment, capture_output=True, text=True, check=False)
     assert "setlocale" in said.stderr
     assert _own(said.stderr) == "cat: /none: No such file or directory\n"
+
+
+def test_commands_speak_english_whatever_the_hosts_language_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind what is put before each of them, too."""
+    for name in ("LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.setenv(name, "ja_JP.UTF-8")
+    there = Transport(kind="local", prefix=("env", "LANG=ja_JP.UTF-8"))
+    said = Shell("Dell", there, ("env", "MAIL_CONFIG=/x")).run("sh", "-c", 'echo "$LC_ALL $MAIL_CONFIG"').stdout
+    assert said == "C /x\n"
