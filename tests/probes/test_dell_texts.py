@@ -248,28 +248,30 @@ POSTFIX = """\
 #!/bin/sh
 exec 2>&1
 %s
-case $1 in
-status) echo "postfix/postfix-script: the Postfix mail system is running: PID: 1" ;;
-check) echo "postfix/postfix-script: warning: group or other writable: /etc/postfix/./master.cf" ;;
-esac
+[ "$1" != check ] || echo "postfix/postfix-script: warning: group or other writable: /etc/postfix/./master.cf"
 """
+ONLY_THERE = "[ -t 2 ] || exit 0"
 
 
 @pytest.mark.parametrize(
-    ("says", "tools", "found"),
+    ("version", "says", "tools", "found"),
     [
-        ("", ("grep",), "master.cf"),
-        ("[ -t 2 ] || exit 0", ("grep", "script"), "master.cf"),
-        ("[ -t 2 ] || exit 0", ("grep",), ""),
-        ("echo fatal; exit 1", ("grep",), "fatal"),
+        ("3.10.13", "", (), "master.cf"),
+        ("3.8.0", "", (), "master.cf"),
+        ("3.7.11", ONLY_THERE, ("script",), "master.cf"),
+        ("3.5.25", ONLY_THERE, ("script",), "master.cf"),
+        ("3.7.11", ONLY_THERE, (), ""),
+        ("3.7.11", "echo fatal; exit 1", (), "fatal"),
+        ("3.10.13", "echo fatal; exit 1", (), "fatal"),
     ],
 )
 def test_a_postfix_that_warns_only_at_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, tools: tuple[str, ...], found: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, says: str, tools: tuple[str, ...], found: str
 ) -> None:
     """As that of Debian 11 and 12."""
-    (tmp_path / "postfix").write_text(POSTFIX % says)
-    (tmp_path / "postfix").chmod(0o755)
+    for name, text in (("postfix", POSTFIX % says), ("postconf", f"#!/bin/sh\necho {version}\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     for tool in ("sh", "env", *tools):
         (tmp_path / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(tmp_path))
