@@ -45,6 +45,10 @@ LEFT_HALF_WAY = N_("""\
 """)
 
 
+NOT_COUNTED = "not counted as done"
+"""Said where nothing is to be done, and that is no progress."""
+
+
 class Refused(Exception):
     """The script will not go on; says why and the way out."""
 
@@ -220,7 +224,7 @@ def _apply(script: Script, job: Job) -> int:
                 N_(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
             )
         if options.override:
-            migration.store.record("override", job.domain, script=script.name, reason=redact(options.override))
+            _record_override(script, job)
         elif not script.is_way_back(job):
             with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
                 require_open(migration, script.name, job.domains)
@@ -378,9 +382,12 @@ def _nothing(script: Script, job: Job) -> int:
 
 def _may_count(script: Script, job: Job) -> bool:
     """Whether that nothing is to be done is progress: not behind a closed gate. There it may be the wrong account that
-    was asked, which has nothing to delete.
+    was asked, which has nothing to delete. An override, with --apply, is on record as any.
     """
-    if job.options.override or script.is_way_back(job):
+    if script.is_way_back(job):
+        return True
+    if job.options.override and job.options.apply:
+        _record_override(script, job)
         return True
     try:
         with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
@@ -389,6 +396,10 @@ def _may_count(script: Script, job: Job) -> bool:
         job.say(N_(f"not counted as done, since its gate is not open: {error}"))
         return False
     return True
+
+
+def _record_override(script: Script, job: Job) -> None:
+    job.migration.store.record("override", job.domain, script=script.name, reason=redact(job.options.override))
 
 
 def unfinished(job: Job, script: str) -> list[dict[str, Any]]:

@@ -63,6 +63,8 @@ def run(order: Order) -> None:
 def _run(order: Order, injector: Injector, said: io.StringIO) -> int:
     module, argv = importlib.import_module(f"scripts.{order.script}"), [*order.argv, "--override", order.reason]
     status, outcome = _main(module, [*argv, "--json"])
+    if change.NOT_COUNTED in said.getvalue():  # with nothing to do, and behind a gate that is not open
+        status, outcome = _main(module, [*argv, "--apply", "0" * 12])
     if status != change.PLANNED:
         return status
     assert injector.writes == 0, f"the plan of {order.script} has written"

@@ -189,9 +189,14 @@ def nothing(name: str, **more: Any) -> Script:
 
 
 def done(file: Path, script: str) -> int:
+    return count(file, "done", script)
+
+
+def count(file: Path, kind: str, script: str) -> int:
+    """Records of that kind."""
     store = Store(f"sqlite:///{file.parent}/store.sqlite", Clock())
     try:
-        return len(store.recorded("done", script=script))
+        return len(store.recorded(kind, script=script))
     finally:
         store.close()
 
@@ -202,8 +207,11 @@ def test_nothing_to_do_behind_a_closed_gate_is_no_progress(file: Path, capsys: p
         assert nothing("delete_ec2").main(given) == 0
         assert "not counted as done, since its gate is not open" in capsys.readouterr().err
     assert done(file, "delete_ec2") == 0
-    assert nothing("delete_ec2").main(["--override", "a test of only the scripts"]) == 0
+    for given in ([], ["--apply", "0" * 12]):
+        assert done(file, "delete_ec2") == 0
+        assert nothing("delete_ec2").main(["--override", "a test of only the scripts", *given]) == 0
     assert done(file, "delete_ec2") == 1
+    assert count(file, "override", "delete_ec2") == 1
 
 
 def test_what_a_person_did_by_hand_is_counted_though_it_was_done_before(file: Path) -> None:
