@@ -1,14 +1,11 @@
 """A loss that was explained and repaired stays on record, and keeps no gate closed."""
 
 import re
-from collections import defaultdict
 
 import pytest
 
 from fixtures.ledger import closed_losses
-from fixtures.ledger.collecting import _Collector
 from fixtures.ledger.windows import OPENED
-from fixtures.probes.mailbox.imap import Stored
 from fixtures.settings import SettingsError
 from fixtures.watching import abort_rules
 from scripts import accept
@@ -17,15 +14,6 @@ from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book
 
 LOST = "<lost@s>"
 CAROL, DAVE = SETTINGS.mailboxes((DOMAIN,))[:2]
-
-
-def came(book: Book, user: str, name: str = LOST) -> None:
-    """A message of the run turns up in USER's mailbox, with a body that is none of ours."""
-    headers = (("Message-ID", name), ("X-Mxgate-Number", "7"))
-    collector = _Collector(book.migration, RUN)
-    collector._know({name})
-    collector._arrived(user, Stored(user, "INBOX", 1, headers, saved_at=1.0, content=b"\r\nmore"), defaultdict(dict))
-    collector.close()
 
 
 def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
@@ -62,7 +50,7 @@ def test_copies_and_mail_in_a_wrong_place_can_be_closed(
 ) -> None:
     """By the gate of its domain, and by the script."""
     book.add(LOST, arrived_real="1", copies=copies, mailbox=CAROL)
-    came(book, DAVE, name)
+    book.come(DAVE, name)
     found = book.balance(domain=DOMAIN)
     assert len(found.unexpected) == len(says)
     assert all(text in one for text, one in zip(says, found.unexpected, strict=True)), found.unexpected
