@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _accept(migration: Migration, reason: str) -> None:
     with migration.store.lock("migration", "store --accept"), migration.store.engine.begin() as db:
         count = chain.begin(db, reason, migration.clock.now())
-    accepted = tr("accepted: {n} rows as they stand. Judge again: what was judged before rests on them too", n=count)
+    accepted = tr("accepted: {n} rows as they stand. Judge again: no verdict from before counts", n=count)
     print(accepted)
 
 

@@ -203,6 +203,27 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert found(made) == ()
 
 
+@pytest.mark.parametrize("how", ["edited", "an older copy"])
+def test_no_verdict_outlives_what_is_accepted(tmp_path: Path, how: str) -> None:
+    """It may be what was edited, and in an older copy the one that voided it is missing."""
+    config, file, backup = minimal(tmp_path), tmp_path / "store.sqlite", tmp_path / "backup.sqlite"
+    bound = {"gate": "phase3", "domain": PILOT, "target": "t", "settings": "s", "suite": "1", "present": "p"}
+    for verdict in ("pass", "fail"):
+        with closing(Store(f"sqlite:///{file}", Clock())) as made:
+            made.put_verdict(**bound, verdict=verdict, run=verdict, body={})
+            if how == "edited" and verdict == "fail":
+                by_hand(made, "UPDATE verdicts SET verdict = 'pass'")
+        if verdict == "pass":
+            shutil.copy(file, backup)
+    if how == "an older copy":
+        shutil.copy(backup, file)
+    with closing(Store(f"sqlite:///{file}", Clock())) as again:
+        assert getattr(again.verdict("phase3", PILOT), "verdict", "") == "pass"
+        assert script.main(["--config", str(config), "--accept", "the disk was put back from a backup"]) == 0
+        assert again.verdict("phase3", PILOT) is None
+        assert found(again) == ()
+
+
 def test_the_doctor_sees_it(world: World) -> None:
     world.migration.store.record("entry")
     assert [each.verdict for each in machine.store(world.migration)] == [Verdict.PASS]

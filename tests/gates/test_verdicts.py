@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +14,28 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
 from fixtures.settings import SettingsError, Waiver
+from tests.conftest import minimal, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
 PHASE2 = Stage(Gate.PHASE2, (PILOT, OTHER), "phase2")
 ABSENT = Finding("TLSA", Verdict.ABSENT, "a record", "none, by the settings' word")
+COLLECTED = """
+import sys, pytest
+
+class Shows:
+    def pytest_collection(self, session):
+        from fixtures.gates.collection import FeatureFile
+        made = FeatureFile._getobj
+        FeatureFile._getobj = lambda file: 1 / 0 if file.path.stem == sys.argv[1] else made(file)
+
+    def pytest_collection_finish(self, session):
+        from fixtures.gates.session import SESSION
+        print("PARTIAL", *session.config.stash[SESSION].partial.values())
+
+pytest.main([*sys.argv[2:], "-q", "--collect-only", "--gate", "phase2"], plugins=[Shows()])
+"""
+BURSTS = "features/admission/bursts.feature"
 
 
 def ended(stage: Stage, error: BaseException | None, *tags: str, waivers: tuple[Waiver, ...] = ()) -> Outcome:
@@ -137,6 +155,26 @@ def test_a_partial_run_stores_no_verdict(world: World, why: str) -> None:
     assert "a partial run: no verdict is stored" in run.conclude(PHASE1).reasons
     assert world.migration.store.verdict("phase1", "") is None
     assert run.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "breaks", "environment", "partial"),
+    [
+        ([], "", {}, False),
+        (["features/dns", "./features"], "", {}, False),
+        ([BURSTS], "", {}, True),
+        (["features/", "--deselect", BURSTS], "", {}, True),
+        (["features/"], "", {"PYTEST_ADDOPTS": f"--deselect {BURSTS}"}, True),
+        ([str(each) for each in Path("features").glob("*/*.feature") if str(each) != BURSTS], "", {}, True),
+        (["features/", "--continue-on-collection-errors"], "bursts", {}, True),
+    ],
+    ids=["nothing", "also all", "one", "deselected", "by ADDOPTS", "but one", "broken"],
+)
+def test_what_leaves_scenarios_out_is_partial(
+    tmp_path: Path, *, asked: list[str], breaks: str, environment: dict[str, str], partial: bool
+) -> None:
+    done = python("-c", COLLECTED, breaks, *asked, **environment, MXGATE_CONFIG=str(minimal(tmp_path)))
+    assert f"PARTIAL {partial}" in done.stdout.splitlines(), done.stdout[-3000:] + done.stderr
 
 
 def test_what_changes_while_it_is_judged(world: World) -> None:

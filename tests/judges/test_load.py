@@ -44,7 +44,7 @@ def test_all_of_it_or_none() -> None:
 
 def test_what_was_planted_is_named_and_nothing_else() -> None:
     gone, twice = entry(1, injected=90, arrived=None), entry(2, injected=50, arrived=51, copies=2)
-    amiss = ("no. 3 for alice is in bob", "no. 4 in bob: its body was changed on the way")
+    amiss = ("<3> (no. 3) for alice is in bob", "<4> (no. 4) in bob: its body was changed on the way")
     assert loaded(gone, twice, unexpected=amiss).planted_named
     assert not loaded(gone, twice, unexpected=amiss[:1]).planted_named
     assert not loaded(twice, unexpected=amiss).planted_named

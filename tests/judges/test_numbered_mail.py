@@ -281,18 +281,18 @@ def test_watch(watched_s: float, expected: Says) -> None:
 
 
 def test_abort_rules() -> None:
-    rule = abort_rules.Rule("loss", "3 lost")
+    rule = abort_rules.Rule("lost", "3 lost")
     stands = abort_rules.Alarm("p", rule, "r", 0, 0)
-    hint = "If it proved wrong: python -m scripts.watch --domain p withdraws it"
+    hint = "If it proved wrong, or is over: python -m scripts.watch --domain p withdraws it"
     assert says(abort_rules.judged("p", stands), "", 0) == (
         FAIL,
-        f"p: loss: expected no abort rule met, found 3 lost. {hint}",
+        f"p: lost: expected no abort rule met, found 3 lost. {hint}",
     )
     withdrawn = abort_rules.Alarm("p", rule, "r", 0, 0, "all came")
     found = "a false alarm (3 lost), withdrawn: all came"
     assert says(abort_rules.judged("p", withdrawn), "", 0) == (
         PASS,
-        f"p: loss: expected no abort rule met, found {found}{NO_SENTENCE}",
+        f"p: lost: expected no abort rule met, found {found}{NO_SENTENCE}",
     )
 
 

@@ -1,6 +1,7 @@
 """A ledger of one's own: messages and records at moments of choice, and what the balance says of them."""
 
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import sqlalchemy as sa
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Balance, balance
+from fixtures.ledger.collecting import _Collector
 from fixtures.ledger.windows import REJECTED
 from fixtures.migration import Migration
+from fixtures.probes.mailbox.imap import Stored
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from fixtures.store import records
 
@@ -40,6 +43,16 @@ class Book:
         name = name or f"<{len(self.store.numbered()) + 1}@s>"
         self.store.add_message(message_id=name, run=RUN, domain=domain, **row)
         return at
+
+    def come(self, user: str, name: str, *saved_at: float) -> None:
+        """What a process finds that has just begun: copies in USER's mailbox, of a body that is none of ours."""
+        headers = (("Message-ID", name), ("X-Mxgate-Number", "7"))
+        collector, changes = _Collector(self.migration, RUN), defaultdict[str, dict[str, Any]](dict)
+        collector._know({name})
+        for uid, at in enumerate(saved_at or (1.0,)):
+            collector._arrived(user, Stored(user, "INBOX", uid, headers, saved_at=at, content=b"\r\nmore"), changes)
+        collector._write(changes)
+        collector.close()
 
     def record(self, at: float, kind: str, domain: str = DOMAIN, **body: Any) -> None:
         """A record that was made AT seconds after NOW, really."""

@@ -10,6 +10,7 @@ from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates import alarms as news
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration
+from fixtures.probes.dell import postfix
 from fixtures.probes.dell.postfix import Queue, Queued
 from fixtures.probes.logs.postfix_log import Reject
 from fixtures.watching import counting
@@ -121,6 +122,69 @@ def test_an_alarm_of_another_domain_is_left_alone(mail: Mail) -> None:
     mail.migration.store.record(MET, "other.example.net", rule=LOST, found="1", messages=["<1@s>"], run=RUN)
     mail.counting.begin()
     assert mail.counting.standing == {}
+
+
+def arrived(mail: Mail) -> None:
+    for number in range(SETTINGS.bounds.abort_deferred):
+        mail.arrives(f"<{number}@s>")
+
+
+@pytest.mark.parametrize(
+    ("queued", "more", "withdrawn"),
+    [(0, [], True), (None, [], False), (2, [], False), (0, [{"age": 1800}], False), (0, [{"deferrals": 1}], False)],
+    ids=["over", "Dell was not asked", "some wait at Dell", "one is lost", "one waits at its sender"],
+)
+def test_who_waited_and_waits_no_more(
+    mail: Mail, *, queued: int | None, more: list[dict[str, Any]], withdrawn: bool
+) -> None:
+    for number in range(SETTINGS.bounds.abort_deferred):
+        mail.add(f"<{number}@s>", deferrals=1)
+    mail.counting.round(0, 0)
+    assert mail.met() == [(DEFERRED, False)]
+    (alarm,) = news.due(mail.migration)
+    news.keep(mail.migration, alarm)
+    arrived(mail)
+    for fields in more:
+        mail.add(**fields)
+    mail.counting.round(0, queued)
+    assert mail.met()[0] == (DEFERRED, withdrawn)
+    assert (DEFERRED in mail.counting.standing) is not withdrawn
+    if withdrawn:
+        assert "nobody waits any more" in mail.counting.withdrawn
+        (withdrawal,) = news.due(mail.migration)
+        assert (withdrawal.bad, "is over" in withdrawal.title) == (False, True)
+
+
+def test_the_next_watch_sees_that_nobody_waits_any_more(mail: Mail) -> None:
+    """Once it has looked at Dell: not before, and not by what it sends itself."""
+    for number in range(SETTINGS.bounds.abort_deferred):
+        mail.add(f"<{number}@s>", deferrals=1)
+    mail.counting.round(0, 0)
+    mail.run = "another"
+    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
+    again.begin()
+    again.round(0, 0)
+    assert mail.met() == [(DEFERRED, False)]
+    arrived(mail)
+    again.round(0, None)
+    assert mail.met() == [(DEFERRED, False)]
+    again.round(0, 0)
+    assert mail.met() == [(DEFERRED, True)]
+
+
+def test_what_dell_held_is_not_known_while_it_is_asked(monkeypatch: pytest.MonkeyPatch, mail: Mail) -> None:
+    dell = DellSide(mail.migration)
+    assert dell.queued is None
+    dell.count(3)
+    assert dell.queued == dell.waiting
+
+    def silent(_: object) -> Queue:
+        raise CouldNotAsk("no route to host")
+
+    monkeypatch.setattr(postfix, "queue", silent)
+    with pytest.raises(CouldNotAsk):
+        dell.look()
+    assert [dell.queued, dell.waiting] == [None, 3]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.ledger import collecting, switches
 from fixtures.ledger.accounting import UNEXPECTED
 from fixtures.ledger.windows import CLOSED, OPENED, PUT_BACK, SETTLED, WRITE_S, windows
 from fixtures.probes.mailbox.message import hops, path_of
@@ -60,6 +61,9 @@ def test_nothing_injected_is_not_whole(book: Book) -> None:
         ({"age": 100}, "overdue"),
         ({"age": 1000}, "lost"),
         ({"age": 5, "bounced": "550 5.1.1"}, "lost"),
+        ({"age": 5, "bounced": "550 5.1.1", "injected_real": None}, "lost"),
+        ({"age": 5, "deferrals": 1, "injected_real": None}, "in_flight"),
+        ({"acknowledged_real": NOW, "injected_real": None}, "lost"),
         ({"age": 100, "arrived_real": "75", "copies": 1}, "delayed"),
         ({"arrived_real": "1", "copies": 2, "deferrals": 1}, "explained_copies"),
         ({"arrived_real": "1", "copies": 2}, "unexplained_copies"),
@@ -88,6 +92,32 @@ def test_what_no_queue_took_counts_only_if_it_arrived(book: Book) -> None:
     book.add(injected_real=None)
     book.add(injected_real=None, arrived_real="1", copies=1)
     assert book.balance().injected == 1
+
+
+def test_what_a_queue_took_by_its_log_may_still_arrive(book: Book) -> None:
+    book.add(injected_real=None)
+    assert switches._outstanding(book.migration) == set()
+    book.add(injected_real=None, deferrals=1)
+    assert switches._outstanding(book.migration) == {RUN}
+
+
+def test_what_was_found_stays_found(book: Book) -> None:
+    """Whoever looks for the first time after one of two copies was deleted, or after the log was rotated."""
+    (user, *_) = SETTINGS.mailboxes((DOMAIN,))
+    book.add("<1@s>", injected_real=None)
+    book.come(user, "<1@s>", 5.0, 7.0)
+    book.come(user, "<1@s>", 7.0)
+    (found,) = book.balance().series
+    assert (found.copies, found.arrived) == (2, 5.0)
+
+
+def test_a_run_began_with_the_first_that_a_queue_took(book: Book) -> None:
+    book.add(injected_real=None)
+    began = book.add(age=5 * 86400)
+    book.add(age=86400)
+    collector = collecting._Collector(book.migration, RUN)
+    assert {each.since for each in collector._mailboxes} == {began}
+    collector.close()
 
 
 def test_windows_and_domains_are_kept_apart(book: Book) -> None:
