@@ -49,7 +49,15 @@ def test_help_comes_before_the_set_up(bare: Path, script: str) -> None:
     assert not (bare / "installed").exists()
 
 
-@pytest.mark.parametrize("argv", [("scripts/lab", "--help"), ("scripts/lab", "up", "-h"), ("scripts/bench", "--help")])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("scripts/lab", "--help"),
+        ("scripts/lab", "up", "-h"),
+        ("scripts/bench", "--help"),
+        ("scripts/rehearse", "--config", "x", "--help"),
+    ],
+)
 def test_the_whole_help_needs_no_root(bare: Path, argv: tuple[str, ...]) -> None:
     done = run(bare, *argv, at=PROJECT)
     assert done.returncode == 0, done.stderr
