@@ -1,17 +1,19 @@
 """Publish where Dell takes mail: an MX for each domain's delivery name, and Dell's own addresses.
 
 Email Routing forwards to the MX of the destination's domain, and to nothing else (X4). The world doesn't use these
-names, so nothing of today's mail changes. A backup MX that stays stands there behind Dell.
+names, and one that is in use already is refused, so nothing of today's mail changes. A backup MX that stays stands
+there behind Dell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.exiting import leave
+from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Records
 from fixtures.probes.dns import queries as dns
-from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
 from scripts.lib.dns.records import set_rrset
 
 PREFERENCE = 10
@@ -27,8 +29,10 @@ def plan(job: Job) -> Iterator[Write]:
     here = _zone(job, dell.name, "dell.name")
     present = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
     _no_alias(present[here], dell.name)
+    _not_in_use(job, present[here], dell.name, "A", [str(dell.ipv4)])
     yield from set_rrset(job, here, dell.name, "A", [str(dell.ipv4)], ttl, present=present[here])
     if dell.ipv6:
+        _not_in_use(job, present[here], dell.name, "AAAA", [str(dell.ipv6)])
         yield from set_rrset(job, here, dell.name, "AAAA", [str(dell.ipv6)], ttl, present=present[here])
     elif present[here].of(dell.name, "AAAA"):
         raise Refused(
@@ -38,8 +42,9 @@ def plan(job: Job) -> Iterator[Write]:
     for delivery, domain in {each.delivery: each.name for each in settings.domains}.items():
         there = _zone(job, delivery, "a delivery name")
         _no_alias(present[there], delivery)
-        hosts = enumerate(settings.mx_of_delivery(domain), 1)
-        targets = [f"{PREFERENCE * number} {host}" for number, host in hosts]
+        hosts = settings.mx_of_delivery(domain)
+        _not_in_use(job, present[there], delivery, "MX", hosts)
+        targets = [f"{PREFERENCE * number} {host}" for number, host in enumerate(hosts, 1)]
         yield from set_rrset(job, there, delivery, "MX", targets, ttl, "MX", present=present[there])
 
 
@@ -55,6 +60,17 @@ def _no_alias(present: Records, name: str) -> None:
         raise Refused(
             f"{name} is an alias of {each.text}; no other record may have that name (RFC 1034, 3.6.2). "
             "Delete it, or set another name"
+        )
+
+
+def _not_in_use(job: Job, present: Records, name: str, kind: str, planned: Iterable[str]) -> None:
+    """Refuse, until these records are ours, to lead elsewhere what somebody may go by."""
+    others = sorted({each.text or "." for each in present.of(name, kind)} - set(planned))
+    done = Progress.read(job.migration.store, job.migration.settings).done_at(SCRIPT.name) is not None
+    if others and not done and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
+        raise Refused(
+            f"{name} {kind} stands already and leads to {', '.join(others)}: EC2 or your users may go by it. Take a "
+            "new name (dell.name, delivery), or delete the record first"
         )
 
 

@@ -43,7 +43,7 @@ from fixtures.migration.progress import WORLDS, Progress
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset
-from fixtures.report.render import replace
+from fixtures.report.render import make_folder, replace
 from fixtures.settings import SettingsError
 from fixtures.store import Store, StoreError
 from scripts import snapshot
@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         migration = opened(options.config)
         if migration.settings.target == "lab":
             raise SettingsError(f"{options.config}: a lab's settings (target). Expected those of your own system")
-        options.out.mkdir(0o700, parents=True, exist_ok=True)
+        make_folder(options.out)
         found = with_firewall(migration) if options.firewall else rehearse(migration, options)
         drill_certificate.take_in(migration.store, found)
         file = replace(options.out / f"{found.name}.json", found.text())

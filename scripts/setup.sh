@@ -73,10 +73,15 @@ set_up_packages() {
         refuse "apt-get could not install: $missing. Its own message stands above."
 }
 
+# What root makes in the project is its owner's, who goes on without root.
+give_back() {
+    if [ "$(id -u)" = 0 ] && [ -e "$1" ]; then chown -R --reference="$root" "$1"; fi
+}
+
 digest_of() { sha256sum "$root/$1" | cut -c1-16; }
 
 set_up_python() {
-    local lock=requirements.lock there wanted python
+    local lock=requirements.lock there wanted python made=
     there=$(cat "$venv/mxgate-lock" 2>/dev/null) || there=
     [ "$there" = "$(digest_of $lock)" ] && return 0  # all of it: enough for a live run too
     [ "$mode" != live ] || lock=scripts/requirements-live.lock
@@ -88,21 +93,23 @@ set_up_python() {
     rm -rf "$venv"
     { "$python" -m venv "$venv" &&
         "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/$lock" &&
-        printf '%s\n' "$wanted" >"$venv/mxgate-lock"; } ||
-        refuse "the Python packages could not be installed; run this again once the package index can be reached."
+        printf '%s\n' "$wanted" >"$venv/mxgate-lock"; } && made=yes
+    give_back "$venv"
+    [ -n "$made" ] || refuse "the Python packages could not be installed; run this again once the package index can be reached."
 }
 
 # Cloudflare's own clients, which the tests let loose on the emulator; as locked, and no script of theirs is run.
 set_up_npm() {
-    local from=$root/tests/emulator/npm into=$venv/npm wanted
+    local from=$root/tests/emulator/npm into=$venv/npm wanted made=
     wanted=$(digest_of tests/emulator/npm/package-lock.json)
     [ "$(cat "$into/mxgate-lock" 2>/dev/null)" = "$wanted" ] && return 0
     printf 'mxgate: will install the locked clients of Cloudflare with npm into .venv/npm, once\n'
     rm -rf "$into"
     { mkdir "$into" && cp "$from/package.json" "$from/package-lock.json" "$into" &&
         (cd "$into" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) &&
-        printf '%s\n' "$wanted" >"$into/mxgate-lock"; } ||
-        refuse "Cloudflare's clients could not be installed; run this again once npm's registry can be reached."
+        printf '%s\n' "$wanted" >"$into/mxgate-lock"; } && made=yes
+    give_back "$into"
+    [ -n "$made" ] || refuse "Cloudflare's clients could not be installed; run this again once npm's registry can be reached."
 }
 
 # The roots of the lab's hosts ($with_images: today's or all), made while this goes on. Python's own library is enough.

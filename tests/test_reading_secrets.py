@@ -91,9 +91,23 @@ def test_placeholders_are_told_from_names() -> None:
         "changeme",
         "<your name>",
         "yourdomain.net",
+        "mail.your-domain.net",
+        "please change me",
+        "CHANGE_ME_2",
     ):
         assert is_placeholder(each), each
-    for each in ("myexample.com", "mail.example.net", "<>", "example.community", "webmakeprofit.org"):
+    for each in (
+        "myexample.com",
+        "mail.example.net",
+        "<>",
+        "example.community",
+        "webmakeprofit.org",
+        "exchangemedia.jp",
+        "getyourdomain.jp",
+        "yourdomains.jp",
+        "they change message sizes",
+        "Tanaka <tanaka@kumo-post.net>",
+    ):
         assert not is_placeholder(each), each
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import PROJECT
 
-TOOLS = "bash cat cut dirname env flock grep rm sed sh sha256sum tr".split()
+TOOLS = "bash cat chown cut dirname env flock grep rm sed sh sha256sum tr".split()
 NOTED = "apt-get sudo".split()
 
 
@@ -49,7 +49,15 @@ def test_help_comes_before_the_set_up(bare: Path, script: str) -> None:
     assert not (bare / "installed").exists()
 
 
-@pytest.mark.parametrize("argv", [("scripts/lab", "--help"), ("scripts/lab", "up", "-h"), ("scripts/bench", "--help")])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("scripts/lab", "--help"),
+        ("scripts/lab", "up", "-h"),
+        ("scripts/bench", "--help"),
+        ("scripts/rehearse", "--config", "x", "--help"),
+    ],
+)
 def test_the_whole_help_needs_no_root(bare: Path, argv: tuple[str, ...]) -> None:
     done = run(bare, *argv, at=PROJECT)
     assert done.returncode == 0, done.stderr
@@ -106,6 +114,18 @@ def test_a_live_set_up_takes_the_lock_of_a_live_run(bare: Path, argv: tuple[str,
         (bare / ".venv").mkdir(exist_ok=True)
         (bare / ".venv/mxgate-lock").write_text(f"{digest}\n", encoding="ascii")
         assert "will install" not in run(bare, *argv).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about what root leaves")
+def test_what_root_sets_up_is_the_projects_owners(bare: Path) -> None:
+    """Who has run this by sudo goes on without, also where it failed. (Here no package can be had.)"""
+    os.chown(bare, 4711, 4712)
+    (bare / "tools/id").write_text("#!/bin/sh\necho 0\n", encoding="ascii")
+    done = run(bare, "scripts/setup.sh", "live")
+    assert "the Python packages could not be installed" in done.stderr
+    for each in (bare / ".venv", bare / ".venv/bin", bare / ".venv/bin/python"):
+        made = each.lstat()
+        assert (made.st_uid, made.st_gid) == (4711, 4712), each
 
 
 def test_a_set_up_that_begins_is_seen(bare: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
 from fixtures.store import Locked, Store
 from fixtures.store.database import StoreError
-from tests.conftest import PROJECT, python
+from tests.conftest import NOBODY, PROJECT, python
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root leaves")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
 WRITE = """\
 import sys
@@ -79,6 +81,39 @@ def test_nobody_else_may_read_it(tmp_path: Path, before: int | None, after: str)
         store.close()
     finally:
         os.umask(umask)
+
+
+@AS_ROOT
+def test_what_root_makes_is_the_folders_owners(tmp_path: Path) -> None:
+    """The next command goes on without root: a store as sudo left it could not be opened."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 4711, 4712)
+    store = Store(f"sqlite:///{theirs}/store.sqlite", Clock())
+    store.record("entry", number=1)
+    owners = {each.name: (each.stat().st_uid, each.stat().st_gid) for each in theirs.iterdir()}
+    store.close()
+    assert owners == dict.fromkeys(("store.sqlite", "store.sqlite-shm", "store.sqlite-wal"), (4711, 4712))
+    os.chown(theirs / "store.sqlite", 0, 0)
+    Store(f"sqlite:///{theirs}/store.sqlite", Clock()).close()
+    assert (theirs / "store.sqlite").stat().st_uid == 0, "one that stands stays whose it is"
+
+
+@AS_ROOT
+def test_one_that_is_roots_is_named_as_such() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        file = Path(folder, "store.sqlite")
+        file.touch(0o600)
+        url = f"sqlite:///{file}"
+        if python("pytest", "--version", before=NOBODY).returncode != 0:
+            pytest.skip("nobody may not read this checkout")
+        done = python("-c", WRITE, url, "1", before=NOBODY)
+        assert done.returncode == 2, done.stderr
+        assert (
+            f"unable to open database file. It belongs to root, and this is user 65534: sudo chown 65534 {file}*"
+            in (done.stderr)
+        )
 
 
 def test_a_newer_one_is_refused_and_left_as_it_is(file: Path) -> None:

@@ -1,6 +1,7 @@
 """The report says what happened, asks nothing of anyone, and lets neither markup nor a secret through (Z-2, Z-3)."""
 
 import base64
+import os
 import re
 from dataclasses import replace
 from hashlib import sha256
@@ -76,6 +77,20 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     page = write(sample.report(), tmp_path / "made here" / "report.html")
     modes = {oct(each.stat().st_mode & 0o777) for each in (page.parent, *page.parent.iterdir())}
     assert modes == {"0o700", "0o600"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about what root leaves")
+def test_what_root_writes_is_the_folders_owners(tmp_path: Path) -> None:
+    """A rehearsal runs as root, and who signs its report does not."""
+    junit = tmp_path / "junit.xml"
+    junit.write_text("<testsuites/>", encoding="utf-8")
+    os.chown(tmp_path, 4711, 4712)
+    page = write(sample.report(), tmp_path / "made" / "here" / "report.html", str(junit))
+    made = (junit, page.parent.parent, page.parent, *page.parent.iterdir())
+    assert {each.name: (each.stat().st_uid, each.stat().st_gid) for each in made} == dict.fromkeys(
+        (each.name for each in made), (4711, 4712)
+    )
+    assert len(made) == 6
 
 
 def test_no_secret_survives_in_any_encoding(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """main.cf, master.cf and their templates as text: ours is set, the rest stays, what can't be understood is refused."""
 
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
+from fixtures.access.changing import Shell
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
+from fixtures.settings import Transport
 from scripts.lib.change import Refused
+from scripts.lib.dell import effect
 from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
 
@@ -110,6 +114,29 @@ def test_master_cf_that_would_lose_something_is_refused(old: str, new: str, why:
     assert old in MASTER
     with pytest.raises(Refused, match=why):
         with_services(MASTER.replace(old, new), WANTED, offers_auth=True)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ("-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n", ""),
+        ("-----BEGIN CERTIFICATE-----\n", "holds no private key, and STARTTLS would be answered with 454. Name a file"),
+        ("", "is not there on Dell, or empty"),
+        (None, "is not there on Dell, or empty"),
+    ],
+)
+def test_a_chain_file_without_its_key_is_refused(tmp_path: Path, held: str | None, why: str) -> None:
+    """Postfix itself says nothing of it: X12. Without one named, what main.cf names stays."""
+    file, here = tmp_path / "a chain.pem", Shell("Dell", Transport(kind="local"))
+    if held is not None:
+        file.write_text(held, encoding="ascii")
+    dell = SETTINGS.dell.model_copy(update={"tls_chain_file": file})
+    settings = SETTINGS.model_copy(update={"dell": dell})
+    if not why:
+        effect.require_certificate(here, settings, {})
+        return
+    with pytest.raises(Refused, match=f"dell.tls_chain_file: {file} {why}"):
+        effect.require_certificate(here, settings, {})
 
 
 def test_tables_hold_every_address_and_ec2_only_if_asked() -> None:

@@ -232,10 +232,15 @@ def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
     second, end = text.index("[[domains]]", begin + 1), text.index("[dell]")
     pilot = text.rindex("[[domains]]", 0, end)
     assert second < pilot
-    status, said = ask((text[begin:pilot], ""), (f'name = "{present.DELL_NAME}"', f'name = "mx.{present.PILOT}"'))
-    assert status == 2, said
-    (bad,) = _bad(said)
-    assert "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org" in bad
+    only = ((text[begin:pilot], ""), (f'name = "{present.DELL_NAME}"', f'name = "mx.{present.PILOT}"'))
+    for more, found in (
+        ("", "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org"),
+        ('zone = "webmakeprofit.org"\n', "it reads 1 zones besides: fx-trader-life.com"),
+    ):
+        status, said = ask(*only, ("[trial]\n", f"[trial]\n{more}"))
+        assert status == 2, said
+        (bad,) = _bad(said)
+        assert f"{found}. Narrow it" in bad
 
 
 def test_an_expired_token(lab: Lab, ask: Callable[..., Doctor]) -> None:

@@ -16,6 +16,7 @@ from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from fixtures.preflight.init import answers, questions
 from fixtures.preflight.init.answers import READ, Answers, Back
+from fixtures.preflight.init.reading import Mail
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.settings.route import Route
@@ -299,6 +300,13 @@ def test_of_a_workers_way_only_what_the_answers_call_for_is_asked(typed: list[st
 
 def test_where_postfix_is_in_a_container_no_bucket_is_asked_for() -> None:
     assert questions._bucket(Answers({}, lambda _: "mail"), "docker") == {}
+
+
+def test_the_key_and_chain_that_main_cf_names_stay_where_they_are_named() -> None:
+    """The last of its list may be a chain without its key."""
+    mail = Mail({"smtpd_tls_chain_files": "/etc/ssl/privkey.pem, /etc/ssl/fullchain.pem"}, (), (), (), {})
+    made = questions._dell(Answers({}, say=lambda _: None), "dell.a.net", None, mail, by_worker=False)
+    assert "tls_chain_file" not in made
 
 
 def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:

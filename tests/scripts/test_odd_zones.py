@@ -70,6 +70,31 @@ print(json.dumps([done, before, after]))
     assert before == after
 
 
+def test_a_name_that_is_in_use_is_refused_until_it_is_ours() -> None:
+    """EC2 relays by Dell's name, say, and that leads into the tailnet: it would come from elsewhere, and bounce."""
+    refused, ours, moved = ask("""
+made = plant(type="MX", name=f"dell.{PILOT}", content="mail.example.net", priority=10)
+refused = [do("publish_delivery")]
+sdk.dns.records.delete(made["result"]["id"], zone_id=there.id)
+there, name = cloudflare.zone(migration, OTHER), migration.settings.dell.name
+for kind, content in (("A", "100.64.10.2"), ("AAAA", "2001:db8::77")):
+    made = plant(type=kind, name=name, content=content)
+    refused.append(do("publish_delivery"))
+    sdk.dns.records.delete(made["result"]["id"], zone_id=there.id)
+plant(type="A", name=name, content=str(migration.settings.dell.ipv4))
+ours = do("publish_delivery")
+(stands,) = cloudflare.records(migration, OTHER).of(name, "A")
+sdk.dns.records.edit(stands.id, zone_id=there.id, type="A", name=name, content="192.0.2.78", ttl=300)
+print(json.dumps([refused, ours, do("publish_delivery")]))
+""")
+    for done, words in zip(refused, ("dell.pilot.example.net MX stands", "A stands", "AAAA stands"), strict=True):
+        assert done["status"] == 1, done
+        assert words in done["said"]
+        assert "EC2 or your users may go by it" in " ".join(done["said"].split())
+    assert ours["status"] == 0, ours["said"]
+    assert (moved["status"], moved["subjects"]) == (0, ["dell.webmakeprofit.org A"]), "Dell got another address"
+
+
 def test_what_is_not_ours_comes_through_there_and_back_as_it_was() -> None:
     before, went, there, back, after = ask(
         ODD

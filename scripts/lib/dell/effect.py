@@ -65,6 +65,11 @@ def require_certificate(shell: Shell, settings: Settings, parameters: Mapping[st
             raise Refused("Dell has no certificate for port 25: name key and chain as dell.tls_chain_file")
     elif not shell.run("test", "-s", str(file), check=False).ok:
         raise Refused(f"dell.tls_chain_file: {file} is not there on Dell, or empty")
+    elif not shell.run("grep", "-q", "PRIVATE KEY", "--", str(file), check=False).ok:
+        raise Refused(
+            f"dell.tls_chain_file: {file} holds no private key, and STARTTLS would be answered with 454. Name a file "
+            "with key and chain, or leave dell.tls_chain_file out where main.cf names both"
+        )
 
 
 def require_logins(settings: Settings, parameters: Mapping[str, str]) -> None:
