@@ -23,7 +23,7 @@ from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 SETTINGS = settings_without_a_lab()
 HOME = SETTINGS.domains[0]
 OURS = next(each.address for each in HOME.addresses)
-LOG = HostLog("Dell", (), (), 0.0, 3, 0, LOOK)
+LOG = HostLog("Dell", (), (), 0.0, 3, 0, LOOK, 300)
 HISTORY = History(0.0, 28 * DAY_S, (), (LOG,))
 
 
@@ -76,8 +76,15 @@ def test_a_catch_all_is_decided_on(decided: bool) -> None:
 def test_how_far_the_logs_reach(since: float, verdict: Verdict) -> None:
     (judged,) = all_say(receivers.judged_logs(Receivers((), replace(HISTORY, hosts=(replace(LOG, since=since),)))), "")
     hint = ". Keep rotated logs longer and come back then: who is written to once a month is not seen yet"
-    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 lines not understood"
+    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 of 300 lines not understood"
     assert judged == (verdict, said + (hint if verdict is UNKNOWN else ""))
+
+
+def test_a_log_in_a_form_that_is_not_understood_shows_nobody() -> None:
+    it = Receivers((), replace(HISTORY, hosts=(replace(LOG, lines=299),)))
+    hint = ". Its lines are of a form that isn't known here (a newer Postfix?): run the command, and report them"
+    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 of 299 lines not understood"
+    assert all_say(receivers.judged_logs(it), "") == [(UNKNOWN, said + hint)]
 
 
 def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX") -> Judged:

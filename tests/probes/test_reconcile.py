@@ -122,6 +122,18 @@ def test_mail_that_dovecot_never_mentions_is_missing() -> None:
     assert found(done) == {("missing", Mail(200).id)}
 
 
+def test_a_delivery_that_can_not_be_read_is_named() -> None:
+    """Of a form that no Postfix has yet: where it is, all mail can't be called accounted for."""
+
+    def newer(mail: Mail) -> list[Line]:
+        return [(at, line.replace(", dsn=", ", new=1, dsn=")) for at, line in mail.on_dell()]
+
+    done = accounted([*map(Mail, range(300))], {200: newer})
+    assert not done.good
+    assert [(each.what, each.address) for each in done.found] == [("delivery not understood", Mail(200).address)]
+    assert "new=1, dsn=2.0.0" in done.found[0].says
+
+
 def test_all_is_well_where_nothing_is_planted() -> None:
     done = accounted([*map(Mail, range(300))], {})
     assert (done.good, done.found) == (True, ())
