@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,21 @@ def test_what_waited_in_the_bucket_is_not_missing() -> None:
     assert found(done) == {("missing", mails[200].id)}
     assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
     assert len(found(accounted(mails, planted, events(mails)))) == 3
+
+
+def test_a_plus_address_is_the_address() -> None:
+    """Dell's log has it without its detail, at the routed name; Cloudflare and the bucket as it was written."""
+    mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
+
+    def detailed(address: str) -> str:
+        return address.title().replace("@", "+shop@")
+
+    (heard,) = events(mails)
+    said = tuple(replace(each, recipient=detailed(each.recipient)) for each in heard.events)
+    parked = frozenset({(mails[100].sender, detailed(mails[100].address))})
+    done = accounted(mails, {100: PLANTED["missing"]}, (replace(heard, events=said),), parked)
+    assert done.good
+    assert done.states == {"Cloudflare": {"stored": 299, "waiting": 1}}
 
 
 def test_a_sample_accuses_nobody_and_says_so() -> None:
