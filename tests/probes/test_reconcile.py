@@ -200,6 +200,20 @@ def test_a_plus_address_is_the_address() -> None:
     assert done.states == {"Cloudflare": {"stored": 299, "waiting": 1}}
 
 
+def test_the_suites_own_mail_is_no_real_mail() -> None:
+    """A message of A-20's comes from one of Email Routing's addresses, and no event speaks of it."""
+    mails = [Mail(number, by_cloudflare=number % 2 == 0) for number in range(300)]
+    for mail in mails[100:102]:
+        mail.id = f"<mxgate.{mail.number}@a.example>"
+    heard = events([mail for mail in mails if mail.by_cloudflare and mail.number != 100])
+    done = accounted(mails, {101: PLANTED["missing"]}, heard)
+    assert (done.good, done.found) == (True, ())
+    assert done.states == {"EC2": {"stored": 149}, "Cloudflare": {"stored": 149}}
+    (heard,) = heard
+    asked = replace(heard, events=(*heard.events, replace(mails[100].event(), recipient="bob@a.example")))
+    assert accounted(mails, {}, (asked,)).good
+
+
 def test_a_sample_accuses_nobody_and_says_so() -> None:
     mails = [Mail(number, by_cloudflare=True) for number in range(100)]
     done = accounted(mails, {}, events(mails[::10], interval=10))
