@@ -118,6 +118,23 @@ def test_one_in_ten_thousand_is_found_and_named(what: str) -> None:
     assert sum(number for states in done.states.values() for number in states.values()) >= 10_000
 
 
+def test_an_alias_for_several_makes_no_duplicate() -> None:
+    """One delivery for each of its people, and its own name may be one; a second one is one too many."""
+
+    def aliased(mail: Mail) -> list[Line]:
+        *lines, (at, sent), gone = mail.on_dell()
+        other = sent.replace(f"to=<{mail.address}>", f"to=<ann@a.example>, orig_to=<{mail.address}>")
+        return [*lines, (at, sent), (at, other), gone]
+
+    def twice(mail: Mail) -> list[Line]:
+        *lines, gone = aliased(mail)
+        return [*lines, lines[-1], gone]
+
+    done = accounted([*map(Mail, range(300))], {100: aliased, 200: twice})
+    assert found(done) == {("duplicate", Mail(200).id)}
+    assert "handed over 1 times, delivered 2 times" in done.found[0].says
+
+
 def test_mail_that_dovecot_never_mentions_is_missing() -> None:
     done = accounted([*map(Mail, range(500))], {200: lambda mail: mail.on_dell(stored=False)})
     assert found(done) == {("missing", Mail(200).id)}
