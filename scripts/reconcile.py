@@ -146,6 +146,8 @@ def _show_changes(console: Console, changes: Changes) -> None:
     if silent:
         title = f"{len(changes.silent)} sender domains have fallen silent"
         console.print(_table(title, ("domain", "mails before", "expected since", "last"), silent))
+    for note in changes.notes:
+        console.print(Text(f"- {note}"))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
