@@ -27,6 +27,7 @@ WORDS = st.sampled_from(
         "uid=0 from=<root>",
         "message-id=<1@four.example>",
         "message-id=without-brackets",
+        "message-id=<>",
         "resent-message-id=<2@four.example>",
         "from=<friend@four.example>, size=2048, nrcpt=1 (queue active)",
         "from=<>, size=77, nrcpt=2 (queue active)",

@@ -146,6 +146,16 @@ def test_an_alias_for_several_makes_no_duplicate() -> None:
     assert "handed over 1 times, delivered 2 times" in done.found[0].says
 
 
+def test_mail_without_a_message_id_is_told_apart() -> None:
+    """Postfix writes <> of all such mail: each goes by the queue id that Dell gave it, by no other's arrival."""
+    mails = [*map(Mail, range(300))]
+    for mail in mails[100:200]:
+        mail.id = "<>"
+    done = accounted(mails, {150: PLANTED["missing"]})
+    assert found(done) == {("missing", "")}
+    assert [each.address for each in done.found] == [mails[150].address]
+
+
 def test_mail_that_dovecot_never_mentions_is_missing() -> None:
     done = accounted([*map(Mail, range(500))], {200: lambda mail: mail.on_dell(stored=False)})
     assert found(done) == {("missing", Mail(200).id)}
