@@ -13,6 +13,7 @@ from fixtures.probes import snapshot
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
+from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
 from fixtures.probes.logs.sign_of_life import Sign
@@ -94,6 +95,16 @@ def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX")
 def run(*messages: Judged, decided: tuple[Decided, ...] = (), **of_domain: Any) -> tuple[Shadow, Any]:
     changed = {"decided": decided, "domains": (HOME.model_copy(update=of_domain),)}
     return Shadow(messages, (), (LOOK,)), SETTINGS.model_copy(update=changed)
+
+
+def test_who_brought_a_message_is_no_filter_on_the_way() -> None:
+    """A filter on EC2 hands it in again; the world's client is the one that Cloudflare would see."""
+    clients = ("203.0.113.5", "127.0.0.1", "", "203.0.113.6", "::1", "unknown", "localhost")
+    trails = [Trail(f"Q{n}", n, "", client, "", "<1@x>", "", 1, (), None) for n, client in enumerate(clients)]
+    for order in (trails, trails[1:]):
+        found = shadow.outside(order)["<1@x>"].client_address
+        assert found == ("203.0.113.5" if order is trails else "203.0.113.6")
+    assert shadow.outside(trails[1:2])["<1@x>"].client_address == "127.0.0.1"
 
 
 def of_senders(cast: Shadow, settings: Any) -> list[tuple[Verdict, str]]:

@@ -247,8 +247,7 @@ def test_the_suites_own_mail_is_no_real_mail() -> None:
     done = accounted(mails, {101: PLANTED["missing"]}, heard)
     assert (done.good, done.found) == (True, ())
     assert done.states == {"EC2": {"stored": 149}, "Cloudflare": {"stored": 149}}
-    (heard,) = heard
-    asked = replace(heard, events=(*heard.events, replace(mails[100].event(), recipient="bob@a.example")))
+    asked = replace(heard[0], events=(*heard[0].events, replace(mails[100].event(), recipient="bob@a.example")))
     assert accounted(mails, {}, (asked,)).good
 
 
