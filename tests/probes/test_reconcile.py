@@ -84,7 +84,7 @@ def text(lines: list[Line]) -> bytes:
     return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda line: line[0])).encode()
 
 
-Parked = frozenset[tuple[str, str]]
+Parked = tuple[tuple[str, str, float], ...]
 
 
 def accounted(
@@ -216,11 +216,19 @@ def test_what_waited_in_the_bucket_is_not_missing() -> None:
         return [mail._line(60, "dell", f"worker/smtpd[1]: NOQUEUE: reject: RCPT from localhost[127.0.0.1]: {said}")]
 
     planted: dict[int, On] = {100: lambda _: [], 150: refused, 200: lambda _: []}
-    parked = frozenset({(mails[100].sender, mails[100].address)})
-    done = accounted(mails, planted, events(mails), parked)
-    assert found(done) == {("missing", mails[200].id)}
+    (heard,) = events(mails)
+    said = tuple(replace(each, sender=f"A Friend <{each.sender}>") for each in heard.events)
+    for parked in (
+        (mails[100].sender, mails[100].address, 0.0),
+        ("bounces+7@esp.example", mails[100].address, mails[100].at + 30),
+    ):
+        done = accounted(mails, planted, (replace(heard, events=said),), (parked,))
+        assert found(done) == {("missing", mails[200].id)}
     assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
     assert len(found(accounted(mails, planted, events(mails)))) == 3
+    two = {100: PLANTED["missing"], 107: PLANTED["missing"]}  # for the same address, of which one waits
+    done = accounted(mails, two, events(mails), (("bounces+7@esp.example", mails[100].address, mails[100].at + 1),))
+    assert found(done) == {("missing", mails[107].id)}
 
 
 def test_a_plus_address_is_the_address() -> None:
@@ -232,7 +240,7 @@ def test_a_plus_address_is_the_address() -> None:
 
     (heard,) = events(mails)
     said = tuple(replace(each, recipient=detailed(each.recipient)) for each in heard.events)
-    parked = frozenset({(mails[100].sender, detailed(mails[100].address))})
+    parked = ((mails[100].sender, detailed(mails[100].address), 0.0),)
     done = accounted(mails, {100: PLANTED["missing"]}, (replace(heard, events=said),), parked)
     assert done.good
     assert done.states == {"Cloudflare": {"stored": 299, "waiting": 1}}
