@@ -246,6 +246,29 @@ def test_a_plus_address_is_the_address() -> None:
     assert done.states == {"Cloudflare": {"stored": 299, "waiting": 1}}
 
 
+@pytest.mark.parametrize("by_cloudflare", [False, True])
+def test_what_dell_throws_away_or_holds_is_said(by_cloudflare: bool) -> None:
+    """By a rule of its own: the one who handed it over heard that it was taken. Of another copy that says nothing."""
+    mails = [Mail(number, by_cloudflare=by_cloudflare) for number in range(300)]
+
+    def stopped(verb: str) -> On:
+        def on_dell(mail: Mail) -> list[Line]:
+            said = f"cleanup[1]: {mail.keys[1]}: {verb}: header Subject: x from gate.example[203.0.113.5]"
+            said += f"; from=<{mail.envelope}> to=<{mail.address}> proto=ESMTP helo=<g>: no thanks"
+            return [*mail.on_dell()[:2], mail._line(0, "dell", said)]
+
+        return on_dell
+
+    planted: dict[int, On] = {100: stopped("discard"), 150: stopped("hold"), 160: stopped("milter-discard")}
+    (heard,) = events(mails)
+    another = replace(mails[100].event(), recipient="bob@a.example")
+    heard = replace(heard, events=(*heard.events, another))
+    done = accounted(mails, planted, (heard,) if by_cloudflare else ())
+    assert {each.address for each in done.found} == ({"bob@a.example"} if by_cloudflare else set())
+    (states,) = done.states.values()
+    assert states == {"discarded": 2, "stored": 297, "waiting": 1} | ({"missing": 1} if by_cloudflare else {})
+
+
 def test_the_suites_own_mail_is_no_real_mail() -> None:
     """A message of A-20's comes from one of Email Routing's addresses, and no event speaks of it."""
     mails = [Mail(number, by_cloudflare=number % 2 == 0) for number in range(300)]
