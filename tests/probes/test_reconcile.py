@@ -146,6 +146,43 @@ def test_an_alias_for_several_makes_no_duplicate() -> None:
     assert "handed over 1 times, delivered 2 times" in done.found[0].says
 
 
+def filtered(lines: list[Line], *, by: str, discards: bool = False) -> list[Line]:
+    """LINES of a host, on which a filter takes each message from its queue, and hands it in again by loopback."""
+    (key,) = {line.split(": ")[1] for _, line in lines if "postfix/" in line}
+    again = key.replace("4", "5", 1)
+    at, host = lines[0][0], lines[0][1].split(" postfix/")[0]
+    recipient = next(line.split("to=<")[1].split(">")[0] for _, line in lines if ": to=<" in line)
+    answer = (
+        "250 2.7.0 Ok, discarded, id=7-01 - spam"
+        if discards
+        else f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {again}"
+    )
+    to = f"to=<{recipient}>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0.1/0/0/0.9"
+    to += f", dsn=2.0.0, status=sent ({answer})"
+    hop = [*lines[:3], (at, f"{host} postfix/{by}[1]: {key}: {to}"), (at, f"{host} postfix/qmgr[1]: {key}: removed")]
+    client = [(at, f"{host} postfix/smtpd[2]: {again}: client=localhost[127.0.0.1]")]
+    return hop if discards else [*hop, *client, *[(at, line.replace(key, again)) for at, line in lines[1:]]]
+
+
+@pytest.mark.parametrize("by_cloudflare", [False, True])
+def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
+    by_cloudflare: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As amavis does: no message is two. What it throws away is discarded, what is lost behind it missing."""
+    mails = [Mail(number, by_cloudflare=by_cloudflare) for number in range(300)]
+    on_ec2 = Mail.on_ec2
+    monkeypatch.setattr(Mail, "on_ec2", lambda mail: filtered(on_ec2(mail), by="smtp", discards=mail.number == 50))
+    planted: dict[int, On] = {each.number: lambda mail: filtered(mail.on_dell(), by="amavis/lmtp") for each in mails}
+    planted[100] = lambda mail: filtered(mail.on_dell(stored=False), by="amavis/smtp")
+    planted[150] = lambda mail: filtered(mail.on_dell(), by="amavis/smtp", discards=True)
+    planted[200] = lambda mail: [*planted[0](mail), *mail.on_dell(again="D")]
+    planted[50] = planted[0] if by_cloudflare else PLANTED["missing"]
+    done = accounted(mails, planted, events(mails) if by_cloudflare else ())
+    assert found(done) == {("missing", mails[100].id), ("duplicate", mails[200].id)}
+    states = done.states["Cloudflare" if by_cloudflare else "EC2"]
+    assert states == {"discarded": 1 + (not by_cloudflare), "missing": 1, "stored": 299 if by_cloudflare else 297}
+
+
 def test_mail_without_a_message_id_is_told_apart() -> None:
     """Postfix writes <> of all such mail: each goes by the queue id that Dell gave it, by no other's arrival."""
     mails = [*map(Mail, range(300))]
