@@ -297,13 +297,14 @@ def test_what_dell_throws_away_or_holds_is_said(by_cloudflare: bool) -> None:
         return on_dell
 
     planted: dict[int, On] = {100: stopped("discard"), 150: stopped("hold"), 160: stopped("milter-discard")}
+    planted[170] = lambda mail: mail.on_dell()[:3]  # somebody holds it by hand, and no line says so
     (heard,) = events(mails)
     another = replace(mails[100].event(), recipient="bob@a.example")
     heard = replace(heard, events=(*heard.events, another))
     done = accounted(mails, planted, (heard,) if by_cloudflare else ())
     assert {each.address for each in done.found} == ({"bob@a.example"} if by_cloudflare else set())
     (states,) = done.states.values()
-    assert states == {"discarded": 2, "stored": 297, "waiting": 1} | ({"missing": 1} if by_cloudflare else {})
+    assert states == {"discarded": 2, "stored": 296, "waiting": 2} | ({"missing": 1} if by_cloudflare else {})
 
 
 def test_the_suites_own_mail_is_no_real_mail() -> None:
