@@ -5,7 +5,7 @@
 
 Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
 journalctl -o export or -o json writes, docker logs, and the files of container engines.
-Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is; 2 bad input.
+Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is, or a delivery is not understood; 2 bad input.
 """
 
 import json
@@ -146,6 +146,8 @@ def _show_changes(console: Console, changes: Changes) -> None:
     if silent:
         title = f"{len(changes.silent)} sender domains have fallen silent"
         console.print(_table(title, ("domain", "mails before", "expected since", "last"), silent))
+    for note in changes.notes:
+        console.print(Text(f"- {note}"))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

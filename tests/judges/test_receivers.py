@@ -13,6 +13,7 @@ from fixtures.probes import snapshot
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
+from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
 from fixtures.probes.logs.sign_of_life import Sign
@@ -23,7 +24,7 @@ from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 SETTINGS = settings_without_a_lab()
 HOME = SETTINGS.domains[0]
 OURS = next(each.address for each in HOME.addresses)
-LOG = HostLog("Dell", (), (), 0.0, 3, 0, LOOK)
+LOG = HostLog("Dell", (), (), 0.0, 3, 0, LOOK, 300)
 HISTORY = History(0.0, 28 * DAY_S, (), (LOG,))
 
 
@@ -76,8 +77,15 @@ def test_a_catch_all_is_decided_on(decided: bool) -> None:
 def test_how_far_the_logs_reach(since: float, verdict: Verdict) -> None:
     (judged,) = all_say(receivers.judged_logs(Receivers((), replace(HISTORY, hosts=(replace(LOG, since=since),)))), "")
     hint = ". Keep rotated logs longer and come back then: who is written to once a month is not seen yet"
-    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 lines not understood"
+    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 of 300 lines not understood"
     assert judged == (verdict, said + (hint if verdict is UNKNOWN else ""))
+
+
+def test_a_log_in_a_form_that_is_not_understood_shows_nobody() -> None:
+    it = Receivers((), replace(HISTORY, hosts=(replace(LOG, lines=299),)))
+    hint = ". Its lines are of a form that isn't known here (a newer Postfix?): run the command, and report them"
+    said = "the log of Dell: expected lines of at least 28 days, found 28 days, 3 of 299 lines not understood"
+    assert all_say(receivers.judged_logs(it), "") == [(UNKNOWN, said + hint)]
 
 
 def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX") -> Judged:
@@ -87,6 +95,16 @@ def mail(sender: str, *reasons: str, address: str = OURS, stored: str = "INBOX")
 def run(*messages: Judged, decided: tuple[Decided, ...] = (), **of_domain: Any) -> tuple[Shadow, Any]:
     changed = {"decided": decided, "domains": (HOME.model_copy(update=of_domain),)}
     return Shadow(messages, (), (LOOK,)), SETTINGS.model_copy(update=changed)
+
+
+def test_who_brought_a_message_is_no_filter_on_the_way() -> None:
+    """A filter on EC2 hands it in again; the world's client is the one that Cloudflare would see."""
+    clients = ("203.0.113.5", "127.0.0.1", "", "203.0.113.6", "::1", "unknown", "localhost")
+    trails = [Trail(f"Q{n}", n, "", client, "", "<1@x>", "", 1, (), None) for n, client in enumerate(clients)]
+    for order in (trails, trails[1:]):
+        found = shadow.outside(order)["<1@x>"].client_address
+        assert found == ("203.0.113.5" if order is trails else "203.0.113.6")
+    assert shadow.outside(trails[1:2])["<1@x>"].client_address == "127.0.0.1"
 
 
 def of_senders(cast: Shadow, settings: Any) -> list[tuple[Verdict, str]]:

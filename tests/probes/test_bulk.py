@@ -27,6 +27,7 @@ WORDS = st.sampled_from(
         "uid=0 from=<root>",
         "message-id=<1@four.example>",
         "message-id=without-brackets",
+        "message-id=<>",
         "resent-message-id=<2@four.example>",
         "from=<friend@four.example>, size=2048, nrcpt=1 (queue active)",
         "from=<>, size=77, nrcpt=2 (queue active)",
@@ -38,6 +39,10 @@ WORDS = st.sampled_from(
         (
             "to=<al@a.example>, orig_to=<info@a.example>, relay=none, conn_use=3, delay=10, delays=1/2/3/4, dsn=4.4.1, "
             "status=deferred (connect to dell[192.0.2.9]:25: Connection timed out)"
+        ),
+        (
+            "to=<bob@b.example>, relay=mx.b.example[192.0.2.6]:25, delay=1, delays=0.1/0/0.1/0.8, tls=dane:may/!mx, "
+            "dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4B00000001)"
         ),
         "to=<x@a.example>, relay=local, delay=1.2.3, delays=0/0/0/0, dsn=2.0.0, status=sent (no number)",
         "to=<broken",
@@ -223,6 +228,16 @@ def test_every_line_that_is_not_understood_is_counted_and_shown() -> None:
     with made:
         assert source.unread == 1
         assert made.unread(source) == ["4A1B2C3D4E: to=<a@b>, relay=x, nonsense"]
+
+
+def test_what_tls_was_wanted_may_stand_in_a_delivery() -> None:
+    """As Postfix 3.11 writes it by default (smtp_log_tls_feature_status)."""
+    said = ", relay=x[192.0.2.6]:25, delay=1, delays=1/0/0/0, tls=may, dsn=2.0.0, status=sent (250 Ok)"
+    line = f"Sep 21 12:00:00 dell postfix/smtp[1]: 4A1B2C3D4E: to=<a@b>{said}\n"
+    assert [d.text for trail in postfix_log.parse(line, now=NOW).trails for d in trail.deliveries] == ["250 Ok"]
+    made, source = bulk(line.encode())
+    with made:
+        assert (source.unread, rows(made, "SELECT status, answer FROM delivery")) == (0, [("sent", "250 Ok")])
 
 
 def test_a_clock_that_goes_back_and_a_logger_that_leaves_lines_out_are_noted() -> None:

@@ -78,6 +78,25 @@ def test_a_message_counts_once_and_only_where_it_was_kept(tmp_path: Path) -> Non
     assert found.daily_peak.messages == 2
 
 
+def test_mail_without_a_message_id_is_told_apart_by_its_queue_ids(tmp_path: Path) -> None:
+    """EC2 names the queue id that Dell gave it; what Dell's log lacks isn't taken for what it has."""
+    (tmp_path / "ec2.log").write_text(
+        mail(2, "EEEEEE1", "<>", f"alice@{MAIN}").replace("(said)", "(250 2.0.0 Ok: queued as DDDDDD1)")
+        + mail(2, "EEEEEE2", "<>", f"alice@{MAIN}").replace("(said)", "(250 2.0.0 Ok: queued as DDDDDD2)")
+        + mail(2, "EEEEEE3", "<>", f"bob@{MAIN}")
+    )
+    (tmp_path / "dell.log").write_text(mail(2, "DDDDDD1", "<>", f"alice@{MAIN}"))
+    found = history.received(migration(tmp_path))
+    assert [(each.address, each.host, each.message_id) for each in found.taken] == [
+        (f"alice@{MAIN}", "Dell", "DDDDDD1"),
+        (f"alice@{MAIN}", "EC2", "DDDDDD2"),
+        (f"bob@{MAIN}", "EC2", "EEEEEE3"),
+    ]
+    gateway, home = found.hosts
+    assert list(gateway.by_id()) == ["DDDDDD1", "DDDDDD2", "EEEEEE3"]
+    assert list(home.by_id()) == ["DDDDDD1"]
+
+
 def test_what_is_no_line_is_counted_and_passed_over(tmp_path: Path) -> None:
     """Half a line, binary rubbish, an impossible date."""
     rubbish = "Feb 31 25:00:00 host postfix/smtp[1]: AAAAAA9: to=<a@b>\n\x00\xff postfix/x to=<\npostfix/smtp to=<"

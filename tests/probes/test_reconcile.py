@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.ledger import switches
 from fixtures.probes.cloudflare.events import Event, Events
 from fixtures.probes.logs.bulk import Bulk
-from fixtures.reconciliation import real_mail
+from fixtures.reconciliation import changes, real_mail
 from fixtures.reconciliation.reconciling import GATEWAY, HOME, Known, Reconciled, Reconciliation
 from fixtures.report import reconciled
 from scripts import reconcile
@@ -30,6 +31,11 @@ class Mail:
         self.number, self.at, self.by_cloudflare = number, BEGAN + EVERY_S * number, by_cloudflare
         self.id, self.user = f"<{number}.abc@four.example>", f"alice{number % 7}"
         self.address, self.sender = f"{self.user}@a.example", f"friend{number % 50}@four{number % 20}.example"
+        # Email Routing rewrites it; a Worker hands it on.
+        self.envelope = (
+            f"SRS0=abcd=ef={self.sender.partition('@')[2]}=friend@a.example" if by_cloudflare else self.sender
+        )
+        self.envelope = self.sender if login else self.envelope
         self.keys = f"4G{number:09X}", f"4H{number:09X}"
         self.session = f"sEss{number}X"
 
@@ -49,7 +55,7 @@ class Mail:
             client = f"127.0.0.1], sasl_method=PLAIN, sasl_username={self.login}"
         taken = (f"smtpd[1]: {key}: client=gate.example[{client}", f"cleanup[1]: {key}: message-id={self.id}")
         size = size or 3300 + self.number % 100
-        queued = f"qmgr[1]: {key}: from=<{self.sender}>, size={size}, nrcpt=1 (queue active)"
+        queued = f"qmgr[1]: {key}: from=<{self.envelope}>, size={size}, nrcpt=1 (queue active)"
         to = f"lmtp[1]: {key}: to=<{self.address}>, relay=dell[private/dovecot-lmtp], delay=0.5, delays=0.1/0/0.1/0.3"
         sent = f"{to}, dsn=2.0.0, status=sent (250 2.0.0 <{user}@a.example> {session} Saved)"
         stamp = self._line(1, "", "")[1].split(" dell")[0].rsplit(" ", 2)[0]
@@ -78,20 +84,26 @@ def text(lines: list[Line]) -> bytes:
     return "".join(f"{line}\n" for _, line in sorted(lines, key=lambda line: line[0])).encode()
 
 
-Parked = frozenset[tuple[str, str]]
+Parked = tuple[tuple[str, str, float], ...]
 
 
 def accounted(
     mails: list[Mail], planted: dict[int, On], events: tuple[Events, ...] = (), parked: Parked | None = None
 ) -> Reconciled:
+    with Bulk() as bulk:
+        return joined(bulk, mails, planted, events, parked).account()
+
+
+def joined(
+    bulk: Bulk, mails: list[Mail], planted: dict[int, On], events: tuple[Events, ...] = (), parked: Parked | None = None
+) -> Reconciliation:
     gate = text([line for mail in mails if not mail.by_cloudflare for line in mail.on_ec2()])
     home = text([line for mail in mails for line in planted.get(mail.number, Mail.on_dell)(mail)])
-    with Bulk() as bulk:
-        logs = [(bulk.source("EC2"), GATEWAY), (bulk.source("Dell"), HOME)]
-        for (source, _), block in zip(logs, (gate, home), strict=True):
-            bulk.take(source, [block], now=BEGAN + 86400)
-        bulk.finish()
-        return Reconciliation(bulk, logs, Known(events=events, login=LOGIN, parked=parked)).account()
+    logs = [(bulk.source("EC2"), GATEWAY), (bulk.source("Dell"), HOME)]
+    for (source, _), block in zip(logs, (gate, home), strict=True):
+        bulk.take(source, [block], now=BEGAN + 86400)
+    bulk.finish()
+    return Reconciliation(bulk, logs, Known(events=events, login=LOGIN, parked=parked))
 
 
 def found(done: Reconciled) -> set[tuple[str, str]]:
@@ -117,9 +129,85 @@ def test_one_in_ten_thousand_is_found_and_named(what: str) -> None:
     assert sum(number for states in done.states.values() for number in states.values()) >= 10_000
 
 
+def test_an_alias_for_several_makes_no_duplicate() -> None:
+    """One delivery for each of its people, and its own name may be one; a second one is one too many."""
+
+    def aliased(mail: Mail) -> list[Line]:
+        *lines, (at, sent), gone = mail.on_dell()
+        other = sent.replace(f"to=<{mail.address}>", f"to=<ann@a.example>, orig_to=<{mail.address}>")
+        return [*lines, (at, sent), (at, other), gone]
+
+    def twice(mail: Mail) -> list[Line]:
+        *lines, gone = aliased(mail)
+        return [*lines, lines[-1], gone]
+
+    done = accounted([*map(Mail, range(300))], {100: aliased, 200: twice})
+    assert found(done) == {("duplicate", Mail(200).id)}
+    assert "handed over 1 times, delivered 2 times" in done.found[0].says
+
+
+def filtered(lines: list[Line], *, by: str, discards: bool = False) -> list[Line]:
+    """LINES of a host, on which a filter takes each message from its queue, and hands it in again by loopback."""
+    (key,) = {line.split(": ")[1] for _, line in lines if "postfix/" in line}
+    again = key.replace("4", "5", 1)
+    at, host = lines[0][0], lines[0][1].split(" postfix/")[0]
+    recipient = next(line.split("to=<")[1].split(">")[0] for _, line in lines if ": to=<" in line)
+    answer = (
+        "250 2.7.0 Ok, discarded, id=7-01 - spam"
+        if discards
+        else f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {again}"
+    )
+    to = f"to=<{recipient}>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0.1/0/0/0.9"
+    to += f", dsn=2.0.0, status=sent ({answer})"
+    hop = [*lines[:3], (at, f"{host} postfix/{by}[1]: {key}: {to}"), (at, f"{host} postfix/qmgr[1]: {key}: removed")]
+    client = [(at, f"{host} postfix/smtpd[2]: {again}: client=localhost[127.0.0.1]")]
+    return hop if discards else [*hop, *client, *[(at, line.replace(key, again)) for at, line in lines[1:]]]
+
+
+@pytest.mark.parametrize("by_cloudflare", [False, True])
+def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
+    by_cloudflare: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As amavis does: no message is two. What it throws away is discarded, what is lost behind it missing."""
+    mails = [Mail(number, by_cloudflare=by_cloudflare) for number in range(300)]
+    on_ec2 = Mail.on_ec2
+    monkeypatch.setattr(Mail, "on_ec2", lambda mail: filtered(on_ec2(mail), by="smtp", discards=mail.number == 50))
+    planted: dict[int, On] = {each.number: lambda mail: filtered(mail.on_dell(), by="amavis/lmtp") for each in mails}
+    planted[100] = lambda mail: filtered(mail.on_dell(stored=False), by="amavis/smtp")
+    planted[150] = lambda mail: filtered(mail.on_dell(), by="amavis/smtp", discards=True)
+    planted[200] = lambda mail: [*planted[0](mail), *mail.on_dell(again="D")]
+    planted[50] = planted[0] if by_cloudflare else PLANTED["missing"]
+    done = accounted(mails, planted, events(mails) if by_cloudflare else ())
+    assert found(done) == {("missing", mails[100].id), ("duplicate", mails[200].id)}
+    states = done.states["Cloudflare" if by_cloudflare else "EC2"]
+    assert states == {"discarded": 1 + (not by_cloudflare), "missing": 1, "stored": 299 if by_cloudflare else 297}
+
+
+def test_mail_without_a_message_id_is_told_apart() -> None:
+    """Postfix writes <> of all such mail: each goes by the queue id that Dell gave it, by no other's arrival."""
+    mails = [*map(Mail, range(300))]
+    for mail in mails[100:200]:
+        mail.id = "<>"
+    done = accounted(mails, {150: PLANTED["missing"]})
+    assert found(done) == {("missing", "")}
+    assert [each.address for each in done.found] == [mails[150].address]
+
+
 def test_mail_that_dovecot_never_mentions_is_missing() -> None:
     done = accounted([*map(Mail, range(500))], {200: lambda mail: mail.on_dell(stored=False)})
     assert found(done) == {("missing", Mail(200).id)}
+
+
+def test_a_delivery_that_can_not_be_read_is_named() -> None:
+    """Of a form that no Postfix has yet: where it is, all mail can't be called accounted for."""
+
+    def newer(mail: Mail) -> list[Line]:
+        return [(at, line.replace(", dsn=", ", new=1, dsn=")) for at, line in mail.on_dell()]
+
+    done = accounted([*map(Mail, range(300))], {200: newer})
+    assert not done.good
+    assert [(each.what, each.address) for each in done.found] == [("delivery not understood", Mail(200).address)]
+    assert "new=1, dsn=2.0.0" in done.found[0].says
 
 
 def test_all_is_well_where_nothing_is_planted() -> None:
@@ -165,11 +253,71 @@ def test_what_waited_in_the_bucket_is_not_missing() -> None:
         return [mail._line(60, "dell", f"worker/smtpd[1]: NOQUEUE: reject: RCPT from localhost[127.0.0.1]: {said}")]
 
     planted: dict[int, On] = {100: lambda _: [], 150: refused, 200: lambda _: []}
-    parked = frozenset({(mails[100].sender, mails[100].address)})
-    done = accounted(mails, planted, events(mails), parked)
-    assert found(done) == {("missing", mails[200].id)}
+    (heard,) = events(mails)
+    said = tuple(replace(each, sender=f"A Friend <{each.sender}>") for each in heard.events)
+    for parked in (
+        (mails[100].sender, mails[100].address, 0.0),
+        ("bounces+7@esp.example", mails[100].address, mails[100].at + 30),
+    ):
+        done = accounted(mails, planted, (replace(heard, events=said),), (parked,))
+        assert found(done) == {("missing", mails[200].id)}
     assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
     assert len(found(accounted(mails, planted, events(mails)))) == 3
+    two = {100: PLANTED["missing"], 107: PLANTED["missing"]}  # for the same address, of which one waits
+    done = accounted(mails, two, events(mails), (("bounces+7@esp.example", mails[100].address, mails[100].at + 1),))
+    assert found(done) == {("missing", mails[107].id)}
+
+
+def test_a_plus_address_is_the_address() -> None:
+    """Dell's log has it without its detail, at the routed name; Cloudflare and the bucket as it was written."""
+    mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
+
+    def detailed(address: str) -> str:
+        return address.title().replace("@", "+shop@")
+
+    (heard,) = events(mails)
+    said = tuple(replace(each, recipient=detailed(each.recipient)) for each in heard.events)
+    parked = ((mails[100].sender, detailed(mails[100].address), 0.0),)
+    done = accounted(mails, {100: PLANTED["missing"]}, (replace(heard, events=said),), parked)
+    assert done.good
+    assert done.states == {"Cloudflare": {"stored": 299, "waiting": 1}}
+
+
+@pytest.mark.parametrize("by_cloudflare", [False, True])
+def test_what_dell_throws_away_or_holds_is_said(by_cloudflare: bool) -> None:
+    """By a rule of its own: the one who handed it over heard that it was taken. Of another copy that says nothing."""
+    mails = [Mail(number, by_cloudflare=by_cloudflare) for number in range(300)]
+
+    def stopped(verb: str) -> On:
+        def on_dell(mail: Mail) -> list[Line]:
+            said = f"cleanup[1]: {mail.keys[1]}: {verb}: header Subject: x from gate.example[203.0.113.5]"
+            said += f"; from=<{mail.envelope}> to=<{mail.address}> proto=ESMTP helo=<g>: no thanks"
+            return [*mail.on_dell()[:2], mail._line(0, "dell", said)]
+
+        return on_dell
+
+    planted: dict[int, On] = {100: stopped("discard"), 150: stopped("hold"), 160: stopped("milter-discard")}
+    planted[170] = lambda mail: mail.on_dell()[:3]  # somebody holds it by hand, and no line says so
+    (heard,) = events(mails)
+    another = replace(mails[100].event(), recipient="bob@a.example")
+    heard = replace(heard, events=(*heard.events, another))
+    done = accounted(mails, planted, (heard,) if by_cloudflare else ())
+    assert {each.address for each in done.found} == ({"bob@a.example"} if by_cloudflare else set())
+    (states,) = done.states.values()
+    assert states == {"discarded": 2, "stored": 296, "waiting": 2} | ({"missing": 1} if by_cloudflare else {})
+
+
+def test_the_suites_own_mail_is_no_real_mail() -> None:
+    """A message of A-20's comes from one of Email Routing's addresses, and no event speaks of it."""
+    mails = [Mail(number, by_cloudflare=number % 2 == 0) for number in range(300)]
+    for mail in mails[100:102]:
+        mail.id = f"<mxgate.{mail.number}@a.example>"
+    heard = events([mail for mail in mails if mail.by_cloudflare and mail.number != 100])
+    done = accounted(mails, {101: PLANTED["missing"]}, heard)
+    assert (done.good, done.found) == (True, ())
+    assert done.states == {"EC2": {"stored": 149}, "Cloudflare": {"stored": 149}}
+    asked = replace(heard[0], events=(*heard[0].events, replace(mails[100].event(), recipient="bob@a.example")))
+    assert accounted(mails, {}, (asked,)).good
 
 
 def test_a_sample_accuses_nobody_and_says_so() -> None:
@@ -198,6 +346,26 @@ def test_the_switch_shows_who_fell_silent_in_all_three_forms(
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 2
     assert "four7.example" in page
+
+
+def test_a_sender_that_cloudflare_hides_has_not_fallen_silent() -> None:
+    """Signed mail comes from an address of Cloudflare's own: only its event says whose it is."""
+    mails = [Mail(number, by_cloudflare=number >= 1000) for number in range(2000) if number < 1000 or number % 20 != 7]
+    for mail in mails[1000:]:
+        mail.envelope = "cfbounces+ndrdrop@a.example"
+    heard = events(mails[1000:])
+    said = tuple(replace(each, sender=f"A Friend <{each.sender.upper()}>") for each in heard[0].events)
+    late = replace(heard[0], events=said[:-20], until=mails[-1].at)  # Cloudflare's statistics take their time
+    for known, silent, notes in (
+        ((replace(heard[0], events=said),), ["four7.example"], 0),
+        ((late,), ["four7.example"], 0),
+        ((replace(late, until=BEGAN + 86400.0),), [], 1),
+        ((), [], 1),
+    ):
+        with Bulk() as bulk:
+            changed = changes.across(joined(bulk, mails, {}, known), BEGAN + EVERY_S * 1000.0)
+        assert [each.domain for each in changed.silent] == silent
+        assert len(changed.notes) == notes
 
 
 def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
