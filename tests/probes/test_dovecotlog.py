@@ -22,6 +22,8 @@ Nov 26 05:27:55 dell dovecot: {ALICE}<old>: sieve: msgid=<4@x.example>: forwarde
 Nov 26 05:27:55 {ALICE}<both>: Info: sieve: msgid=<5@x.example>: discard action: Marked message to be discarded if not \
 explicitly delivered (discard action)
 Nov 26 05:27:55 {ALICE}<both>: Info: sieve: msgid=<5@x.example>: stored mail into mailbox 'INBOX'
+Nov 26 05:27:55 {ALICE}<blank>: Info: sieve: msgid=<6 7@x.example>: stored mail into mailbox 'INBOX'
+Nov 26 05:27:55 {ALICE}<open>: Info: msgid=<8@x.example: saved mail to INBOX
 """
 
 
@@ -33,6 +35,8 @@ Nov 26 05:27:55 {ALICE}<both>: Info: sieve: msgid=<5@x.example>: stored mail int
         ("C1cI", False, False),
         ("old", False, True),
         ("both", True, False),
+        ("blank", True, False),
+        ("open", True, False),
         ("none", False, False),
     ],
 )
