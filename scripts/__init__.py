@@ -15,5 +15,7 @@ def _interrupted(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 sys.excepthook = _interrupted
-if sys.argv[0] == "-m" and any(each.startswith("scripts.") for each in sys.orig_argv):
+_GUARD = "scripts.lib.switch_guard"
+"""Nobody waits for it, and its log is for what went wrong."""
+if sys.argv[0] == "-m" and any(each.startswith("scripts.") and each != _GUARD for each in sys.orig_argv):
     starting()  # python -m imports this before the program, which ends by ``leave``
