@@ -209,7 +209,7 @@ say DATA
 { printf 'Subject: large\r\n\r\n'; yes "$(printf '%076d' 0)"$'\r' | head -n 161319; } >&3
 say .; echo "${line:0:3}"
 """
-TRIED = "for _ in {1..150}; do grep -q 'alice@dell.*status=%s' /var/log/mail.log && exit; sleep .1; done; exit 1"
+TRIED = "for _ in {1..500}; do grep -q 'alice@dell.*status=%s' /var/log/mail.log && exit; sleep .1; done; exit 1"
 
 
 def test_dovecot_23_keeps_what_it_is_not_asked_about_until_there_is_room(dell: Single) -> None:
