@@ -66,8 +66,10 @@ def _no_alias(present: Records, name: str) -> None:
 def _not_in_use(job: Job, present: Records, name: str, kind: str, planned: Iterable[str]) -> None:
     """Refuse, until these records are ours, to lead elsewhere what somebody may go by."""
     others = sorted({each.text or "." for each in present.of(name, kind)} - set(planned))
+    if not others:
+        return
     done = Progress.read(job.migration.store, job.migration.settings).done_at(SCRIPT.name) is not None
-    if others and not done and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
+    if not done and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
         raise Refused(
             f"{name} {kind} stands already and leads to {', '.join(others)}: EC2 or your users may go by it. Take a "
             "new name (dell.name, delivery), or delete the record first"

@@ -223,11 +223,7 @@ def _apply(script: Script, job: Job) -> int:
             raise Refused(
                 N_(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
             )
-        if options.override:
-            _record_override(script, job)
-        elif not script.is_way_back(job):
-            with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
-                require_open(migration, script.name, job.domains)
+        _require_leave(script, job)
         if script.check:
             script.check(job)
         accepting = _accepting(script, job)
@@ -384,22 +380,21 @@ def _may_count(script: Script, job: Job) -> bool:
     """Whether that nothing is to be done is progress: not behind a closed gate. There it may be the wrong account that
     was asked, which has nothing to delete. An override, with --apply, is on record as any.
     """
-    if script.is_way_back(job):
-        return True
-    if job.options.override and job.options.apply:
-        _record_override(script, job)
-        return True
     try:
-        with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
-            require_open(job.migration, script.name, job.domains)
+        _require_leave(script, job)
     except (GateClosed, CouldNotAsk) as error:
         job.say(N_(f"not counted as done, since its gate is not open: {error}"))
         return False
     return True
 
 
-def _record_override(script: Script, job: Job) -> None:
-    job.migration.store.record("override", job.domain, script=script.name, reason=redact(job.options.override))
+def _require_leave(script: Script, job: Job) -> None:
+    """An override, which goes on record; else, but for a way back, an open gate. Raises what ``require_open`` does."""
+    if job.options.override and job.options.apply:
+        job.migration.store.record("override", job.domain, script=script.name, reason=redact(job.options.override))
+    elif not script.is_way_back(job):
+        with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
+            require_open(job.migration, script.name, job.domains)
 
 
 def unfinished(job: Job, script: str) -> list[dict[str, Any]]:
