@@ -4,12 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from dns import reversename
-
 from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.dns import queries as dns
+from fixtures.probes.dns import queries as dns, reverse
 from fixtures.probes.smtp.mx_hosts import is_heard
 from fixtures.probes.smtp.smtp_client import Dialogue
 from scripts.lib.trial import standing
@@ -310,18 +308,13 @@ def _nameless(course: Course) -> Iterator[tuple[str, str]]:
     anybody = bool(course.via and course.via.sources == "any")
     for each in ("2001:db8:ffff::25", "192.0.2.251") if anybody else course.own:
         there = next((place for _, place in course.hosts() if (":" in place) == (":" in each)), "")
-        back = (_default(name, "AAAA" if ":" in each else "A") for name in pointers(each))
-        if there and not any(each in found for found in back):
+        if there and not run(reverse.leads_back(each)):
             yield (each if anybody else ""), there
 
 
 def pointers(address: str) -> list[str]:
     """The names of an address, by PTR."""
-    return [each.lower() for each in _default(reversename.from_address(address).to_text(omit_final_dot=True), "PTR")]
-
-
-def _default(name: str, kind: str) -> tuple[str, ...]:
-    return run(dns.adefault(name, kind)).rrset
+    return [each.lower() for each in run(reverse.pointer(address)).rrset]
 
 
 def off(course: Course) -> None:
