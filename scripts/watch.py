@@ -67,21 +67,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     until, watch = time.monotonic() + seconds, watch.start()
     console, herald, bounds = Console(), Herald(migration), migration.settings.bounds
-    ended = hurried = False
+    hurried = False
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same end as by Ctrl-C
     try:
-        _show(watch, console, herald, bounds, until)
-    except KeyboardInterrupt:
-        ended = True
-    try:
-        if ended:
+        try:
+            _show(watch, console, herald, bounds, until)
+        except KeyboardInterrupt:
             console.print(tr("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way"))
         watch.drain(bounds.arrival_s)
     except KeyboardInterrupt:
         hurried = True
-    # A Ctrl-C too many would lose the record of what was watched for hours.
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    record = watch.stop()
+    finally:
+        # A Ctrl-C too many, or a fault, would lose the record of what was watched for hours.
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        record = watch.stop()
     herald.hear(watch.state.aborts)
     console.print(screen(watch.state, bounds))
     if herald.trouble:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.handlers import Sink
@@ -17,6 +17,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings, Traffic as Rates
+from fixtures.store import StoreError
 from fixtures.watching.counting import pace
 
 SETTINGS = settings_without_a_lab()
@@ -32,17 +33,21 @@ def port() -> Iterator[int]:
     server.close()
 
 
-def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
+def migration_of(folder: Path, port: int, *names: str) -> Migration:
     senders = tuple(
         Sender(name=name, address=f"{name}@s.example", host="127.0.0.1", port=port, family="ipv4", tls=False)
-        for name in ("quick", "held")
+        for name in names
     )
     changes = {
-        "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
+        "store": StoreSettings(url=f"sqlite:///{folder}/store.sqlite"),
         "clock": ClockSettings(),
         "senders": senders,
     }
-    migration = Migration(SETTINGS.model_copy(update=changes), Secrets())
+    return Migration(SETTINGS.model_copy(update=changes), Secrets())
+
+
+def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
+    migration = migration_of(tmp_path, port, "quick", "held")
     traffic, until = Traffic(migration, "held", 20), time.monotonic() + 30
 
     def senders_so_far() -> set[str]:
@@ -56,6 +61,28 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
         while senders_so_far() != {"quick", "held"}:
             assert time.monotonic() < until
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize("what", ["add_message", "update_messages"])
+def test_a_store_that_was_away_ends_no_mail(
+    what: str, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = migration_of(tmp_path, port, "s")
+    kept, left = getattr(migration.store, what), [StoreError("store: no route to host")]
+
+    def away_once(*arguments: Any, **fields: Any) -> Any:
+        if left:
+            raise left.pop()
+        return kept(*arguments, **fields)
+
+    monkeypatch.setattr(migration.store, what, away_once)
+    traffic, until = Traffic(migration, "away", 20), time.monotonic() + 20
+    with traffic:
+        while not any(row["injected_real"] for row in migration.store.numbered()):
+            assert traffic.running
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert "no route to host" in traffic.state.trouble
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """What watch shows fits a terminal of 80 x 24, and an alarm can't be cut off."""
 
 import io
+import signal
 import time
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -11,7 +13,9 @@ from rich.console import Console
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Entry
 from fixtures.ledger.accounting import added_up
-from fixtures.watching import ResolverState, WatchState
+from fixtures.migration import Migration
+from fixtures.watching import ResolverState, Watch, WatchState
+from scripts import watch
 from scripts.watch import ending, screen
 
 BOUNDS = settings_without_a_lab().bounds
@@ -113,3 +117,19 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     assert "missing" not in back
     assert "long enough" in "\n".join(ending(found, "b.example", BOUNDS.watch_s, BOUNDS))
     assert "not known" in "\n".join(ending(None, "b.example", None, BOUNDS))
+
+
+def test_a_fault_while_it_ends_loses_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was watched for hours counts, whatever became of the mail."""
+
+    def fall() -> None:
+        raise RuntimeError("the mail had ended by a fault")
+
+    ended: list[str] = []
+    watched = SimpleNamespace(state=state(), drain=lambda _: fall(), stop=lambda: ended.append("stopped"))
+    watched.start = lambda: watched
+    migration = SimpleNamespace(settings=SimpleNamespace(bounds=BOUNDS))
+    monkeypatch.setattr(signal, "signal", lambda *_: signal.SIG_DFL)
+    with pytest.raises(RuntimeError, match="by a fault"):
+        watch._look_on(cast("Migration", migration), cast("Watch", watched), 0)
+    assert ended == ["stopped"]
