@@ -77,12 +77,28 @@ def test_a_store_that_was_away_ends_no_mail(
 
     monkeypatch.setattr(migration.store, what, away_once)
     traffic, until = Traffic(migration, "away", 20), time.monotonic() + 20
+    troubles = set[str]()
     with traffic:
         while not any(row["injected_real"] for row in migration.store.numbered()):
             assert traffic.running
             assert time.monotonic() < until
+            troubles.add(traffic.state.trouble)
             time.sleep(0.05)
-    assert "no route to host" in traffic.state.trouble
+        while traffic.state.trouble:  # it is over with the next that is sent
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert any("no route to host" in each for each in troubles)
+
+
+def test_mail_that_nobody_takes_is_seen(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixtures.ledger.traffic.IDLE_S", 1.0)
+    nobody = Traffic(migration_of(tmp_path / "nobody", 1, "s"), "nobody", 20)
+    with nobody, Traffic(migration_of(tmp_path, port, "s"), "taken", 20) as taken:
+        time.sleep(1.5)
+        with pytest.raises(CouldNotAsk, match=r"no numbered mail for [12] s: s: .*(refused|127\.0\.0\.1)"):
+            pace(nobody, 20, 0)
+        pace(taken, 20, 0)
+    assert nobody.stopped_by == ""  # it was to end
 
 
 @pytest.mark.parametrize(
@@ -93,12 +109,11 @@ def test_a_store_that_was_away_ends_no_mail(
 def test_a_watch_is_loud_only_for_minutes(quiet_s: float, rate: float) -> None:
     rates = Rates()
     settings = SimpleNamespace(settings=SimpleNamespace(traffic=rates))
-    traffic = SimpleNamespace(running=True, rate=9.0, migration=settings)
+    traffic = SimpleNamespace(stopped_by="", rate=9.0, migration=settings)
     pace(cast("Traffic", traffic), rates.switch_rate_per_s, quiet_s)
     assert traffic.rate == pytest.approx(rate)
 
 
-def test_nobody_counts_on_mail_that_has_ended() -> None:
-    traffic = SimpleNamespace(running=False, state=SimpleNamespace(injected=7))
-    with pytest.raises(CouldNotAsk, match="ended, after 7 messages: start watch again"):
-        pace(cast("Traffic", traffic), 1, 0)
+def test_nobody_counts_on_mail_that_has_ended(tmp_path: Path) -> None:
+    with pytest.raises(CouldNotAsk, match="ended, after 0 messages: start watch again"):
+        pace(Traffic(migration_of(tmp_path, 1, "s"), "ended"), 1, 0)
