@@ -81,6 +81,7 @@ def _unit(unit: str, config: str | None) -> int:
     """Tell what has changed, and that the unit failed, whatever else is broken: settings and store too.
 
     systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not sent by itself.
+    Who looks for silence gives no verdict: red is an alarm, or a ping, that was not taken.
     """
     settings, trouble, faults = None, "", 0
     try:
@@ -90,7 +91,8 @@ def _unit(unit: str, config: str | None) -> int:
     except (SettingsError, StoreError) as error:
         trouble = redact(str(error))
     result, status = os.environ.get("MONITOR_SERVICE_RESULT", ""), os.environ.get("MONITOR_EXIT_STATUS", "")
-    if not trouble and (result == "success" or (result == "exit-code" and status == RED)):
+    verdict = result == "exit-code" and status == RED and not unit.startswith("mxgate-silence")
+    if not trouble and (result == "success" or verdict):
         return faults
     how = settings.alarm if settings else Ways()
     about = {"unit": unit, "host": socket.gethostname(), "result": f"{result or 'no result'} {status}".strip()}
