@@ -1,4 +1,5 @@
-"""Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met.
+"""Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met, a
+switch that ended half-way, or that nobody watches.
 
     python -m scripts.alert                    what has changed since the last time
     python -m scripts.alert --check-silence    and whether nights are missing; if all is well, ping the healthcheck

@@ -231,7 +231,7 @@ def ending(
         yield tr("mail: {counts}", counts=tr(found.sentence()))
         if found.outstanding:
             n = found.outstanding
-            yield tr("{n} are still on their way: the next watch and the next gate look for them", n=n)
+            yield tr("{n} are still on their way: the next gate looks for them", n=n)
     if back:
         gate = f"pytest features/ --gate rolledback --domain {domain}"
         yield tr("{domain} is back at EC2: {gate} judges that", domain=domain, gate=gate)

@@ -111,7 +111,7 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     waits = replace(found, in_flight=3)
     outcome = "\n".join(ending(waits, "b.example", 3600, BOUNDS))
     assert "injected 7" in outcome
-    assert "3 are still on their way" in outcome
+    assert "3 are still on their way: the next gate looks for them" in outcome
     assert "watched for 1 h since the switch, 1 d 23 h are missing (N-8): python -m scripts.watch" in outcome
     assert "is not switched" in "\n".join(ending(found, "b.example", None, BOUNDS))
     back = "\n".join(ending(found, "b.example", 3600, BOUNDS, back=True))
