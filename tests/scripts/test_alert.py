@@ -13,6 +13,7 @@ from fixtures.gates import nights
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
+from fixtures.watching.watch import CAME_LATE
 from scripts import alert
 from scripts.lib.alarms.paths import Herald, ways
 from tests.conftest import minimal
@@ -186,12 +187,21 @@ def test_a_watch_that_can_t_count_is_told_while_it_goes_on(migration: Migration,
     ]
 
 
-def test_a_switch_that_was_left_half_way_is_told(config: Path, migration: Migration, receiver: Receiver) -> None:
-    migration.store.record("switching", PILOT, run="a dead one", state="moving")
+@pytest.mark.parametrize(("state", "beat"), [("moving", {}), ("back", {"left": CAME_LATE})], ids=["dead", "late"])
+def test_a_switch_that_did_not_get_through_is_told(
+    config: Path, migration: Migration, receiver: Receiver, state: str, beat: dict[str, str]
+) -> None:
+    migration.store.record("switching", PILOT, run="a dead one", state="back")
+    migration.store.record("watch", PILOT, running=True)
+    assert run(config) == 0
+    assert receiver.titles == []
+    migration.store.record("switching", PILOT, run="a dead one", state=state)
+    migration.store.record("watch", PILOT, running=True, **beat)
     for _ in range(2):
         assert run(config) == 0
-    assert receiver.titles == [f"mxgate: {PILOT}: a switch ended half-way"]
+    assert receiver.titles == [f"mxgate: {PILOT}: a switch did not get through"]
     migration.store.record("switching", PILOT, run="another", state="through")
+    migration.store.record("watch", PILOT, running=True)
     assert run(config) == 0
     assert len(receiver.titles) == 1
 
