@@ -1,4 +1,5 @@
-"""Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met.
+"""Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met, a
+switch that ended half-way, or that nobody watches.
 
     python -m scripts.alert                    what has changed since the last time
     python -m scripts.alert --check-silence    and whether nights are missing; if all is well, ping the healthcheck
@@ -81,6 +82,7 @@ def _unit(unit: str, config: str | None) -> int:
     """Tell what has changed, and that the unit failed, whatever else is broken: settings and store too.
 
     systemd says how it ended in MONITOR_* (systemd.exec(5)); ended well, or red by a verdict, is not sent by itself.
+    Who looks for silence gives no verdict: red is an alarm, or a ping, that was not taken.
     """
     settings, trouble, faults = None, "", 0
     try:
@@ -90,7 +92,8 @@ def _unit(unit: str, config: str | None) -> int:
     except (SettingsError, StoreError) as error:
         trouble = redact(str(error))
     result, status = os.environ.get("MONITOR_SERVICE_RESULT", ""), os.environ.get("MONITOR_EXIT_STATUS", "")
-    if not trouble and (result == "success" or (result == "exit-code" and status == RED)):
+    verdict = result == "exit-code" and status == RED and not unit.startswith("mxgate-silence")
+    if not trouble and (result == "success" or verdict):
         return faults
     how = settings.alarm if settings else Ways()
     about = {"unit": unit, "host": socket.gethostname(), "result": f"{result or 'no result'} {status}".strip()}

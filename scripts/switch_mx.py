@@ -33,7 +33,7 @@ from scripts.lib.cloudflare.settling import ask_first, settle
 from scripts.lib.dns.records import AUTO, seconds, set_rrset, value
 from scripts.lib.safeguard import guarded, moves, remember, through
 
-HEARTBEAT_S = 15.0
+HEARTBEAT_S, COUNTED_S = 15.0, 60.0
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -113,6 +113,11 @@ def _check(job: Job) -> None:
     if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
         seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"
         raise Refused(f"watch {seen} for {domain}: start it first: python -m scripts.watch --domain {domain}")
+    if (uncounted_s := time.time() - beat.get("counted_at", time.time())) > COUNTED_S:
+        raise Refused(
+            f"watch could not count the mail of {domain} for {uncounted_s:.0f} s: nobody would see a loss. "
+            "It shows why; put that right first"
+        )
     pilot = migration.settings.pilot
     if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
         raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")

@@ -4,7 +4,7 @@ Mail goes to every address: RATE a second for ten minutes from its start and eac
 Leaves records in the store, on which gates rely, and recommends a rollback when an abort rule is met; it makes none.
 Ends after SECONDS (48 h by the settings), or with Ctrl-C; then it waits for the mail that is on its way. Where its
 output is a file, it says how things stand at each change, and every ten minutes.
-Exit: 0 done, 1 an abort rule is met, 2 bad input.
+Exit: 0 done, 1 an abort rule is met, or the mail can't be counted, 2 bad input.
 """
 
 import signal
@@ -67,25 +67,23 @@ def main(arguments: list[str] | None = None) -> int:
 def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     until, watch = time.monotonic() + seconds, watch.start()
     console, herald, bounds = Console(), Herald(migration), migration.settings.bounds
-    ended = hurried = False
+    hurried = False
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same end as by Ctrl-C
     try:
-        _show(watch, console, herald, bounds, until)
-    except KeyboardInterrupt:
-        ended = True
-    try:
-        if ended:
+        try:
+            _show(watch, console, herald, bounds, until)
+        except KeyboardInterrupt:
             console.print(tr("ending: no more mail is sent. Ctrl-C again: don't wait for what is on its way"))
         watch.drain(bounds.arrival_s)
     except KeyboardInterrupt:
         hurried = True
-    # A Ctrl-C too many would lose the record of what was watched for hours.
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    record = watch.stop()
-    herald.hear(watch.state.aborts)
-    console.print(screen(watch.state, bounds))
-    if herald.trouble:
-        console.print(Text(tr("alarm not sent: {why}", why=herald.trouble), style="bold red"))
+    finally:
+        # A Ctrl-C too many, or a fault, would lose the record of what was watched for hours.
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        record = watch.stop()
+    herald.hear(watch.state.alarms)
+    herald.wait()
+    console.print(_page(watch.state, herald, bounds))
     spread = propagation(migration, watch.domain)
     back = spread is not None and not watch.state.away
     for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds, back=back):
@@ -94,7 +92,7 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
         signal.signal(signal.SIGINT, interrupt)
         for line in _big_providers(migration, watch.domain):
             console.print(Text(line))
-    return ABORT_RULE_MET if record["aborts"] else DONE
+    return ABORT_RULE_MET if record["aborts"] or watch.state.blind else DONE
 
 
 def _show(watch: Watch, console: Console, herald: Herald, bounds: Bounds, until: float) -> None:
@@ -102,13 +100,19 @@ def _show(watch: Watch, console: Console, herald: Herald, bounds: Bounds, until:
     shown, again = object(), 0.0
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while time.monotonic() < until:
-            herald.hear(watch.state.aborts)
+            state = watch.state
+            herald.hear(state.alarms)
             if console.is_terminal:
-                live.update(screen(watch.state, bounds), refresh=True)
-            elif shown != (news := (watch.state.mx, watch.state.aborts)) or time.monotonic() > again:
+                live.update(_page(state, herald, bounds), refresh=True)
+            elif shown != (news := (state.mx, state.alarms, herald.trouble)) or time.monotonic() > again:
                 shown, again = news, time.monotonic() + STEADY_S
-                console.print(screen(watch.state, bounds))
+                console.print(_page(state, herald, bounds))
             time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+
+
+def _page(state: WatchState, herald: Herald, bounds: Bounds) -> Group:
+    unheard = [Text(tr("alarm not sent: {why}", why=herald.trouble), ALARM)] if herald.trouble else []
+    return Group(*unheard, screen(state, bounds))
 
 
 def _big_providers(migration: Migration, domain: str) -> Iterator[str]:
@@ -132,7 +136,7 @@ def screen(state: WatchState, bounds: Bounds) -> Group:
 
 def lines(state: WatchState, bounds: Bounds) -> Iterator[tuple[str, str]]:
     """Each line with its style."""
-    for met in state.aborts:
+    for met in state.alarms:
         yield from ((line, ALARM) for line in _two_lines(tr("ALARM: {what}", what=plain(tr(met)))))
     if state.aborts:
         way_back = f"python -m scripts.rollback --domain {state.domain}"
@@ -156,6 +160,8 @@ def lines(state: WatchState, bounds: Bounds) -> Iterator[tuple[str, str]]:
         waits = {"n": state.waiting, "more": state.more_waiting}
         yield tr("Dell: {n} recipients wait, {more} more than at best", **waits), ""
     yield from (("  " + tr("refused {line}", line=line), "") for line in state.rejects)
+    if state.unsent:
+        yield tr("could not send: {why}", why=plain(state.unsent)), "yellow"
     yield from ((tr("could not look: {why}", why=plain(tr(each))), "yellow") for each in state.troubles)
     if state.withdrawn:
         yield tr("withdrawn: {why}", why=plain(tr(state.withdrawn))), "green"
@@ -225,7 +231,7 @@ def ending(
         yield tr("mail: {counts}", counts=tr(found.sentence()))
         if found.outstanding:
             n = found.outstanding
-            yield tr("{n} are still on their way: the next watch and the next gate look for them", n=n)
+            yield tr("{n} are still on their way: the next gate looks for them", n=n)
     if back:
         gate = f"pytest features/ --gate rolledback --domain {domain}"
         yield tr("{domain} is back at EC2: {gate} judges that", domain=domain, gate=gate)

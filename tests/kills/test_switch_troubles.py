@@ -25,6 +25,7 @@ from fixtures.probes.smtp import mx_hosts
 from fixtures.store import StoreError, records
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
+from scripts import switch_mx
 from scripts.lib import safeguard, switch_guard
 from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
@@ -223,6 +224,29 @@ def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str,
     asyncio.run(watch._beat())
     aborts = watch.state.aborts
     assert [each[: len(says)] for each in aborts] == [says] * (late and bool(says))
+
+
+@pytest.mark.parametrize(
+    ("beat", "says"),
+    [
+        ({"running": False}, "start it first"),
+        ({"running": True, "counted_at": -61}, "watch could not count the mail of "),
+        ({"running": True, "counted_at": -50}, "not ready"),
+        ({"running": True}, "not ready"),
+    ],
+    ids=["ended", "it sees no mail", "it counts", "it sends none"],
+)
+def test_a_switch_wants_a_watch_that_sees(
+    job: Job, monkeypatch: pytest.MonkeyPatch, beat: dict[str, Any], says: str
+) -> None:
+    def unready(_: Job) -> None:
+        raise Refused("not ready")
+
+    monkeypatch.setattr(switch_mx, "_require_ready", unready)
+    at = {"counted_at": time.time() + beat["counted_at"]} if "counted_at" in beat else {}
+    job.migration.store.record("watch", job.domain, **{**beat, **at})
+    with pytest.raises(Refused, match=says):
+        switch_mx._check(job)
 
 
 @pytest.mark.parametrize("now", [{"state": "moving", "mx": ["10 mail.example.net"]}, {"state": "begun"}], ids=str)

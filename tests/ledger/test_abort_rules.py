@@ -1,5 +1,6 @@
 """When a watch advises to go back: never on the word of a collector in trouble, and no alarm stands that was wrong."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +29,7 @@ class Mail(Book):
         self.troubles: list[str] = []
         patch.setattr(counting, "collect", lambda *_: self.troubles)
         self.held: list[tuple[str, float]] = []
-        self.run = RUN
+        self.run, self.stopped_by = RUN, ""
         self.began = time.time() - 5000
         self.counting = Counting(self.migration, DOMAIN, cast("Traffic", self), self.began)
 
@@ -60,6 +61,38 @@ def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
     mail.counting.round(0)
     assert mail.met() == []
     assert mail.counting.standing == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "waiting", "met"),
+    [
+        ({"bounced": "550 5.1.1"}, 0, [LOST]),
+        ({"deferrals": 1}, 0, []),
+        ({"deferrals": 1}, SETTINGS.bounds.abort_deferred, [DEFERRED]),
+    ],
+    ids=["it bounced", "it may have arrived", "they wait at Dell"],
+)
+def test_what_is_known_in_spite_of_trouble(mail: Mail, fields: dict[str, Any], waiting: int, met: list[str]) -> None:
+    """One mailbox can't be read; a sender's log and Dell's queue can."""
+    for number in range(SETTINGS.bounds.abort_deferred):
+        mail.add(f"<{number}@s>", **fields)
+    mail.troubles = ["alice: the connection was reset"]
+    for _ in range(2):
+        with pytest.raises(CouldNotAsk, match="reset"):
+            mail.counting.round(waiting)
+    assert mail.met() == [(each, False) for each in met]
+
+
+@pytest.mark.parametrize("what", ["troubles", "stopped_by"])
+def test_whoever_could_not_count_for_long_is_blind(mail: Mail, what: str) -> None:
+    mail.counting.counted_at -= SETTINGS.bounds.oldest_deferred_s
+    setattr(mail, what, "the password is wrong" if what == "stopped_by" else ["the password is wrong"])
+    with contextlib.suppress(CouldNotAsk):
+        mail.counting.round(0)
+    assert "nobody would see a loss" in mail.counting.blind
+    mail.troubles, mail.stopped_by = [], ""
+    mail.counting.round(0)
+    assert mail.counting.blind == ""
 
 
 def test_what_a_clean_round_misses_is_lost(mail: Mail) -> None:

@@ -3,10 +3,13 @@
 While Cloudflare may refuse mail, as a plan announced, what it refused is counted apart; all else is lost.
 """
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from fixtures.evidence import Verdict
 from fixtures.ledger import collecting, switches
 from fixtures.ledger.accounting import UNEXPECTED
 from fixtures.ledger.windows import CLOSED, OPENED, PUT_BACK, SETTLED, WRITE_S, windows
@@ -99,6 +102,43 @@ def test_what_a_queue_took_by_its_log_may_still_arrive(book: Book) -> None:
     assert switches._outstanding(book.migration) == set()
     book.add(injected_real=None, deferrals=1)
     assert switches._outstanding(book.migration) == {RUN}
+
+
+@pytest.mark.parametrize(
+    ("written", "pause"),
+    [
+        (range(-60, 200, 29), None),
+        ([*range(-60, 0, 5), *range(60, 200, 5)], (0, 60)),
+        ([*range(-60, -30, 5), *range(340, 400, 5)], (0, 340)),
+        ([*range(-60, 15, 5), *range(15, 200, 31)], (15, 46)),
+        ([*range(-60, 55, 5), *range(300, 400, 5)], None),
+        (range(-60, 36, 5), (35, 71)),
+        ([-58, *range(2, 200, 5)], None),
+    ],
+    ids=[
+        "none",
+        "from the batch on",
+        "sender gone",
+        "half of a minute",
+        "once all is taken",
+        "gone for good",
+        "calm before",
+    ],
+)
+def test_mail_flows_while_the_mx_moves(book: Book, written: Sequence[int], pause: tuple[int, int] | None) -> None:
+    """A switch at NOW, of which Cloudflare took all mail 40 s later; what was written when is by the second."""
+    times: dict[str, Any] = {"began": NOW, "real_began": NOW, "ended": NOW + 1, "real_ended": NOW + 1}
+    book.record(1, "switch", **times)
+    book.record(40, CLOSED, why=SETTLED)
+    for at in written:
+        book.add(injected_at=NOW + at, injected_real=NOW + at, arrived_real=NOW + at + 1)
+    ledger = switches._added_up(book.migration, DOMAIN, [RUN], NOW - 60, time.time())
+    *paused, arrived = switches.whole([ledger], {DOMAIN: NOW})
+    assert arrived.verdict is Verdict.PASS
+    expected = [f"none written {switches.spell(NOW + pause[0], NOW + pause[1])}"] if pause else []
+    assert [(each.verdict, each.found) for each in paused] == [(Verdict.INCONCLUSIVE, found) for found in expected]
+    judged = switches.judged_bounces([ledger], {DOMAIN: NOW})
+    assert {each.verdict for each in judged} == {Verdict.PASS, *(each.verdict for each in paused)}
 
 
 def test_what_was_found_stays_found(book: Book) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.handlers import Sink
@@ -17,6 +17,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings, Traffic as Rates
+from fixtures.store import StoreError
 from fixtures.watching.counting import pace
 
 SETTINGS = settings_without_a_lab()
@@ -32,17 +33,21 @@ def port() -> Iterator[int]:
     server.close()
 
 
-def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
+def migration_of(folder: Path, port: int, *names: str) -> Migration:
     senders = tuple(
         Sender(name=name, address=f"{name}@s.example", host="127.0.0.1", port=port, family="ipv4", tls=False)
-        for name in ("quick", "held")
+        for name in names
     )
     changes = {
-        "store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"),
+        "store": StoreSettings(url=f"sqlite:///{folder}/store.sqlite"),
         "clock": ClockSettings(),
         "senders": senders,
     }
-    migration = Migration(SETTINGS.model_copy(update=changes), Secrets())
+    return Migration(SETTINGS.model_copy(update=changes), Secrets())
+
+
+def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
+    migration = migration_of(tmp_path, port, "quick", "held")
     traffic, until = Traffic(migration, "held", 20), time.monotonic() + 30
 
     def senders_so_far() -> set[str]:
@@ -58,6 +63,44 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
             time.sleep(0.1)
 
 
+@pytest.mark.parametrize("what", ["add_message", "update_messages"])
+def test_a_store_that_was_away_ends_no_mail(
+    what: str, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = migration_of(tmp_path, port, "s")
+    kept, left = getattr(migration.store, what), [StoreError("store: no route to host")]
+
+    def away_once(*arguments: Any, **fields: Any) -> Any:
+        if left:
+            raise left.pop()
+        return kept(*arguments, **fields)
+
+    monkeypatch.setattr(migration.store, what, away_once)
+    traffic, until = Traffic(migration, "away", 20), time.monotonic() + 20
+    troubles = set[str]()
+    with traffic:
+        while not any(row["injected_real"] for row in migration.store.numbered()):
+            assert traffic.running
+            assert time.monotonic() < until
+            troubles.add(traffic.state.trouble)
+            time.sleep(0.05)
+        while traffic.state.trouble:  # it is over with the next that is sent
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert any("no route to host" in each for each in troubles)
+
+
+def test_mail_that_nobody_takes_is_seen(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixtures.ledger.traffic.IDLE_S", 1.0)
+    nobody = Traffic(migration_of(tmp_path / "nobody", 1, "s"), "nobody", 20)
+    with nobody, Traffic(migration_of(tmp_path, port, "s"), "taken", 20) as taken:
+        time.sleep(1.5)
+        with pytest.raises(CouldNotAsk, match=r"no numbered mail for [12] s: s: .*(refused|127\.0\.0\.1)"):
+            pace(nobody, 20, 0)
+        pace(taken, 20, 0)
+    assert nobody.stopped_by == ""  # it was to end
+
+
 @pytest.mark.parametrize(
     ("quiet_s", "rate"),
     [(0, 1.0), (599, 1.0), (601, 0.1), (3599, 0.1), (3601, 1 / 60)],
@@ -66,12 +109,11 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
 def test_a_watch_is_loud_only_for_minutes(quiet_s: float, rate: float) -> None:
     rates = Rates()
     settings = SimpleNamespace(settings=SimpleNamespace(traffic=rates))
-    traffic = SimpleNamespace(running=True, rate=9.0, migration=settings)
+    traffic = SimpleNamespace(stopped_by="", rate=9.0, migration=settings)
     pace(cast("Traffic", traffic), rates.switch_rate_per_s, quiet_s)
     assert traffic.rate == pytest.approx(rate)
 
 
-def test_nobody_counts_on_mail_that_has_ended() -> None:
-    traffic = SimpleNamespace(running=False, state=SimpleNamespace(injected=7))
-    with pytest.raises(CouldNotAsk, match="ended, after 7 messages: start watch again"):
-        pace(cast("Traffic", traffic), 1, 0)
+def test_nobody_counts_on_mail_that_has_ended(tmp_path: Path) -> None:
+    with pytest.raises(CouldNotAsk, match="ended, after 0 messages: start watch again"):
+        pace(Traffic(migration_of(tmp_path, 1, "s"), "ended"), 1, 0)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from fixtures.gates import nights
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
+from fixtures.watching.watch import CAME_LATE
 from scripts import alert
 from scripts.lib.alarms.paths import Herald, ways
 from tests.conftest import minimal
@@ -56,9 +58,9 @@ def _shift(migration: Migration, ago_s: float) -> None:
         db.exec_driver_sql(f"UPDATE records SET at = at - {ago_s}")
 
 
-def judged(migration: Migration, verdict: str) -> None:
+def judged(migration: Migration, verdict: str, gate: str = "phase4") -> None:
     migration.store.put_verdict(
-        gate="phase4",
+        gate=gate,
         domain="",
         verdict=verdict,
         target="t",
@@ -148,16 +150,97 @@ def test_after_sign_off_a_week_may_pass(config: Path, migration: Migration, rece
     assert receiver.titles == ["mxgate: no weekly run for 216 h"]
 
 
+def switched(migration: Migration, **beat: Any) -> None:
+    now = migration.clock.now()
+    migration.store.record("done", PILOT, script="switch_mx", plan="")
+    migration.store.record("switch", PILOT, began=now, ended=now, real_began=now, real_ended=now, before=[], after=[])
+    migration.store.record("watch", PILOT, running=True, **beat)
+
+
+def test_a_watch_that_is_no_more_is_told(config: Path, migration: Migration, receiver: Receiver) -> None:
+    switched(migration)
+    night(migration, Verdict.PASS)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles == []
+    with migration.store.engine.begin() as db:
+        db.exec_driver_sql("UPDATE records SET real_at = real_at - 601")
+    for _ in range(2):
+        assert run(config, "--check-silence") == 0
+    assert receiver.titles == [f"mxgate: nobody watches {PILOT}"]
+    assert any("scripts.watch " in text and f"--domain {PILOT}" in text for *_, text in receiver.got)
+    migration.store.record("watch", PILOT, running=True)
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles[1:] == [f"mxgate: {PILOT} is watched again"]
+
+
+def test_a_watch_that_can_t_count_is_told_while_it_goes_on(migration: Migration, receiver: Receiver) -> None:
+    switched(migration, counted_at=time.time() - 901)
+    herald = Herald(migration)
+    herald.hear(("mail could not be counted",))
+    herald.wait()
+    migration.store.record("watch", PILOT, running=True, counted_at=time.time())
+    herald.hear(())
+    herald.wait()
+    assert receiver.titles == [
+        f"mxgate: the watch of {PILOT} can't count its mail",
+        f"mxgate: {PILOT} is watched again",
+    ]
+
+
+@pytest.mark.parametrize(("state", "beat"), [("moving", {}), ("back", {"left": CAME_LATE})], ids=["dead", "late"])
+def test_a_switch_that_did_not_get_through_is_told(
+    config: Path, migration: Migration, receiver: Receiver, state: str, beat: dict[str, str]
+) -> None:
+    migration.store.record("switching", PILOT, run="a dead one", state="back")
+    migration.store.record("watch", PILOT, running=True)
+    assert run(config) == 0
+    assert receiver.titles == []
+    migration.store.record("switching", PILOT, run="a dead one", state=state)
+    migration.store.record("watch", PILOT, running=True, **beat)
+    for _ in range(2):
+        assert run(config) == 0
+    assert receiver.titles == [f"mxgate: {PILOT}: a switch did not get through"]
+    migration.store.record("switching", PILOT, run="another", state="through")
+    migration.store.record("watch", PILOT, running=True)
+    assert run(config) == 0
+    assert len(receiver.titles) == 1
+
+
+def test_an_alarm_of_watch_that_nobody_took_is_tried_again(
+    migration: Migration, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration.store.record("abort rule", PILOT, rule="lost", found="1 messages lost")
+    receiver.status = 500
+    herald = Herald(migration)
+    for _ in range(2):
+        herald.hear(("1 lost",))
+        herald.wait()
+    assert "nobody took it" in herald.trouble
+    assert len(receiver.got) == 2  # the tries of one alarm
+    receiver.status = 200
+    monkeypatch.setattr("scripts.lib.alarms.paths.AGAIN_S", 0.0)
+    herald.hear(("1 lost",))
+    herald.wait()
+    assert herald.trouble == ""
+    assert len(receiver.got) == 3
+
+
+def test_sign_off_begins_the_first_week(config: Path, migration: Migration, receiver: Receiver) -> None:
+    """The weekly timer has its first run on a Monday; the last night may be six days ago by then."""
+    migration.store.record("done", script="delete_ec2", plan="")
+    night(migration, Verdict.PASS, ago_s=6 * 86_400)
+    judged(migration, "pass", gate="signoff")
+    assert run(config, "--check-silence") == 0
+    assert receiver.titles == []
+
+
 def test_an_abort_rule_is_told_while_watch_goes_on(migration: Migration, receiver: Receiver) -> None:
     herald = Herald(migration)
     herald.hear(())
     migration.store.record("abort rule", PILOT, rule="lost", found="1 messages lost")
     for _ in range(3):
         herald.hear(("1 lost",))
-    until = time.monotonic() + 5
-    while not receiver.got and time.monotonic() < until:
-        time.sleep(0.02)
-    time.sleep(0.1)
+    herald.wait()
     assert receiver.titles == [f"mxgate: {PILOT}: abort rule lost is met"]
     assert f"scripts.rollback --domain {PILOT}" in receiver.got[0][2]
     assert herald.trouble == ""
@@ -255,23 +338,25 @@ def open_migration_of(migration: Migration) -> Migration:
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "sent"),
+    ("unit", "result", "status", "sent"),
     [
-        ("success", "0", False),
-        ("exit-code", "1", False),
-        ("exit-code", "2", True),
-        ("timeout", "15", True),
-        ("", "", True),
+        ("soak", "success", "0", False),
+        ("soak", "exit-code", "1", False),
+        ("soak", "exit-code", "2", True),
+        ("soak", "timeout", "15", True),
+        ("soak", "", "", True),
+        ("weekly", "exit-code", "1", False),
+        ("silence", "exit-code", "1", True),
     ],
 )
 def test_a_unit_that_ended(  # noqa: PLR0917 - fixtures
-    result: str, status: str, sent: bool, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    unit: str, result: str, status: str, sent: bool, config: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MONITOR_SERVICE_RESULT", result)
     monkeypatch.setenv("MONITOR_EXIT_STATUS", status)
-    assert run(config, "--unit", "mxgate-soak.service") == 0
+    assert run(config, "--unit", f"mxgate-{unit}.service") == 0
     assert bool(receiver.titles) is sent
-    assert all("mxgate-soak.service failed on " in title for title in receiver.titles)
+    assert all(f"mxgate-{unit}.service failed on " in title for title in receiver.titles)
 
 
 @pytest.mark.parametrize("broken", ["settings", "store"])

@@ -1,9 +1,11 @@
 """What watch shows fits a terminal of 80 x 24, and an alarm can't be cut off."""
 
 import io
+import signal
 import time
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -11,7 +13,9 @@ from rich.console import Console
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Entry
 from fixtures.ledger.accounting import added_up
-from fixtures.watching import ResolverState, WatchState
+from fixtures.migration import Migration
+from fixtures.watching import ResolverState, Watch, WatchState
+from scripts import watch
 from scripts.watch import ending, screen
 
 BOUNDS = settings_without_a_lab().bounds
@@ -87,11 +91,13 @@ def test_a_quiet_watch_fits() -> None:
 @pytest.mark.parametrize(
     ("fields", "said", "never"),
     [
+        ({"aborts": (), "blind": "mail could not be counted"}, "ALARM: mail could not be counted", "scripts.rollback"),
+        ({"aborts": (), "unsent": "six: 550 no"}, "could not send: six: 550 no", "ALARM"),
         ({"away": False}, "back at EC2, T+10 h 1 min", "scripts.rollback"),
         ({"away": False, "changed_at": None}, "not switched yet", "scripts.rollback"),
         ({"changed_at": None}, "the MX has not changed since this began", "EC2 is the MX"),
     ],
-    ids=["taken back", "before the switch", "begun after it"],
+    ids=["blind", "a sender that sends nothing", "taken back", "before the switch", "begun after it"],
 )
 def test_nobody_is_advised_to_take_back_what_is_back(fields: dict[str, Any], said: str, never: str) -> None:
     text = "\n".join(shown(state(**fields)))
@@ -105,7 +111,7 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     waits = replace(found, in_flight=3)
     outcome = "\n".join(ending(waits, "b.example", 3600, BOUNDS))
     assert "injected 7" in outcome
-    assert "3 are still on their way" in outcome
+    assert "3 are still on their way: the next gate looks for them" in outcome
     assert "watched for 1 h since the switch, 1 d 23 h are missing (N-8): python -m scripts.watch" in outcome
     assert "is not switched" in "\n".join(ending(found, "b.example", None, BOUNDS))
     back = "\n".join(ending(found, "b.example", 3600, BOUNDS, back=True))
@@ -113,3 +119,19 @@ def test_the_end_says_what_became_of_mail_and_hours() -> None:
     assert "missing" not in back
     assert "long enough" in "\n".join(ending(found, "b.example", BOUNDS.watch_s, BOUNDS))
     assert "not known" in "\n".join(ending(None, "b.example", None, BOUNDS))
+
+
+def test_a_fault_while_it_ends_loses_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was watched for hours counts, whatever became of the mail."""
+
+    def fall() -> None:
+        raise RuntimeError("the mail had ended by a fault")
+
+    ended: list[str] = []
+    watched = SimpleNamespace(state=state(), drain=lambda _: fall(), stop=lambda: ended.append("stopped"))
+    watched.start = lambda: watched
+    migration = SimpleNamespace(settings=SimpleNamespace(bounds=BOUNDS))
+    monkeypatch.setattr(signal, "signal", lambda *_: signal.SIG_DFL)
+    with pytest.raises(RuntimeError, match="by a fault"):
+        watch._look_on(cast("Migration", migration), cast("Watch", watched), 0)
+    assert ended == ["stopped"]

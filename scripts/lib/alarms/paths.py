@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 URLS_MAX = 10
 CONNECT_S, PING_S = 5.0, 10.0
+AGAIN_S, WAIT_S = 60.0, 30.0
 VARIABLE = "MXGATE_ALARM_URLS"
 _ADDRESS = re.compile(r"@((?:[\w-]+\.)+[\w-]+)")
 _NAME = re.compile(r"(?:[\w-]+\.)+[\w-]+")
@@ -226,18 +227,30 @@ class Herald:
 
     def __init__(self, migration: Migration) -> None:
         self._migration, self._heard, self._telling = migration, 0, threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._tried = 0.0
         self.trouble = ""
+        """Why the last one was not sent; empty once it was."""
 
     def hear(self, met: Collection[str]) -> None:
-        """MET: the abort rules that are met by now; one that was withdrawn is news, too."""
-        if len(met) != self._heard and self._migration.secrets.alarm_urls.get_secret_value():
-            threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True).start()
+        """MET: what is an alarm by now; one that was withdrawn is news, too. What was not sent is tried again."""
+        again = bool(self.trouble) and time.monotonic() - self._tried > AGAIN_S
+        if (again or len(met) != self._heard) and self._migration.secrets.alarm_urls.get_secret_value():
+            self._tried = time.monotonic()
+            self._thread = threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True)
+            self._thread.start()
         self._heard = len(met)
+
+    def wait(self) -> None:
+        """Give what is being sent some time, before the process ends with it."""
+        if self._thread:
+            self._thread.join(WAIT_S)
 
     def _tell(self) -> None:
         try:
             with self._telling:  # else the second begins before the first has noted what it sent
                 for _ in tell(self._migration):
                     pass
-        except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on, and says so in the end
+                self.trouble = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on, and says so
             self.trouble = redact(str(error))
