@@ -14,11 +14,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, way_in
-from fixtures.probes.aws.staying import FINAL, staying
+from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws.belongings import deletions, final_image
@@ -115,6 +116,33 @@ def test_a_final_image_counts_when_it_is_available(aws: Any, migration: Migratio
     assert len(aws.describe_images(Owners=["self"])["Images"]) == len(made)
 
 
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_profile_may_be_in_use_in_another_region(
+    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    """A role and its profile belong to no region."""
+    regions = [Region(each, "", "opted-in") for each in (ZONE[:-1], "us-east-1")]
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="mail", AssumeRolePolicyDocument=TRUST)
+    iam.create_instance_profile(InstanceProfileName="mail")
+    iam.add_role_to_instance_profile(InstanceProfileName="mail", RoleName="mail")
+    has, abroad = ec2.inventory(migration), boto3.client("ec2", region_name="us-east-1")
+    assert staying(migration, has) == {}
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    its = abroad.run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "mail"})
+    why = f"{its['Instances'][0]['InstanceId']} in us-east-1 has it too"
+    if silent:
+        ask = api.client(migration, "ec2", "us-east-1")
+        monkeypatch.setattr(ask, "can_paginate", lambda _: (_ for _ in ()).throw(CouldNotAsk("denied")))
+        why = "nobody could look in us-east-1: denied"
+    (profile,), (role,) = has.of("instance profile"), has.of("role")
+    assert staying(migration, has) == {
+        profile.id: Stay(why, decided=not silent),
+        role.id: Stay("the instance profile mail has it, which stays"),
+    }
+
+
 def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """What resembles it elsewhere, and the access that is left, is named; what is known to belong to it is not."""
     regions = (ZONE[:-1], "us-east-1")
@@ -157,7 +185,7 @@ def test_a_region_that_is_silent_or_refuses_is_named(
     regions = [Region(each, "", "opted-in") for each in ("eu-west-1", "us-east-1")]
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
     monkeypatch.setattr(resembling, "_of_region", of_region)
-    monkeypatch.setattr(resembling, "REGION_S_MAX", 3.0)
+    monkeypatch.setattr(api, "REGION_S_MAX", 3.0)
     found = resembling.ask(migration)
     release.set()
     assert found.unread == (("eu-west-1", "no answer within 3 s"), ("us-east-1", "AWS, volumes: UnauthorizedOperation"))
