@@ -26,7 +26,7 @@ from fixtures.probes.aws.staying import FINAL, misnamed, staying
 from fixtures.settings import SettingsError
 from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
-from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_permission, require_unprotected
+from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_no_maker, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
 
 IMAGE_S_MAX = 1800
@@ -86,6 +86,7 @@ def check(job: Job) -> None:
         )
     _require_forgotten(migration)
     if not has.instance.gone:
+        require_no_maker(migration, ends=True)
         require_unprotected(migration, "disableApiTermination", "--no-disable-api-termination")
         require_kept(migration, has, stays)
     _require_released(migration, has, stays)

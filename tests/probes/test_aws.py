@@ -23,7 +23,7 @@ from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws.belongings import deletions, final_image
-from scripts.lib.aws.gateway import ABSENT, PRESENT
+from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
 from scripts.lib.change import Refused
 
 ZONE = "ap-northeast-1a"
@@ -189,6 +189,58 @@ def test_a_region_that_is_silent_or_refuses_is_named(
     found = resembling.ask(migration)
     release.set()
     assert found.unread == (("eu-west-1", "no answer within 3 s"), ("us-east-1", "AWS, volumes: UnauthorizedOperation"))
+
+
+SPOT = "cancel-spot-instance-requests --spot-instance-request-ids"
+DETACH = "aws autoscaling detach-instances --instance-ids i-00000000000000000 --auto-scaling-group-name web"
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "kind", "stop", "end"),
+    [
+        ("aws:autoscaling:groupName", "", "", DETACH, DETACH),
+        ("aws:ec2:fleet-id", "active", "maintain", "delete-fleets --no-term", "delete-fleets --no-term"),
+        ("aws:ec2:fleet-id", "active", "request", "", ""),
+        ("aws:ec2:fleet-id", "deleted_running", "maintain", "", ""),
+        ("aws:ec2spot:fleet-request-id", "active", "maintain", "cancel-spot-fleet-", "cancel-spot-fleet-"),
+        ("SpotInstanceRequestId", "disabled", "persistent", "", SPOT),
+        ("SpotInstanceRequestId", "active", "one-time", "", ""),
+        ("SpotInstanceRequestId", "cancelled", "persistent", "", ""),
+    ],
+)
+def test_what_makes_another_in_its_place_is_named_first(
+    aws: Any,
+    migration: Migration,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    key: str,
+    state: str,
+    kind: str,
+    stop: str,
+    end: str,
+) -> None:
+    """moto names no fleet in an instance: what AWS says of one stands in place of its answers."""
+    del aws
+    row: dict[str, Any] = {"InstanceId": "i-1", "State": {"Name": "running"}}
+    row |= {key: "web"} if key == "SpotInstanceRequestId" else {"Tags": [{"Key": key, "Value": "web"}]}
+    fleet = {"FleetId": "web", "FleetState": state, "Type": kind}
+    spot_fleet = {"SpotFleetRequestId": "web", "SpotFleetRequestState": state, "SpotFleetRequestConfig": {"Type": kind}}
+    answers = {
+        "DescribeInstances": {"Reservations": [{"Instances": [row]}]},
+        "DescribeFleets": {"Fleets": [fleet | {"FleetId": "other"}, fleet]},
+        "DescribeSpotFleetRequests": {"SpotFleetRequestConfigs": [spot_fleet]},
+        "DescribeSpotInstanceRequests": {
+            "SpotInstanceRequests": [{"SpotInstanceRequestId": "web", "State": state, "Type": kind}]
+        },
+    }
+    monkeypatch.setattr(BaseClient, "_make_api_call", lambda _, name, __: answers[name])
+    for ends, wanted in ((False, stop), (True, end)):
+        if not wanted:
+            require_no_maker(migration, ends=ends)
+            continue
+        with pytest.raises(Refused, match=r"web.*AWS makes another in its place") as refused:
+            require_no_maker(migration, ends=ends)
+        assert wanted in str(refused.value)
 
 
 def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> None:

@@ -134,6 +134,17 @@ def test_a_protected_instance_is_not_stopped(lab: Lab) -> None:
     protect("DisableApiStop", on=False)
 
 
+@pytest.mark.parametrize("script", ["restart_ec2", "stop_ec2"])
+def test_an_instance_of_an_auto_scaling_group_is_not_stopped(lab: Lab, script: str) -> None:
+    tags = 'Resources=[m.settings.ec2.instance_id], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "web"}]'
+    python(f"aws.client(m).create_tags({tags})")
+    status, said = apply(script)
+    python(f"aws.client(m).delete_tags({tags})")
+    assert status == 1
+    assert "--auto-scaling-group-name web" in said
+    assert lab.power("ec2") == "on"
+
+
 def test_stop(lab: Lab) -> None:
     assert apply("stop_ec2")[0] == 0
     assert lab.power("ec2") == "off"
