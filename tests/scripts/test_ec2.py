@@ -181,6 +181,7 @@ def test_terraform_forgets_it(lab: Lab) -> None:
     assert b"aws" not in after
     assert after.endswith(before[before.index(b"# Not the gateway's") :])
     assert [file.read_bytes() for file in folder.glob("main.tf.bak-*")] == [before]
+    assert len(list(folder.glob("terraform.tfstate.bak-serial-13-*"))) == 1
     assert run("-c", f"import subprocess; subprocess.run(['terraform', '-chdir={folder}', 'state', 'list'])")[
         1
     ].split() == ["terraform_data.keep"]

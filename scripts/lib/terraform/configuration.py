@@ -6,7 +6,7 @@ Each file is copied first, and replaced whole or not at all.
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -124,14 +124,16 @@ def _provider(text: str, staying: Iterable[Block]) -> Iterable[Span]:
                     yield lines(text, entry.start(), token_end(text, entry.end()))
 
 
-def copy(file: Path, pull: Callable[[], bytes] = bytes) -> Iterator[Write]:
-    """A copy in the folder of FILE, unless there is one of the same minute. A state that lies elsewhere is pulled."""
-    if file.exists():
+def copy(file: Path, state: bytes = b"") -> Iterator[Write]:
+    """A copy in the folder of FILE, unless there is one of the same minute; of a STATE as Terraform gives it, wherever
+    that lies.
+    """
+    if state:
+        content, mode = state, 0o600
+        stamp = f"serial-{json.loads(state)['serial']}-{sha256(state).hexdigest()[:8]}"
+    else:
         content, mode = file.read_bytes(), file.stat().st_mode & 0o777
         stamp = time.strftime("%Y%m%d%H%M", time.localtime(file.stat().st_mtime))
-    else:
-        content, mode = pull(), 0o600
-        stamp = f"serial-{json.loads(content)['serial']}"
     target = file.with_name(f"{file.name}.bak-{stamp}")
     if not target.exists():
         read, do = partial(_fingerprint, target), partial(_put, target, content, mode)
