@@ -1,6 +1,9 @@
 """What is the gateway's at AWS, asked of moto in this process."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Lock
@@ -25,6 +28,7 @@ from scripts.delete_ec2 import image_write
 from scripts.lib.aws.belongings import deletions, final_image
 from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
 from scripts.lib.change import Refused
+from tests.conftest import PROJECT
 
 ZONE = "ap-northeast-1a"
 
@@ -47,9 +51,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.delenv(each)
     monkeypatch.setattr(BaseClient, "_make_api_call", _one_at_a_time)
     api._client.cache_clear()
+    api._session.cache_clear()
     with mock_aws():
         yield boto3.client("ec2", region_name=ZONE[:-1])
     api._client.cache_clear()
+    api._session.cache_clear()
 
 
 @pytest.fixture
@@ -58,6 +64,53 @@ def migration(tmp_path: Path) -> Iterator[Migration]:
     made = Migration(settings_without_a_lab().model_copy(update={"store": store, "clock": ClockSettings()}), Secrets())
     yield made
     made.store.close()
+
+
+def test_a_program_that_gives_the_keys_is_asked_once(
+    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may ask a person, who would answer for each service and region."""
+    del aws
+    keys = json.dumps({"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "secret", "SessionToken": "token"})
+    program = f"sh -c 'echo >>{tmp_path}/asked; cat {tmp_path}/keys'"
+    (tmp_path / "keys").write_text(keys)
+    (tmp_path / "config").write_text(f"[profile person]\ncredential_process = {program}\n")
+    for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(each)
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/config")
+    monkeypatch.setenv("AWS_PROFILE", "person")
+    for service in ("ec2", "iam", "cloudwatch"):
+        api.client(migration, service)
+    api.client(migration, "ec2", "us-east-1").describe_regions()
+    assert (tmp_path / "asked").read_text() == "\n"
+
+
+@pytest.mark.parametrize("warnings", ["default", "error"])
+def test_a_profile_that_asks_for_a_code_where_nobody_is(tmp_path: Path, warnings: str) -> None:
+    """No terminal, and no input: a night by a timer, say."""
+    role = "role_arn = arn:aws:iam::123456789012:role/mail\nsource_profile = person\n"
+    (tmp_path / "config").write_text(
+        f"[profile mfa]\n{role}mfa_serial = arn:aws:iam::123456789012:mfa/person\n"
+        "[profile person]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    asks = (
+        "from fixtures.lab.files import settings_without_a_lab\nfrom fixtures.migration import Migration\n"
+        "from fixtures.probes.aws import api\nfrom fixtures.settings import Secrets\n"
+        "api.client(Migration(settings_without_a_lab(), Secrets()))"
+    )
+    known = {each: said for each, said in os.environ.items() if not each.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", asks],
+        env=known | {"AWS_CONFIG_FILE": f"{tmp_path}/config", "AWS_PROFILE": "mfa", "PYTHONWARNINGS": warnings},
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert "SecretMissing: AWS, ec2 in ap-northeast-1: " in done.stderr, done.stderr
+    assert "If the profile asks for a code (mfa_serial)" in done.stderr
 
 
 def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migration) -> None:
