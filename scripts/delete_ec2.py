@@ -28,6 +28,7 @@ from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_no_maker, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.terraform.configuration import unshared
 
 IMAGE_S_MAX = 1800
 STOPPED = {"stopped", "shutting-down", "terminated", "absent"}
@@ -85,6 +86,8 @@ def check(job: Job) -> None:
             "whoever gets it next. Run python -m scripts.retire_ec2_access first"
         )
     _require_forgotten(migration)
+    if (folder := migration.settings.ec2.terraform) and (only_here := unshared(folder)):
+        job.say(only_here)
     if not has.instance.gone:
         require_no_maker(migration, ends=True)
         require_unprotected(migration, "disableApiTermination", "--no-disable-api-termination")

@@ -21,7 +21,7 @@ from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
-from scripts.lib.terraform.configuration import NOTHING, Configuration, copy
+from scripts.lib.terraform.configuration import NOTHING, Configuration, copy, unshared
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120
@@ -67,6 +67,8 @@ def finish(job: Job) -> None:
     folder, ours = _folder(job), job.migration.settings.ec2.terraform_addresses
     if folder is None:
         return
+    if only_here := unshared(folder):
+        job.say(only_here)
     found, stays = terraform.plan(folder), set(terraform.held(folder).addresses)
     bad = [
         each

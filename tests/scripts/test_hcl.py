@@ -1,6 +1,7 @@
 """A Terraform file is cut by its braces, and what stays is byte for byte what it was."""
 
 import json
+import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -13,7 +14,7 @@ from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
 from scripts import retire_terraform
 from scripts.lib.change import Job, Refused
-from scripts.lib.terraform.configuration import Configuration, copy, doomed
+from scripts.lib.terraform.configuration import Configuration, copy, doomed, unshared
 from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
 PROGRAM = f"""\
@@ -170,3 +171,33 @@ def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monke
     migration.store.close()
     kept = [json.loads(each.read_text()) for each in sorted(folder.glob("terraform.tfstate.bak-*"))]
     assert [(each["serial"], each["resources"][0]["name"]) for each in kept] == [(12, "mail"), (13, "mail")]
+
+
+def test_a_cut_that_is_only_here_is_named(tmp_path: Path) -> None:
+    """Whoever applies from the repository makes the gateway again."""
+    folder = tmp_path / "at"
+    (folder / "terraform").mkdir(parents=True)
+
+    def git(*argv: str) -> None:
+        named = ("-c", "user.name=a", "-c", "user.email=a@example.net")
+        subprocess.run(["git", *named, *argv], cwd=folder, check=True, capture_output=True)
+
+    at = folder / "terraform"
+    (at / "main.tf").write_text(TRICKY)
+    assert not unshared(at)
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "made")
+    assert not unshared(at)
+    (at / "main.tf.bak-202601010000").write_text("")
+    (at / "main.tf").write_text("")
+    assert unshared(at).startswith(f"{at}: not committed: terraform/main.tf. Until that is done")
+    git("init", "-q", "--bare", "../other")
+    git("push", "-q", "../other", "main")
+    git("remote", "add", "origin", "../other")
+    git("fetch", "-q")
+    git("branch", "-q", "--set-upstream-to", "origin/main")
+    git("commit", "-qam", "cut")
+    assert ": not pushed: " in unshared(at)
+    git("push", "-q", "origin", "main")
+    assert not unshared(at)

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan.templates import git
 from fixtures.probes.aws import terraform
 from scripts.lib.change import Refused, Write
 from scripts.lib.terraform.hcl import Block, HclError, blocks, code, cut, lines, token_end
@@ -138,6 +140,21 @@ def copy(file: Path, state: bytes = b"") -> Iterator[Write]:
     if not target.exists():
         read, do = partial(_fingerprint, target), partial(_put, target, content, mode)
         yield Write(f"copies in {file.parent}", target.name, ABSENT, _fingerprint_of(content), do, read)
+
+
+def unshared(folder: Path) -> str:
+    """That whoever applies from the repository makes again what was cut here, and why.
+
+    Empty where all is committed and pushed, and where the folder lies in no repository.
+    """
+    try:
+        changed = [line[3:] for line in git(folder, "status", "--porcelain", "--", "*.tf").splitlines()]
+        why = f"not committed: {', '.join(changed)}" if changed else ""
+        if not why and (ahead := git(folder, "rev-list", "--abbrev-commit", "@{upstream}..", "--", "*.tf").split()):
+            why = f"not pushed: {', '.join(ahead)}"
+    except CouldNotAsk:  # no repository, or no upstream
+        return ""
+    return f"{folder}: {why}. Until that is done, an apply from elsewhere makes the gateway again" if why else ""
 
 
 def _text(file: Path) -> str:
