@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Lock
@@ -24,10 +25,11 @@ from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts import delete_ec2
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws.belongings import deletions, final_image
 from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
-from scripts.lib.change import Refused
+from scripts.lib.change import Job, Refused
 from tests.conftest import PROJECT
 
 ZONE = "ap-northeast-1a"
@@ -296,6 +298,22 @@ def test_what_makes_another_in_its_place_is_named_first(
         assert wanted in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("account", "says"),
+    [
+        ("111111111111", f"of AWS account {DEFAULT_ACCOUNT_ID}, expected 111111111111"),
+        (DEFAULT_ACCOUNT_ID, "Run python -m scripts.retire_ec2_access first"),
+        ("", "Run python -m scripts.retire_ec2_access first"),
+    ],
+)
+def test_nothing_is_deleted_in_another_account(aws: Any, migration: Migration, account: str, says: str) -> None:
+    """There the instance is absent, as if it were gone, and what is called as the settings say is another's."""
+    aws.create_key_pair(KeyName="mail")
+    migration.store.put_snapshot("start", "0", {"ec2": {"instance": {"account": account}}})
+    with pytest.raises(Refused, match=says):
+        delete_ec2.check(Job(migration, "", Namespace(image=False)))
+
+
 def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> None:
     image = aws.describe_images()["Images"][0]["ImageId"]
     group = aws.create_security_group(GroupName="mx", Description="mx")["GroupId"]
@@ -311,6 +329,7 @@ def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> 
     ours = migration.settings.ec2.model_copy(update={"instance_id": made})
     its = Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
     four, six = way_in.judged(way_in.ask(its), (4, 6))
+    assert ec2.instance(its).account == DEFAULT_ACCOUNT_ID
     assert (four.verdict, six.verdict) == (Verdict.PASS, Verdict.FAIL)
     assert not way_in.protection(its, "stop").on
     aws.modify_instance_attribute(InstanceId=made, DisableApiStop={"Value": True})
