@@ -20,14 +20,16 @@ from collections.abc import Collection, Iterator
 from fixtures.evidence.exiting import leave
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes import snapshot
 from fixtures.probes.aws import ec2, reverse_dns, terraform
 from fixtures.probes.aws.changing import client
 from fixtures.probes.aws.staying import FINAL, misnamed, staying
 from fixtures.settings import SettingsError
 from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
-from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_permission, require_unprotected
+from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_no_maker, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.terraform.configuration import unshared
 
 IMAGE_S_MAX = 1800
 STOPPED = {"stopped", "shutting-down", "terminated", "absent"}
@@ -75,6 +77,7 @@ def check(job: Job) -> None:
     if not job.migration.settings.ec2.at_aws:
         vps.require_gone(job)
         return
+    _require_account(job.migration)
     migration, has = job.migration, _inventory(job)
     stays = staying(migration, has)
     if has.instance.state not in STOPPED:
@@ -85,7 +88,10 @@ def check(job: Job) -> None:
             "whoever gets it next. Run python -m scripts.retire_ec2_access first"
         )
     _require_forgotten(migration)
+    if (folder := migration.settings.ec2.terraform) and (only_here := unshared(folder)):
+        job.say(only_here)
     if not has.instance.gone:
+        require_no_maker(migration, ends=True)
         require_unprotected(migration, "disableApiTermination", "--no-disable-api-termination")
         require_kept(migration, has, stays)
     _require_released(migration, has, stays)
@@ -95,6 +101,18 @@ def check(job: Job) -> None:
     )
     # Once the instance is gone nothing says what it had: a run that was killed is finished by these.
     migration.store.record("ec2 belongings", ids=[item.id for item in has.items])
+
+
+def _require_account(migration: Migration) -> None:
+    """In another account nothing of that id is found, and a key pair or role of the same name is somebody else's."""
+    first = snapshot.first(migration)
+    wanted = first.body.get("ec2", {}).get("instance", {}).get("account") if first else ""
+    has = Call(client(migration, "sts"), "get_caller_identity")()["Account"] if wanted else ""
+    if has != wanted:
+        raise Refused(
+            f"the credentials are of AWS account {has}, expected {wanted}, which had the gateway when the first "
+            "snapshot was taken. Choose the right ones: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
 
 
 def _require_forgotten(migration: Migration) -> None:

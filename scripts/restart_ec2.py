@@ -14,7 +14,7 @@ from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
 from scripts.lib import vps
-from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
+from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
 from scripts.lib.aws.power import ACCEPTS, PROVED, knock, open_port, require_address, start, stop
 from scripts.lib.change import Job, Refused, Script, Write
 
@@ -41,6 +41,7 @@ def check(job: Job) -> None:
     migration, address = job.migration, str(job.migration.settings.ec2.ipv4)
     if not migration.settings.ec2.at_aws:  # the plan has asked whether it takes mail
         return
+    require_no_maker(migration)
     require_unprotected(migration, "disableApiStop", "--no-disable-api-stop")
     require_permission([on_instance(migration, "stop_instances"), on_instance(migration, "start_instances")])
     require_address(migration)

@@ -5,7 +5,8 @@
 In this order a later ``terraform apply`` never makes the gateway again; and ``delete_ec2`` comes after this, so that no
 apply misses a gateway that it knows. When nothing else of the configuration needs the AWS provider, its blocks go too,
 since a plan could not run without its credentials. Nothing is applied, and each file is kept in its folder as
-``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps.
+``FILE.bak-YYYYmmddHHMM``, by the time of what it keeps; the state, wherever it lies, as Terraform gives it, as
+``terraform.tfstate.bak-serial-N-HASH``.
 """
 
 import re
@@ -19,8 +20,8 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
-from scripts.lib.change import Job, Refused, Script, Write
-from scripts.lib.terraform.configuration import NOTHING, Configuration, copy
+from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
+from scripts.lib.terraform.configuration import NOTHING, Configuration, copy, unshared
 
 STATE, LOCK = "terraform.tfstate", ".terraform.tfstate.lock.info"
 TIMEOUT_S = 120
@@ -38,8 +39,10 @@ def plan(job: Job) -> Iterator[Write]:
     configuration = Configuration(folder, addresses, tuple(each for each in held if each not in going))
     for name in configuration.cuts():
         yield from copy(folder / name)
-    if going:
-        yield from copy(folder / STATE, lambda: _terraform(folder, "state", "pull").encode())
+    begun = any(terraform.belongs(each, addresses) for each in left_unfinished(job, "retire_terraform"))
+    if going and not begun:  # else the copy that was made before that has all of it
+        # Not the file that lies there: the state may be a backend's, or a workspace's, and that file an old one.
+        yield from copy(folder / STATE, _terraform(folder, "state", "pull").encode())
     for name in configuration.cuts():
         read, cut = partial(configuration.doomed, name), partial(configuration.cut, name)
         yield Write(f"configuration in {folder}", name, read(), NOTHING, cut, read, danger="deletes")
@@ -64,6 +67,8 @@ def finish(job: Job) -> None:
     folder, ours = _folder(job), job.migration.settings.ec2.terraform_addresses
     if folder is None:
         return
+    if only_here := unshared(folder):
+        job.say(only_here)
     found, stays = terraform.plan(folder), set(terraform.held(folder).addresses)
     bad = [
         each

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import ec2
 from scripts.lib import vps
-from scripts.lib.aws.gateway import elastic, on_instance, require_permission, require_unprotected
+from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
 from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
 from scripts.lib.change import Job, Refused, Script, Write
 
@@ -38,6 +38,7 @@ def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
     at_aws = job.migration.settings.ec2.at_aws
     if at_aws:
+        require_no_maker(job.migration)
         require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
         require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))

@@ -223,7 +223,7 @@ def _apply(script: Script, job: Job) -> int:
             raise Refused(
                 N_(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
             )
-        _require_leave(script, job)
+        target = _require_leave(script, job)
         if script.check:
             script.check(job)
         accepting = _accepting(script, job)
@@ -232,6 +232,7 @@ def _apply(script: Script, job: Job) -> int:
         about |= {
             "plan": options.apply,
             "before": _stands(migration, script),
+            "target": target,
             "writes": [digest([each]) for each in writes],
         }
         migration.store.record("run", job.domain, **about)
@@ -388,13 +389,16 @@ def _may_count(script: Script, job: Job) -> bool:
     return True
 
 
-def _require_leave(script: Script, job: Job) -> None:
-    """An override, which goes on record; else, but for a way back, an open gate. Raises what ``require_open`` does."""
+def _require_leave(script: Script, job: Job) -> str:
+    """An override, which goes on record; else, but for a way back, an open gate, and for which systems it is. Raises
+    what ``require_open`` does.
+    """
     if job.options.override and job.options.apply:
         job.migration.store.record("override", job.domain, script=script.name, reason=redact(job.options.override))
     elif not script.is_way_back(job):
         with waiting(lambda: tr("{script}: asking whether its gate is open", script=script.name)):
-            require_open(job.migration, script.name, job.domains)
+            return require_open(job.migration, script.name, job.domains)
+    return ""
 
 
 def unfinished(job: Job, script: str) -> list[dict[str, Any]]:

@@ -1,7 +1,10 @@
 """What a verdict binds: a script writes only where what was judged is what stands, and its judgement still counts."""
 
 import re
+import secrets
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +13,9 @@ from fixtures.gates import script_gate, upkeep
 from fixtures.gates.present import digest_of
 from fixtures.gates.script_gate import GateClosed
 from fixtures.migration.progress import Progress, Stage
+from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
+from fixtures.probes.aws import ec2
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
@@ -202,3 +207,118 @@ def test_a_killed_run_may_be_finished_by_the_same_script(world: World) -> None:
     world.require("lower_ttl", PILOT)
     world.present["MX pilot.example.net"] = "elsewhere"
     refused(world, "another hand", "merge_spf", PILOT)
+
+
+# A deletion that has begun ----------------------------------------------------------------------------------------
+
+DELETION = Stage(Gate.DELETION, (PILOT, OTHER), "deletion")
+HOUR_S = 3600.0
+
+
+@pytest.fixture
+def deleting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """EC2 was stopped, the gate opened, and ``retire_ec2_access`` has written behind it; that was two hours ago."""
+    monkeypatch.setattr(upkeep, "faults", lambda *_: ())
+    monkeypatch.setattr(ec2, "instance", lambda _: SimpleNamespace(id="i-1", state=world.present["EC2's instance"]))
+    world.present["EC2's instance"] = "stopped"
+    done(world, "prepare_dell")
+    done(world, "stop_ec2")
+    assert world.judge(DELETION, came_out(DELETION, Verdict.PASS)).open
+    retires(world, world.identity)
+    done(world, "retire_ec2_access")
+    world.present["SPF"] = "without EC2"
+    world.migration.clock.advance(2 * HOUR_S)
+    return world
+
+
+def done(world: World, script: str) -> None:
+    world.migration.store.record("done", script=script, plan="")
+
+
+def retires(world: World, target: str) -> None:
+    """TARGET: empty where an override made it."""
+    about = {"script": "retire_ec2_access", "gate": "deletion", "run": secrets.token_hex(3), "target": target}
+    world.migration.store.record("run", **about, plan="p", before=digest_of(world.present))
+    world.migration.store.log("retire_ec2_access", "", about["run"], "Dell's table", "before")
+
+
+def nights(world: World, *verdicts: str) -> None:
+    settings = world.migration.settings
+    addresses = sorted(f"{each.address} to {each.mailbox}" for each in settings.addresses())
+    for verdict in verdicts:
+        world.migration.clock.advance(24 * HOUR_S)
+        world.migration.store.record(
+            "night", gate="deletion", domains=list(settings.domain_names), run=secrets.token_hex(3), suite=VERSION,
+            verdict=verdict, judged={}, bad=[], mail=dict.fromkeys(settings.domain_names, 1), host="h",
+            settings=settings.night_digest, addresses=addresses, target=world.identity,
+        )  # fmt: skip
+
+
+def judged_again(world: World, **came: Verdict) -> None:
+    world.judge(DELETION, *(came_out(DELETION, each, key.replace("_", "-")) for key, each in came.items()))
+
+
+def alarmed(world: World, *, withdrawn: bool) -> None:
+    world.migration.store.record("abort rule", PILOT, rule="lost", found="1 message lost")
+    if withdrawn:
+        world.migration.store.record("abort rule withdrawn", PILOT, rule="lost", why="it arrived")
+
+
+@pytest.mark.parametrize(
+    ("befalls", "why"),
+    [
+        (lambda world: world.migration, ""),
+        (lambda world: setattr(world, "identity", "lab:two"), "other systems .lab:one, these are lab:two"),
+        (lambda world: world.present.update({"EC2's instance": "running"}), "i-1 is running"),
+        (lambda world: world.present.update({"EC2's instance": "terminated"}), ""),
+        (lambda world: world.migration.clock.advance(30 * HOUR_S), "green night of the last 26 h, found none"),
+        (lambda world: nights(world, "pass", "pass"), ""),
+        (lambda world: nights(world, "inconclusive", "inconclusive"), "expected a green night of the last 26 h"),
+        (lambda world: nights(world, "fail"), "a night was red since"),
+        (lambda world: nights(world, "fail", *["pass"] * 13), "expected 14 green ones in a row .* 13 so far"),
+        (lambda world: nights(world, "fail", *["pass"] * 14), ""),
+        (lambda world: alarmed(world, withdrawn=False), "an abort rule was met since: 1 message lost"),
+        (lambda world: alarmed(world, withdrawn=True), ""),
+        (lambda world: judged_again(world, A_4=Verdict.FAIL, I_8=Verdict.FAIL, N_1=Verdict.PASS), ""),
+        (lambda world: judged_again(world, A_4=Verdict.FAIL, E_1=Verdict.FAIL), "judged since.* keeps it closed: E-1"),
+        (lambda world: judged_again(world, A_4=Verdict.FAIL, E_1=Verdict.INCONCLUSIVE), "keeps it closed: E-1"),
+        (lambda world: done(world, "stop_ec2"), "is not open for the whole migration: its verdict is stale"),
+        (lambda world: world.migration.store.record("undone", scripts=["stop_ec2"]), "its verdict is stale"),
+    ],
+)  # fmt: skip
+def test_a_deletion_that_was_begun_goes_on(deleting: World, befalls: Callable[[World], object], why: str) -> None:
+    """Its gate can't open again; what nights, alarms and a judgement say since still counts."""
+    befalls(deleting)
+    for script in ("retire_ec2_access", "retire_terraform", "delete_ec2"):
+        if not why:
+            deleting.require(script, PILOT, OTHER)
+            continue
+        with pytest.raises(GateClosed, match=why):
+            deleting.require(script, PILOT, OTHER)
+
+
+def test_what_nobody_began_behind_the_gate_since_the_stop_does_not_go_on(world: World) -> None:
+    """Before EC2 was stopped; by an override; and by a run that wrote nothing."""
+    retires(world, world.identity)
+    done(world, "stop_ec2")
+    retires(world, "")
+    world.migration.store.record("run", script="delete_ec2", gate="deletion", run="x", target=world.identity)
+    assert upkeep.begun(world.migration) is None
+    refused(world, "gate deletion .* is not open", "delete_ec2", PILOT)
+    retires(world, world.identity)
+    assert upkeep.begun(world.migration) is not None
+
+
+def test_what_prepare_dell_took_back_is_not_begun(deleting: World) -> None:
+    deleting.migration.store.record("undone", scripts=["retire_ec2_access"])
+    deleting.require("retire_ec2_access", PILOT, OTHER)
+    done(deleting, "prepare_dell")
+    refused(deleting, "its verdict is stale", "retire_ec2_access", PILOT, OTHER)
+
+
+def test_another_hand_is_seen_while_the_verdict_counts(deleting: World) -> None:
+    judge = deleting.judge(DELETION, came_out(DELETION, Verdict.PASS))
+    assert judge.open
+    deleting.require("delete_ec2", PILOT, OTHER)
+    deleting.present["MX pilot.example.net"] = "elsewhere"
+    refused(deleting, "another hand", "delete_ec2", PILOT, OTHER)

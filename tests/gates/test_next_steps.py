@@ -10,6 +10,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.gates import drill_certificate
 from fixtures.gates.next_steps import Coming, coming
+from fixtures.gates.script_gate import GOES_ON
 from fixtures.language import speaking
 from fixtures.migration import Migration, trials
 from fixtures.migration.progress import Progress, Stage, night_stages
@@ -124,6 +125,27 @@ def test_an_open_gate_grows_old(world: World) -> None:
     step = first(world.migration)
     assert step.what.startswith("Judge phase1")
     assert "stale" in step.why
+
+
+def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
+    """Its gate can't be judged again, and that of what comes after it is over."""
+    migration = world.migration
+    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, Gate.PHASE4):
+        for script in TABLE[gate].opens:
+            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
+                migration.store.record("done", domain, script=script, plan="")
+    migration.clock.advance(30 * DAY_S)
+    judge(migration, Gate.DELETION, ())
+    migration.clock.advance(2 * DAY_S)
+    assert first(migration).what.startswith("Judge")
+    migration.store.record("run", script="retire_ec2_access", gate="deletion", run="r", target="lab:one")
+    migration.store.log("retire_ec2_access", "", "r", "Dell's table", "before")
+    migration.store.record("done", script="retire_ec2_access", plan="")
+    steps = [each for each in coming(migration) if each.command == "python -m scripts.retire_terraform"]
+    assert [each.why for each in steps] == [GOES_ON]
+    for script in ("retire_terraform", "delete_ec2"):
+        migration.store.record("done", script=script, plan="")
+    assert first(migration).why == "it needs no gate any more"
 
 
 def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(

@@ -100,6 +100,7 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (replace(WELL, state=CouldNotAsk("locked")), {}, UNKNOWN, "Terraform's state: expected readable, found locked"),
         (replace(WELL, state=replace(STATE, resources=STATE.resources[:1])), {}, FAIL, f"aws_eip.mail: expected the gateway's own, as AWS has it (the settings), found not in the state. {WHICH}"),
         (replace(WELL, state=replace(STATE, resources=(holding("aws_instance.mail", "i-2"), STATE.resources[1]))), {}, FAIL, f"aws_instance.mail: expected the gateway's own, as AWS has it (the settings), found aws_instance.mail is i-2. {WHICH}"),
+        (replace(WELL, makers=(("fleet-1", "aws ec2 x"),)), {}, FAIL, "instance i-1: expected nothing that makes another in its place, found fleet-1. Take it out of that first, or AWS deletes it, or makes it again: aws ec2 x"),
         (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
         (replace(WELL, there=replace(THERE, unread=("alarms: denied",))), {}, UNKNOWN, "Amazon: expected every kind read, found alarms: denied"),
     ],

@@ -1,6 +1,10 @@
 """What is the gateway's at AWS, asked of moto in this process."""
 
+import json
 import os
+import subprocess
+import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Lock
@@ -14,16 +18,19 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, way_in
-from fixtures.probes.aws.staying import FINAL, staying
+from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts import delete_ec2
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws.belongings import deletions, final_image
-from scripts.lib.aws.gateway import ABSENT, PRESENT
-from scripts.lib.change import Refused
+from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
+from scripts.lib.change import Job, Refused
+from tests.conftest import PROJECT
 
 ZONE = "ap-northeast-1a"
 
@@ -46,9 +53,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.delenv(each)
     monkeypatch.setattr(BaseClient, "_make_api_call", _one_at_a_time)
     api._client.cache_clear()
+    api._session.cache_clear()
     with mock_aws():
         yield boto3.client("ec2", region_name=ZONE[:-1])
     api._client.cache_clear()
+    api._session.cache_clear()
 
 
 @pytest.fixture
@@ -57,6 +66,53 @@ def migration(tmp_path: Path) -> Iterator[Migration]:
     made = Migration(settings_without_a_lab().model_copy(update={"store": store, "clock": ClockSettings()}), Secrets())
     yield made
     made.store.close()
+
+
+def test_a_program_that_gives_the_keys_is_asked_once(
+    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may ask a person, who would answer for each service and region."""
+    del aws
+    keys = json.dumps({"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "secret", "SessionToken": "token"})
+    program = f"sh -c 'echo >>{tmp_path}/asked; cat {tmp_path}/keys'"
+    (tmp_path / "keys").write_text(keys)
+    (tmp_path / "config").write_text(f"[profile person]\ncredential_process = {program}\n")
+    for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(each)
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/config")
+    monkeypatch.setenv("AWS_PROFILE", "person")
+    for service in ("ec2", "iam", "cloudwatch"):
+        api.client(migration, service)
+    api.client(migration, "ec2", "us-east-1").describe_regions()
+    assert (tmp_path / "asked").read_text() == "\n"
+
+
+@pytest.mark.parametrize("warnings", ["default", "error"])
+def test_a_profile_that_asks_for_a_code_where_nobody_is(tmp_path: Path, warnings: str) -> None:
+    """No terminal, and no input: a night by a timer, say."""
+    role = "role_arn = arn:aws:iam::123456789012:role/mail\nsource_profile = person\n"
+    (tmp_path / "config").write_text(
+        f"[profile mfa]\n{role}mfa_serial = arn:aws:iam::123456789012:mfa/person\n"
+        "[profile person]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    asks = (
+        "from fixtures.lab.files import settings_without_a_lab\nfrom fixtures.migration import Migration\n"
+        "from fixtures.probes.aws import api\nfrom fixtures.settings import Secrets\n"
+        "api.client(Migration(settings_without_a_lab(), Secrets()))"
+    )
+    known = {each: said for each, said in os.environ.items() if not each.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", asks],
+        env=known | {"AWS_CONFIG_FILE": f"{tmp_path}/config", "AWS_PROFILE": "mfa", "PYTHONWARNINGS": warnings},
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert "SecretMissing: AWS, ec2 in ap-northeast-1: " in done.stderr, done.stderr
+    assert "If the profile asks for a code (mfa_serial)" in done.stderr
 
 
 def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migration) -> None:
@@ -115,6 +171,33 @@ def test_a_final_image_counts_when_it_is_available(aws: Any, migration: Migratio
     assert len(aws.describe_images(Owners=["self"])["Images"]) == len(made)
 
 
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_profile_may_be_in_use_in_another_region(
+    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    """A role and its profile belong to no region."""
+    regions = [Region(each, "", "opted-in") for each in (ZONE[:-1], "us-east-1")]
+    monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="mail", AssumeRolePolicyDocument=TRUST)
+    iam.create_instance_profile(InstanceProfileName="mail")
+    iam.add_role_to_instance_profile(InstanceProfileName="mail", RoleName="mail")
+    has, abroad = ec2.inventory(migration), boto3.client("ec2", region_name="us-east-1")
+    assert staying(migration, has) == {}
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    its = abroad.run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "mail"})
+    why = f"{its['Instances'][0]['InstanceId']} in us-east-1 has it too"
+    if silent:
+        ask = api.client(migration, "ec2", "us-east-1")
+        monkeypatch.setattr(ask, "can_paginate", lambda _: (_ for _ in ()).throw(CouldNotAsk("denied")))
+        why = "nobody could look in us-east-1: denied"
+    (profile,), (role,) = has.of("instance profile"), has.of("role")
+    assert staying(migration, has) == {
+        profile.id: Stay(why, decided=not silent),
+        role.id: Stay("the instance profile mail has it, which stays"),
+    }
+
+
 def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """What resembles it elsewhere, and the access that is left, is named; what is known to belong to it is not."""
     regions = (ZONE[:-1], "us-east-1")
@@ -157,10 +240,78 @@ def test_a_region_that_is_silent_or_refuses_is_named(
     regions = [Region(each, "", "opted-in") for each in ("eu-west-1", "us-east-1")]
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
     monkeypatch.setattr(resembling, "_of_region", of_region)
-    monkeypatch.setattr(resembling, "REGION_S_MAX", 3.0)
+    monkeypatch.setattr(api, "REGION_S_MAX", 3.0)
     found = resembling.ask(migration)
     release.set()
     assert found.unread == (("eu-west-1", "no answer within 3 s"), ("us-east-1", "AWS, volumes: UnauthorizedOperation"))
+
+
+SPOT = "cancel-spot-instance-requests --spot-instance-request-ids"
+DETACH = "aws autoscaling detach-instances --instance-ids i-00000000000000000 --auto-scaling-group-name web"
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "kind", "stop", "end"),
+    [
+        ("aws:autoscaling:groupName", "", "", DETACH, DETACH),
+        ("aws:ec2:fleet-id", "active", "maintain", "delete-fleets --no-term", "delete-fleets --no-term"),
+        ("aws:ec2:fleet-id", "active", "request", "", ""),
+        ("aws:ec2:fleet-id", "deleted_running", "maintain", "", ""),
+        ("aws:ec2spot:fleet-request-id", "active", "maintain", "cancel-spot-fleet-", "cancel-spot-fleet-"),
+        ("SpotInstanceRequestId", "disabled", "persistent", "", SPOT),
+        ("SpotInstanceRequestId", "active", "one-time", "", ""),
+        ("SpotInstanceRequestId", "cancelled", "persistent", "", ""),
+    ],
+)
+def test_what_makes_another_in_its_place_is_named_first(
+    aws: Any,
+    migration: Migration,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    key: str,
+    state: str,
+    kind: str,
+    stop: str,
+    end: str,
+) -> None:
+    """moto names no fleet in an instance: what AWS says of one stands in place of its answers."""
+    del aws
+    row: dict[str, Any] = {"InstanceId": "i-1", "State": {"Name": "running"}}
+    row |= {key: "web"} if key == "SpotInstanceRequestId" else {"Tags": [{"Key": key, "Value": "web"}]}
+    fleet = {"FleetId": "web", "FleetState": state, "Type": kind}
+    spot_fleet = {"SpotFleetRequestId": "web", "SpotFleetRequestState": state, "SpotFleetRequestConfig": {"Type": kind}}
+    answers = {
+        "DescribeInstances": {"Reservations": [{"Instances": [row]}]},
+        "DescribeFleets": {"Fleets": [fleet | {"FleetId": "other"}, fleet]},
+        "DescribeSpotFleetRequests": {"SpotFleetRequestConfigs": [spot_fleet]},
+        "DescribeSpotInstanceRequests": {
+            "SpotInstanceRequests": [{"SpotInstanceRequestId": "web", "State": state, "Type": kind}]
+        },
+    }
+    monkeypatch.setattr(BaseClient, "_make_api_call", lambda _, name, __: answers[name])
+    for ends, wanted in ((False, stop), (True, end)):
+        if not wanted:
+            require_no_maker(migration, ends=ends)
+            continue
+        with pytest.raises(Refused, match=r"web.*AWS makes another in its place") as refused:
+            require_no_maker(migration, ends=ends)
+        assert wanted in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("account", "says"),
+    [
+        ("111111111111", f"of AWS account {DEFAULT_ACCOUNT_ID}, expected 111111111111"),
+        (DEFAULT_ACCOUNT_ID, "Run python -m scripts.retire_ec2_access first"),
+        ("", "Run python -m scripts.retire_ec2_access first"),
+    ],
+)
+def test_nothing_is_deleted_in_another_account(aws: Any, migration: Migration, account: str, says: str) -> None:
+    """There the instance is absent, as if it were gone, and what is called as the settings say is another's."""
+    aws.create_key_pair(KeyName="mail")
+    migration.store.put_snapshot("start", "0", {"ec2": {"instance": {"account": account}}})
+    with pytest.raises(Refused, match=says):
+        delete_ec2.check(Job(migration, "", Namespace(image=False)))
 
 
 def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> None:
@@ -178,6 +329,7 @@ def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> 
     ours = migration.settings.ec2.model_copy(update={"instance_id": made})
     its = Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
     four, six = way_in.judged(way_in.ask(its), (4, 6))
+    assert ec2.instance(its).account == DEFAULT_ACCOUNT_ID
     assert (four.verdict, six.verdict) == (Verdict.PASS, Verdict.FAIL)
     assert not way_in.protection(its, "stop").on
     aws.modify_instance_attribute(InstanceId=made, DisableApiStop={"Value": True})

@@ -114,6 +114,22 @@ def test_json_speaks_of_the_gateway_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ('resource "aws_eip" "mail" {', "aws_eip.mail"),
+        ('module "relay" {', "module.relay"),
+        ("  value = module.relay.ip", "module.relay"),
+        ('module "relayed" {', ""),
+        ('resource "test_module" "relay" {', ""),
+        ('data "aws_eip" "mailing" {}', ""),
+    ],
+)
+def test_a_block_is_found_by_its_address(tmp_path: Path, line: str, word: str) -> None:
+    (tmp_path / "main.tf").write_text(f"{line}\n}}\n")
+    assert [each.word for each in mentions(tmp_path, OURS).mentions] == [word] * bool(word)
+
+
+@pytest.mark.parametrize(
     ("held", "workspace", "says"),
     [
         (Holding("module.old.aws_instance.box[0]", "aws_instance", {"id": "i-0"}), "", "found there, as i-0"),

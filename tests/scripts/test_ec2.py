@@ -134,6 +134,17 @@ def test_a_protected_instance_is_not_stopped(lab: Lab) -> None:
     protect("DisableApiStop", on=False)
 
 
+@pytest.mark.parametrize("script", ["restart_ec2", "stop_ec2"])
+def test_an_instance_of_an_auto_scaling_group_is_not_stopped(lab: Lab, script: str) -> None:
+    tags = 'Resources=[m.settings.ec2.instance_id], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "web"}]'
+    python(f"aws.client(m).create_tags({tags})")
+    status, said = apply(script)
+    python(f"aws.client(m).delete_tags({tags})")
+    assert status == 1
+    assert "--auto-scaling-group-name web" in said
+    assert lab.power("ec2") == "on"
+
+
 def test_stop(lab: Lab) -> None:
     assert apply("stop_ec2")[0] == 0
     assert lab.power("ec2") == "off"
@@ -170,6 +181,7 @@ def test_terraform_forgets_it(lab: Lab) -> None:
     assert b"aws" not in after
     assert after.endswith(before[before.index(b"# Not the gateway's") :])
     assert [file.read_bytes() for file in folder.glob("main.tf.bak-*")] == [before]
+    assert len(list(folder.glob("terraform.tfstate.bak-serial-13-*"))) == 1
     assert run("-c", f"import subprocess; subprocess.run(['terraform', '-chdir={folder}', 'state', 'list'])")[
         1
     ].split() == ["terraform_data.keep"]

