@@ -9,7 +9,7 @@ import pytest
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import witnesses
-from fixtures.ledger.witnesses import DOUBT, FORWARDED, GONE, UNDER_WAY, Agreement
+from fixtures.ledger.witnesses import COPIED, DOUBT, FORWARDED, GONE, OLDER, UNDER_WAY, Agreement
 from fixtures.probes.cloudflare.events import Event
 from fixtures.probes.logs.dovecot_log import Dovecot
 from fixtures.probes.logs.postfix_log import Delivery, Trail
@@ -17,13 +17,24 @@ from fixtures.probes.mailbox.imap import Stored
 
 NOW = 1_790_000_000.0
 SWITCHED = NOW - 86400
-CAROL = "carol@pilot.example.net"
+CAROL, DAVE = "carol@pilot.example.net", "dave@pilot.example.net"
 NOTED = Evidence("asked", "answered")
 STORED, DISCARDED, SENT_ON = (
     "stored mail into mailbox 'INBOX'",
     "discard action: Marked message to be discarded if not explicitly delivered (discard action)",
     "redirect action: forwarded to <b@c.example>",
 )
+
+
+def lying(user: str, folder: str = "INBOX", session: str = "ses+1", at: float = NOW - 7200) -> Stored:
+    """The message in a folder, with the trace of the delivery that it came by."""
+    received = f"from x (104.30.0.9) by dell.example.jp with LMTP id {session} for <{CAROL}>; {formatdate(at)}"
+    return Stored(user, folder, 1, (("Message-ID", "<1@x>"), ("Received", received)))
+
+
+def copied(to: str, original: str = "", daemon: str = "lmtp") -> Delivery:
+    """What Dell's Postfix delivers besides, by a bcc or an alias."""
+    return Delivery(NOW - 7200, daemon, to, original, "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{to}> ses+2 Saved")
 
 
 def heard(
@@ -43,11 +54,16 @@ def compared(
     kept: tuple[Stored, ...] = (),
     client: str = "104.30.0.9",
     sampled: bool = False,
+    copies: tuple[Delivery, ...] = (),
+    log_since: float = 0.0,
 ) -> Agreement:
-    """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``."""
+    """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``.
+
+    COPIES: what Dell's Postfix delivered of it besides. LOG_SINCE: when its log begins.
+    """
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
-    trail = Trail("D1", at, "x", client, "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp,), at)
+    trail = Trail("D1", at, "x", client, "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp, *copies), at)
     events: Any = SimpleNamespace(
         domain="pilot.example.net",
         since=SWITCHED,
@@ -55,7 +71,7 @@ def compared(
         sampled=sampled,
         evidence=NOTED,
     )
-    log: Any = SimpleNamespace(trails=(trail,), evidence=NOTED)
+    log: Any = SimpleNamespace(trails=(trail,) if at >= log_since else (), since=log_since, evidence=NOTED)
     settings = settings_without_a_lab()
     settings = settings.model_copy(update={"dell": settings.dell.model_copy(update={"filters": filters})})
     store = SimpleNamespace(recorded=lambda *_: [])
@@ -112,3 +128,52 @@ def test_a_sample_leaves_events_out_and_makes_none_up() -> None:
     """Cloudflare has delivered it, by its own word, and nobody else has seen it."""
     at = NOW - 7200
     assert compared(Dovecot({}, NOTED), at, at, client="192.0.2.1", sampled=True).unexplained
+
+
+HERE, DAVES = lying(CAROL), lying(DAVE, session="ses+2")
+BY_ALIAS = copied(DAVE, CAROL), copied("x@outside.example", CAROL, "smtp")
+
+
+@pytest.mark.parametrize(
+    ("kept", "copies", "filters", "named"),
+    [
+        ((HERE, lying(CAROL, "Archive")), (), (), {}),  # COPY, COPY and \\Deleted, or a virtual folder
+        ((lying(DAVE, "shared/carol/INBOX"), HERE), (), (), {}),  # an ACL
+        ((HERE, lying(CAROL, session="ses+9")), (), (), None),  # delivered twice, and logged once
+        ((HERE, DAVES), (), (), None),
+        ((HERE, DAVES), (copied(DAVE),), ("always_bcc",), {COPIED: 1}),
+        ((HERE,), (copied(DAVE),), ("always_bcc",), None),  # the copy itself is lost
+        ((HERE, DAVES), BY_ALIAS, ("virtual_alias_maps",), {COPIED: 1}),
+        ((HERE,), BY_ALIAS[1:], ("virtual_alias_maps",), {}),
+        ((HERE,), BY_ALIAS[1:], (), None),
+        ((DAVES,), BY_ALIAS[:1], ("virtual_alias_maps",), None),  # carol has lost hers
+    ],
+)
+def test_a_copy_is_no_second_delivery(
+    kept: tuple[Stored, ...], copies: tuple[Delivery, ...], filters: tuple[str, ...], named: dict[str, int] | None
+) -> None:
+    """Of what is not expected (None), something is left without a name."""
+    at = NOW - 7200
+    found = compared(Dovecot({}, NOTED), at, at, kept=kept, copies=copies, filters=filters)
+    assert bool(found.unexplained or found.doubtful) == (named is None)
+    assert named is None or found.named == named
+
+
+def test_what_a_script_sends_on_to_another_of_ours_comes_from_there() -> None:
+    at = NOW - 7200
+    found = compared(Dovecot({"ses+1": (SENT_ON,)}, NOTED), at, at, kept=(DAVES,))
+    assert (found.named, found.unexplained) == ({FORWARDED: 2}, ())
+
+
+@pytest.mark.parametrize(
+    ("kept", "began_s", "named"),
+    [((HERE,), 60.0, {OLDER: 1}), ((HERE,), -60.0, {}), ((), 60.0, None), ((HERE, DAVES), 60.0, None)],
+)
+def test_a_log_that_begins_later_is_no_witness(
+    kept: tuple[Stored, ...], began_s: float, named: dict[str, int] | None
+) -> None:
+    """The two others have to agree all the same."""
+    at = NOW - 7200
+    found = compared(Dovecot({}, NOTED), at, at, kept=kept, log_since=at + began_s)
+    assert bool(found.unexplained) == (named is None)
+    assert named is None or found.named == named
