@@ -38,10 +38,10 @@ def copied(to: str, original: str = "", daemon: str = "lmtp") -> Delivery:
 
 
 def heard(
-    dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0, filters: tuple[str, ...] = ()
+    dovecot: Dovecot | CouldNotAsk, *, message_id: str = "<1@x>", ago_s: float = 7200.0, **more: Any
 ) -> Agreement:
     """Of one message, which Cloudflare and Postfix have delivered and no mailbox has."""
-    return compared(dovecot, NOW - ago_s, NOW - ago_s, message_id=message_id, filters=filters)
+    return compared(dovecot, NOW - ago_s, NOW - ago_s, message_id=message_id, **more)
 
 
 def compared(
@@ -55,11 +55,14 @@ def compared(
     client: str = "104.30.0.9",
     sampled: bool = False,
     copies: tuple[Delivery, ...] = (),
+    trails: tuple[Trail, ...] = (),
     log_since: float = 0.0,
+    numbered: int = 0,
 ) -> Agreement:
     """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``.
 
-    COPIES: what Dell's Postfix delivered of it besides. LOG_SINCE: when its log begins.
+    COPIES: what Dell's Postfix delivered of it besides. TRAILS: what it sent itself. LOG_SINCE: when its log begins.
+    NUMBERED: the message's number in the ledger; 0: none.
     """
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
@@ -71,10 +74,11 @@ def compared(
         sampled=sampled,
         evidence=NOTED,
     )
-    log: Any = SimpleNamespace(trails=(trail,) if at >= log_since else (), since=log_since, evidence=NOTED)
+    log: Any = SimpleNamespace(trails=(trail, *trails) if at >= log_since else (), since=log_since, evidence=NOTED)
     settings = settings_without_a_lab()
     settings = settings.model_copy(update={"dell": settings.dell.model_copy(update={"filters": filters})})
-    store = SimpleNamespace(recorded=lambda *_: [])
+    known = [{"message_id": message_id}] if numbered else []
+    store = SimpleNamespace(recorded=lambda *_: [], numbered=lambda: known)
     migration: Any = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW), store=store)
     moments: Any = SimpleNamespace(real=lambda at: at, clock=lambda at: at)
     boxes: Any = SimpleNamespace(messages=kept, evidence=())
@@ -109,8 +113,31 @@ def test_a_discard_is_explained_where_the_operator_knows_of_sieve() -> None:
     assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), filters=("sieve",)).named == {witnesses.DISCARDED: 1}
 
 
-def test_our_own_test_mail_is_deleted_by_nobody() -> None:
-    assert heard(Dovecot({"ses+1": (STORED,)}, NOTED), message_id="<mxgate.1@x>").unexplained
+@pytest.mark.parametrize(
+    ("number", "dovecot", "named"),
+    [
+        (0, Dovecot({"ses+1": (STORED,)}, NOTED), {GONE: 1}),
+        (0, Dovecot({"ses+1": (SENT_ON,)}, NOTED), {}),
+        (0, Dovecot({}, NOTED), {}),
+        (0, CouldNotAsk("Dell: no such log"), {}),
+        (7, Dovecot({"ses+1": (STORED,)}, NOTED), {}),
+    ],
+)
+def test_our_own_test_mail_is_deleted_only_where_dovecot_says_so(
+    number: int, dovecot: Dovecot | CouldNotAsk, named: dict[str, int]
+) -> None:
+    """Of what is numbered the ledger says what became, and nobody deletes it before clean_mail may."""
+    found = heard(dovecot, message_id="<mxgate.1@x>", numbered=number)
+    assert (found.named, bool(found.unexplained)) == (named, not named)
+
+
+@pytest.mark.parametrize(("status", "named"), [("sent", {FORWARDED: 1}), ("bounced", {}), ("expired", {})])
+def test_what_a_script_sent_on_has_to_be_taken_there(status: str, named: dict[str, int]) -> None:
+    at = NOW - 7200
+    smtp = Delivery(at, "smtp", "b@c.example", "", "relay", 1.0, (), "5.7.1", status, "550 5.7.1 no")
+    again = Trail("D2", at, "", "", "", "<1@x>", "a@x.example", 9, (smtp,), at)
+    found = compared(Dovecot({"ses+1": (SENT_ON,)}, NOTED), at, at, trails=(again,))
+    assert (found.named, bool(found.unexplained)) == (named, not named)
 
 
 @pytest.mark.parametrize(("counted_s", "agreed"), [(10.0, 1), (-10.0, 0)])
