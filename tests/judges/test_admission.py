@@ -4,6 +4,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from fixtures.probes.dell.filters import Detour, Detours, Filter, Filters
 from fixtures.probes.dell.postfix import Check, Configuration, File, Lookup
 from fixtures.probes.dell.system_names import Home
 from fixtures.probes.dell.tables import Filed, Rendered
+from fixtures.probes.logs.postfix_log import Reject
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import Conversation
 from fixtures.settings.dell import hop, is_sendgrid
+from fixtures.watching.dellside import own_probe
 from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says, talk
 
 SETTINGS = settings_without_a_lab()
@@ -481,3 +484,17 @@ def test_no_part_of_a_prefix_is_kept_out() -> None:
         (FAIL, f"104.30.0.0/19: expected admitted as a whole, found another action than OK for 104.30.1.0/24. {hint}"),
         (PASS, "2405:8100:c000::/38: expected admitted as a whole, found no other line of the table has a part of it"),
     ]
+
+
+def test_probes_name_a_sender_in_a_domain_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other meets 450 4.1.8, where Dell has reject_unknown_sender_domain; and none is a stranger's mail."""
+    senders = (SETTINGS.senders[0].model_copy(update={"address": "friend@customer.example"}),)
+    migration: Any = SimpleNamespace(settings=SETTINGS.model_copy(update={"senders": senders}))
+    monkeypatch.setattr(clients, "probe_all", lambda knocks, _: list(knocks))
+    here = clients.Client("EC2", "192.0.2.1", None, claimed=True)
+    ((_, offered),) = clients.offer(migration, [here], ("bob@x.example",))
+    *_, (_, _, control) = clients.offer_own_senders(migration, [here], SETTINGS.domain_names[:1])
+    knocks: Any = (offered, control)
+    for knock in knocks:
+        seen = Reject(0, "RCPT", "host", "192.0.2.1", 450, "4.1.8", knock.mail_from, "bob@x.example", "")
+        assert (knock.mail_from.endswith("@customer.example"), own_probe(SETTINGS, seen)) == (True, True)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+import email
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,8 @@ from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.logs.postfix_log import Delivery, Trail
 from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.bounces import Notices, Returned
-from fixtures.probes.mailbox.message import Hop, Report
+from fixtures.probes.mailbox.imap import Stored
+from fixtures.probes.mailbox.message import Hop, Letter, Report
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Insistence
 from fixtures.settings import Relay
@@ -141,6 +143,24 @@ def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verd
     expected = f"alice@{DOMAIN} by 587: expected taken, and in the outside mailbox{through}, found "
     last = "" if by else ". Last seen: in no log that can be read"
     assert says(judged, "", 2) == (verdict, expected + found + last)
+
+
+@pytest.mark.parametrize(("junk", "hint"), [(True, "An outside server takes it for spam"), (False, "Last seen: ")])
+def test_a_reply_that_was_filed_is_found(hint: str, *, junk: bool) -> None:
+    it = replace(receipt(), filed=Stored("me", "[Gmail]/Spam", 7, (), junk=junk))
+    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
+    (judged,) = submission.judged_arrived([it], Relay())
+    assert (judged.verdict, judged.found) == (FAIL, "not in INBOX of the outside mailbox, but in [Gmail]/Spam")
+    assert judged.hint.startswith(hint)
+
+
+def test_a_reply_is_known_by_another_message_id() -> None:
+    """Amazon SES gives each message one of its own, and leaves the fields that it doesn't know."""
+    letter = Letter("alice@x.example", ("me@y.example",), "replies").write()
+    sent = [*email.message_from_bytes(letter.content).items()]
+    took = [(name, "<0100@eu-west-1.amazonses.com>" if name == "Message-ID" else value) for name, value in sent]
+    assert took != sent
+    assert Stored("me", "INBOX", 1, tuple(took)).message_id == letter.message_id
 
 
 def test_a_reply_that_waits_on_dell_is_not_lost() -> None:

@@ -165,8 +165,8 @@ SHOWN = "<1@x> for alice: statistics 0, log 1, mailboxes 1: "
     [
         (3, (), PASS, "3 messages agree"),
         (3, (NAMED, NAMED), PASS, f"3 messages agree; differences: 2 {witnesses.YOUNG}"),
-        (3, (NAMED, LEFT), FAIL, f"3 messages agree; differences: 1 {witnesses.YOUNG}; 1 unexplained, such as {SHOWN}unexplained; said. Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log"),
-        (3, (DOUBT, replace(LEFT, says="discard action")), FAIL, f"3 messages agree; 1 unexplained, such as {SHOWN}unexplained; discard action. Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log; if a Sieve script of a user's may discard mail, name sieve in dell.filters"),
+        (3, (NAMED, LEFT), FAIL, f"3 messages agree; differences: 1 {witnesses.YOUNG}; 1 unexplained, such as {SHOWN}unexplained; said. Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log; if Dell is meant to make copies, name in dell.filters what makes them, such as always_bcc"),
+        (3, (DOUBT, replace(LEFT, says="discard action")), FAIL, f"3 messages agree; 1 unexplained, such as {SHOWN}unexplained; discard action. Look for the message by its Message-ID in Dell's log, in its mailbox, and in Cloudflare's activity log; if a Sieve script of a user's may discard mail, name sieve in dell.filters; if Dell is meant to make copies, name in dell.filters what makes them, such as always_bcc"),
         (3, (DOUBT,), UNKNOWN, f"3 messages agree; 1 of which nobody can know, such as {SHOWN}nobody knows; said. Let Dovecot log where it can be read, and keep its log as long as Postfix's"),
         (0, (NAMED,), UNKNOWN, f"0 messages agree; differences: 1 {witnesses.YOUNG}: nothing to compare. Send mail, and look again half an hour later: {witnesses.YOUNG} is no answer"),
     ],

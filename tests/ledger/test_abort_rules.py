@@ -274,12 +274,13 @@ def test_what_waited_before_is_not_the_switch_s_doing() -> None:
     ("fields", "ours"),
     [
         ({"sender": "probe@four.example"}, True),
+        ({"sender": "mxgate-1a2b@customer.example"}, True),
         ({"helo": "a1b2.mxgate.invalid"}, True),
         ({"recipient": "mxgate-nobody-1@x.example"}, True),
         ({"sender": "a@customer.example", "helo": "mx.customer.example", "recipient": "bob@x.example"}, False),
         ({"sender": SETTINGS.senders[0].address}, False),
     ],
-    ids=["its sender", "its HELO", "its recipient", "a customer", "numbered mail"],
+    ids=["its sender", "in a domain that exists", "its HELO", "its recipient", "a customer", "numbered mail"],
 )
 def test_our_own_probes_are_no_news(fields: dict[str, str], *, ours: bool) -> None:
     known = {"sender": "", "recipient": "", "helo": ""} | fields

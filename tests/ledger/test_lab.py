@@ -73,6 +73,35 @@ show(balance(migration, "old-path"))
 
 
 @pytest.mark.usefixtures("lab")
+def test_what_a_user_has_filed_is_not_lost() -> None:
+    """Nor what lies in two folders, or would be seen in INBOX; but what lies among spam has not arrived."""
+    result = as_operator("""
+def filed(folder):
+    run = f"filed-{folder}"
+    with Traffic(migration, run, 5, domains=("pilot.example.net",)):
+        time.sleep(2)
+    time.sleep(5)
+    move = '''for user in carol dave erin; do
+    doveadm mailbox create -u $user@pilot.example.net "$0" Copies || true
+    doveadm copy -u $user@pilot.example.net Copies mailbox INBOX HEADER X-Mxgate-Run "$1"
+    doveadm move -u $user@pilot.example.net "$0" mailbox INBOX HEADER X-Mxgate-Run "$1"
+    done'''
+    dell(migration.settings).run("sh", "-ec", move, folder, run)
+    collect(migration, run)
+    before, rows = balance(migration, run).arrived, migration.store.numbered()
+    aged = [{"message_id": row["message_id"], "injected_real": row["injected_real"] - 1000} for row in rows]
+    migration.store.update_messages(aged)
+    found = settle(migration, run, 0)
+    return found, {"before": before, "p50_s": found.latency_p50_s - 1000 if found.arrived else None}
+(archived, more), (spam, _) = filed("Archive"), filed("Junk")
+show(archived, **more, spam=len(spam.lost) == spam.injected > 0)
+""")
+    assert result["whole"]
+    assert (result["before"], result["copies"], result["paths"], result["spam"]) == (0, 0, ["ec2"], True)
+    assert -1 < result["p50_s"] < 10, "the time is that of the delivery, to the second"
+
+
+@pytest.mark.usefixtures("lab")
 def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
     """Dell has taken a message, and EC2 does not hear of it: it sends it again. No sender's log knows."""
     result = as_operator("""

@@ -1,11 +1,12 @@
 """What is read from forwarded mail: envelope senders, Cloudflare's results, verification mails, signatures."""
 
 import email.utils
+import time
 from email.message import EmailMessage
 
 import pytest
 
-from fixtures.probes.mailbox import verification
+from fixtures.probes.mailbox import signatures, verification
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.seen_by_cloudflare import read
 from fixtures.probes.mailbox.signatures import form_of, sealed, verified
@@ -72,6 +73,23 @@ def test_a_broken_signature_is_a_fault_and_not_raised() -> None:
     for value in (b"", b"v=1", b"v=1; a=rsa-sha256; d=; s=; b=; bh=; h=", b"=;=;"):
         content = b"DKIM-Signature: " + value + b"\r\nFrom: a@example.net\r\n\r\nx\r\n"
         assert [bool(each.fault) for each in verified(content, "example.net")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("came_days", "fault"),
+    [(20, "there is no key at s._domainkey.x.example"), (15, "x= value is past"), (None, "x= value is past")],
+)
+def test_a_signature_may_expire_after_its_mail_has_come(
+    monkeypatch: pytest.MonkeyPatch, came_days: float | None, fault: str
+) -> None:
+    """As Google's do, which are good for a week. COME_DAYS ago, by the newest trace; None: it has none."""
+    monkeypatch.setattr(signatures, "_key", lambda *_, **__: None)
+    now = time.time()
+    received = f"Received: by dell with LMTP id x; {email.utils.formatdate(now - 86400 * (came_days or 0))}\r\n"
+    signed = f"t={now - 23 * 86400:.0f}; x={now - 16 * 86400:.0f}"
+    field = f"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; {signed}; h=from; bh=aaaa; b=bbbb\r\n"
+    content = f"{received if came_days else ''}{field}From: a@x.example\r\n\r\nHello.\r\n".encode()
+    assert [each.fault.partition(" (")[0] for each in verified(content, "x.example")] == [fault]
 
 
 def _arrived(body: str) -> Stored:

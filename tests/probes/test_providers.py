@@ -9,7 +9,7 @@ from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.probes.cloudflare import events
 from fixtures.probes.cloudflare.events import Event, Events
 from fixtures.probes.logs import providers
-from fixtures.probes.logs.providers import Heard, Provider, of
+from fixtures.probes.logs.providers import Heard, Provider, Spam, of
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.imap import Stored
 from tests.probes.test_history import DAY_S, MAIN, migration
@@ -56,7 +56,9 @@ def heard(
     folder: Path, monkeypatch: pytest.MonkeyPatch, boxes: dict[str, str], delivered: tuple[Event, ...] | None
 ) -> Heard:
     """What is heard where the logs lie in FOLDER. BOXES: Message-ID to author; DELIVERED None: nobody can ask."""
-    stored = tuple(Stored("alice", "INBOX", 1, (("Message-ID", key), ("From", by))) for key, by in boxes.items())
+    stored = tuple(
+        Stored("alice", "INBOX", 1, (("Message-ID", key), ("From", by)), junk="Sato" in by) for key, by in boxes.items()
+    )
 
     def said(*_: object) -> Events:
         if delivered is None:
@@ -92,6 +94,7 @@ def test_by_logs_mailboxes_and_events(tmp_path: Path, monkeypatch: pytest.Monkey
     gmail, _, silent = providers.judged(found)
     assert gmail.verdict is Verdict.PASS
     assert silent.verdict is Verdict.INCONCLUSIVE
+    assert gmail.found.startswith("1 by Cloudflare (1 of 1 in Junk), the last on ")
     assert silent.hint == f"Write from an account at docomo to {found.write_to}, and judge again"
     assert NOTHING in silent.found
     # Cloudflare's events know what was deleted since, and our own test mail is nobody's.
@@ -107,6 +110,26 @@ def test_by_logs_mailboxes_and_events(tmp_path: Path, monkeypatch: pytest.Monkey
         "big providers whose mail came by Cloudflare: Gmail 1, docomo 1",
         f"iCloud: 1 by EC2, none by Cloudflare yet: write from there to {found.write_to}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("by_ec2", "by_cloudflare", "verdict"),
+    [
+        ((0, 30), (5, 10), Verdict.FAIL),
+        ((0, 30), (4, 10), Verdict.PASS),
+        ((3, 30), (5, 10), Verdict.FAIL),
+        ((9, 30), (5, 10), Verdict.PASS),
+        ((0, 1), (5, 200), Verdict.PASS),  # of one message nobody can tell what share it was
+        ((0, 0), (9, 10), Verdict.PASS),
+    ],
+)
+def test_what_goes_to_spam_only_by_the_new_way_is_no_arrival(
+    by_ec2: tuple[int, int], by_cloudflare: tuple[int, int], verdict: Verdict
+) -> None:
+    gmail = Provider("Gmail", 30, 1.0, 10, time.time(), Spam(*by_ec2), Spam(*by_cloudflare))
+    (found,) = providers.judged(Heard((gmail,), ALICE, "", ()))
+    assert found.verdict is verdict
+    assert f"{by_cloudflare[0]} of {by_cloudflare[1]} in Junk" in found.found
 
 
 def test_where_none_of_them_wrote_there_is_nothing_to_wait_for() -> None:
