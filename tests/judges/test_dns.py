@@ -308,6 +308,7 @@ def key(whose: str = "SendGrid", wanted: str = "") -> dkim_keys.Published:
         (answer(), FAIL, "one key, fit to verify with, found 0 keys: what came"),
         (answer(ED, ED), FAIL, "one key, fit to verify with, found 2 keys: what came"),
         (answer("v=DKIM1; p="), FAIL, "one key, fit to verify with, found p= is empty: the key was revoked"),
+        (answer(referral=("ns1.x",)), PASS, "a key, or an alias of one, found delegated to ns1.x"),
         (answer(aliases=("s1.x",), server=CACHE), FAIL, "one key, fit to verify with, found 0 keys (a.example leads to s1.x): what came"),
         (answer(error=SILENT), UNKNOWN, f"one key, fit to verify with, found {SILENT}"),
     ],
@@ -340,13 +341,29 @@ def test_cloudflares_own_key(it: Answer, verdict: Verdict, found: str) -> None:
         (answer(), FAIL, "0 policies: what came"),
         (answer("v=DMARC1; p=none", "v=DMARC1; p=reject"), FAIL, "2 policies: what came"),
         (answer(error=SILENT), UNKNOWN, f"0 policies: {SILENT}"),
+        (answer("v=DMARC1; p=none", aliases=("d.x",), server=CACHE), PASS, "v=DMARC1; p=none"),
+        (answer(aliases=("d.x",), server=CACHE), FAIL, "0 policies: what came"),
     ],
 )
 def test_a_policy(it: Answer, verdict: Verdict, found: str) -> None:
     hint = "Receivers act as if there were none (RFC 9989, 4.10)"
-    judged, expected = says(dmarc.judged(DOMAIN, it)), f"{DOMAIN} at {NS}: expected one policy that can be read, found "
+    member, expected = f"{DOMAIN} at {it.server}", "one policy that can be read"
     found = SILENT if verdict is UNKNOWN else found
-    assert judged == (verdict, f"{expected}{found}{f'. {hint}' if verdict is FAIL else ''}")
+    hinted = f". {hint}" if verdict is FAIL else ""
+    assert says(dmarc.judged(DOMAIN, it)) == (verdict, f"{member}: expected {expected}, found {found}{hinted}")
+
+
+@pytest.mark.parametrize(
+    ("it", "found"),
+    [
+        (answer(aliases=("e.x", "d.x")), "an alias of d.x"),
+        (answer(referral=("ns1.x", "ns2.x")), "delegated to ns1.x, ns2.x"),
+    ],
+)
+def test_a_policy_that_a_provider_keeps(it: Answer, found: str) -> None:
+    """A zone's own servers name only where it is; resolvers go there, and their answers are judged."""
+    wanted = f"{DOMAIN} at {NS}: expected a policy, or an alias of one, found {found}"
+    assert says(dmarc.judged(DOMAIN, it)) == (PASS, wanted)
 
 
 def test_a_policy_that_nobody_can_read() -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trustme
@@ -14,7 +15,7 @@ from fixtures.probes.dns import dnssec, mta_sts, tlsa
 from fixtures.probes.dns.dnssec import Chain, Proof
 from fixtures.probes.dns.mta_sts import Change, Policy, Published
 from fixtures.probes.dns.queries import Answer
-from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, Says, all_say, answer, says, talk
+from tests.judges import ABSENT, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, Says, all_say, answer, says, talk
 
 # MTA-STS -------------------------------------------------------------------------------------------------------------
 
@@ -46,6 +47,19 @@ def test_a_policy_of_mta_sts() -> None:
     for could_ask, verdict in ((True, FAIL), (False, UNKNOWN)):
         (_, gone) = all_say(mta_sts.judged_sound(published(policy=None, why="404", could_ask=could_ask), wanted=True))
         assert gone == (verdict, f"{TAKEN}404")
+
+
+@pytest.mark.parametrize("elsewhere", [{"aliases": ("p.x",)}, {"referral": ("ns.x",)}])
+def test_a_policy_that_a_provider_keeps(elsewhere: dict[str, Any]) -> None:
+    """A zone's own servers name only where its record is; resolvers go there, and their answers are judged."""
+    found = "an alias of p.x" if "aliases" in elsewhere else "delegated to ns.x"
+    led = f"{DOMAIN} at {NS}: expected a record, or an alias of one, found {found}"
+    at = answer(**elsewhere)
+    for text, verdict, said in ((ID, PASS, "id 1"), ("", FAIL, "0 records, expected one")):
+        its = published(at, answer(*filter(None, [text]), server=CACHE, **elsewhere))
+        owner, resolver, _ = all_say(mta_sts.judged_sound(its, wanted=True))
+        assert (owner, resolver[0]) == ((PASS, led), verdict)
+        assert f"found {said}" in resolver[1]
 
 
 def test_a_policy_that_the_settings_deny() -> None:

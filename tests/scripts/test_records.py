@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare.api import Record
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns.mta_sts import ROUTING
 from fixtures.settings import Secrets, StoreSettings
 from scripts import narrow_mta_sts
 from scripts.lib.change import Job, Refused
+from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
 from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, seconds, value
@@ -282,6 +285,16 @@ def test_what_is_no_policy_is_refused(text: str) -> None:
 def test_identifier_follows_the_text() -> None:
     assert re.fullmatch("[A-Za-z0-9]{1,32}", identifier(OLD))
     assert identifier(OLD) == identifier(OLD) != identifier(WIDE)
+
+
+def test_a_record_that_lies_elsewhere_is_not_changed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    migration = Migration(settings_without_a_lab(), Secrets())
+    led = Record("CNAME", "_mta-sts.webmakeprofit.org", "_mta-sts.provider.example", 300)
+    zone = Records(Zone("z", "webmakeprofit.org", "active", (), "a"), (led,), Evidence("", "", "", "", 0.0, 0.0))
+    monkeypatch.setattr(mta_sts, "published", lambda *_: WIDE)
+    monkeypatch.setattr(cloudflare, "records", lambda *_: zone)
+    with pytest.raises(Refused, match=r"is an alias of _mta-sts\.provider\.example: change the policy by hand"):
+        list(mta_sts.publish(Job(migration, "webmakeprofit.org", Namespace()), "webmakeprofit.org", (ROUTING,)))
 
 
 def test_narrowed_when_no_sender_can_hold_the_policy_from_before(
