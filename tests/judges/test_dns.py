@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +11,13 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns import after_all, dkim_keys, dmarc, nameservers, prepared_change, spf, writers
 from fixtures.probes.dns.queries import Answer
-from fixtures.settings import Relay
+from fixtures.settings import Relay, Secrets
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
 # Delegation and other writers ----------------------------------------------------------------------------------------
@@ -82,6 +85,21 @@ def test_another_writer(found: str, touches: tuple[str, ...] | None, unread: str
     hint = ". Take it out there, or exclude these records there: it would undo what the scripts do"
     expected = "Terraform: expected no writing of MX, SPF or the hosts' addresses, found "
     assert says(judged) == (verdict, f"{expected}{said}{hint if verdict is FAIL else ''}")
+
+
+def test_a_record_that_a_person_has_accepted_is_no_other_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after phase 1, when an SPF record is corrected by hand, as ``merge_spf`` asks."""
+    settings = settings_without_a_lab()
+    domain = settings.domains[0].name
+    before = {"zones": {domain: {"records": [asdict(Record("TXT", domain, "v=spf1 ip4:192.0.2.300 ~all", 300))]}}}
+    stands = Records(Zone("z", domain, "active", (), "a"), (Record("TXT", domain, "v=spf1 ~all", 3600),), LOOK)
+    monkeypatch.setattr(snapshot, "first", lambda _: snapshot.Kept("", "", before, LOOK))
+    monkeypatch.setattr(snapshot, "written", lambda _: {})
+    routing = SimpleNamespace(present=stands, enabled=False)
+    monkeypatch.setattr(cloudflare, "routing", lambda *_: routing)
+    for accepted, touches in (({}, (f"TXT {domain}",)), ({f"TXT {domain}": "v=spf1 ~all (TTL 300)"}, ())):
+        (found,) = writers._records(Migration(settings, Secrets()), domain, accepted)
+        assert found.touches == touches
 
 
 # The prepared change -------------------------------------------------------------------------------------------------
