@@ -2,7 +2,7 @@
 
 The first snapshot of a name is the one that counts; a later one is kept too. It holds:
 ``zones``: domain -> ``records`` (each a ``Record``), ``export`` (the zone file), ``routing``, ``rules``,
-``catch_all``, ``policy`` (MTA-STS);
+``catch_all``, ``policy`` (MTA-STS: its file, where we can read it) and ``senders_read`` (its id and MX);
 ``destinations``: every destination address of the account;
 ``dell`` and ``ec2``: ``files`` (name -> base64), ``digests`` of those that may hold passwords or keys, ``postconf``;
 ``elsewhere``, what Postfix's parameters name outside of its folder: path -> base64, empty where that may hold them;
@@ -31,6 +31,7 @@ from fixtures.migration import Migration
 from fixtures.probes.aws import ec2, terraform
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell import firewall
+from fixtures.probes.dns.mta_sts import as_senders_read, published
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
@@ -100,6 +101,7 @@ def _zone(migration: Migration, domain: str) -> dict[str, Any]:
         "rules": whole["rules"],
         "catch_all": whole["catch_all"],
         "policy": mta_sts.taken(migration, domain),
+        "senders_read": as_senders_read(published(migration, (domain,))[0]),
     }
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import Finding
+from fixtures.gates.drift import accepted
+from fixtures.gates.drift.reading import dns_of
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
@@ -146,7 +148,8 @@ def servers_agree(expect: Expect, services: Services) -> None:
 )
 def search_writers(migration: Migration, subjects: tuple[str, ...]) -> tuple[writers.Writer, ...]:
     stopped = Progress.read(migration.store, migration.settings).stopped
-    return writers.ask(migration, subjects, with_ec2=not stopped)
+    named = {domain: accepted.by_person(migration.store, dns_of(domain)) for domain in subjects}
+    return writers.ask(migration, named, with_ec2=not stopped)
 
 
 @then("no other writer was found")

@@ -33,7 +33,6 @@ SAME_NAME = "troubleshooting/records-with-same-name/>."
             id="private address behind the proxy",
         ),
         pytest.param({"type": "CNAME", "name": OLD_MX, "content": "x.example"}, 81053, SAME_NAME, id="with an A"),
-        pytest.param({"type": "CNAME", "name": "@", "content": "x.example"}, 81054, SAME_NAME, id="with an MX"),
         pytest.param({"type": "A", "name": OLD_MX, "content": "203.0.113.20"}, 81058, "An identical", id="again"),
         pytest.param(
             {"type": "MX", "name": "@", "content": OLD_MX, "priority": 20}, 81057, "Record already exists.",
@@ -156,15 +155,19 @@ def test_two_records_change_places_in_one_batch(emulator: Running, client: Any) 
     assert error.value.response.json()["errors"][0]["source"]["pointer"].startswith("/puts/")
 
 
-def test_nothing_stands_beside_a_cname_at_the_apex(emulator: Running, client: Any) -> None:
+@pytest.mark.parametrize("proxied", [False, True])
+def test_an_alias_at_the_apex_hides_nothing(emulator: Running, client: Any, proxied: bool) -> None:
+    """It is flattened, so that MX and TXT are answered; only addresses can't stand next to it."""
     zone = emulator.zone.id
-    old = [{"id": each} for each, record in emulator.zone.records.items() if record.name == APEX]
-    alias = {"type": "CNAME", "name": "@", "content": "x.example", "ttl": 1}
-    client.dns.records.batch(zone_id=zone, deletes=old, posts=[alias])
-    for fields in ({"type": "MX", "content": OLD_MX, "priority": 1}, {"type": "TXT", "content": "v=spf1 -all"}):
-        with pytest.raises(cloudflare.BadRequestError) as error:
-            client.dns.records.create(zone_id=zone, name="@", ttl=1, **fields)
-        assert refusal(error) == 81054
+    before = {kind: rows(emulator.databases[0], APEX, kind) for kind in ("MX", "TXT")}
+    client.dns.records.create(zone_id=zone, type="CNAME", name="@", content="x.example", ttl=1, proxied=proxied)
+    client.dns.records.create(zone_id=zone, type="TXT", name="@", content="a token", ttl=1)
+    after = {kind: rows(emulator.databases[0], APEX, kind) for kind in ("MX", "TXT", "CNAME", "A")}
+    assert (after["MX"], len(after["TXT"]), after["CNAME"]) == (before["MX"], len(before["TXT"]) + 1, [])
+    assert bool(after["A"]) is proxied
+    with pytest.raises(cloudflare.BadRequestError) as error:
+        client.dns.records.create(zone_id=zone, type="A", name="@", content="192.0.2.1", ttl=1)
+    assert refusal(error) == 81054
 
 
 def test_routing_mx_may_be_hidden(emulator: Running, client: Any) -> None:

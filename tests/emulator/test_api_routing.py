@@ -186,16 +186,12 @@ def test_a_foreign_spf_record_may_be_kept(emulator: Running) -> None:
     assert status(emulator) == "ready"
 
 
-def test_no_record_comes_beside_a_cname(emulator: Running, client: Any) -> None:
-    zone_id = emulator.zone.id
-    for old in (
-        *client.dns.records.list(zone_id=zone_id, type="MX"),
-        *client.dns.records.list(zone_id=zone_id, type="TXT"),
-    ):
-        client.dns.records.delete(old.id, zone_id=zone_id)
-    client.dns.records.create(zone_id=zone_id, type="CNAME", name=APEX, content="elsewhere.example", ttl=300)
-    assert _refused(emulator)[:2] == (400, 81054)
-    assert emulator.contents("MX") == []
+def test_an_alias_at_the_apex_is_in_nobodys_way(emulator: Running, client: Any) -> None:
+    client.dns.records.create(zone_id=emulator.zone.id, type="CNAME", name=APEX, content="shops.example", ttl=300)
+    switch(emulator)
+    enable(emulator)
+    assert emulator.zone.routing.enabled
+    assert len(rows(emulator.databases[0], APEX, "MX")) == 3
 
 
 def test_the_zone_settles_after_enabling_not_after_locking(emulator: Running) -> None:

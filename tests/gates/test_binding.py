@@ -73,9 +73,10 @@ def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: 
     with pytest.raises(GateClosed, match="another MX stands"):
         world.require("publish_delivery", PILOT)
     world.migration.store.record("done", script="delete_ec2", plan="")
-    with pytest.raises(GateClosed, match="another MX stands"):
-        world.require("restore_ttl", OTHER)
-    assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,)]
+    for script in ("restore_ttl", "narrow_mta_sts"):
+        with pytest.raises(GateClosed, match="another MX stands"):
+            world.require(script, OTHER)
+    assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,), (OTHER,)]
 
 
 @pytest.mark.parametrize("script", ["snapshot", "watch", "rollback"])

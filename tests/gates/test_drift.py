@@ -11,13 +11,14 @@ import pytest
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates.drift import accepted, hosts
 from fixtures.gates.drift.judging import differences
-from fixtures.gates.drift.reading import Source, State, dns_of, sources
+from fixtures.gates.drift.reading import EC2, Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.plan.gates import TABLE
 from fixtures.plan.programs import PROGRAMS
 from fixtures.store import Store
 from scripts import accept
 from scripts.lib.dell.guests import withdrawing
+from steps import feasibility
 from tests.gates.conftest import PILOT, World
 
 SEEN = Evidence("all of it", "read")
@@ -40,6 +41,29 @@ def test_records_lie_one_over_the_other(world: World) -> None:
     assert accepted.accepted(store) == {POSTFIX: {"a": "3"}, ZONE: {"c": "4"}}
     accepted.keep(world.migration, accepted.PERSON, {}, **{accepted.NAMED: ["x"]})
     assert accepted.named(store) == {"x"}
+
+
+def test_what_a_person_has_accepted_is_theirs_whatever_a_script_wrote_since(world: World) -> None:
+    store: Store = world.migration.store
+    accepted.keep(world.migration, accepted.FIRST, {ZONE: {"MX a": "1", "TXT b": "2"}})
+    accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT b": "3"}})
+    accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT b": "4", "A c": None}, POSTFIX: {"d": "5"}})
+    accepted.keep(world.migration, "lower_ttl", {ZONE: {"TXT b": "6"}})
+    assert accepted.by_person(store, ZONE) == {"TXT b": "4", "A c": None}
+    assert accepted.by_person(store, DOVECOT) == {}
+
+
+def test_the_gateways_files_are_accepted_by_what_stands_in_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stands = State({EC2: Source({"banner": "new", "relay": "x"}, {}, SEEN)})
+    monkeypatch.setattr(feasibility, "read", lambda *_: stands)
+    accepted.keep(world.migration, accepted.FIRST, {EC2: {"banner": "new", "relay": "x"}})
+    assert not feasibility._gateway_accepted(world.migration)  # it never was, by name
+    accepted.keep(world.migration, accepted.PERSON, {EC2: {"banner": "new"}})
+    assert feasibility._gateway_accepted(world.migration)
+    stands.read[EC2].parts["relay"] = "by a stranger"
+    assert not feasibility._gateway_accepted(world.migration)
+    stands.read.clear()
+    assert not feasibility._gateway_accepted(world.migration)
 
 
 def test_only_what_a_script_changed_is_its_doing() -> None:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +11,13 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns import after_all, dkim_keys, dmarc, nameservers, prepared_change, spf, writers
 from fixtures.probes.dns.queries import Answer
-from fixtures.settings import Relay
+from fixtures.settings import Relay, Secrets
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
 # Delegation and other writers ----------------------------------------------------------------------------------------
@@ -82,6 +85,21 @@ def test_another_writer(found: str, touches: tuple[str, ...] | None, unread: str
     hint = ". Take it out there, or exclude these records there: it would undo what the scripts do"
     expected = "Terraform: expected no writing of MX, SPF or the hosts' addresses, found "
     assert says(judged) == (verdict, f"{expected}{said}{hint if verdict is FAIL else ''}")
+
+
+def test_a_record_that_a_person_has_accepted_is_no_other_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after phase 1, when an SPF record is corrected by hand, as ``merge_spf`` asks."""
+    settings = settings_without_a_lab()
+    domain = settings.domains[0].name
+    before = {"zones": {domain: {"records": [asdict(Record("TXT", domain, "v=spf1 ip4:192.0.2.300 ~all", 300))]}}}
+    stands = Records(Zone("z", domain, "active", (), "a"), (Record("TXT", domain, "v=spf1 ~all", 3600),), LOOK)
+    monkeypatch.setattr(snapshot, "first", lambda _: snapshot.Kept("", "", before, LOOK))
+    monkeypatch.setattr(snapshot, "written", lambda _: {})
+    routing = SimpleNamespace(present=stands, enabled=False)
+    monkeypatch.setattr(cloudflare, "routing", lambda *_: routing)
+    for accepted, touches in (({}, (f"TXT {domain}",)), ({f"TXT {domain}": "v=spf1 ~all (TTL 300)"}, ())):
+        (found,) = writers._records(Migration(settings, Secrets()), domain, accepted)
+        assert found.touches == touches
 
 
 # The prepared change -------------------------------------------------------------------------------------------------
@@ -308,6 +326,7 @@ def key(whose: str = "SendGrid", wanted: str = "") -> dkim_keys.Published:
         (answer(), FAIL, "one key, fit to verify with, found 0 keys: what came"),
         (answer(ED, ED), FAIL, "one key, fit to verify with, found 2 keys: what came"),
         (answer("v=DKIM1; p="), FAIL, "one key, fit to verify with, found p= is empty: the key was revoked"),
+        (answer(referral=("ns1.x",)), PASS, "a key, or an alias of one, found delegated to ns1.x"),
         (answer(aliases=("s1.x",), server=CACHE), FAIL, "one key, fit to verify with, found 0 keys (a.example leads to s1.x): what came"),
         (answer(error=SILENT), UNKNOWN, f"one key, fit to verify with, found {SILENT}"),
     ],
@@ -340,13 +359,29 @@ def test_cloudflares_own_key(it: Answer, verdict: Verdict, found: str) -> None:
         (answer(), FAIL, "0 policies: what came"),
         (answer("v=DMARC1; p=none", "v=DMARC1; p=reject"), FAIL, "2 policies: what came"),
         (answer(error=SILENT), UNKNOWN, f"0 policies: {SILENT}"),
+        (answer("v=DMARC1; p=none", aliases=("d.x",), server=CACHE), PASS, "v=DMARC1; p=none"),
+        (answer(aliases=("d.x",), server=CACHE), FAIL, "0 policies: what came"),
     ],
 )
 def test_a_policy(it: Answer, verdict: Verdict, found: str) -> None:
     hint = "Receivers act as if there were none (RFC 9989, 4.10)"
-    judged, expected = says(dmarc.judged(DOMAIN, it)), f"{DOMAIN} at {NS}: expected one policy that can be read, found "
+    member, expected = f"{DOMAIN} at {it.server}", "one policy that can be read"
     found = SILENT if verdict is UNKNOWN else found
-    assert judged == (verdict, f"{expected}{found}{f'. {hint}' if verdict is FAIL else ''}")
+    hinted = f". {hint}" if verdict is FAIL else ""
+    assert says(dmarc.judged(DOMAIN, it)) == (verdict, f"{member}: expected {expected}, found {found}{hinted}")
+
+
+@pytest.mark.parametrize(
+    ("it", "found"),
+    [
+        (answer(aliases=("e.x", "d.x")), "an alias of d.x"),
+        (answer(referral=("ns1.x", "ns2.x")), "delegated to ns1.x, ns2.x"),
+    ],
+)
+def test_a_policy_that_a_provider_keeps(it: Answer, found: str) -> None:
+    """A zone's own servers name only where it is; resolvers go there, and their answers are judged."""
+    wanted = f"{DOMAIN} at {NS}: expected a policy, or an alias of one, found {found}"
+    assert says(dmarc.judged(DOMAIN, it)) == (PASS, wanted)
 
 
 def test_a_policy_that_nobody_can_read() -> None:

@@ -148,9 +148,10 @@ def test_an_alias() -> None:
         answer("h.x", type="CNAME"),
         answer(error="SERVFAIL"),
     )
-    its = mx(owner_aliases=(Record("CNAME", DOMAIN, "y.x", 1),), answers=(none, led, mute))
+    name = f"list.{DOMAIN}"
+    its = mx(name=name, owner_aliases=(Record("CNAME", name, "y.x", 1),), answers=(none, led, mute))
     owner, *targets = mail_servers.judged_aliases(its)
-    assert word(its, owner) == (FAIL, f"{own}, found a.example is an alias of y.x. {hint}")
+    assert word(its, owner) == (FAIL, f"{own}, found {name} is an alias of y.x. {hint}")
     member = f"{its} at {NS}: expected {own}, found "
     assert [says(each) for each in targets] == [
         (PASS, f"{member}no alias"),
@@ -158,9 +159,16 @@ def test_an_alias() -> None:
         (UNKNOWN, f"{member}SERVFAIL"),
     ]
     assert list(mail_servers.judged_aliases(mx())) == []
-    several = mx(owner_aliases=(Record("CNAME", DOMAIN, "y.x", 1), Record("CNAME", DOMAIN, "z.x", 1)))
+    several = mx(owner_aliases=tuple(Record("CNAME", name, target, 1) for target in ("y.x", "z.x")))
     (both,) = mail_servers.judged_aliases(several)
-    assert both.found == "a.example is an alias of y.x; a.example is an alias of z.x"
+    assert both.found == f"{name} is an alias of y.x; {name} is an alias of z.x"
+
+
+def test_an_alias_that_nobody_sees() -> None:
+    """Cloudflare answers with its target's addresses at the apex, and with its proxy's where it is proxied."""
+    apex, shop = Record("CNAME", DOMAIN, "shops.x", 1), Record("CNAME", f"shop.{DOMAIN}", "shops.x", 1, proxied=True)
+    assert list(mail_servers.judged_aliases(mx(owner_aliases=(apex,)))) == []
+    assert list(mail_servers.judged_aliases(mx(name=shop.name, owner_aliases=(shop,)))) == []
 
 
 # Dell's name and door ------------------------------------------------------------------------------------------------

@@ -177,32 +177,44 @@ def test_each_zone_is_whole(it: Zone, verdict: Verdict, found: str) -> None:
 def test_nobody_else_changed_a_record() -> None:
     ours, alien = Change("MX a", "10 x", "10 y", "switch_mx"), Change("TXT a", "old", "new", "")
 
-    def judged(*changes: Change, begun: bool = True) -> list[Says]:
-        return all_say(snapshot.judged_changes(zone(changes=changes), begun=begun))
+    def judged(*changes: Change, begun: bool = True, **named: str | None) -> list[Says]:
+        accepted = {f"{kind} a": lines for kind, lines in named.items()}
+        return all_say(snapshot.judged_changes(zone(changes=changes), accepted, begun=begun))
 
     assert judged() == [(PASS, f"{DOMAIN}: expected nothing changed, found nothing changed")]
     both = "MX a by switch_mx; MX b by switch_mx"
     assert judged(ours, replace(ours, subject="MX b")) == [(PASS, f"{DOMAIN}: expected {both}, found {both}")]
-    said = "TXT a: expected as in the snapshot (old), or written by a script of ours, found new. "
+    said = "TXT a: expected as in the snapshot (old), written by a script of ours, or accepted by name, found new. "
     assert judged(ours, alien) == [(FAIL, said + PUT_BACK)]
     assert judged(alien, begun=False) == [(FAIL, said + TAKE_AGAIN)]
+    mine = "MX a by switch_mx; TXT a by accept"
+    assert judged(ours, alien, TXT="new (TTL 300)") == [(PASS, f"{DOMAIN}: expected {mine}, found {mine}")]
+    two, gone = replace(alien, now="b | c"), replace(alien, now="none")
+    for its, lines, verdict in (
+        (two, "c (TTL 300, proxied)\nb (TTL 1)", PASS),
+        (two, "b (TTL 300)", FAIL),
+        (gone, None, PASS),
+        (alien, None, FAIL),
+    ):
+        assert [each for each, _ in judged(its, TXT=lines)] == [verdict]
 
 
 WHOLE = Host("Dell", {"main.cf": "d", "master.cf": "d"}, (), {"sasl_passwd": "d"}, 9, (), LOOK)
 
 
 @pytest.mark.parametrize(
-    ("it", "may_differ", "said"),
+    ("it", "by", "said"),
     [
-        (WHOLE, False, [(PASS, "2 files, 1 more by digest, 9 parameters, all as they stand")]),
-        (replace(WHOLE, changed=("main.cf",)), True, [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by prepare_dell")]),
-        (replace(WHOLE, changed=("main.cf",)), False, [(FAIL, f"changed since, or gone. {TAKE_AGAIN}")]),
-        (replace(WHOLE, name="EC2", changed=("main.cf",)), False, [(FAIL, f"changed since, or gone. {PUT_BACK}")]),
-        (replace(WHOLE, files={"main.cf": "d"}, broken=("main.cf",)), False, [(FAIL, f"nothing. {TAKE_AGAIN}"), (FAIL, f"content that can't be read. {TAKE_AGAIN}")]),
+        (WHOLE, "", [(PASS, "2 files, 1 more by digest, 9 parameters, all as they stand")]),
+        (replace(WHOLE, changed=("main.cf",)), "prepare_dell", [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by prepare_dell")]),
+        (replace(WHOLE, name="EC2", changed=("main.cf",)), "accept", [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by accept")]),
+        (replace(WHOLE, changed=("main.cf",)), "", [(FAIL, f"changed since, or gone. {TAKE_AGAIN}")]),
+        (replace(WHOLE, name="EC2", changed=("main.cf",)), "", [(FAIL, f"changed since, or gone. {PUT_BACK}")]),
+        (replace(WHOLE, files={"main.cf": "d"}, broken=("main.cf",)), "", [(FAIL, f"nothing. {TAKE_AGAIN}"), (FAIL, f"content that can't be read. {TAKE_AGAIN}")]),
     ],
 )  # fmt: skip
-def test_each_machine_could_be_put_back(it: Host, may_differ: bool, said: list[tuple[Verdict, str]]) -> None:
-    judged = all_say(snapshot.judged_host(it, may_differ=may_differ), "")
+def test_each_machine_could_be_put_back(it: Host, by: str, said: list[tuple[Verdict, str]]) -> None:
+    judged = all_say(snapshot.judged_host(it, by), "")
     assert [each[0] for each in judged] == [each[0] for each in said]
     assert all(one[1].endswith(f", found {other[1]}") for one, other in zip(judged, said, strict=True))
 

@@ -3,6 +3,8 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trustme
@@ -10,11 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fixtures.evidence import Verdict
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns import dnssec, mta_sts, tlsa
 from fixtures.probes.dns.dnssec import Chain, Proof
 from fixtures.probes.dns.mta_sts import Change, Policy, Published
 from fixtures.probes.dns.queries import Answer
-from tests.judges import ABSENT, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, Says, all_say, answer, says, talk
+from tests.judges import ABSENT, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, Says, all_say, answer, says, talk
 
 # MTA-STS -------------------------------------------------------------------------------------------------------------
 
@@ -46,6 +51,19 @@ def test_a_policy_of_mta_sts() -> None:
     for could_ask, verdict in ((True, FAIL), (False, UNKNOWN)):
         (_, gone) = all_say(mta_sts.judged_sound(published(policy=None, why="404", could_ask=could_ask), wanted=True))
         assert gone == (verdict, f"{TAKEN}404")
+
+
+@pytest.mark.parametrize("elsewhere", [{"aliases": ("p.x",)}, {"referral": ("ns.x",)}])
+def test_a_policy_that_a_provider_keeps(elsewhere: dict[str, Any]) -> None:
+    """A zone's own servers name only where its record is; resolvers go there, and their answers are judged."""
+    found = "an alias of p.x" if "aliases" in elsewhere else "delegated to ns.x"
+    led = f"{DOMAIN} at {NS}: expected a record, or an alias of one, found {found}"
+    at = answer(**elsewhere)
+    for text, verdict, said in ((ID, PASS, "id 1"), ("", FAIL, "0 records, expected one")):
+        its = published(at, answer(*filter(None, [text]), server=CACHE, **elsewhere))
+        owner, resolver, _ = all_say(mta_sts.judged_sound(its, wanted=True))
+        assert (owner, resolver[0]) == ((PASS, led), verdict)
+        assert f"found {said}" in resolver[1]
 
 
 def test_a_policy_that_the_settings_deny() -> None:
@@ -104,6 +122,8 @@ NOTICED = "Until then strict senders may hold the old policy without looking for
         (Change(3300.0, "0", ("1",)), FAIL, f"changed 0.1 h ago, id 1, before it 0. {NOTICED}"),
         (Change(0.0, "1", ("1", "2")), FAIL, f"changed 1.0 h ago, id 1, 2, before it 1. {NOTICED}"),
         (Change(0.0, "", ()), PASS, "changed 1.0 h ago, id none, before it none"),
+        (Change(None, "0", ("1",)), PASS, "changed by hand, nobody says when, id 1, before it 0"),
+        (Change(None, "1", ("1",)), FAIL, f"changed by hand, nobody says when, id 1, before it 1. {NOTICED}"),
     ],
 )
 def test_senders_have_noticed(change: Change, verdict: Verdict, found: str) -> None:
@@ -114,6 +134,43 @@ def test_senders_have_noticed(change: Change, verdict: Verdict, found: str) -> N
     assert says(mta_sts.judged_noticed(it, None, 3600.0)) == (PASS, f"{DOMAIN}: expected {same}, found {same}")
 
 
+BEFORE = {"id": "0", "mx": ["mail.x"]}
+AT = 1_700_000_040.0
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "texts", "expected"),
+    [
+        (BEFORE, ID, (ID,), Change(AT, "0", ("1",))),  # by hand, under a new id
+        (BEFORE, "v=STSv1; id=0;", ("v=STSv1; id=0;",), Change(AT, "0", ("0",))),  # which was forgotten
+        (BEFORE, ID, (), Change(None, "0", ("1",))),  # the record is a provider's, so nobody says when
+        (BEFORE | {"mx": ["*.mx.y", "mail.x"]}, ID, (ID,), None),
+        (None, ID, (ID,), None),
+    ],
+)
+def test_a_policy_that_was_changed_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+    before: dict[str, Any] | None,
+    now: str,
+    texts: tuple[str, ...],
+    expected: Change | None,
+) -> None:
+    kept = snapshot.Kept("", "", {"zones": {DOMAIN: {"records": [], "senders_read": before}}}, LOOK)
+    zone = tuple(Record("TXT", f"_mta-sts.{DOMAIN}", text, 300, modified="2023-11-14 22:13") for text in texts)
+    monkeypatch.setattr(snapshot, "first", lambda _: kept)
+    there = Records(Zone("z", DOMAIN, "active", (), "a"), zone, LOOK)
+    monkeypatch.setattr(cloudflare, "records", lambda *_: there)
+    unjournaled: Any = SimpleNamespace(store=SimpleNamespace(journaled=lambda *_: []))
+    assert mta_sts.last_change(unjournaled, published(answer(now))) == expected
+
+
+def test_what_a_snapshot_keeps_of_a_policy() -> None:
+    assert mta_sts.as_senders_read(published()) == {"id": "1", "mx": ["mail.x", "*.mx.y"]}
+    led = published(answer(aliases=("p.x",)), answer("v=STSv1; id=7;", server=CACHE))
+    assert mta_sts.as_senders_read(led) == {"id": "7", "mx": ["mail.x", "*.mx.y"]}
+    assert mta_sts.as_senders_read(published(policy=None)) is None
+
+
 @pytest.mark.parametrize(
     ("change", "switched", "verdict", "found"),
     [
@@ -121,6 +178,7 @@ def test_senders_have_noticed(change: Change, verdict: Verdict, found: str) -> N
         (Change(86_499.0, "0", ("1",)), 100.0, FAIL, "narrowed 1.0 days after the switch"),
         (None, 100.0, UNKNOWN, "no record of the switch, or of the change"),
         (Change(86_500.0, "0", ("1",)), None, UNKNOWN, "no record of the switch, or of the change"),
+        (Change(None, "0", ("1",)), 100.0, UNKNOWN, "no record of the switch, or of the change"),
     ],
 )
 def test_both_were_admitted_long_enough(

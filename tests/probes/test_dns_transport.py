@@ -135,3 +135,31 @@ def test_an_answer_to_another_question_is_none() -> None:
         (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port)], "own.example", "TXT")
     assert "BadResponse" in answer.error
     assert answer.rrset == ()
+
+
+@pytest.mark.parametrize(
+    ("owner", "aliases", "recursive", "elsewhere"),
+    [
+        ("_dmarc.own.example.", "", False, "delegated to ns1.d.example"),
+        ("_dmarc.own.example.", "", True, ""),
+        (".", "", False, ""),  # a server that doesn't know the zone sends upwards
+        (".", "d.example", False, "an alias of d.example"),
+        (".", "d.example", True, ""),
+    ],
+)
+def test_a_servers_own_word_that_the_answer_is_elsewhere(
+    owner: str, aliases: str, recursive: bool, elsewhere: str
+) -> None:
+    def replies(query: dns.message.Message) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        if aliases:
+            reply.flags |= dns.flags.AA
+            reply.answer.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "CNAME", f"{aliases}."))
+        else:
+            reply.authority.append(dns.rrset.from_text(owner, 300, "IN", "NS", "ns1.d.example."))
+        return [reply.to_wire()]
+
+    with answering(replies, 1) as (port, _):
+        server = probe.Server("own", "127.0.0.1", port=port, recursive=recursive)
+        (answer,) = probe.ask([server], "_dmarc.own.example", "TXT")
+    assert (answer.rrset, answer.error, answer.elsewhere) == ((), "", elsewhere)

@@ -1,14 +1,23 @@
 """RRsets, SPF records and MTA-STS policies as text, the batch that turns an RRset into another, and its danger."""
 
 import re
+from argparse import Namespace
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
-from fixtures.probes.cloudflare.api import Record
+from fixtures.evidence import Evidence
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns.mta_sts import ROUTING
-from scripts.lib.change import Refused
+from fixtures.settings import Secrets, StoreSettings
+from scripts import narrow_mta_sts
+from scripts.lib.change import Job, Refused
+from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
 from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, seconds, value
@@ -276,3 +285,30 @@ def test_what_is_no_policy_is_refused(text: str) -> None:
 def test_identifier_follows_the_text() -> None:
     assert re.fullmatch("[A-Za-z0-9]{1,32}", identifier(OLD))
     assert identifier(OLD) == identifier(OLD) != identifier(WIDE)
+
+
+def test_a_record_that_lies_elsewhere_is_not_changed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    migration = Migration(settings_without_a_lab(), Secrets())
+    led = Record("CNAME", "_mta-sts.webmakeprofit.org", "_mta-sts.provider.example", 300)
+    zone = Records(Zone("z", "webmakeprofit.org", "active", (), "a"), (led,), Evidence("", "", "", "", 0.0, 0.0))
+    monkeypatch.setattr(mta_sts, "published", lambda *_: WIDE)
+    monkeypatch.setattr(cloudflare, "records", lambda *_: zone)
+    with pytest.raises(Refused, match=r"is an alias of _mta-sts\.provider\.example: change the policy by hand"):
+        list(mta_sts.publish(Job(migration, "webmakeprofit.org", Namespace()), "webmakeprofit.org", (ROUTING,)))
+
+
+def test_narrowed_when_no_sender_can_hold_the_policy_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sooner, nothing could mend it: what N-11 counts at sign-off is the time of that one change."""
+    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
+    migration = Migration(settings_without_a_lab().model_copy(update={"store": store}), Secrets())
+    monkeypatch.setattr(narrow_mta_sts, "published", lambda *_: WIDE)
+    job = Job(migration, "webmakeprofit.org", Namespace())
+    narrow_mta_sts.check(job)  # no record of a switch is N-11's to say
+    days, now = 86_400, migration.clock.now()
+    migration.store.record("switch", job.domain, began=now - 8 * days, ended=now - 7 * days - 1)
+    narrow_mta_sts.check(job)
+    migration.store.record("switch", job.domain, began=now - 7 * days, ended=now - 7 * days + 60)
+    with pytest.raises(Refused, match=r"until \d{4}-\d\d-\d\d \d\d:\d\d .*max_age of 7 days.*Run it again after that"):
+        narrow_mta_sts.check(job)

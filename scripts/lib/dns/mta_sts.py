@@ -94,6 +94,10 @@ def _place(migration: Migration, domain: str) -> tuple[Shell, str]:
 def _record(job: Job, domain: str, wanted: str) -> Iterator[Write]:
     name = f"_mta-sts.{domain}"
     present = cloudflare.records(job.migration, domain)
+    if led := present.of(name, "CNAME"):
+        raise Refused(
+            f"{name} is an alias of {led[0].text}: change the policy by hand, then its id there. N-11 judges both"
+        )
     found = [each for each in present.of(name, "TXT") if _is_sts(each)]
     if len(found) != 1:
         raise Refused(
