@@ -190,6 +190,25 @@ def test_many_overrides_are_folded() -> None:
     assert not Reading(page).faults
 
 
+def test_what_was_let_through_and_each_reason_stand_in_full() -> None:
+    """The first page has three of each, and cuts them."""
+    let_through = tuple(f"bounds.arrival_s {n}: {'as loose as can be ' * 20}end of it" for n in range(5))
+    reasons = tuple(f"reason {n}" for n in range(5))
+    lost = sample.traffic().lost
+    ledger = replace(sample.traffic(0), closed=lost)
+    report = replace(sample.report(), let_through=let_through, reasons=reasons, ledger=ledger)
+    assert '"let_through":5' in report.evidence_json.replace(" ", "")
+    page = render(report)
+    first, _, rest = page.partition('id="ledger"')
+    for n in range(5):
+        assert (f"reason {n}" in first, f"reason {n}</li>" in rest) == (n < 3, n >= 3)
+        assert f"Let through: {let_through[n]}</li>" in rest.partition('id="answers"')[2]
+    assert "href='#answers'>all in full</a>" in first
+    assert "<dt>lost, closed by name</dt><dd>3</dd>" in rest
+    assert f"<li>no. {lost[0].number} from " in rest.partition("Lost, closed by name")[2]
+    assert not Reading(page).faults
+
+
 def test_the_charts_show_every_message_that_is_missing() -> None:
     page = render(sample.report())
     assert page.count('class="cross lost"') == 3
