@@ -1,5 +1,7 @@
 """What was recorded while domains were switched: numbered mail, the answers in DNS, and the pilot's hold."""
 
+from dataclasses import replace
+
 from pytest_bdd import given, then, when
 
 from fixtures.evidence import Absent, Finding, absent
@@ -148,7 +150,8 @@ def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switch
         *(judged_ways(each, caches_s) for each in ledgers),
         *whole(ledgers, {pilot: since}),
     ]
-    expect("The pilot has been well", findings)
+    # A pilot that is unwell speaks against each domain of this gate, and it is none of them.
+    expect("The pilot has been well", (replace(each, domain="") for each in findings))
 
 
 def _led(migration: Migration, pilot: str, routing: cloudflare.Routing) -> list[Finding]:

@@ -20,7 +20,7 @@ from fixtures.evidence import (
     together,
     unknown,
 )
-from fixtures.gates.outcome import Claims
+from fixtures.gates.outcome import Claims, describe
 from tests.conftest import python
 
 GOOD, BAD, NOBODY, NONE = (
@@ -95,9 +95,12 @@ def broken() -> Iterator[Finding]:
         ("unknown good", "inconclusive", 2, "inconclusive pass", ["the unknown one"]),
         ("absent bad", "n/a", 1, "n/a not.run", ["the absent one"]),
         ("bad absent bad", "fail", 2, "fail n/a not.run", ["the bad one"]),
+        ("good absent", "pass", 2, "pass n/a", []),
+        ("good absent bad", "fail", 3, "pass n/a fail", ["the bad one: fail for 1 of 1"]),
+        ("absent absent", "n/a", 1, "n/a not.run", ["the absent one"]),
         ("half good", "fail", 3, "fail pass", ["the half one: fail for 1 of 2"]),
         ("broken bad", "inconclusive", 0, "inconclusive not.run", ["could not judge: nobody answers"]),
-        ("bad broken", "fail", 1, "fail inconclusive", ["the bad one"]),
+        ("bad broken", "fail", 2, "fail inconclusive", ["the bad one", "an answer, found nobody answers"]),
     ],
 )
 def test_all_thens_are_judged(
@@ -155,6 +158,29 @@ def test_a_scenario_ends_where_nothing_is_there() -> None:
     assert claims.verdict is Verdict.FAIL
     with pytest.raises(Judged, match="it is right: fail"):
         claims.conclude(Absent("none", (NONE,)))
+
+
+def test_what_broke_was_not_seen_of_any_domain() -> None:
+    """One domain fails, and then nobody answers: of the other one it is not known."""
+    outcome = describe(("X-5",), "phase3", "It", "It", "it.feature")
+    claims = Claims(outcome.findings)
+    claims.begin(then=True)
+    claims.claim("it is right", [passed("a", "right", domain="a.example"), failed("b", "c", "d", domain="b.example")])
+    with pytest.raises(Judged) as raised:
+        claims.conclude(CouldNotAsk("nobody answers"))
+    outcome.conclude(raised.value)
+    verdicts = [outcome.verdict_for(each) for each in ("a.example", "b.example", "")]
+    assert verdicts == [Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.FAIL]
+
+
+def test_a_given_that_holds_is_no_claim() -> None:
+    """Where nothing but that holds, the thing is not there."""
+    claims = Claims([])
+    claims.begin(then=False)
+    claims.claim("it stands", [GOOD])
+    claims.begin(then=True)
+    with pytest.raises(Absent):
+        claims.claim("it is there", [NONE])
 
 
 def test_what_broke_is_said_with_what_failed() -> None:

@@ -120,6 +120,17 @@ def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certific
     assert found.name in outcome.findings[0].evidence[0].asked
 
 
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ABSENT, Verdict.WAIVED])
+def test_what_did_not_pass_there_is_not_proved_here(
+    live: Live, made: Callable[..., Certificate], verdict: Verdict
+) -> None:
+    drill = made().drills[0].model_copy(update={"verdict": verdict, "error": "why it is not"})
+    made(drills=[drill])
+    with pytest.raises(drills.FromRecord, match="why it is not") as raised:
+        live.recall()
+    assert raised.value.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("file", "change", "sentence"),
     [

@@ -27,9 +27,9 @@ def recalled(world: World) -> Outcome:
     return outcome
 
 
-def drilled(world: World, stage: Stage = PREPARED) -> None:
+def drilled(world: World, stage: Stage = PREPARED, verdict: Verdict = Verdict.PASS) -> None:
     outcome = describe(["A-6", "drill"], stage.label, "a name", "a feature", "a.feature", key=KEY)
-    outcome.verdict = Verdict.PASS
+    outcome.verdict, outcome.error = verdict, "" if verdict is Verdict.PASS else "why it is not"
     drills.keep(world.migration, stage, present_digest(world.migration, world.look), [outcome])
 
 
@@ -49,6 +49,15 @@ def test_a_lab_that_was_stood_goes_without(stood: World) -> None:
 def test_one_that_holds_opens(stood: World) -> None:
     drilled(stood)
     assert recalled(stood).findings
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ABSENT, Verdict.WAIVED])
+def test_one_that_did_not_pass_is_what_it_was(stood: World, verdict: Verdict) -> None:
+    """What there was nothing to try, or somebody answers for, is no proof, though it opens the gate."""
+    drilled(stood, verdict=verdict)
+    with pytest.raises(FromRecord, match="why it is not") as raised:
+        recalled(stood)
+    assert raised.value.verdict is verdict
 
 
 def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(stood: World) -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
 from fixtures.gates import waiver_titles
-from fixtures.gates.outcome import Outcome, describe
+from fixtures.gates.outcome import Claims, Outcome, describe
 from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
+from fixtures.probes.cloudflare import api as cloudflare, routed
+from fixtures.probes.dns import queries as dns
+from fixtures.report.model import _of_its_domains
 from fixtures.settings import SettingsError, Waiver
+from steps import cutover
 from tests.conftest import minimal, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
@@ -85,6 +89,27 @@ def test_no_domain_passes_by_another_ones_failure(world: World) -> None:
     """A scenario that ended before it came to the other domain has not judged that."""
     result = world.judge(PHASE2, ended(PHASE2, Judged("claim", (failed("MX", "that", "this", domain=OTHER),))))
     assert result.verdicts == {PILOT: Verdict.FAIL, OTHER: Verdict.FAIL}
+
+
+def test_a_sick_pilot_closes_the_gate_of_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is none of the domains that are judged, and what is found of it counts for each of them."""
+    sick = failed("Email Routing", "on", "off", domain=PILOT)
+    for system, name, said in ((routed, "judged_state", sick), (cutover, "_led", []), (dns, "ask_everywhere", ())):
+        monkeypatch.setattr(system, name, lambda *_, said=said: said)
+    for name in ("routing", "assigned_mx"):
+        monkeypatch.setattr(cloudflare, name, lambda *_: None)
+    claims = Claims([passed("the pilot", "held for 48 h")])
+    claims.begin(then=True)
+    cutover.pilot_well(world.migration, claims.claim, PILOT, ())
+    with pytest.raises(Judged) as raised:
+        claims.conclude(None)
+    stage = Stage(Gate.PHASE3, (OTHER,), "phase3")
+    outcome = came_out(stage, Verdict.NOT_RUN, "X-4")
+    outcome.findings = claims.findings
+    outcome.conclude(raised.value)
+    result = world.judge(stage, outcome)
+    assert result.verdicts == {OTHER: Verdict.FAIL}
+    assert "Email Routing" in {each.member for each in _of_its_domains(result).outcomes[0].findings}
 
 
 @pytest.mark.parametrize(

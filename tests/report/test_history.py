@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import Verdict
 from fixtures.gates.drift import accepted
 from fixtures.gates.drills import OVERRIDE
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import closed_losses
 from fixtures.migration import Migration
+from fixtures.plan.gates import Gate
 from fixtures.report import history
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 
-PILOT = "pilot.example.net"
+PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
 
 class Past:
@@ -81,6 +83,30 @@ def test_what_a_person_accepted_or_closed_is_answered_for(past: Past) -> None:
     closed_losses.close(past.store, "<1@mxgate>", "sent once more by its author", "op on host")
     found = list(history.let_through(past.migration))
     assert len(found) == 2
-    assert found[0].startswith("always_bcc; SPF: accepted by op on host, ")
-    assert found[0].endswith(": kept for the auditors")
-    assert found[1].startswith("<1@mxgate>: lost, closed by op on host, ")
+    assert found[0].startswith("<1@mxgate>: lost, closed by op on host, "), "the first page has no room for all"
+    assert found[1].startswith("always_bcc; SPF: accepted by op on host, ")
+    assert found[1].endswith(": kept for the auditors")
+
+
+def test_each_expectation_is_as_a_gate_judged_it_last(past: Past) -> None:
+    """For each domain, and the worst of them; what the whole migration's gate judged is newer than what each one's did.
+
+    What was voided is no word.
+    """
+
+    def keep(gate: Gate, domain: str, **judged: Verdict) -> None:
+        bound = dict.fromkeys(("target", "settings", "suite", "present", "run"), "")
+        body = {"judged": {key.replace("_", "-"): str(verdict) for key, verdict in judged.items()}}
+        past.store.put_verdict(gate=gate, domain=domain, verdict="pass", body=body, **bound)
+
+    good, bad = Verdict.PASS, Verdict.FAIL
+    keep(Gate.PHASE1, "", N_1=good, I_3=good)
+    keep(Gate.PHASE2, PILOT, A_2=bad, N_2=bad, I_9=good)
+    keep(Gate.PHASE3, PILOT, A_2=good, N_2=good)
+    keep(Gate.PHASE2, OTHER, N_2=bad)
+    keep(Gate.PHASE3, OTHER, A_2=bad)
+    keep(Gate.PHASE4, "", A_2=good)
+    past.store.void_verdict(Gate.PHASE1, "")
+    assert history.judged(past.migration) == {
+        "N-2": ("phase2", bad), "I-9": ("phase2", good), "A-2": ("phase4", good)
+    }  # fmt: skip

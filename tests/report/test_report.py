@@ -14,11 +14,13 @@ import pytest
 
 from fixtures.evidence import Verdict, failed, passed
 from fixtures.gates.session import StageResult
+from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan.gates import Gate
 from fixtures.report.model import Decision, RunReport, proved_in_labs, traced
 from fixtures.report.render import Exhibits, render, render_markdown_checklist, write
 from fixtures.report.text import plain, short, span
 from tests.report import sample
+from tests.test_route import by_worker
 
 ALLOWED = {
     "html", "head", "meta", "title", "style", "body", "div", "header", "strong", "h1", "h2", "h3", "nav", "ul", "ol",
@@ -190,6 +192,26 @@ def test_many_overrides_are_folded() -> None:
     assert not Reading(page).faults
 
 
+def test_what_was_let_through_and_each_reason_stand_in_full() -> None:
+    """The first page has three of each, and cuts them."""
+    let_through = tuple(f"bounds.arrival_s {n}: {'as loose as can be ' * 20}end of it" for n in range(5))
+    reasons = tuple(f"reason {n}" for n in range(5))
+    lost = sample.traffic().lost
+    ledger = replace(sample.traffic(0), closed=lost)
+    report = replace(sample.report(), let_through=let_through, reasons=reasons, ledger=ledger)
+    assert '"let_through":5' in report.evidence_json.replace(" ", "")
+    page = render(report)
+    first, _, rest = page.partition('id="ledger"')
+    for n in range(5):
+        assert (f"reason {n}" in first, f"reason {n}</li>" in rest) == (n < 3, n >= 3)
+        assert f"Let through: {let_through[n]}</li>" in rest.partition('id="answers"')[2]
+    assert "href='#answers'>all in full</a>" in first
+    assert "<dt>lost, closed by name</dt><dd>3</dd>" in rest
+    assert f"<li>no. {lost[0].number} from " in rest.partition("Lost, closed by name")[2]
+    assert not Reading(page).faults
+    assert render_markdown_checklist(report).count("- **Let through**: bounds.arrival") == 5
+
+
 def test_the_charts_show_every_message_that_is_missing() -> None:
     page = render(sample.report())
     assert page.count('class="cross lost"') == 3
@@ -247,7 +269,8 @@ def test_proved_is_what_passed(verdict: Verdict) -> None:
 
 
 def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:
-    ids = ("D-1", *sorted({key for row in traced([]) if row.line == "P4.2" for key in row.ids} - {"D-1"}))
+    settings = settings_without_a_lab()
+    ids = ("D-1", *sorted({key for row in traced([], settings) if row.line == "P4.2" for key in row.ids} - {"D-1"}))
     whole = [replace(sample.good(sample.PILOT), tags=(key,)) for key in ids]
     for outcomes, verdict in (
         (whole, Verdict.PASS),
@@ -255,7 +278,21 @@ def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:
         ([replace(whole[0], verdict=Verdict.WAIVED), *whole[1:]], Verdict.WAIVED),
         ([replace(whole[0], verdict=Verdict.FAIL), *whole[1:]], Verdict.FAIL),
     ):
-        assert [row.verdict for row in traced(outcomes) if row.line == "P4.2"] == [verdict]
+        assert [row.verdict for row in traced(outcomes, settings) if row.line == "P4.2"] == [verdict]
+    for kept in (Verdict.PASS, Verdict.FAIL):
+        (row,) = (row for row in traced(whole[1:], settings, {"D-1": ("deletion", kept)}) if row.line == "P4.2")
+        assert (row.verdict, row.scenarios[-1]) == (kept, ("D-1, judged at deletion", kept))
+    (row,) = (row for row in traced(whole, settings, {"D-1": ("deletion", Verdict.FAIL)}) if row.line == "P4.2")
+    assert row.verdict is Verdict.PASS, "this run's own word is newer"
+
+
+def test_a_line_asks_for_nothing_that_is_never_judged_by_this_route() -> None:
+    """Each line can be ticked where mail comes directly: what is a Worker's is no part of it there."""
+    worker, direct = by_worker(), settings_without_a_lab()
+    ids = {row.line: set(row.ids) for row in traced([], worker)}
+    assert {line for line, keys in ids.items() if any(key.startswith("W-") for key in keys)} >= {"P1.2", "T"}
+    for row in traced([], direct):
+        assert set(row.ids) == {key for key in ids[row.line] if not key.startswith("W-")} != set()
 
 
 def test_what_is_cut_is_cut_at_a_word() -> None:

@@ -148,21 +148,23 @@ def test_the_statement_is_in_totos(signed: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "verdict", "overrides", "result", "listed"),
+    ("decision", "verdict", "answered", "result", "listed"),
     [
-        ("GO", Verdict.PASS, 0, "PASSED", ("passedTests", "phase3: A-2 A name (f::s)")),
-        ("GO", Verdict.ABSENT, 0, "PASSED", ("passedTests", "phase3: A-2 A name (f::s), n/a")),
-        ("GO", Verdict.WAIVED, 0, "WARNED", ("warnedTests", "phase3: A-2 A name (f::s)")),
-        ("GO", Verdict.PASS, 1, "WARNED", ("passedTests", "phase3: A-2 A name (f::s)")),
-        ("NO-GO", Verdict.FAIL, 0, "FAILED", ("failedTests", "phase3: A-2 A name (f::s)")),
-        ("NO-GO", Verdict.INCONCLUSIVE, 0, "FAILED", ("failedTests", "phase3: A-2 A name (f::s), inconclusive")),
-        ("NOT JUDGED", Verdict.NOT_RUN, 0, "FAILED", ("failedTests", "phase3: A-2 A name (f::s), not run")),
+        ("GO", Verdict.PASS, "", "PASSED", ("passedTests", "phase3: A-2 A name (f::s)")),
+        ("GO", Verdict.ABSENT, "", "PASSED", ("passedTests", "phase3: A-2 A name (f::s), n/a")),
+        ("GO", Verdict.WAIVED, "", "WARNED", ("warnedTests", "phase3: A-2 A name (f::s)")),
+        ("GO", Verdict.PASS, "overrides", "WARNED", ("passedTests", "phase3: A-2 A name (f::s)")),
+        ("GO", Verdict.PASS, "let_through", "WARNED", ("passedTests", "phase3: A-2 A name (f::s)")),
+        ("NO-GO", Verdict.FAIL, "", "FAILED", ("failedTests", "phase3: A-2 A name (f::s)")),
+        ("NO-GO", Verdict.INCONCLUSIVE, "", "FAILED", ("failedTests", "phase3: A-2 A name (f::s), inconclusive")),
+        ("NOT JUDGED", Verdict.NOT_RUN, "", "FAILED", ("failedTests", "phase3: A-2 A name (f::s), not run")),
     ],
 )
 def test_each_verdict_has_its_list(
-    decision: str, verdict: Verdict, overrides: int, result: str, listed: tuple[str, str]
+    decision: str, verdict: Verdict, answered: str, result: str, listed: tuple[str, str]
 ) -> None:
-    about = {"run": "r", "decision": decision, "version": "1", "settings": "s", "overrides": overrides}
+    """ANSWERED: what there is for which somebody answers, besides waivers."""
+    about = {"run": "r", "decision": decision, "version": "1", "settings": "s", **({answered: 1} if answered else {})}
     scenario = {"name": "A name", "key": "f::s", "ids": ["A-2"], "verdict": verdict.value}
     held = statement._Evidence.model_validate(
         {"about": about, "gates": [{"gate": "phase3", "scenarios": [scenario]}], "store": "x"}
