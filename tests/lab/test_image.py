@@ -58,3 +58,27 @@ def test_what_a_killed_build_has_left_is_swept(tmp_path: Path, monkeypatch: pyte
     (image.cache() / "building-image-of-the-dead/root/usr").mkdir(parents=True)
     image.sweep()
     assert not list(image.cache().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("suites", "wanted"),
+    [
+        ("Suites: trixie trixie-updates\n", "Suites: SUITE SUITE-updates\n"),
+        ("Suites: bookworm-security\nURIs: http://stable/\n", "Suites: SUITE-security\nURIs: http://stable/\n"),
+        ("suites:\n stable\n stable-backports\n", "suites:\n SUITE\n SUITE-backports\n"),
+        ("Suites: ./\n", None),
+        ("# see sources.list: trixie, bookworm\n", None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("recipe", [image.HOSTS, image.DEBIAN_12], ids=["today's", "the one before"])
+def test_the_mirror_is_this_machines_whatever_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: image.Recipe, suites: str | None, wanted: str | None
+) -> None:
+    """Its sources in the image's suite; else mmdebstrap's own mirror."""
+    monkeypatch.setattr(image, "SOURCES", tmp_path / "debian.sources")
+    if suites is not None:
+        image.SOURCES.write_text(suites, encoding="ascii")
+    found = image._sources(recipe, tmp_path)
+    texts = [Path(file).read_text(encoding="ascii") for file in found]
+    assert texts == ([] if wanted is None else [wanted.replace("SUITE", recipe.suite)])
