@@ -80,23 +80,60 @@ give_back() {
 
 digest_of() { sha256sum "$root/$1" | cut -c1-16; }
 
+# Whether .venv was made where it stands: its programs name that folder, and one that was moved or copied has others'.
+made_here() { [ "$(sed -n 's/^command = .* -m venv //p' "$venv/pyvenv.cfg" 2>/dev/null)" = "$(readlink -f "$venv")" ]; }
+
+# Whether .venv holds all of the lock $1, and works: its Python may be another machine's, or gone with an upgrade.
+holds() {
+    [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" = "$(digest_of "$1")" ] && made_here &&
+        "$venv/bin/python" -c 'import pip' 2>/dev/null
+}
+has_python() {
+    holds requirements.lock && return  # all of it: enough for a live run too
+    [ "$mode" = live ] && holds scripts/requirements-live.lock
+}
+
 set_up_python() {
-    local lock=requirements.lock there wanted python made=
-    there=$(cat "$venv/mxgate-lock" 2>/dev/null) || there=
-    [ "$there" = "$(digest_of $lock)" ] && return 0  # all of it: enough for a live run too
-    [ "$mode" != live ] || lock=scripts/requirements-live.lock
-    wanted=$(digest_of $lock)
-    [ "$there" = "$wanted" ] && return 0
-    python=$(find_python)
-    [ -n "$python" ] || refuse "Python 3.11 or newer with its venv module is needed (Debian: apt install python3-venv)."
-    printf 'mxgate: will install the locked Python packages (%s) into .venv, once\n' "$lock"
-    rm -rf "$venv"
-    { "$python" -m venv "$venv" &&
-        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/$lock" &&
-        printf '%s\n' "$wanted" >"$venv/mxgate-lock"; } && made=yes
+    local made=
+    has_python && return
+    [ -n "$(find_python)" ] || refuse "Python 3.11 or newer with its venv module is needed (Debian: apt install python3-venv)."
+    {
+        flock --nonblock 9 || printf 'mxgate: another set-up is at work in this folder; waiting for its end\n'
+        flock --wait 1800 9 || refuse "another set-up has been at work here for half an hour; is it stuck? (lock: .venv.lock)"
+        has_python || make_python
+    } 9>>"$root/.venv.lock" && made=yes
     give_back "$venv"
+    give_back "$root/.venv.lock"
     [ -n "$made" ] || refuse "the Python packages could not be installed; run this again once the package index can be reached."
 }
+
+# A .venv that works is left until pip has fetched what takes its place: the way back needs it, and a watch may run in it.
+# Its mark is empty from when it begins to change until it is whole again. What a link leads to is another folder's.
+make_python() {
+    local lock=requirements.lock python=$venv/bin/python again=() surplus
+    [ "$mode" != live ] || lock=scripts/requirements-live.lock
+    printf 'mxgate: will install the locked Python packages (%s) into .venv, once\n' "$lock"
+    if [ -L "$venv" ] || [ ! -e "$venv/mxgate-lock" ] || ! "$python" -m pip --version >/dev/null 2>&1; then
+        rm -rf "$venv"
+        python=$(find_python)
+    else
+        if ! made_here || [ ! -s "$venv/mxgate-lock" ]; then again=(--force-reinstall); fi
+        : >"$venv/mxgate-lock" || return
+    fi
+    { made_here || "$python" -m venv "$(readlink -f "$venv")"; } &&
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes "${again[@]}" -r "$root/$lock" &&
+        surplus=$("$venv/bin/python" -Ic "$SURPLUS" "$root/$lock") || return
+    # shellcheck disable=SC2086 # names of packages, each a word
+    [ -z "$surplus" ] || "$venv/bin/python" -m pip uninstall -q -y --disable-pip-version-check $surplus || return
+    digest_of "$lock" >"$venv/mxgate-lock"
+}
+
+# Python: the packages that the lock doesn't name. They are of an older one, or of the whole project's for a live run.
+SURPLUS='
+import re, sys
+from importlib.metadata import distributions
+names = re.findall(r"^[\w.-]+", open(sys.argv[1], encoding="ascii").read(), re.M)
+print(*{re.sub(r"[-_.]+", "-", each.name).lower() for each in distributions()} - {"pip", *names})'
 
 # Cloudflare's own clients, which the tests let loose on the emulator; as locked, and no script of theirs is run.
 set_up_npm() {
@@ -126,7 +163,7 @@ lab | test | live) ;;
 *) refuse "setup.sh $mode: expected lab, test or live; nothing was installed" ;;
 esac
 if [ -n "$helping" ]; then
-    if [ "$(cat "$venv/mxgate-lock" 2>/dev/null)" != "$(digest_of requirements.lock)" ]; then
+    if ! holds requirements.lock; then
         sed -n '2s/^# //p' "$0"
         echo "Its whole help needs what this installs: bash scripts/setup.sh $mode"
         exit 0

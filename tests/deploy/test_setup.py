@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import time
 import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from tests.conftest import PROJECT
 
-TOOLS = "bash cat chown cut dirname env flock grep rm sed sh sha256sum tr".split()
+TOOLS = "bash cat chown cut dirname env flock grep readlink rm sed sh sha256sum tr".split()
 NOTED = "apt-get sudo".split()
 
 
@@ -35,7 +37,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def run(bare: Path, *argv: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(bare / "tools"), "PIP_NO_INDEX": "1"}
+    environment = {"PATH": str(bare / "tools"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(bare / "index")}
     return subprocess.run(
         ["bash", *argv], cwd=at or bare, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -111,9 +113,87 @@ def test_a_live_set_up_takes_the_lock_of_a_live_run(bare: Path, argv: tuple[str,
     assert "the Python packages could not be installed" in done.stderr
     for lock in ("requirements.lock", "scripts/requirements-live.lock"):
         digest = sha256((bare / lock).read_bytes()).hexdigest()[:16]
-        (bare / ".venv").mkdir(exist_ok=True)
         (bare / ".venv/mxgate-lock").write_text(f"{digest}\n", encoding="ascii")
         assert "will install" not in run(bare, *argv).stdout
+
+
+def locked(bare: Path, *packages: str) -> Path:
+    """The lock of a live run names PACKAGES, each with a program of its name, and the index has them."""
+    (bare / "index").mkdir(exist_ok=True)
+    lock = bare / "scripts/requirements-live.lock"
+    lock.write_text("", encoding="ascii")
+    for name in packages:
+        file, data = bare / f"index/{name}-1-py3-none-any.whl", f"{name}-1.dist-info"
+        with zipfile.ZipFile(file, "w") as wheel:
+            wheel.writestr(f"{name}.py", "def main(): pass\n")
+            wheel.writestr(f"{data}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            wheel.writestr(f"{data}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{data}/entry_points.txt", f"[console_scripts]\n{name} = {name}:main\n")
+            wheel.writestr(f"{data}/RECORD", "")
+        with lock.open("a", encoding="ascii") as pins:
+            pins.write(f"{name}==1 --hash=sha256:{sha256(file.read_bytes()).hexdigest()}\n")
+    return lock
+
+
+def runs(bare: Path, program: str) -> bool:
+    try:
+        return subprocess.run([bare / ".venv/bin" / program], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def set_up(bare: Path) -> None:
+    """Once, and the second time it has nothing to do."""
+    for silent in (False, True):
+        done = run(bare, "scripts/setup.sh", "live")
+        assert (done.returncode, done.stdout == "") == (0, silent), done
+
+
+def test_an_environment_stays_until_there_is_another(bare: Path) -> None:
+    """The way back needs it, and the index may be out of reach in the very night. In the end it is as the lock says."""
+    locked(bare, "one")
+    set_up(bare)
+    locked(bare, "two")
+    (bare / "index").rename(bare / "out of reach")
+    assert run(bare, "scripts/setup.sh", "live").returncode == 2
+    assert runs(bare, "one")
+    (bare / "out of reach").rename(bare / "index")
+    set_up(bare)
+    assert [runs(bare, "one"), runs(bare, "two")] == [False, True]
+    # One that a link leads to is another folder's, a second worktree's say: it does for both, and is left as it is.
+    second = bare.with_name("second")
+    shutil.copytree(bare, second, ignore=shutil.ignore_patterns(".venv*"), symlinks=True)
+    (second / ".venv").symlink_to(bare / ".venv")
+    assert run(second, "scripts/setup.sh", "live").stdout == ""
+    locked(second, "one")
+    set_up(second)
+    assert [runs(bare, "one"), runs(bare, "two")] == [False, True]
+    assert [runs(second, "one"), runs(second, "two")] == [True, False]
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["in another folder", "by a Python that is gone"])
+def test_an_environment_that_does_not_work_here_is_made_again(bare: Path, moved: bool) -> None:
+    locked(bare, "one")
+    set_up(bare)
+    if moved:
+        bare = bare.rename(bare.with_name("moved"))
+    else:
+        (bare / ".venv/bin/python").unlink()
+        (bare / ".venv/bin/python").symlink_to("/usr/bin/python3.0")
+    assert not runs(bare, "one")
+    set_up(bare)
+    assert runs(bare, "one")
+
+
+def test_one_set_up_waits_for_another(bare: Path) -> None:
+    locked(bare, "one")
+    with ThreadPoolExecutor() as both:
+        done = list(both.map(lambda _: run(bare, "scripts/setup.sh", "live"), range(2)))
+    assert [each.returncode for each in done] == [0, 0]
+    said = "".join(each.stdout for each in done)
+    assert said.count("will install") == 1
+    assert "another set-up is at work in this folder; waiting for its end" in said
+    assert runs(bare, "one")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about what root leaves")
