@@ -62,6 +62,8 @@ GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 FRANK = ('["carol", ', '["frank", "carol", ')
 MORE = {"delete_ec2": ("--image",)}
+WRITES_MAX, WRITES, BY_WORKER = 4, {"merge_spf": 1, "lower_ttl": 2, "widen_mta_sts": 2}, {"prepare_cloudflare": 1}
+"""The last write at which a sample's script is killed, and what scripts make fewer for one domain."""
 
 
 @dataclass
@@ -122,6 +124,14 @@ class Walk(Rehearsal):
         shell.run("sh", "-c", GIVEN_BACK)
         super()._phase1()
 
+    def _phase2(self) -> None:
+        """LOOK: only for the pilot, which has no policy for MTA-STS; so one is widened for who has."""
+        settings = self.migration.settings
+        for domain in settings.domains:
+            if self.look and domain.mta_sts and domain.name != settings.pilot:
+                self._run("widen_mta_sts", domain.name)
+        super()._phase2()
+
     def _others(self) -> None:
         """Then an address comes to the pilot, which is switched by then, and goes."""
         super()._others()
@@ -149,7 +159,8 @@ class Walk(Rehearsal):
         kind = self.kind if what not in self.had and (not self.only or name in self.only) else ""
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
         outcome: dict[str, Any] | None = None
-        number, killed, runs = self.lots.randint(1, 4), False, 0
+        fewer = WRITES | (BY_WORKER if self.migration.settings.by_worker else {})
+        number, killed, runs = self.lots.randint(1, fewer.get(name, WRITES_MAX)), False, 0
         while runs < RUNS_MAX:
             runs += 1
             argv = (*given, "--take-lock") if killed else given
@@ -226,6 +237,7 @@ def main() -> int:
             walk = Walk.of(lab, open_migration())
             assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
+            walk.look = options.until == "phase3-pilot" and not options.every
             walk.only = tuple(options.only)
             walk.lots = random.Random(options.seed + options.turn)
             walk.say = lambda text: print(text, flush=True) if text else None
