@@ -1,7 +1,7 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
     python -m tests.kills.walk --name NAME --out FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
-        [--knobs drawn] [--route worker]
+        [--knobs drawn] [--route worker [--worker-again kills|faults]]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
@@ -108,6 +108,14 @@ class Walk(Rehearsal):
             self._pass(self.migration.settings.bounds.old_ttl_s + 60)
         else:
             super().after(stage)
+
+    def worker_again(self, kind: str) -> None:
+        """The Worker is deleted, and uploaded once more while KIND happens."""
+        self.kind = ""
+        self._run("deploy_worker", "", "--undo")
+        self.had.clear()
+        self.kind = kind
+        self._run("deploy_worker")
 
     def _pilot_there_and_back(self) -> None:
         """As ever; then all that was done for the pilot and to Dell is taken back too, and done again."""
@@ -243,6 +251,8 @@ def main() -> int:
             walk.say = lambda text: print(text, flush=True) if text else None
             try:
                 walk.walk(options.until)
+                if options.worker_again:
+                    walk.worker_again(options.worker_again)
             except RehearsalFailed as error:
                 trouble = str(error)
                 print(f"FAILED: {trouble}", flush=True)
@@ -259,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--name", required=True, help="of the lab, which is made, and taken down in the end")
     made.add_argument("--seed", type=int, default=7)
     made.add_argument("--kind", choices=("kills", "faults"), default="")
+    made.add_argument("--worker-again", choices=("kills", "faults"), default="", help="what happens in a second upload")
     made.add_argument("--every", action="store_true", help="every kill point, or every call; else one for each script")
     made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 6")
     made.add_argument("--until", metavar="LABEL", default=SIGNOFF, help="the last phase, such as phase3-pilot")
