@@ -16,6 +16,7 @@ from fixtures.lab.world import standing
 from fixtures.migration import open_migration
 from fixtures.settings import EXAMPLE, SettingsError, load
 from fixtures.store import Store, StoreError
+from tests import labs
 from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, features, minimal, python
 from tests.test_route import WORKER
 
@@ -196,7 +197,7 @@ def test_what_is_wrong_with_them_ends_a_run(config: Path, was: str, is_: str, wo
 )
 @pytest.mark.usefixtures("config")
 def test_options(options: list[str], words: list[str]) -> None:
-    ended(features(*options), 2, *words)
+    ended(labs.features(*options), 2, *words)
 
 
 @pytest.mark.usefixtures("config")

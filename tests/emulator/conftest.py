@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -72,6 +73,18 @@ class Running:
     def contents(self, kind: str, name: str = APEX) -> list[str]:
         """What the account holds of that type at that name."""
         return sorted(r.content for r in self.zone.records.values() if (r.type, r.name) == (kind, name))
+
+
+def calls(emulator: Running) -> set[tuple[str, str]]:
+    """What was asked so far, identifiers left out."""
+    asked = emulator.management.get("/requests").json()
+    emulator.management.delete("/requests")
+    return {(each["method"], plain(each["path"].removeprefix("/client/v4"))) for each in asked}
+
+
+def plain(path: str) -> str:
+    """PATH as the contract has it, whatever it names."""
+    return re.sub(r"/([0-9a-f]{32}|\{\w+\})", "/{}", path.partition("?")[0]).rstrip("/")
 
 
 @pytest.hookimpl(tryfirst=True)

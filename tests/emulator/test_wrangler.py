@@ -9,11 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.conftest import ACCOUNT, APEX, Running
+from tests.emulator.conftest import ACCOUNT, APEX, Running, calls
 
 PROGRAM = Path(sys.prefix) / "npm/node_modules/.bin/wrangler"
 RUN_S_MAX = 120
 ALICE, DELIVERY = f"alice@{APEX}", f"alice@dell.{APEX}"
+
+ADDRESSES, HERE = "/accounts/{}/email/routing/addresses", "/zones/{}/email/routing"
+SETTINGS_AND_DNS = {
+    *(("GET", path) for path in ("/memberships", "/zones", HERE, f"{HERE}/dns", "/accounts/{}/email/routing/zones")),
+    *(("POST", f"{HERE}/{word}") for word in ("enable", "disable", "unlock")),
+}
+ADDRESSES_AND_RULES = {
+    *((method, ADDRESSES) for method in ("GET", "POST")),
+    *((method, f"{ADDRESSES}/{{}}") for method in ("GET", "DELETE")),
+    *((method, f"{HERE}/rules") for method in ("GET", "POST")),
+    *((method, f"{HERE}/rules/{{}}") for method in ("GET", "PUT", "DELETE")),
+    *((method, f"{HERE}/rules/catch_all") for method in ("GET", "PUT")),
+}
+"""Of the contract, what it asks at least: tests/trial/test_contract.py counts on that."""
 
 Wrangler = Callable[..., str]
 
@@ -61,6 +75,7 @@ def test_settings_and_dns(emulator: Running, wrangler: Wrangler) -> None:
     asked = {each["path"] for each in emulator.management.get("/requests").json()}
     assert "/client/v4/memberships" in asked
     assert f"/client/v4/accounts/{ACCOUNT}/email/routing/zones" in asked
+    assert calls(emulator) >= SETTINGS_AND_DNS
 
 
 def test_an_object_in_the_place_of_the_list_is_more_than_it_takes(emulator: Running, wrangler: Wrangler) -> None:
@@ -93,4 +108,5 @@ def test_addresses_and_rules(emulator: Running, wrangler: Wrangler) -> None:
     assert emulator.zone.routing.rules == []
     wrangler("addresses", "delete", destination.id, "--force")
     assert emulator.world.destinations == {}
+    assert calls(emulator) >= ADDRESSES_AND_RULES
     assert not emulator.zone.routing.catch_all.enabled

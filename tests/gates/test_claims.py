@@ -21,7 +21,8 @@ from fixtures.evidence import (
     unknown,
 )
 from fixtures.gates.outcome import Claims, describe
-from tests.conftest import python
+from tests import warm
+from tests.conftest import COMMAND_S_MAX, inherited
 
 GOOD, BAD, NOBODY, NONE = (
     passed("one", "a"),
@@ -131,7 +132,8 @@ def _ran(folder: Path, when: str, thens: str) -> dict[str, Any]:
     lines += [f"    {'And' if number else 'Then'} {name} is so" for number, name in enumerate(thens.split())]
     (folder / "features/it.feature").write_text("\n".join(lines), encoding="utf-8")
     options = ("-s", "-q", f"--rootdir={folder}", f"--confcutdir={folder}", "-c", "/dev/null", "-p", "no:cacheprovider")
-    done = python("pytest", *options, "-o", f"bdd_features_base_dir={folder}/features", str(folder / "features"))
+    place = ("-o", f"bdd_features_base_dir={folder}/features", str(folder / "features"))
+    done = warm.python(("-m", "pytest", *options, *place), inherited(), None, COMMAND_S_MAX)
     rows = [line.partition("OUTCOME ")[2] for line in done.stdout.splitlines() if "OUTCOME " in line]
     assert rows, done.stdout + done.stderr
     made: dict[str, Any] = json.loads(rows[-1])

@@ -3,7 +3,8 @@
 The same as in a lab of the same seed that nothing befell: every record, rule, destination, file and belonging, after
 each phase. Meanwhile numbered mail flows in both, and all of it arrives (the walk itself fails otherwise).
 
-A sample goes as far as the pilot's way back, with one kill in each script. All: ``pytest tests/kills --all-kills``.
+A sample goes as far as the pilot's way back, with one kill in each script; of the other domains it prepares none but
+whose policy for MTA-STS is widened. All: ``pytest tests/kills --all-kills``.
 """
 
 import json
@@ -92,11 +93,13 @@ def test_a_sample_of_kills(route: str, tmp_path: Path) -> None:
     went_back(plain["states"]["phase3-pilot"])
 
 
-@pytest.mark.parametrize("options", [("kills",), ("faults",)], ids=" ".join)
-def test_the_worker_is_uploaded_whatever_kills_it(options: tuple[str, ...], tmp_path: Path) -> None:
-    only = ("--until", "phase1", "--route", "worker", "--only", "deploy_worker", "--every", "--kind", *options)
-    outcome = Begun(tmp_path, f"worker-{options[0]}", *only).ended(SAMPLE_S_MAX)
-    assert {point.partition(":")[0] for point in outcome["points"]} == {"deploy_worker"}
+def test_the_worker_is_uploaded_whatever_kills_it(tmp_path: Path) -> None:
+    """And then, deleted and uploaded once more, whatever its network does."""
+    how = ("--until", "phase1", "--route", "worker", "--only", "deploy_worker", "--every", "--kind", "kills")
+    outcome = Begun(tmp_path, "worker-kills", *how, "--worker-again", "faults").ended(SAMPLE_S_MAX)
+    befell = [point.split(": ") for point in outcome["points"]]
+    assert {script for script, _ in befell} == {"deploy_worker"}
+    assert len({deed.startswith("killed") for _, deed in befell}) == 2, befell
 
 
 def went_back(state: dict[str, str]) -> None:

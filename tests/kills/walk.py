@@ -1,7 +1,7 @@
 """Walk a lab from phase1 to the end while its scripts are killed, or their network fails, at one write after another.
 
     python -m tests.kills.walk --name NAME --out FILE [--kind kills|faults] [--every] [--turn N] [--until LABEL]
-        [--knobs drawn] [--route worker]
+        [--knobs drawn] [--route worker [--worker-again kills|faults]]
 
 Each run of a script meets what the killed one left, until one ends with 0. Numbered mail flows all the while. FILE
 gets what stood after each phase, and how many kill points or faults each script had. Without --kind nothing befalls.
@@ -62,6 +62,8 @@ GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 FRANK = ('["carol", ', '["frank", "carol", ')
 MORE = {"delete_ec2": ("--image",)}
+WRITES_MAX, WRITES, BY_WORKER = 4, {"merge_spf": 1, "lower_ttl": 2, "widen_mta_sts": 2}, {"prepare_cloudflare": 1}
+"""The last write at which a sample's script is killed, and what scripts make fewer for one domain."""
 
 
 @dataclass
@@ -107,6 +109,14 @@ class Walk(Rehearsal):
         else:
             super().after(stage)
 
+    def worker_again(self, kind: str) -> None:
+        """The Worker is deleted, and uploaded once more while KIND happens."""
+        self.kind = ""
+        self._run("deploy_worker", "", "--undo")
+        self.had.clear()
+        self.kind = kind
+        self._run("deploy_worker")
+
     def _pilot_there_and_back(self) -> None:
         """As ever; then all that was done for the pilot and to Dell is taken back too, and done again."""
         super()._pilot_there_and_back()
@@ -121,6 +131,14 @@ class Walk(Rehearsal):
         assert shell.run("sha256sum", AT.main, AT.master).stdout == before, "not restored"
         shell.run("sh", "-c", GIVEN_BACK)
         super()._phase1()
+
+    def _phase2(self) -> None:
+        """LOOK: only for the pilot, which has no policy for MTA-STS; so one is widened for who has."""
+        settings = self.migration.settings
+        for domain in settings.domains:
+            if self.look and domain.mta_sts and domain.name != settings.pilot:
+                self._run("widen_mta_sts", domain.name)
+        super()._phase2()
 
     def _others(self) -> None:
         """Then an address comes to the pilot, which is switched by then, and goes."""
@@ -149,7 +167,8 @@ class Walk(Rehearsal):
         kind = self.kind if what not in self.had and (not self.only or name in self.only) else ""
         memory, began = self.folder / f"{len(self.scripts)}-{name}", time.monotonic()
         outcome: dict[str, Any] | None = None
-        number, killed, runs = self.lots.randint(1, 4), False, 0
+        fewer = WRITES | (BY_WORKER if self.migration.settings.by_worker else {})
+        number, killed, runs = self.lots.randint(1, fewer.get(name, WRITES_MAX)), False, 0
         while runs < RUNS_MAX:
             runs += 1
             argv = (*given, "--take-lock") if killed else given
@@ -226,11 +245,14 @@ def main() -> int:
             walk = Walk.of(lab, open_migration())
             assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
+            walk.look = options.until == "phase3-pilot" and not options.every
             walk.only = tuple(options.only)
             walk.lots = random.Random(options.seed + options.turn)
             walk.say = lambda text: print(text, flush=True) if text else None
             try:
                 walk.walk(options.until)
+                if options.worker_again:
+                    walk.worker_again(options.worker_again)
             except RehearsalFailed as error:
                 trouble = str(error)
                 print(f"FAILED: {trouble}", flush=True)
@@ -247,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--name", required=True, help="of the lab, which is made, and taken down in the end")
     made.add_argument("--seed", type=int, default=7)
     made.add_argument("--kind", choices=("kills", "faults"), default="")
+    made.add_argument("--worker-again", choices=("kills", "faults"), default="", help="what happens in a second upload")
     made.add_argument("--every", action="store_true", help="every kill point, or every call; else one for each script")
     made.add_argument("--turn", type=int, default=0, help="which fault comes to which call: 0 to 6")
     made.add_argument("--until", metavar="LABEL", default=SIGNOFF, help="the last phase, such as phase3-pilot")

@@ -1,19 +1,16 @@
 """Dell and EC2 by SSH as a user who is not root: with sudo, and no more than README.md asks for."""
 
 import re
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.lab.files import SCOPES
 from fixtures.lab.world import Lab
-from tests.conftest import run
-from tests.labs import operator, standing
+from tests.labs import features, operator, standing
 from tests.reading import ROOT
 
 NAME = "tests-sudo"
-COMMAND_S_MAX = 300
 RULE = "mxgate ALL=(root) NOPASSWD: ALL"
 USER = f"""\
 useradd --create-home --password '*' mxgate
@@ -51,8 +48,7 @@ def lab() -> Iterator[Lab]:
 
 
 def judged(gate: str, *options: str) -> str:
-    command = [sys.executable, "-m", "pytest", "features/", "--lab", NAME, "--gate", gate, "-q", *options]
-    done = run(command, timeout_s=COMMAND_S_MAX)
+    done = features("--lab", NAME, "--gate", gate, *options)
     return done.stdout + done.stderr
 
 
@@ -70,14 +66,14 @@ def test_what_the_runbook_does_first_works(lab: Lab) -> None:
     """Phase 1 is judged but for its drills, Dell is prepared, and stands as planned."""
     assert lab
     held(judged("phase1", "-k", "not relay"))
-    done = operator(NAME, "-c", APPLIED, timeout_s=COMMAND_S_MAX)
+    done = operator(NAME, "-c", APPLIED)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     held(judged("phase2", "-k", "parameter_of_the_plan_and or only_root or inbound or strangers or submission_ports"))
 
 
 def test_a_user_without_the_rule_hears_so(lab: Lab) -> None:
     assert lab.exec("dell", ["rm", "/etc/sudoers.d/mxgate"]).returncode == 0
-    done = operator(NAME, "-m", "scripts.prepare_dell", timeout_s=COMMAND_S_MAX)
+    done = operator(NAME, "-m", "scripts.prepare_dell")
     assert done.returncode == 1
     assert "sudo" in done.stderr
     assert "Traceback" not in done.stderr

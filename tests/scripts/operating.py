@@ -58,15 +58,16 @@ def spf(domain):
     found = cloudflare.records(migration, domain).of(domain, "TXT")
     return [each.text for each in found if each.text.startswith("v=spf1")]
 """
-PREPARE = """
+_PREPARE = """
 assert call("snapshot", [])[0] == 0
 for script in ("publish_delivery", "prepare_dell"):
     assert do(script)["status"] == 0
-for domain in (PILOT, OTHER):
+for domain in DOMAINS:
     for script in ("merge_spf", "lower_ttl", "prepare_cloudflare"):
         done = do(script, domain)
         assert done["status"] == 0, done["said"]
 """
+PREPARE, PREPARE_PILOT = (_PREPARE.replace("DOMAINS", domains) for domains in ("(PILOT, OTHER)", "(PILOT,)"))
 
 
 def as_operator(code: str, lab: str) -> Any:

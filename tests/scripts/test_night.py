@@ -15,7 +15,7 @@ from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.lab.test_lab import until
 from tests.labs import operator, standing
-from tests.scripts.operating import PREPARE, as_operator, plant
+from tests.scripts.operating import PREPARE_PILOT, as_operator, plant
 from tests.scripts.person import Person
 
 NAME = "test-night"
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("lab")
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share, in the order in which they stand here; all is prepared."""
     with standing(NAME, 7) as made:
-        as_operator(PREPARE + "print(json.dumps([]))", NAME)
+        as_operator(PREPARE_PILOT + "print(json.dumps([]))", NAME)
         yield made
 
 

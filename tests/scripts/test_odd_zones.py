@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.labs import shared
-from tests.scripts.operating import PREPARE, as_operator
+from tests.scripts.operating import PREPARE_PILOT, as_operator
 
 NAME = "test-odd-zones"
 PLANT = """
@@ -99,7 +99,7 @@ def test_what_is_not_ours_comes_through_there_and_back_as_it_was() -> None:
     before, went, there, back, after = ask(
         ODD
         + "before = every()\n"
-        + PREPARE
+        + PREPARE_PILOT
         + """
 went = switch(PILOT)
 there = every()

@@ -25,7 +25,8 @@ from fixtures.report.model import Decision
 from fixtures.report.render import write
 from fixtures.store import Store, chain
 from scripts import sign, verify
-from tests.conftest import PROJECT, ended, minimal, python
+from tests import warm
+from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, minimal
 from tests.report import sample
 
 OPERATOR = "hiro@webmakeprofit.org"
@@ -311,15 +312,17 @@ def test_a_key_that_nobody_allowed_does_not_sign(desk: Desk) -> None:
     assert desk.verify()[0] == 0
 
 
+def _program(name: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    return warm.python(("-m", f"scripts.{name}", *argv), inherited(), None, COMMAND_S_MAX)
+
+
 def test_bad_input_is_answered(desk: Desk) -> None:
     config = ["--config", str(desk.folder / "migration.toml")]
     for program in ("sign", "verify"):
-        ended(python(f"scripts.{program}", *config, str(desk.folder / "none.html")), 2, "none.html")
-        ended(python(f"scripts.{program}", *config, str(desk.folder / "migration.toml")), 2, "migration.toml")
-    ended(python("scripts.sign", *config, str(desk.page), "--key", str(desk.folder / "no")), 2, "expected a file with")
-    ended(
-        python("scripts.sign", *config, str(desk.page), "--key", str(desk.folder / "migration.toml")), 1, "did not sign"
-    )
+        ended(_program(program, *config, str(desk.folder / "none.html")), 2, "none.html")
+        ended(_program(program, *config, str(desk.folder / "migration.toml")), 2, "migration.toml")
+    ended(_program("sign", *config, str(desk.page), "--key", str(desk.folder / "no")), 2, "expected a file with")
+    ended(_program("sign", *config, str(desk.page), "--key", str(desk.folder / "migration.toml")), 1, "did not sign")
 
 
 def test_a_rehearsals_report_is_not_one_to_check(tmp_path: Path) -> None:
@@ -327,11 +330,11 @@ def test_a_rehearsals_report_is_not_one_to_check(tmp_path: Path) -> None:
     page = str(PROJECT / "reports/sample/rehearsal-seed-7.html")
     for program in ("sign", "verify"):
         for given in ([], ["--config", str(tmp_path / "none.toml")]):
-            done = python(f"scripts.{program}", *given, page)
+            done = _program(program, *given, page)
             ended(
                 done, 2, f"{program}: {page}: is a rehearsal's, whose store went with its lab", "reports/GATE-TIME.html"
             )
-        japanese = python(f"scripts.{program}", "--lang", "ja", page)
+        japanese = _program(program, "--lang", "ja", page)
         ended(japanese, 2, "リハーサルのレポートで、ストアはラボとともに消えました")
 
 

@@ -7,7 +7,7 @@ import pytest
 from fixtures.lab.world import Lab
 from tests.labs import shared, standing
 from tests.scripts import operating
-from tests.scripts.operating import PREPARE, plant
+from tests.scripts.operating import PREPARE, PREPARE_PILOT, plant
 
 NAME = "test-switch"
 
@@ -116,7 +116,7 @@ def test_where_enabling_would_move_the_mx_by_itself_it_goes_first_all_the_same()
     name = f"{NAME}-replaces"
     with standing(name, 7, knobs=("--enabling", "replaces", "--routing-mx", "hidden")):
         done, way, spf, switches, again, back, way_back = as_operator(
-            f"""{PREPARE}
+            f"""{PREPARE_PILOT}
 done, switches = switch(PILOT), len(migration.store.recorded("switch", PILOT))
 there = done, paths(PILOT), spf(PILOT), switches, do("switch_mx", PILOT)["writes"]
 print(json.dumps([*there, do("rollback", PILOT), paths(PILOT)]))

@@ -9,7 +9,7 @@ from fixtures.lab.world import Lab
 from tests import labs
 from tests.labs import standing
 from tests.scripts import operating
-from tests.scripts.operating import PREPARE, plant
+from tests.scripts.operating import PREPARE_PILOT, plant
 
 NAME = "test-switch-back"
 as_operator = partial(operating.as_operator, lab=NAME)
@@ -19,7 +19,7 @@ as_operator = partial(operating.as_operator, lab=NAME)
 def lab() -> Iterator[Lab]:
     """A lab that the tests of this file share; each leaves the domain at EC2."""
     with standing(NAME, 7) as made:
-        as_operator(PREPARE + "print(0)")
+        as_operator(PREPARE_PILOT + "print(0)")
         yield made
 
 

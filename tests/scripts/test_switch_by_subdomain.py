@@ -8,7 +8,7 @@ import pytest
 from fixtures.lab.world import Lab
 from tests.labs import standing
 from tests.scripts import operating
-from tests.scripts.operating import PREPARE, plant
+from tests.scripts.operating import PREPARE_PILOT, plant
 
 NAME = "test-switch-by-subdomain"
 as_operator = partial(operating.as_operator, lab=NAME)
@@ -34,7 +34,7 @@ def lab() -> Iterator[Lab]:
         config = made.folder / "operator/migration.toml"
         text = config.read_text(encoding="utf-8")
         config.write_text(text.replace("[cloudflare]\n", ORDER), encoding="utf-8")
-        as_operator(PREPARE + "print(0)")
+        as_operator(PREPARE_PILOT + "print(0)")
         yield made
 
 

@@ -15,7 +15,6 @@ from tests.emulator.test_lexicon import lexicon  # noqa: F401 - foreign clients
 from tests.emulator.test_octodns import octodns  # noqa: F401
 from tests.emulator.test_packaged_clients import cli4, curl  # noqa: F401
 from tests.emulator.test_typescript import typescript  # noqa: F401
-from tests.emulator.test_wrangler import wrangler  # noqa: F401
 
 
 @pytest.fixture

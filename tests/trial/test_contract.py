@@ -1,7 +1,6 @@
 """The contract, asked of the emulator; and that a difference is found, and named by its line."""
 
 import json
-import re
 import warnings
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +12,7 @@ from fixtures.migration import Migration
 from scripts.lib.trial import contract
 from scripts.lib.trial.wire import Wire
 from tests.emulator import sdk, test_lexicon, test_octodns, test_sdk, test_typescript, test_wrangler
-from tests.emulator.conftest import ACCOUNT, ALL, APEX, OLD_MX, Running
+from tests.emulator.conftest import ACCOUNT, ALL, APEX, OLD_MX, Running, calls, plain
 
 
 def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
@@ -65,19 +64,8 @@ def test_a_line_that_can_not_be_read_is_named() -> None:
         list(contract._rows("# head\nGET nothing | 200\n"))
 
 
-def calls(emulator: Running) -> set[tuple[str, str]]:
-    """What was asked so far, identifiers left out."""
-    asked = emulator.management.get("/requests").json()
-    emulator.management.delete("/requests")
-    return {(each["method"], _plain(each["path"].removeprefix("/client/v4"))) for each in asked}
-
-
-def _plain(path: str) -> str:
-    return re.sub(r"/([0-9a-f]{32}|\{\w+\})", "/{}", path.partition("?")[0]).rstrip("/")
-
-
 GRAPHQL = "POST", "/graphql"
-CONTRACT = {(row.method, _plain(row.path)) for row in contract.rows()} - {("GET", "/nowhere/at/all")}
+CONTRACT = {(row.method, plain(row.path)) for row in contract.rows()} - {("GET", "/nowhere/at/all")}
 
 
 def test_the_official_client_asks_each_path(emulator: Running) -> None:
@@ -110,9 +98,7 @@ def test_clients_in_other_languages_ask_each_path_twice(emulator: Running, reque
     """
     for token in emulator.world.tokens:
         token.scopes = ALL | {"analytics:read"}
-    client = {
-        each: request.getfixturevalue(each) for each in ("typescript", "wrangler", "lexicon", "octodns", "cli4", "curl")
-    }
+    client = {each: request.getfixturevalue(each) for each in ("typescript", "lexicon", "octodns", "cli4", "curl")}
     asked = {}
     test_lexicon.test_one_record_from_its_making_to_its_end(emulator, client["lexicon"])
     test_octodns.test_dump_plan_apply_and_a_second_plan_is_empty(emulator, client["octodns"])
@@ -125,12 +111,8 @@ def test_clients_in_other_languages_ask_each_path_twice(emulator: Running, reque
     client["curl"]("--json", json.dumps(posts), f"{api}/zones/{zone}/dns_records/batch")
     client["curl"]("--json", json.dumps({"query": QUERY}), f"{api}/graphql")
     asked["curl"] = calls(emulator)
-    test_wrangler.test_addresses_and_rules(emulator, client["wrangler"])
-    mx = [Record("MX", APEX, OLD_MX, 300, 10)]
-    emulator.zone.records = {each.id: each for each in mx}
-    test_wrangler.test_settings_and_dns(emulator, client["wrangler"])
-    asked["wrangler"] = calls(emulator)
-    emulator.zone.records = {each.id: each for each in mx}
+    asked["wrangler"] = test_wrangler.SETTINGS_AND_DNS | test_wrangler.ADDRESSES_AND_RULES  # which it asks in each run
+    emulator.zone.records = {each.id: each for each in [Record("MX", APEX, OLD_MX, 300, 10)]}
     test_typescript.test_every_emulated_path(client["typescript"])
     asked["typescript"] = calls(emulator)
     once = {path for path in CONTRACT if sum(path in each for each in asked.values()) < 2}

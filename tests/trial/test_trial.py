@@ -24,6 +24,7 @@ AT_ONCE = 4
 """Each in a network of its own, and mostly waiting."""
 MOMENTS = 60
 """Before and after each request that writes: at least so many."""
+KNOBS = {"settle_s": 0, "enabling": "refuses"}
 LITTLE_MS = 20
 """Of CPU time: in which a Worker can't read 20 MiB."""
 RUN_S_MAX = 3600
@@ -92,24 +93,32 @@ def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> No
         assert f"{name} can't be seen from outside" in found["said"]
 
 
-@pytest.mark.parametrize("way", ["undo", "on"])
-def test_killed_at_a_write_nothing_is_left(tmp_path: Path, way: str) -> None:
-    """SIGKILL before and after some requests that write; then it is taken away, or gone on with.
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One trial, of which every moment is kept: a killed one leaves nothing but that."""
+    folder = tmp_path_factory.mktemp("kept")
+    return {"kept": str(folder), **on_stage(folder, do="keep", knobs=KNOBS)}
 
-    For all of them one trial is enough, of which every moment is kept: a killed one leaves nothing but that.
+
+@pytest.mark.parametrize("way", ["undo", "on"])
+def test_killed_at_a_write_nothing_is_left(tmp_path: Path, kept: dict[str, Any], way: str) -> None:
+    """Before and after some requests that write; then it is taken away, or gone on with.
+
+    The first of a sample by SIGKILL. For all others one trial is enough.
     """
-    asked: dict[str, Any] = {"do": "kills", "knobs": {"settle_s": 0, "enabling": "refuses"}, "way": way}
+    moments = kept["moments"]
+    assert moments > MOMENTS
+    killed: dict[str, Any] = {"do": "kills", "knobs": KNOBS, "way": way}
+    instead = killed | {each: kept[each] for each in ("kept", "before")}
     if ALL_KILLS:
-        first = on_stage(tmp_path / "first", do="keep", knobs=asked["knobs"])
-        assert first["moments"] > MOMENTS
-        asked |= {"kept": str(tmp_path / "first"), "before": first["before"]}
-        shares = [[*range(1 + each, first["moments"] + 1, AT_ONCE)] for each in range(AT_ONCE)]
+        shares = [([*range(1 + each, moments + 1, AT_ONCE)], instead) for each in range(AT_ONCE)]
     else:
-        shares = [[*range(1 + 8 * (way == "on"), MOMENTS, 16)]]
+        first, *more = range(1 + 8 * (way == "on"), MOMENTS, 16)
+        shares = [([first], killed), (more, instead)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = [pool.submit(on_stage, tmp_path / str(share[0]), moments=share, **asked) for share in shares]
+        running = [pool.submit(on_stage, tmp_path / str(at[0]), moments=at, **asked) for at, asked in shares]
     found = {each: one for share in running for each, one in share.result().items()}
-    assert len(found) == sum(map(len, shares))
+    assert len(found) == sum(len(at) for at, _ in shares)
     assert [(each, one) for each, one in found.items() if one["then"] or one["changed"]] == []
     assert {one["killed"] for one in found.values()} == {-9}
     if way == "on":
