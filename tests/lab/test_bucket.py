@@ -55,8 +55,8 @@ def arrived(lab: Lab, subject: str) -> Counter[str]:
 
 
 def test_the_doctor_asks_for_its_keys(lab: Lab) -> None:
-    for before, line in (((), "ok "), (("env", "MXGATE_BUCKET_SECRET="), "missing ")):
-        said = labs.operator(lab.name, "-m", "scripts.doctor", before=before, timeout_s=200).stdout
+    for given, line in (({}, "ok "), ({"MXGATE_BUCKET_SECRET": ""}, "missing ")):
+        said = labs.operator(lab.name, "-m", "scripts.doctor", environ=given, timeout_s=200).stdout
         (found,) = [each for each in said.splitlines() if "keys" in each and "bucket" in each]
         assert found.startswith(line), said
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pytest
 
@@ -51,15 +52,17 @@ def test_there_back_and_there_again_nothing_is_lost(lab: Lab) -> None:
 def test_doctor_and_feasibility_look_at_it(lab: Lab) -> None:
     """And who has no token of Access's hears which it is."""
     assert set(asked(lab, "doctor")["the Worker's way"]) == {"pass"}
-    missing = asked(lab, "doctor", before=("env", "MXGATE_ACCESS_CLIENT_ID="))
+    missing = asked(lab, "doctor", environ={"MXGATE_ACCESS_CLIENT_ID": ""})
     assert [missing[each] for each in ("the Worker's way", "login of the Worker")] == [["inconclusive"]] * 2
     tunnel = ("--worker", f"https://{WAY_NAME}", "webmakeprofit.org")
     assert set(asked(lab, "feasibility", *tunnel)["the Worker's way"]) == {"pass"}
 
 
-def asked(lab: Lab, script: str, *options: str, before: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def asked(
+    lab: Lab, script: str, *options: str, environ: Mapping[str, str | None] | None = None
+) -> dict[str, list[str]]:
     """The verdicts on each question."""
-    done = labs.operator(lab.name, "-m", f"scripts.{script}", *options, "--json", before=before, timeout_s=200)
+    done = labs.operator(lab.name, "-m", f"scripts.{script}", *options, "--json", environ=environ, timeout_s=200)
     verdicts = defaultdict[str, list[str]](list)
     for each in json.loads(done.stdout)["findings"]:
         verdicts[each["question"]].append(each["verdict"])

@@ -87,8 +87,8 @@ def knocked(lab: Lab, host: str, addresses: tuple[str, ...]) -> dict[str, str]:
 
 def deploy(password: str, *options: str) -> subprocess.CompletedProcess[str]:
     """deploy_worker. PASSWORD: of its login, if that is not to be the lab's."""
-    before = ("env", f"MXGATE_WORKER_PASSWORD={password}") if password else ()
-    return labs.operator(NAME, "-m", "scripts.deploy_worker", *options, before=before)
+    given: dict[str, str | None] = {"MXGATE_WORKER_PASSWORD": password} if password else {}
+    return labs.operator(NAME, "-m", "scripts.deploy_worker", *options, environ=given)
 
 
 def planned(password: str = "") -> list[dict[str, str]]:
