@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,12 +104,19 @@ def operator(
     before: Sequence[str] = (),
     stdin: str | None = None,
     timeout_s: float = COMMAND_S_MAX,
-    **environment: str,
+    environ: Mapping[str, str | None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """``python ARGV`` where the lab's operator is. BEFORE: a command there that runs it. The rest: as ``run``."""
+    """``python ARGV`` where the lab's operator is. BEFORE: a command there that runs it, from a cold start.
+
+    ENVIRON: what is otherwise in its environment (None: isn't there). The rest: as ``run``.
+    """
     if before:
-        return run(shell(lab, *before, sys.executable, *argv), environment, stdin, timeout_s)
-    return warm.python(argv, inherited() | environment, stdin, timeout_s, lab)
+        # Names that are not to be set come first: "-" sorts before letters.
+        given = sorted(
+            f"--unset={name}" if value is None else f"{name}={value}" for name, value in (environ or {}).items()
+        )
+        return run(shell(lab, "env", *given, *before, sys.executable, *argv), None, stdin, timeout_s)
+    return warm.python(argv, inherited(), stdin, timeout_s, lab, environ=environ)
 
 
 def as_operator(lab: str, code: str, timeout_s: float = COMMAND_S_MAX) -> Any:

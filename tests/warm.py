@@ -12,25 +12,36 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from fixtures.lab.faults.forks import WARM
-from fixtures.lab.world import Lab
 from tests.conftest import PROJECT
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([*WARM, __name__])
+with suppress(ModuleNotFoundError):  # whose operator has no lab, says so (``tests.lab.live_server``)
+    from fixtures.lab.faults.forks import WARM
+
+    _CONTEXT.set_forkserver_preload([*WARM, __name__])
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
 def python(
-    argv: Sequence[str], environment: Mapping[str, str], stdin: str | None, timeout_s: float, lab: str = ""
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: str | None,
+    timeout_s: float,
+    lab: str = "",
+    *,
+    environ: Mapping[str, str | None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """What ``python -m MODULE ...`` or ``python -c CODE ...`` comes to, in ENVIRONMENT. LAB: where its operator is."""
+    """What ``python -m MODULE ...`` or ``python -c CODE ...`` comes to, in ENVIRONMENT.
+
+    LAB: where its operator is. ENVIRON: what this operator's environment has otherwise (None: hasn't).
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, said, errors = (Path(folder, each) for each in _STREAMS)
         given.write_text(stdin or "", encoding="utf-8")
-        process = _CONTEXT.Process(target=_serve, args=(folder, list(argv), dict(environment), lab))
+        process = _CONTEXT.Process(target=_serve, args=(folder, list(argv), dict(environment), lab, environ or {}))
         process.start()
         process.join(timeout_s)
         if process.exitcode is None:
@@ -41,7 +52,9 @@ def python(
         return subprocess.CompletedProcess(list(argv), process.exitcode, *texts)
 
 
-def _serve(folder: str, argv: list[str], environment: dict[str, str], lab: str) -> None:
+def _serve(
+    folder: str, argv: list[str], environment: dict[str, str], lab: str, environ: Mapping[str, str | None]
+) -> None:
     gc.freeze()  # what is warm is never garbage
     for number, name in enumerate(_STREAMS):
         os.dup2(os.open(f"{folder}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), number)
@@ -50,7 +63,13 @@ def _serve(folder: str, argv: list[str], environment: dict[str, str], lab: str) 
     os.environ.update(environment)
     os.chdir(PROJECT)
     if lab:
+        from fixtures.lab.world import Lab
+
         Lab.find(lab).enter()
+    for name, value in environ.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     kind, what, *_ = argv
     sys.argv = argv[1:] if kind == "-m" else ["-c", *argv[2:]]
     if what == "pytest":  # which would rewrite the asserts of what is warm

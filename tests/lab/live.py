@@ -3,17 +3,40 @@
 import json
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fixtures.lab import plan
+from fixtures.lab.faults.forks import WARM
 from fixtures.lab.world import Lab
-from tests.labs import operator
+from tests import warm
+from tests.conftest import PROJECT, inherited
+from tests.labs import shell
 
 HOST = "a rented host"
 NO_LAB = 'import sys\nsys.modules["fixtures.lab"] = None  # whoever imports it gets a ModuleNotFoundError\n'
 """As sitecustomize of every Python that is started."""
+
+
+@contextmanager
+def living(lab: Lab, folder: Path) -> Iterator["Live"]:
+    """The operator of LAB, whose own folder FOLDER is to be, until the end."""
+    (folder / "sitecustomize.py").write_text(NO_LAB, encoding="utf-8")
+    serve = cold(lab, folder, "-m", "tests.lab.live_server", *WARM, warm.__name__)
+    with subprocess.Popen(
+        serve, cwd=PROJECT, env=inherited(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        yield Live(lab, folder, server)
+
+
+def cold(lab: Lab, folder: Path, *argv: str) -> list[str]:
+    """The command that begins ``python ARGV`` where that operator is."""
+    bare = ["env", "-u", "MXGATE_LAB", f"MXGATE_CONFIG={folder}/migration.toml", f"PYTHONPATH={folder}"]
+    return shell(lab.name, *bare, sys.executable, *argv)
 
 
 @dataclass(frozen=True)
@@ -22,6 +45,8 @@ class Live:
 
     lab: Lab
     folder: Path
+    server: "subprocess.Popen[str]"
+    """``tests.lab.live_server``, where the operator is."""
 
     def settle(self, *more: str) -> None:
         """Write the settings: the lab's, less what only a lab can give, with MORE at the end."""
@@ -40,9 +65,12 @@ class Live:
 
     def python(self, *argv: str, limit_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run ``python ARGV`` where the operator is; what tells of a lab is not in its environment."""
-        (self.folder / "sitecustomize.py").write_text(NO_LAB, encoding="utf-8")
-        bare = ["env", "-u", "MXGATE_LAB", f"MXGATE_CONFIG={self.folder}/migration.toml", f"PYTHONPATH={self.folder}"]
-        return operator(self.lab.name, *argv, before=bare, timeout_s=limit_s)
+        assert self.server.stdin
+        assert self.server.stdout
+        print(json.dumps([argv, limit_s]), file=self.server.stdin, flush=True)
+        said = self.server.stdout.readline()
+        assert said, f"{' '.join(argv)}: no answer within {limit_s:.0f} s"
+        return subprocess.CompletedProcess(argv, *json.loads(said))
 
     def apply(self, script: str) -> None:
         """Plan and apply a change, behind a gate that is closed."""

@@ -25,15 +25,19 @@ CAROL = f"carol@{PILOT}"
 lab = labs.shared(NAME, 19, route="worker")
 KNOCK = """
 import socket
-for address in ADDRESSES:
-    for port in PORTS:
-        try:
-            socket.create_connection((address, port), 1).close()
-            said = "open"
-        except OSError as fault:
-            said = str(fault)
-        print(address, port, said)
+from concurrent.futures import ThreadPoolExecutor
+def knock(place):
+    try:
+        socket.create_connection(place, 1).close()
+    except OSError as fault:
+        return str(fault)
+    return "open"
+places = [(address, port) for address in ADDRESSES for port in PORTS]
+with ThreadPoolExecutor(16) as pool:
+    for place, said in zip(places, pool.map(knock, places)):
+        print(*place, said)
 """
+BY_THE_WORKER = "grep -c 'postfix/worker/smtpd.*sasl_username=' /var/log/mail.log"
 TAKEN_BACK = """
 said = []
 names = migration.settings.domain_names
@@ -87,8 +91,8 @@ def knocked(lab: Lab, host: str, addresses: tuple[str, ...]) -> dict[str, str]:
 
 def deploy(password: str, *options: str) -> subprocess.CompletedProcess[str]:
     """deploy_worker. PASSWORD: of its login, if that is not to be the lab's."""
-    before = ("env", f"MXGATE_WORKER_PASSWORD={password}") if password else ()
-    return labs.operator(NAME, "-m", "scripts.deploy_worker", *options, before=before)
+    given: dict[str, str | None] = {"MXGATE_WORKER_PASSWORD": password} if password else {}
+    return labs.operator(NAME, "-m", "scripts.deploy_worker", *options, environ=given)
 
 
 def planned(password: str = "") -> list[dict[str, str]]:
@@ -126,8 +130,7 @@ def test_there_back_and_there_again_nothing_is_lost(lab: Lab) -> None:
     print(found)
     assert found["whole"], found["said"]
     assert found["arrived"] > 100
-    by_the_worker = "grep -c 'postfix/worker/smtpd.*sasl_username=' /var/log/mail.log"
-    assert int(lab.exec("dell", ["sh", "-c", by_the_worker]).stdout) > 100
+    assert int(lab.exec("dell", ["sh", "-c", BY_THE_WORKER]).stdout) > 100
 
 
 def test_nobody_reaches_dell_afterwards_either(lab: Lab) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.faults.walk import keyword
-from tests.lab.live import Live
+from tests.lab.live import Live, living
 from tests.labs import standing
 from tests.scripts.test_init import unreadable
 
@@ -34,8 +34,9 @@ deploy = ["sh", "deploy.sh"]
 @pytest.fixture(scope="module", params=OWNERS)
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, with Postfix in a container of Dell's."""
-    with standing(f"tests-init-{request.param}", 5, dell=request.param) as lab:
-        yield Live(lab, tmp_path_factory.mktemp("operator"))
+    folder = tmp_path_factory.mktemp("operator")
+    with standing(f"tests-init-{request.param}", 5, dell=request.param) as lab, living(lab, folder) as made:
+        yield made
 
 
 def test_settings_are_written(live: Live, request: pytest.FixtureRequest) -> None:

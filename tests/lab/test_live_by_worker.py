@@ -10,7 +10,7 @@ from fixtures.lab import plan
 from fixtures.lab.faults.walk import keyword
 from fixtures.lab.present import WAY_LOGIN, WAY_NAME
 from fixtures.settings import load
-from tests.lab.live import Live
+from tests.lab.live import Live, living
 from tests.labs import standing
 from tests.scripts.test_feasibility import AS_BEFORE, CARRIER_NAT
 from tests.scripts.test_init import unreadable
@@ -23,8 +23,7 @@ SHUT = "The way outwards is supervised"
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, whose operator has one host elsewhere."""
-    with standing(NAME, 4, month=True, route="worker") as lab:
-        made = Live(lab, tmp_path_factory.mktemp("operator"))
+    with standing(NAME, 4, month=True, route="worker") as lab, living(lab, tmp_path_factory.mktemp("operator")) as made:
         made.settle(made.vantage(f'ipv4 = "{plan.LAGGARD4}"', f'ipv6 = "{plan.LAGGARD6}"'))
         yield made
 

@@ -11,7 +11,8 @@ import pytest
 from fixtures.lab import plan
 from fixtures.lab.faults import Fault, named, planted
 from fixtures.lab.faults.walk import keyword
-from tests.lab.live import HOST, Live
+from tests.conftest import run
+from tests.lab.live import HOST, Live, cold, living
 from tests.labs import standing
 
 NAME = "tests-remote"
@@ -23,15 +24,16 @@ ADDRESSES = (f'ipv4 = "{plan.LAGGARD4}"', f'ipv6 = "{plan.LAGGARD6}"')
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A lab before phase 1, whose operator has one host elsewhere."""
-    with standing(NAME, 4, month=True) as lab:
-        made = Live(lab, tmp_path_factory.mktemp("operator"))
+    with standing(NAME, 4, month=True) as lab, living(lab, tmp_path_factory.mktemp("operator")) as made:
         made.settle(made.vantage(*ADDRESSES))
         yield made
 
 
 def test_there_is_no_lab(live: Live) -> None:
-    done = live.python("-c", "import fixtures.lab.world")
-    assert "ModuleNotFoundError" in done.stderr
+    imports = ("-c", "import fixtures.lab.world")
+    for done in (run(cold(live.lab, live.folder, *imports)), live.python(*imports)):
+        assert done.returncode == 1
+        assert "ModuleNotFoundError" in done.stderr
 
 
 def test_phase_1(live: Live) -> None:

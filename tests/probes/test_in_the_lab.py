@@ -16,5 +16,5 @@ lab = shared(NAME, 7, month=True)
 def test_inside(file: str) -> None:
     # The conftest at the top chooses a target for the features; here the lab is the target already.
     pytest_ = ("-m", "pytest", "-q", "--tb=short", f"--confcutdir={INSIDE.parent}", str(INSIDE / file))
-    done = operator(NAME, *pytest_, timeout_s=180, MXGATE_INSIDE="1")
+    done = operator(NAME, *pytest_, timeout_s=180, environ={"MXGATE_INSIDE": "1"})
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

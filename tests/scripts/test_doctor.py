@@ -50,9 +50,10 @@ def ask(lab: Lab, tmp_path: Path) -> Callable[..., Doctor]:
         config = tmp_path / "migration.toml"
         config.write_text(text, encoding="utf-8")
         given = {"MXGATE_ALARM_URLS": ALARMS} | environment
-        told_ = " ".join(f"{key}='{value}'" for key, value in given.items())
-        way = ("sh", "-c", f'{before} env {told_} "$@"', "sh")
-        done = operator(lab.name, "-m", "scripts.doctor", "--config", str(config), before=way, timeout_s=200)
+        way = ("sh", "-c", f'{before} "$@"', "sh") if before else ()
+        done = operator(
+            lab.name, "-m", "scripts.doctor", "--config", str(config), before=way, environ=given, timeout_s=200
+        )
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done.returncode, done.stdout + done.stderr
 

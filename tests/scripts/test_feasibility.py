@@ -65,7 +65,7 @@ def _ask(lab: Lab, *options: str) -> tuple[int, dict[str, Any]]:
     command += ["--dell", f"root@{plan.DELL_TAILNET}", "--outside", f"root@{plan.WORLD4}", "--addresses", "6"]
     command += ["--key", str(folder / "ssh_key"), "--known-hosts", str(folder / "known_hosts"), *options]
     begun = time.monotonic()
-    done = operator(lab.name, *command, before=("env", "-u", "MXGATE_CONFIG"), timeout_s=300)
+    done = operator(lab.name, *command, environ={"MXGATE_CONFIG": None}, timeout_s=300)
     assert time.monotonic() - begun < TWO_MINUTES_S
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)

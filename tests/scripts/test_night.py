@@ -5,7 +5,7 @@ With Email Routing's API dead, without AWS, without the store, and with port 25 
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ add rule inet shut out tcp dport 25 drop
 """
 """As many access lines are: nothing of ours reaches anybody's port 25."""
 SILENT_AWS = SHUT.replace("tcp dport 25", f"ip daddr {plan.AWS4}")
-DEAD_STORE = ("env", "MXGATE_STORE_URL=postgresql+psycopg://nobody@127.0.0.1:1/none")
+DEAD_STORE: Mapping[str, str | None] = {"MXGATE_STORE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none"}
 LOCK = """
 from fixtures.probes.cloudflare.changing import client
 client(migration).email_routing.dns.create(zone_id=cloudflare.zone(migration, PILOT).id)
@@ -51,17 +51,17 @@ def _switched() -> None:
     assert done["status"] == 0, done["said"]
 
 
-def roll_back(config: str = "", *before: str) -> tuple[int, str, float]:
+def roll_back(config: str = "", environ: Mapping[str, str | None] | None = None) -> tuple[int, str, float]:
     """Plan and apply, as a person types it; the exit status, all that was said, and how long the plan took, in s."""
     given = ["-m", "scripts.rollback", "--domain", PILOT, *(["--config", config] if config else [])]
     began = time.monotonic()
-    planned = operator(NAME, *given, "--json", before=before)
+    planned = operator(NAME, *given, "--json", environ=environ)
     took_s = time.monotonic() - began
     said = planned.stdout + planned.stderr
     if planned.returncode != 3:
         return planned.returncode, said, took_s
     digest = json.loads(planned.stdout)["digest"]
-    done = operator(NAME, *given, "--apply", digest, before=before)
+    done = operator(NAME, *given, "--apply", digest, environ=environ)
     return done.returncode, said + done.stdout + done.stderr, took_s
 
 
@@ -150,8 +150,8 @@ def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
         elsewhere.mkdir()
         (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
         config = elsewhere / "migration.toml"
-    paper = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, "--config", str(config), before=DEAD_STORE)
-    status, said, _ = roll_back(str(config), *DEAD_STORE)
+    paper = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, "--config", str(config), environ=DEAD_STORE)
+    status, said, _ = roll_back(str(config), DEAD_STORE)
     assert paper.returncode == status == 0, paper.stderr + said
     for each in (paper.stderr, said):
         assert "THE STORE IS OUT OF REACH" in each
@@ -235,7 +235,7 @@ def test_a_person_without_a_store_does_not_start_what_runs(lab: Lab) -> None:
     elsewhere.mkdir()
     (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
     given = ("--config", f"{elsewhere}/migration.toml")
-    person = Person(lab, PILOT, _by_hand(*given, before=DEAD_STORE))
+    person = Person(lab, PILOT, _by_hand(*given, environ=DEAD_STORE))
     assert 0 in person.steps
     person.goes_back()
     assert not [each for each in person.did if each.startswith("started")]
@@ -243,8 +243,8 @@ def test_a_person_without_a_store_does_not_start_what_runs(lab: Lab) -> None:
     _ends_by_script(person, *given)
 
 
-def _by_hand(*options: str, before: Sequence[str] = ()) -> str:
-    done = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, *options, before=before)
+def _by_hand(*options: str, environ: Mapping[str, str | None] | None = None) -> str:
+    done = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, *options, environ=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
