@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from fixtures.lab.drills import LAB_ENDS
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
@@ -31,5 +32,5 @@ def test_a_gate_opens(lab: Lab, since: Gate, gate: Gate) -> None:
 
 def test_the_drills_hold(lab: Lab) -> None:
     command = [sys.executable, "-m", "pytest", "features/", "-q", "--drill", "--lab", lab.name]
-    done = run(command, timeout_s=DRILLS_S_MAX)
+    done = run(command, {LAB_ENDS: "yes"}, timeout_s=DRILLS_S_MAX)
     assert done.returncode == 0, done.stdout[-8000:]
