@@ -110,3 +110,14 @@ def test_each_expectation_is_as_a_gate_judged_it_last(past: Past) -> None:
     assert history.judged(past.migration) == {
         "N-2": ("phase2", bad), "I-9": ("phase2", good), "A-2": ("phase4", good)
     }  # fmt: skip
+
+
+def test_who_has_passed_the_last_gate_stands_before_none(past: Past) -> None:
+    def gates() -> set[str]:
+        return {each.gate for each in history.standings(past.migration)}
+
+    assert gates() == {"phase1"}
+    bound = dict.fromkeys(("target", "settings", "suite", "present", "run"), "")
+    for verdict, found in (("fail", {"phase1"}), ("pass", {""})):
+        past.store.put_verdict(gate=Gate.SIGNOFF, domain="", verdict=verdict, body={"judged": {}}, **bound)
+        assert gates() == found
