@@ -18,6 +18,7 @@ import getpass
 from collections.abc import Collection, Iterator
 
 from fixtures.evidence.exiting import leave
+from fixtures.gates import upkeep
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes import snapshot
@@ -80,9 +81,11 @@ def check(job: Job) -> None:
     _require_account(job.migration)
     migration, has = job.migration, _inventory(job)
     stays = staying(migration, has)
+    retired = Progress.read(migration.store, migration.settings).done_at("retire_ec2_access") is not None
     if has.instance.state not in STOPPED:
-        raise Refused(f"{has.instance.id} is {has.instance.state}: stop it first, python -m scripts.stop_ec2")
-    if Progress.read(migration.store, migration.settings).done_at("retire_ec2_access") is None:
+        how = f"{upkeep.STOP} {has.instance.id}" if retired else "python -m scripts.stop_ec2"
+        raise Refused(f"{has.instance.id} is {has.instance.state}: stop it first. {how}")
+    if not retired:
         raise Refused(
             f"Dell's table, SPF or DNS may still name {migration.settings.ec2.ipv4}, which goes back to Amazon and to "
             "whoever gets it next. Run python -m scripts.retire_ec2_access first"

@@ -133,7 +133,7 @@ SURPLUS='
 import re, sys
 from importlib.metadata import distributions
 names = re.findall(r"^[\w.-]+", open(sys.argv[1], encoding="ascii").read(), re.M)
-print(*{re.sub(r"[-_.]+", "-", each.name).lower() for each in distributions()} - {"pip", *names})'
+print(*{re.sub(r"[-_.]+", "-", each.name).lower() for each in distributions() if each.name} - {"pip", *names})'
 
 # Cloudflare's own clients, which the tests let loose on the emulator; as locked, and no script of theirs is run.
 set_up_npm() {

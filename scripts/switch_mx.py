@@ -19,6 +19,8 @@ from dataclasses import replace
 from typing import Any
 
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.waiting import waiting
+from fixtures.language import tr
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Progress
@@ -109,14 +111,19 @@ def _check(job: Job) -> None:
     """``Refused`` with what to do first, ``CouldNotAsk`` without the right to switch Email Routing."""
     migration, domain = job.migration, job.domain
     switches.require_no_trial(job)
-    beat = migration.store.last("watch", domain)
+    beat, until = migration.store.last("watch", domain), time.monotonic() + COUNTED_S
+    with waiting(lambda: tr("watch has just begun: waiting until it has counted the mail of {domain}", domain=domain)):
+        while beat and not beat.get("counted", True) and beat.get("running") and time.monotonic() < until:
+            time.sleep(0.2)
+            beat = migration.store.last("watch", domain)
     if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
         seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"
         raise Refused(f"watch {seen} for {domain}: start it first: python -m scripts.watch --domain {domain}")
-    if (uncounted_s := time.time() - beat.get("counted_at", time.time())) > COUNTED_S:
+    uncounted_s = time.time() - beat.get("counted_at", time.time())
+    if uncounted_s > COUNTED_S or not beat.get("counted", True):
         raise Refused(
-            f"watch could not count the mail of {domain} for {uncounted_s:.0f} s: nobody would see a loss. "
-            "It shows why; put that right first"
+            f"watch has not counted the mail of {domain} for {max(uncounted_s, COUNTED_S):.0f} s: nobody would see a "
+            "loss. It shows why; put that right first"
         )
     pilot = migration.settings.pilot
     if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):

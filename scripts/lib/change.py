@@ -233,6 +233,7 @@ def _apply(script: Script, job: Job) -> int:
             "plan": options.apply,
             "before": _stands(migration, script),
             "target": target,
+            "gateway": upkeep.named(migration),
             "writes": [digest([each]) for each in writes],
         }
         migration.store.record("run", job.domain, **about)

@@ -243,7 +243,7 @@ def retires(world: World, target: str) -> None:
     world.migration.store.log("retire_ec2_access", "", about["run"], "Dell's table", "before")
 
 
-def nights(world: World, *verdicts: str) -> None:
+def nights(world: World, *verdicts: str, target: str = "") -> None:
     settings = world.migration.settings
     addresses = sorted(f"{each.address} to {each.mailbox}" for each in settings.addresses())
     for verdict in verdicts:
@@ -251,7 +251,7 @@ def nights(world: World, *verdicts: str) -> None:
         world.migration.store.record(
             "night", gate="deletion", domains=list(settings.domain_names), run=secrets.token_hex(3), suite=VERSION,
             verdict=verdict, judged={}, bad=[], mail=dict.fromkeys(settings.domain_names, 1), host="h",
-            settings=settings.night_digest, addresses=addresses, target=world.identity,
+            settings=settings.night_digest, addresses=addresses, target=target or world.identity,
         )  # fmt: skip
 
 
@@ -275,6 +275,7 @@ def alarmed(world: World, *, withdrawn: bool) -> None:
         (lambda world: world.migration.clock.advance(30 * HOUR_S), "green night of the last 26 h, found none"),
         (lambda world: nights(world, "pass", "pass"), ""),
         (lambda world: nights(world, "inconclusive", "inconclusive"), "expected a green night of the last 26 h"),
+        (lambda world: nights(world, "pass", "pass", target="lab:two"), "expected a green night of the last 26 h"),
         (lambda world: nights(world, "fail"), "a night was red since"),
         (lambda world: nights(world, "fail", *["pass"] * 13), "expected 14 green ones in a row .* 13 so far"),
         (lambda world: nights(world, "fail", *["pass"] * 14), ""),
@@ -296,6 +297,16 @@ def test_a_deletion_that_was_begun_goes_on(deleting: World, befalls: Callable[[W
             continue
         with pytest.raises(GateClosed, match=why):
             deleting.require(script, PILOT, OTHER)
+
+
+def test_a_deletion_goes_on_for_the_gateway_for_which_it_was_begun(deleting: World) -> None:
+    migration, named = deleting.migration, upkeep.named(deleting.migration)
+    for role, why in (
+        (named["role_name"], []),
+        ("another", ["[ec2] of the settings names another gateway since: role_name"]),
+    ):
+        first = {**(upkeep.begun(migration) or {}), "gateway": {**named, "role_name": role}}
+        assert list(upkeep.against(migration, first, deleting.identity)) == why
 
 
 def test_what_nobody_began_behind_the_gate_since_the_stop_does_not_go_on(world: World) -> None:

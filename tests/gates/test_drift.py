@@ -43,13 +43,16 @@ def test_records_lie_one_over_the_other(world: World) -> None:
     assert accepted.named(store) == {"x"}
 
 
-def test_what_a_person_has_accepted_is_theirs_whatever_a_script_wrote_since(world: World) -> None:
+def test_what_a_person_has_accepted_is_theirs_until_a_script_writes_another_value(world: World) -> None:
     store: Store = world.migration.store
     accepted.keep(world.migration, accepted.FIRST, {ZONE: {"MX a": "1", "TXT b": "2"}})
     accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT b": "3"}})
     accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT b": "4", "A c": None}, POSTFIX: {"d": "5"}})
-    accepted.keep(world.migration, "lower_ttl", {ZONE: {"TXT b": "6"}})
-    assert accepted.by_person(store, ZONE) == {"TXT b": "4", "A c": None}
+    accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT e": "6 (TTL 300)"}})
+    accepted.keep(world.migration, "lower_ttl", {ZONE: {"TXT e": "6 (TTL 60)"}})
+    assert accepted.by_person(store, ZONE) == {"TXT b": "4", "A c": None, "TXT e": "6 (TTL 300)"}
+    accepted.keep(world.migration, "merge_spf", {ZONE: {"TXT b": "7"}})
+    assert accepted.by_person(store, ZONE) == {"A c": None, "TXT e": "6 (TTL 300)"}
     assert accepted.by_person(store, DOVECOT) == {}
 
 

@@ -230,11 +230,12 @@ def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str,
     ("beat", "says"),
     [
         ({"running": False}, "start it first"),
-        ({"running": True, "counted_at": -61}, "watch could not count the mail of "),
+        ({"running": True, "counted_at": -61}, "watch has not counted the mail of "),
+        ({"running": True, "counted": False}, "watch has not counted the mail of "),
         ({"running": True, "counted_at": -50}, "not ready"),
         ({"running": True}, "not ready"),
     ],
-    ids=["ended", "it sees no mail", "it counts", "it sends none"],
+    ids=["ended", "it sees no mail", "it has seen none yet", "it counts", "it sends none"],
 )
 def test_a_switch_wants_a_watch_that_sees(
     job: Job, monkeypatch: pytest.MonkeyPatch, beat: dict[str, Any], says: str
@@ -243,6 +244,8 @@ def test_a_switch_wants_a_watch_that_sees(
         raise Refused("not ready")
 
     monkeypatch.setattr(switch_mx, "_require_ready", unready)
+    if "counted" in beat:
+        monkeypatch.setattr(switch_mx, "COUNTED_S", 0.1)
     at = {"counted_at": time.time() + beat["counted_at"]} if "counted_at" in beat else {}
     job.migration.store.record("watch", job.domain, **{**beat, **at})
     with pytest.raises(Refused, match=says):

@@ -29,7 +29,7 @@ class Mail(Book):
         self.troubles: list[str] = []
         patch.setattr(counting, "collect", lambda *_: self.troubles)
         self.held: list[tuple[str, float]] = []
-        self.run, self.stopped_by = RUN, ""
+        self.run, self.stopped_by, self.rate = RUN, "", counting.CALM_PER_S
         self.began = time.time() - 5000
         self.counting = Counting(self.migration, DOMAIN, cast("Traffic", self), self.began)
 
@@ -246,6 +246,18 @@ def test_whoever_is_put_off_is_given_time(mail: Mail) -> None:
     mail.add("<3@t>", sender="t", deferrals=2)
     mail.counting.round(0)
     assert sorted(mail.held) == [("s", 10.0), ("s", 20.0), ("t", 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "held"), [(counting.CALM_PER_S, [10, 20, 40, 80]), (SETTINGS.traffic.switch_rate_per_s, [10, 20, 20, 20])]
+)
+def test_while_an_mx_moves_no_sender_is_silent_for_long(mail: Mail, rate: float, held: list[float]) -> None:
+    mail.rate = rate
+    mail.counting.round(0)
+    for number in range(4):
+        mail.add(f"<{number}@s>", deferrals=1)
+        mail.counting.round(0)
+    assert [seconds for _, seconds in mail.held] == held
 
 
 def queued(queue: str, *recipients: str) -> Queued:

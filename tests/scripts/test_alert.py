@@ -178,9 +178,11 @@ def test_a_watch_that_can_t_count_is_told_while_it_goes_on(migration: Migration,
     herald = Herald(migration)
     herald.hear(("mail could not be counted",))
     herald.wait()
-    migration.store.record("watch", PILOT, running=True, counted_at=time.time())
-    herald.hear(())
-    herald.wait()
+    for beat in ({"running": False}, {"running": True, "counted": False}, {"running": True, "counted": True}):
+        assert len(receiver.titles) == 1, "neither one that ends nor one that begins has counted anything"
+        migration.store.record("watch", PILOT, **beat, counted_at=time.time())
+        herald.hear(str(beat))
+        herald.wait()
     assert receiver.titles == [
         f"mxgate: the watch of {PILOT} can't count its mail",
         f"mxgate: {PILOT} is watched again",

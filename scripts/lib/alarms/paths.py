@@ -234,7 +234,8 @@ class Herald:
 
     def hear(self, met: Collection[str]) -> None:
         """MET: what is an alarm by now; one that was withdrawn is news, too. What was not sent is tried again."""
-        again = bool(self.trouble) and time.monotonic() - self._tried > AGAIN_S
+        busy = self._thread is not None and self._thread.is_alive()
+        again = bool(self.trouble) and not busy and time.monotonic() - self._tried > AGAIN_S
         if (again or len(met) != self._heard) and self._migration.secrets.alarm_urls.get_secret_value():
             self._tried = time.monotonic()
             self._thread = threading.Thread(target=self._tell, name="mxgate-alarm", daemon=True)
