@@ -1,5 +1,6 @@
-"""Tell a person what has changed: a gate or a night that came out otherwise than before, an abort rule that is met, a
-switch that ended half-way, or that nobody watches.
+"""Tell a person what has changed: a gate or a night that came out otherwise than before, or an abort rule that is met.
+
+So too a switch that ended half-way, or that nobody watches.
 
     python -m scripts.alert                    what has changed since the last time
     python -m scripts.alert --check-silence    and whether nights are missing; if all is well, ping the healthcheck

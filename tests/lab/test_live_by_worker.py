@@ -1,6 +1,7 @@
 """The live path by an Email Worker: nobody reaches this Dell, and its operator has no lab."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,15 +68,21 @@ def test_without_a_public_address(live: Live) -> None:
     assert row["verdict"] == "fail"
     assert f"Dell's public addresses: expected none, as in the settings, found {plan.DELL4}" in row["error"]
     six = f"ip -6 addr del {plan.DELL6}/128 dev eth0"
-    made_again = f"systemctl restart {plan.WAY_UNIT}; sleep 4"  # from an address that is gone it would hang for a while
+    made_again = f"systemctl restart {plan.WAY_UNIT}"  # from an address that is gone it would hang for a while
     assert live.lab.exec("dell", ["bash", "-c", f"{CARRIER_NAT}{six}\n{made_again}"]).returncode == 0
+    asked, until = (
+        f"{keyword(SHUT)} or ({keyword('may not deliver here')} and strangers) or outsiders",
+        time.monotonic() + 40,
+    )
+    red = [("not judged", "")]
     try:
-        rows = live.judge(
-            "phase2", f"{keyword(SHUT)} or ({keyword('may not deliver here')} and strangers) or outsiders"
-        )
+        while red and time.monotonic() < until:  # the way may take some tries
+            time.sleep(1)
+            rows = live.judge("phase2", asked)
+            red = [(each["name"], each["error"]) for each in rows if each["verdict"] not in {"pass", "n/a"}]
     finally:
         live.lab.exec("dell", ["bash", "-c", AS_BEFORE])
-    assert [(each["name"], each["error"]) for each in rows if each["verdict"] not in {"pass", "n/a"}] == []
+    assert red == []
     assert sum(each["verdict"] == "pass" for each in rows) >= 6
 
 

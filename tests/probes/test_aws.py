@@ -73,7 +73,9 @@ def test_a_program_that_gives_the_keys_is_asked_once(
 ) -> None:
     """It may ask a person, who would answer for each service and region."""
     del aws
-    keys = json.dumps({"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "secret", "SessionToken": "token"})
+    keys = json.dumps(
+        {"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "of-the-owner", "SessionToken": "of-a-session"}
+    )
     program = f"sh -c 'echo >>{tmp_path}/asked; cat {tmp_path}/keys'"
     (tmp_path / "keys").write_text(keys)
     (tmp_path / "config").write_text(f"[profile person]\ncredential_process = {program}\n")
