@@ -94,7 +94,7 @@ def check(job: Job) -> None:
     if (folder := migration.settings.ec2.terraform) and (only_here := unshared(folder)):
         job.say(only_here)
     if not has.instance.gone:
-        require_no_maker(migration, ends=True)
+        require_no_maker(migration, has.instance, ends=True)
         require_unprotected(migration, "disableApiTermination", "--no-disable-api-termination")
         require_kept(migration, has, stays)
     _require_released(migration, has, stays)

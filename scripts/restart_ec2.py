@@ -41,7 +41,7 @@ def check(job: Job) -> None:
     migration, address = job.migration, str(job.migration.settings.ec2.ipv4)
     if not migration.settings.ec2.at_aws:  # the plan has asked whether it takes mail
         return
-    require_no_maker(migration)
+    require_no_maker(migration, ec2.instance(migration))
     require_unprotected(migration, "disableApiStop", "--no-disable-api-stop")
     require_permission([on_instance(migration, "stop_instances"), on_instance(migration, "start_instances")])
     require_address(migration)

@@ -38,7 +38,7 @@ def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
     at_aws = job.migration.settings.ec2.at_aws
     if at_aws:
-        require_no_maker(job.migration)
+        require_no_maker(job.migration, ec2.instance(job.migration))
         require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
         require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))

@@ -11,12 +11,12 @@ from tests.conftest import python
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="has mounts of its own")
 MOUNTS = "/proc/self/ns/mnt"
 STAND_IN = (
-    f'#!/bin/sh\nfor each; do case $each in */root) mkdir "$each"; readlink {MOUNTS} >"$each/mounts" ;; esac; done\n'
+    f'#!/bin/sh\nfor each; do case $each in *root) mkdir "$each"; readlink {MOUNTS} >"$each/mounts" ;; esac; done\n'
 )
 SWEEP = """\
 import subprocess, sys
 from fixtures.lab import image
-left = image.cache() / "building-image-of-the-dead/root/dev/shm"
+left = image.cache().joinpath("building-image-of-the-dead", "root", "dev", "shm")
 left.mkdir(parents=True)
 subprocess.run(["mount", "-t", "tmpfs", "none", sys.argv[1]], check=True)
 subprocess.run(["mount", "--bind", sys.argv[1], left], check=True)
@@ -55,7 +55,7 @@ def test_what_a_killed_build_has_mounted_is_not_swept(tmp_path: Path) -> None:
 
 def test_what_a_killed_build_has_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    (image.cache() / "building-image-of-the-dead/root/usr").mkdir(parents=True)
+    image.cache().joinpath("building-image-of-the-dead", "root", "usr").mkdir(parents=True)
     image.sweep()
     assert not list(image.cache().iterdir())
 

@@ -4,12 +4,10 @@ Each fault turns its own scenario red, for its reason: a sample of them, and all
 At each gate all of the features are judged with nothing planted.
 """
 
-from contextlib import ExitStack
-
 import pytest
 
-from fixtures.lab.faults import Fault, catalogue, planted
-from fixtures.lab.faults.walk import Walk, amiss, can_stand, hasty, keyword
+from fixtures.lab.faults import Fault, catalogue
+from fixtures.lab.faults.walk import Walk, amiss, can_stand, hasty
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.labs import shared
@@ -45,14 +43,9 @@ def green_and_sees(walk: Walk, gate: Gate, route: str) -> None:
 
 def _amiss(walk: Walk, faults: list[Fault]) -> list[str]:
     """What of FAULTS, which can stand each other, comes out otherwise than its page says, by itself too."""
+    judged = walk.judged_with(*faults)
     if len(faults) == 1:
         (fault,) = faults
-        judged = walk.judged_with(fault)
         why = amiss(fault, judged)
         return [f"{fault.id}: {why}\n{judged.output[-3000:]}"] if why else []
-    one, words = faults[0], " or ".join(keyword(each.scenario) for each in faults)
-    with walk._store_kept(), ExitStack() as stack:
-        for each in faults:
-            stack.enter_context(planted(walk.lab, each))
-        judged = walk.judge(one.gate, words, one.domain)
     return [said for each in faults if amiss(each, judged) for said in _amiss(walk, [each])]

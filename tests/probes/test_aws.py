@@ -293,10 +293,10 @@ def test_what_makes_another_in_its_place_is_named_first(
     monkeypatch.setattr(BaseClient, "_make_api_call", lambda _, name, __: answers[name])
     for ends, wanted in ((False, stop), (True, end)):
         if not wanted:
-            require_no_maker(migration, ends=ends)
+            require_no_maker(migration, ec2.instance(migration), ends=ends)
             continue
         with pytest.raises(Refused, match=r"web.*AWS makes another in its place") as refused:
-            require_no_maker(migration, ends=ends)
+            require_no_maker(migration, ec2.instance(migration), ends=ends)
         assert wanted in str(refused.value)
 
 

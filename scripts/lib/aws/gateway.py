@@ -11,7 +11,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
-from fixtures.probes.aws.ec2 import Item, instance, makers, stands
+from fixtures.probes.aws.ec2 import Instance, Item, makers, stands
 from scripts.lib.change import Refused
 
 PRESENT, ABSENT = "present", "absent"
@@ -113,9 +113,8 @@ def require_unprotected(migration: Migration, attribute: str, switch: str) -> No
         )
 
 
-def require_no_maker(migration: Migration, *, ends: bool = False) -> None:
+def require_no_maker(migration: Migration, it: Instance, *, ends: bool = False) -> None:
     """``Refused`` where AWS deletes a stopped instance, or makes another in its place. ENDS: it is to be deleted."""
-    it = instance(migration)
     if found := list(makers(migration, it, ends=ends)):
         what, first = "; ".join(name for name, _ in found), "\n  ".join(command for _, command in found)
         raise Refused(
