@@ -56,6 +56,9 @@ def test_parameters() -> None:
         FAIL,
         f"recipient_delimiter: expected {dellplan.parameters(SETTINGS)['recipient_delimiter'] or '(empty)'}, found %. {hint}",
     )
+    assert "inet_protocols" in dellplan.parameters(SETTINGS)
+    assert red(configured(overrides={"smtp/unix": {"inet_protocols": "ipv4"}})) == []
+    assert len(red(configured(overrides={"lmtp/unix": {"inet_protocols": "ipv4"}}))) == 1
     (stray,) = red(configured(overrides={"lmtp/unix": {"myhostname": "x"}}))
     assert stray == (
         FAIL,
@@ -114,14 +117,9 @@ def test_what_was_read() -> None:
         (PASS, f"{good}read since its last change"),
     ]
     assert [each.verdict for each in postfix.judged_read(configured(), (100.0,))] == [PASS, PASS]
-    assert says(postfix.judged_check(Check("", LOOK)), "") == (
-        PASS,
-        "postfix check: expected nothing to say, found nothing to say",
-    )
-    assert says(postfix.judged_check(Check("odd", LOOK)), "") == (
-        FAIL,
-        "postfix check: expected nothing to say, found odd",
-    )
+    for said, verdict in (("", PASS), ("odd", FAIL)):
+        words = f"postfix check: expected nothing to say, found {said or 'nothing to say'}"
+        assert says(postfix.judged_check(Check(said, LOOK)), "") == (verdict, words)
 
 
 QUEUED = "/var/spool/postfix/incoming/75297B0385"
@@ -129,8 +127,7 @@ FORMER = (
     'warning: /etc/postfix/main.cf: support for parameter "smtpd_use_tls" will be removed; instead, specify '
     '"smtpd_tls_security_level"'
 )
-
-
+GONE = FORMER.replace('"smtpd_use_tls" will be', "smtpd_use_tls has been")
 LINK = "postfix/postfix-script: warning: symlink leaves directory: /etc/postfix/."
 
 
@@ -143,6 +140,8 @@ LINK = "postfix/postfix-script: warning: symlink leaves directory: /etc/postfix/
         (f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0\n", f"postfix/postlog: warning: not owned by postfix: {QUEUED}\nstatus 0"),
         ("/usr/lib/postfix: updating /etc/hosts => /var/spool/postfix/etc/hosts\nstatus 0\n", ""),
         (f"/usr/sbin/postconf: {FORMER}\npostfix/postfix-script: {FORMER}\nstatus 0\n", ""),
+        (f"/usr/sbin/postconf: {FORMER}\nstatus 0\n".replace("_use_tls", "_tls_eecdh_grade"), ""),
+        (f"{GONE}\nstatus 0\n", f"{GONE}\nstatus 0"),
         (f"{LINK}/makedefs.out\r\nstatus 0\r\n", ""),
         (f"{LINK}/main.cf\r\nstatus 0\r\n", f"{LINK}/main.cf\nstatus 0"),
         ("postfix: fatal: odd\nstatus 1\n", "postfix: fatal: odd\nstatus 1"),
