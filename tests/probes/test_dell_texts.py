@@ -4,7 +4,7 @@ import ipaddress
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -283,3 +283,30 @@ def test_a_postfix_that_warns_only_at_a_terminal(  # noqa: PLR0917 - pytest give
     said = postfix.check(here).said
     assert found in said
     assert said.count("warning") <= 1
+
+
+ITS_POSTFIX = """\
+=-=-= values
+mx_restrictions =
+smtpd_sender_restrictions = permit
+=-=-= main
+=-=-= services
+smtp inet n - y - - smtpd -o smtpd_sender_restrictions=$mx_restrictions -o mx_restrictions=reject_rbl_client,bl.example
+=-=-= overrides
+smtp/inet/smtpd_sender_restrictions = $mx_restrictions
+smtp/inet/mx_restrictions = reject_rbl_client,bl.example
+=-=-= expanded
+smtp/inet/smtpd_sender_restrictions = reject_rbl_client,bl.example
+smtp/inet/mx_restrictions = reject_rbl_client,bl.example
+=-=-= files
+=-=-= running
+"""
+
+
+def test_a_services_own_value_is_in_force_with_its_macros_expanded() -> None:
+    """What was written there, unexpanded, is kept too."""
+    shell = SimpleNamespace(name="dell", run=lambda *_, **__: SimpleNamespace(stdout=ITS_POSTFIX, stderr=""))
+    it = postfix.configuration(cast("transport.Shell", shell))
+    assert it.effective("smtpd_sender_restrictions") == "reject_rbl_client,bl.example"
+    assert it.effective("smtpd_sender_restrictions", "587/inet") == "permit"
+    assert it.overrides["smtp/inet"]["smtpd_sender_restrictions"] == "$mx_restrictions"
