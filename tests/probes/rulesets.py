@@ -35,7 +35,7 @@ ip route add blackhole 10.0.0.0/8
 def read(script: str) -> Ruleset:
     """What the probe reads of a Dell on which SCRIPT was run."""
     done = subprocess.run(
-        ["unshare", "--net", "bash", "-s"], input=f'{DELL}{script}\nexec sh -c "$READ"\n',
+        ["unshare", "--net", "--mount", "bash", "-s"], input=f'{DELL}{script}\nexec sh -c "$READ"\n',
         env={"READ": firewall.READ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
