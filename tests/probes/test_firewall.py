@@ -308,15 +308,67 @@ iptables -N f2b-postfix; %s iptables -A f2b-postfix -j RETURN
 iptables -A INPUT -p tcp -m multiport --dports 25,465,587 -j f2b-postfix
 """
 BAN = "iptables -A f2b-postfix -s 192.0.2.5 -j REJECT;"
+SAME_PORTS = "\niptables -A INPUT -p tcp -m multiport --dports 25,465,587 -j ACCEPT\n"
 
 
 @pytest.mark.parametrize("rest", ["", RULE_OF_IPTABLES, SETS_IN_TABLE_FILTER % ("accept", "!=", "drop")])
 def test_fail2bans_ports_are_no_set_of_nfts(rest: str) -> None:
     """A ban makes no other ruleset of it, whoever prints the table."""
-    calm, banning = (read(FAIL2BAN % ban + rest) for ban in ("", BAN))
+    calm, banning = (read(FAIL2BAN % ban + rest + SAME_PORTS) for ban in ("", BAN))
     assert not calm.unread
     assert calm.digest == banning.digest
     assert "25,465,587" in calm.text or "25, 465, 587" in calm.text
+
+
+NFT_FIRST = """\
+nft 'table inet %s {
+    set addr-set-postfix { type ipv4_addr; flags timeout; elements = { 192.0.2.5 } }
+    set addr6-set-postfix { type ipv6_addr; }
+    chain f2b-chain {
+        type filter hook input priority -1; policy %s;
+        tcp dport { 25, 465 } %s
+        meta l4proto tcp ip6 saddr @addr6-set-postfix reject with icmpv6 port-unreachable
+    }
+}'
+"""
+FIRST = "ip saddr @addr-set-postfix reject"
+OWN = "iptables -A INPUT -s 192.0.2.1 -j DROP; iptables -N own\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "ban", "same"),
+    [
+        ("", FAIL2BAN % BAN, True),
+        (OWN, FAIL2BAN % BAN, True),
+        ("", (FAIL2BAN % BAN).replace("iptables", "iptables-legacy"), True),
+        (SETS_IN_TABLE_FILTER % ("accept", "!=", "drop"), FAIL2BAN % BAN, True),
+        ("", NFT_FIRST % ("f2b-table", "accept", FIRST), True),
+        ("", NFT_FIRST % ("f2b-table", "drop", FIRST), False),
+        ("", NFT_FIRST % ("f2b-table", "accept", "ip saddr 104.30.0.0/19 reject"), False),
+        ("", NFT_FIRST % ("f2b-table", "accept", FIRST.replace("@", "!= @")), False),
+        ("", NFT_FIRST % ("guard", "accept", FIRST), False),
+        ("", (FAIL2BAN % BAN).replace("f2b-postfix", "own"), False),
+        ("", FAIL2BAN % BAN + OWN, False),
+        ("", FAIL2BAN % BAN + "iptables -P INPUT DROP", False),
+    ],
+)
+def test_what_fail2ban_makes_with_its_first_ban_makes_no_other_ruleset(before: str, ban: str, same: bool) -> None:
+    """Whoever else makes rules in it, or lets only those in that it knows, makes another."""
+    calm, banning = read(before), read(before + ban)
+    assert ruleset_text.differences(calm.text, banning.text) == "" or not same
+    assert (calm.digest == banning.digest) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "match", "same"), [("f2b-mail", "", True), ("f2b-mail", "! ", False), ("mail", "", False)]
+)
+def test_a_set_that_fail2ban_makes_with_its_first_ban_makes_no_other_ruleset(name: str, match: str, same: bool) -> None:
+    """In the words of ipset and iptables, which a kernel need not have."""
+    sets = f"create {name} hash:ip family inet hashsize 1024 maxelem 65536 timeout 600\nadd {name} 192.0.2.5 timeout 9"
+    rule = f"-A INPUT -p tcp -m multiport --dports 25 -m set {match}--match-set {name} src -j REJECT"
+    rules = f"*filter\n:INPUT ACCEPT [1:2]\n{rule}\nCOMMIT\n"
+    banning = replace(WHOLE, parts={**WHOLE.parts, "ipset": sets, "iptables": rules})
+    assert (banning.digest == WHOLE.digest) is same
 
 
 def test_who_can_not_come_is_not_asked_for() -> None:
@@ -329,7 +381,8 @@ def test_who_can_not_come_is_not_asked_for() -> None:
 
 TWO_WAYS = """\
 there=$(ls -d /usr/share/iproute2 /usr/lib/iproute2 /etc/iproute2 2>/dev/null | tail -n 1)
-mount -t tmpfs none "$there"; printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1\\n' >"$there/rt_tables"
+mount -t tmpfs none "$there"
+printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1\\n' >"$there/rt_tables"
 ip addr add 10.8.0.6 peer 10.8.0.5/32 dev tailscale0
 ip route add default via 10.8.0.5 table isp1
 ip route add prohibit 104.30.17.0/24 table isp1
