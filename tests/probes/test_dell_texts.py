@@ -299,14 +299,29 @@ smtp/inet/mx_restrictions = reject_rbl_client,bl.example
 smtp/inet/smtpd_sender_restrictions = reject_rbl_client,bl.example
 smtp/inet/mx_restrictions = reject_rbl_client,bl.example
 =-=-= files
+/etc/postfix/main.cf|81a4|root|root|9|90.5|100.5
+/var/spool/postfix/pid/master.pid|8180|root|root|33|50.5|50.5
+/etc/postfix/mxgate.read|81a4|root|root|9|100.0|130.5
 =-=-= running
 """
 
 
+def its_postfix(said: str) -> postfix.Configuration:
+    shell = SimpleNamespace(name="dell", run=lambda *_, **__: SimpleNamespace(stdout=said, stderr=""))
+    return postfix.configuration(cast("transport.Shell", shell))
+
+
 def test_a_services_own_value_is_in_force_with_its_macros_expanded() -> None:
     """What was written there, unexpanded, is kept too."""
-    shell = SimpleNamespace(name="dell", run=lambda *_, **__: SimpleNamespace(stdout=ITS_POSTFIX, stderr=""))
-    it = postfix.configuration(cast("transport.Shell", shell))
+    it = its_postfix(ITS_POSTFIX)
     assert it.effective("smtpd_sender_restrictions") == "reject_rbl_client,bl.example"
     assert it.effective("smtpd_sender_restrictions", "587/inet") == "permit"
     assert it.overrides["smtp/inet"]["smtpd_sender_restrictions"] == "$mx_restrictions"
+
+
+def test_that_our_scripts_had_a_file_read_is_known_when_the_log_was_rotated() -> None:
+    """A change since then is one, whatever was changed back."""
+    assert its_postfix(ITS_POSTFIX).newer_files(()) == ()
+    later = its_postfix(ITS_POSTFIX.replace("|100.5\n", "|101.0\n"))
+    assert [each.path for each in later.newer_files(())] == ["/etc/postfix/main.cf"]
+    assert later.newer_files((101.0,)) == ()

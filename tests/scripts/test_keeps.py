@@ -9,6 +9,7 @@ import pytest
 from fixtures.lab import outages
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.preflight.init import reading
+from fixtures.probes.dell import postfix
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
@@ -173,6 +174,7 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     done = make(prepare_dell.plan(job))
     assert done[-1] == "Postfix on Dell"
     assert not list(prepare_dell.plan(job))
+    assert _unread_but_for_the_log(dell) == []
     stands = dell.bash("postconf -h virtual_mailbox_domains virtual_mailbox_maps").splitlines()
     assert stands[0].endswith(f", {DOMAINS}")
     assert stands[1] == f"texthash:/etc/postfix/mxgate-mailboxes, {BOXES}"
@@ -184,6 +186,13 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     assert not list(retire_xclient.plan(job))
     _an_hour_passes(dell)
     assert "Postfix on Dell" in make(prepare_dell.plan(job))
+    assert _unread_but_for_the_log(dell) == []
+
+
+def _unread_but_for_the_log(dell: Single) -> list[str]:
+    """What Postfix has not read by all that the host has but its log, of a master that was started long ago."""
+    dell.bash("touch -d '9 hours ago' /var/spool/postfix/pid/master.pid")
+    return [each.path for each in postfix.configuration(dell.shell).newer_files(())]
 
 
 def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +204,7 @@ def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatc
     monkeypatch.setattr(outgoing, "require", refused)
     socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
     dell.bash(f"postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}")
+    assert _unread_but_for_the_log(dell) == ["/etc/postfix/main.cf"]
     before = dell.bash(FILES)
     try:
         writes = [each for each in prepare_dell.plan(dell.job(keeps=KEEPS)) if each.subject == "Postfix on Dell"]

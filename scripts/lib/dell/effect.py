@@ -153,6 +153,7 @@ def _take_effect(
     changed = [each for each in _unread(shell, dellplan.places(settings)) if each in undo]
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
+        began = _now(shell)
         _load(shell, restart=restart)
         await_up(shell)
         _require_lasting(shell, wanted)
@@ -168,7 +169,7 @@ def _take_effect(
             else "What this run wrote of its files stays"
         )
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
-    _note_read(shell, dellplan.places(settings))
+    _note_read(shell, dellplan.places(settings), began)
     # What came while a server was being restarted would wait for minutes (minimal_backoff_time).
     shell.run("postqueue", "-f", check=False)
 
@@ -176,10 +177,12 @@ def _take_effect(
 def read_and_serving(shell: Shell, settings: Settings) -> None:
     """Have files read that others wrote, and require that Postfix serves. Raises ``Refused``, ``CouldNotAsk``."""
     await_up(shell)
-    if _unread(shell, dellplan.places(settings)):
+    if unread := _unread(shell, dellplan.places(settings)):
+        began = _now(shell)
         shell.run("postfix", "reload", timeout_s=LOAD_S_MAX)
     _require_service(shell, settings)
-    _note_read(shell, dellplan.places(settings))
+    if unread:
+        _note_read(shell, dellplan.places(settings), began)
 
 
 def await_up(shell: Shell) -> None:
@@ -191,10 +194,18 @@ def await_up(shell: Shell) -> None:
         time.sleep(0.2)
 
 
-def _note_read(shell: Shell, at: Places) -> None:
+def _now(shell: Shell) -> str:
+    return shell.run("date", "+%s").stdout.strip()
+
+
+def _note_read(shell: Shell, at: Places, began: str) -> None:
+    # Who edits a file while we look whether Postfix serves has it unread: so the time is that before the reload, BEGAN.
     # ``postfix check`` wants everything in there to be Postfix's own.
-    note = f'seen=$1; shift; {{ {_SUMS}; }} >"$seen" && chown "$(stat -c %u:%g -- "${{seen%/*}}")" -- "$seen"'
-    shell.run("sh", "-c", note, "sh", at.seen, *_ours(at))
+    note = (
+        f'seen=$1 began=$2; shift 2; {{ {_SUMS}; }} >"$seen" && touch -d "@$began" -- "$seen" '
+        '&& chown "$(stat -c %u:%g -- "${seen%/*}")" -- "$seen"'
+    )
+    shell.run("sh", "-c", note, "sh", at.seen, began, *_ours(at))
 
 
 def _load(shell: Shell, *, restart: bool) -> None:
