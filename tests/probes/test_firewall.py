@@ -382,7 +382,7 @@ def test_who_can_not_come_is_not_asked_for() -> None:
 TWO_WAYS = """\
 there=$(ls -d /usr/share/iproute2 /usr/lib/iproute2 /etc/iproute2 2>/dev/null | tail -n 1)
 mount -t tmpfs none "$there"
-printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1\\n' >"$there/rt_tables"
+printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1' >"$there/rt_tables"
 ip addr add 10.8.0.6 peer 10.8.0.5/32 dev tailscale0
 ip route add default via 10.8.0.5 table isp1
 ip route add prohibit 104.30.17.0/24 table isp1
