@@ -279,7 +279,9 @@ def test_a_live_system_that_can_not_be_asked(config: Path, main: Main, monkeypat
     """Without a token nothing can be read, so nothing is judged, planned or written."""
     monkeypatch.delenv("MXGATE_CLOUDFLARE_TOKEN", raising=False)
     lower_ttl = ("lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
-    ended(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
+    for several in ([], ["-n", "2"]):
+        done = features("--config", str(config), "--gate", "phase1", *several)
+        ended(done, 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
     ended(main(*lower_ttl), 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
     done = main("snapshot", "--config", str(config))
     ended(done, 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")
