@@ -7,9 +7,16 @@ from fixtures.evidence.exiting import starting
 
 
 def _interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while a program is still being imported: nothing was begun, and nobody wants to read where."""
+    """Ctrl-C, or the wrong Python, while a program is imported: nothing was begun, and nobody wants to read where."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted; nothing was begun", file=sys.stderr)
+    elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in {"scripts", "fixtures"}:
+        print(
+            f"mxgate is not set up for this Python ({sys.executable}): {error.name} is missing.\n"
+            "Run: bash scripts/setup.sh live, then use .venv/bin/python",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
     else:
         sys.__excepthook__(kind, error, trace)
 

@@ -10,7 +10,6 @@ What was done by mistake or by a stranger is not to be accepted: undo it, and it
 Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad input; 3 shown, nothing accepted.
 """
 
-import getpass
 import re
 import shlex
 import socket
@@ -34,7 +33,7 @@ from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
 from fixtures.probes.dns import spf
 from fixtures.settings import SettingsError
-from fixtures.store import StoreError, canonical
+from fixtures.store import StoreError, canonical, user
 from fixtures.watching import abort_rules
 from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, require_reason
 from scripts.lib.commandline import parser
@@ -161,7 +160,7 @@ def _fine(entry: Entry | None) -> str:
 
 
 def _who() -> str:
-    return f"{getpass.getuser()} on {socket.gethostname()}"
+    return f"{user()} on {socket.gethostname()}"
 
 
 def _meant(item: Item, names: list[str]) -> bool:

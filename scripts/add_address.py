@@ -100,6 +100,7 @@ SCRIPT = Script(
     __doc__,
     plan,
     per_domain=True,
+    example=addresses.EXAMPLE,
     options=addresses.option,
     check=_check,
     finish=_finish,

@@ -14,7 +14,6 @@ nothing came from it since the stop.
 """
 
 import argparse
-import getpass
 from collections.abc import Collection, Iterator
 
 from fixtures.evidence.exiting import leave
@@ -26,6 +25,7 @@ from fixtures.probes.aws import ec2, reverse_dns, terraform
 from fixtures.probes.aws.changing import client
 from fixtures.probes.aws.staying import FINAL, misnamed, staying
 from fixtures.settings import SettingsError
+from fixtures.store import user
 from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_no_maker, require_permission, require_unprotected
@@ -142,7 +142,7 @@ def _require_released(migration: Migration, has: ec2.Inventory, stays: Collectio
 
 def options(parser: argparse.ArgumentParser) -> None:
     who = "who confirms the checklist of a gateway that is not at AWS (default: %(default)s)"
-    parser.add_argument("--by", metavar="NAME", default=getpass.getuser(), help=who)
+    parser.add_argument("--by", metavar="NAME", default=user(), help=who)
     parser.add_argument("--image", action="store_true", help=f"keep an image of it, named {FINAL}DATE")
 
 

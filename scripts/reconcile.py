@@ -5,7 +5,8 @@
 
 Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
 journalctl -o export or -o json writes, docker logs, and the files of container engines.
-Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is, or a delivery is not understood; 2 bad input.
+Exit: 0 nothing is missing, doubled, misfiled or altered, as far as the logs reach; 1 something is, or a delivery is not
+understood; 2 bad input, or logs without a word of the mail that was asked for.
 """
 
 import json
@@ -76,6 +77,8 @@ def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
 
     if options.dovecot and not (options.ec2 or options.dell):
         raise ValueError(N_("--dovecot: says only what became of mail in Postfix's log: name that too, by --dell"))
+    if options.ec2 and not options.dell:
+        raise ValueError(N_("--ec2: only Dell's log says what became of mail after that: name it too, by --dell"))
     if not (options.ec2 or options.dell):
         # What a migration needs takes as long to load as a hundred thousand lines take to read.
         from fixtures.settings import SettingsError
@@ -132,7 +135,15 @@ def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
         console.print(Text(f"{source}, lines that could not be read, such as:\n{such}"))
     for note in done.notes:
         console.print(Text(f"- {note}"))
-    console.print(Text("All mail is accounted for." if done.good else "Not all mail is where it should be."))
+    console.print(Text(_conclusion(done)))
+
+
+def _conclusion(done: Reconciled) -> str:
+    if not done.good:
+        return "Not all mail is where it should be."
+    if done.not_known:
+        return f"Nothing is missing as far as the logs reach; {done.not_known} are not known."
+    return "All mail is accounted for."
 
 
 def _states(done: Reconciled) -> list[tuple[str, str, str]]:

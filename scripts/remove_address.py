@@ -63,6 +63,7 @@ SCRIPT = Script(
     __doc__,
     plan,
     per_domain=True,
+    example=addresses.EXAMPLE,
     options=addresses.option,
     check=addresses.require_settled,
     finish=_finish,

@@ -12,7 +12,6 @@ NAME ssh-ed25519 AAAA... (ssh-keygen(1), ALLOWED SIGNERS). Signing again replace
 Exit: 0 signed; 1 refused, nothing is signed; 2 bad input.
 """
 
-import getpass
 import json
 import re
 import socket
@@ -28,7 +27,7 @@ from fixtures.report import statement
 from fixtures.report.index import card_of
 from fixtures.report.render import replace
 from fixtures.settings import SettingsError, config_path
-from fixtures.store import StoreError
+from fixtures.store import StoreError, user
 from scripts.lib import sshsig
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED, Refused, opened
 from scripts.lib.commandline import parser
@@ -101,7 +100,7 @@ def _who(text: str, signature: str, allowed: Path, key: Path) -> sshsig.Signer:
             file.write_text(signature, encoding="ascii")
             return sshsig.signer(text, file, allowed)
     except sshsig.BadSignature as error:
-        line = f"{getpass.getuser()}@{socket.gethostname()} {sshsig.public(key) or 'THE PUBLIC KEY'}"
+        line = f"{user()}@{socket.gethostname()} {sshsig.public(key) or 'THE PUBLIC KEY'}"
         raise Refused(
             f"nothing is signed: {error}.\n  If this key is yours, say so once, with your own name:\n"
             f"  echo '{line}' >> {allowed}"

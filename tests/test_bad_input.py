@@ -50,6 +50,12 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
     return run
 
 
+SENDER = '[[senders]]\nname = "a"\naddress = "a@b.example.net"\nhost = "192.0.2.1"\n'
+OUTSIDE = '[outside_mailbox]\naddress = "a@b.example.net"\nhost = "192.0.2.1"\nuser = "a"\n'
+SUBMISSION = '[[dell.submissions]]\nname = "a"\nhost = "192.0.2.1"\n'
+HUGE = "9" * 400
+
+
 @pytest.mark.parametrize(
     ("was", "is_", "words"),
     [
@@ -76,6 +82,32 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
         ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "could relay", "(X3)"]),
         ('"dell.pilot.', '"pilot.', ["delivery: pilot.example.net is the routed name itself", "would loop (X4)"]),
         ('["alice"]', '["alice"]\ncatch_all = "alice"', ["would fold all mailboxes into one (X5)", "found 'alice'"]),
+        (
+            '["alice"]',
+            '["alice"]\ncatch_all = ["alice"]',
+            ["would fold all mailboxes into one (X5)", "found ['alice']"],
+        ),
+        ("[cloudflare]", "[cloudflare]\nenabling = []", ["cloudflare.enabling: expected 'refuses' or 'by_subdomain'"]),
+        ('"9.9.9.9"', '"9.9.9.9"\nport = 0', ["resolvers.0.port: expected greater than or equal to 1, found 0"]),
+        (
+            'imap_host = "198',
+            'imap_port = 99999\nimap_host = "198',
+            ["dell.imap_port: expected less than or equal to 65"],
+        ),
+        ("[store]", f"{SENDER}port = -1\n[store]", ["senders.0.port: expected greater than or equal to 1, found -1"]),
+        ("[store]", f"{OUTSIDE}port = 0\n[store]", ["outside_mailbox.port: expected greater than or equal to 1"]),
+        (
+            "[ec2]",
+            f"{SUBMISSION}port = 65536\n[ec2]",
+            ["dell.submissions.0.port: expected less than or equal to 65535"],
+        ),
+        ("[store]", f"[bounds]\nttl_s = {HUGE}\n[store]", ["bounds.ttl_s: expected less than or equal to 315360000"]),
+        (
+            "[store]",
+            f"[bounds]\ntrial_days = {HUGE}\n[store]",
+            ["bounds.trial_days: expected less than or equal to 3650"],
+        ),
+        ("[store]", "[bounds]\nwatch_s = 1e308\n[store]", ["bounds.watch_s: expected less than or equal to 315360000"]),
         ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', ["is EC2's name too", "would bounce", "X11"]),
         ("[store]", '[route]\nkind = "worker"\n[store]', ["route: host and login: missing, and kind"]),
         ("[store]", '[route]\nlogin = "w"\nunit = "way"\n[store]', ["route: login, unit: only with kind"]),
@@ -279,7 +311,9 @@ def test_a_live_system_that_can_not_be_asked(config: Path, main: Main, monkeypat
     """Without a token nothing can be read, so nothing is judged, planned or written."""
     monkeypatch.delenv("MXGATE_CLOUDFLARE_TOKEN", raising=False)
     lower_ttl = ("lower_ttl", "--config", str(config), "--domain", "pilot.example.net")
-    ended(features("--config", str(config), "--gate", "phase1"), 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
+    for several in ([], ["-n", "2"]):
+        done = features("--config", str(config), "--gate", "phase1", *several)
+        ended(done, 2, "nothing was judged", "MXGATE_CLOUDFLARE_TOKEN")
     ended(main(*lower_ttl), 2, "lower_ttl: MXGATE_CLOUDFLARE_TOKEN is not set")
     done = main("snapshot", "--config", str(config))
     ended(done, 2, "nothing recorded: MXGATE_CLOUDFLARE_TOKEN is not set")

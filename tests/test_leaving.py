@@ -90,3 +90,20 @@ def test_a_program_may_be_interrupted_before_it_has_begun() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stderr == "interrupted; nothing was begun\n"
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "words"),
+    [
+        (["-m", "scripts.rolback"], 1, "No module named scripts.rolback"),
+        (["-S", "-m", "scripts.next"], 2, f"mxgate is not set up for this Python ({sys.executable}): rich is missing"),
+        (["-c", "import scripts; scripts.starting(); import fixtures.none"], 1, "No module named 'fixtures.none'"),
+        (["-c", "import scripts; scripts.starting(); raise KeyboardInterrupt"], -2, "interrupted; nothing was begun"),
+    ],
+)
+def test_a_program_that_never_begins_ends_at_once(argv: list[str], status: int, words: str) -> None:
+    """Mistyped, without its packages, or interrupted: whatever says that it is starting is waited for by nobody."""
+    argv = [sys.executable, *argv]
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, words in done.stderr) == (status, True)
+    assert "Traceback" not in done.stderr or "fixtures.none" in words

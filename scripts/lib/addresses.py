@@ -30,6 +30,9 @@ DELL_S = 30.0
 """An idle smtpd from before a reload may answer one more client by the old table."""
 
 
+EXAMPLE = "--address info"
+
+
 def option(made: argparse.ArgumentParser) -> None:
     """``--address``, of both scripts."""
     made.add_argument("--address", metavar="NAME", required=True, help="its local part, such as info")

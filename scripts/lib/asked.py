@@ -120,9 +120,14 @@ def _ssh(place: str, key: Path | None, known_hosts: Path | None, option: str = "
     """``[USER@]HOST[:PORT]`` as a shell by SSH, by default as who we are here. ``SettingsError`` if it is none."""
     user, _, rest = place.rpartition("@")
     host, colon, port = rest.rpartition(":") if rest.count(":") == 1 else (rest, "", "")
+    try:
+        user = user or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have only a number
+        expected = "expected USER@HOST[:PORT], since whoever runs this has no name here"
+        raise SettingsError(f"{option} {place}: {expected}") from None
     given = {
         "host": host or rest,
-        "user": user or getpass.getuser(),
+        "user": user,
         "port": int(port) if port.isdigit() else 22,
         "key_file": key,
         "known_hosts": known_hosts,

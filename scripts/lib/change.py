@@ -137,6 +137,8 @@ class Script:
     """The docstring of its module."""
     plan: Callable[[Job], Iterable[Write]]
     per_domain: bool = False
+    example: str = ""
+    """What its example in ``--help`` gives further than the domain."""
     options: Callable[[argparse.ArgumentParser], object] | None = None
     check: Callable[[Job], None] | None = None
     """Refuses before the first write; not asked of a plan."""
@@ -459,7 +461,8 @@ def _fail(script: Script, text: str, status: int) -> int:
 
 
 def _parser(script: Script) -> argparse.ArgumentParser:
-    command = f"python -m scripts.{script.name}" + (" --domain example.net" if script.per_domain else "")
+    domain = "--domain example.net" if script.per_domain else ""
+    command = " ".join(filter(None, (f"python -m scripts.{script.name}", domain, script.example)))
     made = parser(
         script.name,
         script.summary,

@@ -3,10 +3,12 @@
 from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from fixtures.evidence import Absent, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
+from fixtures.evidence import Absent, CouldNotAsk, Finding, Inconclusive, Judged, Verdict, failed, passed, unknown
 from fixtures.gates import waiver_titles
 from fixtures.gates.outcome import Claims, Outcome, describe
 from fixtures.gates.script_gate import GateClosed
@@ -17,6 +19,7 @@ from fixtures.probes.cloudflare import api as cloudflare, routed
 from fixtures.probes.dns import queries as dns
 from fixtures.report.model import _of_its_domains
 from fixtures.settings import SettingsError, Waiver
+from fixtures.target import Target
 from steps import cutover
 from tests.conftest import minimal, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
@@ -46,6 +49,25 @@ def ended(stage: Stage, error: BaseException | None, *tags: str, waivers: tuple[
     outcome = came_out(stage, Verdict.NOT_RUN, *tags)
     outcome.conclude(error, waivers)
     return outcome
+
+
+def test_what_is_lost_at_the_end_of_several_workers_run_is_no_verdict(world: World, tmp_path: Path) -> None:
+    """All was judged, and what stands then can't be read: the report is written, and says so."""
+    run = world.session(PHASE1)
+    run.selected["phase1"] = 1
+    run.open_stage("phase1")
+    run.add(ended(PHASE1, None))
+    run.look = lambda _: _unasked("Cloudflare's API does not answer")
+    target = Target(run, [], tmp_path / "report.html")
+    option = SimpleNamespace(collectonly=False, xmlpath=None)
+    config = SimpleNamespace(option=option, getoption=lambda *_: 2)
+    assert target.finish(cast("pytest.Config", config), 0) == 2
+    assert "Cloudflare&#39;s API does not answer" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert world.migration.store.verdict("phase1", "") is None
+
+
+def _unasked(why: str) -> dict[str, str]:
+    raise CouldNotAsk(why)
 
 
 def waiver(expectation: str, days: int) -> Waiver:

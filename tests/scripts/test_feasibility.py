@@ -1,5 +1,6 @@
 """Feasibility as a newcomer asks for it: four variants of one lab, by SSH and without a migration.toml."""
 
+import getpass
 import json
 import os
 import subprocess
@@ -16,6 +17,8 @@ from fixtures.lab import plan
 from fixtures.lab.faults import Fault, planted
 from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
+from fixtures.settings import SettingsError
+from scripts.lib import asked
 from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
 
@@ -172,6 +175,17 @@ def test_settings_answer_more(lab: Lab) -> None:
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
     ended(python("scripts.feasibility", *options), 2, *words)
+
+
+def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a container's user there may be only a number, by which no SSH logs in."""
+
+    def nameless() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    with pytest.raises(SettingsError, match=r"--dell dell\.example\.net: expected USER@HOST"):
+        asked._ssh("dell.example.net", None, None)
 
 
 def test_settings_of_another_domain(tmp_path: Path) -> None:

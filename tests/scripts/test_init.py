@@ -159,6 +159,9 @@ def test_what_nobody_answers_is_listed(tmp_path: Path) -> None:
     assert not made.exists()
 
 
+OWN = '[[domains]]\nname = "own.example.net"\n'
+
+
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
@@ -168,6 +171,12 @@ def test_what_nobody_answers_is_listed(tmp_path: Path) -> None:
             '[[domains]]\nname = "own.example.net"\n[dell.transport]\nkind = "pigeon"\n',
             ["an answer can't be used", "kind"],
         ),
+        (f'{OWN}[dell]\ntransport = "192.0.2.1"\n', ["dell.transport: expected a table", "found '192.0.2.1'"]),
+        (f'{OWN}aliases = ["info=bob"]\n', ["domains.0.aliases: expected a table", "found ['info=bob']"]),
+        (f'mta_sts = "yes"\n{OWN}', ["mta_sts: expected a table", "found 'yes'"]),
+        (f"vantages = 3\n{OWN}", ["vantages: expected a list: [[vantages]] before each entry, found 3"]),
+        (f'{OWN}[route]\nkind = "worker"\nport = "smtp"\n', ["route.port: expected a valid integer, found 'smtp'"]),
+        (f"dell = 3\n{OWN}", ["dell: expected a table", "found 3"]),
     ],
 )
 def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[str]) -> None:

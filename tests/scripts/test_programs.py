@@ -1,16 +1,21 @@
 """What stands in scripts/: programs, each with one sentence in its help and a row in the table of what it may write."""
 
 import ast
+import getpass
+import importlib
 import os
+import re
 
 import pytest
 
 from fixtures.plan.gates import gate_of_script
 from fixtures.plan.programs import PROGRAMS
+from scripts.lib import change
 from tests.reading import ROOT
 
 FOLDER = ROOT / "scripts"
 MODULES = sorted(each.stem for each in FOLDER.glob("*.py") if each.stem != "__init__")
+SCRIPTS = [each for each in MODULES if "\nSCRIPT = Script(" in (FOLDER / f"{each}.py").read_text(encoding="utf-8")]
 BEHIND = {"lab_cli": "lab", "rehearse_own": "rehearse"}
 """Modules that a program of the shell starts."""
 
@@ -26,6 +31,27 @@ def test_each_program_says_in_one_sentence_what_it_does(name: str) -> None:
     first, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     assert first.endswith(".")
     assert not rest.strip() or rest.startswith("\n")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_example_can_be_typed_by_whoever_has_a_name_or_none(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its parser takes what the help of a script shows, also in a container, whose user may have only a number."""
+
+    def nameless() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    script: change.Script = importlib.import_module(f"scripts.{name}").SCRIPT
+    with pytest.raises(SystemExit):
+        script.main(["--help"])
+    examples = re.findall(
+        rf"python -m scripts\.{name}((?: [^ \n]+)*)", capsys.readouterr().out.partition("example:")[2]
+    )
+    assert len(examples) == 2
+    for each in examples:
+        assert change._parser(script).parse_args(each.split())
 
 
 def test_what_writes_to_a_system_names_its_undo() -> None:
