@@ -5,7 +5,8 @@
 
 Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
 journalctl -o export or -o json writes, docker logs, and the files of container engines.
-Exit: 0 nothing is missing, doubled, misfiled or altered; 1 something is, or a delivery is not understood; 2 bad input.
+Exit: 0 nothing is missing, bounced, doubled, misfiled or altered; 1 something is, or a delivery is not understood;
+2 bad input.
 """
 
 import json
