@@ -5,8 +5,8 @@
 
 Files may be compressed, and in any order: rotated ones are put into it by their first line. Also read: RFC 5424, what
 journalctl -o export or -o json writes, docker logs, and the files of container engines.
-Exit: 0 nothing is missing, doubled, misfiled or altered, as far as the logs reach; 1 something is, or a delivery is not
-understood; 2 bad input, or logs without a word of the mail that was asked for.
+Exit: 0 nothing is missing, bounced, doubled, misfiled or altered, as far as the logs reach; 1 something is, or a
+delivery is not understood; 2 bad input, or logs without a word of the mail that was asked for.
 """
 
 import json

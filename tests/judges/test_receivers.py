@@ -102,9 +102,22 @@ def test_who_brought_a_message_is_no_filter_on_the_way() -> None:
     clients = ("203.0.113.5", "127.0.0.1", "", "203.0.113.6", "::1", "unknown", "localhost")
     trails = [Trail(f"Q{n}", n, "", client, "", "<1@x>", "", 1, (), None) for n, client in enumerate(clients)]
     for order in (trails, trails[1:]):
-        found = shadow.outside(order)["<1@x>"].client_address
+        found = shadow.outside(order)["<1@x>", ""].client_address
         assert found == ("203.0.113.5" if order is trails else "203.0.113.6")
-    assert shadow.outside(trails[1:2])["<1@x>"].client_address == "127.0.0.1"
+    assert shadow.outside(trails[1:2])["<1@x>", None].client_address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("sender", "client"),
+    [("a@b.example", "203.0.113.5"), ("list-bounces@c.example", "203.0.113.9"), ("SRS0=a", "203.0.113.5")],
+)
+def test_a_mailing_lists_copy_comes_by_the_lists_server(sender: str, client: str) -> None:
+    """It has the author's Message-ID. What a filter hands in in another name came as the message did."""
+    brought = (("a@b.example", "203.0.113.5"), ("list-bounces@c.example", "203.0.113.9"), ("SRS0=a", "127.0.0.1"))
+    trails = [Trail(f"Q{n}", n, "", by, "", "<1@x>", each, 1, (), None) for n, (each, by) in enumerate(brought)]
+    migration: Any = None
+    judging = shadow._Run(migration, shadow.outside(trails), {})
+    assert judging._client(Taken(0.0, OURS, "<1@x>", sender, 1, "Dell", "")) == client
 
 
 def of_senders(cast: Shadow, settings: Any) -> list[tuple[Verdict, str]]:

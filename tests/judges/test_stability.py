@@ -120,7 +120,7 @@ def test_ec2_is_silent() -> None:
     expected = "expected none for 1 h, found"
     hint = "This sender doesn't go by the MX record, or by an old answer: inform it, or wait until it asks again"
     quiet = silent(("probe", "a"), ("probe", "b"), ("refused", "c"), ("own bounce", ""), ("own bounce", ""))
-    none = "2 probes, 2 clients refused, 1 messages refused by Dell, 2 bounces of those; neither Dell's log nor a mailbox says otherwise"
+    none = "2 probes, 2 clients refused, 1 messages refused by Dell or EC2, 2 bounces of those; neither Dell's log nor a mailbox says otherwise"
     well = (PASS, f"EC2: {expected} {none}")
     assert all_say(ec2_silence.judged_mail(quiet), "") == [well]
     later = (UNKNOWN, "EC2's log: expected lines of 1 h, found it begins later")

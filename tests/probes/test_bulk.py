@@ -20,6 +20,12 @@ from fixtures.probes.logs.bulk import Bulk, Read
 
 NOW = 1_790_100_000.0
 IDS = ("4A1B2C3D4E", "4Fq3Zk1yWcz1Hs", "NOQUEUE")
+BY_CONTENT = (
+    "header To: a; b from h.example[192.0.2.7]; from=<x@y.example> to=<z@a.example> proto=SMTP helo=<h>: 5.7.1 no",
+    "body from me to you from local; from=<x@y.example> to=<z@a.example>: no text of ours",
+    "mime-error improper use of 8-bit data in message header: x from h.example[192.0.2.7]; from=<> to=<z@a.example>",
+)
+"""What cleanup refuses by a rule of header_checks(5), or as no MIME."""
 WORDS = st.sampled_from(
     (
         "client=mail.four.example[192.0.2.1]",
@@ -57,6 +63,7 @@ WORDS = st.sampled_from(
             "milter-reject: END-OF-MESSAGE from h.example[192.0.2.7]: 5.7.1 spam; from=<x@y.example> to=<z@a.example> "
             "proto=ESMTP helo=<h>"
         ),
+        *(f"reject: {what}" for what in BY_CONTENT),
         "enabling PIX workarounds: disable_esmtp delay_dotcrlf for mx.example[192.0.2.5]:25",
         "sender non-delivery notification: 4B00000000",
     )
@@ -228,6 +235,37 @@ def test_every_line_that_is_not_understood_is_counted_and_shown() -> None:
     with made:
         assert source.unread == 1
         assert made.unread(source) == ["4A1B2C3D4E: to=<a@b>, relay=x, nonsense"]
+
+
+def test_what_a_rule_on_content_refuses_names_its_client_and_its_words() -> None:
+    block = "".join(f"Sep 21 12:00:00 dell postfix/cleanup[1]: 4A1B2C3D4E: reject: {what}\n" for what in BY_CONTENT)
+    said = [
+        ("header", "h.example", "192.0.2.7", "x@y.example", "z@a.example", "h", "5.7.1 no"),
+        ("body", "", "", "x@y.example", "z@a.example", "", "no text of ours"),
+        ("mime-error", "h.example", "192.0.2.7", "", "z@a.example", "", ""),
+    ]
+    log = postfix_log.parse(block, now=NOW)
+    assert [
+        (r.stage, r.client_name, r.client_address, r.sender, r.recipient, r.helo, r.text) for r in log.rejects
+    ] == said
+    made, source = bulk(block.encode())
+    with made:
+        asked = "SELECT stage, client_name, client_address, sender, recipient, helo, answer FROM turned ORDER BY rowid"
+        assert (source.unread, log.unread, rows(made, asked)) == (0, 0, said)
+
+
+def test_what_is_requeued_keeps_its_client() -> None:
+    """By ``postsuper -r``: pickup takes it from its old queue file, which says nothing of its end."""
+    lines = (
+        "smtpd[1]: 4A1B2C3D4E: client=mail.four.example[192.0.2.1], sasl_method=PLAIN, sasl_username=worker",
+        "postsuper[2]: 4A1B2C3D4E: requeued",
+        "pickup[3]: 5A1B2C3D4E: uid=108 from=<x@y.example> orig_id=4A1B2C3D4E",
+        "pickup[3]: 6A1B2C3D4E: uid=0 from=<root>",
+    )
+    text = "".join(f"2026-09-21T12:00:0{n}Z dell postfix/{line}\n" for n, line in enumerate(lines))
+    old, new, other = postfix_log.parse(text, now=NOW).trails
+    assert [(t.client_address, t.sasl_user) for t in (old, new, other)] == [("192.0.2.1", "worker")] * 2 + [("", "")]
+    assert (old.removed_at, new.removed_at) == (new.at, None)
 
 
 def test_what_tls_was_wanted_may_stand_in_a_delivery() -> None:

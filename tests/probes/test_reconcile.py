@@ -245,7 +245,7 @@ def test_what_a_worker_brings_is_known_by_its_login() -> None:
 
 
 def test_what_waited_in_the_bucket_is_not_missing() -> None:
-    """It waits there, or Dell refused it when it came; what neither says of a message makes it missing."""
+    """It waits there, or Dell refused it when it came, and it bounced; what neither says of makes it missing."""
     mails = [Mail(number, by_cloudflare=True, login=LOGIN) for number in range(300)]
     refusal = "550 5.1.1 <ALICE>: Recipient address rejected: unknown; from=<BOB> to=<ALICE> proto=ESMTP helo=<dell>"
 
@@ -261,7 +261,7 @@ def test_what_waited_in_the_bucket_is_not_missing() -> None:
         ("bounces+7@esp.example", mails[100].address, mails[100].at + 30),
     ):
         done = accounted(mails, planted, (replace(heard, events=said),), (parked,))
-        assert found(done) == {("missing", mails[200].id)}
+        assert found(done) == {("missing", mails[200].id), ("bounced", mails[150].id)}
     assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
     assert len(found(accounted(mails, planted, events(mails)))) == 3
     two = {100: PLANTED["missing"], 107: PLANTED["missing"]}  # for the same address, of which one waits

@@ -11,7 +11,7 @@ from fixtures.access.transport import shell
 from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.dell.postfix import Queue
-from fixtures.probes.logs import sign_of_life
+from fixtures.probes.logs import postfix_log, sign_of_life
 from fixtures.probes.logs.ec2_silence import Passed, Silence, Witnessed, by_dell, by_mailboxes, judged_mail, sort
 from fixtures.probes.logs.history import HostLog
 from fixtures.probes.logs.postfix_log import Trail
@@ -81,6 +81,34 @@ def test_a_mailbox_is_a_witness(kept: Stored, gateway: list[Trail], others: list
     ],
 )
 def test_who_only_asks_for_an_address_brings_no_mail(found: Trail, kind: str) -> None:
+    assert sort(SETTINGS, found).kind == kind
+
+
+BEGUN = "smtpd[1]: 4A1B2C3D4E: client=x.example[192.0.2.9]", "cleanup[1]: 4A1B2C3D4E: message-id=<1@x>"
+OURS = BEGUN[0].replace("192.0.2.9", "10.0.0.1"), BEGUN[1]
+FROM = "from x.example[192.0.2.9]"
+ENVELOPE = "; from=<a@x> to=<b@y> proto=ESMTP helo=<x>"
+TO = "smtp[1]: 4A1B2C3D4E: to=<b@y>, relay=dell[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status="
+ASKED = BEGUN[1], "qmgr[1]: 4A1B2C3D4E: from=<double-bounce@ec2.example>, size=9, nrcpt=1", f"{TO}undeliverable (550)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        ((*BEGUN, f"cleanup[1]: 4A1B2C3D4E: milter-reject: END-OF-MESSAGE {FROM}: 5.7.1{ENVELOPE}"), "refused"),
+        ((*BEGUN, f"smtpd[1]: 4A1B2C3D4E: reject: END-OF-MESSAGE {FROM}: 550 5.7.1 no{ENVELOPE}"), "refused"),
+        ((*BEGUN, f"cleanup[1]: 4A1B2C3D4E: reject: header Subject: x {FROM}{ENVELOPE}: 5.7.1 no"), "refused"),
+        ((*BEGUN, f"cleanup[1]: 4A1B2C3D4E: milter-discard: END-OF-MESSAGE {FROM}: 5.7.1{ENVELOPE}"), "refused"),
+        ((*BEGUN, f"smtpd[1]: 4A1B2C3D4E: reject: RCPT {FROM}: 550 5.1.1 no{ENVELOPE}"), "mail"),
+        ((*OURS, f"cleanup[1]: 4A1B2C3D4E: reject: body x {FROM}{ENVELOPE}"), "relayed"),
+        (ASKED, "probe"),
+        ((*ASKED, f"{TO}sent (250 Ok)"), "relayed"),
+    ],
+)
+def test_what_ec2_itself_refuses_or_only_asks_is_no_mail(lines: tuple[str, ...], kind: str) -> None:
+    """After the data, or when it asks Dell whether a recipient exists (reject_unverified_recipient)."""
+    text = "".join(f"2026-09-21T12:00:00Z ec2 postfix/{line}\n" for line in lines)
+    (found,) = postfix_log.parse(text).trails
     assert sort(SETTINGS, found).kind == kind
 
 

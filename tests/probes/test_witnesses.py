@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.evidence import CouldNotAsk, Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import witnesses
 from fixtures.ledger.witnesses import COPIED, DOUBT, FORWARDED, GONE, OLDER, UNDER_WAY, Agreement
@@ -58,11 +58,12 @@ def compared(
     trails: tuple[Trail, ...] = (),
     log_since: float = 0.0,
     numbered: int = 0,
+    more: tuple[Event, ...] = (),
 ) -> Agreement:
     """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``.
 
     COPIES: what Dell's Postfix delivered of it besides. TRAILS: what it sent itself. LOG_SINCE: when its log begins.
-    NUMBERED: the message's number in the ledger; 0: none.
+    NUMBERED: the message's number in the ledger; 0: none. MORE: other events.
     """
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
@@ -70,7 +71,7 @@ def compared(
     events: Any = SimpleNamespace(
         domain="pilot.example.net",
         since=SWITCHED,
-        events=(event,) if counted_at >= SWITCHED else (),
+        events=(event, *more) if counted_at >= SWITCHED else more,
         sampled=sampled,
         evidence=NOTED,
     )
@@ -129,6 +130,30 @@ def test_our_own_test_mail_is_deleted_only_where_dovecot_says_so(
     """Of what is numbered the ledger says what became, and nobody deletes it before clean_mail may."""
     found = heard(dovecot, message_id="<mxgate.1@x>", numbered=number)
     assert (found.named, bool(found.unexplained)) == (named, not named)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "status", "ago_s", "refused"),
+    [
+        ("<2@x>", "error", 7200, ["<2@x> for carol@pilot.example.net: error 550 5.7.1 no"]),
+        ("<2@x>", "deliveryFailed", 7200, ["<2@x> for carol@pilot.example.net: deliveryFailed 550 5.7.1 no"]),
+        ("<2@x>", "rejected", 7200, []),
+        ("<2@x>", "dropped", 7200, []),
+        ("<2@x>", "deliveryFailed", 60, []),
+        ("<1@x>", "deliveryFailed", 7200, []),  # a later attempt has brought it
+        ("<mxgate.2@x>", "deliveryFailed", 7200, []),
+    ],
+)
+def test_what_cloudflare_could_not_deliver_is_named(
+    message_id: str, status: str, ago_s: float, refused: list[str]
+) -> None:
+    """By whichever word. It has arrived nowhere, so they agree."""
+    failed = Event(NOW - ago_s, message_id, "j@x", CAROL, "s", status, "forward", "550 5.7.1 no", 1)
+    found = heard(Dovecot({"ses+1": (STORED,)}, NOTED), kept=(lying(CAROL),), more=(failed,))
+    assert (list(found.refused), found.unexplained) == (refused, ())
+    judged = witnesses.judged(found)
+    said = "; 1 that Cloudflare could not deliver, such as <2@x> for carol@pilot.example.net: "
+    assert (judged.verdict, said in judged.found) == (Verdict.PASS, bool(refused))
 
 
 @pytest.mark.parametrize(("status", "named"), [("sent", {FORWARDED: 1}), ("bounced", {}), ("expired", {})])
