@@ -6,7 +6,6 @@ DNS, AWS Backup keeps a snapshot of EC2's volume, and another machine has one of
 (``fixtures.lab.aws``). Each file that has these tests has a ``lab`` of its own: workers share the work by files.
 """
 
-import sys
 from itertools import pairwise
 
 import pytest
@@ -15,7 +14,8 @@ from fixtures.lab.drills import LAB_ENDS
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.conftest import run
+from tests import warm
+from tests.conftest import inherited
 from tests.labs import opens, serves_the_family
 
 DRILLS_S_MAX = 900
@@ -31,6 +31,6 @@ def test_a_gate_opens(lab: Lab, since: Gate, gate: Gate) -> None:
 
 
 def test_the_drills_hold(lab: Lab) -> None:
-    command = [sys.executable, "-m", "pytest", "features/", "-q", "--drill", "--lab", lab.name]
-    done = run(command, {LAB_ENDS: "yes"}, timeout_s=DRILLS_S_MAX)
+    drills = ("-m", "pytest", "features/", "-q", "--drill", "--lab", lab.name)
+    done = warm.python(drills, inherited() | {LAB_ENDS: "yes"}, None, DRILLS_S_MAX)
     assert done.returncode == 0, done.stdout[-8000:]

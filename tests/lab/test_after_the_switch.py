@@ -6,23 +6,17 @@ No script here goes past a gate: none is given ``--override``.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from fixtures.lab.faults.walk import STAND_S_MAX
 from fixtures.lab.world import Lab
-from tests.conftest import PROJECT, ended, run
-from tests.labs import MAILBOX_MADE, features, operator, shell, standing
+from fixtures.plan.gates import Gate
+from tests.conftest import PROJECT, ended
+from tests.labs import MAILBOX_MADE, features, operator, shared, shell
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'
 NEW = ("--domain", DOMAIN, "--address", "erin")
-STAND = """
-import sys
-from fixtures.lab.rehearsal import Lab, stand_at
-stand_at(Lab.find(sys.argv[1]), "signoff", quiet=True)
-"""
 TURNED_AWAY = "check_recipient_access,inline:{erin@dell.webmakeprofit.org=REJECT}"
 NUMBERED = """
 import sys, time
@@ -39,12 +33,7 @@ migration.store.record("time passed", seconds=LAG_S + 60)
 """Numbered mail, and so much time that Cloudflare's events have to be there (C-7)."""
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with standing(NAME, 21, month=True) as made:
-        done = run([sys.executable, "-c", STAND, NAME], timeout_s=STAND_S_MAX)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        yield made
+lab = shared(NAME, 21, Gate.SIGNOFF, month=True, quiet=True)
 
 
 def settings(lab: Lab, *changes: tuple[str, str]) -> None:

@@ -18,7 +18,7 @@ NAME = "tests-bucket"
 CAROL, NOBODY, BOB = f"carol@{PILOT}", f"nobody@{PILOT}", "bob@four.example"
 MESSAGES = int(os.environ.get("MXGATE_BUCKET_MESSAGES", "120"))
 ARRIVED_S_MAX = 120.0
-KILLS_MAX = 30
+KILLS_MAX = 12
 lab = labs.shared(NAME, 27, Gate.PHASE4, quiet=True, route="worker", knobs=("--worker-throws=rejected",))
 WAITING = """
 from fixtures.probes.cloudflare import waiting

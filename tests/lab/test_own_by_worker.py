@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from fixtures.lab import plan
+from fixtures.lab.faults.walk import carry
+from fixtures.plan.gates import Gate
 from tests.conftest import PROJECT
 from tests.labs import operator, standing
 
@@ -28,8 +30,7 @@ def test_its_certificate_opens_the_rows_of_drills(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "drills, all green" in done.stdout
-        code = f"from fixtures.lab.rehearsal import stand_at, Lab; stand_at(Lab.find({NAME!r}), 'phase2')"
-        subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=200)
+        carry(NAME, Gate.PHASE2)
         asked = ["--config", str(config), "--gate", "phase2", "-k", DRILLS, "--report", str(tmp_path / "report.html")]
         done = operator(NAME, "-m", "pytest", "features/", "-q", *asked)
         assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]

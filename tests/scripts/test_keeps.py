@@ -14,16 +14,11 @@ from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib.change import Refused
 from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
+from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
 GREY = "check_policy_service inet:127.0.0.1:10023"
-HOUR = """
-for copy in /etc/postfix/*.bak-[0-9]*; do
-    at=${copy##*.bak-}
-    mv -n "$copy" "${copy%.bak-*}.bak-$(date -ud "${at:0:8} ${at:8:2}:${at:10} 1 hour ago" +%Y%m%d%H%M)"
-done
-"""
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
 
@@ -44,8 +39,7 @@ def _refused(dell: Single, *words: str, **settings: Any) -> None:
 
 
 def _an_hour_passes(dell: Single) -> None:
-    """For the names of the copies: a second one in its minute waits for the next. The oldest goes first."""
-    dell.bash(HOUR)
+    dell.bash(f"cd /etc/postfix; {AN_HOUR_PASSES}")
 
 
 def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -> None:
