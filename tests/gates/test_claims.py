@@ -10,17 +10,20 @@ import pytest
 from fixtures.evidence import (
     Absent,
     CouldNotAsk,
+    Evidence,
     Finding,
     Inconclusive,
     Judged,
     Verdict,
     absent,
     failed,
+    keep_secret,
     passed,
+    redaction,
     together,
     unknown,
 )
-from fixtures.gates.outcome import Claims, describe
+from fixtures.gates.outcome import Claims, Outcome, describe
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited
 
@@ -192,3 +195,17 @@ def test_what_broke_is_said_with_what_failed() -> None:
     with pytest.raises(Judged, match=r"later: fail(.|\n)*it is right: inconclusive") as raised:
         claims.conclude(Judged("later", (BAD,)))
     assert raised.value.verdict is Verdict.FAIL
+
+
+def test_what_a_worker_knows_as_secret_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller, which writes the report, may never hear of it."""
+    monkeypatch.setattr(redaction, "_secrets", frozenset())
+    outcome = describe(["A-1"], "phase2", "A name", "A feature", "a.feature")
+    said = "found canary-of-a-worker"
+    look = Evidence(said, said, said, said)
+    outcome.conclude(Judged("claim", (failed("one", "b", said, look, hint=said),)))
+    keep_secret("canary-of-a-worker", "fail", "phase2")
+    sent = outcome.as_json()
+    assert "canary" not in json.dumps(sent)
+    assert Outcome.from_json(sent).verdict is Verdict.FAIL
+    assert (sent["stage"], sent["findings"][0]["found"]) == ("phase2", "found [redacted]")
