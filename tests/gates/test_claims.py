@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import execnet
 import pytest
 
 from fixtures.evidence import (
@@ -209,3 +210,20 @@ def test_what_a_worker_knows_as_secret_stays_with_it(monkeypatch: pytest.MonkeyP
     assert "canary" not in json.dumps(sent)
     assert Outcome.from_json(sent).verdict is Verdict.FAIL
     assert (sent["stage"], sent["findings"][0]["found"]) == ("phase2", "found [redacted]")
+
+
+def test_a_byte_that_is_no_text_reaches_the_controller() -> None:
+    """As a comment in EUC-JP has it, or one with a NUL; xdist sends only what UTF-8 can hold."""
+    said = "main.cf: # \udca4\udcb3\0"
+    outcome = describe(["A-1"], "phase2", "A name", "A feature", "a.feature")
+    look = Evidence(said, said, said, said)
+    outcome.conclude(Judged("claim", (failed(said, said, said, look, hint=said),)))
+    sent = outcome.as_json()
+    execnet.dumps([sent, outcome.error])
+    assert sent["findings"][0]["found"] == look.transcript == r"main.cf: # \xa4\xb3\x00"
+
+
+def test_a_password_that_is_no_text_is_hidden_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", frozenset())
+    keep_secret("\udca4\udcb3-old")
+    assert Evidence("asked", "user:\udca4\udcb3-old").answer == "user:[redacted]"
