@@ -270,6 +270,7 @@ relay      unix  -       -       y       -       -       smtp -o smtp_sasl_passw
         "static:{me:Hunter2 a}",
         "hash:/x, unionmap:{static:me:Hunter2a}",
         "inline:{{x=u:Hunter2x},{y=u:Hunter2y}}",
+        "inline:{{x=u:Hunter2x}, y = u:Hunter2y}",
     ],
 )
 def test_logins_in_main_cf_itself_are_not_shown(maps: str) -> None:
