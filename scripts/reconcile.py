@@ -65,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _write(options: Namespace, done: Reconciled, changes: Changes | None) -> None:
     """The files that were asked for. Raises ``OSError``."""
     if options.json and str(options.json) != "-":
-        options.json.write_text(_json(done, changes), encoding="utf-8")
+        from fixtures.report.render import replace
+
+        replace(options.json, _json(done, changes))
     if options.page:
         from fixtures.report import reconciled
 

@@ -5,22 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import execnet
 import pytest
 
 from fixtures.evidence import (
     Absent,
     CouldNotAsk,
+    Evidence,
     Finding,
     Inconclusive,
     Judged,
     Verdict,
     absent,
     failed,
+    keep_secret,
     passed,
+    redaction,
     together,
     unknown,
 )
-from fixtures.gates.outcome import Claims, describe
+from fixtures.gates.outcome import Claims, Outcome, describe
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited
 
@@ -192,3 +196,34 @@ def test_what_broke_is_said_with_what_failed() -> None:
     with pytest.raises(Judged, match=r"later: fail(.|\n)*it is right: inconclusive") as raised:
         claims.conclude(Judged("later", (BAD,)))
     assert raised.value.verdict is Verdict.FAIL
+
+
+def test_what_a_worker_knows_as_secret_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller, which writes the report, may never hear of it."""
+    monkeypatch.setattr(redaction, "_secrets", frozenset())
+    outcome = describe(["A-1"], "phase2", "A name", "A feature", "a.feature")
+    said = "found canary-of-a-worker"
+    look = Evidence(said, said, said, said)
+    outcome.conclude(Judged("claim", (failed("one", "b", said, look, hint=said),)))
+    keep_secret("canary-of-a-worker", "fail", "phase2")
+    sent = outcome.as_json()
+    assert "canary" not in json.dumps(sent)
+    assert Outcome.from_json(sent).verdict is Verdict.FAIL
+    assert (sent["stage"], sent["findings"][0]["found"]) == ("phase2", "found [redacted]")
+
+
+def test_a_byte_that_is_no_text_reaches_the_controller() -> None:
+    """As a comment in EUC-JP has it, or one with a NUL; xdist sends only what UTF-8 can hold."""
+    said = "main.cf: # \udca4\udcb3\0"
+    outcome = describe(["A-1"], "phase2", "A name", "A feature", "a.feature")
+    look = Evidence(said, said, said, said)
+    outcome.conclude(Judged("claim", (failed(said, said, said, look, hint=said),)))
+    sent = outcome.as_json()
+    execnet.dumps([sent, outcome.error])
+    assert sent["findings"][0]["found"] == look.transcript == r"main.cf: # \xa4\xb3\x00"
+
+
+def test_a_password_that_is_no_text_is_hidden_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", frozenset())
+    keep_secret("\udca4\udcb3-old")
+    assert Evidence("asked", "user:\udca4\udcb3-old").answer == "user:[redacted]"

@@ -18,17 +18,20 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
-from fixtures.gates import nights
+from fixtures.gates import nights, present
+from fixtures.gates.drift import hosts
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
+from fixtures.probes.dell import firewall
 from fixtures.settings import ClockSettings, Secrets
 from fixtures.store import Locked, Store, chain
 from fixtures.store.database import StoreError
@@ -205,6 +208,26 @@ def test_another_hand_is_found(store: Store) -> None:
             assert said.startswith(says)
             db.rollback()
     assert faults(store) == ()
+
+
+def test_what_is_no_text_on_dell_can_be_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment in EUC-JP, and a NUL: PostgreSQL could not look into what holds them."""
+    odd = "# \udca4\udcb3\0"
+    host = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(stdout=f"2.4.1\n{odd}\n", ok=True))
+    monkeypatch.setattr(present, "dell", lambda _: host)
+    monkeypatch.setattr(present, "dovecot", lambda _: host)
+    texts = f"=-=-= texts\n/etc/x:{odd}\n=-=-= files\ntext 644 root:root 1 /etc/x\n"
+    kept = {
+        "runs": present.dell_as_it_runs(settings_without_a_lab()),
+        "postfix": hosts.postfix(texts)[0],
+        "dovecot": hosts.dovecot(f"=-=-= dovecot\n2.4.1\nx = {odd}\n")[0],
+        "machine": hosts.machine(f"=-=-= names\n{odd}\n")[0],
+        "firewall": firewall.parts_of(f"=-=-= iptables-save\n{odd}\n"),
+    }
+    for name, parts in kept.items():
+        store.record(name, digest="d", parts=parts)
+        assert store.last(name, digest="d") is not None
+        assert r"# \xa4\xb3\x00" in "".join(parts.values())
 
 
 def test_a_lock_is_held_across_machines_and_outlives_its_owner(server: Server, store: Store) -> None:

@@ -9,7 +9,10 @@ from typing import Any, cast
 import pytest
 
 from fixtures.access import transport
-from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.evidence import CouldNotAsk, Evidence, redact
+from fixtures.gates import dellparts
+from fixtures.gates.drift import hosts
+from fixtures.gates.present import POSTFIX as DELLS, differences
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, postfix, system_names
@@ -251,6 +254,46 @@ exec 2>&1
 [ "$1" != check ] || echo "postfix/postfix-script: warning: group or other writable: /etc/postfix/./master.cf"
 """
 ONLY_THERE = "[ -t 2 ] || exit 0"
+
+
+LOGINS = """\
+smtp_sasl_password_maps = {maps}
+relay/unix/smtp_sasl_password_maps = inline:{{ {{[b.example]:587 = me@b.example:Hunter2 b:b}}, c.example=me:Hunter2c }}
+relay      unix  -       -       y       -       -       smtp -o smtp_sasl_password_maps=static:me@d.example:Hunter2d
+"""
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        "static:me@a.example:Hunter2a",
+        "static:{me:Hunter2 a}",
+        "hash:/x, unionmap:{static:me:Hunter2a}",
+        "inline:{{x=u:Hunter2x},{y=u:Hunter2y}}",
+        "inline:{{x=u:Hunter2x}, y = u:Hunter2y}",
+    ],
+)
+def test_logins_in_main_cf_itself_are_not_shown(maps: str) -> None:
+    said = LOGINS.format(maps=maps)
+    main, overrides, services = said.splitlines(keepends=True)
+    parts = {"values": main, "main": main, "services": services, "overrides": overrides, "files": "", "running": ""}
+    printed = "".join(f"=-=-= {name}\n{text}" for name, text in parts.items())
+    host: Any = SimpleNamespace(name="Dell", run=lambda *_, **__: SimpleNamespace(stdout=printed, stderr=""))
+    found = postfix.configuration(host)
+    assert found.values["smtp_sasl_password_maps"] == maps, "it is judged as it is"
+    assert "Hunter2" not in repr(found.evidence)
+    host.run = lambda *_: SimpleNamespace(stdout=main, stderr="")
+    assert "Hunter2" not in repr(postfix.parameters(host, ["smtp_sasl_password_maps"]).evidence)
+    kept = dict(dellparts.postfix(said))
+    assert "Hunter2" not in repr(kept)
+    assert (
+        kept["override relay/unix/smtp_sasl_password_maps"]
+        != dict(dellparts.postfix(said.replace("Hunter2c", "x")))["override relay/unix/smtp_sasl_password_maps"]
+    )
+    (changed,) = differences({DELLS: main.replace("Hunter2", "Hunter3")}, {DELLS: main.replace("Hunter2", "Hunter4")})
+    assert "Hunter" not in changed
+    drifted, _ = hosts.postfix(f"=-=-= postfix\n{said}their = {maps.rpartition('static:')[2].strip('{}')}\n")
+    assert "Hunter2" not in redact(repr(drifted))
 
 
 @pytest.mark.parametrize(

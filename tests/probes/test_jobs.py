@@ -3,12 +3,21 @@
 import os
 import re
 import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from fixtures.evidence import Verdict
-from fixtures.probes.dell import jobs
+from fixtures.access.transport import Result
+from fixtures.evidence import Finding, Verdict
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes.aws import other_jobs, references
+from fixtures.probes.dell import certificate_renewal, jobs
+from fixtures.probes.dns import writers
+from fixtures.settings import Secrets
 from tests.judges import LOOK
 
 WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
@@ -97,6 +106,76 @@ def matches(line: str) -> bool:
 def test_what_is_shown_of_it(text: str, shown: list[str]) -> None:
     assert matches(text)
     assert [each for _, each in jobs.lines_that_write([f"/etc/systemd/system/a:b.service:7:{text}"])] == shown
+
+
+@dataclass(frozen=True)
+class Host:
+    """One that prints a text, whatever it is asked."""
+
+    text: str
+    name: str = "Dell"
+
+    @property
+    def machine(self) -> Self:
+        return self
+
+    def run(self, *argv: str, **_: object) -> Result:
+        return Result(argv, 0, self.text, "")
+
+
+DDNS = """\
+process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1
+file: /usr/local/bin/cf-token: a.example
+done
+"""
+CRON = (
+    """/etc/cron.d/x: 5 4 * * * root curl -H "X-Auth-Key: s3cret" -u me:s3cret https://me:s3cret@{ec2}/fullchain.pem"""
+)
+
+
+@pytest.mark.parametrize(
+    ("ask", "printed", "seen"),
+    [
+        (
+            lambda _, host: map(writers.judged, writers._clients(host, set(), ())),
+            DDNS,
+            ["Dell: process docker run -e CLOUDFLARE_API_TOKEN=... favonia/cloudflare-ddns:1", "cf-token: a.example"],
+        ),
+        (
+            lambda it, _: other_jobs.judged(other_jobs.ask(it)),
+            f"=-=-= listeners\n=-=-= cron\n{CRON}\n=-=-= end\n",
+            ["cron job /etc/cron.d/x: 5 4 * * * root curl", "no cron job but those of"],
+        ),
+        (
+            lambda it, _: certificate_renewal.judged(certificate_renewal.look(it, certificate_renewal.marks(it))),
+            f"=-=-= job /etc/cron.d/x\n{CRON}\n",
+            ["it names EC2: /etc/cron.d/x: 5 4 * * * root curl", "...@{ec2}/fullchain.pem"],
+        ),
+        (
+            lambda it, _: references.judged_gone(references._on_dell(it), it.settings),
+            f"used\n{CRON.replace('x: 5', 'x:9:5')}\n/etc/postfix/sasl_passwd:1:[{{ec2}}]:587 me:s3cret\n",
+            ["Dell: /etc/cron.d/x:9", "...@{ec2}/fullchain.pem", "Dell: /etc/postfix/sasl_passwd:1", "[{ec2}]:587 ..."],
+        ),
+        (
+            lambda it, _: references.judged_gone(references._ways_out(it), it.settings),
+            "relayhost = {ec2}\n/etc/postfix/transport.cf: password = s3cret\n",
+            ["Dell: relayhost", "{ec2}"],
+        ),
+    ],
+    ids=["writers", "other jobs", "renewal", "mentions", "ways out"],
+)
+def test_nobody_else_s_password_is_shown(
+    ask: Callable[[Migration, Host], Iterable[Finding]], printed: str, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anything lost that is judged: what it is, where it stands, which host it names."""
+    it = Migration(settings_without_a_lab(), Secrets())
+    ec2 = it.settings.ec2.name
+    host = Host(printed.format(ec2=ec2))
+    for module, name in ((other_jobs, "ec2"), (certificate_renewal, "dell"), (references, "dell")):
+        monkeypatch.setattr(module, name, lambda _: host)
+    found = list(ask(it, host))
+    assert "s3cret" not in repr(found)
+    assert all(each.format(ec2=ec2) in repr(found) for each in seen), found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")

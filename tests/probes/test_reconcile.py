@@ -1,6 +1,7 @@
 """All real mail: a planted loss among ten thousand, and whatever else a log can show, is found and named."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -341,6 +342,7 @@ def test_the_switch_shows_who_fell_silent_in_all_three_forms(
     argv += ["--json", str(tmp_path / "all.json"), "--page", str(tmp_path / "page.html")]
     assert reconcile.main(argv) == reconcile.DONE
     assert "1 sender domains have fallen silent" in capsys.readouterr().out
+    assert (tmp_path / "all.json").stat().st_mode & 0o777 == 0o600, "it names correspondents"
     said = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     assert [each["domain"] for each in said["changes"]["silent"]] == ["four7.example"]
     assert said["states"] == {"EC2": {"stored": 2000}, "Cloudflare": {"stored": 1900}}
@@ -465,6 +467,16 @@ def test_what_a_log_quotes_moves_no_terminal(tmp_path: Path, capsys: pytest.Capt
     assert "lines that could not be read, such as:" in shown
     assert r"\u001b[2J" in shown
     assert not {"\x1b", "\x00"} & set(shown)
+
+
+def test_a_pipe_stays_one(tmp_path: Path) -> None:
+    """And so does /dev/null, in whose place root could put a file."""
+    (tmp_path / "log").write_text("2026-11-25T10:00:00.0+09:00 mail postfix/smtpd[1]: connect from a[192.0.2.1]\n")
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as reader:
+        reconcile.main(["--dell", str(tmp_path / "log"), "--json", str(pipe)])
+        assert pipe.is_fifo()
+        assert "good" in json.load(reader)
 
 
 def test_dovecots_log_needs_postfixs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fixtures.evidence import redaction
-from fixtures.evidence.redaction import REDACTED, keep_secret, redact
+from fixtures.evidence.redaction import REDACTED, hidden, keep_secret, redact
 
 SECRETS = {
     "with everything": "hunter2<&\"correct horse=%41\\n+/'",
@@ -137,6 +137,29 @@ def test_shapes_are_known_without_the_secret() -> None:
     assert redact(block := "service auth { unix_listener auth-userdb }") == block
     assert redact("Authorization: Bearer abc.def") == f"Authorization: Bearer {REDACTED}"
     assert redact("key SG.abcdefghijk.lmn") == f"key {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("docker run -e CF_API_TOKEN=s3cret x/cloudflare-ddns:1", "docker run -e CF_API_TOKEN=... x/cloudflare-ddns:1"),
+        ('curl -H "X-Auth-Key: s3cret" https://a.example', 'curl -H "X-Auth-Key: ... https://a.example'),
+        ("curl -H 'Authorization: Bearer s3cret.x' a.example", "curl -H 'Authorization: ... a.example"),
+        ('CF_Key="s3cret and more" acme.sh --cron', "CF_Key=... acme.sh --cron"),
+        ('{"api_key": "s3cret", "host": "a.example"}', '{"api_key": ..., "host": "a.example"}'),
+        ("mysqldump -u root -ps3cret -P3306 wiki >/b", "mysqldump -u ... -p... -P3306 wiki >/b"),
+        ("sshpass -p s3cret ssh -p22 b", "sshpass -p ... ssh -p22 b"),
+        ("mariadb -h a.example -ps3cret", "mariadb -h a.example -p..."),
+        ("rsync rsync://me:s3cret@a.example:873/x /x", "rsync rsync://me:...@a.example:873/x /x"),
+        ("restic --password-file /etc/x -r https://a.example:8000/b", ""),
+        ("ssh -p22 a.example 'docker run -p 25:25 -p127.0.0.1:80:80 x'; mkdir -p /x; cp -pr /a /b", ""),
+        ("mysql -h a.example -P3306 --port=3306; find /x -print", ""),
+    ],
+)  # fmt: skip
+def test_what_others_call_by_is_hidden(line: str, shown: str) -> None:
+    """What stands next to it, names, ports and addresses, stays: it is what is judged. SHOWN is empty: all of it."""
+    assert hidden(line) == (shown or line)
+    assert hidden(hidden(line)) == (shown or line)
 
 
 def test_secrets_are_named_while_others_write() -> None:

@@ -85,7 +85,10 @@ def written(store: Store, page: Path, run: str = "r1", decision: Decision = Deci
     report = replace(
         sample.report(decision=decision), run=run, store_head=head, settings="5e7", certificate_digest="c" * 64
     )
-    write(report, page, "", partial(statement.note, store))
+    junit = page.with_suffix(".xml")
+    junit.parent.mkdir(exist_ok=True)
+    junit.write_text("<testsuites/>", encoding="utf-8")
+    write(report, page, str(junit), partial(statement.note, store))
 
 
 @pytest.fixture
@@ -95,7 +98,6 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
         store.record("night", gate="phase4", verdict="fail")
         made = Desk(tmp_path, store, capsys)
         written(store, made.page)
-        made.page.with_suffix(".xml").write_text("<testsuites/>", encoding="utf-8")
         yield made
 
 
@@ -239,8 +241,13 @@ CASES: dict[str, tuple[Callable[[Desk], object], str, bool]] = {
     "the evidence is gone": (lambda desk: _taken(desk, "phase3.evidence.json"), "phase3.evidence.json was signed, and is gone", False),
     "JUnit is edited": (
         lambda desk: desk.edit(".xml", "<testsuites/>", "<testsuites></testsuites>"),
-        f"phase3.xml is not what was signed: {EDITED}",
-        False,
+        f"the file phase3.xml is not the one that run r1 wrote: {EDITED}",
+        True,
+    ),
+    "the checklist is edited": (
+        lambda desk: desk.edit(".md", "# ", "# All is well: "),
+        f"the file phase3.md is not the one that run r1 wrote: {EDITED}",
+        True,
     ),
     "a row is edited": (lambda desk: desk.sql("UPDATE records SET at = 0 WHERE kind = 'night'"), "row 1 of records (night", True),
     "a row is deleted": (lambda desk: desk.sql("DELETE FROM records WHERE kind = 'night'"), "it was deleted", True),
@@ -290,7 +297,9 @@ def test_two_sign_the_same(signed: Desk) -> None:
     assert said.count("signed by ") == 2
 
 
-@pytest.mark.parametrize("case", ["the report is edited", "the evidence is swapped", "a row is edited"])
+@pytest.mark.parametrize("case", [
+    "the report is edited", "the evidence is swapped", "a row is edited", "JUnit is edited", "the checklist is edited",
+])  # fmt: skip
 def test_what_does_not_belong_together_is_not_signed(desk: Desk, case: str) -> None:
     desk.allow(key := desk.key())
     CASES[case][0](desk)
