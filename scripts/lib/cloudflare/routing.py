@@ -6,6 +6,7 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -63,21 +64,21 @@ def _switched(job: Job) -> str:
 
 def enable(job: Job) -> Write:
     """Switch Email Routing on, once the MX is Cloudflare's."""
-
-    def do() -> None:
-        while True:
-            try:
-                return add_and_lock(job)
-            except CouldNotAsk as error:
-                if REFUSED not in str(error):
-                    raise
-                # Just after the batch it may still be refused for the MX that stood before.
-                if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
-                    raise
-            time.sleep(TRY_AGAIN_S)
-
-    read = partial(_switched, job)
+    do, read = partial(_while_refused, job), partial(_switched, job)
     return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, tries=TRIES)
+
+
+def _while_refused(job: Job) -> None:
+    """Add and lock. Just after the MX has moved it may still be refused for the one that stood before."""
+    while True:
+        try:
+            return add_and_lock(job)
+        except CouldNotAsk as error:
+            if REFUSED not in str(error):
+                raise
+            if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
+                raise
+        time.sleep(TRY_AGAIN_S)
 
 
 def disable(job: Job) -> Write:
@@ -110,14 +111,23 @@ def _set_subaddressing(job: Job, *, wanted: bool) -> None:
 
 
 def unlock(job: Job) -> Write:
-    """Let its records be written, and leave them so: going back needs nothing of Email Routing's API then."""
+    """Let its records be written, and leave them so: going back needs nothing of Email Routing's API then.
+
+    Mail flows without it: what can't be asked is tried, and what was tried counts as done.
+    """
+    tried = []
+
+    def do() -> None:
+        tried.append(True)
+        unlock_records(job.migration, job.domain)
 
     def read() -> str:
-        return "unlocked" if status(job.migration, job.domain) in UNLOCKED else "locked"
+        with suppress(CouldNotAsk):
+            if tried or status(job.migration, job.domain) in UNLOCKED:
+                return "unlocked"
+        return "locked"
 
-    subject = f"lock of the records of {job.domain}"
-    made = Write(GROUP, subject, "locked", "unlocked", lambda: unlock_records(job.migration, job.domain), read)
-    return if_it_can(job, made)
+    return if_it_can(job, Write(GROUP, f"lock of the records of {job.domain}", "locked", "unlocked", do, read))
 
 
 def if_it_can(job: Job, write: Write) -> Write:
@@ -139,7 +149,7 @@ def lock(job: Job) -> Write:
     done = []
 
     def do() -> None:
-        add_and_lock(job)
+        _while_refused(job)
         done.append(True)
 
     def read() -> str:
