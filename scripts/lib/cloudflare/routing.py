@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.trials import begun
-from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.cloudflare import api as cloudflare, changing, rate_limit
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.lib.dns.records import danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
@@ -192,6 +192,14 @@ def add_and_lock(job: Job, name: str = "") -> None:
 def prove_right(job: Job) -> None:
     """A call that changes nothing, before anything moves: a setting is written as it stands. ``CouldNotAsk``."""
     _set_subaddressing(job, wanted=_takes_details(job))
+
+
+def left(job: Job) -> tuple[int, int] | None:
+    """How many requests Cloudflare takes now, and in how many seconds more; None: it does not say. ``CouldNotAsk``."""
+    zone = cloudflare.zone(job.migration, job.domain)
+    with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
+        reply = cloudflare.client(job.migration).email_routing.with_raw_response.get(zone_id=zone.id)
+    return rate_limit.left(reply.headers)
 
 
 def say_state(job: Job) -> None:
