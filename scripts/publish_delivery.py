@@ -64,8 +64,9 @@ def _no_alias(present: Records, name: str) -> None:
 
 
 def _not_in_use(job: Job, present: Records, name: str, kind: str, planned: Iterable[str]) -> None:
-    """Refuse, until these records are ours, to lead elsewhere what somebody may go by."""
-    others = sorted({each.text or "." for each in present.of(name, kind)} - set(planned))
+    """Refuse, until these records are ours, to lead elsewhere what somebody may go by, or to take its proxy away."""
+    stand = {(each.text or ".") + " by Cloudflare's proxy" * each.proxied for each in present.of(name, kind)}
+    others = sorted(stand - set(planned))
     if not others:
         return
     done = Progress.read(job.migration.store, job.migration.settings).done_at(SCRIPT.name) is not None

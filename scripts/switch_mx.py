@@ -26,6 +26,7 @@ from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Routing
+from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
 from scripts import merge_spf
 from scripts.lib import paper
 from scripts.lib.change import Job, Refused, Script, Write
@@ -36,6 +37,8 @@ from scripts.lib.dns.records import AUTO, seconds, set_rrset, value
 from scripts.lib.safeguard import guarded, moves, remember, through
 
 HEARTBEAT_S, COUNTED_S = 15.0, 60.0
+REQUESTS = 300
+"""Of Cloudflare's API: more than a switch and its way back make, with ``watch`` and a person at the dashboard by it."""
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -111,6 +114,20 @@ def _check(job: Job) -> None:
     """``Refused`` with what to do first, ``CouldNotAsk`` without the right to switch Email Routing."""
     migration, domain = job.migration, job.domain
     switches.require_no_trial(job)
+    _require_watch(job)
+    pilot = migration.settings.pilot
+    if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
+        raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
+    _require_ready(job)
+    switches.prove_right(job)
+    if _wait_for_requests(job):
+        _require_watch(job)
+    job.say(f"the way back by hand: {paper.leave(migration, domain)}. Print it before you go on")
+
+
+def _require_watch(job: Job) -> None:
+    """``Refused`` unless it runs, and counts."""
+    migration, domain = job.migration, job.domain
     beat, until = migration.store.last("watch", domain), time.monotonic() + COUNTED_S
     with waiting(lambda: tr("watch has just begun: waiting until it has counted the mail of {domain}", domain=domain)):
         while beat and not beat.get("counted", True) and beat.get("running") and time.monotonic() < until:
@@ -125,12 +142,16 @@ def _check(job: Job) -> None:
             f"watch has not counted the mail of {domain} for {max(uncounted_s, COUNTED_S):.0f} s: nobody would see a "
             "loss. It shows why; put that right first"
         )
-    pilot = migration.settings.pilot
-    if domain != pilot and not Progress.read(migration.store, migration.settings).switched(pilot):
-        raise Refused(f"the pilot goes first: python -m scripts.switch_mx --domain {pilot}")
-    _require_ready(job)
-    switches.prove_right(job)
-    job.say(f"the way back by hand: {paper.leave(migration, domain)}. Print it before you go on")
+
+
+def _wait_for_requests(job: Job) -> bool:
+    """Whether too few were left, and more were waited for: one that is refused later may make mail bounce."""
+    requests, seconds = switches.left(job) or (REQUESTS, 0)
+    if requests >= REQUESTS:
+        return False
+    job.say(f"Cloudflare takes {requests} more requests for {seconds} s, and a switch may need {REQUESTS}: waiting")
+    job.migration.clock.sleep(min(seconds, WAIT_S_MAX))
+    return True
 
 
 _READIES = ("prepare_cloudflare", "merge_spf")

@@ -80,6 +80,12 @@ def all_granted(expect: Expect, rights: Rights) -> None:
     expect("The tokens may do what is needed", (permissions.needed(each) for each in rights))
 
 
+@then("Cloudflare's token is good for long enough")
+def token_lasts(migration: Migration, expect: Expect) -> None:
+    now, days = migration.clock.now(), migration.settings.bounds.certificate_days
+    expect("The token stays good", (permissions.judged_end(permissions.token(migration), now, days),))
+
+
 @then("each request is refused")
 def all_refused(expect: Expect, rights: Rights) -> None:
     claim = "The token can't read what the operator has named as somebody else's"

@@ -14,6 +14,7 @@ Feature: The accounts can do what is needed, and nobody is locked out
     Given the tokens for Cloudflare and AWS
     When each kind of reading is done, and each kind of change is tried where it can change nothing
     Then nothing that is needed is refused
+    And Cloudflare's token is good for long enough
 
   @I-4 @P1.1 @observe @before_phase1 @before_phase2 @before_phase3 @before_phase4 @before_deletion
   Scenario: The token can't read what the operator has named as somebody else's

@@ -67,6 +67,24 @@ def test_a_disabled_token_opens_nothing(emulator: Running) -> None:
     assert verified.status == "disabled"
 
 
+def test_a_token_that_has_ended_opens_nothing(emulator: Running) -> None:
+    token = Token("short", READ_ONLY, expires=int(emulator.world.clock.now()) + 60)
+    emulator.world.tokens.append(token)
+    client = emulator.client("short")
+    assert [zone.name for zone in client.zones.list()] == [APEX]
+    verified = client.user.tokens.verify()
+    assert verified is not None
+    assert verified.expires_on is not None
+    assert (verified.status, verified.expires_on.timestamp()) == ("active", token.expires)
+    emulator.world.clock.advance(60)
+    with pytest.raises(cloudflare.PermissionDeniedError) as error:
+        client.zones.list()
+    assert refusal(error) == 9109
+    verified = client.user.tokens.verify()
+    assert verified is not None
+    assert verified.status == "expired"
+
+
 def test_other_peoples_zones_and_accounts(client: Cloudflare) -> None:
     with pytest.raises(cloudflare.PermissionDeniedError):
         client.dns.records.list(zone_id="2" * 32)

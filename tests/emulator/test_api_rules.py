@@ -53,6 +53,7 @@ def test_a_rules_life(emulator: Running, client: Any, destination: str) -> None:
         pytest.param(to(f"*@below.{APEX}"), [{"type": "drop"}], 2062, id="a subdomain's catch-all"),
         pytest.param(to(f"a@{APEX}"), forward("Alice@dell.webmakeprofit.org"), 2054, id="another case"),
         pytest.param([], [{"type": "drop"}], 2007, id="no matcher"),
+        pytest.param(to(f"a@{APEX}"), [{"type": "drop", "value": ["x@y.example"]}], 2007, id="dropped to somebody"),
         pytest.param([{"type": "all"}], [{"type": "drop"}], 2020, id="a second catch-all"),
     ],
 )

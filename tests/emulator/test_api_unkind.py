@@ -32,13 +32,16 @@ def test_a_share_of_requests_fails_and_does_nothing(emulator: Running, client: A
 
 def test_too_many_requests_are_refused_for_five_minutes(emulator: Running, client: Cloudflare) -> None:
     emulator.management.post("/knobs", json={"rate_limit": 10})
-    for _ in range(10):
+    headers = client.ips.with_raw_response.list().headers
+    assert (headers["ratelimit"], headers["ratelimit-policy"]) == ('"default";r=9;t=300', '"default";q=10;w=300')
+    for _ in range(9):
         client.ips.list()
     for _ in range(2):
         with pytest.raises(cloudflare.RateLimitError) as refused:
             client.ips.list()
     headers = refused.value.response.headers
     assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("10", "0")
+    assert headers["ratelimit"].startswith('"default";r=0;t=')
     assert 290 < int(headers["retry-after"]) <= 301
     emulator.world.clock.advance(302)
     client.ips.list()

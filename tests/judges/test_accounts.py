@@ -2,7 +2,8 @@
 
 # ruff: noqa: E501, ISC004 - tables of cases read better unbroken
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fixtures.probes.aws.cost import Charge, Saving
 from fixtures.probes.cloudflare import contacts, limits, permissions
 from fixtures.probes.cloudflare.contacts import Contact, Contacts
 from fixtures.probes.cloudflare.limits import Limit, Traffic, Use
-from fixtures.probes.cloudflare.permissions import Right
+from fixtures.probes.cloudflare.permissions import Right, Token
 from fixtures.settings.rented import NewCost
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
@@ -155,6 +156,21 @@ def test_a_right_at_aws_is_added_there() -> None:
 )
 def test_what_is_not_ours(it: Right, verdict: object, found: str) -> None:
     assert says(permissions.refused(it)) == (verdict, f"change: expected refused, found HTTP 403{found}")
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "found"),
+    [
+        (None, PASS, "it is good for ever"),
+        (14.5, PASS, "it is good until 1970-01-15, 14 days"),
+        (13.9, FAIL, "it is good until 1970-01-14, 13 days"),
+    ],
+)
+def test_how_long_the_token_is_good(days: float | None, verdict: object, found: str) -> None:
+    until = None if days is None else datetime.fromtimestamp(days * 86400, UTC)
+    judged = replace(permissions.judged_end(Token("active", until, LOOK), 0.0, 14), hint="")
+    words = f"the end of Cloudflare's token: expected none, or 14 days from now at least, found {found}"
+    assert says(judged, "") == (verdict, words)
 
 
 GONE, KEPT = Charge("volume v", 1.0, "8 GiB"), Charge("snapshot s", 0.4, "8 GiB")

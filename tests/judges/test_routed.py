@@ -75,6 +75,11 @@ def test_rule(rules: tuple[Rule, ...], expected: Says) -> None:
         ((), (PASS, "0 rules, all known")),
         ((rule(), rule("old@a.example")), (FAIL, "old@a.example")),
         ((rule("", name="all of b"), rule("c@a.example")), (FAIL, "all of b, c@a.example")),
+        ((rule(), rule("r@b.a.example")), (PASS, "2 rules, all known; not of a.example, and left: r@b.a.example")),
+        (
+            (rule("c@a.example"), rule("r@b.a.example")),
+            (FAIL, "c@a.example; not of a.example, and left: r@b.a.example"),
+        ),
     ],
 )
 def test_other_rules(rules: tuple[Rule, ...], expected: Says) -> None:

@@ -96,6 +96,7 @@ def test_the_catch_all_leads_to_it(rule: Rule, verdict: Any, said: str) -> None:
 
 def test_no_rule_comes_before_it() -> None:
     assert says(deployed.judged_unruled(DOMAIN, routing())) == (PASS, "rules of a.example: expected none, found none")
+    assert says(deployed.judged_unruled(DOMAIN, routing(replace(RULE, address="r@b.a.example"))))[0] is PASS
     found = says(deployed.judged_unruled(DOMAIN, routing(RULE)))
     assert found[0] is FAIL
     assert "found alice@a.example: forward x@b.example. A rule comes before" in found[1]

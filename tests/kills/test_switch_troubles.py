@@ -21,12 +21,13 @@ from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
 from fixtures.probes.smtp import mx_hosts
 from fixtures.store import StoreError, records
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
 from scripts import switch_mx
-from scripts.lib import safeguard, switch_guard
+from scripts.lib import paper, safeguard, switch_guard
 from scripts.lib.change import Job, Refused
 from scripts.lib.cloudflare import routing, settling
 from scripts.lib.dns import mx_back
@@ -250,6 +251,23 @@ def test_a_switch_wants_a_watch_that_sees(
     job.migration.store.record("watch", job.domain, **{**beat, **at})
     with pytest.raises(Refused, match=says):
         switch_mx._check(job)
+
+
+@pytest.mark.parametrize(
+    ("left", "waits_s"), [(None, 0), ((300, 200), 0), ((299, 200), 200), ((0, 9999), WAIT_S_MAX)], ids=str
+)
+def test_a_switch_begins_where_requests_are_left_for_it(
+    job: Job, monkeypatch: pytest.MonkeyPatch, left: tuple[int, int] | None, waits_s: float
+) -> None:
+    """Else Cloudflare refuses them for five minutes, between the batch and enabling say."""
+    monkeypatch.setattr(switch_mx, "_require_ready", lambda _: None)
+    monkeypatch.setattr(routing, "prove_right", lambda _: None)
+    monkeypatch.setattr(routing, "left", lambda _: left)
+    monkeypatch.setattr(paper, "leave", lambda *_: "night/")
+    job.migration.store.record("watch", job.domain, running=True)
+    began = job.migration.clock.now()
+    switch_mx._check(job)
+    assert waits_s <= job.migration.clock.now() - began < waits_s + 20
 
 
 @pytest.mark.parametrize("now", [{"state": "moving", "mx": ["10 mail.example.net"]}, {"state": "begun"}], ids=str)

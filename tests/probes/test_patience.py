@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient
+from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, left
 from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
 
 __all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures
@@ -27,6 +27,19 @@ def test_the_limit_is_waited_out_once(emulator: Running, capsys: pytest.CaptureF
     assert asked(emulator, LIMIT + 5) == [200] * (LIMIT + 5)
     assert BLOCK_S - 5 < clock.now() - began < BLOCK_S + 10
     assert "no more requests for 30" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('"default";r=50;t=30', (50, 30)),
+        ('"default";r=1100;t=290, "burst";r=99;t=60', (99, 60)),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_what_is_left(said: str, expected: tuple[int, int] | None) -> None:
+    assert left(httpx.Headers({"Ratelimit": said} if said else {})) == expected
 
 
 @pytest.mark.parametrize("after_s", [0, int(WAIT_S_MAX) + 1])

@@ -72,7 +72,7 @@ print(json.dumps([done, before, after]))
 
 def test_a_name_that_is_in_use_is_refused_until_it_is_ours() -> None:
     """EC2 relays by Dell's name, say, and that leads into the tailnet: it would come from elsewhere, and bounce."""
-    refused, ours, moved = ask("""
+    refused, proxied, ours, moved = ask("""
 made = plant(type="MX", name=f"dell.{PILOT}", content="mail.example.net", priority=10)
 refused = [do("publish_delivery")]
 sdk.dns.records.delete(made["result"]["id"], zone_id=there.id)
@@ -81,16 +81,23 @@ for kind, content in (("A", "100.64.10.2"), ("AAAA", "2001:db8::77")):
     made = plant(type=kind, name=name, content=content)
     refused.append(do("publish_delivery"))
     sdk.dns.records.delete(made["result"]["id"], zone_id=there.id)
-plant(type="A", name=name, content=str(migration.settings.dell.ipv4))
+made = plant(type="A", name=name, content=str(migration.settings.dell.ipv4), proxied=True)
+proxied = do("publish_delivery")
+sdk.dns.records.edit(made["result"]["id"], zone_id=there.id, type="A", name=name, content=made["result"]["content"],
+                     ttl=300, proxied=False)
 ours = do("publish_delivery")
 (stands,) = cloudflare.records(migration, OTHER).of(name, "A")
 sdk.dns.records.edit(stands.id, zone_id=there.id, type="A", name=name, content="192.0.2.78", ttl=300)
-print(json.dumps([refused, ours, do("publish_delivery")]))
+print(json.dumps([refused, proxied, ours, do("publish_delivery")]))
 """)
     for done, words in zip(refused, ("dell.pilot.example.net MX stands", "A stands", "AAAA stands"), strict=True):
         assert done["status"] == 1, done
         assert words in done["said"]
         assert "EC2 or your users may go by it" in " ".join(done["said"].split())
+    assert proxied["status"] == 1, proxied
+    assert "leads to 198.51.100.10 by Cloudflare's proxy: EC2 or your users may go by it" in " ".join(
+        proxied["said"].split()
+    )
     assert ours["status"] == 0, ours["said"]
     assert (moved["status"], moved["subjects"]) == (0, ["dell.webmakeprofit.org A"]), "Dell got another address"
 

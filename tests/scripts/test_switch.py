@@ -53,6 +53,34 @@ print(json.dumps([done, sorted([each.address, each.enabled, *each.destinations] 
     assert len(rules) == 6
 
 
+@pytest.mark.usefixtures("lab")
+def test_a_subdomain_that_carries_mail_keeps_its_rule_and_the_catch_all() -> None:
+    refused, done, numbers = as_operator("""
+from scripts.lib.change import Job
+from scripts.lib.cloudflare.rules import rules_as
+zone, rules = cloudflare.zone(migration, PILOT), changing.client(migration).email_routing.rules
+matchers, drop = [{"type": "literal", "field": "to", "value": "reply@reply." + PILOT}], [{"type": "drop"}]
+made = rules.create(zone_id=zone.id, matchers=matchers, actions=drop)
+def catch_all(enabled):
+    rules.catch_alls.update(zone_id=zone.id, matchers=[{"type": "all"}], actions=drop, enabled=enabled)
+catch_all(True)
+refused = do("prepare_cloudflare", PILOT)
+catch_all(False)
+done = do("prepare_cloudflare", PILOT)
+it = cloudflare.routing(migration, PILOT)
+caught = {"id": "", "name": "", "enabled": False, "priority": 0, "address": "", "action": "drop", "destinations": []}
+below = [{**caught, "enabled": True, "address": "other@reply." + PILOT}]
+gone = [each.subject for each in rules_as(Job(migration, PILOT, None), below, caught)]
+rules.delete(made.id, zone_id=zone.id)
+theirs = [each for each in gone if made.id in each or "reply" in each]
+print(json.dumps([refused, done, [len(it.rules), len(gone), theirs]]))
+""")
+    assert refused["status"] == 1, refused
+    assert "catches mail of reply.pilot.example.net too" in " ".join(refused["said"].split())
+    assert (done["status"], done["writes"]) == (0, 0), done
+    assert numbers == [7, 6, []]
+
+
 def test_a_rule_is_made_once_though_the_answer_was_lost(lab: Lab) -> None:
     """Cloudflare refuses a second rule of one address (2014): a client that tries again would seem to fail."""
     plant(lab, LOST)

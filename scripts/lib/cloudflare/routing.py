@@ -6,6 +6,7 @@ developers.cloudflare.com/api/resources/email_routing/subresources/dns
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.trials import begun
-from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.cloudflare import api as cloudflare, changing, rate_limit
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.lib.dns.records import danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
@@ -63,21 +64,21 @@ def _switched(job: Job) -> str:
 
 def enable(job: Job) -> Write:
     """Switch Email Routing on, once the MX is Cloudflare's."""
-
-    def do() -> None:
-        while True:
-            try:
-                return add_and_lock(job)
-            except CouldNotAsk as error:
-                if REFUSED not in str(error):
-                    raise
-                # Just after the batch it may still be refused for the MX that stood before.
-                if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
-                    raise
-            time.sleep(TRY_AGAIN_S)
-
-    read = partial(_switched, job)
+    do, read = partial(_while_refused, job), partial(_switched, job)
     return Write(GROUP, f"Email Routing of {job.domain}", "off", "enabled", do, read, tries=TRIES)
+
+
+def _while_refused(job: Job) -> None:
+    """Add and lock. Just after the MX has moved it may still be refused for the one that stood before."""
+    while True:
+        try:
+            return add_and_lock(job)
+        except CouldNotAsk as error:
+            if REFUSED not in str(error):
+                raise
+            if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
+                raise
+        time.sleep(TRY_AGAIN_S)
 
 
 def disable(job: Job) -> Write:
@@ -110,14 +111,23 @@ def _set_subaddressing(job: Job, *, wanted: bool) -> None:
 
 
 def unlock(job: Job) -> Write:
-    """Let its records be written, and leave them so: going back needs nothing of Email Routing's API then."""
+    """Let its records be written, and leave them so: going back needs nothing of Email Routing's API then.
+
+    Mail flows without it: what can't be asked is tried, and what was tried counts as done.
+    """
+    tried = []
+
+    def do() -> None:
+        tried.append(True)
+        unlock_records(job.migration, job.domain)
 
     def read() -> str:
-        return "unlocked" if status(job.migration, job.domain) in UNLOCKED else "locked"
+        with suppress(CouldNotAsk):
+            if tried or status(job.migration, job.domain) in UNLOCKED:
+                return "unlocked"
+        return "locked"
 
-    subject = f"lock of the records of {job.domain}"
-    made = Write(GROUP, subject, "locked", "unlocked", lambda: unlock_records(job.migration, job.domain), read)
-    return if_it_can(job, made)
+    return if_it_can(job, Write(GROUP, f"lock of the records of {job.domain}", "locked", "unlocked", do, read))
 
 
 def if_it_can(job: Job, write: Write) -> Write:
@@ -139,7 +149,7 @@ def lock(job: Job) -> Write:
     done = []
 
     def do() -> None:
-        add_and_lock(job)
+        _while_refused(job)
         done.append(True)
 
     def read() -> str:
@@ -182,6 +192,14 @@ def add_and_lock(job: Job, name: str = "") -> None:
 def prove_right(job: Job) -> None:
     """A call that changes nothing, before anything moves: a setting is written as it stands. ``CouldNotAsk``."""
     _set_subaddressing(job, wanted=_takes_details(job))
+
+
+def left(job: Job) -> tuple[int, int] | None:
+    """How many requests Cloudflare takes now, and in how many seconds more; None: it does not say. ``CouldNotAsk``."""
+    zone = cloudflare.zone(job.migration, job.domain)
+    with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
+        reply = cloudflare.client(job.migration).email_routing.with_raw_response.get(zone_id=zone.id)
+    return rate_limit.left(reply.headers)
 
 
 def say_state(job: Job) -> None:

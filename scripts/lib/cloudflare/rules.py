@@ -1,12 +1,15 @@
-"""Routing rules as writes: one enabled rule for each address, the catch-all as the settings say, and nothing else."""
+"""Routing rules as writes: one enabled rule for each address, the catch-all as the settings say, and nothing else.
+
+Rules of subdomains are not ours: they are not looked at, and stay.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.cloudflare import api as cloudflare, changing, routed
 from fixtures.settings import Address
-from scripts.lib.change import Job, Write
+from scripts.lib.change import Job, Refused, Write
 
 TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
@@ -51,7 +54,7 @@ def _of(address: str, found: Sequence[cloudflare.Rule]) -> list[cloudflare.Rule]
 
 def rules_as(job: Job, taken: Sequence[dict[str, Any]], caught: dict[str, Any]) -> Iterator[Write]:
     """The domain's rules and its catch-all as a snapshot has them: others are taken away, what lacks is made."""
-    wanted, here = [_rule_of(each) for each in taken], _found(job)
+    wanted, here = [rule for rule in map(_rule_of, taken) if routed.is_of(job.domain, rule)], _found(job)
     for each in here:
         if each.address and _text(each) not in map(_text, wanted):
             yield _removed(job, each, f"rule {each.id}")
@@ -103,17 +106,35 @@ def _read(job: Job, which: str) -> str:
 
 
 def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
-    return cloudflare.rules(job.migration, job.domain)
+    return tuple(each for each in cloudflare.rules(job.migration, job.domain) if routed.is_of(job.domain, each))
 
 
 def catch_all(job: Job) -> Iterator[Write]:
-    """Whatever no rule takes: dropped or refused, as the settings say (C-2); or the Worker's, which is everything."""
+    """Whatever no rule takes: dropped or refused, as the settings say (C-2); or the Worker's, which is everything.
+
+    Raises ``Refused`` where one that is enabled would end, and catches a subdomain's mail: it is the whole zone's.
+    """
     settings = job.migration.settings
+    enabled, action, to = settings.domain(job.domain).catch_all == "drop", "drop", tuple[str, ...]()
     if settings.by_worker:
-        yield from _catch_all(job, cloudflare.Rule("", "mxgate", True, 0, "", "worker", (settings.route.name,)))
-        return
-    enabled = settings.domain(job.domain).catch_all == "drop"
-    yield from _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", "drop", ()))
+        enabled, action, to = True, "worker", (settings.route.name,)
+    for write in _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", action, to)):
+        if write.before.startswith("enabled") and (below := _below(job)):
+            raise Refused(
+                f"the catch-all of {job.domain} ({write.before}) catches mail of {', '.join(below)} too, which would "
+                "be lost. Nothing was written: give each address there that it catches a rule of its own, disable it "
+                "in Cloudflare's dashboard, and plan again"
+            )
+        yield write
+
+
+def _below(job: Job) -> list[str]:
+    """The subdomains that have mail by Email Routing, by a rule or an MX."""
+    migration, domain = job.migration, job.domain
+    below = [each for each in cloudflare.rules(migration, domain) if not routed.is_of(domain, each)]
+    mx = [each for each in cloudflare.records(migration, domain).records if each.type == "MX" and each.name != domain]
+    ruled = {each.address.rpartition("@")[2] for each in below}
+    return sorted(ruled | {each.name for each in mx if cloudflare.is_mx(each.text)})
 
 
 def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:

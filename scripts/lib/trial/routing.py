@@ -147,11 +147,7 @@ def _settled(course: Course, answer: Answer) -> None:
     states: list[tuple[float, str]] = []
 
     def enabled() -> bool:
-        found = course.zone("GET", "email/routing").result
-        settings: dict[str, Any] = found if isinstance(found, dict) else {}
-        names = {each.get("name"): each for each in settings.get("subdomains") or []}
-        below = names.get(course.place.name, {}).get("status")
-        text = f"{settings.get('status')}, below {below}, synced {settings.get('synced')}"
+        settings, text = _state(course)
         if not states or states[-1][1] != text:
             states.append((clock.now() - began, text))
         return bool(settings.get("enabled"))
@@ -174,6 +170,15 @@ def _settled(course: Course, answer: Answer) -> None:
     _asked_until_taken(course, began, enabled)
     enabled()
     course.note("states", [text for _, text in states], timeline())
+
+
+def _state(course: Course) -> tuple[dict[str, Any], str]:
+    """The settings, and in words how the zone and the trial's name stand there."""
+    found = course.zone("GET", "email/routing").result
+    settings: dict[str, Any] = found if isinstance(found, dict) else {}
+    names = {each.get("name"): each for each in settings.get("subdomains") or []}
+    below = names.get(course.place.name, {}).get("status")
+    return settings, f"{settings.get('status')}, below {below}, synced {settings.get('synced')}"
 
 
 def _asked_until_taken(course: Course, began: float, look: Any) -> None:
@@ -237,11 +242,12 @@ def _locks(course: Course) -> None:
     if answer.ok:
         _no_foreign_mx(course)
     unlocked = course.zone("PATCH", DNS, {"name": name})
+    _, state = _state(course)
     written = course.zone("POST", "dns_records", body)
     _no_foreign_mx(course)
     locked = course.enable()
     fine = unlocked.ok and written.ok and locked.ok
-    text = f"unlock {unlocked.said}, write {written.said}, lock {locked.said}"
+    text = f"unlock {unlocked.said} ({state}), write {written.said}, lock {locked.said}"
     course.note("unlocking", fine, text, otherwise=not fine)
 
 
