@@ -1,5 +1,6 @@
 """The Email Worker at Cloudflare, its way to Dell, and who gets in by it. Only where mail comes by one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pytest_bdd import given, then, when
@@ -235,9 +236,15 @@ def nobody_else_reads(expect: Expect, waiting_mail: tuple[Bucket, fetched.Fetchi
 
 
 @then("the keys on Dell open that bucket, and nothing else")
-def keys_are_narrow(migration: Migration, expect: Expect, waiting_mail: tuple[Bucket, Any]) -> None:
-    tried = fetched.tried(migration, waiting_mail[0])
-    expect("Who has Dell's keys has that bucket only", map(fetched.judged_narrow, tried))
+def keys_are_narrow(
+    migration: Migration,
+    expect: Expect,
+    waiting_mail: tuple[Bucket, Any],
+    tried_deleting: Callable[[Migration], fetched.Tried],
+) -> None:
+    elsewhere = map(fetched.judged_narrow, fetched.tried(migration, waiting_mail[0]))
+    deleting = fetched.judged_deleting(tried_deleting(migration))
+    expect("Who has Dell's keys has that bucket only", [*elsewhere, deleting])
 
 
 # What senders hear, and what arrives -----------------------------------------------------------------------------

@@ -184,9 +184,12 @@ def test_only_an_administrators_keys_list_buckets_and_a_buckets_own_open_no_othe
     emulator.world.buckets = {name: Bucket(name, "") for name in (NAME, "other")}
     for scope, opened in (
         (f"objects:edit:{NAME}", [NAME]),
+        (f"objects:read:{NAME}", [NAME]),
         ("objects:edit", [NAME, "other"]),
         ("r2:edit", ["", NAME, "other"]),
     ):
         token.scopes = frozenset({scope})
         said = {name: curl(emulator, f"/{name}?list-type=2") for name in ("", NAME, "other")}
         assert [name for name, answer in said.items() if "AccessDenied" not in answer] == opened
+        refused = "AccessDenied" in curl(emulator, f"/{NAME}/none", "-X", "DELETE")
+        assert refused == ("read" in scope)

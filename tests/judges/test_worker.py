@@ -415,6 +415,14 @@ def test_dells_keys_open_nothing_else(status: int, verdict: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(204, PASS), (404, PASS), (403, FAIL), (401, FAIL), (200, UNKNOWN), (0, UNKNOWN), (503, UNKNOWN)],
+)
+def test_dells_keys_delete(status: int, verdict: Any) -> None:
+    assert says(fetched.judged_deleting(fetched.Tried("deleting", status, LOOK)), "")[0] is verdict
+
+
+@pytest.mark.parametrize(
     ("days", "known", "enabled", "verdict", "said"),
     [
         (14, True, True, PASS, "found 14 days left"),
