@@ -120,10 +120,12 @@ async def test_an_international_address_asks_for_its_extension_and_no_address_sa
     async with deployed() as (running, dell):
         assert await running.call(b"a\r\n", "bób@sender.example", ALICE) == TAKEN
         assert (await running.call(b"a\r\n", "bob@x>\r\nRSET", ALICE)).threw
-        assert await running.call(b"a\r\n", "", ALICE) == TAKEN
+        for nobody in ("", "<>"):
+            assert await running.call(b"a\r\n", nobody, ALICE) == TAKEN
     mails = [each for each in dell.said if each.startswith("MAIL")]
     assert mails == [
         "MAIL FROM:<bób@sender.example> SIZE=3 BODY=8BITMIME SMTPUTF8",
+        "MAIL FROM:<> SIZE=3 BODY=8BITMIME",
         "MAIL FROM:<> SIZE=3 BODY=8BITMIME",
     ]
 
