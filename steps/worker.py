@@ -10,7 +10,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import access
-from fixtures.probes.cloudflare.email_worker import Deployed, ask
+from fixtures.probes.cloudflare.email_worker import Deployed, ask, serving
 from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
@@ -44,8 +44,9 @@ def read_back(migration: Migration) -> Deployed | None:
 
 
 @then("its source is this version's, to the last octet")
-def source_is_ours(expect: Expect, wanted: Settings, found_worker: Deployed | None) -> None:
-    expect("The Worker is this version's", [deployed.judged_source(found_worker, wanted)])
+def source_is_ours(migration: Migration, expect: Expect, wanted: Settings, found_worker: Deployed | None) -> None:
+    served = [deployed.judged_serving(serving(migration))] if found_worker else []
+    expect("The Worker is this version's", [deployed.judged_source(found_worker, wanted), *served])
 
 
 @then("it speaks to Dell by the host, port and login of the settings, and has a password")

@@ -54,7 +54,8 @@ class Dell:
                 while data := await reader.read(1 << 16):
                     self.swallowed += len(data)
                 break
-            await asyncio.sleep(self.late_s.get(command, 0))
+            if late_s := self.late_s.get(command):
+                await asyncio.sleep(late_s)
             writer.write(f"{reply}\r\n".encode())
             line = await reader.readline()
             self.said.append(line.decode().rstrip())
