@@ -1,5 +1,6 @@
 """The Email Worker at Cloudflare, its way to Dell, and who gets in by it. Only where mail comes by one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pytest_bdd import given, then, when
@@ -9,7 +10,7 @@ from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import access
-from fixtures.probes.cloudflare.email_worker import Deployed, ask
+from fixtures.probes.cloudflare.email_worker import Deployed, ask, serving
 from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list
 from fixtures.probes.dell.doors import Doors
@@ -43,8 +44,9 @@ def read_back(migration: Migration) -> Deployed | None:
 
 
 @then("its source is this version's, to the last octet")
-def source_is_ours(expect: Expect, wanted: Settings, found_worker: Deployed | None) -> None:
-    expect("The Worker is this version's", [deployed.judged_source(found_worker, wanted)])
+def source_is_ours(migration: Migration, expect: Expect, wanted: Settings, found_worker: Deployed | None) -> None:
+    served = [deployed.judged_serving(serving(migration))] if found_worker else []
+    expect("The Worker is this version's", [deployed.judged_source(found_worker, wanted), *served])
 
 
 @then("it speaks to Dell by the host, port and login of the settings, and has a password")
@@ -235,9 +237,15 @@ def nobody_else_reads(expect: Expect, waiting_mail: tuple[Bucket, fetched.Fetchi
 
 
 @then("the keys on Dell open that bucket, and nothing else")
-def keys_are_narrow(migration: Migration, expect: Expect, waiting_mail: tuple[Bucket, Any]) -> None:
-    tried = fetched.tried(migration, waiting_mail[0])
-    expect("Who has Dell's keys has that bucket only", map(fetched.judged_narrow, tried))
+def keys_are_narrow(
+    migration: Migration,
+    expect: Expect,
+    waiting_mail: tuple[Bucket, Any],
+    tried_deleting: Callable[[Migration], fetched.Tried],
+) -> None:
+    elsewhere = map(fetched.judged_narrow, fetched.tried(migration, waiting_mail[0]))
+    deleting = fetched.judged_deleting(tried_deleting(migration))
+    expect("Who has Dell's keys has that bucket only", [*elsewhere, deleting])
 
 
 # What senders hear, and what arrives -----------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def test_what_fetches_speaks_as_the_listener_does() -> None:
     ):
         made = fetcher.files(by_worker('host = "in.example.net"', text), Secrets())
         assert f" {into} " in made[fetcher.UNITS[0]]
+        assert "\nStateDirectory=mxgate-fetch\n" in made[fetcher.UNITS[0]]
 
 
 def test_the_worker_is_given_what_it_needs_for_its_way() -> None:

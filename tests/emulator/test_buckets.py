@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cloudflare import APIStatusError, Cloudflare
 
+from fixtures.lab.emulator.hop import workerd
 from fixtures.lab.emulator.rig import SENDER
 from fixtures.lab.emulator.state import Bucket, Stored, Worker
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
@@ -95,14 +96,44 @@ async def test_where_the_bucket_can_t_be_had_it_throws(stage: Scene, deployed: D
         assert (await stage.send(message())).startswith(FAILED)
 
 
+async def test_a_bucket_that_does_not_answer_holds_up_nothing_for_long(
+    stage: Scene, deployed: Deploying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes too long would be refused for good."""
+    monkeypatch.setattr(workerd, "ANSWER_S_MAX", 4.0)
+    impatient = SOON
+    for bound in (b"3_000", b"30_000", b"2_000"):
+        impatient = impatient.replace(bound, b"300")
+    async with deployed(impatient) as (running, dell):
+        objects = keeps(stage, running.worker)
+        stage.world.knobs.worker_throws = "deferred"
+        stage.world.buckets[NAME].answers_s = 9
+        assert await stage.send(message()) == TAKEN
+        for command in ("RCPT", "LAST"):
+            dell.replies = {command: "451 4.3.0 Later"}
+            assert (await stage.send(message())).startswith("451 4.3.0 Worker call failed ")
+    assert (len(dell.whole), objects) == (2, {})
+
+
+async def test_what_dell_answers_once_a_message_is_being_kept_gets_it_nothing(
+    stage: Scene, deployed: Deploying
+) -> None:
+    async with deployed(SOON) as (running, dell):
+        objects = keeps(stage, running.worker)
+        dell.late_s, stage.world.buckets[NAME].answers_s = {"RCPT": 1}, 1.5
+        assert await stage.send(message()) == TAKEN
+        assert len(mail(objects)) == 1
+    assert [each for each in dell.said if each.startswith("BDAT")] == []
+
+
 async def test_a_large_message_and_an_international_one_are_kept_whole(stage: Scene) -> None:
     objects = keeps(stage, worker(SOON))
     sender = f"bób@{SENDER}"
     running = await stage.hop.workers._run("mxgate")  # past the session, which refuses such a sender
     large = b"Subject: x\r\n\r\n" + (b"." * 75 + b"\r\n") * 300_000
-    for who, what in ((sender, large), ("", b""), ("bob@x>\r\nRSET", b"a")):
+    for who, what in ((sender, large), ("", b""), ("<>", b"a"), ("bob@x>\r\nRSET", b"a")):
         await running.call(what, who, ALICE)
-    assert mail(objects) == [(sender, ALICE, large), ("", ALICE, b"")]
+    assert mail(objects) == [(sender, ALICE, large), ("", ALICE, b""), ("", ALICE, b"a")]
 
 
 def test_buckets_are_made_and_deleted_when_empty(client: Cloudflare, emulator: Emulator) -> None:
@@ -184,9 +215,12 @@ def test_only_an_administrators_keys_list_buckets_and_a_buckets_own_open_no_othe
     emulator.world.buckets = {name: Bucket(name, "") for name in (NAME, "other")}
     for scope, opened in (
         (f"objects:edit:{NAME}", [NAME]),
+        (f"objects:read:{NAME}", [NAME]),
         ("objects:edit", [NAME, "other"]),
         ("r2:edit", ["", NAME, "other"]),
     ):
         token.scopes = frozenset({scope})
         said = {name: curl(emulator, f"/{name}?list-type=2") for name in ("", NAME, "other")}
         assert [name for name, answer in said.items() if "AccessDenied" not in answer] == opened
+        refused = "AccessDenied" in curl(emulator, f"/{NAME}/none", "-X", "DELETE")
+        assert refused == ("read" in scope)

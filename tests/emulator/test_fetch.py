@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from starlette.types import Message as Event, Receive, Scope, Send
 
 from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api import s3
@@ -76,6 +77,7 @@ class Scene:
 
     async def start(self) -> asyncio.subprocess.Process:
         environment = {"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(self.folder), "TMPDIR": str(self.folder)}
+        environment["STATE_DIRECTORY"] = str(self.folder / "state")
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(*self.command, env=environment, stderr=pipe)
 
@@ -85,8 +87,25 @@ class Scene:
         return process.returncode or 0, said.decode()
 
 
+class Stalling(s3.S3):
+    """Says no more than half of the first message that it is asked for."""
+
+    stalled = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def half(event: Event) -> None:
+            if event["type"] == "http.response.body":
+                self.stalled, event["body"], event["more_body"] = True, event["body"][: len(event["body"]) // 2], True
+            await send(event)
+            if self.stalled:
+                await asyncio.sleep(2)
+
+        stalls = "/mail/" in scope["path"] and not self.stalled
+        await super().__call__(scope, receive, half if stalls else send)
+
+
 @asynccontextmanager
-async def scene(folder: Path, authority: trustme.CA) -> AsyncIterator[Scene]:
+async def scene(folder: Path, authority: trustme.CA, r2: type[s3.S3] = s3.S3) -> AsyncIterator[Scene]:
     host = f"{ACCOUNT}.r2.cloudflarestorage.com"
     certificate = folder / "tls.pem"
     authority.issue_cert(host, "localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
@@ -94,7 +113,7 @@ async def scene(folder: Path, authority: trustme.CA) -> AsyncIterator[Scene]:
     world = new_world(Clock(folder / "clock"))
     world.buckets[NAME] = Bucket(NAME, "")
     (token,) = world.tokens
-    server = HttpServer(s3.S3(world), listen("127.0.0.1", 0), certificate)
+    server = HttpServer(r2(world), listen("127.0.0.1", 0), certificate)
     await server.start()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
@@ -169,7 +188,8 @@ async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path,
     """But a bounce has no sender, and gets none; and a bounce that can't be had yet keeps its message."""
     body = b"Subject: hello\r\nX: y\r\n\r\ntext\r\n"
     for command in ("MAIL", "RCPT", "DATA", "."):
-        async with scene(tmp_path, authority) as it:
+        (folder := tmp_path / f"at {command}").mkdir()
+        async with scene(folder, authority) as it:
             it.put(1, body)
             it.put(2, b"b\r\n", "")
             it.dell.replies = {command: "550 5.1.1 <alice>: Recipient address rejected"}
@@ -201,6 +221,40 @@ async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: tru
         it.dell.replies = {}
         assert await it.run() == (0, "")
         assert it.dell.whole[-2:] == [b"a\r\n", b"b\r\n"]
+
+
+async def test_what_is_read_at_the_second_try_has_one_envelope(tmp_path: Path, authority: trustme.CA) -> None:
+    """R2 stalls half-way: what curl notes of the second answer follows what it noted of the first."""
+    async with scene(tmp_path, authority, Stalling) as it:
+        it.put(1, b"a\r\n" * 100)
+        keys = tmp_path / "mxgate-bucket.curl"
+        keys.write_text(f"{keys.read_text()}max-time = 1\n")
+        status, said = await it.run()
+        assert (status, "timed out" in said, list(it.left)) == (0, True, [])
+    assert [each for each in it.dell.said if each[:4] in {"MAIL", "RCPT"}] == [
+        f"MAIL FROM:<{BOB}>",
+        f"RCPT TO:<{ALICE}>",
+    ]
+    assert it.dell.whole == [b"a\r\n" * 100]
+
+
+async def test_what_can_not_be_deleted_is_handed_in_once_and_holds_up_nobody(
+    tmp_path: Path, authority: trustme.CA
+) -> None:
+    """And bounces once. It is deleted as soon as it may be, and then nothing is left of it."""
+    async with scene(tmp_path, authority) as it:
+        (token,) = it.world.tokens
+        token.scopes = frozenset({"objects:read"})
+        for number, replies in enumerate(({}, {"RCPT": "550 5.1.1 <alice>: nobody"}, {})):
+            it.put(number, b"%d\r\n" % number)
+            it.dell.replies = replies
+            status, said = await it.run()
+            assert (status > 0, "403" in said, len(it.left)) == (True, True, number + 1)
+        token.scopes = frozenset({"objects:edit"})
+        for _ in range(2):
+            assert await it.run() == (0, "")
+        assert (it.dell.whole, len(it.out.whole), list(it.left)) == ([b"0\r\n", b"2\r\n"], 1, [])
+    assert (tmp_path / "state/done").read_text() == ""
 
 
 async def test_without_the_right_keys_nothing_is_read(tmp_path: Path, authority: trustme.CA) -> None:

@@ -70,6 +70,8 @@ STEPS: tuple[Step, ...] = (
     ("workers.scripts.list", lambda _: MINE),
     ("workers.scripts.script_and_version_settings.get", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.content.get", lambda _: {**MINE, "script_name": "w"}),
+    ("workers.scripts.versions.list", lambda _: {**MINE, "script_name": "w"}),
+    ("workers.scripts.deployments.list", lambda _: {**MINE, "script_name": "w"}),
     ("workers.scripts.delete", lambda _: {**MINE, "script_name": "w"}),
     ("zero_trust.access.service_tokens.list", lambda _: MINE),
     (

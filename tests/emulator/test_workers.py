@@ -1,7 +1,9 @@
 """mxgate's Email Worker in the real workerd, fed by the hop, before a server that answers as it is bidden."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import trustme
@@ -14,6 +16,7 @@ from fixtures.lab.emulator.hop.workerd import Running
 from fixtures.lab.emulator.hop.workers import Outcome
 from fixtures.lab.emulator.rig import ROUTED, SENDER
 from fixtures.lab.emulator.state import Worker
+from fixtures.probes.cloudflare import email_worker
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.hop_support import Scene, message
 from tests.emulator.worker_support import SOURCE, Deploying, worker
@@ -120,10 +123,12 @@ async def test_an_international_address_asks_for_its_extension_and_no_address_sa
     async with deployed() as (running, dell):
         assert await running.call(b"a\r\n", "bób@sender.example", ALICE) == TAKEN
         assert (await running.call(b"a\r\n", "bob@x>\r\nRSET", ALICE)).threw
-        assert await running.call(b"a\r\n", "", ALICE) == TAKEN
+        for nobody in ("", "<>"):
+            assert await running.call(b"a\r\n", nobody, ALICE) == TAKEN
     mails = [each for each in dell.said if each.startswith("MAIL")]
     assert mails == [
         "MAIL FROM:<bób@sender.example> SIZE=3 BODY=8BITMIME SMTPUTF8",
+        "MAIL FROM:<> SIZE=3 BODY=8BITMIME",
         "MAIL FROM:<> SIZE=3 BODY=8BITMIME",
     ]
 
@@ -210,6 +215,20 @@ def test_a_script_is_uploaded_looked_at_and_deleted(client: Cloudflare, emulator
     scripts.delete("mxgate", **here)
     with pytest.raises(NotFoundError, match="10007"):
         scripts.content.get("mxgate", **here)
+
+
+def test_who_asks_sees_which_versions_serve(
+    client: Cloudflare, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was uploaded last, for all, unless another hand has deployed otherwise."""
+    monkeypatch.setattr(email_worker, "client", lambda _: client)
+    migration: Any = Mock()
+    migration.settings.cloudflare.account_id, migration.settings.route.name = ACCOUNT, "mxgate"
+    emulator.world.workers["mxgate"] = its = worker(SOURCE)
+    found = email_worker.serving(migration)
+    assert (found.newest, found.shares) == (its.version, {its.version: 100})
+    emulator.world.workers["mxgate"] = replace(its, shares={its.version: 90, "old": 10})
+    assert email_worker.serving(migration).shares == {its.version: 90, "old": 10}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ class Dell:
     """
 
     replies: dict[str, str | None] = field(default_factory=dict)
+    late_s: dict[str, float] = field(default_factory=dict)
+    """Seconds until its reply to a command."""
     said: list[str] = field(default_factory=list)
     whole: list[bytes] = field(default_factory=list)
     """The messages whose end has come, whatever was answered."""
@@ -52,6 +54,8 @@ class Dell:
                 while data := await reader.read(1 << 16):
                     self.swallowed += len(data)
                 break
+            if late_s := self.late_s.get(command):
+                await asyncio.sleep(late_s)
             writer.write(f"{reply}\r\n".encode())
             line = await reader.readline()
             self.said.append(line.decode().rstrip())

@@ -15,7 +15,7 @@ from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
 from fixtures.probes.cloudflare import access
 from fixtures.probes.cloudflare.api import Records, Routing, Rule, Zone
-from fixtures.probes.cloudflare.email_worker import Deployed
+from fixtures.probes.cloudflare.email_worker import Deployed, Serving
 from fixtures.probes.cloudflare.waiting import Bucket, Waits
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors
@@ -54,6 +54,21 @@ def test_the_source_is_ours() -> None:
         FAIL,
         f"the Worker mxgate: expected sha256 {DIGEST}, found the account has no such Worker. {deployed.DEPLOY}",
     )
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict", "said"),
+    [
+        ({"new": 100.0}, PASS, "found 100 % by new"),
+        ({"old": 100.0}, FAIL, "found 100 % by old"),
+        ({"new": 90.0, "old": 10.0}, FAIL, "found 90 % by new, 10 % by old"),
+        ({}, UNKNOWN, "no version"),
+    ],
+)
+def test_the_newest_version_takes_all(shares: Mapping[str, float], verdict: Any, said: str) -> None:
+    found = says(deployed.judged_serving(Serving("mxgate", "new", shares, LOOK)), "")
+    assert found[0] is verdict
+    assert said in found[1]
 
 
 @pytest.mark.parametrize(
@@ -413,6 +428,14 @@ def test_nobody_else_reads_what_waits(modes: Mapping[str, str], public: tuple[st
 @pytest.mark.parametrize(("status", "verdict"), [(403, PASS), (401, PASS), (200, FAIL), (0, UNKNOWN), (503, UNKNOWN)])
 def test_dells_keys_open_nothing_else(status: int, verdict: Any) -> None:
     assert says(fetched.judged_narrow(fetched.Tried("the list of buckets", status, LOOK)), "")[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(204, PASS), (404, PASS), (403, FAIL), (401, FAIL), (200, UNKNOWN), (0, UNKNOWN), (503, UNKNOWN)],
+)
+def test_dells_keys_delete(status: int, verdict: Any) -> None:
+    assert says(fetched.judged_deleting(fetched.Tried("deleting", status, LOOK)), "")[0] is verdict
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,5 @@ def test_after_dells_power_was_cut_it_fetches_by_itself(lab: Lab) -> None:
 
 def test_all_is_taken_back(lab: Lab) -> None:
     assert as_operator(TAKEN_BACK, lab.name) == [False, False]
-    left = "ls /etc/mxgate-* /etc/systemd/system/mxgate-fetch.* /usr/local/sbin/mxgate-fetch 2>/dev/null; true"
-    assert on(lab, "dell", left) == ""
+    places = "/etc/mxgate-* /etc/systemd/system/mxgate-fetch.* /usr/local/sbin/mxgate-fetch /var/lib/mxgate-fetch"
+    assert on(lab, "dell", f"ls -d {places} 2>/dev/null; true") == ""

@@ -30,7 +30,8 @@ systemctl is-active "$1" 2>/dev/null || :
 systemctl show "$1" "$2" -p NeedDaemonReload 2>/dev/null || :
 """
 _START = 'systemctl daemon-reload && systemctl enable --now "$1"'
-_STOP = 'systemctl disable --now "$1"; systemctl stop "$2"'
+# The state of a dynamic user lies in private/ (systemd.exec(5)), and a link leads to it.
+_STOP = 'systemctl disable --now "$1"; systemctl stop "$2"; rm -rf -- "$3" "${3%/*}/private/${3##*/}"'
 
 
 def installed(shell: Shell, migration: Migration) -> Iterator[Write]:
@@ -70,7 +71,7 @@ def removed(shell: Shell) -> Iterator[Write]:
     """Switched off, and its files gone."""
     there = [path for path in fetcher.PATHS if host_files.contents(shell, path) is not None]
     if there and (now := _state(shell)) != OFF:
-        do = partial(shell.run, "sh", "-c", _STOP, "sh", fetcher.TIMER, fetcher.UNIT)
+        do = partial(shell.run, "sh", "-c", _STOP, "sh", fetcher.TIMER, fetcher.UNIT, fetcher.STATE)
         hand = f"systemctl disable --now {fetcher.TIMER}"
         yield Write("what fetches mail", fetcher.TIMER, now, OFF, do, partial(_state, shell), hand, danger="ends")
     for path in there:

@@ -10,6 +10,8 @@
 set -eu
 umask 077
 files=${CREDENTIALS_DIRECTORY:-/etc}
+done=${STATE_DIRECTORY:-/var/lib/mxgate-fetch}/done
+mkdir -p "${done%/*}"
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -21,7 +23,7 @@ at_bucket() {  # WORDS...: curl's
 }
 
 named() {  # NAME: what the message's own metadata says of it, in Base64
-    grep -i "^x-amz-meta-$1:" head | cut -d: -f2- | tr -d " $cr" | base64 -d
+    grep -i "^x-amz-meta-$1:" head | tail -n 1 | cut -d: -f2- | tr -d " $cr" | base64 -d
 }
 
 handed_in() {  # FILE, WORDS...: of curl's. Prints "taken", or the last reply to the message that is none of success
@@ -69,25 +71,33 @@ END
 }
 
 at_bucket -o list "$1?list-type=2&max-keys=1000&prefix=mail%2F"
-for key in $(tr '<' '\n' <list | sed -n 's/^Key>//p'); do
-    at_bucket -D head -o message "$1/$key"
-    from=$(named from) to=$(named to)
-    case $to:$from in
-        :* | *[[:cntrl:]]*) echo "$key: its envelope is none of the Worker's" >&2 && continue ;;
-    esac
-    said=$(handed_in message -K "$files/mxgate-postfix.curl" --mail-from "<$from>" --mail-rcpt "<$to>" "$2")
-    case $said in
-        5*)
-            echo "$key, from <$from> to <$to>: refused: $said" >&2
-            [ -z "$from" ] || {
-                bounce "$said" >report
-                said=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
-            }
-            ;;
-    esac
-    case $said in
-        taken | 5*) at_bucket -o /dev/null -X DELETE "$1/$key" ;;
-        "") echo "Postfix can't be reached, or refuses the login" >&2 && exit 1 ;;
-        *) echo "$key, from <$from> to <$to>: put off: $said" >&2 ;;
-    esac
-done
+tr '<' '\n' <list | sed -n 's/^Key>//p' >keys
+# What is done with and could not be deleted is not done with a second time. A key that is gone is forgotten.
+[ ! -s "$done" ] || { grep -Fx -f keys "$done" >"$done.new" || [ $? = 1 ] && mv "$done.new" "$done"; }
+failed=0
+while read -r key; do
+    if ! grep -qsFx -e "$key" "$done"; then
+        at_bucket -D head -o message "$1/$key"
+        from=$(named from) to=$(named to)
+        case $to:$from in
+            :* | *[[:cntrl:]]*) echo "$key: its envelope is none of the Worker's" >&2 && continue ;;
+        esac
+        said=$(handed_in message -K "$files/mxgate-postfix.curl" --mail-from "<$from>" --mail-rcpt "<$to>" "$2")
+        case $said in
+            5*)
+                echo "$key, from <$from> to <$to>: refused: $said" >&2
+                [ -z "$from" ] || {
+                    bounce "$said" >report
+                    said=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
+                }
+                ;;
+        esac
+        case $said in
+            taken | 5*) echo "$key" >>"$done" || failed=1 ;;
+            "") echo "Postfix can't be reached, or refuses the login" >&2 && exit 1 ;;
+            *) echo "$key, from <$from> to <$to>: put off: $said" >&2 && continue ;;
+        esac
+    fi
+    at_bucket -o /dev/null -X DELETE "$1/$key" || failed=1
+done <keys
+exit $failed

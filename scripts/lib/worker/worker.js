@@ -15,6 +15,10 @@ import { connect } from "cloudflare:sockets";
 const PATIENCE_MS = 45_000;
 // With a bucket, so long for the first octet of a message to be due at Dell: the rest is for the bucket.
 const PATIENCE_UNREAD_MS = 15_000;
+// So long R2 may take: to keep a message, to say whether there is a mark, to take one. None of it reaches the 50 s.
+const KEPT_MS = 30_000;
+const LOOK_MS = 3_000;
+const NOTE_MS = 2_000;
 const MARK = "half-way";
 const MARKED_MS = 60_000;
 // So much of a message may be on its way to Dell: a WebSocket takes whatever it is given, and says nothing of how far
@@ -26,13 +30,16 @@ const utf8 = new TextEncoder();
 
 export default {
   async email(message, env) {
-    const { from, to, raw, rawSize } = message;
+    const { to, raw, rawSize } = message;
+    // Which of the two a message without a sender has is written nowhere.
+    const from = message.from === "<>" ? "" : message.from;
     if (/[\x00-\x1f\x7f]/.test(from + to)) throw new Error("a control character in the envelope");
     const marked = isMarked(env.BUCKET);
     let way;
     let reading = false;
+    let over = false;
     async function* read() {
-      if (await marked) throw new Error("one of the last messages failed half-way");
+      if ((await marked) || over) throw new Error("too late, or one of the last messages failed half-way");
       reading = true;
       yield* raw;
     }
@@ -48,8 +55,9 @@ export default {
       if (refusal) message.setReject(refusal);
     } catch (error) {
       if (!env.BUCKET) throw error;
-      if (!reading) return await kept(message, env.BUCKET);
-      await env.BUCKET.put(MARK, "").catch(() => {});
+      over = true;
+      if (!reading) return await within(KEPT_MS, kept({ from, to, raw, rawSize }, env.BUCKET));
+      await within(NOTE_MS, env.BUCKET.put(MARK, "")).catch(() => {});
       throw error;
     } finally {
       timers.forEach(clearTimeout);
@@ -68,8 +76,15 @@ async function kept({ from, to, raw, rawSize }, bucket) {
 
 // Whether a message has failed half-way within the last minute. A bucket that can't be asked holds up nothing.
 async function isMarked(bucket) {
-  const mark = await bucket?.head(MARK).catch(() => null);
+  const mark = bucket && (await within(LOOK_MS, bucket.head(MARK)).catch(() => null));
   return mark && Date.now() - mark.uploaded < MARKED_MS;
+}
+
+// What a promise becomes, or an exception after so long.
+function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(fail, ms, new Error(`no answer within ${ms} ms`))));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 const base64 = (text) => btoa(String.fromCharCode(...utf8.encode(text)));
