@@ -36,7 +36,7 @@ from scripts.lib.cloudflare.settling import ask_first, settle
 from scripts.lib.dns.records import AUTO, seconds, set_rrset, value
 from scripts.lib.safeguard import guarded, moves, remember, through
 
-HEARTBEAT_S, COUNTED_S = 15.0, 60.0
+HEARTBEAT_S, COUNTED_S, ASK_AGAIN_S = 15.0, 60.0, 10.0
 REQUESTS = 300
 """Of Cloudflare's API: more than a switch and its way back make, with ``watch`` and a person at the dashboard by it."""
 
@@ -145,13 +145,23 @@ def _require_watch(job: Job) -> None:
 
 
 def _wait_for_requests(job: Job) -> bool:
-    """Whether too few were left, and more were waited for: one that is refused later may make mail bounce."""
-    requests, seconds = switches.left(job) or (REQUESTS, 0)
-    if requests >= REQUESTS:
-        return False
-    job.say(f"Cloudflare takes {requests} more requests for {seconds} s, and a switch may need {REQUESTS}: waiting")
-    job.migration.clock.sleep(min(seconds, WAIT_S_MAX))
-    return True
+    """Whether too few were left, and more were waited for: one that is refused later may make mail bounce.
+
+    ``Refused`` where others make so many that there are none for a switch.
+    """
+    clock, waited = job.migration.clock, False
+    began = clock.now()
+    while seconds := switches.wait_s(job, REQUESTS):
+        if (left_s := began + WAIT_S_MAX - clock.now()) <= 0:
+            raise Refused(
+                f"for {WAIT_S_MAX:.0f} s Cloudflare has had fewer than {REQUESTS} requests left for this user, and one "
+                "that it refuses half-way may make mail bounce. Nothing was written: end what asks it so often "
+                "(Terraform, a DNS client, another gate), then plan again"
+            )
+        job.say(f"Cloudflare takes fewer than {REQUESTS} more requests for {seconds:.0f} s: waiting")
+        clock.sleep(min(max(seconds, ASK_AGAIN_S), left_s))
+        waited = True
+    return waited
 
 
 _READIES = ("prepare_cloudflare", "merge_spf")

@@ -12,7 +12,7 @@ from fixtures.gates import drills
 from fixtures.gates.drills import FromRecord
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
-from fixtures.lab.drills import Course, Drills
+from fixtures.lab.drills import LABS, Course, Drills
 from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
 from tests.gates.conftest import World
@@ -88,3 +88,18 @@ def test_nobody_waits_for_a_lab_that_can_not_be(tmp_path: Path) -> None:
         "drills, today: not all could be",
     ]
     assert all("absent.json" in line for line in said if "waiting" not in line)
+
+
+@pytest.mark.parametrize(
+    ("only", "parts"),
+    [
+        ("over_its_quota", {"prepared"}),
+        ("test_who_cant_relay and stranger", {"today", "prepared", "retired"}),
+        ("power", {"prepared", "outages", "retired"}),
+        ("returning or nobody_knows_that", set()),
+        ("not power", {each.name for parts in LABS.values() for each in parts}),
+    ],
+)
+def test_labs_stand_for_the_drills_that_are_chosen(only: str, parts: set[str]) -> None:
+    course = Course("nobody", 1, "", only=only)
+    assert {each.name for lab in LABS for each in course.parts(lab)} == parts

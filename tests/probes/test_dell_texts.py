@@ -15,6 +15,7 @@ from fixtures.gates.drift import hosts
 from fixtures.gates.present import POSTFIX as DELLS, differences
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, postfix, system_names
 from fixtures.probes.smtp import client_addresses
 from fixtures.settings import Secrets, Transport
@@ -276,7 +277,8 @@ relay      unix  -       -       y       -       -       smtp -o smtp_sasl_passw
 def test_logins_in_main_cf_itself_are_not_shown(maps: str) -> None:
     said = LOGINS.format(maps=maps)
     main, overrides, services = said.splitlines(keepends=True)
-    parts = {"values": main, "main": main, "services": services, "overrides": overrides, "files": "", "running": ""}
+    parts = {"values": main, "main": main, "services": services, "overrides": overrides, "expanded": overrides}
+    parts |= {"files": "", "running": ""}
     printed = "".join(f"=-=-= {name}\n{text}" for name, text in parts.items())
     host: Any = SimpleNamespace(name="Dell", run=lambda *_, **__: SimpleNamespace(stdout=printed, stderr=""))
     found = postfix.configuration(host)
@@ -294,6 +296,18 @@ def test_logins_in_main_cf_itself_are_not_shown(maps: str) -> None:
     assert "Hunter" not in changed
     drifted, _ = hosts.postfix(f"=-=-= postfix\n{said}their = {maps.rpartition('static:')[2].strip('{}')}\n")
     assert "Hunter2" not in redact(repr(drifted))
+
+
+def test_a_login_by_a_name_of_its_own_is_none_the_less_one() -> None:
+    """And a relay host that stands as its key is none, though Postfix can't read the table."""
+    said = "ours = me@b.example:Hunter2x\nsmtp_sasl_password_maps = static:${ours}\n"
+    assert "Hunter2" not in repr(dict(dellparts.postfix(said)))
+    (changed, *_) = differences(
+        {DELLS: said.replace("Hunter2", "Hunter3")}, {DELLS: said.replace("Hunter2", "Hunter4")}
+    )
+    assert "Hunter" not in changed
+    unreadable = "smtp_sasl_password_maps = inline:{ [smtp.b.example]:2525 apikey:SG.x }"
+    assert list(dellplan.logins(unreadable)) == ["apikey:SG.x"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, left
+from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, wait_s
 from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
 
 __all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures
@@ -32,14 +32,17 @@ def test_the_limit_is_waited_out_once(emulator: Running, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ('"default";r=50;t=30', (50, 30)),
-        ('"default";r=1100;t=290, "burst";r=99;t=60', (99, 60)),
-        ("", None),
-        ("nonsense", None),
+        ('"default";r=50;t=30', 30),
+        ('"default";r=300;t=30', 0),
+        ('"default";r=250;t=280, "burst";r=99;t=1', 280),
+        ('"default";r=1100;t=290, "burst";r=99;t=60', 0),
+        ("", 0),
+        ("nonsense", 0),
     ],
 )
-def test_what_is_left(said: str, expected: tuple[int, int] | None) -> None:
-    assert left(httpx.Headers({"Ratelimit": said} if said else {})) == expected
+def test_what_is_left_is_enough_or_is_waited_for(said: str, expected: float) -> None:
+    policy = '"default";q=1200;w=300, "burst";q=100;w=60'
+    assert wait_s(300, httpx.Headers({"Ratelimit": said, "Ratelimit-Policy": policy} if said else {})) == expected
 
 
 @pytest.mark.parametrize("after_s", [0, int(WAIT_S_MAX) + 1])

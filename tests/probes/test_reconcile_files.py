@@ -117,6 +117,11 @@ def test_a_pipe_stays_one(tmp_path: Path) -> None:
         reconcile.main(["--dell", str(tmp_path / "log"), "--json", str(pipe)])
         assert pipe.is_fifo()
         assert "good" in json.load(reader)
+    (link := tmp_path / "stdout").symlink_to(tmp_path / "out.json")
+    (tmp_path / "out.json").touch()
+    reconcile.main(["--dell", str(tmp_path / "log"), "--json", str(link)])
+    assert link.is_symlink()
+    assert "good" in json.loads(link.read_text(encoding="utf-8"))
 
 
 def test_dovecots_log_needs_postfixs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,11 +61,12 @@ from scripts.lib.cloudflare.rules import rules_as
 zone, rules = cloudflare.zone(migration, PILOT), changing.client(migration).email_routing.rules
 matchers, drop = [{"type": "literal", "field": "to", "value": "reply@reply." + PILOT}], [{"type": "drop"}]
 made = rules.create(zone_id=zone.id, matchers=matchers, actions=drop)
-def catch_all(enabled):
-    rules.catch_alls.update(zone_id=zone.id, matchers=[{"type": "all"}], actions=drop, enabled=enabled)
-catch_all(True)
+forward = [{"type": "forward", "value": ["alice@dell." + PILOT]}]
+def catch_all(enabled, actions):
+    rules.catch_alls.update(zone_id=zone.id, matchers=[{"type": "all"}], actions=actions, enabled=enabled)
+catch_all(True, forward)
 refused = do("prepare_cloudflare", PILOT)
-catch_all(False)
+catch_all(True, drop)
 done = do("prepare_cloudflare", PILOT)
 it = cloudflare.routing(migration, PILOT)
 caught = {"id": "", "name": "", "enabled": False, "priority": 0, "address": "", "action": "drop", "destinations": []}
@@ -77,7 +78,7 @@ print(json.dumps([refused, done, [len(it.rules), len(gone), theirs]]))
 """)
     assert refused["status"] == 1, refused
     assert "catches mail of reply.pilot.example.net too" in " ".join(refused["said"].split())
-    assert (done["status"], done["writes"]) == (0, 0), done
+    assert (done["status"], done["writes"]) == (0, 1), done
     assert numbers == [7, 6, []]
 
 

@@ -194,12 +194,12 @@ def prove_right(job: Job) -> None:
     _set_subaddressing(job, wanted=_takes_details(job))
 
 
-def left(job: Job) -> tuple[int, int] | None:
-    """How many requests Cloudflare takes now, and in how many seconds more; None: it does not say. ``CouldNotAsk``."""
+def wait_s(job: Job, requests: int) -> float:
+    """In how many seconds Cloudflare takes so many REQUESTS; 0: now, or it does not say. ``CouldNotAsk``."""
     zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
         reply = cloudflare.client(job.migration).email_routing.with_raw_response.get(zone_id=zone.id)
-    return rate_limit.left(reply.headers)
+    return rate_limit.wait_s(requests, reply.headers)
 
 
 def say_state(job: Job) -> None:

@@ -119,7 +119,8 @@ def catch_all(job: Job) -> Iterator[Write]:
     if settings.by_worker:
         enabled, action, to = True, "worker", (settings.route.name,)
     for write in _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", action, to)):
-        if write.before.startswith("enabled") and (below := _below(job)):
+        takes = write.before.startswith("enabled") and not write.before.endswith("-> drop")
+        if takes and (below := _below(job)):
             raise Refused(
                 f"the catch-all of {job.domain} ({write.before}) catches mail of {', '.join(below)} too, which would "
                 "be lost. Nothing was written: give each address there that it catches a rule of its own, disable it "
