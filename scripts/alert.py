@@ -20,11 +20,11 @@ from fixtures.evidence.exiting import leave
 from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
 from fixtures.language import tr
-from fixtures.migration import Migration
+from fixtures.migration import Migration, open_migration
 from fixtures.settings import Alarm as Ways, Secrets, SettingsError
 from fixtures.store import StoreError
 from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, tell, ways
-from scripts.lib.change import opened
+from scripts.lib.change import name_half_way, opened
 from scripts.lib.commandline import parser
 
 SENT, NOT_SENT, BAD_INPUT = 0, 1, 2
@@ -87,8 +87,9 @@ def _unit(unit: str, config: str | None) -> int:
     """
     settings, trouble, faults = None, "", 0
     try:
-        migration = opened(config)
+        migration = open_migration(config)
         settings = migration.settings
+        name_half_way(migration)
         faults = _tell(migration)
     except (SettingsError, StoreError) as error:
         trouble = redact(str(error))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from fixtures import store as stores
 from fixtures.access.clock import Clock
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
@@ -278,3 +279,18 @@ def test_a_store_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(
     assert entries(file) == list(range(50))
     if killed:
         assert (file.parent / "store.sqlite.lost" / log.name).read_bytes() == log_before
+
+
+def test_a_process_that_is_hidden_is_not_called_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hidepid or ProtectProc= nobody is shown other users' processes: a switch of theirs may be under way."""
+    store, born = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock()), stores._born
+    with store.lock("migration", "switches"):
+        monkeypatch.setattr(stores, "_born", lambda pid: born(pid) if pid == "self" else "")
+        assert store.at_work("migration")
+        monkeypatch.setattr(os, "kill", _none_such)
+        assert not store.at_work("migration")
+    store.close()
+
+
+def _none_such(*_: int) -> None:
+    raise ProcessLookupError

@@ -376,6 +376,22 @@ def test_a_unit_that_failed_for_want_of_all(
     assert "not valid TOML" in receiver.got[0][2] or "not a database" in receiver.got[0][2]
 
 
+def test_mail_goes_out_though_the_store_is_broken(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its settings say to which server; only where these can't be read there is no way by mail."""
+    config.with_name("store.sqlite").write_text("x" * 5000, encoding="ascii")
+    monkeypatch.setenv("MXGATE_ALARM_URLS", "mailtos://me:secret@mail.elsewhere.example?to=me@elsewhere.example")
+    monkeypatch.setenv("MONITOR_SERVICE_RESULT", "timeout")
+    asked: list[int] = []
+
+    def send(those: tuple[object, ...], *_: object) -> list[object]:
+        asked.append(len(those))
+        return []
+
+    monkeypatch.setattr(alert, "send", send)
+    assert run(config, "--unit", "mxgate-soak.service") == 0
+    assert asked == [1]
+
+
 def test_a_drill(config: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     text = config.read_text(encoding="utf-8").replace('imap_host = "198.51.100.10"', 'imap_host = "127.0.0.1"')
     config.write_text(text, encoding="utf-8")
