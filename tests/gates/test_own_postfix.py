@@ -50,6 +50,10 @@ def test_what_the_lab_can_play_is_kept_as_it_is() -> None:
         ("daemon_directory = /usr/libexec/postfix", "parameter daemon_directory", None, None),
         ("alias_maps = lmdb:/etc/postfix/virtual", "parameter alias_maps", "hash:/etc/postfix/virtual", None),
         ("smtp_tls_CAfile = /etc/pki/tls/cert.pem", "parameter smtp_tls_CAfile", postfix._AUTHORITY, None),
+        ("smtpd_tls_CAfile = /etc/x/chain.pem", "parameter smtpd_tls_CAfile", postfix._AUTHORITY, None),
+        ("smtpd_tls_CApath = /etc/x/certs", "parameter smtpd_tls_CApath", "", None),
+        ("cache = lmdb:${data_directory}/scache", "parameter cache", "hash:${data_directory}/scache", None),
+        ("default_database_type = lmdb", "parameter default_database_type", "hash", None),
     ],
 )
 def test_what_it_can_not_is_told_and_what_that_decides_on_is_not_certified(
@@ -74,6 +78,66 @@ def test_a_filter_in_an_override_is_taken_out_and_told() -> None:
         ("override submission/inet/smtpd_milters", "inet:127.0.0.1:8891")
     ]
     assert "override submission/inet/smtpd_milters leads to" in made.not_certified["A-9"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "parts", "uncertain"),
+    [
+        ("-o content_filter=spam", "-o content_filter=", ["content_filter"], "A-9"),
+        (
+            "\n  -o smtpd_tls_security_level=encrypt -o smtpd_milters=inet:[::1]:8891",
+            "\n  -o smtpd_tls_security_level=encrypt -o smtpd_milters=",
+            ["smtpd_milters"],
+            "A-9",
+        ),
+        ("\n  -o { smtpd_milters = inet:a:1,\n    inet:b:2 }", "\n  -o { smtpd_milters =  }", ["smtpd_milters"], "A-9"),
+        (
+            "\n# ours\n  -o { smtpd_data_restrictions = check_policy_service { inet:a:1, b=9s }, permit }\n#\n  -o a=b",
+            "\n# ours\n  -o { smtpd_data_restrictions = permit }\n#\n  -o a=b",
+            ["smtpd_data_restrictions"],
+            "A-6",
+        ),
+        (
+            "-o a=lmdb:/etc/postfix/virtual -o smtpd_tls_CAfile=/etc/x.pem",
+            f"-o a=hash:/etc/postfix/virtual -o smtpd_tls_CAfile={postfix._AUTHORITY}",
+            ["a", "smtpd_tls_CAfile"],
+            None,
+        ),
+        ("-o smtpd_milters= -o x=y", "-o smtpd_milters= -o x=y", [], None),
+    ],
+)
+def test_each_override_of_a_service_is_judged_by_its_name(
+    given: str, kept: str, parts: list[str], uncertain: str | None
+) -> None:
+    made = host(master=f"587 inet n - y - - smtpd {given}\n")
+    assert f"587 inet n - n - - smtpd {kept}\n" in made.files["/etc/postfix/master.cf"].decode()
+    assert [each.part for each in made.translations] == [f"override 587/inet/{name}" for name in parts]
+    assert (uncertain in made.not_certified) if uncertain else not made.not_certified
+
+
+def test_macros_lead_to_certificates_and_tables() -> None:
+    main = (
+        "live = /etc/letsencrypt/live\nsmtpd_tls_cert_file = $live/$myhostname/fullchain.pem\n"
+        "smtpd_tls_key_file = ${live}/$mydomain/privkey.pem\nindexed = ${default_database_type}:${config_directory}/\n"
+        "alias_maps = ${indexed}virtual\nsmtp_sasl_password_maps = ${indexed}logins\nrelay_domains = ${indexed}none\n"
+        "proxy_read_maps = $smtp_sasl_password_maps\ndata_directory = /srv\ncache = btree:$data_directory/scache\n"
+    )
+    made = host(main)
+    live = "/etc/letsencrypt/live"
+    assert made.keys == {f"{live}/dell.example.net/fullchain.pem", f"{live}/example.net/privkey.pem"}
+    assert "postalias hash:/etc/postfix/virtual" in made.tables
+    assert made.logins == {"/etc/postfix/logins"}
+    (refused,) = made.refused
+    assert "relay_domains names hash:/etc/postfix/none" in refused
+
+
+def test_a_comment_in_whatever_encoding_stays_as_it_is() -> None:
+    comment = b"# \xcc\xbe\xc1\xb0 f\xfcr\n"
+    files = {"main.cf": comment + MAIN.encode(), "master.cf": comment + MASTER.encode(), "virtual": b"a b\n"}
+    encoded = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    made = postfix.take("Dell", {"files": encoded, "elsewhere": {}})
+    assert made.files["/etc/postfix/main.cf"] == files["main.cf"]
+    assert made.files["/etc/postfix/master.cf"].startswith(comment)
 
 
 @pytest.mark.parametrize(
