@@ -14,6 +14,7 @@ from functools import partial
 
 from fixtures.access.changing import Shell, dell
 from fixtures.evidence.exiting import leave
+from fixtures.migration.progress import given_up
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
@@ -39,7 +40,8 @@ def plan(job: Job) -> Iterator[Write]:
         for number, write in enumerate(templates.plan(job, settings.dell.template, with_ec2=with_ec2)):
             yield write if number else replace(write, danger=today.ending())
         return
-    tables = list(host_files.tables(shell, settings, with_ec2=with_ec2))
+    lost = given_up(job.migration.store)
+    tables = list(host_files.tables(shell, settings, with_ec2=with_ec2, given_up=lost))
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])

@@ -7,12 +7,12 @@ another record leads to it. A backup MX that does not stay loses the same.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from fixtures.access.changing import dell
 from fixtures.evidence.exiting import leave
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Record, Records
+from fixtures.probes.cloudflare.api import Records
 from fixtures.settings import Settings
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import effect, host_files, templates
@@ -28,22 +28,37 @@ _LEADS = {"MX", "CNAME", "SRV", "NS", "HTTPS", "SVCB"}
 def plan(job: Job) -> Iterator[Write]:
     """Dell's table, each SPF record, then the names. Raises ``Refused`` while something else leads to them."""
     settings = job.migration.settings
-    shell = dell(settings)
     zones = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
     _require_unused(job, zones)
-    if settings.dell.template:
-        yield from templates.plan(job, settings.dell.template, with_ec2=False)
-    else:
-        tables = list(host_files.tables(shell, settings, with_ec2=False))
-        yield from tables
-        yield from effect.effect(shell, settings, planned=bool(tables))
+    yield from dells_table(job, with_ec2=False)
     for domain, present in zones.items():
-        for each in filter(is_spf, present.records):
-            yield from _spf(job, domain, each, present)
+        yield from spf(job, domain, present, settings)
     for domain, present in zones.items():
         hosts = [each.name for each in settings.leaving]
         for name, kind in ((f"_25._tcp.{host}" if kind == "TLSA" else host, kind) for host in hosts for kind in _OWN):
             yield from set_rrset(job, domain, name, kind, [], settings.bounds.ttl_s, "deletes", present=present)
+
+
+def dells_table(job: Job, *, with_ec2: bool, gives_up: Collection[str] = ()) -> Iterator[Write]:
+    """Dell's tables as planned, without an address that EC2's stop GIVES_UP, and read by Postfix."""
+    settings = job.migration.settings
+    if settings.dell.template:
+        yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2, gives_up=gives_up)
+        return
+    shell = dell(settings)
+    tables = list(host_files.tables(shell, settings, with_ec2=with_ec2, given_up=gives_up))
+    yield from tables
+    yield from effect.effect(shell, settings, planned=bool(tables))
+
+
+def spf(job: Job, domain: str, present: Records, settings: Settings) -> Iterator[Write]:
+    """Each SPF record of the domain's zone, without who leaves by SETTINGS."""
+    for each in filter(is_spf, present.records):
+        text = without_ec2(each.text, settings)
+        if text != each.text:
+            if len(spf_texts(present, each.name)) > 1:
+                raise Refused(f"{each.name} has several SPF records, an error to receivers: run merge_spf first")
+            yield from set_spf(job, each.name, [text], each.ttl, domain=domain, present=present)
 
 
 def without_ec2(text: str, settings: Settings) -> str:
@@ -62,14 +77,6 @@ def _names_ec2(term: str, settings: Settings) -> bool:
     except ValueError:
         return False
     return network.num_addresses == 1 and network.network_address in _addresses(settings)
-
-
-def _spf(job: Job, domain: str, record: Record, present: Records) -> Iterator[Write]:
-    text = without_ec2(record.text, job.migration.settings)
-    if text != record.text:
-        if len(spf_texts(present, record.name)) > 1:
-            raise Refused(f"{record.name} has several SPF records, an error to receivers: run merge_spf first")
-        yield from set_spf(job, record.name, [text], record.ttl, domain=domain, present=present)
 
 
 def _require_unused(job: Job, zones: dict[str, Records]) -> None:

@@ -2,17 +2,22 @@
 
     python -m scripts.stop_ec2 [--gives-up-address] [--apply DIGEST]
 
-Nothing is deleted: the instance can be started again, and an elastic address stays with it. Its port 25 is knocked at
-before, from here and from each vantage: only who heard it then can say later that it is dead. A gateway that is not at
-AWS a person stops at its provider, when the script asks for it; it waits half an hour for that.
+Nothing is deleted: the instance can be started again, and an elastic address stays with it. Any other goes back to
+Amazon, to whoever gets it next: then Dell's table and SPF lose it at once, and no way leads back to EC2. Port 25 is
+knocked at before, from here and from each vantage: only who heard it then can say later that it is dead. A gateway that
+is not at AWS a person stops at its provider, when the script asks for it; it waits half an hour for that.
 """
 
 import argparse
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from fixtures.evidence.exiting import leave
+from fixtures.migration.progress import GIVEN_UP, given_up
 from fixtures.probes.aws import ec2
+from fixtures.probes.cloudflare import api as cloudflare
+from scripts import retire_ec2_access
 from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
 from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
@@ -23,15 +28,37 @@ SETTLED = {"running", "stopping", "stopped", "terminated", "absent"}
 
 
 def plan(job: Job) -> Iterator[Write]:
-    """The one write, unless it is stopped or gone already."""
+    """The stop, unless it is stopped or gone already; and what has to follow where it gives up the address."""
     if not job.migration.settings.ec2.at_aws:
         yield from vps.stop(job)
         return
     it = ec2.instance(job.migration)
     if it.state not in SETTLED:
         raise Refused(f"{it.id} is {it.state}: wait until it is running or stopped, and plan again")
+    lost = not it.gone and not elastic(job.migration)
     if it.state in {"running", "stopping"}:
-        yield stop(job, "EC2 instance", it, "" if elastic(job.migration) else f"gives up the address {it.address}")
+        yield stop(job, "EC2 instance", it, f"gives up the address {it.address}" if lost else "")
+    if lost:
+        yield from _withdrawn(job)
+
+
+def _withdrawn(job: Job) -> Iterator[Write]:
+    """Keep that the address is given up; then take from whoever has it next what it let EC2 do."""
+    store, settings = job.migration.store, job.migration.settings
+    address = str(settings.ec2.ipv4)
+
+    def read() -> str:
+        return "given up" if address in given_up(store) else "ours"
+
+    if read() == "ours":
+        do = partial(store.record, GIVEN_UP, address=address)
+        yield Write("EC2 instance", f"the address {address}", "ours", "given up", do, read)
+    if address == str(settings.ec2.seen_by_dell_as):
+        with_ec2 = store.last("done", script="retire_ec2_access") is None  # backup MX hosts go only with that
+        yield from retire_ec2_access.dells_table(job, with_ec2=with_ec2, gives_up={address})
+    only_ec2 = settings.model_copy(update={"backup_mx": ()})
+    for domain in settings.domain_names:
+        yield from retire_ec2_access.spf(job, domain, cloudflare.records(job.migration, domain), only_ec2)
 
 
 def check(job: Job) -> None:
@@ -49,9 +76,9 @@ def check(job: Job) -> None:
     address = job.migration.settings.ec2.ipv4
     if not elastic(job.migration) and not job.options.gives_up_address:
         raise Refused(
-            f"{address} is no elastic address of the instance: with the stop it goes back to Amazon, and whoever gets "
-            "it next could send in your name and be admitted by Dell. Take it out of each SPF record and of Dell's "
-            "table first, then say --gives-up-address"
+            f"{address} is no elastic address of the instance: with the stop it goes back to Amazon, and no way leads "
+            "back to EC2. If that is to be, say --gives-up-address: right after the stop Dell's table and each SPF "
+            "record lose it, as the plan shows. Else whoever gets it next could deliver to Dell and send in your name"
         )
 
 

@@ -12,7 +12,7 @@ Feature: EC2 may deliver to Dell as long as it could still receive
   Scenario: EC2 stays admitted while it is stopped
     Given the addresses by which Dell sees EC2
     When Dell is asked which of them it would admit
-    Then Dell would admit all of them
+    Then Dell would admit each of them, but not one that the stop gave up
 
   @A-4 @D-5 @X8 @observe @soak @at_signoff
   Scenario: EC2's addresses are no longer admitted

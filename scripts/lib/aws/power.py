@@ -16,7 +16,7 @@ from fixtures.access.loop import run
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import Progress, given_up
 from fixtures.plan.vps_checklist import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
@@ -118,6 +118,8 @@ def require_way_back(job: Job, progress: Progress) -> None:
     if progress.deleted:
         it = job.migration.settings.ec2
         raise Refused(N_(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to"))
+    if (lost := str(job.migration.settings.ec2.ipv4)) in given_up(job.migration.store):
+        raise Refused(N_(f"stop_ec2 gave {lost} back to Amazon: the MX would lead to a stranger"))
     if progress.done_at("retire_ec2_access") is not None:
         raise Refused(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
     if written := retired_by_half(job):

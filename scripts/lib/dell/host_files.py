@@ -8,7 +8,7 @@ a volume with a name.
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -77,9 +77,9 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
         yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
 
 
-def tables(shell: Shell, settings: Settings, *, with_ec2: bool) -> Iterator[Write]:
-    """A write for each lookup table that is not as planned."""
-    for path, wanted in dellplan.tables(settings, with_ec2=with_ec2).items():
+def tables(shell: Shell, settings: Settings, *, with_ec2: bool, given_up: Collection[str]) -> Iterator[Write]:
+    """A write for each lookup table that is not as planned (``dellplan.tables``)."""
+    for path, wanted in dellplan.tables(settings, with_ec2=with_ec2, given_up=given_up).items():
         yield from replacement(shell, path, contents(shell, path), wanted)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from fixtures.access.changing import Shell, dell
 from fixtures.evidence import CouldNotAsk
+from fixtures.migration.progress import given_up
 from fixtures.plan import postfix as dellplan, templates
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
@@ -51,15 +52,19 @@ class Change:
     """What is rendered, file name to text, without the patch and with it."""
 
 
-def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -> Iterator[Write]:
+def plan(
+    job: Job, template: Template, *, with_ec2: bool, claims: bool = True, gives_up: Collection[str] = ()
+) -> Iterator[Write]:
     """The commit, and putting it into effect, as far as they are missing.
 
-    CLAIMS: with the listener at which a client's address can be claimed.
+    CLAIMS: with the listener at which a client's address can be claimed. GIVES_UP: what is about to be ``given_up``.
     """
     settings = job.migration.settings
     shell, repo = dell(settings), Repo(template)
     repo.require_clean(settings.ec2.terraform)
-    change = _change(shell, template, settings, with_ec2=with_ec2, claims=claims)
+    lost = {*gives_up, *given_up(job.migration.store)}
+    tables = dellplan.tables(settings, with_ec2=with_ec2, given_up=lost)
+    change = _change(shell, template, settings, tables, claims=claims)
     now = _state(shell, settings, change.after)
     if not change.patch and now == _SERVING:
         return
@@ -89,12 +94,12 @@ def plan(job: Job, template: Template, *, with_ec2: bool, claims: bool = True) -
     yield Write("Postfix as it runs", subject, now, _SERVING, deploy, read, command)
 
 
-def _change(shell: Shell, template: Template, settings: Settings, *, with_ec2: bool, claims: bool) -> Change:
+def _change(shell: Shell, template: Template, settings: Settings, tables: Mapping[str, str], *, claims: bool) -> Change:
     with templates.copied(template) as copy:
         before = copy.render()
         planned = kept.parameters(shell, settings, postfix_text.parameters(before["main.cf"]))
         services = dellplan.services(settings, claims=claims)
-        files = dict(_files(copy, settings, planned, services, before, with_ec2=with_ec2))
+        files = dict(_files(copy, settings, planned, services, before, tables))
         for path, text in files.items():
             (copy.folder / path).write_bytes(text.encode("utf-8", "surrogateescape"))
         if not files:
@@ -102,18 +107,17 @@ def _change(shell: Shell, template: Template, settings: Settings, *, with_ec2: b
         copy.git("add", "-f", "--", *files)
         patch = copy.git("diff", "--cached", "--no-color", "--no-ext-diff", "--full-index", "HEAD", "--", *files)
         after = copy.render()
-    _require_planned(settings, planned, services, before, after, with_ec2=with_ec2)
+    _require_planned(settings, planned, services, before, after, tables)
     return Change(patch, files, before, after)
 
 
-def _files(  # noqa: PLR0913 - what stands, and all of what is to stand
+def _files(  # noqa: PLR0913, PLR0917 - what stands, and all of what is to stand
     copy: templates.Copy,
     settings: Settings,
     planned: Mapping[str, str],
     services: Services,
     rendered: Mapping[str, str],
-    *,
-    with_ec2: bool,
+    tables: Mapping[str, str],
 ) -> Iterator[tuple[str, str]]:
     """Each file of the repository that has to be another one, with its text."""
     template = copy.template
@@ -138,20 +142,19 @@ def _files(  # noqa: PLR0913 - what stands, and all of what is to stand
         changed = postfix_text.with_template(text, edit)
         if changed != text:
             yield path, changed
-    for path, text in dellplan.tables(settings, with_ec2=with_ec2).items():
+    for path, text in tables.items():
         name = str(folder / Path(path).name)
         if _text(copy.folder / name) != text:
             yield name, text
 
 
-def _require_planned(  # noqa: PLR0913 - what stood, what stands, and all of what is to stand
+def _require_planned(  # noqa: PLR0913, PLR0917 - what stood, what stands, and all of what is to stand
     settings: Settings,
     planned: Mapping[str, str],
     services: Services,
     before: Mapping[str, str],
     after: Mapping[str, str],
-    *,
-    with_ec2: bool,
+    tables: Mapping[str, str],
 ) -> None:
     """Refuse a patch by which the templates do not render to what is planned, or to something else besides."""
     was, now = (postfix_text.parameters(each["main.cf"]) for each in (before, after))
@@ -170,7 +173,6 @@ def _require_planned(  # noqa: PLR0913 - what stood, what stands, and all of wha
     for service, options in services.items():
         texts = " ".join(e.text for e in postfix_text.services(after["master.cf"], service))
         wrong += [f"master.cf: {service}: {name}" for name, value in options.items() if f"{name}={value}" not in texts]
-    tables = dellplan.tables(settings, with_ec2=with_ec2)
     wrong += [Path(path).name for path, text in tables.items() if after.get(Path(path).name) != text]
     if wrong:
         raise Refused(
