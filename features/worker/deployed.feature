@@ -23,3 +23,4 @@ Feature: All mail is led to one Worker, and it is the one that is meant
     Given the domains that were taken back and not cleaned up
     When Cloudflare is asked for the domains' rules
     Then each catch-all is enabled, and leads to the Worker
+    And no rule leads an address anywhere

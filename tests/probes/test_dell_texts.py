@@ -17,8 +17,10 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import allow_list, backups, bans, certificate_renewal, filters, postfix, system_names
+from fixtures.probes.logs import postfix_log
 from fixtures.probes.smtp import client_addresses
 from fixtures.settings import Secrets, Transport
+from tests.test_route import by_worker
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
 
@@ -72,6 +74,66 @@ def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
     assert bans_by_name["fail2ban's jail sshd"].touches == ()
     assert bans_by_name["CrowdSec"].touches == (FOUR,)
     assert bans_by_name["sshguard"].touches == (SIX,)
+
+
+JAIL_OF_ALL = "=-=-= fail2ban\npong\n=-=-= jail postfix\n--- ignoreip\n100.64.10.1\n--- banned\n203.0.113.9\n"
+BY_PORT = "--- port nftables\n{0}\n--- rules nftables\nnft add rule $proto dport {{ $(echo '{0}' | sed s/:/-/g) }}\n"
+ALL_PORTS = "--- port ufw\nsmtp\n--- rules ufw\nufw prepend reject from <ip> to any\n"
+MAILS = "--- port sendmail-whois\n--- rules sendmail-whois\nprintf Hi | sendmail root\n"
+SPARES = "=-=-= crowdsec\n--- bouncers\nname\nnft\n--- decisions\n{}\n--- spared\n100.64.10.1 program == '{}/smtpd'\n"
+READS = "=-=-= sshguard\n--- spared\n100.64.10.1\n--- reads\n{}\n"
+AT_2465 = bans.Worker(frozenset({2465}), (ipaddress.ip_network("203.0.113.9/32"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "says"),
+    [
+        (JAIL_OF_ALL + BY_PORT.format("smtp,465,submission") + MAILS, "pass", ""),
+        (JAIL_OF_ALL + BY_PORT.format("25,2000:3000"), "fail", "bans 203.0.113.9/32, from where the Worker's login"),
+        (JAIL_OF_ALL.replace("203.0.113.9", "") + BY_PORT.format("smtp,2465"), "fail", "could ban the Worker"),
+        (JAIL_OF_ALL.replace("203.0.113.9", "") + BY_PORT.format("mysterious"), "fail", "could ban the Worker"),
+        (JAIL_OF_ALL + BY_PORT.format("smtp") + ALL_PORTS, "fail", "from where the Worker's login"),
+        (JAIL_OF_ALL + MAILS.replace("sendmail", "route"), "fail", "from where the Worker's login"),
+        (JAIL_OF_ALL, "fail", "from where the Worker's login"),
+        (JAIL_OF_ALL.replace("postfix", "sshd") + BY_PORT.format("ssh"), "pass", "nothing of mail"),
+        (JAIL_OF_ALL.replace("postfix", "sshd") + ALL_PORTS, "fail", "from where the Worker's login"),
+        (SPARES.format("", "postfix/worker"), "pass", ""),
+        (SPARES.replace("program", "# program").format("", "postfix/worker"), "inconclusive", "could ban the Worker"),
+        (SPARES.format("", "postfix"), "inconclusive", "could ban the Worker"),
+        (SPARES.format("1,Ip:203.0.113.9", "postfix/worker"), "fail", "from where the Worker's login"),
+        (READS.format('LOGREADER="journalctl -afb -n1 -t sshd -o cat"'), "pass", ""),
+        (READS.format('LOGREADER="journalctl -afb -n1 -o cat"'), "inconclusive", "could ban the Worker"),
+        (READS.format('FILES="/var/log/auth.log /var/log/mail.log"'), "inconclusive", "could ban the Worker"),
+        ("=-=-= traces\nf2b-table\n", "fail", "could ban 100.64.10.1/32; could ban the Worker"),
+    ],
+)  # fmt: skip
+def test_what_can_ban_a_worker_spares_its_port_or_its_lines(text: str, verdict: str, says: str) -> None:
+    """Cloudflare lists no addresses that it comes from, so none can be spared by its address."""
+    banners = (each for each in bans.judge_all({"": text}, (EC2,), AT_2465) if not each.absent)
+    (found,) = (each.judged(Evidence("Dell", ""), (EC2,)) for each in banners)
+    assert (found.verdict.value, says in found.found) == (verdict, True), found
+    assert verdict == "pass" or ("and the Worker" in found.expected and "without the ports of [route]" in found.hint)
+
+
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ('listen = "192.0.2.1:2466"', bans.Worker(frozenset({2465, 2466}), AT_2465.seen)),
+        ('listen = "192.0.2.1:2466"\nunit = "way.service"', bans.NO_WORKER),
+    ],
+)
+def test_a_worker_comes_with_its_own_address_where_no_unit_makes_its_way(
+    monkeypatch: pytest.MonkeyPatch, way: str, found: bans.Worker
+) -> None:
+    lines = (
+        f"Nov 30 10:00:00 dell postfix/worker/smtpd[1]: {n}ABCDEF0123: client=unknown[{client}], sasl_method=PLAIN, "
+        f"sasl_username={user}@pilot.example.net\n"
+        for n, (client, user) in enumerate((("203.0.113.9", "worker"), ("203.0.113.9", "worker"), ("::9", "alice")), 1)
+    )
+    log = postfix_log.parse("".join(lines))
+    monkeypatch.setattr(postfix_log, "read", lambda *_, **__: log)
+    settings = by_worker('kind = "worker"', f'kind = "worker"\n{way}')
+    assert bans.the_worker(Migration(settings, Secrets())) == found
 
 
 NOBODY = "=-=-= fail2ban\nabsent\n=-=-= crowdsec\nabsent\n=-=-= sshguard\nabsent\n=-=-= traces\n"

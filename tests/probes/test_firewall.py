@@ -434,6 +434,13 @@ def test_a_live_system_is_judged_by_the_kernel_that_was_asked() -> None:
     assert (unasked.member, unasked.verdict, whole.verdict) == (str(EC2), Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
+@pytest.mark.parametrize("answer", [None, Answer("", ())])
+def test_what_was_asked_for_nobody_is_no_pass(answer: Answer | None) -> None:
+    """Once EC2 is gone a Worker's Dell admits nobody at port 25."""
+    (it,) = firewall.judged(WHOLE, answer, ())
+    assert (it.verdict, "W-3" in it.found) == (Verdict.ABSENT, True)
+
+
 GROWN = """\
 nft 'table inet guard {
     set filled { type ipv4_addr; flags timeout; elements = { %s timeout 1h } }
