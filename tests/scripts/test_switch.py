@@ -61,7 +61,8 @@ from scripts.lib.cloudflare.rules import rules_as
 zone, rules = cloudflare.zone(migration, PILOT), changing.client(migration).email_routing.rules
 matchers, drop = [{"type": "literal", "field": "to", "value": "reply@reply." + PILOT}], [{"type": "drop"}]
 made = rules.create(zone_id=zone.id, matchers=matchers, actions=drop)
-forward = [{"type": "forward", "value": ["alice@dell." + PILOT]}]
+to = next(each.destinations for each in cloudflare.rules(migration, PILOT) if each.destinations)
+forward = [{"type": "forward", "value": list(to)}]
 def catch_all(enabled, actions):
     rules.catch_alls.update(zone_id=zone.id, matchers=[{"type": "all"}], actions=actions, enabled=enabled)
 catch_all(True, forward)
