@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _write(options: Namespace, done: Reconciled, changes: Changes | None) -> None:
     """The files that were asked for. Raises ``OSError``."""
     if options.json and str(options.json) != "-":
-        from fixtures.report.render import replace
+        from fixtures.evidence.files import replace
 
         replace(options.json, _json(done, changes))
     if options.page:

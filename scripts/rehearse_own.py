@@ -29,6 +29,7 @@ from typing import Any
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, Evidence, redact
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.files import make_folder, replace
 from fixtures.gates import drill_certificate
 from fixtures.gates.drill_certificate import Certificate
 from fixtures.lab import own
@@ -43,7 +44,6 @@ from fixtures.migration.progress import WORLDS, Progress
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset
-from fixtures.report.render import make_folder, replace
 from fixtures.settings import SettingsError
 from fixtures.store import Store, StoreError
 from scripts import snapshot

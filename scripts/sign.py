@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.files import replace
 from fixtures.gates import trust
 from fixtures.language import tr
 from fixtures.report import statement
 from fixtures.report.index import card_of
-from fixtures.report.render import replace
 from fixtures.settings import SettingsError, config_path
 from fixtures.store import StoreError, user
 from scripts.lib import sshsig

@@ -43,6 +43,7 @@ from random import Random
 
 from fixtures.evidence import tell
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.files import replace
 from fixtures.lab.errors import LabError
 from fixtures.lab.faults import Fault, coverage, named, usual
 from fixtures.lab.faults.walk import DRIFT, ORDER, Cleans, Result, Sort, Walk, can_stand, hasty, in_turn
@@ -51,7 +52,7 @@ from fixtures.lab.world import Lab, down
 from fixtures.language import tr
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
-from fixtures.report.render import fill, replace
+from fixtures.report.render import fill
 
 DONE, MISSED, BAD_INPUT = 0, 1, 2
 FILE = Path("reports/faults.jsonl")
