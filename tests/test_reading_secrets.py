@@ -83,7 +83,7 @@ def test_a_value_and_a_file_at_once(file: Path, monkeypatch: pytest.MonkeyPatch)
         Secrets()
 
 
-def test_placeholders_are_told_from_names() -> None:
+def test_placeholders_are_distinguished_from_names() -> None:
     for each in (
         "me@example.com",
         "https://mail.example.org/",

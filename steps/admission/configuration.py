@@ -46,7 +46,7 @@ def power_was_lost(world: Any) -> None:
 
 
 @given("the container of Dell's Postfix was made again")
-def container_anew(migration: Migration, world: Any) -> None:
+def container_made_again(migration: Migration, world: Any) -> None:
     if not migration.settings.dell.transport.container:
         nothing = absent("dell.transport.container", "a container", "Postfix runs on the host itself")
         raise Absent("Postfix is in no container", (nothing,))
@@ -95,7 +95,7 @@ def the_templates(migration: Migration) -> Template:
 
 
 @when("what they render is compared with what runs", target_fixture="rendered")
-def set_beside(migration: Migration, template: Template) -> tables.Rendered:
+def compare_rendered(migration: Migration, template: Template) -> tables.Rendered:
     return tables.rendered(migration, template)
 
 

@@ -116,7 +116,7 @@ def test_what_has_come_since_is_forgotten(emulator: Running) -> None:
     assert (refused.status_code, "since: expected seconds" in refused.text) == (400, True)
 
 
-def test_mail_faults_are_planted_beside_those_of_the_api(emulator: Running) -> None:
+def test_mail_faults_are_planted_next_to_those_of_the_api(emulator: Running) -> None:
     emulator.management.post("/faults", json={"path": "/zones", "kind": "timeout"})
     planted = {"side": "upstream", "stage": "dot", "kind": "421", "matching": "alice@", "times": 2}
     said = emulator.management.post("/faults", json=planted).json()

@@ -129,7 +129,7 @@ def test_the_catch_all(emulator: Running, client: Any, destination: str) -> None
     assert refusal(error) == 2020
 
 
-def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: Any) -> None:
+def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: Any) -> None:
     """Opened by a person: HEAD, GET and a wrong answer or token don't; the API, only an administrator."""
     asked: queue.Queue[str] = queue.Queue()
 

@@ -34,7 +34,7 @@ def taken(emulator: Running, *names: str) -> list[bool]:
     return [route(emulator.world, f"a@{name}") is not None for name in names]
 
 
-def test_a_subdomain_leaves_the_apex_alone(emulator: Running) -> None:
+def test_a_subdomain_leaves_the_apex_as_it_is(emulator: Running) -> None:
     settings = enable_below(emulator)
     assert (settings.enabled, settings.status) == (True, "misconfigured")
     (below,) = settings.subdomains

@@ -67,7 +67,7 @@ def test_a_records_fault_is_pointed_at(emulator: Running, body: dict[str, Any], 
         client.dns.records.create(zone_id=emulator.zone.id, **body)
     with pytest.raises(cloudflare.BadRequestError) as many:
         client.dns.records.batch(zone_id=emulator.zone.id, posts=[{**RECORD, "name": "y"}, body])
-    assert [_told(single), _told(many)] == [(code, pointer), (code, f"/posts/1{pointer}")]
+    assert [_reported(single), _reported(many)] == [(code, pointer), (code, f"/posts/1{pointer}")]
     assert len(emulator.zone.records) == 3, "a batch is one transaction"
 
 
@@ -89,7 +89,7 @@ def test_a_rules_fault_is_pointed_at(emulator: Running, change: dict[str, Any], 
     right = {"matchers": [{"type": "literal", "field": "to", "value": f"a@{APEX}"}], "actions": [{"type": "drop"}]}
     with pytest.raises(cloudflare.UnprocessableEntityError) as refused:
         client.email_routing.rules.create(zone_id=emulator.zone.id, **{**right, **change})
-    assert _told(refused) == (2007, pointer)
+    assert _reported(refused) == (2007, pointer)
     assert emulator.zone.routing.rules == []
 
 
@@ -121,7 +121,7 @@ def test_an_accounts_own_token_is_no_users(emulator: Running) -> None:
     assert verified.status == "active"
     with pytest.raises(cloudflare.AuthenticationError) as refused:
         client.user.tokens.verify()
-    assert _told(refused) == (1000, "")
+    assert _reported(refused) == (1000, "")
 
 
 def test_a_proxied_record_has_an_automatic_ttl(emulator: Running, client: Any) -> None:
@@ -129,6 +129,6 @@ def test_a_proxied_record_has_an_automatic_ttl(emulator: Running, client: Any) -
     assert (made.proxied, made.ttl) == (True, 1)
 
 
-def _told(refused: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> tuple[int | None, str]:
+def _reported(refused: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> tuple[int | None, str]:
     first = refused.value.errors[0]
     return first.code, (first.source.pointer if first.source and first.source.pointer else "")

@@ -93,7 +93,7 @@ async def test_our_forwarder_meets_it_at_the_destination(stage: Scene, at: str, 
     assert (await stage.send(message())).startswith("250"), "and the next is delivered"
 
 
-async def test_it_is_met_by_whom_it_is_for(stage: Scene) -> None:
+async def test_it_is_met_by_those_it_is_for(stage: Scene) -> None:
     stage.world.mail_faults.plant({"stage": "rcpt", "kind": "5xx", "matching": "^bob@", "reply": "550 5.1.1 gone"})
     assert (await stage.send(message())).startswith("250")
     assert await stage.send(message(), to=(f"bob@{ROUTED}",)) == "550 5.1.1 gone"

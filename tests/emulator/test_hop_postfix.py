@@ -126,7 +126,7 @@ async def test_postfix_tries_again_at_every_stage_and_brings_one_copy(stage: Sce
 
 
 @pytest.mark.parametrize(("at", "becomes"), [("connect", "sent"), ("mail", "bounced"), ("dot", "bounced")])
-async def test_a_refusal_for_good_is_told_to_the_sender(stage: Scene, root: Path, at: str, becomes: str) -> None:
+async def test_a_refusal_for_good_is_reported_to_the_sender(stage: Scene, root: Path, at: str, becomes: str) -> None:
     """But for a greeting, after which Postfix tries again (smtp_skip_5xx_greeting)."""
     stage.world.mail_faults.plant({"stage": at, "kind": "5xx"})
     async with postfix(root, stage.mx_port) as sender:

@@ -199,7 +199,7 @@ async def test_what_breaks_a_signature_is_what_would_break_cloudflares(
     assert dkim.DKIM(changed).verify(dnsfunc=key) is not breaks
 
 
-async def test_a_greeting_name_without_spf_is_told_as_cloudflare_tells_it(stage: Scene) -> None:
+async def test_a_greeting_name_without_spf_is_reported_as_cloudflare_reports_it(stage: Scene) -> None:
     await stage.send(message())
     helo = f"client.{SENDER}"
     expected = f"spf=none (mx.cloudflare.net: no SPF records found for postmaster@{helo}) smtp.helo={helo}"

@@ -143,7 +143,7 @@ def test_a_destination_in_another_case_is_another(emulator: Running, job: Any, m
     assert job.said == [f"{address.destination}: {other} is registered, which to Cloudflare is another: case counts"]
 
 
-def test_the_labs_person_finds_links_in_new_mail_of_cloudflares_alone(tmp_path: Path) -> None:
+def test_the_labs_person_finds_links_in_new_mail_of_cloudflares_only(tmp_path: Path) -> None:
     mail = verification_mail(
         Destination(email="carol@dell.pilot.example.net", created="", modified="", token="t0k-en_")
     )

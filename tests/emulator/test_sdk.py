@@ -198,14 +198,14 @@ def test_what_is_not_emulated_says_so(emulator: Running, root: str) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)
     for name in sdk.methods(client, root):
         if name not in EMULATED:
-            answer[name] = _told(sdk.find(client, name))
+            answer[name] = _reported(sdk.find(client, name))
     wrong = {name: said for name, said in answer.items() if said != (SETTING if name in SETTINGS else NOT_EMULATED)}
     unasked = {name for name, said in wrong.items() if said is None}
     assert not {name: said for name, said in wrong.items() if said is not None}
     assert unasked <= UNASKED
 
 
-def _told(method: Callable[..., Any]) -> tuple[int, int, str] | None:
+def _reported(method: Callable[..., Any]) -> tuple[int, int, str] | None:
     """Status, code and first word of the answer to METHOD; None where its arguments can't be made up."""
     known = inspect.signature(method).parameters
     where = HERE if "zone_id" in known else MINE if "account_id" in known else {}

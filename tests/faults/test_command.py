@@ -52,7 +52,7 @@ def test_a_line_that_a_kill_cut_off_is_none(tmp_path: Path) -> None:
     assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [ID, "another"]
 
 
-def test_two_go_together_that_can_be_told_apart() -> None:
+def test_two_go_together_that_can_be_distinguished() -> None:
     mine = [fault for fault in in_turn() if usual(fault)]
     queue = command.Queue([*mine])
     taken = list(iter(queue.take, []))

@@ -49,7 +49,7 @@ def test_a_line_is_changed_and_drift_names_it(walk: Walk) -> None:
     assert "parameter myhostname" in result.why
 
 
-def test_faults_at_once_are_told_apart(walk: Walk) -> None:
+def test_faults_at_once_are_distinguished(walk: Walk) -> None:
     first, second = named("a message larger than Cloudflare takes"), named("Dell sends by EC2")
     assert first.host == second.host
     before = walk.lab.exec("dell", ["postconf", "-n"]).stdout

@@ -30,7 +30,7 @@ TYPED = [
         DELL,
         [
             "Email Routing 104.30.0.0: expected the recipient accepted (250), found 554 5.7.1",  # X2
-            "plain from Cloudflare's web proxie 104.16.0.7: expected refused with 5xx at RCPT, found 250",  # X3
+            "plain from Cloudflare web proxy 104.16.0.7: expected refused with 5xx at RCPT, found 250",  # X3
         ],
         id="X2-X3",
     ),
@@ -62,7 +62,7 @@ def test_the_plan_as_typed_closes_phase2(today: Walk, ranges: str, myhostname: s
     typed = PLAN.read_text().replace("$RANGES", ranges).replace("$MYHOSTNAME", myhostname)
     done = today.lab.exec("dell", ["bash", "-c", typed])
     # Relaying is a drill: it is tried apart from the gate, which reads its record.
-    drilled = today.judge(None, keyword("can't relay")) if any("web proxie" in reason for reason in reasons) else None
+    drilled = today.judge(None, keyword("can't relay")) if any("web proxy" in reason for reason in reasons) else None
     judged = today.judge(Gate.PHASE2)
     assert judged.status == 1, judged.output[-4000:]
     assert "CLOSED: phase2" in judged.output

@@ -39,7 +39,7 @@ def test_an_open_gate_lets_its_script_write(judged: World) -> None:
     judged.require("switch_mx", PILOT)
 
 
-def test_a_verdict_is_one_domains_alone(judged: World) -> None:
+def test_a_verdict_is_one_domains_only(judged: World) -> None:
     refused(judged, rf"phase3.*{re.escape(OTHER)}.*was not judged.*--domain {re.escape(OTHER)}", "switch_mx", OTHER)
     refused(judged, OTHER, "switch_mx", PILOT, OTHER)
 
@@ -50,7 +50,7 @@ def test_a_verdict_on_the_whole_needs_no_domain(world: World) -> None:
     world.require("publish_delivery", OTHER)
 
 
-def test_a_gate_opens_its_own_scripts_alone(judged: World) -> None:
+def test_a_gate_opens_its_own_scripts_only(judged: World) -> None:
     refused(judged, r"gate phase4 .*the whole migration.*not judged", "stop_ec2")
 
 

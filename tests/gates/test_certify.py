@@ -97,7 +97,7 @@ def test_once_dell_is_prepared_the_first_snapshot_counts(world: object) -> None:
     assert rehearse_own._take(migration) == "start"
 
 
-def test_a_person_is_told_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:
+def test_a_person_reads_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:
     drilled(records, Verdict.FAIL)
     said = "\n".join(sentences(made(played, records), ("today", "prepared")))
     for words in (

@@ -85,7 +85,7 @@ def test_an_inconclusive_one_leaves_its_evening_to_another(world: World) -> None
     assert counted(world).green_in_a_row == 2
 
 
-def test_a_red_one_starts_anew_and_takes_its_evening(world: World) -> None:
+def test_a_red_one_starts_again_and_takes_its_evening(world: World) -> None:
     night(world)
     night(world, letters(NIGHT), came_out(NIGHT, Verdict.FAIL, "N-7"))
     night(world, after_s=HOUR_S)
@@ -160,7 +160,7 @@ def test_settings_that_decide_about_nights(world: World) -> None:
     assert "it was judged by other settings; these are " in counted(world, migration=other).against[0]
 
 
-def test_gaps_are_told(world: World) -> None:
+def test_gaps_are_reported(world: World) -> None:
     began = world.migration.clock.now()
     night(world)
     night(world, after_s=3 * DAY_S)

@@ -56,7 +56,7 @@ def test_what_the_lab_can_play_is_kept_as_it_is() -> None:
         ("default_database_type = lmdb", "parameter default_database_type", "hash", None),
     ],
 )
-def test_what_it_can_not_is_told_and_what_that_decides_on_is_not_certified(
+def test_what_it_can_not_is_reported_and_what_that_decides_on_is_not_certified(
     line: str, part: str, lab: str | None, uncertain: str | None
 ) -> None:
     made = host(line + "\n")
@@ -72,7 +72,7 @@ def test_the_quota_service_that_the_lab_has_stays() -> None:
     assert "A-17" in host(line).not_certified
 
 
-def test_a_filter_in_an_override_is_taken_out_and_told() -> None:
+def test_a_filter_in_an_override_is_taken_out_and_reported() -> None:
     made = host(master="submission inet n - y - - smtpd\n  -o smtpd_milters=inet:127.0.0.1:8891\n")
     assert [(each.part, each.live) for each in made.translations] == [
         ("override submission/inet/smtpd_milters", "inet:127.0.0.1:8891")

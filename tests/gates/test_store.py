@@ -154,7 +154,7 @@ def test_something_else_stands_there(file: Path) -> None:
     assert "First move FILE, FILE-wal and FILE-shm to a folder, and keep them" in done.stderr
 
 
-def test_a_writer_that_is_killed_leaves_all_that_it_has_told(file: Path) -> None:
+def test_a_writer_that_is_killed_leaves_all_that_it_has_reported(file: Path) -> None:
     """Cut in the middle of its writing, with entries in the log that were never brought into the file."""
     said = _write_and_be_killed(file, 30)
     assert entries(file)[50:][: len(said)] == said
@@ -240,7 +240,7 @@ PASSWORD = "hunter2-and-more"
     ],
     ids=["no server", "in the query", "another database", "no URL"],
 )
-def test_its_password_is_never_told(url: str, words: str) -> None:
+def test_its_password_is_never_shown(url: str, words: str) -> None:
     with pytest.raises(StoreError, match=words) as raised:
         Store(url, Clock())
     assert PASSWORD not in f"{raised.value!r} {raised.value}"

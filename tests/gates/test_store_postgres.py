@@ -245,7 +245,7 @@ def test_a_lock_is_held_across_machines_and_outlives_its_owner(server: Server, s
         pass
 
 
-def test_a_writer_that_waits_for_too_long_is_told(store: Store, server: Server) -> None:
+def test_a_writer_that_waits_for_too_long_is_reported(store: Store, server: Server) -> None:
     with store.engine.begin() as db:
         db.exec_driver_sql("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
         other = Store(server.url.replace("/postgres?", "/postgres?options=-c%20lock_timeout%3D200&"), Clock())

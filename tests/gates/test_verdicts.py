@@ -157,7 +157,7 @@ def test_waivers(world: World, given: tuple[tuple[str, int], ...], tags: tuple[s
 @pytest.mark.parametrize(
     ("title", "opens"), [("", True), ("a scenario", True), ("another", False)], ids=["none", "its own", "another"]
 )
-def test_a_waiver_may_cover_one_scenario_alone(world: World, title: str, *, opens: bool) -> None:
+def test_a_waiver_may_cover_one_scenario_only(world: World, title: str, *, opens: bool) -> None:
     narrow = waiver("N-1", 9).model_copy(update={"scenario": title})
     outcome = describe(("N-1",), PHASE1.label, "a scenario", "a feature", "a.feature")
     outcome.conclude(Judged("claim", (failed("a", "b", "c"),)), (narrow,))

@@ -92,7 +92,7 @@ def test_a_policy_that_the_settings_deny() -> None:
         (None, "", UNKNOWN, "404"),
     ],
 )  # fmt: skip
-def test_whom_a_policy_admits(policy: Policy | None, but_not: str, verdict: Verdict, found: str) -> None:
+def test_which_hosts_a_policy_admits(policy: Policy | None, but_not: str, verdict: Verdict, found: str) -> None:
     judged = mta_sts.judged_hosts(
         published(policy=policy, why="404"), ("mail.x", "r1.mx.y"), (but_not,) if but_not else ()
     )

@@ -204,7 +204,7 @@ def _nothing_below(emulator: Running) -> bool:
     return not [each for each in emulator.zone.records.values() if f"mxgate.{APEX}" in each.name]
 
 
-def test_by_subdomain_the_mx_moves_by_dns_alone(switch: Switch, emulator: Running, tmp_path: Path) -> None:
+def test_by_subdomain_the_mx_moves_by_dns_only(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     status, said, state = switch(order="by_subdomain")
     assert (status, state) == (0, "through"), said
     _leads_to_one_side(emulator, state)

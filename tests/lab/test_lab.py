@@ -325,7 +325,7 @@ def test_a_container_of_which_podman_knows_its_storage_only_is_left_by_nobody(tm
     assert "test-storage" not in world.standing()
 
 
-def test_a_dead_daemon_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_daemon_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that can't start fails ``up`` with its own words, and nothing is left."""
     render = files.render
 

@@ -103,7 +103,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield Live(lab, config, certificate, done.stdout)
 
 
-def test_each_drill_is_told_as_it_ends_and_the_certificate_in_short(live: Live) -> None:
+def test_each_drill_is_reported_as_it_ends_and_the_certificate_in_short(live: Live) -> None:
     assert "taking a snapshot\nsnapshot 'rehearsal-" in live.said
     assert re.search(r": \d{2,3} parts of Dell, 0 of them otherwise in a lab", live.said), live.said
     assert "drills, prepared: test_who_cant_relay[drills-prepared-a stranger] PASSED" in live.said

@@ -15,7 +15,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[tuple[str, Lab]]:
         yield request.param, made
 
 
-def test_phase2_is_closed_for_who_comes_can_not_be_told(lab: tuple[str, Lab]) -> None:
+def test_phase2_is_closed_for_who_comes_can_not_be_known(lab: tuple[str, Lab]) -> None:
     kind, made = lab
     done = features("--gate", "phase2", "--lab", made.name, "-k", "dells_log_names or may_not_deliver")
     said = done.stdout + done.stderr

@@ -151,7 +151,7 @@ def test_the_next_watch_withdraws_what_an_earlier_one_left(mail: Mail) -> None:
     assert again.standing == {}
 
 
-def test_an_alarm_of_another_domain_is_left_alone(mail: Mail) -> None:
+def test_an_alarm_of_another_domain_is_left_as_it_is(mail: Mail) -> None:
     mail.migration.store.record(MET, "other.example.net", rule=LOST, found="1", messages=["<1@s>"], run=RUN)
     mail.counting.begin()
     assert mail.counting.standing == {}

@@ -68,7 +68,7 @@ ITS_SSHGUARD = """\
 JAIL = FAIL2BAN + ITS_CROWDSEC + ITS_SSHGUARD
 
 
-def test_jails_and_decisions_tell_whom_they_could_ban() -> None:
+def test_jails_and_decisions_say_which_addresses_they_could_ban() -> None:
     bans_by_name = {each.what: each for each in bans.judge(JAIL, (FOUR, SIX, EC2))}
     assert bans_by_name["fail2ban's jail postfix"].touches == (SIX, EC2)
     assert bans_by_name["fail2ban's jail sshd"].touches == ()

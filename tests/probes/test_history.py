@@ -78,7 +78,7 @@ def test_a_message_counts_once_and_only_where_it_was_kept(tmp_path: Path) -> Non
     assert found.daily_peak.messages == 2
 
 
-def test_mail_without_a_message_id_is_told_apart_by_its_queue_ids(tmp_path: Path) -> None:
+def test_mail_without_a_message_id_is_distinguished_by_its_queue_ids(tmp_path: Path) -> None:
     """EC2 names the queue id that Dell gave it; what Dell's log lacks isn't taken for what it has."""
     (tmp_path / "ec2.log").write_text(
         mail(2, "EEEEEE1", "<>", f"alice@{MAIN}").replace("(said)", "(250 2.0.0 Ok: queued as DDDDDD1)")

@@ -22,14 +22,14 @@ SAID = "postfix/smtpd[9]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 554 5.7.1 no;
         "2026-11-25T10:33:17.123456789Z ",
     ],
 )
-def test_a_line_keeps_the_engines_stamp_alone(stamps: str) -> None:
+def test_a_line_keeps_the_engines_stamp_only(stamps: str) -> None:
     log = postfix_log.parse(log_files.plain(f"{stamps}{SAID}\n"))
     (reject,) = log.rejects
     assert int(reject.at) == 1795602797
     assert (reject.client_address, log.unread) == ("192.0.2.1", 0)
 
 
-def test_other_lines_are_left_alone() -> None:
+def test_other_lines_are_left_as_they_are() -> None:
     text = "2026-11-25T10:33:17.123456789Z opendkim[4]: postfix is a word\nhello\n"
     assert log_files.plain(text) == text
 

@@ -43,7 +43,7 @@ def delivery(to: str, said: str = "250 Saved", *, original: str = "", daemon: st
     return daemon, f"DDDDDD1: to=<{to}>, {orig}relay=r, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent ({said})"
 
 
-def test_each_recipient_has_a_fate_of_its_own(migration: Migration) -> None:
+def test_each_recipient_has_an_outcome_of_its_own(migration: Migration) -> None:
     """Under whatever name: Dell writes mailboxes, and what the world wrote as well."""
     lines = (*HEAD, delivery(ALICE, "250 one", original=f"Alice+shop@dell.{MAIN}"))
     assert says(migration, f"alice+shop@{MAIN}", *lines) == "Dell DDDDDD1 from 203.0.113.9: sent 2.0.0 (250 one)"

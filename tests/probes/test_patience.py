@@ -46,7 +46,7 @@ def test_what_is_left_is_enough_or_is_waited_for(said: str, expected: float) -> 
 
 
 @pytest.mark.parametrize("after_s", [0, int(WAIT_S_MAX) + 1])
-def test_no_time_or_too_long_a_time_is_told_to_the_caller(emulator: Running, after_s: int) -> None:
+def test_no_time_or_too_long_a_time_is_reported_to_the_caller(emulator: Running, after_s: int) -> None:
     fault = {"path": "/zones", "status": 429, "retry_after_s": after_s, "times": 1}
     assert emulator.management.post("/faults", json=fault).is_success
     began = emulator.world.clock.now()

@@ -183,7 +183,7 @@ def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
     assert states == {"discarded": 1 + (not by_cloudflare), "missing": 1, "stored": 299 if by_cloudflare else 297}
 
 
-def test_mail_without_a_message_id_is_told_apart() -> None:
+def test_mail_without_a_message_id_is_distinguished() -> None:
     """Postfix writes <> of all such mail: each goes by the queue id that Dell gave it, by no other's arrival."""
     mails = [*map(Mail, range(300))]
     for mail in mails[100:200]:

@@ -111,7 +111,7 @@ def test_a_span_says_what_each_of_its_addresses_gets(own: list[str], included: l
         assert span.result == spf.check(ask, str(address), "a@ours.example", "")
 
 
-def test_an_error_that_only_some_meet_is_told_with_an_address() -> None:
+def test_an_error_that_only_some_meet_is_reported_with_an_address() -> None:
     found = record("v=spf1 ip4:192.0.2.0/24 include:gone.example -all")
     assert found.faults == (
         "No valid SPF record for included domain: gone.example: include:gone.example (asked for 0.0.0.0)",

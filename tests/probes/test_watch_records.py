@@ -36,7 +36,7 @@ def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
     return began
 
 
-def test_nothing_recorded_is_told_from_nothing_wrong(tmp_path: Path) -> None:
+def test_nothing_recorded_is_distinguished_from_nothing_wrong(tmp_path: Path) -> None:
     migration = _migration(tmp_path)
     assert records.moment(migration, DOMAIN) is None
     assert records.propagation(migration, DOMAIN) is None

@@ -60,7 +60,7 @@ def test_who_writes_waits_for_who_writes(tmp_path: Path) -> None:
     _leave(tmp_path, 1)
     before = (tmp_path / index.NAME).stat().st_ino
     with ThreadPoolExecutor(1) as other:
-        with index._alone(tmp_path):
+        with index._locked(tmp_path):
             writing = other.submit(index.write, tmp_path)
             assert not wait([writing], 0.3).done
         writing.result(10)

@@ -124,7 +124,7 @@ def test_the_encodings_are_tried_on_something(monkeypatch: pytest.MonkeyPatch) -
     assert {"url", "json", "html", "quoted-printable", "zone file", "base64, folded"} <= left
 
 
-def test_what_stands_beside_it_is_left() -> None:
+def test_what_stands_next_to_it_is_left() -> None:
     secret = SECRETS["of an API"]
     assert redact(f"GET /?a=%20&token={quote(secret)}&b=1") == f"GET /?a=%20&token={REDACTED}&b=1"
     assert redact(WAYS["AUTH PLAIN"](secret)) == f"AGFsaWNlA{REDACTED}"

@@ -109,7 +109,7 @@ def test_no_secret_survives_in_any_encoding(tmp_path: Path) -> None:
     assert "[redacted]" in page.read_text(encoding="utf-8")
 
 
-def test_the_policy_admits_our_style_alone(report: RunReport) -> None:
+def test_the_policy_admits_our_style_only(report: RunReport) -> None:
     page = render(report)
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)

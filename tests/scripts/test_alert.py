@@ -72,7 +72,7 @@ def judged(migration: Migration, verdict: str, gate: str = "phase4") -> None:
     )
 
 
-def test_a_change_is_told_once(config: Path, migration: Migration, receiver: Receiver) -> None:
+def test_a_change_is_reported_once(config: Path, migration: Migration, receiver: Receiver) -> None:
     for verdict, news in (
         (Verdict.PASS, []),
         (Verdict.FAIL, ["mxgate: the night was red"]),
@@ -104,7 +104,7 @@ def test_a_gate_that_closes_names_what_did_not_hold(config: Path, migration: Mig
     assert len(receiver.titles) == 2
 
 
-def test_a_red_night_that_lasts_is_told_again(config: Path, migration: Migration, receiver: Receiver) -> None:
+def test_a_red_night_that_lasts_is_reported_again(config: Path, migration: Migration, receiver: Receiver) -> None:
     night(migration, Verdict.FAIL)
     assert run(config) == 0
     _shift(migration, 25 * 3600)
@@ -157,7 +157,7 @@ def switched(migration: Migration, **beat: Any) -> None:
     migration.store.record("watch", PILOT, running=True, **beat)
 
 
-def test_a_watch_that_is_no_more_is_told(config: Path, migration: Migration, receiver: Receiver) -> None:
+def test_a_watch_that_is_no_more_is_reported(config: Path, migration: Migration, receiver: Receiver) -> None:
     switched(migration)
     night(migration, Verdict.PASS)
     assert run(config, "--check-silence") == 0
@@ -173,7 +173,7 @@ def test_a_watch_that_is_no_more_is_told(config: Path, migration: Migration, rec
     assert receiver.titles[1:] == [f"mxgate: {PILOT} is watched again"]
 
 
-def test_a_watch_that_can_t_count_is_told_while_it_goes_on(migration: Migration, receiver: Receiver) -> None:
+def test_a_watch_that_can_t_count_is_reported_while_it_goes_on(migration: Migration, receiver: Receiver) -> None:
     switched(migration, counted_at=time.time() - 901)
     herald = Herald(migration)
     herald.hear(("mail could not be counted",))
@@ -190,7 +190,7 @@ def test_a_watch_that_can_t_count_is_told_while_it_goes_on(migration: Migration,
 
 
 @pytest.mark.parametrize(("state", "beat"), [("moving", {}), ("back", {"left": CAME_LATE})], ids=["dead", "late"])
-def test_a_switch_that_did_not_get_through_is_told(
+def test_a_switch_that_did_not_get_through_is_reported(
     config: Path, migration: Migration, receiver: Receiver, state: str, beat: dict[str, str]
 ) -> None:
     migration.store.record("switching", PILOT, run="a dead one", state="back")
@@ -236,7 +236,7 @@ def test_sign_off_begins_the_first_week(config: Path, migration: Migration, rece
     assert receiver.titles == []
 
 
-def test_an_abort_rule_is_told_while_watch_goes_on(migration: Migration, receiver: Receiver) -> None:
+def test_an_abort_rule_is_reported_while_watch_goes_on(migration: Migration, receiver: Receiver) -> None:
     herald = Herald(migration)
     herald.hear(())
     migration.store.record("abort rule", PILOT, rule="lost", found="1 messages lost")

@@ -80,7 +80,7 @@ def digest(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return str(json.loads(capsys.readouterr().out)["digest"])
 
 
-def test_the_second_operator_is_told_who_is_at_work(
+def test_the_second_operator_reads_who_is_at_work(
     file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = digest(file, capsys)
@@ -92,7 +92,7 @@ def test_the_second_operator_is_told_who_is_at_work(
     assert file.read_text(encoding="ascii") == "old"
 
 
-def test_a_dead_operators_lock_is_taken_on_request_alone(
+def test_a_dead_operators_lock_is_taken_on_request_only(
     file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = digest(file, capsys)

@@ -105,7 +105,7 @@ def _load(file: Path) -> Settings:
     return check(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
 
 
-def test_it_shows_without_writing_and_leaves_alone_what_is_there(init: Init, tmp_path: Path) -> None:
+def test_it_shows_without_writing_and_leaves_what_is_there(init: Init, tmp_path: Path) -> None:
     status, said = init("--defaults", "--dry-run")
     assert status == 0, said
     assert "[[domains]]" in said
@@ -318,7 +318,7 @@ def test_the_key_and_chain_that_main_cf_names_stay_where_they_are_named() -> Non
     assert "tls_chain_file" not in made
 
 
-def test_the_text_is_toml_with_an_explanation_beside_each_key() -> None:
+def test_the_text_is_toml_with_an_explanation_next_to_each_key() -> None:
     data: dict[str, Any] = {
         "target": "live", "pilot": 'a"b', "domains": [{"name": "own.example.net", "aliases": {"a.b": "c"}}],
         "dell": {"ipv4": "192.0.2.1", "submissions": [{"name": "日本", "login": True}]},

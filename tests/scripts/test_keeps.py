@@ -134,7 +134,7 @@ def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
     assert any(not key.startswith("@") for key in keys)
 
 
-def test_how_dell_sends_is_left_alone_and_its_tables_follow_the_host(dell: Single) -> None:
+def test_how_dell_sends_is_left_as_it_is_and_its_tables_follow_the_host(dell: Single) -> None:
     settings = dell.settings
     own = {"relayhost": settings.relay.host, "smtp_sasl_password_maps": "lmdb:/x", "smtp_tls_security_level": "dane"}
     planned = kept.parameters(dell.shell, settings, own)

@@ -193,7 +193,7 @@ def test_aws_is_not_needed(lab: Lab) -> None:
 
 @pytest.mark.usefixtures("_switched")
 @pytest.mark.parametrize("trouble", ["Email Routing's API is dead", "no AWS", "no store", "port 25 is shut", "locked"])
-def test_a_person_goes_back_by_the_paper_alone(lab: Lab, trouble: str) -> None:
+def test_a_person_goes_back_by_the_paper_only(lab: Lab, trouble: str) -> None:
     """Mail flows at once, by old caches too. Then our script, as the paper's last step, has nothing to mend."""
     with ExitStack() as troubles:
         match trouble:

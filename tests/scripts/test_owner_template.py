@@ -123,7 +123,7 @@ def test_what_does_not_serve_is_left_and_what_was_is_deployed_again(dell: Owned)
     deployed(dell)
 
 
-def test_a_deployment_that_fails_is_told_with_its_reason(dell: Owned) -> None:
+def test_a_deployment_that_fails_is_reported_with_its_reason(dell: Owned) -> None:
     head = dell.git("rev-parse", "HEAD").strip()
     committed(dell, "deploy.sh", "echo no registry >&2\nexit 5\n")
     words = "`sh deploy.sh` ended with 5", "no registry", "Going back failed too"

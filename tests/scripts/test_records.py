@@ -130,7 +130,7 @@ def test_on_a_rollback_ours_are_added_and_none_of_cloudflares_is_edited() -> Non
     assert added([mx(10, "old.example")], NAME, ["10 old.example"], 300) == {}
 
 
-def test_what_stays_is_left_alone() -> None:
+def test_what_stays_is_left_as_it_is() -> None:
     stands = [mx(10, "one.example"), mx(20, "two.example"), mx(30, "three.example")]
     assert changes(stands, NAME, "MX", ["10 one.example"], 300) == (
         {"deletes": [{"id": "two.example"}, {"id": "three.example"}]},
@@ -138,7 +138,7 @@ def test_what_stays_is_left_alone() -> None:
     assert changes(stands[:1], NAME, "MX", ["10 one.example"], 300) == ()
 
 
-def test_another_ttl_alone_is_a_patch() -> None:
+def test_only_another_ttl_is_a_patch() -> None:
     (patch,) = changes([txt("v=spf1 ~all", 3600)], NAME, "TXT", ["v=spf1 ~all"], 300)[0]["patches"]
     assert (patch["ttl"], patch["content"]) == (300, '"v=spf1 ~all"')
 

@@ -117,7 +117,7 @@ def test_what_was_signed_belongs_together(signed: Desk) -> None:
     ]
 
 
-def test_ssh_keygen_alone_checks_it(signed: Desk) -> None:
+def test_ssh_keygen_by_itself_checks_it(signed: Desk) -> None:
     """By what the pages say, with nothing of ours."""
     file = signed.page.with_suffix(".intoto.json")
     command = ["ssh-keygen", "-Y", "verify", "-f", f"{signed.folder}/allowed_signers", "-I", OPERATOR, "-n", "mxgate"]

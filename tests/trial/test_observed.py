@@ -152,7 +152,7 @@ def test_one_that_ended_early_is_none(migration: Migration) -> None:
 
 
 @pytest.mark.parametrize("script", [switch_mx.SCRIPT, prepare_cloudflare.SCRIPT], ids=lambda each: each.name)
-def test_while_one_is_at_it_its_zone_is_left_alone(migration: Migration, script: Script) -> None:
+def test_while_one_is_at_it_its_zone_is_left_as_it_is(migration: Migration, script: Script) -> None:
     zone = migration.settings.pilot
     migration.store.record(TRIAL, zone, number="aaaa", phase="begun", name=f"mxgate-trial.{zone}", before={})
     assert script.check

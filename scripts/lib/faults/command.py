@@ -357,7 +357,7 @@ def _clean(name: str, route: str, seeds: list[int], book: Book, over: threading.
         try:
             walk = _stood(name, seed, route)
             for gate in AHEAD:
-                book.add(walk.left_alone(_clean_at(seed, gate), gate), 0)
+                book.add(walk.left_as_it_is(_clean_at(seed, gate), gate), 0)
         finally:
             down(name)
 

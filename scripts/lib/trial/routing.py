@@ -36,7 +36,7 @@ def enabling(course: Course) -> None:
     if course.stop:
         return
     if answer.ok:
-        answer = _enabled_beside(course, answer)
+        answer = _enabled_next_to_it(course, answer)
     else:
         refused = OTHER_MX in answer.codes
         value = "refuses" if refused else f"HTTP {answer.said}"
@@ -123,7 +123,7 @@ def _with_the_apex_first(course: Course, answer: Answer) -> Answer:
     return course.enable()
 
 
-def _enabled_beside(course: Course, answer: Answer) -> Answer:
+def _enabled_next_to_it(course: Course, answer: Answer) -> Answer:
     """It was enabled although a foreign MX stood there: whether that is gone."""
     foreign = f"foreign.{course.place.name}"
     if not any(each["content"].rstrip(".") == foreign for each in standing.own_records(course.wire, course.place)):

@@ -44,7 +44,7 @@ def test_no_such_name_is_an_answer(migration: Migration) -> None:
     assert {(a.rcode, a.rrset, a.error) for a in empty} == {("NOERROR", (), "")}
 
 
-def test_aliases_are_told(migration: Migration) -> None:
+def test_aliases_are_reported(migration: Migration) -> None:
     answer = dns.ask_everywhere(migration, f"s1._domainkey.{DOMAIN}", "TXT")[-1]
     assert answer.aliases == ("s1.domainkey.u1234.wl.sendgrid.net",)
     assert answer.rrset[0].startswith("v=DKIM1; k=rsa; p=MII")

@@ -11,7 +11,7 @@ from fixtures.probes.dns import dnssec, queries as dns
 SIGNED, UNSIGNED = "webmakeprofit.org", "pilot.example.net"
 
 
-def test_resolvers_vouch_for_the_signed_zone_alone(migration: Migration) -> None:
+def test_resolvers_vouch_for_the_signed_zone_only(migration: Migration) -> None:
     servers = dns.resolvers(migration)
     assert {answer.server.transport for answer in dns.ask(servers, SIGNED, "MX") if answer.dnssec} == {"udp", "doh"}
     assert all(answer.dnssec for answer in dns.ask(servers, SIGNED, "MX"))
