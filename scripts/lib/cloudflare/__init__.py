@@ -1,1 +1,1 @@
-"""Changes of Email Routing."""
+"""Changes at Cloudflare: Email Routing, the Worker, its bucket."""

@@ -1,1 +1,1 @@
-"""What scripts/bench measures."""
+"""The command line of scripts/faults."""
