@@ -157,7 +157,7 @@ def nobody_else(expect: Expect, found_writers: tuple[writers.Writer, ...]) -> No
     expect("Nobody else writes our records", map(writers.judged, found_writers))
 
 
-@when("the change that lies ready is read, and what Cloudflare asks for", target_fixture="changes")
+@when("the prepared change and Cloudflare's required records are read", target_fixture="changes")
 def read_change(migration: Migration, subjects: tuple[str, ...]) -> Changes:
     return tuple(prepared_change.read(migration, domain) for domain in subjects)
 

@@ -114,7 +114,7 @@ def offer_there(finders: dict[str, Knock]) -> tuple[login.Tried, ...]:
     return login.offer(finders)
 
 
-@then("nobody is taken in but who logs in as the Worker does, for the mailbox here")
+@then("Dell accepts a message only from the Worker's login, and only for the mailbox here")
 def only_the_worker(expect: Expect, let_in: tuple[login.Tried, ...]) -> None:
     found = (each for it in let_in if it.who != login.CLEAR for each in login.judged(it))
     expect("Only the Worker hands mail in", found)
@@ -153,7 +153,7 @@ def the_table(migration: Migration) -> allow_list.Table:
     return allow_list.table(migration)
 
 
-@when("addresses of Email Routing are claimed at port 25, and offer a message for a mailbox", target_fixture="knocks")
+@when("a client at one address of each Email Routing prefix offers Dell a message at port 25", target_fixture="knocks")
 def claim_addresses(migration: Migration) -> Knocks:
     to = next(migration.settings.addresses()).destination
     return clients.offer(migration, port_25.strangers_now(migration), (to,))
@@ -271,7 +271,7 @@ def envelope_as_sent(expect: Expect, forwarded_mail: tuple[Forwarded, ...]) -> N
     expect("The envelope sender is left as it was", map(unaltered.judged_envelope, forwarded_mail))
 
 
-@given("that to Cloudflare a Worker that throws has failed for now, or a bucket for what it can't hand over")
+@given("that Cloudflare defers the sender when the Worker throws, unless the Worker has a bucket")
 def throws_or_bucket(migration: Migration, world: Any) -> None:
     if not migration.settings.route.bucket:
         world.emulate(worker_throws="deferred")

@@ -10,4 +10,4 @@ Feature: Dell's table of admitted clients is what Cloudflare publishes
     Then each published prefix stands in the table
     And no part of one is kept out by another line
     And nothing else stands there but our own networks and, while it may deliver, EC2
-    And nobody may deliver by nothing but a name
+    And no client is admitted by its host name only

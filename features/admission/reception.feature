@@ -23,13 +23,13 @@ Feature: Dell receives and hands on
   Scenario: No job puts another configuration in the place of Dell's
     Given Dell's mail servers as they run
     When the jobs of its machine are searched for what writes their configuration
-    Then none puts another in its place
+    Then no job replaces Dell's configuration
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No job deletes mail that was delivered
     Given Dell's mail servers as they run
     When the jobs of its machine are searched for what deletes mail
-    Then none does, but where users' junk lies and what they have deleted
+    Then no job deletes mail, except from users' Junk and Trash folders
     And none stops Postfix or Dovecot for good
 
   @A-16 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff

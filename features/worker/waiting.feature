@@ -5,7 +5,7 @@ Feature: Mail waits at its senders while the Worker can't hand it over
 
   @W-9 @R1 @drill @before_phase3 @before_phase4
   Scenario Outline: Mail waits at its senders while <what>
-    Given that to Cloudflare a Worker that throws has failed for now, or a bucket for what it can't hand over
+    Given that Cloudflare defers the sender when the Worker throws, unless the Worker has a bucket
     And an outage: <what>
     When outside senders write to every address before it, during it and after it
     Then everything that was accepted has arrived, nothing bounced, and it is known whose queue held it for how long

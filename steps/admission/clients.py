@@ -126,7 +126,7 @@ def none_barred(expect: Expect, published: allow_list.Published, admission_table
     expect("No part of a prefix is kept out", allow_list.judged_whole(published, admission_table))
 
 
-@then("nobody may deliver by nothing but a name")
+@then("no client is admitted by its host name only")
 def no_guests(migration: Migration, expect: Expect) -> None:
     (guests,) = tables.look(migration, dellplan.places(migration.settings).guests)
     expect("Nobody is let in by name", [tables.judged_guests(guests)])

@@ -287,7 +287,7 @@ def search_jobs(migration: Migration) -> jobs.Jobs:
     return jobs.look(migration)
 
 
-@then("none puts another in its place")
+@then("no job replaces Dell's configuration")
 def no_job_writes(expect: Expect, jobs_found: jobs.Jobs) -> None:
     expect("Nothing puts another configuration in the place of Dell's", jobs.judged(jobs_found))
 
@@ -297,7 +297,7 @@ def search_what_deletes(migration: Migration) -> deleting_jobs.Found:
     return deleting_jobs.look(migration)
 
 
-@then("none does, but where users' junk lies and what they have deleted")
+@then("no job deletes mail, except from users' Junk and Trash folders")
 def no_job_deletes(expect: Expect, deleting: deleting_jobs.Found) -> None:
     expect("No job deletes mail", deleting_jobs.judged(deleting.deleting))
 
