@@ -38,6 +38,8 @@ def addresses_taken_back(migration: Migration, stage: Stage) -> tuple[Address, .
 
 
 @given("every address of the domains of this gate", target_fixture="addresses")
+@given("Cloudflare's MX hosts and every address of the domains of this gate", target_fixture="addresses")
+@given("EC2 and every address of the domains of this gate", target_fixture="addresses")
 @given("every destination at the delivery domains", target_fixture="addresses")
 def addresses_judged(migration: Migration, stage: Stage) -> tuple[Address, ...]:
     return tuple(migration.settings.addresses(stage.domains))

@@ -42,6 +42,7 @@ Spread = dict[str, records.Propagation | None]
 
 
 @given("the numbered mail of every switch", target_fixture="switched")
+@given("the numbered mail since each domain's switch", target_fixture="switched")
 @given("the numbered mail of senders with a stale cache", target_fixture="switched")
 def switched_domains(migration: Migration, domains: tuple[str, ...]) -> dict[str, float | None]:
     return {domain: first_switch(migration, domain) for domain in domains}

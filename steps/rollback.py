@@ -66,11 +66,6 @@ def all_arrived(expect: Expect, journey: Journey) -> None:
     expect("All of it arrived, and the last of it through EC2", (wayback.judged_mail(journey),))
 
 
-@given("EC2 and every address of the domains of this gate", target_fixture="addresses")
-def addresses_at_ec2(migration: Migration, domains: tuple[str, ...]) -> tuple[Address, ...]:
-    return tuple(migration.settings.addresses(domains))
-
-
 @when("EC2 is asked whether it takes mail for each address", target_fixture="at_ec2")
 def ask_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[gateway.Asked, ...]:
     return gateway.ask(migration, addresses)

@@ -5,7 +5,6 @@ from pytest_bdd import given, then, when
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.agreement import Agreement, agreements as compared, judged_delivered, judged_found
-from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
 from fixtures.migration.trials import Ended
 from fixtures.probes.cloudflare import api as cloudflare, routed, trial
@@ -109,11 +108,6 @@ def delivery_is_its_own(migration: Migration, expect: Expect, mx: Answers) -> No
     expect("A delivery domain is nobody else's", found)
 
 
-@given("Cloudflare's MX hosts and every address of the domains of this gate", target_fixture="addresses")
-def mx_hosts_and_addresses(migration: Migration, domains: tuple[str, ...]) -> Addresses:
-    return tuple(migration.settings.addresses(domains))
-
-
 @when("each host is asked whether it takes mail for each address", target_fixture="mx_answers")
 def ask_mx_hosts(migration: Migration, addresses: Addresses) -> tuple[mx_hosts.Asked, ...]:
     return mx_hosts.ask(migration, addresses)
@@ -185,11 +179,6 @@ def opened(migration: Migration, expect: Expect, addresses: Addresses) -> None:
     where = {each: f"open the link in Cloudflare's mail in {each.mailbox}, {hint}" for each in addresses}
     found = (routed.judged_destination(each, known, where[each]) for each in addresses)
     expect("A person has opened the link", found)
-
-
-@given("the numbered mail since each domain's switch", target_fixture="switched")
-def switched_since(migration: Migration, domains: tuple[str, ...]) -> dict[str, float | None]:
-    return {domain: first_switch(migration, domain) for domain in domains}
 
 
 @when("Cloudflare is asked what it did with that mail", target_fixture="agreements")

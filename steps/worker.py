@@ -12,7 +12,7 @@ from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import access
 from fixtures.probes.cloudflare.email_worker import Deployed, ask, serving
 from fixtures.probes.cloudflare.waiting import Bucket
-from fixtures.probes.dell import allow_list
+from fixtures.probes.dell import allow_list, doors as listening
 from fixtures.probes.dell.doors import Doors
 from fixtures.probes.mailbox.delivery import Sent
 from fixtures.probes.mailbox.signatures import Forwarded
@@ -182,7 +182,7 @@ def the_unit(migration: Migration) -> str:
 
 @when("systemd is asked for it, and strangers knock wherever Postfix listens", target_fixture="way_out_seen")
 def look_at_way_out(migration: Migration, unit_name: str) -> WayOut:
-    doors = way_out.doors(migration)
+    doors = listening.look(migration)
     return way_out.unit(migration, unit_name), doors, way_out.knock(migration, doors), way_out.standing(migration)
 
 
