@@ -23,7 +23,7 @@ from fixtures.language import tr
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import Alarm as Ways, Secrets, SettingsError
 from fixtures.store import StoreError
-from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, tell, ways
+from scripts.lib.alarms.paths import NotSent, Sent, drill, ping, send, send_due, ways
 from scripts.lib.change import name_half_way, opened
 from scripts.lib.commandline import parser
 
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.drill:
             faults = _faults(drill(opened(options.config)))
         else:
-            faults = _tell(opened(options.config), silence=options.check_silence)
+            faults = _send_due(opened(options.config), silence=options.check_silence)
     except (SettingsError, StoreError) as error:
         print(f"alert: {redact(tr(str(error)))}", file=sys.stderr)
         return BAD_INPUT
@@ -56,12 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
     return NOT_SENT if faults else SENT
 
 
-def _tell(migration: Migration, *, silence: bool = False) -> int:
+def _send_due(migration: Migration, *, silence: bool = False) -> int:
     """Returns how many ways took nothing."""
     if silence:  # a way that can't be used must not be found out on the day that it is needed
         ways(migration.secrets, migration.settings)
     faults = 0
-    for alarm, sent in tell(migration, silence=silence):
+    for alarm, sent in send_due(migration, silence=silence):
         print(tr("sent: {title}", title=alarm.title))
         faults += _faults(sent)
     heard = nights_heard(migration) if silence else None
@@ -90,7 +90,7 @@ def _unit(unit: str, config: str | None) -> int:
         migration = open_migration(config)
         settings = migration.settings
         name_half_way(migration)
-        faults = _tell(migration)
+        faults = _send_due(migration)
     except (SettingsError, StoreError) as error:
         trouble = redact(str(error))
     result, status = os.environ.get("MONITOR_SERVICE_RESULT", ""), os.environ.get("MONITOR_EXIT_STATUS", "")

@@ -23,7 +23,7 @@ from fixtures.settings import Address
 from scripts import merge_spf, rollback, switch_mx
 from scripts.lib import change
 from scripts.lib.aws import power
-from scripts.lib.aws.power import ACCEPTS, Knock as Heard
+from scripts.lib.aws.power import ACCEPTS, Heard
 from tests.kills import wires
 from tests.kills.injector import Injector
 

@@ -25,7 +25,7 @@ from fixtures.store import Store, StoreError
 from scripts import rollback
 from scripts.lib import night_papers
 from scripts.lib.aws import power
-from scripts.lib.aws.power import SILENT, Knock
+from scripts.lib.aws.power import SILENT, Heard
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import routing, settling
 from tests.emulator.conftest import APEX, OLD_MX, Running
@@ -220,7 +220,7 @@ def test_whatever_stops_a_rollback_names_the_way_by_hand(
 
 def _silent_ec2(job: Job, monkeypatch: pytest.MonkeyPatch, *, asks: bool) -> Job:
     job.options.without_asking_ec2 = not asks
-    monkeypatch.setattr(power, "knock", lambda _: Knock(SILENT, "it takes no mail"))
+    monkeypatch.setattr(power, "knock", lambda _: Heard(SILENT, "it takes no mail"))
     there = SimpleNamespace(state="running", gone=False, id="i-1")
     monkeypatch.setattr(ec2, "instance", lambda _: there)
     monkeypatch.setattr(power, "require_address", lambda _: None)

@@ -183,7 +183,7 @@ class _Said(logging.Handler):
         return " ".join("; ".join(self.lines[-2:]).split())[:300] or "without a reason"
 
 
-def tell(migration: Migration, *, silence: bool = False) -> Iterator[tuple[alarms.Alarm, tuple[Sent, ...]]]:
+def send_due(migration: Migration, *, silence: bool = False) -> Iterator[tuple[alarms.Alarm, tuple[Sent, ...]]]:
     """Send what is due, and remember each that was taken. Raises ``NotSent`` and ``SettingsError``."""
     due = alarms.due(migration, silence=silence)
     out = ways(migration.secrets, migration.settings) if due else ()
@@ -250,7 +250,7 @@ class Herald:
     def _tell(self) -> None:
         try:
             with self._telling:  # else the second begins before the first has noted what it sent
-                for _ in tell(self._migration):
+                for _ in send_due(self._migration):
                     pass
                 self.trouble = ""
         except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on, and says so

@@ -39,7 +39,7 @@ HEARD = "port 25 of EC2"
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Heard:
     """What was heard at the gateway's port 25. ``named``: the greeting has its name, so that it is no other's."""
 
     state: str
@@ -47,22 +47,22 @@ class Knock:
     named: bool = False
 
 
-def knock(job: Job) -> Knock:
+def knock(job: Job) -> Heard:
     """Whether the gateway takes mail at its address, asked from everywhere. Takes 15 seconds where all is silent."""
     settings = job.migration.settings
     (heard,) = greetings(job.migration, str(settings.ec2.ipv4)).values()
     for via, said in heard.items():
         if said.startswith("220") and settings.ec2.name in said.lower():
-            return Knock(ACCEPTS, N_(f"it takes mail, seen from {place(via)}"), named=True)
+            return Heard(ACCEPTS, N_(f"it takes mail, seen from {place(via)}"), named=True)
     with ThreadPoolExecutor(len(heard), "mxgate-knock") as pool:
         seeing = [via for via, why in zip(heard, pool.map(vantages.blind, heard), strict=True) if not why]
     for via in seeing:
         if heard[via].startswith("220"):
-            return Knock(ACCEPTS, f"it takes mail, seen from {place(via)}")
+            return Heard(ACCEPTS, f"it takes mail, seen from {place(via)}")
     if seeing:
-        return Knock(SILENT, N_(f"it takes no mail, seen from {', '.join(map(place, seeing))}"))
+        return Heard(SILENT, N_(f"it takes no mail, seen from {', '.join(map(place, seeing))}"))
     unseen = N_("nobody could look: port 25 is shut, or answered by another, from here and from each vantage")
-    return Knock(UNSEEN, unseen)
+    return Heard(UNSEEN, unseen)
 
 
 def greetings(migration: Migration, *addresses: str) -> dict[str, dict[Vantage | None, str]]:
@@ -122,7 +122,7 @@ def require_way_back(job: Job, progress: Progress) -> None:
         raise Refused(N_(f"stop_ec2 gave {lost} back to Amazon: the MX would lead to a stranger"))
     if progress.done_at("retire_ec2_access") is not None:
         raise Refused(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
-    if written := retired_by_half(job):
+    if written := half_retired(job):
         raise Refused(
             N_(
                 f"retire_ec2_access was begun ({'; '.join(written)}): Dell may refuse what EC2 brings. First "
@@ -131,7 +131,7 @@ def require_way_back(job: Job, progress: Progress) -> None:
         )
 
 
-def retired_by_half(job: Job) -> list[str]:
+def half_retired(job: Job) -> list[str]:
     """What a retire_ec2_access that did not get done has begun to write, where no prepare_dell was done since."""
     store = job.migration.store
     since = (store.last("done", script="prepare_dell") or {}).get("place", 0)
@@ -156,7 +156,7 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     yield from _by_aws(job, progress, port) if it.at_aws else _by_hand(job, port)
 
 
-def _by_hand(job: Job, port: Knock) -> Iterator[Write]:
+def _by_hand(job: Job, port: Heard) -> Iterator[Write]:
     it = job.migration.settings.ec2
     if port.state == UNSEEN:
         where = f"{it.name} ({it.ipv4})"
@@ -164,7 +164,7 @@ def _by_hand(job: Job, port: Knock) -> Iterator[Write]:
     yield open_port(job)
 
 
-def _by_aws(job: Job, progress: Progress, port: Knock) -> Iterator[Write]:
+def _by_aws(job: Job, progress: Progress, port: Heard) -> Iterator[Write]:
     it = job.migration.settings.ec2
     there = ec2.instance(job.migration)
     if there.gone:
