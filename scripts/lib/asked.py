@@ -43,19 +43,21 @@ def case(options: argparse.Namespace) -> Case:
         host = here("Dell") if options.dell == "local" else shell("Dell", _ssh(options.dell, *keys).transport)
     count, cost = options.addresses, options.new_cost
     return Case(
-        migration,
-        settled,
-        domains,
-        host,
-        outside,
-        _parse(NAME, options.name or name, "--name"),
-        None if count is None else _parse(COUNT, count, "--addresses", "how many addresses receive mail, 1 or more"),
-        None if options.fixed is None else options.fixed == "yes",
-        str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "",
-        options.confirmed_by,
-        options.reflector,
-        _instance(options.instance),
-        None if cost is None else _parse(USD, cost, "--new-cost", "USD a month, 0 or more"),
+        migration=migration,
+        settled=settled,
+        domains=domains,
+        dell=host,
+        outside=outside,
+        name=_parse(NAME, options.name or name, "--name"),
+        addresses=None
+        if count is None
+        else _parse(COUNT, count, "--addresses", "how many addresses receive mail, 1 or more"),
+        fixed=None if options.fixed is None else options.fixed == "yes",
+        wan=str(_parse(ADDRESS, options.wan, "--wan")) if options.wan else "",
+        confirmed_by=options.confirmed_by,
+        reflector=options.reflector,
+        rented=_instance(options.instance),
+        new_cost=None if cost is None else _parse(USD, cost, "--new-cost", "USD a month, 0 or more"),
     )
 
 
