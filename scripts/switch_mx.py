@@ -25,7 +25,7 @@ from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration, open_migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Routing
+from fixtures.probes.cloudflare.api import AUTO, Routing
 from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
 from scripts import merge_spf
 from scripts.lib import paper
@@ -33,7 +33,7 @@ from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.cloudflare import routing as switches, worker
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.settling import ask_first, settle
-from scripts.lib.dns.records import AUTO, seconds, set_rrset, value
+from scripts.lib.dns.records import set_rrset, value
 from scripts.lib.safeguard import guarded, moves, remember, through
 
 HEARTBEAT_S, COUNTED_S, ASK_AGAIN_S = 15.0, 60.0, 10.0
@@ -91,7 +91,7 @@ def _batch(job: Job, routing: Routing) -> Iterator[Write]:
         raise Refused(f"Cloudflare names no MX for {job.domain}: is Email Routing available for this zone?")
     present = routing.present
     stands, ttl_s = present.of(job.domain, "MX"), job.migration.settings.bounds.ttl_s
-    if set(map(value, stands)) == set(wanted) and all(seconds(each) <= ttl_s for each in stands):
+    if set(map(value, stands)) == set(wanted) and all(each.kept_s <= ttl_s for each in stands):
         return  # also where Cloudflare wrote it, with an automatic TTL
     if routing.enabled and not stands and set(map(value, cloudflare.mx(present))) == set(wanted):
         return  # Email Routing hides it from the list
@@ -164,7 +164,7 @@ def _wait_for_requests(job: Job) -> bool:
     return waited
 
 
-_READIES = ("prepare_cloudflare", "merge_spf")
+_PREPARING = ("prepare_cloudflare", "merge_spf")
 
 
 def _require_ready(job: Job) -> None:
@@ -175,7 +175,7 @@ def _require_ready(job: Job) -> None:
     if lacking:
         raise Refused(
             f"{job.domain} is not ready for Cloudflare's MX: {', '.join(lacking[:5])}. Nothing was written: first "
-            f"{' and '.join(f'python -m scripts.{each} --domain {job.domain}' for each in _READIES)}"
+            f"{' and '.join(f'python -m scripts.{each} --domain {job.domain}' for each in _PREPARING)}"
         )
 
 

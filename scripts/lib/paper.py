@@ -22,7 +22,7 @@ from fixtures.settings.rented import Ec2
 from fixtures.store import StoreError
 from scripts.lib.aws.power import require_way_back
 from scripts.lib.change import Job
-from scripts.lib.dns.records import STRING_MAX, seconds
+from scripts.lib.dns.records import STRING_MAX
 from scripts.lib.dns.takeback import known, known_spf, mx_at_first
 from scripts.lib.night_papers import copy, first_snapshot, ours_only
 
@@ -164,7 +164,7 @@ def line(each: Record) -> str:
         data = TXT(dns.rdataclass.IN, dns.rdatatype.TXT, parts).to_text()
     else:
         data = f"{each.text}." if each.priority is None else f"{each.priority} {each.text}."
-    return f"{each.name}. {seconds(each)} IN {each.type} {data}"
+    return f"{each.name}. {each.kept_s} IN {each.type} {data}"
 
 
 def _cloudflare_gone(job: Job, *, below: bool) -> Iterator[str]:

@@ -20,7 +20,7 @@ from scripts.lib.change import Job, Refused
 from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
-from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, seconds, value
+from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, value
 
 NAME = "own.example"
 
@@ -45,7 +45,7 @@ def test_text_of_txt_joins_its_strings() -> None:
 
 
 def test_automatic_is_five_minutes() -> None:
-    assert [seconds(mx(10, "one.example", ttl)) for ttl in (1, 60, 3600)] == [300, 60, 3600]
+    assert [mx(10, "one.example", ttl).kept_s for ttl in (1, 60, 3600)] == [300, 60, 3600]
 
 
 @pytest.mark.parametrize(

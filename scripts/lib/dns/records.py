@@ -13,12 +13,10 @@ from typing import Any
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
-from fixtures.probes.cloudflare.api import Record, Records
+from fixtures.probes.cloudflare.api import AUTO, Record, Records
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Write
 
-AUTO, AUTO_S = 1, 300
-"""Cloudflare's "automatic" TTL, and how many seconds it is (Cloudflare, DNS, "Time to Live")."""
 STRING_MAX = 255
 """Octets of one character string of a TXT record (RFC 1035, 3.3)."""
 LOCKED = "managed by Email Routing"
@@ -42,11 +40,6 @@ def is_spf(record: Record) -> bool:
 def value(record: Record) -> str:
     """The record's data as text: ``10 mail.example.net`` for MX, the joined strings of a TXT."""
     return record.text if record.priority is None else f"{record.priority} {record.text}"
-
-
-def seconds(record: Record) -> int:
-    """How long the record may be kept."""
-    return AUTO_S if record.ttl == AUTO else record.ttl
 
 
 def as_text(records: Sequence[Record]) -> str:
@@ -180,7 +173,7 @@ def set_ttl(  # noqa: PLR0913, PLR0917 - as set_rrset
     stands = tuple(filter(only, present.of(name, kind)))
     if kind == "MX" and any(cloudflare.is_mx(each.text) for each in stands):
         return
-    if any(seconds(each) > ttl if shorter else seconds(each) < ttl for each in stands):
+    if any(each.kept_s > ttl if shorter else each.kept_s < ttl for each in stands):
         danger = {"MX": "MX", "TXT": "SPF"}.get(kind, "")
         values = [value(each) for each in stands]
         yield from set_rrset(job, domain, name, kind, values, ttl, danger, only=only, present=present)

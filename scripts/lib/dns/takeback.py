@@ -10,13 +10,13 @@ from typing import Any
 
 from fixtures.language import N_
 from fixtures.probes.cloudflare import api as cloudflare, email_worker
-from fixtures.probes.cloudflare.api import Record, record
+from fixtures.probes.cloudflare.api import AUTO_S, Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare.routing import disable, subaddressing
 from scripts.lib.cloudflare.rules import rules_as
 from scripts.lib.dns.mta_sts import put_back
-from scripts.lib.dns.records import AUTO_S, as_text, every, is_spf, merged, set_rrset, set_spf, value
+from scripts.lib.dns.records import as_text, every, is_spf, merged, set_rrset, set_spf, value
 from scripts.lib.night_papers import first_snapshot
 
 BACK = "rolled back"
