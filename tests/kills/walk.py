@@ -232,7 +232,7 @@ class Walk(Rehearsal):
 
 def main() -> int:
     options = _parser().parse_args()
-    rehearsal.STALE_SECONDS, rehearsal.FRESH_SECONDS, rehearsal.STOPPED_SECONDS = 2.0, 1.0, 1.0
+    rehearsal.STALE_S, rehearsal.FRESH_S, rehearsal.STOPPED_S = 2.0, 1.0, 1.0
     knobs = chosen(options.knobs, options.seed)
     owner = None if options.keep else os.getpid()
     lab = Lab.up(options.name, seed=options.seed, knobs=knobs, owner_pid=owner, month=False, route=options.route)
