@@ -16,8 +16,8 @@ from fixtures.preflight.case import look
 from fixtures.preflight.questions import REACH, decide, of_feasibility, options as remaining
 from fixtures.probes.smtp import public_address
 from fixtures.settings import SettingsError
-from scripts.lib.asked import case
 from scripts.lib.commandline import parser
+from scripts.lib.feasibility_options import case
 
 DEADLINE_S = 60.0
 WORDS = {Verdict.PASS: N_("yes"), Verdict.FAIL: N_("NO"), Verdict.INCONCLUSIVE: N_("unknown")}

@@ -9,9 +9,9 @@ from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.cloudflare import access
+from fixtures.probes.cloudflare import access, bucket
+from fixtures.probes.cloudflare.bucket import Bucket
 from fixtures.probes.cloudflare.email_worker import Deployed, ask, serving
-from fixtures.probes.cloudflare.waiting import Bucket
 from fixtures.probes.dell import allow_list, doors as listening
 from fixtures.probes.dell.doors import Doors
 from fixtures.probes.mailbox.delivery import Sent
@@ -217,7 +217,7 @@ def the_bucket(migration: Migration) -> str:
 @when("Cloudflare is asked what waits there, and Dell what fetches it", target_fixture="waiting_mail")
 def look_at_bucket(migration: Migration, bucket_name: str) -> tuple[Bucket, fetched.Fetching]:
     del bucket_name
-    return fetched.bucket(migration), fetched.fetching(migration)
+    return bucket.ask(migration), fetched.fetching(migration)
 
 
 @then("nothing has waited there for longer than mail may wait in a queue")

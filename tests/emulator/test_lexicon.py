@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.lab.emulator.state import Token
 from tests.emulator.conftest import ALL, APEX, Running
-from tests.emulator.led import environment
+from tests.emulator.redirected import environment
 from tests.emulator.test_api_lists import KEY, OWNER
 
 RUN_S_MAX = 120

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.emulator.conftest import APEX, Running
-from tests.emulator.led import environment
+from tests.emulator.redirected import environment
 
 RUN_S_MAX = 120
 CONFIGURATION = """\

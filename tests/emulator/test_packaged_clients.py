@@ -19,7 +19,7 @@ from threading import Thread
 import pytest
 
 from tests.emulator.conftest import APEX, OLD_MX, Running
-from tests.emulator.led import environment
+from tests.emulator.redirected import environment
 from tests.fetched import from_debian, from_index, wheels
 
 RUN_S_MAX = 60

@@ -15,8 +15,8 @@ from fixtures.evidence import Finding
 from fixtures.plan import worker as plan
 from fixtures.probes.cloudflare import access
 from fixtures.probes.cloudflare.api import Records, Routing, Rule, Zone
+from fixtures.probes.cloudflare.bucket import Bucket, Waits
 from fixtures.probes.cloudflare.email_worker import Deployed, Serving
-from fixtures.probes.cloudflare.waiting import Bucket, Waits
 from fixtures.probes.dell.allow_list import Table
 from fixtures.probes.dell.doors import Door, Doors
 from fixtures.probes.dns.queries import Answer, Host, Server

@@ -21,14 +21,14 @@ ARRIVED_S_MAX = 120.0
 KILLS_MAX = 12
 lab = labs.shared(NAME, 27, Gate.PHASE4, quiet=True, route="worker", knobs=("--worker-throws=rejected",))
 WAITING = """
-from fixtures.probes.cloudflare import waiting
-print(json.dumps([[each.sender, each.recipient] for each in waiting.ask(migration).mail]))
+from fixtures.probes.cloudflare import bucket
+print(json.dumps([[each.sender, each.recipient] for each in bucket.ask(migration).mail]))
 """
 TAKEN_BACK = (
     by.TAKEN_BACK
     + """\
-from fixtures.probes.cloudflare import email_worker, waiting
-print(json.dumps([email_worker.ask(migration) is not None, waiting.is_there(migration)]))
+from fixtures.probes.cloudflare import bucket, email_worker
+print(json.dumps([email_worker.ask(migration) is not None, bucket.is_there(migration)]))
 """
 )
 

@@ -18,7 +18,7 @@ from fixtures.lab.faults import Fault, planted
 from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
 from fixtures.settings import SettingsError
-from scripts.lib import asked
+from scripts.lib import feasibility_options
 from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
 
@@ -185,7 +185,7 @@ def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(getpass, "getuser", nameless)
     with pytest.raises(SettingsError, match=r"--dell dell\.example\.net: expected USER@HOST"):
-        asked._ssh("dell.example.net", None, None)
+        feasibility_options._ssh("dell.example.net", None, None)
 
 
 def test_settings_of_another_domain(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fixtures.probes.cloudflare import api as cloudflare, changing, waiting
+from fixtures.probes.cloudflare import api as cloudflare, bucket, changing
 from scripts.lib.change import Job, Refused, Write
 
 EDIT = "Workers R2 Storage: Edit"
@@ -25,7 +25,7 @@ def removed(job: Job) -> Iterator[Write]:
     name = job.migration.settings.route.bucket
     if not name or _state(job) == ABSENT:
         return
-    if mail := waiting.ask(job.migration).mail:
+    if mail := bucket.ask(job.migration).mail:
         raise Refused(
             f"the bucket {name} stays: {len(mail)} messages wait in it. Dell fetches them each minute "
             "(journalctl -u mxgate-fetch says why not); then again"
@@ -35,7 +35,7 @@ def removed(job: Job) -> Iterator[Write]:
         client, account = changing.client(job.migration), _account(job)
         with cloudflare.asking(f"the bucket {name}", EDIT):
             # Only an empty one is deleted: mail that has come since stays, and is named at the next run.
-            for each in waiting.ask(job.migration).marks:
+            for each in bucket.ask(job.migration).marks:
                 client.r2.buckets.objects.delete(each.key, account_id=account, bucket_name=name)
             client.r2.buckets.delete(name, account_id=account)
 
@@ -43,7 +43,7 @@ def removed(job: Job) -> Iterator[Write]:
 
 
 def _state(job: Job) -> str:
-    return PRESENT if waiting.is_there(job.migration) else ABSENT
+    return PRESENT if bucket.is_there(job.migration) else ABSENT
 
 
 def _account(job: Job) -> str:

@@ -1,18 +1,18 @@
-"""Foreign programs that have Cloudflare's address built in: led to an emulator, and to nothing else."""
+"""Programs of others, with Cloudflare's address built in: their requests go to an emulator, and nowhere else."""
 
 import os
 from pathlib import Path
 
 from tests.emulator.conftest import Running
 
-_LEAD = """\
+_REDIRECT = """\
 import socket
 _known = socket.getaddrinfo
-def _led(host, port, *more, **named):
+def _redirected(host, port, *more, **named):
     if host == "api.cloudflare.com":
         return _known("127.0.0.1", {port}, *more, **named)
     raise socket.gaierror(socket.EAI_NONAME, "only the emulator is there")
-socket.getaddrinfo = _led
+socket.getaddrinfo = _redirected
 """
 
 
@@ -22,5 +22,5 @@ def environment(emulator: Running, authority: str, folder: Path, **more: str) ->
     """
     lead = folder / "lead"
     lead.mkdir(exist_ok=True)
-    (lead / "sitecustomize.py").write_text(_LEAD.format(port=emulator.url.rpartition(":")[2]), encoding="utf-8")
+    (lead / "sitecustomize.py").write_text(_REDIRECT.format(port=emulator.url.rpartition(":")[2]), encoding="utf-8")
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(lead), "REQUESTS_CA_BUNDLE": authority, **more}
