@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fixtures.evidence.exiting import outlive_readers
 from fixtures.language import LANGUAGES, OPTION, chosen, tr
 from fixtures.plan.gates import Gate
 
@@ -64,6 +65,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
     if config.option.help or _only_tests(config):
         return
+    if not hasattr(config, "workerinput"):
+        outlive_readers()  # 1 says that a gate is closed, and not that a disk is full
+        config.add_cleanup(sys.stdout.flush)
     try:
         for plugin in PLUGINS:
             config.pluginmanager.import_plugin(plugin)

@@ -1,5 +1,6 @@
 """How things change: the only code that writes to a system. README.md in this folder is the runbook."""
 
+import os
 import sys
 from types import TracebackType
 
@@ -22,6 +23,8 @@ def _interrupted(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 sys.excepthook = _interrupted
+if os.environ.get("COLUMNS", "").strip() == "0":
+    del os.environ["COLUMNS"]  # of a terminal that knows no width: to rich it means that nothing is to be shown
 _GUARD = "scripts.lib.switch_guard"
 """Nobody waits for it, and its log is for what went wrong."""
 if sys.argv[0] == "-m" and any(each.startswith("scripts.") and each != _GUARD for each in sys.orig_argv):

@@ -64,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if target.is_dir() or not target.absolute().parent.is_dir():
             raise SettingsError(f"{target}: expected a file to write, in a folder that there is")
+        if not (options.dry_run or os.access(target.absolute().parent, os.W_OK | os.X_OK)):
+            raise SettingsError(N_(f"{target}: this user may not write in its folder; nothing was asked"))
         past.kept = [] if options.defaults else kept(answered)
         text = _text(options, past, answered)
         if not options.dry_run:

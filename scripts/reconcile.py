@@ -11,7 +11,7 @@ delivery is not understood; 2 bad input, or logs without a word of the mail that
 
 import json
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +33,26 @@ SHOWN = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what ARGUMENTS say; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    made = _outputs(options)
+    try:
+        _require_room(made, (*options.ec2, *options.dell, *options.dovecot))
+        done, changes = _asked(options)
+        if str(options.json) == "-":
+            print(_json(done, changes))
+        else:
+            _show(Console(), done, changes)
+        _write(options, done, changes)
+    except (CouldNotAsk, ValueError) as error:
+        tell(f"reconcile: {tr(str(error))}")
+        return BAD_INPUT
+    except OSError as error:
+        tell(f"reconcile: {error.filename2 or error.filename or ' or '.join(map(str, made))}: {error.strerror}")
+        return BAD_INPUT
+    return DONE if done.good else AMISS
+
+
+def _parser() -> ArgumentParser:
     made = parser("reconcile", __doc__)
     made.add_argument("--ec2", nargs="+", type=Path, default=[], metavar="LOG", help="EC2's log files")
     made.add_argument("--dell", nargs="+", type=Path, default=[], metavar="LOG", help="Dell's log files")
@@ -45,26 +65,27 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--days", type=int, default=30, help="of the hosts' logs (default: %(default)s)")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all of it there; - is standard output")
     made.add_argument("--page", type=Path, metavar="FILE", help="write a page with charts there")
-    options = made.parse_args(arguments)
-    try:
-        done, changes = _asked(options)
-        _write(options, done, changes)
-    except (CouldNotAsk, ValueError) as error:
-        tell(f"reconcile: {tr(str(error))}")
-        return BAD_INPUT
-    except OSError as error:
-        tell(f"reconcile: {error.filename2 or error.filename}: {error.strerror}")
-        return BAD_INPUT
-    if str(options.json) == "-":
-        print(_json(done, changes))
-    else:
-        _show(Console(), done, changes)
-    return DONE if done.good else AMISS
+    return made
+
+
+def _outputs(options: Namespace) -> list[Path]:
+    return [each for each in (options.json, options.page) if each and str(each) != "-"]
+
+
+def _require_room(made: list[Path], logs: Iterable[Path]) -> None:
+    """``ValueError`` for a file that can't be MADE, or in whose place another stands: LOGS are evidence."""
+    for each in made:
+        if each.is_dir() or not each.parent.is_dir():
+            raise ValueError(N_(f"{each}: expected a file's path, in a folder that there is"))
+        if each.is_file() and any(log.exists() and each.samefile(log) for log in logs):
+            raise ValueError(N_(f"{each}: is a log that is read, and would be replaced"))
+    if len({each.absolute() for each in made}) < len(made):
+        raise ValueError(N_(f"{made[0]}: --json and --page would write the same file"))
 
 
 def _write(options: Namespace, done: Reconciled, changes: Changes | None) -> None:
     """The files that were asked for. Raises ``OSError``."""
-    if options.json and str(options.json) != "-":
+    if options.json in _outputs(options):
         from fixtures.evidence.files import replace
 
         replace(options.json, _json(done, changes))

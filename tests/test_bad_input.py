@@ -136,6 +136,7 @@ HUGE = "9" * 400
             ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
         ),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
+        ("sqlite:///", 'sqlite:///"\n# ', ["store sqlite:///: names no file", "expected sqlite:///FILE"]),
     ],
 )
 def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> None:
@@ -305,6 +306,13 @@ def test_scripts(config: Path, main: Main) -> None:
         assert load(config).domain(name).name == ours
     done = main(*given, "--domain", ours, "--apply", "0" * 12, "--override", "short")
     ended(done, 2, "--override: expected a reason of at least ten characters")
+    blank = main(*given, "--domain", ours, "--apply", "0" * 12, "--override", " " * 12)
+    ended(blank, 2, "--override: expected a reason of at least ten characters")
+    ended(main("publish_delivery", "--config", str(config), "--domain", ""), 2, "--domain : not in", ours)
+    ended(python("scripts.next", "--config", ""), 2, "--config: expected a file's path, and found nothing")
+    ended(features("--config", ""), 2, "--config: expected a file's path, and found nothing")
+    ended(features("--config", str(config), "--report", str(config)), 2, "is no page, and would be replaced")
+    _opened(config)
 
 
 def test_a_live_system_that_can_not_be_asked(config: Path, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:

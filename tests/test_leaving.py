@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, minimal, python
 
 PROGRAM = """\
 import sys
@@ -72,6 +72,29 @@ def test_what_nobody_foresaw_is_a_sentence_and_its_traceback_a_file() -> None:
 
 def test_whoever_interrupts_is_answered() -> None:
     assert ended("raise KeyboardInterrupt") == (130, "-c: interrupted\n")
+
+
+def test_a_program_that_is_run_by_its_path_names_the_command() -> None:
+    argv = [sys.executable, "scripts/rollback.py", "--domain", "example.net"]
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    way = f"cd {PROJECT} && .venv/bin/python -m scripts.rollback --domain example.net"
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (2, "", way)
+
+
+@pytest.mark.parametrize("output", [">/dev/full", "| head -c 1"])
+def test_a_gate_whose_output_goes_nowhere_is_not_judged(output: str, tmp_path: Path) -> None:
+    """Exit 1 would say that it was judged, and is closed."""
+    command = f'"$0" -m pytest features/ --gate phase1 --config "$1" {output}; exit ${{PIPESTATUS[0]}}'
+    argv = ["bash", "-c", command, sys.executable, str(minimal(tmp_path))]
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_terminal_without_a_width_is_shown_all(columns: str, tmp_path: Path) -> None:
+    done = python("scripts.next", "--config", str(minimal(tmp_path)), COLUMNS=columns)
+    assert "Rehearseyourownsystem" in "".join(done.stdout.split())
 
 
 PROGRAMS = [

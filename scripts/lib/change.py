@@ -160,7 +160,7 @@ class Script:
         run = Run(given=sys.argv[1:] if arguments is None else arguments)
         try:
             migration = (self.opens or open_migration)(options.config)
-            domain = migration.settings.domain(options.domain).name if options.domain else ""
+            domain = "" if options.domain is None else migration.settings.domain(options.domain).name
             if self.per_domain and not domain:
                 names = ", ".join(migration.settings.domain_names)
                 raise SettingsError(f"{self.name} changes one domain at a time: --domain with one of {names}")
@@ -199,7 +199,7 @@ def name_half_way(migration: Migration) -> None:
 
 def require_reason(option: str, reason: str | None) -> None:
     """``SettingsError`` for a reason that says nothing."""
-    if reason is not None and len(reason) < 10:
+    if reason is not None and len(reason.strip()) < 10:
         raise SettingsError(f"{option}: expected a reason of at least ten characters, which each report will show")
 
 

@@ -36,8 +36,12 @@ def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys:
         (["--zone", "JST"], "--zone JST: expected how far it is ahead of UTC: +0900 for Japan, -0500"),
         (["--zone", "Asia/Tokyo"], "--zone Asia/Tokyo: expected how far"),
         (["--switch", "noon"], "--switch noon: expected a time such as"),
-        (["--json", "FOLDER"], "reconcile: FOLDER: Is a directory"),
-        (["--page", "FOLDER"], "reconcile: FOLDER: Is a directory"),
+        (["--json", "FOLDER"], "reconcile: FOLDER: expected a file's path"),
+        (["--page", "FOLDER"], "reconcile: FOLDER: expected a file's path"),
+        (["--json", "FOLDER/none/all.json"], "all.json: expected a file's path, in a folder that there is"),
+        (["--page", "FOLDER/log"], "FOLDER/log: is a log that is read, and would be replaced"),
+        (["--page", "FOLDER/new", "--json", "FOLDER/new"], "FOLDER/new: --json and --page would write the same file"),
+        (["--json", "/dev/full"], "reconcile: /dev/full: No space left on device"),
     ],
 )
 def test_a_bad_option_is_named(

@@ -14,7 +14,7 @@ from scripts.lib import change
 from tests.reading import ROOT
 
 FOLDER = ROOT / "scripts"
-MODULES = sorted(each.stem for each in FOLDER.glob("*.py") if each.stem != "__init__")
+MODULES = sorted(each.stem for each in FOLDER.glob("*.py") if each.stem not in {"__init__", "fixtures"})
 SCRIPTS = [each for each in MODULES if "\nSCRIPT = Script(" in (FOLDER / f"{each}.py").read_text(encoding="utf-8")]
 BEHIND = {"lab_cli": "lab", "rehearse_own": "rehearse"}
 """Modules that a program of the shell starts."""
