@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from fixtures.lab import outages
+from fixtures.migration import Migration
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.preflight.init import reading
 from fixtures.probes.dell import postfix
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
-from scripts.lib.change import Refused
+from scripts.lib import addresses
+from scripts.lib.change import Job, Refused
 from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
 from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
@@ -287,6 +289,18 @@ def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Single) -> No
         for size, wanted in (("999999999", "552 5.2.3 Message is larger than the mailbox"), ("1000", "DUNNO")):
             said = dell.shell.run("python3", "-c", QUOTA, recipient, size).stdout.strip()
             assert said == f"action={wanted}", (recipient, size)
+
+
+def test_an_address_more_is_known_to_dovecot_too(dell: Single) -> None:
+    """As ``add_address`` writes it: else its mail is accepted while the mailbox is full."""
+    job, (first, *rest) = dell.job(keeps=KEEPS), dell.settings.domains
+    more = first.model_copy(update={"aliases": {**first.aliases, "sales": "alice"}})
+    changed = job.migration.settings.model_copy(update={"domains": (more, *rest)})
+    job = Job(Migration(changed, job.migration.secrets), first.name, job.options)
+    writes = list(addresses.tables(job, f"sales@{first.name}"))
+    make(each for each in writes if each.subject == dovecotplan.ALIASES)
+    said = dell.shell.run("python3", "-c", QUOTA, f"sales@dell.{first.name}", "999999999").stdout.strip()
+    assert said == "action=552 5.2.3 Message is larger than the mailbox"
 
 
 def test_files_are_written_with_busybox(dell: Single) -> None:
