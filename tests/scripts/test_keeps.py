@@ -309,11 +309,12 @@ def test_files_are_written_with_busybox(dell: Single) -> None:
         "mkdir -p /run/bb && busybox --install -s /run/bb; mkdir -p /run/t; echo old >/run/t/f; chmod 640 /run/t/f"
     )
     dell.bash("chown postfix:mail /run/t/f; ln -sf f /run/t/link")
+    dell.bash("echo 'by a clock that is ahead' >/run/t/link.bak-299912312359; sleep 1")
     busy = dell.shell.transport.model_copy(update={"prefix": (*dell.shell.transport.prefix, "env", "PATH=/run/bb")})
     shell = dell.job(transport=busy).migration.settings
     there = type(dell.shell)("Dell", shell.dell.transport)
     make(host_files.backup(there, "/run/t/link"))
     make(host_files.replacement(there, "/run/t/link", "old\n", "new\n"))
     assert dell.bash(
-        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-*; ls /run/t | grep -c new || :"
+        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-20*; ls /run/t | grep -c new || :"
     ) == ("640 postfix:mail\nnew\nold\n0\n")

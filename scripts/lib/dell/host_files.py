@@ -26,7 +26,11 @@ BACK_UP_S_MAX = 90.0
 # Only what BusyBox's commands know, too. The sum first: a connection that breaks would otherwise put half a file in
 # place. Where it has broken, the message finds nobody who reads it, and a signal ends this before EXIT is trapped.
 _REPLACE = Path(__file__).with_name("replace_file.sh").read_text(encoding="utf-8")
-_NEWEST = f'set -- "$1".bak-{"[0-9]" * 12}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
+# By when it was made: a copy of another hand's may be named by the clock of another time zone.
+_NEWEST = f"""\
+set -- "$1".bak-{"[0-9]" * 12}
+[ ! -e "$1" ] || cat -- "$(stat -c '%Z %n' -- "$@" | sort | tail -n 1 | cut -d' ' -f2-)"
+"""
 _BACK_UP = Path(__file__).with_name("back_up_file.sh").read_text(encoding="utf-8")
 ROOM_KIB = 256
 """For our files, their backups, and copies of both while they are being replaced; they are a few KiB each."""
