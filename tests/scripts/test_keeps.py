@@ -15,7 +15,7 @@ from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib import addresses
 from scripts.lib.change import Job, Refused
-from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
+from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, restore
 from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
@@ -318,3 +318,35 @@ def test_files_are_written_with_busybox(dell: Single) -> None:
     assert dell.bash(
         "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-20*; ls /run/t | grep -c new || :"
     ) == ("640 postfix:mail\nnew\nold\n0\n")
+
+
+RUNS_AGAIN = "postfix stop; postfix start"
+
+
+def test_files_behind_links_are_not_read_before_a_restart(dell: Single) -> None:
+    main = "/etc/postfix/main.cf"
+    dell.bash(f"mkdir /etc/own; mv {main} /etc/own; ln -s /etc/own/main.cf {main}; {RUNS_AGAIN}")
+    try:
+        assert restore._state(dell.shell, main) == restore._SERVES
+        text = host_files.contents(dell.shell, main) or ""
+        make(host_files.replacement(dell.shell, main, text, f"{text}# older\n"))
+        assert restore._state(dell.shell, main) == restore._UNREAD
+    finally:
+        dell.bash(f"mv /etc/own/main.cf {main}; rmdir /etc/own; {RUNS_AGAIN}")
+
+
+def test_old_files_by_which_nobody_greets_go_back(dell: Single) -> None:
+    """``smtpd`` dies as it starts, and the master listens all the same."""
+    main, broken = "/etc/postfix/main.cf", "postconf -e smtpd_relay_restrictions= smtpd_recipient_restrictions=permit"
+    _an_hour_passes(dell)
+    make(host_files.backup(dell.shell, main))
+    before = dell.bash(f"cat {main}")
+    dell.bash(broken)
+    with pytest.raises(Refused, match=r"(?s)does not serve by its old files: .*no greeting at .* newest backup again"):
+        restore._restart(dell.shell, main)
+    assert dell.bash(f"cat {main}") == before
+    assert restore._state(dell.shell, main) == restore._SERVES
+    dell.bash(f"{broken}; {RUNS_AGAIN}")
+    assert restore._state(dell.shell, main) == restore._UNREAD
+    assert host_files.restore(dell.shell, main)
+    dell.bash(RUNS_AGAIN)
