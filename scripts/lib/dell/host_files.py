@@ -77,7 +77,7 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
 
     if present != wanted:
         again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
-        do = partial(_replace, shell, path, wanted, mode)
+        do = partial(replace, shell, path, wanted, mode)
         yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
 
 
@@ -117,7 +117,7 @@ def restore(shell: Shell, path: str) -> bool:
         shell, path = shell.machine, mount.outside(path)
     original = newest_backup(shell, path)
     if original:
-        _replace(shell, path, original)
+        replace(shell, path, original)
     return bool(original)
 
 
@@ -131,7 +131,8 @@ def newest_backup(shell: Shell, path: str) -> str:
     return shell.run("sh", "-c", _NEWEST, "sh", path).stdout
 
 
-def _replace(shell: Shell, path: str, text: str, mode: str = "644") -> None:
+def replace(shell: Shell, path: str, text: str, mode: str = "644") -> None:
+    """Put TEXT in the file's place, which keeps its owner and mode, and its links. MODE: where there is none yet."""
     data = _bytes(text)
     shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), mode, stdin=data)
 
