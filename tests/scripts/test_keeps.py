@@ -199,7 +199,10 @@ def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatc
 
     monkeypatch.setattr(outgoing, "require", refused)
     socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
-    dell.bash(f"postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}")
+    # What is changed within the second of a reload counts as read.
+    dell.bash(
+        f"sleep 1; postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}"
+    )
     assert _unread_but_for_the_log(dell) == ["/etc/postfix/main.cf"]
     before = dell.bash(FILES)
     try:
