@@ -21,7 +21,7 @@ from fixtures.probes.smtp import clients, mx_hosts
 from fixtures.settings import Address, SettingsError
 from fixtures.settings.schema import LocalPart
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import effect, host_files, templates
+from scripts.lib.dell import dovecot, effect, host_files, templates
 
 LOCAL: TypeAdapter[str] = TypeAdapter(LocalPart)
 BEGUN = "begun"
@@ -76,9 +76,13 @@ def keep(job: Job, address: str, now: str) -> None:
 
 
 def tables(job: Job, address: str) -> Iterator[Write]:
-    """For ADDRESS: Dell's tables of mailboxes and aliases as the settings have them, and read by Postfix."""
+    """For ADDRESS: Dell's tables of mailboxes and aliases as the settings have them, and read by Postfix.
+
+    Dovecot's first: of an alias that it doesn't know its quota-status takes all, and LMTP bounces it later (X18).
+    """
     settings, store = job.migration.settings, job.migration.store
     shell = dell(settings)
+    yield from dovecot.service(shell, settings)
     if settings.dell.template:
         with_ec2 = store.last("done", script="retire_ec2_access") is None
         yield from templates.plan(job, settings.dell.template, with_ec2=with_ec2)

@@ -214,11 +214,12 @@ def test_what_could_not_be_read_before_is_not_the_scripts_doing(world: World, mo
 
 
 TABLE_OF_GUESTS, TABLE_OF_MAILBOXES = "file /etc/postfix/mxgate-guests", "file /etc/postfix/mxgate-mailboxes"
+ALIASES = "users in /etc/dovecot/mxgate-aliases"
 ROUTING = f"Email Routing of {PILOT}"
 ITS_RULE = f"rule carol@{PILOT}"
 QUIET = {
     POSTFIX: {TABLE_OF_GUESTS: "one", TABLE_OF_MAILBOXES: "one", "parameter mynetworks": "ours"},
-    DOVECOT: {"a": "1"},
+    DOVECOT: {"a": "1", ALIASES: "one"},
     ROUTING: {"Email Routing": "enabled", "rule stray@x": "drop", "catch-all": "reject"},
 }
 BY_ANOTHER = {
@@ -277,11 +278,11 @@ def test_what_a_run_that_was_cut_short_has_left_is_no_other_parts_excuse(
 
 def test_an_address_more_is_in_dells_tables_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted.keep(world.migration, accepted.FIRST, QUIET)
-    reads(monkeypatch, QUIET, after(BY_ANOTHER, {POSTFIX: {TABLE_OF_MAILBOXES: "two"}}))
+    its = {POSTFIX: {TABLE_OF_MAILBOXES: "two"}, DOVECOT: {ALIASES: "two"}}
+    reads(monkeypatch, QUIET, after(BY_ANOTHER, its))
     with writing(world, "add_address", PILOT):
         pass
-    known = accepted.accepted(world.migration.store) or {}
-    assert known == QUIET | {POSTFIX: QUIET[POSTFIX] | {TABLE_OF_MAILBOXES: "two"}}
+    assert accepted.accepted(world.migration.store) == after(its)
 
 
 def test_each_script_that_waits_for_people_answers_for_single_parts() -> None:

@@ -61,6 +61,12 @@ def test_the_whole_plan_is_in_force_and_a_second_time_changes_nothing() -> None:
     assert with_parameters(once, planned) == once
 
 
+def test_mailboxes_that_local_delivers_into_get_no_limit() -> None:
+    """Debian's main.cf has none. With one, a larger mailbox of a domain that Dell keeps would bounce its mail."""
+    text = with_parameters("mailbox_size_limit = 0\n", dellplan.parameters(SETTINGS))
+    assert text.startswith("mailbox_size_limit = 0\n")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

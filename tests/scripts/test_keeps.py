@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from fixtures.lab import outages
+from fixtures.migration import Migration
 from fixtures.plan import dovecot as dovecotplan
 from fixtures.preflight.init import reading
 from fixtures.probes.dell import postfix
 from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
-from scripts.lib.change import Refused
-from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing
+from scripts.lib import addresses
+from scripts.lib.change import Job, Refused
+from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, restore
 from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
@@ -197,7 +199,10 @@ def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatc
 
     monkeypatch.setattr(outgoing, "require", refused)
     socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
-    dell.bash(f"postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}")
+    # What is changed within the second of a reload counts as read.
+    dell.bash(
+        f"sleep 1; postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}"
+    )
     assert _unread_but_for_the_log(dell) == ["/etc/postfix/main.cf"]
     before = dell.bash(FILES)
     try:
@@ -289,17 +294,62 @@ def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Single) -> No
             assert said == f"action={wanted}", (recipient, size)
 
 
+def test_an_address_more_is_known_to_dovecot_too(dell: Single) -> None:
+    """As ``add_address`` writes it: else its mail is accepted while the mailbox is full."""
+    job, (first, *rest) = dell.job(keeps=KEEPS), dell.settings.domains
+    more = first.model_copy(update={"aliases": {**first.aliases, "sales": "alice"}})
+    changed = job.migration.settings.model_copy(update={"domains": (more, *rest)})
+    job = Job(Migration(changed, job.migration.secrets), first.name, job.options)
+    writes = list(addresses.tables(job, f"sales@{first.name}"))
+    make(each for each in writes if each.subject == dovecotplan.ALIASES)
+    said = dell.shell.run("python3", "-c", QUOTA, f"sales@dell.{first.name}", "999999999").stdout.strip()
+    assert said == "action=552 5.2.3 Message is larger than the mailbox"
+
+
 def test_files_are_written_with_busybox(dell: Single) -> None:
     """As on Alpine: its own commands, and a shell that is no bash."""
     dell.bash(
         "mkdir -p /run/bb && busybox --install -s /run/bb; mkdir -p /run/t; echo old >/run/t/f; chmod 640 /run/t/f"
     )
     dell.bash("chown postfix:mail /run/t/f; ln -sf f /run/t/link")
+    dell.bash("echo 'by a clock that is ahead' >/run/t/link.bak-299912312359; sleep 1")
     busy = dell.shell.transport.model_copy(update={"prefix": (*dell.shell.transport.prefix, "env", "PATH=/run/bb")})
     shell = dell.job(transport=busy).migration.settings
     there = type(dell.shell)("Dell", shell.dell.transport)
     make(host_files.backup(there, "/run/t/link"))
     make(host_files.replacement(there, "/run/t/link", "old\n", "new\n"))
     assert dell.bash(
-        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-*; ls /run/t | grep -c new || :"
+        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-20*; ls /run/t | grep -c new || :"
     ) == ("640 postfix:mail\nnew\nold\n0\n")
+
+
+RUNS_AGAIN = "postfix stop; postfix start"
+
+
+def test_files_behind_links_are_not_read_before_a_restart(dell: Single) -> None:
+    main = "/etc/postfix/main.cf"
+    dell.bash(f"mkdir /etc/own; mv {main} /etc/own; ln -s /etc/own/main.cf {main}; {RUNS_AGAIN}")
+    try:
+        assert restore._state(dell.shell, main) == restore._SERVES
+        text = host_files.contents(dell.shell, main) or ""
+        make(host_files.replacement(dell.shell, main, text, f"{text}# older\n"))
+        assert restore._state(dell.shell, main) == restore._UNREAD
+    finally:
+        dell.bash(f"mv /etc/own/main.cf {main}; rmdir /etc/own; {RUNS_AGAIN}")
+
+
+def test_old_files_by_which_nobody_greets_go_back(dell: Single) -> None:
+    """``smtpd`` dies as it starts, and the master listens all the same."""
+    main, broken = "/etc/postfix/main.cf", "postconf -e smtpd_relay_restrictions= smtpd_recipient_restrictions=permit"
+    _an_hour_passes(dell)
+    make(host_files.backup(dell.shell, main))
+    before = dell.bash(f"cat {main}")
+    dell.bash(broken)
+    with pytest.raises(Refused, match=r"(?s)does not serve by its old files: .*no greeting at .* newest backup again"):
+        restore._restart(dell.shell, main)
+    assert dell.bash(f"cat {main}") == before
+    assert restore._state(dell.shell, main) == restore._SERVES
+    dell.bash(f"{broken}; {RUNS_AGAIN}")
+    assert restore._state(dell.shell, main) == restore._UNREAD
+    assert host_files.restore(dell.shell, main)
+    dell.bash(RUNS_AGAIN)

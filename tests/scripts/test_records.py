@@ -1,5 +1,6 @@
 """RRsets, SPF records and MTA-STS policies as text, the batch that turns an RRset into another, and its danger."""
 
+import os
 import re
 from argparse import Namespace
 from dataclasses import replace
@@ -14,7 +15,8 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns.mta_sts import ROUTING
-from fixtures.settings import Secrets, StoreSettings
+from fixtures.settings import Secrets, StoreSettings, Transport
+from fixtures.settings.schema import MtaSts
 from scripts import narrow_mta_sts
 from scripts.lib.change import Job, Refused
 from scripts.lib.dns import mta_sts
@@ -295,6 +297,43 @@ def test_a_record_that_lies_elsewhere_is_not_changed_here(monkeypatch: pytest.Mo
     monkeypatch.setattr(cloudflare, "records", lambda *_: zone)
     with pytest.raises(Refused, match=r"is an alias of _mta-sts\.provider\.example: change the policy by hand"):
         list(mta_sts.publish(Job(migration, "webmakeprofit.org", Namespace()), "webmakeprofit.org", (ROUTING,)))
+
+
+def written(root: Path, *paths: str) -> Job:
+    """A job for webmakeprofit.org, whose policy and others' lie below ROOT, at PATHS, on this machine."""
+    settings = settings_without_a_lab()
+    domains = tuple(each.model_copy(update={"mta_sts": True}) for each in settings.domains)
+    there = MtaSts(transport=Transport(kind="local"), root=root)
+    for each in domains:
+        (root / f"mta-sts.{each.name}/.well-known").mkdir(parents=True)
+    for path in paths:
+        (root / path).write_text(OLD, encoding="ascii")
+    made = settings.model_copy(update={"domains": domains, "mta_sts": there})
+    return Job(Migration(made, Secrets()), "webmakeprofit.org", Namespace())
+
+
+OWN, ANOTHERS = (f"mta-sts.{each}/.well-known/mta-sts.txt" for each in ("webmakeprofit.org", "fx-trader-life.com"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+def test_a_policy_stays_where_it_lies_and_whose_it_is(tmp_path: Path) -> None:
+    """Root writes it; the web server may read it only by its group."""
+    job, file = written(tmp_path, "kept.txt"), tmp_path / "kept.txt"
+    os.chown(file, 33, 34)
+    file.chmod(0o640)
+    (tmp_path / OWN).symlink_to(file)
+    (write,) = mta_sts.put_back(job, job.domain, WIDE)
+    write.do()
+    assert write.read() == WIDE == file.read_bytes().decode()
+    assert (tmp_path / OWN).readlink() == file
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (33, 34, 0o640)
+
+
+def test_a_policy_that_two_domains_share_is_not_written_for_one(tmp_path: Path) -> None:
+    job = written(tmp_path, ANOTHERS)
+    (tmp_path / OWN).symlink_to(tmp_path / ANOTHERS)
+    with pytest.raises(Refused, match=r"mta-sts.txt is the file of fx-trader-life.com, too.* Nothing was changed"):
+        list(mta_sts.put_back(job, job.domain, WIDE))
 
 
 def test_narrowed_when_no_sender_can_hold_the_policy_from_before(

@@ -26,7 +26,11 @@ BACK_UP_S_MAX = 90.0
 # Only what BusyBox's commands know, too. The sum first: a connection that breaks would otherwise put half a file in
 # place. Where it has broken, the message finds nobody who reads it, and a signal ends this before EXIT is trapped.
 _REPLACE = Path(__file__).with_name("replace_file.sh").read_text(encoding="utf-8")
-_NEWEST = f'set -- "$1".bak-{"[0-9]" * 12}; shift $(($# - 1)); [ ! -e "$1" ] || cat -- "$1"'
+# By when it was made: a copy of another hand's may be named by the clock of another time zone.
+_NEWEST = f"""\
+set -- "$1".bak-{"[0-9]" * 12}
+[ ! -e "$1" ] || cat -- "$(stat -c '%Z %n' -- "$@" | sort | tail -n 1 | cut -d' ' -f2-)"
+"""
 _BACK_UP = Path(__file__).with_name("back_up_file.sh").read_text(encoding="utf-8")
 ROOM_KIB = 256
 """For our files, their backups, and copies of both while they are being replaced; they are a few KiB each."""
@@ -73,7 +77,7 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
 
     if present != wanted:
         again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
-        do = partial(_replace, shell, path, wanted, mode)
+        do = partial(replace, shell, path, wanted, mode)
         yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
 
 
@@ -113,7 +117,7 @@ def restore(shell: Shell, path: str) -> bool:
         shell, path = shell.machine, mount.outside(path)
     original = newest_backup(shell, path)
     if original:
-        _replace(shell, path, original)
+        replace(shell, path, original)
     return bool(original)
 
 
@@ -127,7 +131,8 @@ def newest_backup(shell: Shell, path: str) -> str:
     return shell.run("sh", "-c", _NEWEST, "sh", path).stdout
 
 
-def _replace(shell: Shell, path: str, text: str, mode: str = "644") -> None:
+def replace(shell: Shell, path: str, text: str, mode: str = "644") -> None:
+    """Put TEXT in the file's place, which keeps its owner and mode, and its links. MODE: where there is none yet."""
     data = _bytes(text)
     shell.run("sh", "-c", _REPLACE, "sh", path, sha256(data).hexdigest(), mode, stdin=data)
 

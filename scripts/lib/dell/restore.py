@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from fixtures.access.changing import CommandFailed, Shell, dell, dovecot
+from fixtures.access.changing import Shell, dell, dovecot
+from fixtures.evidence import CouldNotAsk
 from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dell import fetcher, host_files
 from scripts.lib.dell.host_files import NO_FILE, fingerprint
 
 LOAD_S_MAX = 60.0
-_NEWER = 'find "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
+_NEWER = 'find -L "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
 _SERVES, _UNREAD = "serves by its files", "old files not read yet"
 _DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
-# By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
+# By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet; ``look``: only that.
 _RESTART = Path(__file__).with_name("restart.bash").read_text(encoding="utf-8")
 
 
@@ -88,17 +89,18 @@ def _removal(shell: Shell, path: str) -> Iterator[Write]:
 
 
 def _state(shell: Shell, *files: str) -> str:
-    """Whether Postfix runs, and was started after its FILES were last changed."""
+    """Whether Postfix greets, and was started after its FILES were last changed."""
     newer = shell.run("sh", "-c", _NEWER, "sh", *files, check=False)
-    runs = shell.run("postfix", "status", check=False).ok
-    return _SERVES if newer.ok and not newer.stdout and runs else _UNREAD
+    read = newer.ok and not newer.stdout and shell.run("postfix", "status", check=False).ok
+    greets = read and shell.run("bash", "-c", _RESTART, "bash", "look", timeout_s=LOAD_S_MAX, check=False).ok
+    return _SERVES if greets else _UNREAD
 
 
 def _restart(shell: Shell, *files: str) -> None:
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
         shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
-    except CommandFailed as error:
+    except CouldNotAsk as error:
         for path in files:
             host_files.restore(shell, path)
         shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 
 from fixtures.access.changing import Shell, shell
@@ -10,15 +11,10 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import Job, Refused, Write
+from scripts.lib.dell.host_files import replace
 from scripts.lib.dns.records import set_rrset, value
 
 _KEYS = ("version", "mode", "max_age")
-# The sum first: a connection that breaks would otherwise put half a policy in place.
-_REPLACE = """\
-umask 022; new="$1.new"
-cat >"$new" && [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { rm -f "$new"; exit 1; }
-chmod --reference="$1" "$new" && sync "$new" && mv -f "$new" "$1"
-"""
 
 
 def policy(text: str, mx: Sequence[str]) -> str:
@@ -74,13 +70,26 @@ def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
     if after is None or (before := published(job.migration, domain)) == after:
         return
     web, path = _place(job.migration, domain)
+    _require_own(job.migration, domain)
     escaped = shlex.quote(after.replace("\r\n", r"\r\n"))
     command = f"printf %b {escaped} >{shlex.quote(path)}  # on the host of [mta_sts]"
-
-    def do() -> None:
-        web.run("sh", "-c", _REPLACE, "sh", path, sha256(after.encode()).hexdigest(), stdin=after)
-
+    do = partial(replace, web, path, after)
     yield Write(f"MTA-STS of {domain}", path, before, after, do, lambda: published(job.migration, domain), command)
+
+
+def _require_own(migration: Migration, domain: str) -> None:
+    """``Refused`` where another domain has the same file: each is switched, and taken back, by itself."""
+
+    def real(name: str) -> str:
+        web, path = _place(migration, name)
+        return web.run("readlink", "-f", "--", path, check=False).stdout
+
+    others = [each.name for each in migration.settings.domains if each.mta_sts and each.name != domain]
+    if shared := [each for each in others if real(each) == real(domain)]:
+        raise Refused(
+            f"{_place(migration, domain)[1]} is the file of {', '.join(shared)}, too, and each domain moves by itself: "
+            "give each a file of its own, and plan again. Nothing was changed"
+        )
 
 
 def _place(migration: Migration, domain: str) -> tuple[Shell, str]:
