@@ -105,10 +105,12 @@ def _signatures(migration: Migration, page: Path, allowed: Path, who: list[sshsi
     yield from statement.apart(page, text)
     if not signatures and not kept:
         yield N_(f"the statement {file.name} has no signature: python -m scripts.sign {page}")
-    known = {(row["signer"], row["key"]) for row in kept if row["statement"] == sha256(text.encode()).hexdigest()}
+    own = [row for row in kept if row["statement"] == sha256(text.encode()).hexdigest()]
+    known = {(row["signer"], row["key"]) for row in own}
+    signed_at = {row["file"]: row["real_at"] for row in own}
     for each in signatures:
         try:
-            found = sshsig.signer(text, each, allowed)
+            found = sshsig.signer(text, each, allowed, signed_at.get(each.name))
         except sshsig.BadSignature as error:
             yield N_(f"the signature {each.name}: {error}")
             continue

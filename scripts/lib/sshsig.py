@@ -5,6 +5,7 @@ A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519
 
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,13 @@ def sign(text: str, key: Path) -> str:
     return done.stdout
 
 
-def signer(text: str, signature: Path, allowed: Path) -> Signer:
-    """Who signed TEXT, by ALLOWED. Raises ``BadSignature``, ``CouldNotAsk``."""
+def signer(text: str, signature: Path, allowed: Path, at: float | None = None) -> Signer:
+    """Who signed TEXT, by ALLOWED. Raises ``BadSignature``, ``CouldNotAsk``.
+
+    AT: when it was signed, by the system's clock: keys run out (valid-before), and what they signed holds. None: now.
+    """
+    # In the zone of ssh-keygen's own: before 9.1 it takes no Z.
+    when = [] if at is None else ["-O", time.strftime("verify-time=%Y%m%d%H%M%S", time.localtime(at))]
     done = _keygen("check-novalidate", "-n", NAMESPACE, "-s", str(signature), text=text)
     key = re.search(r"key (SHA256:\S+)", done.stdout)
     if done.returncode or key is None:
@@ -55,8 +61,15 @@ def signer(text: str, signature: Path, allowed: Path) -> Signer:
                 "signature"
             )
         )
-    names = _keygen("find-principals", "-s", str(signature), "-f", str(allowed), text="")
+    names = _keygen("find-principals", "-s", str(signature), "-f", str(allowed), *when, text="")
     name = names.stdout.partition("\n")[0]
+    if invalid := None if name else re.search(r"key (?:has expired|is not yet valid): .*", names.stderr):
+        raise BadSignature(
+            N_(
+                f"its key {key[1]} is in {allowed}, but was not valid ({invalid[0]}): it signed outside its time, or "
+                "the store does not say when, and now counts. Sign again with a valid key"
+            )
+        )
     if names.returncode or not name:
         raise BadSignature(
             N_(
@@ -64,7 +77,7 @@ def signer(text: str, signature: Path, allowed: Path) -> Signer:
                 "still to be written there"
             )
         )
-    done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), text=text)
+    done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), *when, text=text)
     if done.returncode:
         raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
     return Signer(name, key[1])

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ OWN = "host route1.mx.cloudflare.net[104.30.0.1] said: 550 5.1.1 Address does no
 """What Cloudflare says where it doesn't know an address, as Postfix logs it."""
 
 
+def stored(user: str, name: str, saved_at: float, protocol: str = "LMTP") -> Stored:
+    """A message in USER's inbox, of a body that is none of ours; by the time at which it was saved a delivery."""
+    trace = f"from dell by dell with {protocol} id {saved_at} for <{user}>"
+    headers = (("Received", trace), ("Message-ID", name), ("X-Mxgate-Number", "7"))
+    return Stored(user, "INBOX", int(saved_at), headers, saved_at=saved_at, content=b"\r\nmore")
+
+
 class Book:
     """A store to write into."""
 
@@ -44,13 +52,12 @@ class Book:
         self.store.add_message(message_id=name, run=RUN, domain=domain, **row)
         return at
 
-    def come(self, user: str, name: str, *saved_at: float) -> None:
+    def come(self, user: str, name: str, *saved_at: float, protocol: str = "LMTP") -> None:
         """What a process finds that has just begun: copies in USER's mailbox, of a body that is none of ours."""
-        headers = (("Message-ID", name), ("X-Mxgate-Number", "7"))
         collector, changes = _Collector(self.migration, RUN), defaultdict[str, dict[str, Any]](dict)
         collector._know({name})
         for uid, at in enumerate(saved_at or (1.0,)):
-            collector._arrived(user, Stored(user, "INBOX", uid, headers, saved_at=at, content=b"\r\nmore"), changes)
+            collector._arrived(user, replace(stored(user, name, at, protocol), uid=uid), changes)
         collector._write(changes)
         collector.close()
 

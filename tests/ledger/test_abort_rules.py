@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.gates import alarms as news
-from fixtures.ledger import Traffic
+from fixtures.ledger import Traffic, closed_losses
 from fixtures.migration import Migration
 from fixtures.probes.dell import postfix
 from fixtures.probes.dell.postfix import Queue, Queued
@@ -129,6 +129,22 @@ def test_one_that_is_half_wrong_stands(mail: Mail) -> None:
     mail.arrives("<1@s>")
     mail.counting.round(0)
     assert mail.met() == [(LOST, False)]
+
+
+def test_one_that_proved_wrong_stands_while_others_are_lost(mail: Mail) -> None:
+    """The next watch judges its own run only: this alarm is all that still says it."""
+    mail.add("<1@s>", age=1800)
+    mail.counting.round(0)
+    mail.add("<2@s>", bounced="550 5.1.1")
+    mail.arrives("<1@s>")
+    mail.run = "another"
+    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
+    again.begin()
+    assert mail.met() == [(LOST, False)]
+    assert LOST in again.standing
+    closed_losses.close(mail.store, "<2@s>", "sent once more", "op on host")
+    again.round(0)
+    assert mail.met() == [(LOST, True)]
 
 
 def test_the_next_loss_is_a_new_alarm(mail: Mail) -> None:

@@ -1,5 +1,6 @@
 """What watch recorded, read back: the moment of a switch, and for how long somebody looked on."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,7 @@ from fixtures.access.loop import run
 from fixtures.evidence import Evidence, Verdict
 from fixtures.migration import Migration
 from fixtures.probes.dns.queries import Answer, Server
-from fixtures.store import Store
+from fixtures.store import Store, records as table
 from fixtures.watching import Watch, records
 
 OLD, NEW = ["10 mail.own.example"], ["10 route1.mx.cloudflare.net", "20 route2.mx.cloudflare.net"]
@@ -21,7 +22,7 @@ DOMAIN = "own.example"
 def _migration(tmp_path: Path) -> Migration:
     store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}", Clock())
     resolvers = tuple(SimpleNamespace(name=name) for name in ("quick", "slow"))
-    settings = SimpleNamespace(resolvers=resolvers)
+    settings = SimpleNamespace(resolvers=resolvers, bounds=SimpleNamespace(oldest_deferred_s=900.0))
     return cast("Migration", SimpleNamespace(store=store, clock=store.clock, settings=settings))
 
 
@@ -150,3 +151,18 @@ def test_time_counts_only_while_the_heart_beats() -> None:
     assert records.watched_s([beat(0, 0), beat(172_800, 2), beat(172_801, 3, running=False)]) == 172_801
     assert records.watched_s([beat(0, 0), beat(7200, 7200), beat(7202, 7202)]) == 2
     assert records.watched_s([beat(0, 0, running=False), beat(2, 2)]) == 0
+
+
+def test_hours_in_which_nobody_could_count_mail_are_not_watched(tmp_path: Path) -> None:
+    migration = _migration(tmp_path)
+    began, real_began, hour = _switch(migration), time.time(), 3600
+    for at, counted_at in ((0, 0), (hour, 10), (3 * hour, 10 - 900), (4 * hour, 40)):
+        real = real_began + at / hour * 10  # the lab's clock is moved between two beats
+        with migration.store.engine.begin() as db:
+            body = {"running": True, "counted_at": real_began + counted_at}
+            row = {"kind": "watch", "domain": DOMAIN, "at": began + at, "real_at": real, "body": body}
+            db.execute(table.insert().values(row))
+    found = records.propagation(migration, DOMAIN)
+    assert found is not None
+    assert (found.watched_s, found.blind_s) == (2 * hour, 2 * hour)
+    assert "; blind for 2.0 h more" in records.judged_watch(DOMAIN, found, 48 * hour).found

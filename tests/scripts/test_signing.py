@@ -5,6 +5,7 @@
 import json
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -295,6 +296,31 @@ def test_two_sign_the_same(signed: Desk) -> None:
     status, said = signed.verify()
     assert status == 0, said
     assert said.count("signed by ") == 2
+
+
+def _expired(signed: Desk, *, after_s: float) -> None:
+    """Whoever signed rotates keys, by the book: the old one's line gets an end."""
+    end = time.strftime("%Y%m%d%H%M%S", time.localtime(signed.store.recorded(statement.SIGNED)[0]["real_at"] + after_s))
+    file = signed.folder / "allowed_signers"
+    file.write_text(file.read_text("utf-8").replace(" ssh-", f' valid-before="{end}" ssh-', 1), "utf-8")
+
+
+def test_a_key_that_has_run_out_since_still_counts(signed: Desk) -> None:
+    _expired(signed, after_s=1)
+    time.sleep(2)
+    status, said = signed.verify()
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["it signed afterwards", "nobody knows when it signed"])
+def test_a_key_that_had_run_out_does_not_count(signed: Desk, *, noted: bool) -> None:
+    _expired(signed, after_s=-60)
+    if not noted:
+        signed.sql("DELETE FROM records WHERE kind = 'signed'")
+    status, said = signed.verify()
+    assert status == 1
+    assert "key has expired" in said
+    assert "A stranger signed" not in said
 
 
 @pytest.mark.parametrize("case", [
