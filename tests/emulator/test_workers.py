@@ -10,6 +10,7 @@ import trustme
 from cloudflare import APIStatusError, Cloudflare, NotFoundError
 
 from fixtures.lab.emulator.api.app import form
+from fixtures.lab.emulator.api.workers import KNOWN_S_MAX
 from fixtures.lab.emulator.hop import workerd
 from fixtures.lab.emulator.hop.session import SIZE_MAX
 from fixtures.lab.emulator.hop.workerd import Running
@@ -204,6 +205,9 @@ def test_a_script_is_uploaded_looked_at_and_deleted(client: Cloudflare, emulator
     with pytest.raises(NotFoundError, match="2016"):
         client.email_routing.rules.catch_alls.update(**to_it)
     scripts.update("mxgate", **here, metadata=metadata, files=[("worker.js", SOURCE, "application/javascript+module")])
+    with pytest.raises(NotFoundError, match="2016"):
+        client.email_routing.rules.catch_alls.update(**to_it)
+    emulator.world.clock.advance(KNOWN_S_MAX)
     assert [each.id for each in scripts.list(**here)] == ["mxgate"]
     content = scripts.content.get("mxgate", **here)
     assert form(content.headers["content-type"], content.read()) == {"worker.js": SOURCE}

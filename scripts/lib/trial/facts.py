@@ -119,6 +119,7 @@ UNSEEN: Mapping[str, str] = {
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
     "worker_cpu_ms": "a Worker's clock stands still while it computes; documented: 10 ms in the free plan, 30 s in the "
     "paid one (facts worker_reads and worker_exceeds)",
+    "worker_upload": "deploy_worker puts the rules again after an upload in any case: nothing of ours depends on it",
     "worker_subrequests": "only who makes so many requests to somebody meets it; documented: 50, and the Worker makes "
     "three at most",
 }

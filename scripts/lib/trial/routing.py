@@ -256,7 +256,9 @@ def apex(course: Course) -> None:
     if (known := course.seen().get("apex_early")) and known.value is None:
         return
     address = f"{APEX_RULE}@{course.place.zone}"
-    course.rule(address, {"type": "drop"})
+    if refused := course.rule(address, {"type": "drop"}):
+        course.note("apex_early", None, f"no rule of it could be made: {refused}", otherwise=True)
+        return
     taken, said = course.takes(address, APEX_S, 5.0)
     if not said:
         course.note("apex_early", None, "no MX host could be heard", otherwise=True)
