@@ -124,9 +124,13 @@ def test_the_catch_all(emulator: Running, client: Any, destination: str) -> None
     catch_alls.update(zone_id=zone_id, matchers=[{"type": "all"}], actions=forward(destination), enabled=True)
     got = catch_alls.get(zone_id=zone_id)
     assert (got.id, got.enabled, got.actions and got.actions[0].value) == (first.id, True, [destination])
-    with pytest.raises(cloudflare.BadRequestError) as error:
+    with pytest.raises(cloudflare.ConflictError) as error:
         client.email_routing.rules.get(got.id, zone_id=zone_id)
     assert refusal(error) == 2020
+    with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
+        client.email_routing.rules.delete(got.id, zone_id=zone_id)
+    with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
+        client.email_routing.rules.create(zone_id=zone_id, matchers=[{"type": "all"}], actions=[{"type": "drop"}])
 
 
 def test_a_destination_is_verified_by_its_link_alone(emulator: Running, client: Any) -> None:
@@ -185,6 +189,8 @@ def test_a_destination_is_asked_again_after_five_minutes(emulator: Running, clie
     emulator.world.clock.advance(600)
     addresses.create(account_id=ACCOUNT, email=email)
     addresses.delete(made.id, account_id=ACCOUNT)
+    with pytest.raises(cloudflare.NotFoundError, match="2015"):
+        addresses.get(made.id, account_id=ACCOUNT)
     with pytest.raises(cloudflare.RateLimitError):
         addresses.create(account_id=ACCOUNT, email=email)
     addresses.create(account_id=ACCOUNT, email="Bob@dell.webmakeprofit.org")

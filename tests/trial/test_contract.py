@@ -31,7 +31,13 @@ def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
     "knobs",
     [
         {},
-        {"enabling": "replaces", "lock_code": "1046", "dns_get": "object", "graphql_errors": "body"},
+        {
+            "enabling": "replaces",
+            "lock_code": "1046",
+            "dns_get": "object",
+            "graphql_errors": "body",
+            "rules_while_off": "conflict",
+        },
         {"subdomains": "after_apex", "routing_mx": "hidden", "mx_names": "named"},
         {"transient_errors": 0.2, "spf": "kept"},
     ],
@@ -45,7 +51,8 @@ def test_the_emulator_keeps_it(emulator: Running, migration: Migration, knobs: d
     left = {each.name: each.content for each in emulator.zone.records.values() if "mxgate-trial" not in each.name}
     assert left == records, "nothing but the trial's own name was written"
     assert not emulator.zone.routing.enabled
-    assert not emulator.zone.routing.rules
+    early = [] if "rules_while_off" in knobs else [f"early@mxgate-trial.{APEX}"]
+    assert [each.matchers[0]["value"] for each in emulator.zone.routing.rules] == early
     assert [each.email for each in emulator.world.destinations.values()] == [f"contract@in.mxgate-trial.{APEX}"], "2032"
 
 

@@ -12,12 +12,12 @@ from fixtures.lab.emulator.hop.routes import route
 from fixtures.lab.emulator.state import World, Zone
 from fixtures.migration import Migration
 from fixtures.settings import Route
-from scripts.lib.change import Job, make
+from scripts.lib.change import Job, Refused, make
 from scripts.lib.cloudflare import rules, worker
 from scripts.lib.trial import course, worker as trial_worker
 from scripts.lib.trial.standing import Place
 from scripts.prepare_cloudflare import SCRIPT
-from tests.emulator.conftest import ACCOUNT, APEX, Running
+from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, Running
 
 NAME = f"mxgate-trial.{APEX}"
 LITERAL = [{"type": "literal", "field": "to", "value": f"shop@below.{APEX}"}]
@@ -98,3 +98,14 @@ def test_an_upload_puts_the_rules_again(
     assert not world.lost
     assert world.zones[emulator.zone.id].routing.rules[0].enabled
     assert uploaded(job) == 0
+
+
+def test_where_no_rule_is_taken_while_email_routing_is_off_the_way_out_is_said(emulator: Running, job: Job) -> None:
+    emulator.world.knobs.rules_while_off = "conflict"
+    uploaded(job)
+    with pytest.raises(Refused, match=f"code 2012.*Enable it for any name below {APEX} first"):
+        make(SCRIPT, job, tuple(rules.catch_all(job)))
+    emulator.client().email_routing.dns.create(zone_id=emulator.zone.id, name=f"any.{APEX}")
+    make(SCRIPT, job, tuple(rules.catch_all(job)))
+    assert emulator.contents("MX") == [OLD_MX]
+    assert emulator.zone.routing.catch_all.enabled

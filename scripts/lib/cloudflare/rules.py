@@ -4,6 +4,7 @@ Rules of subdomains are not ours: they are not looked at, and stay.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -86,7 +87,7 @@ def _put(job: Job, rule: cloudflare.Rule) -> None:
         "priority": rule.priority,
     }
     zone = cloudflare.zone(job.migration, job.domain)
-    with cloudflare.asking(f"rule of {rule.address}", EDIT):
+    with _writing(job, f"rule of {rule.address}"):
         if rule.id:
             changing.client(job.migration).email_routing.rules.update(rule.id, zone_id=zone.id, **fields)
         else:
@@ -96,7 +97,7 @@ def _put(job: Job, rule: cloudflare.Rule) -> None:
 def _removed(job: Job, rule: cloudflare.Rule, subject: str) -> Write:
     def delete() -> None:
         zone = cloudflare.zone(job.migration, job.domain)
-        with cloudflare.asking(f"rule {rule.id}", EDIT):
+        with _writing(job, f"rule {rule.id}"):
             changing.client(job.migration).email_routing.rules.delete(rule.id, zone_id=zone.id)
 
     return Write("rules", subject, _text(rule), ABSENT, delete, partial(_read, job, rule.id), danger="deletes")
@@ -156,7 +157,7 @@ def put_again(job: Job, its: Sequence[cloudflare.Rule]) -> None:
 def _put_catch_all(job: Job, rule: cloudflare.Rule) -> None:
     catch_alls = changing.client(job.migration).email_routing.rules.catch_alls
     about: Any = {"actions": [_action(rule)], "matchers": [{"type": "all"}], "enabled": rule.enabled, "name": rule.name}
-    with cloudflare.asking(f"catch-all of {job.domain}", EDIT):
+    with _writing(job, f"catch-all of {job.domain}"):
         zone = cloudflare.zone(job.migration, job.domain)
         _once_known(job, partial(catch_alls.update, zone_id=zone.id, **about))
 
@@ -174,6 +175,24 @@ def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
         yield Write(
             "catch-all", f"anything else at {job.domain}", now, wanted, partial(_put_catch_all, job, rule), read
         )
+
+
+@contextmanager
+def _writing(job: Job, what: str) -> Iterator[None]:
+    """``Refused`` with the way out where Cloudflare takes no rule, as Email Routing is off: some have met that."""
+    import cloudflare as sdk
+
+    with cloudflare.asking(what, EDIT):
+        try:
+            yield
+        except sdk.ConflictError as error:
+            if cloudflare.routing(job.migration, job.domain).enabled:
+                raise
+            raise Refused(
+                f"{job.domain}: expected that Cloudflare takes rules before Email Routing is on; found, {what}: "
+                f"{cloudflare.reasons(error)}. Enable it for any name below {job.domain} first, in Cloudflare's "
+                f"dashboard: {job.domain}'s own MX stays, and the switch goes on from there. Then run this again"
+            ) from None
 
 
 def _once_known(job: Job, put: Callable[[], object]) -> None:
