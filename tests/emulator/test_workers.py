@@ -158,8 +158,13 @@ async def test_what_the_worker_does_is_what_the_sender_hears(stage: Scene, deplo
         stage.world.knobs.worker_throws = "rejected"
         assert (await stage.send(message())).startswith("550 5.7.1 Worker call failed for 3 times, aborting ")
         assert len([each for each in dell.said if each.startswith("RCPT")]) == 4
+        dell.replies, dell.said = {}, []
+        stage.world.knobs.worker_throws = "deferred"
+        stage.world.lost.add(stage.zone.routing.catch_all.id)  # an upload has lost where it leads
+        assert (await stage.send(message())).startswith("451 4.3.0 Worker call failed ")
+        assert dell.said == []
     seen = [(row["action"], row["status"]) for row in stage.world.events]
-    assert seen == [("worker", each) for each in ("dropped", "dropped", "rejected", "error", "error")]
+    assert seen == [("worker", each) for each in ("dropped", "dropped", "rejected", "error", "error", "error")]
 
 
 async def test_a_worker_that_takes_too_long_or_is_no_script(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,10 +77,12 @@ def test_an_upload_puts_the_rules_again(
 ) -> None:
     world, name = emulator.world, job.migration.settings.route.name
     uploaded(job)
-    make(SCRIPT, job, tuple(rules.catch_all(job)))
+    world.clock.advance(KNOWN_S_MAX)
     to_it: Any = [{"type": "worker", "value": [name]}]
     client = emulator.client()
     client.email_routing.rules.create(zone_id=emulator.zone.id, matchers=LITERAL, actions=to_it)  # type: ignore[arg-type]
+    assert uploaded(job) == 0, "a rule by another hand leads nobody else's mail there"
+    make(SCRIPT, job, tuple(rules.catch_all(job)))
     assert uploaded(job) == 0
     world.knobs.worker_upload = knob
     job = with_password("another", job)

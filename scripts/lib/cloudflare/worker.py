@@ -69,8 +69,9 @@ def deployed(job: Job) -> Iterator[Write]:
     now, wanted = read(), _wanted(migration)
     if now != wanted:
         yield Write("the Worker", name, now, wanted, do, read)
-    for domain in led(migration):
-        yield from rules.catch_all(replace(job, domain=domain))
+    for domain, its in _leading(migration).items():
+        if not all(each.address for each in its):  # the catch-all leads there: it may be off since another's upload
+            yield from rules.catch_all(replace(job, domain=domain))
 
 
 def led(migration: Migration) -> tuple[str, ...]:
