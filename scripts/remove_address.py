@@ -2,7 +2,8 @@
 
 First take it out of migration.toml. Needs no gate of the phases: it looks itself, before the first write, whether the
 domain is as it was switched. The rule goes first, so that Cloudflare refuses its mail in session and nothing bounces
-later; the destination only where no other rule leads to it. The mailbox in Dovecot stays, with its mail.
+later; the destination last, and only where no other rule leads to it: Cloudflare deletes none that is less than a
+quarter of an hour old, and that is waited for. The mailbox in Dovecot stays, with its mail.
 
     python -m scripts.remove_address --domain example.net --address info [--apply DIGEST]
 """
@@ -20,8 +21,9 @@ from scripts.lib.cloudflare.verification import no_destination, state
 
 def plan(job: Job) -> Iterator[Write]:
     address = _unwanted(job)
-    at_cloudflare = [] if job.migration.settings.by_worker else [*no_rule(job, address), *_no_destination(job, address)]
-    writes = [*at_cloudflare, *addresses.tables(job, address.address)]
+    writes = list(addresses.tables(job, address.address))
+    if not job.migration.settings.by_worker:
+        writes = [*no_rule(job, address), *writes, *_no_destination(job, address)]
     yield from writes
     if writes or addresses.state(job, address.address) == addresses.BEGUN:
         yield from addresses.refused(job, address)

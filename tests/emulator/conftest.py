@@ -19,7 +19,7 @@ from cloudflare import AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, Def
 
 from fixtures.access.clock import Clock
 from fixtures.lab import image
-from fixtures.lab.emulator.api import app, management
+from fixtures.lab.emulator.api import addresses, app, management
 from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher
 from fixtures.lab.emulator.api.serving import HttpServer, listen
@@ -85,6 +85,12 @@ def calls(emulator: Running) -> set[tuple[str, str]]:
 def plain(path: str) -> str:
     """PATH as the contract has it, whatever it names."""
     return re.sub(r"/([0-9a-f]{32}|\{\w+\})", "/{}", path.partition("?")[0]).rstrip("/")
+
+
+@pytest.fixture
+def old_destinations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Destinations can be deleted at once."""
+    monkeypatch.setattr(addresses, "YOUNG_S", 0.0)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -124,9 +124,13 @@ def test_the_catch_all(emulator: Running, client: Any, destination: str) -> None
     catch_alls.update(zone_id=zone_id, matchers=[{"type": "all"}], actions=forward(destination), enabled=True)
     got = catch_alls.get(zone_id=zone_id)
     assert (got.id, got.enabled, got.actions and got.actions[0].value) == (first.id, True, [destination])
-    with pytest.raises(cloudflare.BadRequestError) as error:
+    with pytest.raises(cloudflare.ConflictError) as error:
         client.email_routing.rules.get(got.id, zone_id=zone_id)
     assert refusal(error) == 2020
+    with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
+        client.email_routing.rules.delete(got.id, zone_id=zone_id)
+    with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
+        client.email_routing.rules.create(zone_id=zone_id, matchers=[{"type": "all"}], actions=[{"type": "drop"}])
 
 
 def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: Any) -> None:
@@ -161,7 +165,9 @@ def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: A
 
 
 def test_a_destination_is_asked_again_after_five_minutes(emulator: Running, client: Any) -> None:
-    """Not before, not even where it was deleted meanwhile; another spelling is another address."""
+    """Not before, not even where it was deleted meanwhile, which it can be after 15; another spelling is another
+    address.
+    """
     asked: queue.Queue[str] = queue.Queue()
 
     async def send(destination: Destination) -> None:
@@ -177,11 +183,18 @@ def test_a_destination_is_asked_again_after_five_minutes(emulator: Running, clie
     emulator.world.clock.advance(301)
     again = addresses.create(account_id=ACCOUNT, email=email)
     assert again.id == made.id
+    with pytest.raises(cloudflare.APIStatusError) as young:
+        addresses.delete(made.id, account_id=ACCOUNT)
+    assert refusal(young) == 2032
+    emulator.world.clock.advance(600)
+    addresses.create(account_id=ACCOUNT, email=email)
     addresses.delete(made.id, account_id=ACCOUNT)
+    with pytest.raises(cloudflare.NotFoundError, match="2015"):
+        addresses.get(made.id, account_id=ACCOUNT)
     with pytest.raises(cloudflare.RateLimitError):
         addresses.create(account_id=ACCOUNT, email=email)
     addresses.create(account_id=ACCOUNT, email="Bob@dell.webmakeprofit.org")
-    assert [asked.get(timeout=5) for _ in range(3)] == [email, email, "Bob@dell.webmakeprofit.org"]
+    assert [asked.get(timeout=5) for _ in range(4)] == [*[email] * 3, "Bob@dell.webmakeprofit.org"]
     assert asked.empty()
 
 
@@ -195,6 +208,7 @@ def test_a_mail_that_can_not_be_sent_is_in_the_history(emulator: Running, client
     assert (event["status"], event["to"]) == ("deliveryFailed", "bob@dell.webmakeprofit.org")
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_deleting_a_destination_disables_its_rules(emulator: Running, client: Cloudflare, destination: str) -> None:
     zone_id = emulator.zone.id
     client.email_routing.rules.create(zone_id=zone_id, matchers=to(f"alice@{APEX}"), actions=forward(destination))

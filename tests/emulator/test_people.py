@@ -1,5 +1,6 @@
 """Destinations are verified by people: what the scripts ask of the API meanwhile, and that they open no link."""
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -95,6 +96,7 @@ def test_the_next_run_asks_for_another_mail_once_in_five_minutes(
         assert asked(emulator, "POST", "/addresses") == mails
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(emulator: Running, job: Any) -> None:
     address = next(iter(job.migration.settings.domain(job.domain).addresses))
     client = emulator.client()
@@ -108,6 +110,17 @@ def test_an_address_that_was_asked_too_recently_is_waited_for_and_that_is_said(e
     assert verification.state(job.migration, address.destination) == "registered"
     # The same from another's run: the mail is on its way already, and nothing fails.
     assert not verification._ask(job, address)
+
+
+def test_a_destination_is_deleted_once_it_is_old_enough_and_that_is_said(emulator: Running, job: Any) -> None:
+    address, clock = next(iter(job.migration.settings.domain(job.domain).addresses)), emulator.world.clock
+    verification.register(job, address)
+    began = clock.now()
+    verification.no_destination(job, address).do()
+    assert 900 <= clock.now() - began < 1000
+    assert not emulator.world.destinations
+    at = "|".join(time.strftime("%H:%M", time.localtime(began + seconds)) for seconds in (960, 970))
+    assert [bool(re.search(f"less than 15 min old: waits, until ({at}) at most", each)) for each in job.said] == [True]
 
 
 def test_who_a_killed_run_may_have_left_in_is_said_where_dell_is_out_of_reach(

@@ -140,6 +140,7 @@ def expected_of(name: str) -> Any:
     return pytest.warns(DeprecationWarning, match="deprecated") if name in DEPRECATED else warnings.catch_warnings()
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_every_emulated_path_sync(emulator: Running) -> None:
     client, kept = emulator.client(strict=True), Kept()
     for name, given in STEPS:
@@ -149,6 +150,7 @@ def test_every_emulated_path_sync(emulator: Running) -> None:
     check(kept)
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_every_emulated_path_async(emulator: Running) -> None:
     async def drive(client: AsyncCloudflare) -> Kept:
         kept = Kept()

@@ -86,6 +86,7 @@ def typescript(emulator: Running, authority_file: str) -> Iterator[Typescript]:
         assert node.wait(END_S_MAX) == 0
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_every_emulated_path(typescript: Typescript) -> None:
     kept = test_sdk.Kept()
     for name, given in test_sdk.STEPS:

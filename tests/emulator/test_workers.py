@@ -10,6 +10,7 @@ import trustme
 from cloudflare import APIStatusError, Cloudflare, NotFoundError
 
 from fixtures.lab.emulator.api.app import form
+from fixtures.lab.emulator.api.workers import KNOWN_S_MAX
 from fixtures.lab.emulator.hop import workerd
 from fixtures.lab.emulator.hop.session import SIZE_MAX
 from fixtures.lab.emulator.hop.workerd import Running
@@ -157,8 +158,13 @@ async def test_what_the_worker_does_is_what_the_sender_hears(stage: Scene, deplo
         stage.world.knobs.worker_throws = "rejected"
         assert (await stage.send(message())).startswith("550 5.7.1 Worker call failed for 3 times, aborting ")
         assert len([each for each in dell.said if each.startswith("RCPT")]) == 4
+        dell.replies, dell.said = {}, []
+        stage.world.knobs.worker_throws = "deferred"
+        stage.world.lost.add(stage.zone.routing.catch_all.id)  # an upload has lost where it leads
+        assert (await stage.send(message())).startswith("451 4.3.0 Worker call failed ")
+        assert dell.said == []
     seen = [(row["action"], row["status"]) for row in stage.world.events]
-    assert seen == [("worker", each) for each in ("dropped", "dropped", "rejected", "error", "error")]
+    assert seen == [("worker", each) for each in ("dropped", "dropped", "rejected", "error", "error", "error")]
 
 
 async def test_a_worker_that_takes_too_long_or_is_no_script(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,6 +210,9 @@ def test_a_script_is_uploaded_looked_at_and_deleted(client: Cloudflare, emulator
     with pytest.raises(NotFoundError, match="2016"):
         client.email_routing.rules.catch_alls.update(**to_it)
     scripts.update("mxgate", **here, metadata=metadata, files=[("worker.js", SOURCE, "application/javascript+module")])
+    with pytest.raises(NotFoundError, match="2016"):
+        client.email_routing.rules.catch_alls.update(**to_it)
+    emulator.world.clock.advance(KNOWN_S_MAX)
     assert [each.id for each in scripts.list(**here)] == ["mxgate"]
     content = scripts.content.get("mxgate", **here)
     assert form(content.headers["content-type"], content.read()) == {"worker.js": SOURCE}

@@ -84,6 +84,7 @@ def test_an_object_in_the_place_of_the_list_is_more_than_it_takes(emulator: Runn
     wrangler("dns", "get", APEX, error="records is not iterable")
 
 
+@pytest.mark.usefixtures("old_destinations")
 def test_addresses_and_rules(emulator: Running, wrangler: Wrangler) -> None:
     wrangler("addresses", "create", DELIVERY)
     (destination,) = emulator.world.destinations.values()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.lab.emulator.api import addresses
 from fixtures.lab.emulator.state import Record
 from fixtures.migration import Migration
 from scripts.lib.trial import contract
@@ -30,7 +31,13 @@ def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
     "knobs",
     [
         {},
-        {"enabling": "replaces", "lock_code": "1046", "dns_get": "object", "graphql_errors": "body"},
+        {
+            "enabling": "replaces",
+            "lock_code": "1046",
+            "dns_get": "object",
+            "graphql_errors": "body",
+            "rules_while_off": "conflict",
+        },
         {"subdomains": "after_apex", "routing_mx": "hidden", "mx_names": "named"},
         {"transient_errors": 0.2, "spf": "kept"},
     ],
@@ -44,14 +51,13 @@ def test_the_emulator_keeps_it(emulator: Running, migration: Migration, knobs: d
     left = {each.name: each.content for each in emulator.zone.records.values() if "mxgate-trial" not in each.name}
     assert left == records, "nothing but the trial's own name was written"
     assert not emulator.zone.routing.enabled
-    assert not emulator.zone.routing.rules
-    assert not emulator.world.destinations
+    early = [] if "rules_while_off" in knobs else [f"early@mxgate-trial.{APEX}"]
+    assert [each.matchers[0]["value"] for each in emulator.zone.routing.rules] == early
+    assert [each.email for each in emulator.world.destinations.values()] == [f"contract@in.mxgate-trial.{APEX}"], "2032"
 
 
 def test_another_answer_is_named(emulator: Running, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the emulator refuses a second mail with another code."""
-    from fixtures.lab.emulator.api import addresses
-
     monkeypatch.setattr(addresses, "RESEND_S", -1.0)
     wrong = [each for each in asked(emulator, migration) if each.wrong]
     assert [each.wrong for each in wrong] == ["expected 429 2025, found 200"]
@@ -68,7 +74,8 @@ GRAPHQL = "POST", "/graphql"
 CONTRACT = {(row.method, plain(row.path)) for row in contract.rows()} - {("GET", "/nowhere/at/all")}
 
 
-def test_the_official_client_asks_each_path(emulator: Running) -> None:
+def test_the_official_client_asks_each_path(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "YOUNG_S", 0.0)
     client, kept = emulator.client(strict=True), dict[str, Any]()
     for name, given in test_sdk.STEPS:
         with warnings.catch_warnings(action="ignore"):
@@ -92,10 +99,13 @@ BY_CLI4: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 
-def test_clients_in_other_languages_ask_each_path_twice(emulator: Running, request: pytest.FixtureRequest) -> None:
+def test_clients_in_other_languages_ask_each_path_twice(
+    emulator: Running, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """None was written here, and none is changed: of Cloudflare's own the SDK for TypeScript, wrangler (JavaScript) and
     cli4; lexicon and octodns; and curl (C), as Cloudflare's pages use it.
     """
+    monkeypatch.setattr(addresses, "YOUNG_S", 0.0)
     for token in emulator.world.tokens:
         token.scopes = ALL | {"analytics:read"}
     client = {each: request.getfixturevalue(each) for each in ("typescript", "lexicon", "octodns", "cli4", "curl")}

@@ -105,3 +105,31 @@ def test_what_can_not_be_put_back_is_the_trials(
             end(begun)
     end(begun)
     assert record(emulator, "MX").content == OLD_MX
+
+
+def test_a_destination_that_can_not_be_deleted_yet_holds_up_nothing_else(
+    emulator: Running, begun: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rules go while Email Routing is on; what that took of the zone's own is back before anything is waited for."""
+    known, asked = begun.wire.ask, list[str]()
+
+    def ask(_: Wire, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+        if method == "DELETE" and path.endswith("/email/routing/dns"):
+            del emulator.zone.records[record(emulator, "MX").id]
+        asked.append(f"{method} {path.rpartition('/')[0] if method == 'DELETE' else path}")
+        return known(method, path, body, **more)
+
+    monkeypatch.setattr(Wire, "ask", ask)
+    end(begun)
+    assert ended(begun)
+    assert record(emulator, "MX").content == OLD_MX
+    zone, addresses = f"/zones/{emulator.zone.id}", f"DELETE /accounts/{ACCOUNT}/email/routing/addresses"
+    order = [
+        f"DELETE {zone}/email/routing/rules",
+        f"DELETE {zone}/email/routing",
+        f"POST {zone}/dns_records",
+        addresses,
+    ]
+    assert [*map(asked.index, order)] == sorted(map(asked.index, order))
+    assert asked.count(addresses) > 1
+    assert "less than 15 min old: waits, until " in capsys.readouterr().err

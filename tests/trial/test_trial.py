@@ -149,3 +149,14 @@ def test_what_no_rehearsal_knows_ends_in_a_clear_sentence(tmp_path: Path) -> Non
     assert "IT ENDED EARLY: Email Routing could not be enabled" in found["said"]
     assert found["changed"] == []
     assert PILOT in found["said"]
+
+
+def test_a_rule_that_is_refused_while_email_routing_is_off_is_made_afterwards(tmp_path: Path) -> None:
+    """And all of them are gone again before it is off."""
+    found = on_stage(tmp_path, do="one", knobs=KNOBS | {"rules_while_off": "conflict"}, seed=1, spare=False)
+    assert found["status"] == 0, found["said"][-3000:]
+    assert found["facts"]["rules_while_off"][0] == "conflict"
+    assert found["facts"]["settle_s"][0] is not None
+    assert f"{OTHERWISE}: a rule that is made while Email Routing is off: expected accepted, found" in found["said"]
+    assert "enable Email Routing for any name below each domain first" in found["said"]
+    assert (found["stopped"], found["changed"]) == ("", [])

@@ -3,16 +3,19 @@
 Rules of subdomains are not ours: they are not looked at, and stay.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from fixtures.probes.cloudflare import api as cloudflare, changing, routed
 from fixtures.settings import Address
-from scripts.lib.change import Job, Refused, Write
+from scripts.lib.change import READ_BACK_S, Job, Refused, Write
 
 TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
+UNKNOWN_WORKER, KNOWN_S, KNOWN_PAUSE_S = 2016, 60.0, 2.0
+"""A rule to a Worker that isn't known (yet); how long that is waited for: a quarter of it was seen."""
 EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
 ABSENT = "absent"
 
@@ -84,7 +87,7 @@ def _put(job: Job, rule: cloudflare.Rule) -> None:
         "priority": rule.priority,
     }
     zone = cloudflare.zone(job.migration, job.domain)
-    with cloudflare.asking(f"rule of {rule.address}", EDIT):
+    with _writing(job, f"rule of {rule.address}"):
         if rule.id:
             changing.client(job.migration).email_routing.rules.update(rule.id, zone_id=zone.id, **fields)
         else:
@@ -94,7 +97,7 @@ def _put(job: Job, rule: cloudflare.Rule) -> None:
 def _removed(job: Job, rule: cloudflare.Rule, subject: str) -> Write:
     def delete() -> None:
         zone = cloudflare.zone(job.migration, job.domain)
-        with cloudflare.asking(f"rule {rule.id}", EDIT):
+        with _writing(job, f"rule {rule.id}"):
             changing.client(job.migration).email_routing.rules.delete(rule.id, zone_id=zone.id)
 
     return Write("rules", subject, _text(rule), ABSENT, delete, partial(_read, job, rule.id), danger="deletes")
@@ -138,16 +141,30 @@ def _below(job: Job) -> list[str]:
     return sorted(ruled | {each.name for each in mx if cloudflare.is_mx(each.text)})
 
 
+def put_again(job: Job, its: Sequence[cloudflare.Rule]) -> None:
+    """PUT rules, or the catch-all, of the domain as they stood. ``Refused`` where one reads otherwise afterwards."""
+    for each in its:
+        (_put if each.address else _put_catch_all)(job, each)
+    now, clock = cloudflare.routing(job.migration, job.domain), job.migration.clock
+    until = clock.now() + READ_BACK_S
+    while lost := {_text(each) for each in its} - {_text(each) for each in (*now.rules, now.catch_all)}:
+        if clock.now() > until:
+            raise Refused(f"{job.domain}: {'; '.join(sorted(lost))}: put again, and it reads otherwise. Run this again")
+        clock.sleep(KNOWN_PAUSE_S)
+        now = cloudflare.routing(job.migration, job.domain)
+
+
+def _put_catch_all(job: Job, rule: cloudflare.Rule) -> None:
+    catch_alls = changing.client(job.migration).email_routing.rules.catch_alls
+    about: Any = {"actions": [_action(rule)], "matchers": [{"type": "all"}], "enabled": rule.enabled, "name": rule.name}
+    with _writing(job, f"catch-all of {job.domain}"):
+        zone = cloudflare.zone(job.migration, job.domain)
+        _once_known(job, partial(catch_alls.update, zone_id=zone.id, **about))
+
+
 def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
     zone = cloudflare.zone(job.migration, job.domain)
     catch_alls = changing.client(job.migration).email_routing.rules.catch_alls
-    action: Any = _action(rule)
-
-    def do() -> None:
-        with cloudflare.asking(f"catch-all of {job.domain}", EDIT):
-            catch_alls.update(
-                zone_id=zone.id, actions=[action], matchers=[{"type": "all"}], enabled=rule.enabled, name=rule.name
-            )
 
     def read() -> str:
         with cloudflare.asking(f"catch-all of {job.domain}", READ):
@@ -155,7 +172,44 @@ def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
 
     now, wanted = read(), _text(rule)
     if now != wanted:
-        yield Write("catch-all", f"anything else at {job.domain}", now, wanted, do, read)
+        yield Write(
+            "catch-all", f"anything else at {job.domain}", now, wanted, partial(_put_catch_all, job, rule), read
+        )
+
+
+@contextmanager
+def _writing(job: Job, what: str) -> Iterator[None]:
+    """``Refused`` with the way out where Cloudflare takes no rule, as Email Routing is off: some have met that."""
+    import cloudflare as sdk
+
+    with cloudflare.asking(what, EDIT):
+        try:
+            yield
+        except sdk.ConflictError as error:
+            if cloudflare.routing(job.migration, job.domain).enabled:
+                raise
+            raise Refused(
+                f"{job.domain}: expected that Cloudflare takes rules before Email Routing is on; found, {what}: "
+                f"{cloudflare.reasons(error)}. Enable it for any name below {job.domain} first, in Cloudflare's "
+                f"dashboard: {job.domain}'s own MX stays, and the switch goes on from there. Then run this again"
+            ) from None
+
+
+def _once_known(job: Job, put: Callable[[], object]) -> None:
+    """PUT a rule: a Worker that was uploaded a moment ago is known to some of Cloudflare's servers only."""
+    import cloudflare as sdk
+
+    clock = job.migration.clock
+    until = clock.now() + KNOWN_S
+    while True:
+        try:
+            put()
+        except sdk.APIStatusError as error:
+            if UNKNOWN_WORKER not in {each.code for each in error.errors or ()} or clock.now() > until:
+                raise
+            clock.sleep(KNOWN_PAUSE_S)
+        else:
+            return
 
 
 def _action(rule: cloudflare.Rule) -> dict[str, Any]:

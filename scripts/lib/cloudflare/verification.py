@@ -7,9 +7,10 @@ refused within five minutes (HTTP 429, code 2025, "Verification email has been s
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.drift.accepted import WAITS
 from fixtures.migration import Migration
@@ -24,6 +25,8 @@ ASKED = "verification asked"
 EDIT = "Email Routing Addresses: Edit"
 TOO_SOON = 2025
 RESEND_S = 305.0
+YOUNG, YOUNG_S, YOUNG_PAUSE_S = 2032, 960.0, 60.0
+"""A destination that was made just now can't be deleted; how long that is waited for, and how often it is tried."""
 PEOPLE_S = 1800.0
 """How long people are waited for; the next run goes on where one ended."""
 LIST_S = 20.0
@@ -71,13 +74,35 @@ def no_destination(job: Job, address: Address) -> Write:
     """The destination deleted: the account then has to verify it again before a rule may lead to it."""
     account = job.migration.settings.cloudflare.account_id
 
-    def do() -> None:
+    def is_young() -> bool:
+        import cloudflare as sdk
+
         with cloudflare.asking(f"destination {address.destination}", EDIT):
             if found := cloudflare.destinations(job.migration).find(address.destination):
-                changing.client(job.migration).email_routing.addresses.delete(found.id, account_id=account)
+                try:
+                    changing.once(job.migration).email_routing.addresses.delete(found.id, account_id=account)
+                except sdk.APIStatusError as error:
+                    if YOUNG not in {each.code for each in error.errors or ()}:
+                        raise
+                    return True
+        return False
 
+    do = partial(until_old, job.migration.clock, address.destination, is_young, job.say)
     read = partial(state, job.migration, address.destination)
     return Write("destinations", address.destination, read(), "absent", do, read, danger="deletes")
+
+
+def until_old(clock: Clock, email: str, is_young: Callable[[], bool], say: Callable[[str], object]) -> None:
+    """Call IS_YOUNG, which deletes the destination EMAIL or finds that Cloudflare refuses that yet, until it does."""
+    until, began = clock.now() + YOUNG_S, True
+    while is_young():
+        if clock.now() > until:
+            raise Refused(f"{email}: Cloudflare still says that it was made too recently to be deleted. Run again")
+        if began:
+            at = time.strftime("%H:%M", time.localtime(until))
+            say(f"{email}: Cloudflare deletes no destination that is less than 15 min old: waits, until {at} at most")
+            began = False
+        clock.sleep(YOUNG_PAUSE_S)
 
 
 def _verification(job: Job, addresses: list[Address]) -> Write:

@@ -6,6 +6,7 @@ moment of the upload: so a password that has become another one is seen, and an 
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from hashlib import scrypt, sha256
 from typing import Any
@@ -19,7 +20,7 @@ from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.smtp_client import probe_all
 from fixtures.settings.secrets import SecretMissing
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.cloudflare import buckets
+from scripts.lib.cloudflare import buckets, rules
 
 EDIT = "Workers Scripts: Edit"
 ABSENT = "absent"
@@ -29,7 +30,10 @@ MODULE = "worker.js"
 
 
 def deployed(job: Job) -> Iterator[Write]:
-    """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``."""
+    """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``.
+
+    Rules that lead to it are put again after an upload, which has switched some off, and left others without effect.
+    """
     migration = job.migration
     hidden = _hidden(migration)
     named = worker.secrets(migration.settings)
@@ -50,9 +54,11 @@ def deployed(job: Job) -> Iterator[Write]:
     def do() -> None:
         module = (MODULE, worker.source().encode(), "application/javascript+module")
         with cloudflare.asking(f"the Worker {name}", EDIT):
-            scripts = changing.client(migration).workers.scripts
+            scripts, leading = changing.client(migration).workers.scripts, _leading(migration)
             scripts.update(name, account_id=account, metadata=metadata, files=[module])
-        if now := ask(migration):
+        for domain, its in leading.items():
+            rules.put_again(replace(job, domain=domain), its)
+        if now := ask(migration):  # last: a run that ends before this uploads again, and puts the rules again
             about = {"worker": name, "modified": now.modified, "password": _digest(account, name, hidden)}
             migration.store.record(UPLOADED, **about)
 
@@ -63,15 +69,25 @@ def deployed(job: Job) -> Iterator[Write]:
     now, wanted = read(), _wanted(migration)
     if now != wanted:
         yield Write("the Worker", name, now, wanted, do, read)
+    for domain, its in _leading(migration).items():
+        if not all(each.address for each in its):  # the catch-all leads there: it may be off since another's upload
+            yield from rules.catch_all(replace(job, domain=domain))
 
 
 def led(migration: Migration) -> tuple[str, ...]:
     """The domains of which a rule or the catch-all leads to the Worker."""
-    name = migration.settings.route.name
+    return tuple(_leading(migration))
+
+
+def _leading(migration: Migration) -> dict[str, list[cloudflare.Rule]]:
+    """By domain the rules, and the catch-all, that lead to the Worker."""
+    to_it = ("worker", (migration.settings.route.name,))
     routings = (cloudflare.routing(migration, domain) for domain in migration.settings.domain_names)
-    rules = {each.zone.name: (*each.rules, each.catch_all) for each in routings}
-    to_it = ("worker", (name,))
-    return tuple(domain for domain, its in rules.items() if to_it in {(each.action, each.destinations) for each in its})
+    found = {
+        each.zone.name: [rule for rule in (*each.rules, each.catch_all) if (rule.action, rule.destinations) == to_it]
+        for each in routings
+    }
+    return {domain: its for domain, its in found.items() if its}
 
 
 def removed(job: Job) -> Iterator[Write]:

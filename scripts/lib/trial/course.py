@@ -23,6 +23,7 @@ from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.mx_hosts import is_heard
 from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
+from scripts.lib.cloudflare.rules import KNOWN_PAUSE_S, KNOWN_S, UNKNOWN_WORKER
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE
 from scripts.lib.trial.receiver import Receiver
 from scripts.lib.trial.standing import APEX_RULE, Place, Standing, read, take_away
@@ -30,6 +31,7 @@ from scripts.lib.trial.wire import Answer, Wire
 
 PART, ASKED = "trial part", "trial asked"
 """Kinds of records of one trial's own: a part gone through; Email Routing asked for."""
+DUPLICATE = 2014
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
@@ -98,13 +100,18 @@ class Course:
         """A request below the zone's own path."""
         return self.wire.ask(method, f"/zones/{self.place.zone_id}/{path}", body)
 
-    def rule(self, address: str, action: dict[str, Any]) -> None:
-        """A rule for ADDRESS; one that is there already stays."""
+    def rule(self, address: str, action: dict[str, Any]) -> str:
+        """A rule for ADDRESS; one that is there already stays. Returns how it was refused; empty: it stands."""
         matchers = [{"type": "literal", "field": "to", "value": address}]
         body = {"matchers": matchers, "actions": [action], "enabled": True, "name": f"mxgate trial {address}"}
-        made = self.zone("POST", "email/routing/rules", body)
-        if not made.ok and 2014 not in made.codes:
-            self.wire.notes.append(str(made))
+        made: list[Answer] = []
+
+        def known() -> bool:
+            made.append(self.zone("POST", "email/routing/rules", body))
+            return UNKNOWN_WORKER not in made[-1].codes
+
+        self.until(known, KNOWN_S, KNOWN_PAUSE_S)
+        return "" if made[-1].ok or DUPLICATE in made[-1].codes else str(made[-1])
 
     def assigned(self) -> tuple[str, ...]:
         """The MX hosts by which the trial's name is reached, as Cloudflare names them. Raises ``CouldNotAsk``."""

@@ -35,6 +35,7 @@ BY_API: tuple[Fact, ...] = (
     Fact("apex_early", "are addresses at the apex taken while its MX is foreign", ("refused", "taken")),
     Fact("enabling", "enabling while a foreign MX stands on the name", ("refuses", "replaces")),
     Fact("subdomains", "a subdomain before the apex", ("free", "after_apex")),
+    Fact("rules_while_off", "a rule that is made while Email Routing is off", ("accepted",)),
     Fact("settle_s", "seconds of 5xx after enabling", "0 to 60, at most bounds.window_s"),
     Fact("settling", "the same, by host and family", "all alike"),
     Fact("states", "the settings' states after enabling, and since when", "ready, synced within the window"),
@@ -91,6 +92,8 @@ MEANS: Mapping[str, str] = {
     "enabling=replaces": "enabling moves the MX by itself, and no order of a switch is made for that: ask first",
     "subdomains=after_apex": 'the order "by_subdomain" can\'t be had here; for the rest of the trial name a spare zone '
     "of the account as [trial] zone",
+    "rules_while_off=conflict": "no rule can be made before the switch: enable Email Routing for any name below each "
+    "domain first, in Cloudflare's dashboard. Its MX stays, prepare_cloudflare makes the rules, and switch_mx goes on",
     "spf=kept": "Cloudflare will report spf.foreign for good unless SPF was merged before: merge_spf goes first",
     "spf=replaced": "what is not merged before the switch is lost by it: merge_spf goes first, as it does",
     "reverse_lookup=required": "whoever judges from an address without a PTR hears nothing: ask from another vantage",
@@ -119,6 +122,7 @@ UNSEEN: Mapping[str, str] = {
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
     "worker_cpu_ms": "a Worker's clock stands still while it computes; documented: 10 ms in the free plan, 30 s in the "
     "paid one (facts worker_reads and worker_exceeds)",
+    "worker_upload": "deploy_worker puts the rules again after an upload in any case: nothing of ours depends on it",
     "worker_subrequests": "only who makes so many requests to somebody meets it; documented: 50, and the Worker makes "
     "three at most",
 }

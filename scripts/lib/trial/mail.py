@@ -142,7 +142,8 @@ def forwarding(course: Course) -> None:
     owner = f"{selector}._domainkey.pass.{name}"
     course.zone("POST", "dns_records", {"type": "TXT", "name": owner, "content": parts, "ttl": TTL_S})
     wait_for_dns(course, {(owner, "TXT")})
-    _forward(course)
+    if not _forward(course):
+        return
     if not course.takes(f"t@{name}", TAKEN_S)[0]:
         course.stop = f"the MX hosts take no mail for t@{name}, which has a rule"
         return
@@ -157,8 +158,11 @@ def forwarding(course: Course) -> None:
     _subaddressing(course)
 
 
-def _forward(course: Course) -> None:
-    course.rule(f"t@{course.place.name}", {"type": "forward", "value": [_to(course)]})
+def _forward(course: Course) -> bool:
+    """Whether a rule leads to the destination; if not, nothing further can be observed."""
+    if refused := course.rule(f"t@{course.place.name}", {"type": "forward", "value": [_to(course)]}):
+        course.stop = f"no rule may lead to the trial's destination, which is verified: {refused}"
+    return not course.stop
 
 
 def _letter(course: Course, what: str, sender: str = "probe@pass", *, signed: bool = False) -> Marked:
@@ -275,7 +279,8 @@ def _without_id(reply: str) -> str:
 def upstream(course: Course) -> None:
     """What the sender hears, and what comes again, where the destination refuses, drops, stalls, or does not answer."""
     receiver = opened(course)
-    _forward(course)
+    if not _forward(course):
+        return
     letters = {how: _letter(course, how) for how in ("stall", *HOWS, REFUSED)}
     heard: dict[str, Conversation] = {}
     limit_s = LAB_RETRY_S if course.migration.clock.compressed else RETRY_S
@@ -332,11 +337,10 @@ def analytics(course: Course) -> None:
     has_errors = isinstance(said.body, dict) and bool(said.body.get("errors"))
     value = ("body" if said.ok else "status") if has_errors else f"HTTP {said.status} without errors"
     course.note("graphql_errors", value, f"HTTP {said.status}: {said.text}")
-    if not course.own:
+    if not course.own or not _forward(course):
         return
     migration, clock, rows = course.migration, course.migration.clock, list[events.Event]()
     opened(course)
-    _forward(course)
     for number in (FEW * 2, MANY):
         began = clock.now()
         letters = [_letter(course, "for the analytics") for _ in range(number)]

@@ -31,7 +31,7 @@ def enabling(course: Course) -> None:
     if course.stop:
         return
     _prepare(course)
-    course.rule(f"drop@{course.place.name}", {"type": "drop"})
+    _rule_while_off(course)
     answer = _with_the_apex_first(course, course.enable())
     if course.stop:
         return
@@ -47,6 +47,18 @@ def enabling(course: Course) -> None:
     if not course.stop:
         _records(course)
         _locks(course)
+
+
+def _drops(course: Course) -> str:
+    """A rule for the address that the MX hosts are asked for; how it was refused, empty: it stands."""
+    return course.rule(f"drop@{course.place.name}", {"type": "drop"})
+
+
+def _rule_while_off(course: Course) -> None:
+    """Whether a rule can be made before Email Routing is enabled, as all of a domain's are before its switch."""
+    refused = _drops(course)
+    value = "accepted" if not refused else "conflict" if ": 409" in refused else "refused"
+    course.note("rules_while_off", value, refused or "a rule was made, and Email Routing was off")
 
 
 def _needed(course: Course) -> None:
@@ -167,6 +179,9 @@ def _settled(course: Course, answer: Answer) -> None:
                 "switched off again, in case it still comes: look at the dashboard in an hour, and run this again"
             )
             return
+    if refused := _drops(course):
+        course.stop = f"no rule can be made although Email Routing is on: {refused}"
+        return
     _asked_until_taken(course, began, enabled)
     enabled()
     course.note("states", [text for _, text in states], timeline())
@@ -256,7 +271,9 @@ def apex(course: Course) -> None:
     if (known := course.seen().get("apex_early")) and known.value is None:
         return
     address = f"{APEX_RULE}@{course.place.zone}"
-    course.rule(address, {"type": "drop"})
+    if refused := course.rule(address, {"type": "drop"}):
+        course.note("apex_early", None, f"no rule of it could be made: {refused}", otherwise=True)
+        return
     taken, said = course.takes(address, APEX_S, 5.0)
     if not said:
         course.note("apex_early", None, "no MX host could be heard", otherwise=True)
@@ -327,6 +344,7 @@ def off(course: Course) -> None:
     """Switch Email Routing off, and look at what went with it."""
     wire, place = course.wire, course.place
     others = [each for each in standing.records(wire, place) if standing.plain(each) in course.before.records]
+    standing.delete_rules(wire, place)  # as long as it is on
     answer = None if course.before.enabled else standing.routing_off(wire, place)
     if answer is not None:
         own = standing.own_records(wire, place)

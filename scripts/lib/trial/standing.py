@@ -7,11 +7,13 @@ in it, and Email Routing itself where that was off before. What Cloudflare took 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, tell
 from fixtures.facts import facts
 from fixtures.probes.cloudflare import api as cloudflare
+from scripts.lib.cloudflare.verification import YOUNG, until_old
 from scripts.lib.trial.wire import Answer, Wire
 
 PAGE, PAGES_MAX = 50, 200
@@ -131,13 +133,11 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
 
     ASKED: it asked for Email Routing to be enabled, and that may not have come to be yet.
     """
-    if not before.enabled:
-        routing_off(wire, place, asked=asked)
-    delete_rules(wire, place)
+    delete_rules(wire, place)  # while Email Routing is on: some were refused it afterwards
     if place.worker in workers(wire, place):
         _delete(wire, place.script)
-    for each in destinations(wire, place):
-        _delete(wire, f"/accounts/{place.account}/email/routing/addresses/{each['id']}")
+    if not before.enabled:
+        routing_off(wire, place, asked=asked)
     for each in own_records(wire, place):
         _delete(wire, f"/zones/{place.zone_id}/dns_records/{each['id']}")
     settings = _good(wire.ask("GET", _routing(place))).result
@@ -146,6 +146,9 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
     for each in _lost(wire, place, before):
         body = {key: value for key, value in each.items() if value is not None}
         wire.ask("POST", f"/zones/{place.zone_id}/dns_records", body)
+    for each in destinations(wire, place):  # last: it may have to wait, and the zone's own mail must not
+        path = f"/accounts/{place.account}/email/routing/addresses/{each['id']}"
+        until_old(wire.migration.clock, each["email"], partial(_is_young, wire, path), tell)
     return differences(place, before, read(wire, place))
 
 
@@ -254,8 +257,19 @@ def _good(answer: Answer) -> Answer:
     return answer
 
 
-def _delete(wire: Wire, path: str) -> None:
-    """What is gone already is no fault: Email Routing takes its own records away."""
+def _is_young(wire: Wire, path: str) -> bool:
+    """Whether a destination is too young to be deleted; if not, it is deleted."""
     answer = wire.ask("DELETE", path)
+    if YOUNG not in answer.codes:
+        _require_gone(answer)
+    return YOUNG in answer.codes
+
+
+def _delete(wire: Wire, path: str) -> None:
+    _require_gone(wire.ask("DELETE", path))
+
+
+def _require_gone(answer: Answer) -> None:
+    """What was gone already is no fault: Email Routing takes its own records away."""
     if not answer.ok and answer.status != GONE:
         raise CouldNotAsk(f"Cloudflare, {answer}. Run again: it goes on")

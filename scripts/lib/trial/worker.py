@@ -33,7 +33,9 @@ def does(course: Course) -> None:
         return
     name = course.place.name
     for each in _DEEDS:
-        course.rule(f"{each}@{name}", {"type": "worker", "value": [course.place.worker]})
+        if refused := course.rule(f"{each}@{name}", {"type": "worker", "value": [course.place.worker]}):
+            course.note("worker_throws", None, f"no rule may lead to the Worker: {refused}", otherwise=True)
+            return
     for each in _DEEDS:
         taken, said = course.takes(f"{each}@{name}", TAKEN_S)
         if not taken:
