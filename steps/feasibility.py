@@ -242,14 +242,15 @@ def digest_matches(expect: Expect, first_snapshot: Kept) -> None:
 
 
 @then("it has every mail record and routing rule of each domain")
-def zones_complete(expect: Expect, comparison: Comparison) -> None:
-    look = comparison.kept.evidence
-    expect("The snapshot has each domain whole", (snapshot.judged_zone(each, look) for each in comparison.zones))
+def zones_complete(migration: Migration, expect: Expect, comparison: Comparison) -> None:
+    look, begun = comparison.kept.evidence, _begun(migration)
+    found = (snapshot.judged_zone(each, look, begun=begun) for each in comparison.zones)
+    expect("The snapshot has each domain whole", found)
 
 
 @then("nobody but us has changed a mail record since")
 def changes_explained(migration: Migration, expect: Expect, comparison: Comparison) -> None:
-    begun = Progress.read(migration.store, migration.settings).done_at("publish_delivery") is not None
+    begun = _begun(migration)
     zones = ((zone, accepted.by_person(migration.store, dns_of(zone.domain))) for zone in comparison.zones)
     findings = (each for it in zones for each in snapshot.judged_changes(*it, begun=begun))
     expect("Every change since the snapshot is ours", findings)
@@ -259,8 +260,14 @@ def changes_explained(migration: Migration, expect: Expect, comparison: Comparis
 def hosts_restorable(migration: Migration, expect: Expect, comparison: Comparison) -> None:
     prepared = Progress.read(migration.store, migration.settings).done_at("prepare_dell") is not None
     by = {"Dell": "prepare_dell" if prepared else "", "EC2": "accept" if _gateway_accepted(migration) else ""}
-    both = (snapshot.judged_host(each, by[each.name]) for each in comparison.hosts)
+    begun = _begun(migration)
+    both = (snapshot.judged_host(each, by[each.name], begun=begun) for each in comparison.hosts)
     expect("Both machines could be put back", chain.from_iterable(both))
+
+
+def _begun(migration: Migration) -> bool:
+    """Whether a script of ours has written, so that no other snapshot may be taken."""
+    return Progress.read(migration.store, migration.settings).done_at("publish_delivery") is not None
 
 
 def _gateway_accepted(migration: Migration) -> bool:

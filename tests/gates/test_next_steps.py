@@ -166,6 +166,26 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     assert first(migration).what.startswith("Judge phase2")
 
 
+def test_a_domain_that_comes_later_begins_at_phase1(world: World) -> None:
+    """What phase 1 has done of the others says nothing of it, and theirs stays done."""
+    store, (late, *names) = world.migration.store, world.migration.settings.domain_names
+    store.put_snapshot("start", "0", {"zones": dict.fromkeys(names, "")})
+    for script in ("publish_delivery", "prepare_dell"):
+        store.record("done", script=script, plan="")
+    for taken in (False, True):
+        if taken:
+            world.migration.clock.advance(60)
+            store.put_snapshot("start", "1", {"zones": {late: {}}})
+        assert first(world.migration).command == "pytest features/ --gate phase1"
+        progress = Progress.read(store, world.migration.settings)
+        assert [progress.next_gate(each) for each in (late, *names)] == ["phase1", *["phase2"] * len(names)]
+    judge(world.migration, Gate.PHASE1, ())
+    for script in ("publish_delivery", "prepare_dell"):
+        assert first(world.migration).what == f"Run {script}"
+        store.record("done", script=script, plan="")
+    assert first(world.migration).what.startswith("Judge phase2")
+
+
 @pytest.mark.parametrize("gate", [Gate.ROLLEDBACK, Gate.PHASE3])
 def test_after_a_way_back_that_is_judged_first(world: World, gate: Gate) -> None:
     store = world.migration.store
