@@ -42,10 +42,12 @@ def first(migration: Migration) -> Coming:
     return coming(migration)[0]
 
 
-def judge(migration: Migration, gate: Gate, domains: tuple[str, ...], verdict: Verdict = Verdict.PASS) -> None:
+def judge(
+    migration: Migration, gate: Gate, domains: tuple[str, ...], verdict: Verdict = Verdict.PASS, target: str = ""
+) -> None:
     for domain in ("",) if TABLE[gate].whole else domains:
         migration.store.put_verdict(
-            gate=gate, domain=domain, verdict=verdict, target="", settings=migration.settings.digest, suite=VERSION,
+            gate=gate, domain=domain, verdict=verdict, target=target, settings=migration.settings.digest, suite=VERSION,
             present="", run="r", body={"judged": {"N-1": str(verdict), "N-4": "pass"}},
         )  # fmt: skip
 
@@ -125,6 +127,23 @@ def test_an_open_gate_grows_old(world: World) -> None:
     step = first(world.migration)
     assert step.what.startswith("Judge phase1")
     assert "stale" in step.why
+
+
+def test_nights_of_other_systems_are_waited_for_again(world: World) -> None:
+    """As the gate counts them: another machine saw another Dell, say."""
+    migration = world.migration
+    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3):
+        for script in TABLE[gate].opens:
+            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
+                migration.store.record("done", domain, script=script, plan="")
+    for _ in range(migration.settings.bounds.nights_before_stop):
+        migration.clock.advance(DAY_S)
+        night(migration)
+    assert any(each.what.startswith("Judge phase4") and not each.waits for each in coming(migration))
+    judge(migration, Gate.PHASE3, (PILOT,), target="live:one")
+    (step,) = [each for each in coming(migration) if each.what.startswith("Judge phase4")]
+    assert step.waits
+    assert "0 so far" in step.why
 
 
 def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
