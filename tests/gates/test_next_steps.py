@@ -183,6 +183,11 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
     monkeypatch.setattr(trials, "latest", lambda *_: found)
     assert first(migration).what.startswith("Judge phase2")
+    migration.clock.advance((migration.settings.bounds.trial_days + 1) * DAY_S)
+    judge(migration, Gate.PHASE1, ())
+    assert first(migration).what == "Run trial"
+    migration.store.record("done", PILOT, script="switch_mx", plan="")
+    assert all(each.what != "Run trial" for each in coming(migration))
 
 
 def test_a_domain_that_comes_later_begins_at_phase1(world: World) -> None:
