@@ -69,8 +69,8 @@ def _not_in_use(job: Job, present: Records, name: str, kind: str, planned: Itera
     others = sorted(stand - set(planned))
     if not others:
         return
-    done = Progress.read(job.migration.store, job.migration.settings).done_at(SCRIPT.name) is not None
-    if not done and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
+    lacks = Progress.read(job.migration.store, job.migration.settings).lacks(SCRIPT.name)
+    if lacks and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
         raise Refused(
             f"{name} {kind} stands already and leads to {', '.join(others)}: EC2 or your users may go by it. Take a "
             "new name (dell.name, delivery), or delete the record first"

@@ -4,10 +4,11 @@
     scripts/rehearse --config migration.toml --world prepared -k outage
     scripts/rehearse --config migration.toml --firewall
 
-The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began;
-with --snapshot it is one that the store has, and nothing live is asked. Labs play your system as it is today, prepared,
-and without EC2. What drills show there becomes the certificate: kept in the store, where gates find it, and in reports/
-as a file for another store (pytest features/ --certificate FILE), with a report of each lab.
+The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began,
+with the versions and the tables that Dell has today; with --snapshot it is one that the store has, and nothing live is
+asked. Labs play your system as it is today, prepared, and without EC2. What drills show there becomes the certificate:
+kept in the store, where gates find it, and in reports/ as a file for another store (pytest features/ --certificate
+FILE), with a report of each lab.
 
 Dell's firewall is asked too: a kernel of this machine's, in a network of its own, takes the ruleset and meets packets
 from all who are admitted. When only the firewall has changed since (port 25 was opened, say), --firewall asks only it,
@@ -18,6 +19,7 @@ Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or 
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 import time
@@ -26,12 +28,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from fixtures.access import transport
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, Evidence, redact
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.files import make_folder, replace
 from fixtures.gates import drill_certificate
 from fixtures.gates.drill_certificate import Certificate
+from fixtures.gates.present import DOVECOT, POSTFIX, dell_as_it_runs
 from fixtures.lab import own
 from fixtures.lab.drills import Course, Drills
 from fixtures.lab.emulator.knobs import options_of
@@ -50,6 +54,8 @@ from scripts import snapshot
 from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened
 from scripts.lib.trial import result
 
+_RENEWED = re.compile(r"mail_version =.*|[0-9a-f]{64}  (.+)")
+"""Lines of what ``dell_as_it_runs`` prints: Postfix's version, and its tables by their digest."""
 REPORTS = Path(__file__).parents[1] / "reports"
 
 
@@ -60,6 +66,8 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
     body = migration.store.snapshot(name)
     if body is None:
         raise StoreError(f"--snapshot {name}: {migration.settings.store.url} has none of that name")
+    if name == snapshot.START and not options.snapshot:
+        body = _renewed(migration, body)
     played = own.make(migration.settings, body)
     asked = _firewall(migration, body if options.snapshot else None)
     for part, value in played.parts.items():
@@ -119,6 +127,28 @@ def _take(migration: Migration) -> str:
     _say("taking a snapshot")
     snapshot.take(migration, name := f"rehearsal-{time.strftime('%Y%m%d-%H%M%S')}")
     return name
+
+
+def _renewed(migration: Migration, body: dict[str, Any]) -> dict[str, Any]:
+    """BODY, the first snapshot, with what is otherwise on Dell by now though no script of ours writes it: versions, and
+    the tables that it had then. Else no update of Postfix, and no new alias, could ever be drilled.
+    """
+    settings, then = migration.settings, body["dell"]
+    now, there = dell_as_it_runs(settings), snapshot.files_of(transport.dell(settings))
+    ours = {"main.cf", "master.cf"} | {row["subject"].rpartition("/")[2] for row in migration.store.journaled()}
+
+    def key(line: str) -> str:
+        found = _RENEWED.fullmatch(line)
+        return (found[1] or "version") if found and (found[1] or "").rpartition("/")[2] not in ours else ""
+
+    def fresh(kind: str) -> dict[str, str]:
+        return {n: t if n.rpartition("/")[2] in ours else there[kind].get(n, t) for n, t in then[kind].items()}
+
+    lines = {key(line): line for line in now[POSTFIX].splitlines() if key(line)}
+    postfix = "".join(f"{lines.get(key(line), line)}\n" for line in then["runs"][POSTFIX].splitlines())
+    dovecot = now[DOVECOT].partition("\n")[0] + "".join(then["runs"][DOVECOT].partition("\n")[1:])
+    runs = {**then["runs"], POSTFIX: postfix, DOVECOT: dovecot}
+    return {**body, "dell": {**then, "runs": runs, "files": fresh("files"), "elsewhere": fresh("elsewhere")}}
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,7 @@
 """Record how everything stands: DNS, Email Routing, Dell's and EC2's Postfix, what the gateway owns. Changes nothing.
 
-The first snapshot of a name is the one that counts; a later one is kept too. It holds:
+The first snapshot of a name is the one that counts; a later one is kept too, and counts for a domain that the first one
+lacks, since it came into the settings later. It holds:
 ``zones``: domain -> ``records`` (each a ``Record``), ``export`` (the zone file), ``routing``, ``rules``,
 ``catch_all``, ``policy`` (MTA-STS: its file, where we can read it) and ``senders_read`` (its id and MX);
 ``destinations``: every destination address of the account;
@@ -69,9 +70,26 @@ def take(migration: Migration, name: str = START) -> str:
 
 
 def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
+    if name == START:
+        _require_before(migration, body)
     digest = sha256(canonical(body).encode()).hexdigest()[:16]
     migration.store.put_snapshot(name, digest, body)
     return digest
+
+
+def _require_before(migration: Migration, body: dict[str, Any]) -> None:
+    """``CouldNotAsk`` where Cloudflare is the MX of a domain of which this would be the first snapshot."""
+    known = (migration.store.snapshot(START) or {}).get("zones", {})
+    for domain in body["zones"].keys() - known.keys():
+        zone = body["zones"][domain]
+        mx = [each for each in map(cloudflare.record, zone["records"]) if (each.type, each.name) == ("MX", domain)]
+        hidden = not mx and zone["routing"]["enabled"]  # from the list, by Email Routing
+        if hidden or any(cloudflare.is_mx(each.text) for each in mx):
+            raise CouldNotAsk(
+                f"{domain} leads to Cloudflare already, and this store ({migration.store.shown}) knows nothing of how "
+                "it stood before. Name in [store] url the store that knows of that switch. If that is lost: "
+                f"python -m scripts.rollback --domain {domain}, which takes EC2's MX from the settings"
+            )
 
 
 def _look(migration: Migration) -> dict[str, Any]:
@@ -161,7 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
     more = f"; in AWS {len(body['ec2']['items'])} more than the instance" if migration.settings.ec2.at_aws else ""
     print(f"  {len(body['destinations'])} destinations{more}")
     print("".join(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), end="")
-    print(f"  An earlier {options.name!r} stands, and stays the one that counts\n" if earlier else "", end="")
+    if earlier:
+        new = ", ".join(body["zones"].keys() - earlier.get("zones", {}).keys())
+        but = f", but for {new}, which it lacks: of that this one counts" if new else ""
+        print(f"  An earlier {options.name!r} stands, and stays the one that counts{but}")
     return DONE
 
 

@@ -71,7 +71,7 @@ def _require_unmoved(job: Job, place: standing.Place) -> None:
         raise Refused(
             f"{place.zone}: its mail goes by Cloudflare, and a trial, even its --undo, switches Email Routing off. "
             f"Delete in Cloudflare's dashboard what a trial has left at {place.name}: records, rules, destinations. "
-            "Nothing was changed"
+            "Name a spare zone of the account as [trial] zone in migration.toml, for another. Nothing was changed"
         )
 
 

@@ -1,5 +1,6 @@
 """Whether the migration can be made: accounts, the gateway, limits, receivers, refused senders, the first snapshot."""
 
+from dataclasses import replace
 from itertools import chain
 
 from pytest_bdd import given, then, when
@@ -7,7 +8,7 @@ from pytest_bdd import given, then, when
 from fixtures.evidence import Absent, CouldNotAsk, absent
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.judging import differences
-from fixtures.gates.drift.reading import EC2, dns_of, read
+from fixtures.gates.drift.reading import AWS, EC2, dns_of, read
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage
@@ -117,7 +118,8 @@ def address_can_go(migration: Migration, expect: Expect, reverse: ReverseDns) ->
 
 @then("each is the one that was named")
 def parts_match(migration: Migration, expect: Expect, rented_parts: Rented) -> None:
-    expect("It is the gateway that was named", rented.judged(rented_parts, migration.settings.ec2))
+    found = replace(rented_parts, accepted=accepted.by_person(migration.store, AWS))
+    expect("It is the gateway that was named", rented.judged(found, migration.settings.ec2))
 
 
 @then("AWS lets everybody in at its port 25")
@@ -242,14 +244,15 @@ def digest_matches(expect: Expect, first_snapshot: Kept) -> None:
 
 
 @then("it has every mail record and routing rule of each domain")
-def zones_complete(expect: Expect, comparison: Comparison) -> None:
-    look = comparison.kept.evidence
-    expect("The snapshot has each domain whole", (snapshot.judged_zone(each, look) for each in comparison.zones))
+def zones_complete(migration: Migration, expect: Expect, comparison: Comparison) -> None:
+    look, begun = comparison.kept.evidence, _begun(migration)
+    found = (snapshot.judged_zone(each, look, begun=begun) for each in comparison.zones)
+    expect("The snapshot has each domain whole", found)
 
 
 @then("nobody but us has changed a mail record since")
 def changes_explained(migration: Migration, expect: Expect, comparison: Comparison) -> None:
-    begun = Progress.read(migration.store, migration.settings).done_at("publish_delivery") is not None
+    begun = _begun(migration)
     zones = ((zone, accepted.by_person(migration.store, dns_of(zone.domain))) for zone in comparison.zones)
     findings = (each for it in zones for each in snapshot.judged_changes(*it, begun=begun))
     expect("Every change since the snapshot is ours", findings)
@@ -259,8 +262,14 @@ def changes_explained(migration: Migration, expect: Expect, comparison: Comparis
 def hosts_restorable(migration: Migration, expect: Expect, comparison: Comparison) -> None:
     prepared = Progress.read(migration.store, migration.settings).done_at("prepare_dell") is not None
     by = {"Dell": "prepare_dell" if prepared else "", "EC2": "accept" if _gateway_accepted(migration) else ""}
-    both = (snapshot.judged_host(each, by[each.name]) for each in comparison.hosts)
+    begun = _begun(migration)
+    both = (snapshot.judged_host(each, by[each.name], begun=begun) for each in comparison.hosts)
     expect("Both machines could be put back", chain.from_iterable(both))
+
+
+def _begun(migration: Migration) -> bool:
+    """Whether a script of ours has written, so that no other snapshot may be taken."""
+    return Progress.read(migration.store, migration.settings).done_at("publish_delivery") is not None
 
 
 def _gateway_accepted(migration: Migration) -> bool:

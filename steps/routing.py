@@ -6,6 +6,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.agreement import Agreement, agreements as compared, judged_delivered, judged_found
 from fixtures.migration import Migration
+from fixtures.migration.progress import Progress
 from fixtures.migration.trials import Ended
 from fixtures.probes.cloudflare import api as cloudflare, routed, trial
 from fixtures.probes.dns import mail_servers, queries as dns
@@ -199,7 +200,10 @@ def no_event_without_message(expect: Expect, agreements: Agreements) -> None:
 
 @given("that a domain's MX is about to move to Cloudflare", target_fixture="tried_until")
 def about_to_move(migration: Migration) -> float:
-    return migration.clock.now()
+    """Until when a trial grows older: a switch shows more of the real Cloudflare, and no trial can follow it there."""
+    progress = Progress.read(migration.store, migration.settings)
+    begun = (first_switch(migration, each) for each in progress.domains if progress.switched(each))
+    return min([migration.clock.now(), *filter(None, begun)])
 
 
 @when("the last trial of the real Cloudflare is reviewed", target_fixture="tried")

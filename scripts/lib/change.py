@@ -29,6 +29,7 @@ from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.language import N_, tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
+from fixtures.migration.progress import Progress
 from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
@@ -375,9 +376,16 @@ def _nothing(script: Script, job: Job) -> int:
     if (begun := unfinished(job, script.name)) or script.still_counts(job):
         with store.lock("migration", f"{script.name} {job.domain}".strip()), _accepting(script, job):
             _complete(script, job, begun[-1]["plan"] if begun else "")
-    elif store.last("done", job.domain, script=script.name) is None and _may_count(script, job):
+    elif _is_due(script, job) and _may_count(script, job):
         store.record("done", job.domain, script=script.name, plan="")  # nothing was ever to be done: progress too
     return DONE
+
+
+def _is_due(script: Script, job: Job) -> bool:
+    """Whether it was never done, or not for a domain that came later."""
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    late = not job.domain and progress.done_at(script.name) is not None and progress.lacks(script.name)
+    return bool(late) or job.migration.store.last("done", job.domain, script=script.name) is None
 
 
 def _may_count(script: Script, job: Job) -> bool:

@@ -33,7 +33,8 @@ class World:
         return self.identity
 
     def session(self, *stages: Stage, after: Callable[[Stage], None] | None = None) -> Session:
-        self.migration.store.put_snapshot("start", "0", {})
+        zones = dict.fromkeys(self.migration.settings.domain_names, "")
+        self.migration.store.put_snapshot("start", "0", {"zones": zones})
         return Session(self.migration, list(stages), after=after, look=self.look, who=self.who, accept=lambda _: None)
 
     def judge(self, stage: Stage, *outcomes: Outcome) -> StageResult:

@@ -8,9 +8,11 @@ import pytest
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import Verdict
+from fixtures.gates.dellparts import parts
 from fixtures.gates.drill_certificate import Certificate, Translation
 from fixtures.gates.drills import BEGUN, DRILLED, RECORD
 from fixtures.gates.outcome import Outcome
+from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.lab.errors import LabError
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
@@ -19,7 +21,7 @@ from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
 from fixtures.probes.dell.firewall import Answer
 from fixtures.store import Store
-from scripts import rehearse_own
+from scripts import rehearse_own, snapshot
 
 VERSIONS = {"version of Postfix": "3.7.11", "version of Dovecot": "2.4.1-4 (x)"}
 LIVE = VERSIONS | {
@@ -90,11 +92,46 @@ def test_without_drills_there_is_nothing_to_certify(played: Own, records: Store)
 
 
 def test_once_dell_is_prepared_the_first_snapshot_counts(world: object) -> None:
-    """Nothing live is asked then."""
     migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
     migration.store.put_snapshot("start", "0" * 16, {"dell": {}})
     migration.store.record("done", script="prepare_dell")
     assert rehearse_own._take(migration) == "start"
+
+
+def test_and_it_has_the_versions_and_tables_of_today(world: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What scripts of ours have written since is as it was then: the lab's run them too."""
+    migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
+
+    def runs(version: str, table: str, *, prepared: bool) -> dict[str, str]:
+        names = ["main.cf", "mxgate-guests", "virtual", "/etc/aliases", *(["mxgate-new"] if prepared else [])]
+        lines = [f"mail_version = 3.10.{version}", f"relayhost = [{prepared}]", "alias_maps = hash:/etc/aliases"]
+        lines += [f"{table * 64}  {each}" for each in names]
+        return {POSTFIX: "\n".join(lines) + "\n", DOVECOT: f"2.4.{version}\nquota = {prepared}\n"}
+
+    def kept(text: str) -> dict[str, dict[str, str]]:
+        return {
+            "files": dict.fromkeys(("main.cf", "mxgate-guests", "virtual"), text),
+            "elsewhere": {"/etc/aliases": text},
+        }
+
+    migration.store.log("prepare_dell", "", "r", "/etc/postfix/mxgate-guests", "before")
+    monkeypatch.setattr(rehearse_own, "dell_as_it_runs", lambda _: runs("2", "b", prepared=True))
+    monkeypatch.setattr(snapshot, "files_of", lambda _: kept("new"))
+    made = rehearse_own._renewed(
+        migration, {"zones": {}, "dell": {"runs": runs("1", "a", prepared=False), **kept("old")}}
+    )
+    dell = made["dell"]
+    assert (made["zones"], dell["elsewhere"]) == ({}, {"/etc/aliases": "new"})
+    assert dell["files"] == {"main.cf": "old", "mxgate-guests": "old", "virtual": "new"}
+    assert dell["runs"][DOVECOT] == "2.4.2\nquota = False\n"
+    assert parts(dell["runs"])["file /etc/aliases"] == "b" * 16
+    tables = [f"{'a' * 64}  main.cf", f"{'a' * 64}  mxgate-guests", f"{'b' * 64}  virtual", f"{'b' * 64}  /etc/aliases"]
+    assert dell["runs"][POSTFIX].splitlines() == [
+        "mail_version = 3.10.2",
+        "relayhost = [False]",
+        "alias_maps = hash:/etc/aliases",
+        *tables,
+    ]
 
 
 def test_a_person_reads_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:

@@ -152,6 +152,19 @@ def test_one_change_on_dell_voids_it_and_is_named(
     assert sentence in said
 
 
+def test_once_dell_is_prepared_another_parameter_has_to_be_put_back(
+    live: Live, made: Callable[..., Certificate]
+) -> None:
+    """A rehearsal begins from the first snapshot then, and fits only what no script writes."""
+    made()
+    live.migration.store.record("done", script="prepare_dell")
+    for change, again in (("3.7.11", "3.8.1"), True), (("= dell.", "= other."), False):
+        live.dell[POSTFIX] = live.dell[POSTFIX].replace(*change)
+        said = live.why_not()
+        assert ("Rehearse your own system" in said) is again
+        assert ("Put that back" in said) is not again
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [("c" * 64, "1" * 64), ("d" * 64, "2" * 64), ("b" * 64, "3" * 64), ("n       -       y", "n       -       n")],

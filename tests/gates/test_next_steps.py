@@ -42,10 +42,12 @@ def first(migration: Migration) -> Coming:
     return coming(migration)[0]
 
 
-def judge(migration: Migration, gate: Gate, domains: tuple[str, ...], verdict: Verdict = Verdict.PASS) -> None:
+def judge(
+    migration: Migration, gate: Gate, domains: tuple[str, ...], verdict: Verdict = Verdict.PASS, target: str = ""
+) -> None:
     for domain in ("",) if TABLE[gate].whole else domains:
         migration.store.put_verdict(
-            gate=gate, domain=domain, verdict=verdict, target="", settings=migration.settings.digest, suite=VERSION,
+            gate=gate, domain=domain, verdict=verdict, target=target, settings=migration.settings.digest, suite=VERSION,
             present="", run="r", body={"judged": {"N-1": str(verdict), "N-4": "pass"}},
         )  # fmt: skip
 
@@ -127,6 +129,23 @@ def test_an_open_gate_grows_old(world: World) -> None:
     assert "stale" in step.why
 
 
+def test_nights_of_other_systems_are_waited_for_again(world: World) -> None:
+    """As the gate counts them: another machine saw another Dell, say."""
+    migration = world.migration
+    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3):
+        for script in TABLE[gate].opens:
+            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
+                migration.store.record("done", domain, script=script, plan="")
+    for _ in range(migration.settings.bounds.nights_before_stop):
+        migration.clock.advance(DAY_S)
+        night(migration)
+    assert any(each.what.startswith("Judge phase4") and not each.waits for each in coming(migration))
+    judge(migration, Gate.PHASE3, (PILOT,), target="live:one")
+    (step,) = [each for each in coming(migration) if each.what.startswith("Judge phase4")]
+    assert step.waits
+    assert "0 so far" in step.why
+
+
 def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
     """Its gate can't be judged again, and that of what comes after it is over."""
     migration = world.migration
@@ -164,6 +183,31 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
     monkeypatch.setattr(trials, "latest", lambda *_: found)
     assert first(migration).what.startswith("Judge phase2")
+    migration.clock.advance((migration.settings.bounds.trial_days + 1) * DAY_S)
+    judge(migration, Gate.PHASE1, ())
+    assert first(migration).what == "Run trial"
+    migration.store.record("done", PILOT, script="switch_mx", plan="")
+    assert all(each.what != "Run trial" for each in coming(migration))
+
+
+def test_a_domain_that_comes_later_begins_at_phase1(world: World) -> None:
+    """What phase 1 has done of the others says nothing of it, and theirs stays done."""
+    store, (late, *names) = world.migration.store, world.migration.settings.domain_names
+    store.put_snapshot("start", "0", {"zones": dict.fromkeys(names, "")})
+    for script in ("publish_delivery", "prepare_dell"):
+        store.record("done", script=script, plan="")
+    for taken in (False, True):
+        if taken:
+            world.migration.clock.advance(60)
+            store.put_snapshot("start", "1", {"zones": {late: {}}})
+        assert first(world.migration).command == "pytest features/ --gate phase1"
+        progress = Progress.read(store, world.migration.settings)
+        assert [progress.next_gate(each) for each in (late, *names)] == ["phase1", *["phase2"] * len(names)]
+    judge(world.migration, Gate.PHASE1, ())
+    for script in ("publish_delivery", "prepare_dell"):
+        assert first(world.migration).what == f"Run {script}"
+        store.record("done", script=script, plan="")
+    assert first(world.migration).what.startswith("Judge phase2")
 
 
 @pytest.mark.parametrize("gate", [Gate.ROLLEDBACK, Gate.PHASE3])

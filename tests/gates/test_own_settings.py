@@ -103,6 +103,12 @@ def test_what_the_lab_has_given_to_others_is_refused(keys: dict[str, Any]) -> No
         played(settings_with(**keys))
 
 
+def test_a_domain_that_the_snapshot_lacks_is_named() -> None:
+    settings = settings_with()
+    with pytest.raises(LabError, match=rf"lacks .*{settings.pilot}: python -m scripts.snapshot adds"):
+        own.make(settings, {"zones": {}, "dell": files(""), "ec2": files("")})
+
+
 TRANSPORT = """\
 # once: pilot.example.net smtp:[100.64.10.99]:25
 customer.example smtp:[10.9.9.9]:25

@@ -64,6 +64,17 @@ def _modes(file: Path) -> dict[str, str]:
     return {each.name: oct(each.stat().st_mode & 0o777) for each in sorted(file.parent.glob(f"{file.name}*"))}
 
 
+def test_a_domain_that_came_later_is_in_the_first_snapshot_as_it_was_found_then(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
+    assert store.snapshot("start") is None
+    for zones in ({"a.example": 1}, {"a.example": 2, "b.example": 3}, {"b.example": 4}):
+        store.put_snapshot("start", "", {"zones": zones, "dell": {"taken": str(zones)}})
+    store.put_snapshot("other", "", {"zones": {"c.example": 5}})
+    body = store.snapshot("start")
+    assert body == {"zones": {"a.example": 1, "b.example": 3}, "dell": {"taken": "{'a.example': 1}"}}
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [(None, "0o600"), (0o644, "0o600"), (0o640, "0o600"), (0o660, "0o660")],

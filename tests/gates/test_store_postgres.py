@@ -186,6 +186,23 @@ def test_two_that_open_an_empty_one_at_once(server: Server, store: Store) -> Non
     assert faults(store) == ()
 
 
+def test_one_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(server: Server, tmp_path: Path) -> None:
+    """Another database was named, or the server was made again. One with rows is the right one."""
+    wipe(server)
+    Store(server.url, Clock(), tmp_path).close()
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night/store.sqlite").write_bytes(b"x")
+    for begun in (False, True):
+        if not begun:
+            wipe(server)
+        with pytest.raises(StoreError, match=r"there is nothing, but .*night/store.sqlite is a copy of it.*moved away"):
+            Store(server.url, Clock(), tmp_path)
+        made = Store(server.url, Clock())
+    made.put_snapshot("start", "0", {})
+    made.close()
+    Store(server.url, Clock(), tmp_path).close()
+
+
 def faults(store: Store) -> tuple[str, ...]:
     with store.looking() as db:
         return chain.faults(db)

@@ -17,7 +17,7 @@ from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
 from fixtures.probes.logs.sign_of_life import Sign
-from fixtures.probes.snapshot import PUT_BACK, TAKE_AGAIN, Change, Host, Kept, Zone
+from fixtures.probes.snapshot import ADD, FROM_BACKUP, PUT_BACK, TAKE_AGAIN, Change, Host, Kept, Zone
 from fixtures.settings.schema import Decided
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
@@ -174,17 +174,18 @@ def zone(*records: Record, complete: bool = True, changes: tuple[Change, ...] = 
 
 
 @pytest.mark.parametrize(
-    ("it", "verdict", "found"),
+    ("it", "begun", "verdict", "found"),
     [
-        (zone(MX), PASS, "1 mail records (MX), 2 rules"),
-        (zone(MX, complete=False), FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
-        (zone(replace(MX, name=f"x.{DOMAIN}")), FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
-        (zone(), FAIL, f"0 mail records (none), 2 rules. {TAKE_AGAIN}"),
+        (zone(MX), True, PASS, "1 mail records (MX), 2 rules"),
+        (zone(MX, complete=False), False, FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
+        (zone(replace(MX, name=f"x.{DOMAIN}")), False, FAIL, f"1 mail records (MX), 2 rules. {TAKE_AGAIN}"),
+        (zone(), False, FAIL, f"0 mail records (none), 2 rules. {TAKE_AGAIN}"),
+        (zone(complete=False), True, FAIL, f"0 mail records (none), 2 rules. {ADD}"),
     ],
 )
-def test_each_zone_is_whole(it: Zone, verdict: Verdict, found: str) -> None:
+def test_each_zone_is_whole(it: Zone, verdict: Verdict, found: str, *, begun: bool) -> None:
     expected = f"{DOMAIN}: expected records with the domain's MX, routing, rules and catch-all, found "
-    assert says(snapshot.judged_zone(it, LOOK)) == (verdict, expected + found)
+    assert says(snapshot.judged_zone(it, LOOK, begun=begun)) == (verdict, expected + found)
 
 
 def test_nobody_else_changed_a_record() -> None:
@@ -200,6 +201,8 @@ def test_nobody_else_changed_a_record() -> None:
     said = "TXT a: expected as in the snapshot (old), written by a script of ours, or accepted by name, found new. "
     assert judged(ours, alien) == [(FAIL, said + PUT_BACK)]
     assert judged(alien, begun=False) == [(FAIL, said + TAKE_AGAIN)]
+    lacks = snapshot.judged_changes(zone(complete=False, changes=(alien,)), {}, begun=True)
+    assert all_say(lacks) == [(FAIL, said + ADD)]
     mine = "MX a by switch_mx; TXT a by accept"
     assert judged(ours, alien, TXT="new (TTL 300)") == [(PASS, f"{DOMAIN}: expected {mine}, found {mine}")]
     two, gone = replace(alien, now="b | c"), replace(alien, now="none")
@@ -216,18 +219,19 @@ WHOLE = Host("Dell", {"main.cf": "d", "master.cf": "d"}, (), {"sasl_passwd": "d"
 
 
 @pytest.mark.parametrize(
-    ("it", "by", "said"),
+    ("it", "by", "begun", "said"),
     [
-        (WHOLE, "", [(PASS, "2 files, 1 more by digest, 9 parameters, all as they stand")]),
-        (replace(WHOLE, changed=("main.cf",)), "prepare_dell", [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by prepare_dell")]),
-        (replace(WHOLE, name="EC2", changed=("main.cf",)), "accept", [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by accept")]),
-        (replace(WHOLE, changed=("main.cf",)), "", [(FAIL, f"changed since, or gone. {TAKE_AGAIN}")]),
-        (replace(WHOLE, name="EC2", changed=("main.cf",)), "", [(FAIL, f"changed since, or gone. {PUT_BACK}")]),
-        (replace(WHOLE, files={"main.cf": "d"}, broken=("main.cf",)), "", [(FAIL, f"nothing. {TAKE_AGAIN}"), (FAIL, f"content that can't be read. {TAKE_AGAIN}")]),
+        (WHOLE, "", False, [(PASS, "2 files, 1 more by digest, 9 parameters, all as they stand")]),
+        (replace(WHOLE, changed=("main.cf",)), "prepare_dell", True, [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by prepare_dell")]),
+        (replace(WHOLE, name="EC2", changed=("main.cf",)), "accept", True, [(PASS, "2 files, 1 more by digest, 9 parameters, 1 changed since by accept")]),
+        (replace(WHOLE, changed=("main.cf",)), "", False, [(FAIL, f"changed since, or gone. {TAKE_AGAIN}")]),
+        (replace(WHOLE, name="EC2", changed=("main.cf",)), "", False, [(FAIL, f"changed since, or gone. {PUT_BACK}")]),
+        (replace(WHOLE, files={"main.cf": "d"}, broken=("main.cf",)), "", False, [(FAIL, f"nothing. {TAKE_AGAIN}"), (FAIL, f"content that can't be read. {TAKE_AGAIN}")]),
+        (replace(WHOLE, files={"main.cf": "d"}, changed=("main.cf",)), "", True, [(FAIL, f"nothing. {FROM_BACKUP}"), (FAIL, f"changed since, or gone. {PUT_BACK}")]),
     ],
 )  # fmt: skip
-def test_each_machine_could_be_put_back(it: Host, by: str, said: list[tuple[Verdict, str]]) -> None:
-    judged = all_say(snapshot.judged_host(it, by), "")
+def test_each_machine_could_be_put_back(it: Host, by: str, said: list[tuple[Verdict, str]], *, begun: bool) -> None:
+    judged = all_say(snapshot.judged_host(it, by, begun=begun), "")
     assert [each[0] for each in judged] == [each[0] for each in said]
     assert all(one[1].endswith(f", found {other[1]}") for one, other in zip(judged, said, strict=True))
 

@@ -11,7 +11,7 @@ from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.aws import rented
 from fixtures.probes.aws.ec2 import Instance, Inventory, Item
-from fixtures.probes.aws.rented import STARTED, STOPPED, WHICH, Rented
+from fixtures.probes.aws.rented import CHANGED, STARTED, STOPPED, WHICH, Rented
 from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform import Held, Holding
 from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says
@@ -93,7 +93,11 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (box(volumes=("vol-2", "vol-1")), {}, FAIL, f"volumes: expected vol-1 (the first snapshot), found vol-1, vol-2. {WHICH}"),
         (WELL, {"volumes": ("vol-9",)}, FAIL, f"volumes: expected vol-9 (the settings), found vol-1. {WHICH}"),
         (replace(WELL, before={**BEFORE, "security_groups": []}), {}, FAIL, f"security groups: expected ids in the settings or a snapshot (the first snapshot), found sg-1. {WHICH}"),
-        (box(image="ami-2"), {}, FAIL, f"image: expected ami-1 (the first snapshot), found ami-2. {WHICH}"),
+        (box(image="ami-2"), {}, FAIL, f"image: expected ami-1 (the first snapshot), found ami-2. {CHANGED}"),
+        (box(type="t3.micro"), {}, FAIL, f"type: expected t2.micro (the first snapshot), found t3.micro. {CHANGED}"),
+        (replace(box(type="t3.micro", image="ami-2"), before=BEFORE | {"id": "i-9"}), {}, PASS, ""),
+        (replace(box(type="t3.micro"), accepted={"type": "t3.micro"}), {}, PASS, ""),
+        (replace(box(type="t3.nano"), accepted={"type": "t3.micro"}), {}, FAIL, f"type: expected t2.micro (the first snapshot), found t3.nano. {CHANGED}"),
         (replace(WELL, misnamed=(("ec2.keep", "nothing is called so"),)), {}, FAIL, "ec2.keep: expected something of the gateway's, found nothing is called so. Correct ec2.keep in the settings"),
         (replace(WELL, terraform_kept=False), {}, FAIL, f"Terraform in the first snapshot: expected kept, found not in it: Terraform could not be read then. {KEPT}"),
         (replace(WELL, state=None), {}, PASS, ""),

@@ -105,6 +105,35 @@ def test_a_slow_command_is_waited_for(host: Shell, path: SilentPath) -> None:
     assert path.connections == 1
 
 
+@pytest.mark.parametrize("there", ["both", "those of another host", "no file"])
+def test_which_host_it_is_does_not_depend_on_the_order_of_known_hosts(tmp_path: Path, there: str) -> None:
+    """A laptop may know its ed25519 key first, and a runner that was filled by ssh-keyscan its RSA key."""
+    files = [tmp_path / name for name in ("ed25519", "rsa")]
+    keys = [asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-rsa")]
+    for file, key in zip(files, keys, strict=True):
+        key.write_private_key(str(file))
+        key.write_public_key(f"{file}.pub")
+    listed = [asyncssh.generate_private_key("ssh-ed25519")] if there == "those of another host" else keys
+    lines = "".join(each.export_public_key().decode() for each in listed) if there != "no file" else ""
+
+    async def obey(process: asyncssh.SSHServerProcess[str]) -> None:
+        process.stdout.write(lines if "/etc/ssh/ssh_host_rsa_key.pub" in (process.command or "") else "")
+        process.exit(0)
+
+    async def listen() -> int:
+        given = {"server_host_keys": [str(each) for each in files], "authorized_client_keys": f"{files[0]}.pub"}
+        return int((await asyncssh.listen("127.0.0.1", 0, process_factory=obey, **given)).get_port())
+
+    port, seen = run(listen()), []
+    for order in (keys, keys[::-1]):
+        known = tmp_path / "known_hosts"
+        known.write_text("".join(f"[127.0.0.1]:{port} {each.export_public_key().decode()}" for each in order))
+        here = {"host": "127.0.0.1", "user": "somebody", "key_file": files[0], "known_hosts": known}
+        seen.append(Shell("Dell", Transport(kind="ssh", port=port, **here)).host_key())
+    prints = [each.get_fingerprint() for each in keys]
+    assert seen == (prints if there != "both" else [prints[0]] * 2)
+
+
 @pytest.mark.parametrize("spoilt", ["key_file", "known_hosts"])
 @pytest.mark.parametrize("content", [b"nothing\n", b"\xff\xfe\x00"], ids=["text", "octets"])
 def test_a_file_of_ours_that_is_none_is_named(host: Shell, spoilt: str, content: bytes) -> None:

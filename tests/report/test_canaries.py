@@ -85,7 +85,7 @@ def pytest_configure(config):
     clock.write_text("+0\\n")
     changes = {"store": StoreSettings(url=f"sqlite:///{HERE}/store.sqlite"), "clock": ClockSettings(file=clock)}
     migration = Migration(settings_without_a_lab().model_copy(update=changes), Secrets())
-    migration.store.put_snapshot("start", "0", {})
+    migration.store.put_snapshot("start", "0", {"zones": dict.fromkeys(migration.settings.domain_names, "")})
     migration.store.record("override", "", script="stop_ec2", reason=LINE)
     migration.store.record("done", "", script="prepare_dell", plan=LINE)
     migration.store.record("night", gate="phase4", domains=[], run="one", verdict="fail", judged={}, bad=[LINE])

@@ -214,6 +214,17 @@ def test_nothing_to_do_behind_a_closed_gate_is_no_progress(file: Path, capsys: p
     assert count(file, "override", "delete_ec2") == 1
 
 
+def test_nothing_to_do_for_a_domain_that_came_later_is_progress(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change, "require_open", lambda *_: "")
+    migration: Migration = vars(change)["open_migration"](None)
+    names = migration.settings.domain_names
+    for counted, zones in (1, names[1:]), (2, names[:1]), (2, names):
+        migration.store.put_snapshot("start", "", {"zones": dict.fromkeys(zones, "")})
+        assert nothing("publish_delivery").main([]) == 0
+        assert nothing("stop_ec2").main([]) == 0
+        assert (count(file, "done", "publish_delivery"), count(file, "done", "stop_ec2")) == (counted, 1)
+
+
 def test_what_a_person_did_by_hand_is_counted_though_it_was_done_before(file: Path) -> None:
     finished: list[Job] = []
     by_hand = {"still_counts": lambda _: not finished, "finish": finished.append}

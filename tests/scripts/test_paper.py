@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.settings import Secrets, StoreSettings
-from scripts import rollback
+from scripts import rollback, snapshot
 from scripts.lib import change
 from scripts.lib.change import Refused
 from scripts.lib.paper import paper
@@ -44,6 +45,31 @@ def test_without_a_snapshot_it_names_no_zone_below_and_what_to_do_instead(migrat
     assert WITHOUT in said
     assert "Import and Export" in said
     assert f"{DOMAIN}. 300 IN MX 10 mail.webmakeprofit.org." in said.partition(WITHOUT)[2]
+
+
+@pytest.mark.parametrize("others", [[], [MX]], ids=["only Cloudflare's", "both"])
+def test_cloudflares_mx_in_a_snapshot_is_nothing_to_go_back_to(migration: Migration, others: list[object]) -> None:
+    """It was taken after the switch, or half-way: into another machine's store, or one that was lost."""
+    routed = MX | {"content": "route1.mx.cloudflare.net"}
+    migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [routed, *others], "export": ""}}})
+    said = paper(migration, DOMAIN)
+    assert ("THERE IS NO SNAPSHOT" in said) is (not others)
+    assert "IN MX 10 mail.webmakeprofit.org." in said
+    assert "IN MX 10 route1" not in said
+
+
+def test_no_snapshot_begins_with_cloudflares_mx(migration: Migration) -> None:
+    """But one that comes after another is taken, whose domains are known."""
+    body = {
+        "zones": {DOMAIN: {"records": [MX | {"content": "route1.mx.cloudflare.net"}], "routing": {"enabled": True}}}
+    }
+    for records in (body["zones"][DOMAIN]["records"], []):
+        odd = {"zones": {DOMAIN: body["zones"][DOMAIN] | {"records": records}}}
+        with pytest.raises(CouldNotAsk, match=rf"{DOMAIN}.*Cloudflare.*the store that knows of that switch"):
+            snapshot._keep(migration, START, odd)
+    snapshot._keep(migration, "another", body)
+    migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [MX]}}})
+    snapshot._keep(migration, START, body)
 
 
 def test_what_cloudflare_exports_now_does_without_a_snapshot(migration: Migration) -> None:

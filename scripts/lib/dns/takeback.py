@@ -33,15 +33,28 @@ def at_first(job: Job) -> dict[str, Any]:
     """The domain's part of the first snapshot. ``Refused`` if it has no MX."""
     taken = known(job)
     if not taken:
-        raise Refused(N_(f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to"))
+        raise Refused(
+            N_(
+                f"the store has no snapshot with the MX of {job.domain}: there is nothing to go back to. Where that is "
+                "EC2's still, python -m scripts.snapshot takes it"
+            )
+        )
     return taken
 
 
 def known(job: Job) -> dict[str, Any]:
-    """The same; empty where there is no snapshot, or none with an MX of the domain."""
+    """The same; empty where there is no snapshot, or none with an MX of the domain. Cloudflare's is none: a snapshot
+    that has it was taken after a switch of which its store knew nothing.
+    """
     taken = first_snapshot(job.migration).get("zones", {}).get(job.domain, {})
-    has_mx = any((each.type, each.name) == ("MX", job.domain) for each in map(record, taken.get("records", ())))
-    return dict(taken) if has_mx else {}
+    mx = [record(each) for each in taken.get("records", ()) if _is_mx(job, record(each))]
+    routed = [each for each in mx if cloudflare.is_mx(each.text)]
+    kept = [each for each in taken.get("records", ()) if record(each) not in routed]
+    return {**taken, "records": kept} if len(mx) > len(routed) else {}
+
+
+def _is_mx(job: Job, each: Record) -> bool:
+    return (each.type, each.name) == ("MX", job.domain)
 
 
 def known_spf(job: Job) -> list[Record]:
@@ -52,15 +65,16 @@ def known_spf(job: Job) -> list[Record]:
 def mx_at_first(job: Job) -> tuple[list[Record], str]:
     """EC2's MX records by the first snapshot; without one by the settings, and then what is assumed of them."""
     if taken := known(job):
-        return [each for each in map(record, taken["records"]) if (each.type, each.name) == ("MX", job.domain)], ""
+        return [each for each in map(record, taken["records"]) if _is_mx(job, each)], ""
     settings = job.migration.settings
     ttl, hosts = settings.bounds.ttl_s, enumerate(settings.mx_today(job.domain), 1)
     assumed = [Record("MX", job.domain, host, ttl, ASSUMED_PREFERENCE * number) for number, host in hosts]
     others = "" if len(assumed) == 1 else " but for the backups"
     shown = ", ".join(map(value, assumed))
     return assumed, N_(
-        f"THERE IS NO SNAPSHOT: that EC2 was the only MX of {job.domain}{others} is assumed. By migration.toml that is "
-        f"{shown}, with the preference {ASSUMED_PREFERENCE} and the TTL {ttl} s for want of others"
+        f"THERE IS NO SNAPSHOT WITH EC2'S MX: that EC2 was the only MX of {job.domain}{others} is assumed. By "
+        f"migration.toml that is {shown}, with the preference {ASSUMED_PREFERENCE} and the TTL {ttl} s for want of "
+        "others"
     )
 
 
