@@ -28,7 +28,7 @@ def plan(job: Job) -> Iterator[Write]:
     dell, ttl = settings.dell, settings.bounds.ttl_s
     here = _zone(job, dell.name, "dell.name")
     present = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
-    _no_alias(present[here], dell.name)
+    _seen(present[here], dell.name)
     _not_in_use(job, present[here], dell.name, "A", [str(dell.ipv4)])
     yield from set_rrset(job, here, dell.name, "A", [str(dell.ipv4)], ttl, present=present[here])
     if dell.ipv6:
@@ -41,7 +41,7 @@ def plan(job: Job) -> Iterator[Write]:
         )
     for delivery, domain in {each.delivery: each.name for each in settings.domains}.items():
         there = _zone(job, delivery, "a delivery name")
-        _no_alias(present[there], delivery)
+        _seen(present[there], delivery)
         hosts = settings.mx_of_delivery(domain)
         _not_in_use(job, present[there], delivery, "MX", hosts)
         targets = [f"{PREFERENCE * number} {host}" for number, host in enumerate(hosts, 1)]
@@ -55,7 +55,13 @@ def _zone(job: Job, name: str, what: str) -> str:
         raise Refused(f"{error}. Set {what} to a name in one of them: only these zones are known to be yours") from None
 
 
-def _no_alias(present: Records, name: str) -> None:
+def _seen(present: Records, name: str) -> None:
+    """Refuse where nobody would see what is written."""
+    for each in present.of(name, "NS") if name != present.zone.name else ():
+        raise Refused(
+            f"{name} is delegated to {each.text}: what stands at that name here nobody sees. Delete its NS records, or "
+            "set another name"
+        )
     for each in present.of(name, "CNAME"):
         raise Refused(
             f"{name} is an alias of {each.text}; no other record may have that name (RFC 1034, 3.6.2). "

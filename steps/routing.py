@@ -5,6 +5,7 @@ from pytest_bdd import given, then, when
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.agreement import Agreement, agreements as compared, judged_delivered, judged_found
+from fixtures.ledger.switches import first_switch
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.migration.trials import Ended
@@ -93,7 +94,9 @@ def ask_delivery_mx(migration: Migration, subjects: tuple[str, ...]) -> Answers:
 @then("each answer is Dell, behind it a backup MX that stays, and nothing else")
 def served_by_dell(migration: Migration, expect: Expect, mx: Answers) -> None:
     wanted = migration.settings.mx_of_delivery
-    found = (mail_servers.judged_delivery(answer, wanted(domain), domain) for domain, answer in dns.each(mx))
+    found = (
+        each for domain, answers in mx.items() for each in mail_servers.judged_delivery(answers, wanted(domain), domain)
+    )
     expect("Only Dell serves the delivery domains", found)
 
 

@@ -38,6 +38,11 @@ def replies_aligned(expect: Expect, receipts: Receipts) -> None:
     expect("Replies are signed for the sender's domain", map(submission.judged_signed, receipts))
 
 
+@then("its return path exists")
+def return_paths_exist(expect: Expect, receipts: Receipts) -> None:
+    expect("The return path of replies exists", map(submission.judged_return_path, receipts))
+
+
 @then("Dell handed it to the relay host over TLS, after a login there")
 def over_tls(migration: Migration, expect: Expect, receipts: Receipts) -> None:
     insists = submission.insistence(migration)

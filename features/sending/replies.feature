@@ -11,4 +11,5 @@ Feature: Users can still send
     Then each reply is in the outside mailbox, sent through the relay host
     And Dell handed it to the relay host over TLS, after a login there
     And it is signed for the sender's own domain
+    And its return path exists
     And users may write as each of their other addresses

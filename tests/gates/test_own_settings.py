@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.present import DOVECOT, POSTFIX
-from fixtures.lab import own, plan
+from fixtures.lab import own, plan, present
 from fixtures.lab.errors import LabError
 from fixtures.lab.files import settings_text, settings_without_a_lab
 from fixtures.lab.own import laid_over
@@ -156,3 +156,14 @@ def test_a_vps_another_relay_and_a_backup_mx() -> None:
 def test_a_transport_by_itself_leads_to_dell_too() -> None:
     estate = played(settings_without_a_lab(), ec2="at = [100.64.10.3]\nrelay_transport = smtp:$at").estate
     assert estate.dell_inside == "100.64.10.3"
+
+
+@pytest.mark.parametrize("name", ["em1234", "em77"])
+def test_the_return_path_of_the_lab_s_relay_host_exists(name: str) -> None:
+    """Whatever the operator's own is called, and wherever it leads."""
+    row = {"type": "CNAME", "name": f"{name}.a.example", "content": "u5.wl.sendgrid.net", "ttl": 300}
+    zone = own.zone_records([row], "a.example", policy=False)
+    (written,) = (each.content for each in zone if each.name == "em1234.a.example")
+    assert written == ("u5.wl.sendgrid.net" if name == "em1234" else present.SENDGRID_PATH)
+    published = {(each.name, each.type) for each in own.elsewhere({"a.example": zone}, {})}
+    assert {("u5.wl.sendgrid.net", "TXT"), ("u5.wl.sendgrid.net", "A")} == published

@@ -9,8 +9,11 @@ import pytest
 
 from fixtures.evidence import Evidence, Verdict
 from fixtures.ledger.alignment import DAILY, PAST, Alignment, Fallen, Share, judged as aligned
+from fixtures.probes import snapshot
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell.allow_list import Published, Table, Voice, judged_only, judged_there
 from fixtures.probes.dell.postfix import Queue, Queued
+from fixtures.probes.dns import dkim_keys, queries as dns
 from fixtures.probes.dns.dkim_keys import CLOUDFLARES_HINT, relays_hint
 from fixtures.probes.logs.message_trace import Trace, waiting
 from fixtures.probes.mailbox.delivery import Delivery
@@ -22,6 +25,7 @@ from fixtures.probes.smtp.knock import PROBE, Conversation, Knock, RcptResult
 from fixtures.probes.smtp.submission import pairs, why_not
 from fixtures.settings import Address, Relay
 from fixtures.settings.dell import Submission
+from tests.judges import answer
 
 PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
 NOTED, HEARD = Evidence("asked", "answered"), Evidence("prefixes", "heard")
@@ -336,3 +340,34 @@ def test_each_user_sends_by_a_users_way_and_each_way_is_used() -> None:
 def test_whose_key_it_is_decides_what_to_do() -> None:
     assert "switch_mx" in CLOUDFLARES_HINT
     assert "SendGrid's key: Settings, Sender Authentication there" in relays_hint(Relay())
+
+
+@pytest.mark.parametrize(
+    ("before", "signs", "never"),
+    [
+        (("TXT s1._domainkey",), True, True),
+        (("TXT s1._domainkey",), False, False),
+        (("TXT s1._domainkey", "CNAME s2._domainkey"), True, False),
+        (("NS _domainkey",), True, False),
+        (None, True, False),
+    ],
+    ids=["it never had that key", "nor has it another", "it had that key", "another zone has them", "no snapshot"],
+)
+def test_a_key_that_never_was_there_is_not_gone(
+    before: tuple[str, ...] | None, signs: bool, never: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain may sign by fewer selectors than the others, and the settings have one list for all."""
+    stood = [each.split() for each in before or ()]
+    rows = [{"type": kind, "name": f"{name}.own.example", "content": "x", "ttl": 300} for kind, name in stood]
+    kept = snapshot.Kept("", "", {"zones": {"own.example": {"records": rows}}}, NOTED)
+    stands = answer("v=DKIM1; p=x") if signs else answer()
+    monkeypatch.setattr(snapshot, "first", lambda _: None if before is None else kept)
+    monkeypatch.setattr(dkim_keys, "run", list)
+    monkeypatch.setattr(dkim_keys, "gather", list)
+    monkeypatch.setattr(cloudflare, "required", lambda *_: ())
+    monkeypatch.setattr(dns, "aask_everywhere", lambda _, name, __: (stands if name[:2] == "s1" else answer(),))
+    settings: Any = SimpleNamespace(settings=SimpleNamespace(relay=Relay()))
+    hints = {key.name[:2]: key.hint for key in dkim_keys.published(settings, ("own.example",))}
+    assert hints["s2"] == relays_hint(Relay(), never=never)
+    assert ("relay.dkim_selectors" in hints["s2"]) is never
+    assert "Either it is gone" in hints["s1"]

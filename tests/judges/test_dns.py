@@ -157,6 +157,8 @@ def test_email_routing_brings_them_by_itself() -> None:
     assert judged == (PASS, f"{DOMAIN}: expected {found}, found {found}")
 
 
+OLD_KEY = replace(WANTED, content='"old"')
+TAKE_OUT = "Delete it first, if nothing else signs by it: of two keys at one name receivers may use either"
 BRINGS = prepared_change.Planned(f"{WANTED.name} TXT", "", "key (TTL 300)", "")
 LOOK_AT_IT = f". {prepared_change.LOOK}"
 
@@ -168,6 +170,9 @@ LOOK_AT_IT = f". {prepared_change.LOOK}"
         (prepared(BRINGS), PASS, "comes with the plan"),
         (prepared(prepared_change.Planned(f"Email Routing of {DOMAIN}", "off", "on", "")), PASS, "Email Routing adds it when it is switched on"),
         (prepared(), FAIL, f"in neither{LOOK_AT_IT}"),
+        (prepared(ENABLES, stands=(OLD_KEY,)), FAIL, f"another key stands there: old. {TAKE_OUT}"),
+        (prepared(stands=(WANTED, OLD_KEY)), FAIL, f"another key stands there: old. {TAKE_OUT}"),
+        (prepared(BRINGS, stands=(OLD_KEY,)), PASS, "comes with the plan"),
     ],
 )  # fmt: skip
 def test_what_cloudflare_asks_for_stands_or_comes(it: prepared_change.Prepared, verdict: Verdict, found: str) -> None:

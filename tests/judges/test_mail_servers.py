@@ -61,6 +61,7 @@ def test_nobody_is_led_to_cloudflare(rrset: tuple[str, ...], error: str, verdict
 
 
 RUN = "Run publish_delivery: what is forwarded goes there and nowhere else"
+HIDDEN = "Delete the NS records at this name: what stands at it or below it nobody sees"
 
 
 @pytest.mark.parametrize(
@@ -71,12 +72,21 @@ RUN = "Run publish_delivery: what is forwarded goes there and nowhere else"
         (answer("10 x"), FAIL, f"what came. {RUN}"),
         (answer(), FAIL, f"what came. {RUN}"),
         (answer("10 x", server=CACHE, ttl=41), FAIL, "what came. Gone from this cache in 41 s"),
+        (answer(server=CACHE, ttl=None, absent_s=1766), FAIL, "what came. Gone from this cache in 1766 s"),
+        (answer(server=CACHE, ttl=None), FAIL, f"what came. {RUN}"),
+        (answer(absent_s=1766), FAIL, f"what came. {RUN}"),
+        (answer(referral=("ns.x",)), FAIL, f"delegated to ns.x. {HIDDEN}"),
         (answer(error="time-out"), UNKNOWN, "time-out"),
     ],
 )
 def test_who_serves_a_delivery_domain(it: Answer, verdict: Verdict, found: str) -> None:
-    judged = says(mail_servers.judged_delivery(it, ("mx.dell",), DOMAIN))
-    assert judged == (verdict, f"{DOMAIN} at {it.server}: expected only mx.dell, found {found}")
+    (judged,) = mail_servers.judged_delivery([it], ("mx.dell",), DOMAIN)
+    assert says(judged) == (verdict, f"{DOMAIN} at {it.server}: expected only mx.dell, found {found}")
+
+
+def test_nobody_waits_for_a_cache_while_a_delivery_domain_is_not_published() -> None:
+    never = [answer(), answer(server=CACHE, ttl=None, absent_s=1766)]
+    assert [each.hint for each in mail_servers.judged_delivery(never, ("mx.dell",), DOMAIN)] == [RUN, RUN]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from fixtures.evidence import Verdict
 from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, Stand, Zone
+from fixtures.probes.dns.queries import Answer
 from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.logs.postfix_log import Delivery, Trail
 from fixtures.probes.mailbox import bounces
@@ -22,7 +23,7 @@ from fixtures.probes.mailbox.message import Hop, Letter, Report
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Insistence
 from fixtures.settings import Relay
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, balanced, entry, says, talk
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, all_say, answer, balanced, entry, says, talk
 
 OTHER = Relay(
     host="[smtp.post.example]:465", name="Post", spf_include="spf.post.example", dkim_selectors=("k1",),
@@ -52,6 +53,30 @@ def test_a_reply_is_signed(it: Any, verdict: Verdict, found: str) -> None:
     judged = submission.judged_signed(it)
     expected = f"alice@{DOMAIN} by 587: expected DKIM passes for the sender's domain, found "
     assert (judged.verdict, judged.sentence()) == (verdict, expected + found)
+
+
+MX, NONE_THERE, BROKEN = answer("10 mx.x"), answer(), answer(error="SERVFAIL")
+
+
+@pytest.mark.parametrize(
+    ("returns", "verdict", "found"),
+    [
+        ((MX, NONE_THERE, NONE_THERE), PASS, "em1.x"),
+        ((NONE_THERE, answer("192.0.2.1"), BROKEN), PASS, "em1.x"),
+        ((NONE_THERE, NONE_THERE, answer("2001:db8::1")), PASS, "em1.x"),
+        ((answer("0 ."), answer("192.0.2.1"), NONE_THERE), FAIL, f"{DOMAIN} what came"),
+        ((NONE_THERE,) * 3, FAIL, f"{DOMAIN} what came"),
+        ((NONE_THERE, NONE_THERE, BROKEN), UNKNOWN, "SERVFAIL"),
+        ((BROKEN, answer("192.0.2.1"), NONE_THERE), UNKNOWN, "SERVFAIL"),
+        ((), UNKNOWN, "none is shown there, so there is no return path to ask for"),
+        (None, UNKNOWN, "no reply arrived, so there is no return path to ask for"),
+    ],
+)
+def test_a_return_path_exists(returns: tuple[Answer, ...] | None, verdict: Verdict, found: str) -> None:
+    it = receipt() if returns is None else receipt(returns=returns, return_path="em1.x")
+    judged = submission.judged_return_path(it)
+    assert (judged.verdict, judged.expected, judged.found) == (verdict, "a return path that exists", found)
+    assert ("Many receivers refuse such senders" in judged.hint) is (verdict is FAIL)
 
 
 @pytest.mark.parametrize(

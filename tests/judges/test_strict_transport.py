@@ -72,6 +72,12 @@ def test_a_policy_that_the_settings_deny() -> None:
     denied, *others = all_say(mta_sts.judged_sound(published(), wanted=False))
     assert denied == (FAIL, f"{none}{POLICY}. {hint}")
     assert [each[0] for each in others] == [PASS, PASS]
+    (left, *_) = mta_sts.judged_sound(published(policy=None, why="no connection"), wanted=False)
+    nowhere = (
+        "If nobody serves a policy there, delete the TXT record: senders go on as if there were none. If somebody does, "
+        "set mta_sts = true for it"
+    )
+    assert says(left) == (FAIL, f"{none}a record, but no connection. {nowhere}")
     silent, absent = mta_sts.judged_sound(published(answer(), answer(error=SILENT)), wanted=False)
     assert says(silent) == (UNKNOWN, f"{DOMAIN} at {NS}: expected no record, found {SILENT}")
     assert says(absent, looks=2) == (ABSENT, f"{none}no policy")

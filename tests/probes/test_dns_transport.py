@@ -142,6 +142,7 @@ def test_an_answer_to_another_question_is_none() -> None:
     [
         ("_dmarc.own.example.", "", False, "delegated to ns1.d.example"),
         ("_dmarc.own.example.", "", True, ""),
+        ("x._dmarc.own.example.", "", False, ""),
         (".", "", False, ""),  # a server that doesn't know the zone sends upwards
         (".", "d.example", False, "an alias of d.example"),
         (".", "d.example", True, ""),
@@ -163,3 +164,31 @@ def test_a_servers_own_word_that_the_answer_is_elsewhere(
         server = probe.Server("own", "127.0.0.1", port=port, recursive=recursive)
         (answer,) = probe.ask([server], "_dmarc.own.example", "TXT")
     assert (answer.rrset, answer.error, answer.elsewhere) == ((), "", elsewhere)
+
+
+@pytest.mark.parametrize(("owner", "led"), [("dell.own.example.", ("ns1.d.example",)), ("own.example.", ())])
+def test_a_name_that_is_delegated_itself(owner: str, led: tuple[str, ...]) -> None:
+    """Whatever it is called; a zone above it is where the question came from."""
+
+    def replies(query: dns.message.Message) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        reply.authority.append(dns.rrset.from_text(owner, 300, "IN", "NS", "ns1.d.example."))
+        return [reply.to_wire()]
+
+    with answering(replies, 1) as (port, _):
+        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, recursive=False)], "dell.own.example", "MX")
+    assert answer.referral == led
+
+
+@pytest.mark.parametrize(("ttl", "minimum", "kept_s"), [(1766, 3600, 1766), (3600, 300, 300), (None, 0, None)])
+def test_how_long_a_cache_keeps_that_there_is_none(ttl: int | None, minimum: int, kept_s: int | None) -> None:
+    def replies(query: dns.message.Message) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        if ttl is not None:
+            soa = f"ns1.own.example. dns.own.example. 1 2 3 4 {minimum}"
+            reply.authority.append(dns.rrset.from_text("own.example.", ttl, "IN", "SOA", soa))
+        return [reply.to_wire()]
+
+    with answering(replies, 1) as (port, _):
+        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port)], "dell.own.example", "MX")
+    assert (answer.ttl, answer.absent_s) == (None, kept_s)

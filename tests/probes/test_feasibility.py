@@ -20,8 +20,9 @@ from fixtures.probes.aws.terraform import Holding
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
 from fixtures.probes.smtp import public_address
-from fixtures.settings import Settings, Transport
+from fixtures.settings import Secrets, Settings, Transport
 from fixtures.store import Store
+from tests.judges import LOOK
 
 
 @cache
@@ -157,6 +158,29 @@ def test_a_resource_of_terraform_says_what_it_writes() -> None:
     assert touched("cloudflare_record", name="x", hostname="a.net", type="MX") == ("a.net MX",)
     assert touched("cloudflare_record", name="") is None
     assert touched("cloudflare_email_routing_settings", name="a.net") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "touches"),
+    [
+        ("home.webmakeprofit.org", ()),
+        ("dell.webmakeprofit.org", tuple(f"dell.webmakeprofit.org {kind}" for kind in ("A", "AAAA", "MX"))),
+        ("home.elsewhere.example", None),
+    ],
+)
+def test_a_writer_in_another_of_our_zones(
+    name: str, touches: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pilot's mail goes by Dell's name too, which lies in another domain's zone."""
+    job = SimpleNamespace(stdout=f"file: /etc/cron.d/ddns: api.cloudflare.com {name}\ndone\n", stderr="")
+    host = SimpleNamespace(machine=SimpleNamespace(name="Dell", run=lambda *_, **__: job))
+    held = Holding("cloudflare_dns_record.x", "cloudflare_dns_record", {"name": name, "type": "A"})
+    monkeypatch.setattr(writers, "dell", lambda _: host)
+    monkeypatch.setattr(writers, "_records", lambda *_: ())
+    monkeypatch.setattr(terraform, "held", lambda _: SimpleNamespace(resources=(held,), evidence=LOOK))
+    monkeypatch.setattr(terraform, "mentions", lambda *_: SimpleNamespace(mentions=(), evidence=LOOK))
+    found = writers.ask(Migration(settings(), Secrets()), {settings().pilot: {}}, with_ec2=False)
+    assert [each.touches for each in found] == [touches, tuple(each for each in touches or () if each.endswith(" A"))]
 
 
 def test_a_mark_is_a_tools_name_and_no_part_of_a_word() -> None:

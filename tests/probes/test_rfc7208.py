@@ -120,6 +120,23 @@ def test_an_error_that_only_some_meet_is_reported_with_an_address() -> None:
     assert not found.permit("192.0.3.7")
 
 
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (["v=spf1 -all", "v=spf1 ~all"], "Two or more type TXT spf records found, at inner.example"),
+        (["v=spf1 moo -all"], "Unknown mechanism found: moo, at inner.example"),
+    ],
+)
+def test_an_error_of_an_include_names_it(rows: list[str], fault: str) -> None:
+    names = {
+        "ours.example": ["v=spf1 include:outer.example -all"],
+        "outer.example": ["v=spf1 include:inner.example -all"],
+    }
+    ask = zone({name: [{"TXT": each} for each in texts] for name, texts in (names | {"inner.example": rows}).items()})
+    assert spf.check(ask, "192.0.2.1", "a@ours.example", "").why == fault
+    assert not spf.check(ask, "192.0.2.1", "a@inner.example", "").why.endswith("inner.example")
+
+
 def test_eleven_lookups_are_one_too_many_and_three_that_find_nothing_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ten = " ".join(f"include:s{number}.example" for number in range(10))
     others = [(f"s{number}.example", "v=spf1 ip4:192.0.2.1 -all") for number in range(10)]

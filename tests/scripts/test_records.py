@@ -17,7 +17,7 @@ from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns.mta_sts import ROUTING
 from fixtures.settings import Secrets, StoreSettings, Transport
 from fixtures.settings.schema import MtaSts
-from scripts import narrow_mta_sts
+from scripts import narrow_mta_sts, publish_delivery
 from scripts.lib.change import Job, Refused
 from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
@@ -334,6 +334,24 @@ def test_a_policy_that_two_domains_share_is_not_written_for_one(tmp_path: Path) 
     (tmp_path / OWN).symlink_to(tmp_path / ANOTHERS)
     with pytest.raises(Refused, match=r"mta-sts.txt is the file of fx-trader-life.com, too.* Nothing was changed"):
         list(mta_sts.put_back(job, job.domain, WIDE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("NS", "is delegated to ns.x: what stands at that name here nobody sees"), ("CNAME", "is an alias of ns.x")],
+)
+def test_nothing_is_published_where_nobody_sees_it(kind: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migration = Migration(settings_without_a_lab(), Secrets())
+    delivery = migration.settings.domain(migration.settings.pilot).delivery
+
+    def records(_: Migration, domain: str) -> Records:
+        stands = (Record("NS", domain, "ada.ns.cloudflare.com", 300), Record(kind, delivery, "ns.x", 300))
+        return Records(Zone("z", domain, "active", (), "a"), stands, Evidence("", "", "", "", 0.0, 0.0))
+
+    monkeypatch.setattr(cloudflare, "records", records)
+    monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
+    with pytest.raises(Refused, match=f"{delivery} {says}"):
+        list(publish_delivery.plan(Job(migration, "", Namespace())))
 
 
 def test_narrowed_when_no_sender_can_hold_the_policy_from_before(
