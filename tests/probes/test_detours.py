@@ -3,6 +3,8 @@
 import pytest
 
 from fixtures.probes.dell import filters, queue_lifetime, tables
+from fixtures.probes.dell.postfix import Configuration
+from tests.judges import LOOK
 
 SINCE_24 = """\
 sieve_script personal {
@@ -98,3 +100,19 @@ def test_entries_of_a_table_without_notes_and_blanks() -> None:
     assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "does"),
+    [
+        ("message_drop_headers", "bcc, content-length, resent-bcc, return-path", ""),
+        ("message_drop_headers", "Bcc", ""),
+        ("message_drop_headers", "", ""),
+        ("message_drop_headers", "bcc, In-Reply-To", "may discard, refuse or change mail"),
+        ("remote_header_rewrite_domain", "", ""),
+        ("remote_header_rewrite_domain", "domain.invalid", "rewrites addresses"),
+    ],
+)
+def test_what_changes_header_fields(name: str, value: str, does: str) -> None:
+    found = list(filters.postfix_ones(Configuration("Dell", {name: value}, {}, (), {}, (), 1, 0.0, LOOK)))
+    assert found == ([(f"{name}: {value}", does)] if does else [])
