@@ -134,7 +134,7 @@ def plan_does_no_harm(expect: Expect, retired: Retired) -> None:
 
 
 @when(
-    "the domains' records, Dell's relay host and the users' ways of sending are searched for it",
+    "the domains' records, Dell's relay host and files, and the users' ways of sending are searched for it",
     target_fixture="mentions",
 )
 def search_clients(migration: Migration) -> Mentions:

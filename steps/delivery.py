@@ -22,6 +22,11 @@ def stranger_writes(migration: Migration, addresses: tuple[Address, ...]) -> Del
     return delivery.arrivals(migration, delivery.from_outside(migration, addresses))
 
 
+@when("an outside sender writes to each of them, to some with a detail or in capitals", target_fixture="deliveries")
+def stranger_writes_as_people_do(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
+    return delivery.arrivals(migration, delivery.from_outside(migration, delivery.spelt(migration, addresses)))
+
+
 @when("an admitted client delivers to each of them", target_fixture="deliveries")
 def admitted_delivers(migration: Migration, addresses: tuple[Address, ...]) -> Deliveries:
     return delivery.arrivals(migration, delivery.to_dell(migration, addresses))

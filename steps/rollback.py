@@ -82,6 +82,13 @@ def ec2_will_listen(migration: Migration, expect: Expect) -> None:
     expect("EC2 listens again once it is started", (listens, *boot.judged(boot.gateways(migration))))
 
 
+@then("its tables hold what is written there")
+def tables_as_written(migration: Migration, expect: Expect) -> None:
+    expect(
+        "EC2's tables hold what is written", gateway.judged_maps(*gateway.maps(migration), migration.settings.ec2.name)
+    )
+
+
 @then("senders who insist on TLS can bring it there")
 def strict_senders(migration: Migration, expect: Expect, domains: tuple[str, ...]) -> None:
     it = gateway.strictly(migration, domains)

@@ -5,7 +5,7 @@ Feature: Mail from outside arrives in its mailbox, by the path that is meant
   @I-3 @E-2 @P2.1 @X11 @observe @before_phase1 @before_phase2 @before_phase3 @after_rollback
   Scenario: Today's path carries mail through EC2
     Given every address of the domains that have not been switched
-    When an outside sender writes to each of them
+    When an outside sender writes to each of them, to some with a detail or in capitals
     Then each message is in its mailbox in time, unaltered
     And its trace leads through EC2
 

@@ -33,5 +33,5 @@ Feature: EC2 is the machine that is meant, and nothing hangs on it but mail
   @I-12 @P4.2 @observe @before_phase1 @before_phase4
   Scenario: No way of sending leads to EC2, and no record but those that the migration changes
     Given the EC2 gateway
-    When the domains' records, Dell's relay host and the users' ways of sending are searched for it
+    When the domains' records, Dell's relay host and files, and the users' ways of sending are searched for it
     Then nothing refers to it but the records that the migration itself changes

@@ -9,5 +9,6 @@ Feature: As long as EC2 runs, mail can go back to it
     When EC2 is asked whether it takes mail for each address
     Then it says yes to every address
     And it will listen for it after its next start
+    And its tables hold what is written there
     And senders who insist on TLS can bring it there
     And it will pass it on to Dell once Dell's certificate is renewed

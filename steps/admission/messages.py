@@ -100,6 +100,11 @@ def limits_agree(expect: Expect, size_limits: sizes.Limits) -> None:
     expect("Postfix's own limits agree", sizes.judged_within(size_limits))
 
 
+@then("the disks of queues and mailboxes have room for some of that size")
+def disks_have_room(expect: Expect, size_limits: sizes.Limits) -> None:
+    expect("There is room for mail", sizes.judged_room(size_limits))
+
+
 @given("a message of 25 MiB, with Email Routing's header fields on top", target_fixture="heavy")
 def heavy_message(migration: Migration) -> tuple[Address, Marked]:
     address = busy_mailbox(migration)

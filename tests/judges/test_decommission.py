@@ -170,7 +170,7 @@ NAMED = Mention("/etc/z", "mail", evidence=(LOOK,))
 
 
 def test_who_uses_it() -> None:
-    hint = "Whoever follows this uses EC2: lead it to Dell, or to SendGrid, before EC2 is stopped"
+    hint = "Whoever follows this uses EC2: lead it to Dell, SendGrid or another, before EC2 is stopped"
     judged = references.judged_clients([Mention("Dell", "", evidence=(LOOK,)), MX, UNUSED, UNREAD, NAMED])
     assert all_say(judged, None) == [
         (PASS, f"Dell: {NONE}"),
@@ -179,6 +179,35 @@ def test_who_uses_it() -> None:
         (UNKNOWN, "/etc/y: expected no mention of EC2, found denied"),
         (FAIL, f"/etc/z: expected no mention of EC2, found mail. {hint}"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "verdict"),
+    [
+        ("/etc/resolv.conf:2", "nameserver 100.64.10.1", FAIL),
+        ("/etc/systemd/resolved.conf:3", "FallbackDNS=100.64.10.1", FAIL),
+        ("/etc/systemd/timesyncd.conf:3", "NTP=mail.a.example", FAIL),
+        ("/etc/chrony/chrony.conf:1", "server mail.a.example iburst", FAIL),
+        ("/etc/chrony/chrony.conf:2", "allow 100.64.10.1", PASS),
+        ("/etc/rsyslog.d/50-remote.conf:1", "*.* @@mail.a.example:514", FAIL),
+        ("/etc/rsyslog.d/50-remote.conf:2", 'action(type="omfwd" Target="mail.a.example")', FAIL),
+        ("/etc/rsyslog.d/60-from.conf:1", "$AllowedSender UDP, 100.64.10.1", PASS),
+        ("/etc/fstab:4", "mail.a.example:/srv /mnt/srv nfs defaults 0 0", FAIL),
+        ("/opt/webmail/.env:3", "SMTP_HOST=mail.a.example", PASS),
+        ("/etc/postfix/admit.cidr:1", "100.64.10.1/32 OK", PASS),
+    ],
+)
+def test_by_which_files_dell_leans_on_it(place: str, text: str, verdict: Verdict) -> None:
+    found = references.leaning([Mention(f"Dell: {place}", text, evidence=(LOOK,))])
+    (it,) = references.judged_clients(found)
+    role = "no more than mail's way until EC2 is stopped: look at what it is"
+    assert (it.verdict, it.expected, it.found) == (verdict, role if verdict is PASS else "no mention of EC2", text)
+
+
+def test_which_of_dells_files_have_to_be_read() -> None:
+    said = [f"grep: {each}: Permission denied" for each in ("/etc/chrony/keys", "/etc/postfix/x")]
+    found = [Mention("Dell", "", unread=each, evidence=(LOOK,)) for each in said]
+    assert [each.found for each in references.judged_clients(references.leaning(found))] == said[:1]
 
 
 def test_who_still_names_it() -> None:

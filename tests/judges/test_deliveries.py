@@ -3,11 +3,14 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from fixtures.evidence import Evidence
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.mailbox import delivery, signatures, verification
 from fixtures.probes.mailbox.delivery import Delivery, Sent
@@ -336,3 +339,18 @@ UNPROVEN = talk(550, "5.7.26 unauthenticated", "")
 def test_what_nobody_vouches_for(each: Offered, verdict: object, found: str) -> None:
     expected = "alice@a.example at route1: expected refused in session, for good, or in its mailbox, found "
     assert says(mx_hosts.judged_unproven(each)) == (verdict, expected + found)
+
+
+def test_mail_is_written_to_as_people_spell_an_address() -> None:
+    settings = settings_without_a_lab()
+    addresses = tuple(settings.addresses())
+    spelt = list(delivery.spelt(cast("Migration", SimpleNamespace(settings=settings)), addresses))
+    assert [each.mailbox for each in spelt] == [each.mailbox for each in addresses]
+    for domain in settings.domains:
+        those = [each.local for each in spelt if each.domain == domain.name]
+        plain = [each.local for each in domain.addresses]
+        detailed = [each for each in those if each.lower().endswith("+mxgate")]
+        assert len(detailed) == (domain.plus_addresses == "mailbox")
+        assert those[-1] == those[-1].upper()
+        assert [each.lower().removesuffix("+mxgate") for each in those] == plain
+        assert len(set(plain) & set(those)) >= len(plain) - 2

@@ -4,10 +4,11 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from fixtures.access.transport import Shell
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import queue_lifetime
 from fixtures.probes.dell.postfix import Configuration, Service
@@ -153,15 +154,40 @@ def test_dells_own_limits(message: int, holding: int, free: int, verdicts: list[
     assert virtual[1].found == "7"
 
 
-@pytest.mark.parametrize(("room", "verdict"), [(None, None), (1_199, FAIL), (1_200, PASS)])
-def test_room_on_the_queues_disk(room: int | None, verdict: Verdict | None) -> None:
-    values = {"message_size_limit": 100, "mailbox_size_limit": 0, "queue_minfree": 200}
-    *_, last = sizes.judged_within(Limits(values, None, False, (LOOK,), room=room))
-    assert last.member == ("room on the queue's disk" if verdict else "queue_minfree")
-    assert not verdict or (last.verdict, last.found) == (verdict, str(room))
-    assert not verdict or last.expected == "at least queue_minfree (200) and 10 of the largest messages (100)"
-    *_, last = sizes.judged_within(Limits({**values, "queue_minfree": 0}, None, False, (LOOK,), room=1))
-    assert last.member == "queue_minfree"
+@pytest.mark.parametrize(
+    ("said", "verdict", "found"),
+    [
+        ("1200 1 9 1000 ext2/ext3", PASS, "1200 bytes and 1000 files, on ext2/ext3"),
+        ("1199 1 9 1000 overlayfs", FAIL, "1199 bytes and 1000 files, on overlayfs"),
+        ("300 4 9 999 xfs", FAIL, "1200 bytes and 999 files, on xfs"),
+        ("300 4 0 0 btrfs", PASS, "1200 bytes and as many as need be files, on btrfs"),
+        ("300 4 9 1000 tmpfs", FAIL, "1200 bytes and 1000 files, in memory, on tmpfs"),
+        ("300 4 9 1000 UNKNOWN (0x2fc12fc1)", PASS, "1200 bytes and 1000 files, on UNKNOWN (0x2fc12fc1)"),
+    ],
+)
+def test_room_on_a_disk(said: str, verdict: Verdict, found: str) -> None:
+    disks = tuple(sizes.Disk("it", *each, 1_200, "EC2", LOOK) for each in sizes.free(said))
+    (it,) = sizes.judged_room(Limits({}, None, False, (LOOK,), disks=disks))
+    assert (it.verdict, it.member, it.found) == (verdict, "room on it", found)
+    assert it.expected == "at least 1200 bytes free and 1000 files, outside of memory"
+    hint = "It is empty after the next start" if "tmpfs" in said else "EC2 refuses all mail (452) once less is free"
+    assert it.hint.startswith(hint if verdict is FAIL else "")
+    assert not list(sizes.judged_room(Limits({}, None, False, (LOOK,))))
+
+
+@pytest.mark.parametrize(
+    ("message", "kept_free", "least"), [(100, 0, 1_150), (100, 150, 1_150), (100, 300, 1_300), (0, 0, 301_465_600)]
+)
+def test_how_much_room_a_queue_needs(message: int, kept_free: int, least: int) -> None:
+    assert sizes._least({"message_size_limit": str(message), "queue_minfree": str(kept_free)}) == least
+
+
+def test_of_several_disks_the_fullest_counts() -> None:
+    said = SimpleNamespace(stdout="5 2 0 0 zfs\n3 2 8 7 xfs\n")
+    shell = cast("Shell", SimpleNamespace(name="Dell", run=lambda *_, **__: said))
+    (it,) = sizes._disk(shell, "it", ["/a", "/b"], 1)
+    assert (it.kind, it.free, it.files) == ("xfs", 6, 7)
+    assert not list(sizes._disk(shell, "it", [], 1))
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ def test_it_takes_each_address_and_its_details() -> None:
     assert [verdict for verdict, _ in asked(LATER, TAKEN)] == [UNKNOWN, PASS]
 
 
+def test_its_tables_hold_what_is_written_there() -> None:
+    hint = "The next postmap there changes where mail goes: see which of the two is right, and make them one"
+    judged = gateway.judged_maps([("hash:/a", "same"), ("hash:/b", "other"), ("hash:/c", "unread")], LOOK, "mx.x")
+    assert all_say(judged, "") == [
+        (PASS, "hash:/a at mx.x: expected what its source holds, found what its source holds"),
+        (FAIL, f"hash:/b at mx.x: expected what its source holds, found something else. {hint}"),
+        (UNKNOWN, "hash:/c at mx.x: expected what its source holds, found unread: postmap -s could not read both"),
+    ]
+    (none,) = all_say(gateway.judged_maps([], LOOK, "mx.x"), "")
+    assert none == (PASS, "mx.x: expected what its source holds, found no compiled table")
+
+
 def test_its_postfix_comes_back_with_it() -> None:
     unit = boot.Unit("postfix", "disabled", (), "", LOOK, "EC2")
     hint = (

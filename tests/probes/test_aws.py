@@ -8,9 +8,11 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
+from itertools import islice
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -34,9 +36,11 @@ from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dell import allow_list, postfix
 from fixtures.probes.dns import spf
 from fixtures.probes.smtp import clients
+from fixtures.probes.smtp.knock import RcptResult
 from fixtures.settings import BackupMx, ClockSettings, Secrets, StoreSettings
 from scripts import delete_ec2, stop_ec2
 from scripts.delete_ec2 import image_write
+from scripts.lib.aws import power
 from scripts.lib.aws.belongings import deletions, final_image
 from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
 from scripts.lib.aws.power import require_way_back
@@ -426,3 +430,25 @@ def test_a_stop_that_gives_up_the_address_withdraws_it(
     assert [each.subject for each in stop_ec2.plan(job)] == subjects[2:]
     with pytest.raises(Refused, match=f"stop_ec2 gave {kept} back to Amazon"):
         require_way_back(job, Progress.read(its.store, its.settings))
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([RcptResult("a", 250, "ok", "")], ""),
+        ([RcptResult("", 0, "timed out", "connect"), RcptResult("a", 250, "ok", "")], ""),
+        ([RcptResult("", 0, "timed out", "connect")] * 9, "it is nothing timed out (at connect), not accepts mail"),
+        ([], "the settings say nothing of where EC2 reaches Dell"),
+    ],
+)
+def test_a_gateway_that_takes_mail_and_cannot_hand_it_on(
+    answers: list[RcptResult], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a start: it is said loudly, and bars no way back."""
+    its, heard, left = Migration(settings_without_a_lab(), Secrets()), list[str](), iter(answers)
+    monkeypatch.setattr(clients, "ec2_as_seen", lambda _: ())
+    monkeypatch.setattr(clients, "offer", lambda *_: [("", SimpleNamespace(outcome=it)) for it in islice(left, 1)])
+    monkeypatch.setattr(power, "DELL_S_MAX", 0.02)
+    monkeypatch.setattr(power, "POLL_S", 0.01)
+    power.see_it_reach_dell(cast("Job", SimpleNamespace(migration=its, say=heard.append)))
+    assert [said in each and "NOBODY SAW DELL TAKE IT" in each for each in heard] == [True] * bool(said)

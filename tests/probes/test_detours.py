@@ -1,8 +1,15 @@
 """What Dell's configuration says of discarding, copying, re-routing and giving up, read without a Dell."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from fixtures.probes.dell import filters, queue_lifetime, tables
+from fixtures.probes.dell.postfix import Configuration
+from fixtures.probes.smtp import gateway
+from tests.judges import LOOK
 
 SINCE_24 = """\
 sieve_script personal {
@@ -98,3 +105,47 @@ def test_entries_of_a_table_without_notes_and_blanks() -> None:
     assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "does"),
+    [
+        ("message_drop_headers", "bcc, content-length, resent-bcc, return-path", ""),
+        ("message_drop_headers", "Bcc", ""),
+        ("message_drop_headers", "", ""),
+        ("message_drop_headers", "bcc, In-Reply-To", "may discard, refuse or change mail"),
+        ("remote_header_rewrite_domain", "", ""),
+        ("remote_header_rewrite_domain", "domain.invalid", "rewrites addresses"),
+    ],
+)
+def test_what_changes_header_fields(name: str, value: str, does: str) -> None:
+    found = list(filters.postfix_ones(Configuration("Dell", {name: value}, {}, (), {}, (), 1, 0.0, LOOK)))
+    assert found == ([(f"{name}: {value}", does)] if does else [])
+
+
+POSTCONF = """\
+if [ "$1" = -xh ]; then echo hash:/etc/aliases; else
+echo "local_recipient_maps = proxy:unix:passwd.byname hash:/etc/aliases"
+echo "transport_maps = {hash:$PLACE/a, lmdb:$PLACE/b} hash:$PLACE/c,proxy:hash:$PLACE/a"; echo "x = hash:/none/such"; fi
+"""
+POSTMAP = """\
+case $2 in
+hash:*/a) printf 'a\\tx\\nb\\ty\\n' ;; texthash:*/a) printf 'b\\ty\\na\\tx\\n' ;;
+lmdb:*/b) echo "b secret" ;; texthash:*/b) echo "b other" ;; *) exit 1 ;; esac
+"""
+
+
+def test_which_tables_are_compared(tmp_path: Path) -> None:
+    for name, text in (("postconf", POSTCONF), ("postmap", POSTMAP)):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}", encoding="ascii")
+        (tmp_path / name).chmod(0o755)
+    for name in "abc":
+        (tmp_path / name).touch()
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PLACE": str(tmp_path)}
+    said = subprocess.run(["sh", "-c", gateway._MAPS], env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == [
+        f"same hash:{tmp_path}/a",
+        f"unread hash:{tmp_path}/c",
+        f"other lmdb:{tmp_path}/b",
+    ]
+    assert not said.stderr

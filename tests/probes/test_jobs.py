@@ -55,6 +55,8 @@ WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
         "tar -xzf golden.tgz -C /etc/postfix",
         "[ -e /x ] && install -m 644 /x '/etc/postfix/master.cf'; true",
         "30 4 * * * root ansible-pull -U https://git.example/mail.git",
+        'Dpkg::Options { "--force-confnew"; };',
+        "force-confnew",
     ],
 )
 def test_what_writes(line: str) -> None:
@@ -81,6 +83,7 @@ def test_what_writes(line: str) -> None:
         "postfix reload; doveadm reload",
         "ExecStart=/usr/sbin/postfix start",
         "postmap /etc/postfix/transport",
+        'Dpkg::Options { "--force-confdef"; "--force-confold"; };',
     ],
 )
 def test_what_does_not(line: str) -> None:

@@ -20,7 +20,7 @@ from fixtures.migration.progress import Progress, given_up
 from fixtures.plan.vps_checklist import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
-from fixtures.probes.smtp import vantages
+from fixtures.probes.smtp import clients, vantages
 from fixtures.settings import Vantage
 from scripts.lib.aws.gateway import elastic, on_instance
 from scripts.lib.change import Job, Refused, Write
@@ -29,6 +29,8 @@ START_S_MAX, STOP_S_MAX, POLL_S = 300.0, 300, 2.0
 BY_HAND_S_MAX = 1800.0
 """For a person to stop or start it at its provider, where that is not AWS."""
 PORT_S_MAX, TELL_S = 120.0, 10.0
+DELL_S_MAX = 60.0
+"""For EC2 to reach Dell once it takes mail: its tunnel may come up last."""
 COMING = {"running", "pending"}
 FIRST = N_("EC2 first")
 PROVED = "start seen"
@@ -242,10 +244,32 @@ def open_port(job: Job) -> Write:
                     "with --without-asking-ec2: senders wait for a silent MX for days, and Cloudflare may bounce"
                 )
             ) from None
+        see_it_reach_dell(job)
 
     read = partial(port_state, job)
     subject = f"port 25 of {settings.name} ({settings.ipv4})"
     return Write(FIRST, subject, SILENT, ACCEPTS, do, read)
+
+
+def see_it_reach_dell(job: Job) -> None:
+    """Say so loudly where EC2, which takes mail again, cannot hand it to Dell. It bars nothing: mail waits there."""
+    migration = job.migration
+    address, it = next(migration.settings.addresses()).address, migration.settings.ec2
+
+    def read() -> str:
+        for _, said in clients.offer(migration, clients.ec2_as_seen(migration), (address,)):
+            return ACCEPTS if said.outcome.accepted else str(said.outcome)
+        raise CouldNotAsk("the settings say nothing of where EC2 reaches Dell (ec2.reaches_dell_at)")
+
+    try:
+        wait_until(job, ACCEPTS, DELL_S_MAX, read)
+    except CouldNotAsk as fault:
+        job.say(
+            N_(
+                f"{it.name} TAKES MAIL, AND NOBODY SAW DELL TAKE IT FROM THERE: {fault}. Mail may wait on EC2: look at "
+                "its way to Dell (a tunnel that is down, a key that has expired) and at its queue, now"
+            )
+        )
 
 
 def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -> None:
