@@ -1,0 +1,71 @@
+"""What a ruleset is after the next start, where nftables.service loads its file: read, and asked of a real kernel."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fixtures.evidence import Verdict
+from fixtures.lab.firewall import kernel
+from fixtures.probes.dell import firewall
+from tests.probes.rulesets import ADMITTED, PUBLIC, read
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0
+    or not all(map(shutil.which, ("nft", "ip", "unshare", "iptables", "systemctl")))
+    or not Path("/etc/nftables.conf").exists(),
+    reason="needs root, nft as Debian has it, iptables, iproute2 and systemctl",
+)
+STARTS = """\
+mount -t tmpfs none /mnt
+mount -t tmpfs none /etc/systemd/system
+mkdir -p /etc/systemd/system/sysinit.target.wants
+ln -s /usr/lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wants/
+cat >/mnt/nftables.conf <<'X'
+%s
+X
+mount --bind /mnt/nftables.conf /etc/nftables.conf
+! nft -f /etc/nftables.conf
+"""
+"""A Dell whose nftables.service is enabled, and has loaded its file."""
+FILE = """\
+flush ruleset
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        iif "eth0" ip saddr 100.64.0.0/10 accept
+        ct state established,related accept
+        tcp dport { 22%s } accept
+    }
+}
+"""
+TYPED = "nft add rule inet filter input tcp dport 25 accept\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (STARTS % (FILE % ", 25"), "the same"),
+        (STARTS % (FILE % ", 25") + TYPED, "lets them in"),
+        (STARTS % (FILE % "") + TYPED, "refuses 104.30.0.0/19, 2405:8100:c000::/38, 100.64.10.1/32"),
+        ((STARTS % (FILE % "") + TYPED).replace("ln -s", ": "), "the same"),
+        (STARTS % 'include "/etc/nftables.d/*.nft"' + f"nft '{FILE % ', 25'}'", "the same"),
+        (STARTS % "table inet filter { chain input { frobnicate } }", "frobnicate"),
+        (STARTS % "table inet other { }" + "iptables -A INPUT -s 192.0.2.1 -j DROP", "the same"),
+    ],
+)
+def test_what_the_next_start_loads(script: str, said: str) -> None:
+    """What was typed goes with the file's tables; those of others stay. Nothing is loaded but in a network apart."""
+    ruleset = read(script)
+    after = ruleset.after
+    assert "x1" not in ruleset.parts["addresses"]
+    assert (after is None) is (said == "the same")
+    if after is not None:
+        asked = None if after.unread else kernel.ask(after, ADMITTED, PUBLIC)
+        first = next(firewall.judged_after(after, asked, ADMITTED))
+        assert first.member.startswith("after the next start: ")
+        assert said in f"{first.expected}, {first.found}"
+        wanted = {"r": Verdict.FAIL, "l": Verdict.PASS}.get(said[0], Verdict.INCONCLUSIVE)
+        assert first.verdict is wanted
+        assert ("so change the file" in first.sentence()) is (wanted is Verdict.FAIL)
