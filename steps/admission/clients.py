@@ -175,8 +175,8 @@ def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall
     claim = "No rule and no route shuts out an admitted address"
     expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
     for ruleset, answer, why in after:
-        claim = "Nor does one after the next start"
-        expect(claim, firewall.judged_after(ruleset, answer, admitted_networks, why))
+        found = firewall.judged_after(ruleset, answer, admitted_networks, why)
+        expect("Nor does one after the next start", found)
 
 
 # By which address, as which sender and for which recipient ------------------------------------------------------------
