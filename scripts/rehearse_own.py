@@ -18,6 +18,7 @@ Exit: 0 all drills hold, 1 some don't, 2 no certificate was made: bad input, or 
 """
 
 import argparse
+import dataclasses
 import random
 import re
 import sys
@@ -115,7 +116,9 @@ def _firewall(migration: Migration, snapshot: Mapping[str, Any] | None) -> Answe
     else:
         return None
     admitted = dellplan.admitted(settings, with_ec2=True)
-    return kernel.ask(ruleset, admitted, (settings.dell.ipv4, settings.dell.ipv6))
+    public = (settings.dell.ipv4, settings.dell.ipv6)
+    after = kernel.ask(it, admitted, public) if (it := ruleset.after) else None
+    return dataclasses.replace(kernel.ask(ruleset, admitted, public), after=after)
 
 
 def _take(migration: Migration) -> str:
@@ -191,7 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
         for line in firewall_lines(found.firewall):
             _say(line)
         _say(f"certificate: {file}")
-        return REFUSED if found.firewall is None or found.firewall.error or found.firewall.shut else DONE
+        asked = [each for each in (found.firewall, found.firewall and found.firewall.after) if each]
+        return REFUSED if not asked or any(each.error or each.shut for each in asked) else DONE
     worlds = options.world or tuple(WORLDS)
     for line in sentences(found, worlds):
         _say(line)

@@ -156,9 +156,11 @@ def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -
 
 
 @when("a kernel with Dell's ruleset and routes is asked with connections from them", target_fixture="firewall_asked")
-def ask_a_kernel(migration: Migration, admitted_networks: tuple[Network, ...], asked_firewall: AskedFirewall) -> Asked:
+def ask_a_kernel(
+    migration: Migration, admitted_networks: tuple[Network, ...], asked_firewall: AskedFirewall
+) -> list[Asked]:
     ruleset = firewall.look(migration.settings)
-    return (ruleset, *asked_firewall(ruleset, admitted_networks))
+    return [(each, *asked_firewall(each, admitted_networks)) for each in (ruleset, ruleset.after) if each]
 
 
 @then("none of it can touch these addresses")
@@ -168,10 +170,13 @@ def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_foun
 
 
 @then("none of them is refused, limited or left without an answer at port 25")
-def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: Asked) -> None:
-    ruleset, answer, why = firewall_asked
+def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: list[Asked]) -> None:
+    (ruleset, answer, why), *after = firewall_asked
     claim = "No rule and no route shuts out an admitted address"
     expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
+    for ruleset, answer, why in after:
+        found = firewall.judged_after(ruleset, answer, admitted_networks, why)
+        expect("Nor does one after the next start", found)
 
 
 # By which address, as which sender and for which recipient ------------------------------------------------------------

@@ -275,6 +275,7 @@ RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
         ({}, ""),
         ({"firewall": None}, "no kernel was asked with Dell's ruleset"),
         ({"firewall": Answer("table inet b {\n}", ())}, "another than the one that was asked: -table inet b {; +table"),
+        ({"firewall": Answer("", (), after=Answer(RULES.text, ("104.30.0.0/19",), packets=3))}, ""),
         ({"suite": "older"}, "made by mxgate older"),
     ],
 )

@@ -42,6 +42,42 @@ def test_how_long_a_server_may_run(lines: tuple[str, ...], found: str) -> None:
     assert f"expected left running, or started again, found {found or 'left running'}" in said
 
 
+NAS = "ConditionPathIsMountPoint=/mnt/nas"
+
+
+@pytest.mark.parametrize(
+    ("lines", "by"),
+    [
+        ((), ""),
+        (("ConditionPathExists=/etc/postfix/main.cf", "After=network-online.target", "Requires=mysql.service"), ""),
+        ((NAS,), f"{NAS} ({TOP}), which may be missing"),
+        ((NAS, f"False={NAS}"), f"{NAS} ({TOP}), which does not hold"),
+        ((NAS, "ConditionPathIsMountPoint=", f"False={NAS}"), ""),
+        (("ConditionPathIsMountPoint=/srv/vmail", "AssertPathIsMountPoint=!/mnt/nas"), ""),
+        (("ConditionHost = old", "False= ConditionHost = old"), f"ConditionHost=old ({TOP}), which does not hold"),
+        (("BindsTo=srv-vmail.mount",), ""),
+        (("BindsTo=srv-vmail.mount mnt-nas.mount",), f"BindsTo=mnt-nas.mount ({TOP}), which may be missing"),
+        (("Requisite=tailscaled.service",), f"Requisite=tailscaled.service ({TOP}), which may be missing"),
+        (("TasksMax=99",), f"TasksMax=99 ({TOP}), and may need 100 processes"),
+        (("TasksMax=100", "MemoryMax=256M"), ""),
+        (("TasksMax=20", "TasksMax=infinity", "MemoryMax=48M", "MemoryMax=80%"), ""),
+        (("MemoryMax=48M",), f"MemoryMax=48M ({TOP}), and may need 256M"),
+        (("MemoryMax=50331648",), f"MemoryMax=50331648 ({TOP}), and may need 256M"),
+    ],
+)
+def test_what_a_server_needs(lines: tuple[str, ...], by: str) -> None:
+    found = topped(*lines).held(100, ["/srv/vmail"])
+    assert found == by
+    verdict, said = all_say(boot.judged_held(boot.Start((), (), LOOK, held=(("d.service", found, LOOK),))), "")[0]
+    assert verdict is (FAIL if by else PASS)
+    assert f"asks for nothing that may be missing, and has room, found {by or 'nothing holds it up'}" in said
+
+
+def test_what_the_distribution_itself_asks_for() -> None:
+    own = f"{LIB}/dovecot.service:BindsTo=tmp.mount\n{LIB}/dovecot.service:ConditionPathIsMountPoint=/x"
+    assert not units.service(f"{DOVECOT}\n{own}", "dovecot").held(100, ())
+
+
 @pytest.mark.parametrize(
     ("lines", "by"),
     [

@@ -1,0 +1,111 @@
+"""What the next start brings, as the probes' own scripts read it: the file that nftables.service loads, asked of a real
+kernel; what systemd's files ask for; and what fstab mounts.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fixtures.access.transport import sections
+from fixtures.evidence import Verdict
+from fixtures.lab.firewall import kernel
+from fixtures.probes.dell import durability, firewall, units
+from tests.probes.rulesets import ADMITTED, PUBLIC, read
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0
+    or not all(map(shutil.which, ("nft", "ip", "unshare", "iptables", "systemctl", "systemd-analyze")))
+    or not Path("/etc/nftables.conf").exists(),
+    reason="needs root, nft as Debian has it, iptables, iproute2 and systemd",
+)
+STARTS = """\
+mount -t tmpfs none /mnt
+mount -t tmpfs none /etc/systemd/system
+mkdir -p /etc/systemd/system/sysinit.target.wants
+ln -s /usr/lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wants/
+cat >/mnt/nftables.conf <<'X'
+%s
+X
+mount --bind /mnt/nftables.conf /etc/nftables.conf
+! nft -f /etc/nftables.conf
+"""
+"""A Dell whose nftables.service is enabled, and has loaded its file."""
+FILE = """\
+flush ruleset
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        iif "eth0" ip saddr 100.64.0.0/10 accept
+        ct state established,related accept
+        tcp dport { 22%s } accept
+    }
+}
+"""
+TYPED = "nft add rule inet filter input tcp dport 25 accept\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (STARTS % (FILE % ", 25"), "the same"),
+        (STARTS % (FILE % ", 25") + TYPED, "lets them in"),
+        (STARTS % (FILE % "") + TYPED, "refuses 104.30.0.0/19, 2405:8100:c000::/38, 100.64.10.1/32"),
+        ((STARTS % (FILE % "") + TYPED).replace("ln -s", ": "), "the same"),
+        (STARTS % 'include "/etc/nftables.d/*.nft"' + f"nft '{FILE % ', 25'}'", "the same"),
+        (STARTS % "table inet filter { chain input { frobnicate } }", "frobnicate"),
+        (STARTS % "table inet other { }" + "iptables -A INPUT -s 192.0.2.1 -j DROP", "the same"),
+    ],
+)
+def test_what_the_next_start_loads(script: str, said: str) -> None:
+    """What was typed goes with the file's tables; those of others stay. Nothing is loaded but in a network apart."""
+    ruleset = read(script)
+    after = ruleset.after
+    assert "x1" not in ruleset.parts["addresses"]
+    assert (after is None) is (said == "the same")
+    if after is not None:
+        asked = None if after.unread else kernel.ask(after, ADMITTED, PUBLIC)
+        first = next(firewall.judged_after(after, asked, ADMITTED))
+        assert first.member.startswith("after the next start: ")
+        assert said in f"{first.expected}, {first.found}"
+        wanted = {"r": Verdict.FAIL, "l": Verdict.PASS}.get(said[0], Verdict.INCONCLUSIVE)
+        assert first.verdict is wanted
+        assert ("Let nftables.conf accept these at port 25 too" in first.sentence()) is (wanted is Verdict.FAIL)
+
+
+UNITS = """\
+mount -t tmpfs none /etc/systemd/system
+mount -t tmpfs none /mnt
+mkdir /etc/systemd/system/postfix.service.d /mnt/disk /mnt/mail
+printf '[Unit]\\nConditionPathIsMountPoint=/mnt/nas\\nConditionPathIsMountPoint = /mnt\\nConditionPathExists=|/no\\n' \
+    >/etc/systemd/system/postfix.service.d/own.conf
+printf '[Unit]\\nAssertPathExists=/etc/passwd\\nRequisite=a.service\\n' >/etc/systemd/system/dovecot.service
+mount --bind /mnt/disk /mnt/mail
+printf '/mnt/disk /mnt/mail none bind 0 0\\n#/a /b none bind\\n' >/mnt/fstab
+mount --bind /mnt/fstab /etc/fstab
+"""
+
+
+def test_what_is_asked_for_and_mounted() -> None:
+    """Of two conditions systemd finds one false; a folder is the one that fstab names."""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-s"], input=f"{UNITS}set -- /mnt/mail\n{durability._MOUNTS}",
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    parts = sections(done.stdout)
+    own = "/etc/systemd/system/postfix.service.d/own.conf"
+    files = parts["files of units"]
+    assert [line for line in files.splitlines() if ":False=" in line] == [
+        f"{own}:False=ConditionPathIsMountPoint=/mnt/nas"
+    ]
+    held = units.service(files, "postfix").held(100, ["/mnt", "/mnt/nas"])
+    assert held == f"ConditionPathIsMountPoint=/mnt/nas ({own}), which does not hold"
+    assert units.service(files, "dovecot").held(100, ()).startswith("Requisite=a.service (/etc/systemd/system/dovecot")
+    assert durability.mounted(parts) == {"/mnt/mail": "fstab"}
+    assert len(parts["inodes"].splitlines()) == 2
+    assert not durability.other(parts, "/mnt/mail")
+    moved = {**parts, "inodes": parts["inodes"].replace("/mnt/mail ", "/mnt/mail 9")}
+    assert durability.other(moved, "/mnt/mail") == "the folder /mnt/disk, which is not what is mounted now"
+    assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
