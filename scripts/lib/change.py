@@ -8,7 +8,6 @@ is done is no longer planned, and the rest is.
 import argparse
 import json
 import secrets
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +33,7 @@ from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
-from scripts.lib.commandline import changes
+from scripts.lib.commandline import again, changes
 
 DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
@@ -74,6 +73,8 @@ class Write:
     a client's own retry, after a lost answer, would do twice."""
     at_once: bool = False
     """Done right after the write before it: both are looked at before, and read back after."""
+    speaks: bool = False
+    """Says itself what it waits for, and for how long."""
 
 
 @dataclass(slots=True)
@@ -233,7 +234,7 @@ def _apply(script: Script, job: Job) -> int:
             "target": target,
             "gateway": upkeep.named(migration),
             "writes": [digest([each]) for each in writes],
-            "command": redact(_command(script, job)),
+            "command": redact(again(script.name, job.run.given)),
         }
         migration.store.record("run", job.domain, **about)
         with accepting, script.around(job):
@@ -333,9 +334,18 @@ def make(script: Script, job: Job, writes: Iterable[Write]) -> None:
     for group in together:
         due = [write for write in group if _begin(script, job, write)]
         for write in due:
-            _do(write)
+            with _waiting(job, write):
+                _do(write)
         for write in due:
-            _end(script, job, write)
+            with _waiting(job, write):
+                _end(script, job, write)
+
+
+def _waiting(job: Job, write: Write) -> AbstractContextManager[None]:
+    """Say which write the network holds up; a switch, and what waits for people, say that themselves."""
+    if write.speaks or not job.run.through:
+        return nullcontext()
+    return waiting(lambda: tr("{subject}: writing, and reading it back", subject=tr(write.subject)))
 
 
 def _begin(script: Script, job: Job, write: Write) -> bool:
@@ -458,7 +468,7 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         for write in filter(lambda write: write.danger, writes):  # what named it above has left the screen
             console.print(_named(write))
     if writes:
-        command = f"{_command(script, job)} --apply {plan}"
+        command = f"{again(script.name, job.run.given)} --apply {plan}"
         gate = gate_of_script(script.name)
         console.print(
             Text(tr("writes planned: {n}, digest {digest}. To make exactly these:", n=len(writes), digest=plan))
@@ -471,14 +481,6 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
             about = {"asks": tr(TABLE[gate].question), "stands": tr(on_record(job.migration, gate, job.domains))}
             behind = tr("behind the gate {gate}, {asks} It is {stands}", gate=gate, **about)
             console.print(Text(f"  ({behind})"), soft_wrap=True)
-
-
-def _command(script: Script, job: Job) -> str:
-    """All that was given but for --json, and for a digest that was asked for before."""
-    given = job.run.given
-    pairs = zip(["", *given], given, strict=False)
-    again = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
-    return shlex.join(["python", "-m", f"scripts.{script.name}", *again])
 
 
 def _named(write: Write) -> Text:

@@ -1,6 +1,8 @@
 """What the command lines of the programs have in common."""
 
 import argparse
+import shlex
+from collections.abc import Sequence
 
 from fixtures.language import LANGUAGES, OPTION, chosen, pasting
 
@@ -22,6 +24,13 @@ def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") 
     made.add_argument("--config", metavar="FILE", type=pasting.chosen, help=config or usual)
     made.add_argument("--lang", choices=LANGUAGES, type=chosen, help=OPTION)
     return made
+
+
+def again(name: str, given: Sequence[str]) -> str:
+    """The command of script NAME: all that was GIVEN but for --json, and for a digest that was asked for before."""
+    pairs = zip(["", *given], given, strict=False)
+    kept = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
+    return shlex.join(["python", "-m", f"scripts.{name}", *kept])
 
 
 def changes(name: str, summary: str | None, example: str, *, per_domain: bool) -> argparse.ArgumentParser:

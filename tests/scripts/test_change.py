@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from fixtures.access.clock import Clock
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, waiting
 from fixtures.gates.drift import accepted
 from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
-from fixtures.store import Store, StoreError
+from fixtures.store import Locked, Store, StoreError
 from scripts.lib import change
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import guests
@@ -93,6 +93,14 @@ def test_the_second_operator_reads_who_is_at_work(
         assert re.search(rf"pid {holder.pid} since {time.strftime('%Y-%m-%d')} .*\(switch_mx pilot.example.net\)", said)
         assert way_out in said
     assert file.read_text(encoding="ascii") == "old"
+
+
+def test_only_a_switch_puts_its_mx_back_first(file: Path) -> None:
+    store = change.opened(None).store
+    with store.lock("migration", "merge_spf pilot.example.net"), pytest.raises(Locked) as raised:
+        store.take_over("migration")
+    assert str(raised.value).endswith("and run this again")
+    assert file.exists()
 
 
 def test_a_dead_operators_lock_is_taken_on_request_only(
@@ -327,6 +335,25 @@ def test_a_store_that_takes_nothing_hides_no_fault(file: Path, monkeypatch: pyte
     with pytest.raises(Refused, match="EC2's MX is back"), store.lock("migration", "a switch"):
         raise Refused("EC2's MX is back")
     assert file.read_text(encoding="ascii") == "old"
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_write_that_hangs_says_which_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, speaks: bool
+) -> None:
+    monkeypatch.setattr(waiting, "SILENT_S", 0.05)
+
+    def slowly(do: Callable[[], object]) -> None:
+        time.sleep(0.5)
+        do()
+
+    def plan(job: Job) -> Iterator[Write]:
+        for each in script(file).plan(job):
+            yield replace(each, do=partial(slowly, each.do), speaks=speaks)
+
+    shown = digest(file, capsys)
+    assert replace(script(file), plan=plan).main([*APPLY, shown]) == 0
+    assert ("the record: writing, and reading it back (" in capsys.readouterr().err) != speaks
 
 
 def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

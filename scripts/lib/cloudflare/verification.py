@@ -115,7 +115,7 @@ def _verification(job: Job, addresses: list[Address]) -> Write:
     # People open links at any moment: a subject that counted those which are left would void the plan each time.
     subject = f"the destinations of {job.domain}, each by a person who opens the link in its mailbox"
     do = partial(await_people, job, addresses)
-    return Write("verification", subject, "not verified", "verified", do, read)
+    return Write("verification", subject, "not verified", "verified", do, read, speaks=True)
 
 
 def state(migration: Migration, destination: str) -> str:
