@@ -42,7 +42,7 @@ def _judge(job: Job, domain: str, text: str) -> None:
     if found.faults:
         raise Refused(
             f"SPF of {domain} would be an error to receivers: {'; '.join(found.faults)}; {spf.LOOKUPS_MAX} lookups, 2 "
-            f"of them void, are allowed (RFC 7208, 4.6.4). Take out what is no longer needed: {text}"
+            f"of them void, are allowed (RFC 7208, 4.6.4). Take out terms no longer needed. It would be: {text}"
         )
 
 

@@ -19,14 +19,15 @@ import time
 from collections.abc import Iterator
 
 from fixtures.evidence.exiting import leave
+from fixtures.gates.drift.accepted import WAITS
 from fixtures.language import N_
 from fixtures.ledger.windows import SWITCHING, half_way, left_half_way
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import Progress, unfinished
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.power import FIRST, gateway_again
-from scripts.lib.change import Job, Refused, Script, Write, unfinished
+from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.cloudflare import worker
-from scripts.lib.dell import restore
+from scripts.lib.dell import guests, restore
 from scripts.lib.dns import takeback
 from scripts.lib.dns.mx_back import left_over, mx_back, ttl_back
 from scripts.lib.dns.records import value
@@ -45,12 +46,22 @@ def plan(job: Job) -> Iterator[Write]:
     if away or any(each.group == FIRST for each in first):
         again = f"python -m scripts.rollback --domain {job.domain}"
         raise Refused(N_(f"mail of {job.domain} does not go to EC2 yet: first {again}"))
+    yield from _guests(job)
     yield from takeback.plan(job)
     if job.options.with_dell:
         if job.migration.settings.by_worker:
             yield from _worker(job)
         yield from restore.plan(job)
         yield from takeback.delivery_names(job)
+
+
+def _guests(job: Job) -> Iterator[Write]:
+    """Who is still let in at Dell by a run that was cut short is so no more; ``--with-dell`` does that anyway."""
+    settings, store = job.migration.settings, job.migration.store
+    cut = any(unfinished(store, each, job.domain) for each in WAITS) and not settings.by_worker
+    prepared = Progress.read(store, settings).done_at("prepare_dell") is not None
+    if cut and prepared and not job.options.with_dell:
+        yield from guests.admission(job, guests.guests(job.migration), admitted=False)
 
 
 def _worker(job: Job) -> Iterator[Write]:
@@ -81,7 +92,7 @@ def _check(job: Job) -> None:
 
 
 def _finish(job: Job) -> None:
-    begun = unfinished(job, SCRIPT.name)
+    begun = unfinished(job.migration.store, SCRIPT.name, job.domain)
     if job.options.clean_up or job.options.with_dell:
         takeback.completed(job)
         return

@@ -104,7 +104,7 @@ def _show(watch: Watch, console: Console, herald: Herald, bounds: Bounds, until:
             herald.hear(state.alarms)
             if console.is_terminal:
                 live.update(_page(state, herald, bounds), refresh=True)
-            elif shown != (news := (state.mx, state.alarms, herald.trouble)) or time.monotonic() > again:
+            elif shown != (news := (state.mx, state.alarms, herald.trouble, state.looked)) or time.monotonic() > again:
                 shown, again = news, time.monotonic() + STEADY_S
                 console.print(_page(state, herald, bounds))
             time.sleep(min(0.5, max(0.0, until - time.monotonic())))
@@ -155,7 +155,7 @@ def lines(state: WatchState, bounds: Bounds) -> Iterator[tuple[str, str]]:
     if state.ledger:
         yield from ((line, "") for line in _mail(state.ledger))
     if state.waiting is None:
-        yield tr("Dell: could not look"), ""
+        yield tr("Dell: could not look") if state.looked else tr("Dell: not looked yet"), ""
     else:
         waits = {"n": state.waiting, "more": state.more_waiting}
         yield tr("Dell: {n} recipients wait, {more} more than at best", **waits), ""

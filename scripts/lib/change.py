@@ -8,7 +8,6 @@ is done is no longer planned, and the rest is.
 import argparse
 import json
 import secrets
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,12 +28,12 @@ from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.language import N_, tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import Progress, unfinished
 from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
-from scripts.lib.commandline import parser
+from scripts.lib.commandline import again, changes
 
 DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
@@ -42,19 +41,16 @@ READ_BACK_S = 30.0
 """For so long a write may take to show; DNS and APIs are eventually consistent."""
 LEFT_HALF_WAY = N_("""\
 {domain}: A SWITCH ENDED HALF-WAY, and nobody has asked whether Cloudflare takes mail.
+  So the store has it: it saw the MX move last, and not where it leads by now, which dig MX {domain} shows.
   To ask: python -m scripts.switch_mx --domain {domain}    The way back: python -m scripts.rollback --domain {domain}\
 """)
-
-
 NOT_COUNTED = "not counted as done"
 """Said where nothing is to be done, and that is no progress."""
+_SCREEN_LINES = 40
 
 
 class Refused(Exception):
     """The script will not go on; says why and the way out."""
-
-
-_SCREEN_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,8 @@ class Write:
     a client's own retry, after a lost answer, would do twice."""
     at_once: bool = False
     """Done right after the write before it: both are looked at before, and read back after."""
+    speaks: bool = False
+    """Says itself what it waits for, and for how long."""
 
 
 @dataclass(slots=True)
@@ -213,22 +211,20 @@ def digest(writes: Iterable[Write]) -> str:
 def _apply(script: Script, job: Job) -> int:
     migration, options = job.migration, job.options
     with migration.store.lock("migration", f"{script.name} {job.domain}".strip()):
-        writes = _planned(script, job)
+        writes, begun = _planned(script, job), unfinished(migration.store, script.name, job.domain)
         if not writes:
             print(f"{script.name}: {tr('nothing to do')}")
-            begun = bool(unfinished(job, script.name))
-            if begun or _may_count(script, job):
-                with _accepting(script, job) if begun else nullcontext():
-                    _complete(script, job, "")
+            if begun:
+                _complete_late(script, job, begun)
+            elif _may_count(script, job):
+                _complete(script, job, "")
             return DONE
-        if digest(writes) != options.apply and not _left_over(job, script.name, writes):
+        if digest(writes) != options.apply and not _left_over(job, begun, writes):
             _show(script, job, writes)
             raise Refused(
                 N_(f"{script.name}: the plan is no longer {options.apply}: what stands now asks for the above")
             )
-        target = _require_leave(script, job)
-        if script.check:
-            script.check(job)
+        target = _require_all(script, job)
         accepting = _accepting(script, job)
         gate = gate_of_script(script.name)
         about: dict[str, Any] = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
@@ -238,17 +234,35 @@ def _apply(script: Script, job: Job) -> int:
             "target": target,
             "gateway": upkeep.named(migration),
             "writes": [digest([each]) for each in writes],
+            "command": redact(again(script.name, job.run.given)),
         }
         migration.store.record("run", job.domain, **about)
         with accepting, script.around(job):
             make(script, job, writes)
             _complete(script, job, options.apply)
-        with suppress(CouldNotAsk):  # all is done; without this the next gate is judged once more
-            migration.store.record("run", job.domain, **about, after=_stands(migration, script))
+        _led(script, job, about)
     back = PROGRAMS[script.name][1].replace("`", "") if script.name in PROGRAMS else ""
-    done = tr("done, {n} writes", n=len(writes))
+    done = tr("done, writes: {n}", n=len(writes))
     print(f"{script.name}: {done}" + (f"{tr('. ')}{tr('The way back: {program}', program=back)}" if back else ""))
     return DONE
+
+
+def _require_all(script: Script, job: Job) -> str:
+    """For which systems its gate is open, and nothing else stands against the first write.
+
+    Where people are waited for, an interrupted run has perhaps left somebody let in, which itself closes the gate:
+    ``around`` withdraws that, which needs no gate.
+    """
+    try:
+        target = _require_leave(script, job)
+        if script.check:
+            script.check(job)
+    except Exception:
+        if script.name in accepted.WAITS and unfinished(job.migration.store, script.name, job.domain):
+            with _accepting(script, job), script.around(job):
+                raise
+        raise
+    return target
 
 
 def _planned(script: Script, job: Job) -> tuple[Write, ...]:
@@ -256,9 +270,8 @@ def _planned(script: Script, job: Job) -> tuple[Write, ...]:
         return tuple(script.plan(job))
 
 
-def _left_over(job: Job, script: str, writes: Iterable[Write]) -> bool:
+def _left_over(job: Job, begun: list[dict[str, Any]], writes: Iterable[Write]) -> bool:
     """Whether WRITES are what an interrupted run of the plan that is asked for has left to do, and no other."""
-    begun = unfinished(job, script)
     if not begun or begun[-1]["plan"] != job.options.apply:
         return False
     planned = begun[-1].get("writes", ())
@@ -273,7 +286,7 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
     """Record what the script writes as accepted (S-6), and what its interrupted runs have left. A way back does so
     without looking first, so that nothing delays it.
     """
-    finishes = [each for each in accepted.SCOPE if unfinished(job, each)]
+    finishes = [each for each in accepted.SCOPE if unfinished(job.migration.store, each, job.domain)]
     options = job.options
     later = getattr(options, "clean_up", False) or getattr(options, "with_dell", False)
     hurried = script.name == "rollback" and not later
@@ -296,6 +309,20 @@ def _complete(script: Script, job: Job, plan: str) -> None:
     job.migration.store.record("done", job.domain, script=script.name, plan=plan)
 
 
+def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> None:
+    """What was BEGUN has nothing left to write: it is done, and what stands now is where it has led."""
+    with _accepting(script, job):
+        _complete(script, job, begun[-1]["plan"] if begun else "")
+    if begun:
+        _led(script, job, {key: begun[-1][key] for key in begun[-1].keys() - {"at", "real_at", "domain", "place"}})
+
+
+def _led(script: Script, job: Job, about: dict[str, Any]) -> None:
+    """Record where a run has led, so that its gate stays open; without it that is judged once more."""
+    with suppress(CouldNotAsk):
+        job.migration.store.record("run", job.domain, **about, after=_stands(job.migration, script))
+
+
 def make(script: Script, job: Job, writes: Iterable[Write]) -> None:
     """Make WRITES in their order; what stands already is left as it is."""
     together: list[list[Write]] = []
@@ -307,9 +334,18 @@ def make(script: Script, job: Job, writes: Iterable[Write]) -> None:
     for group in together:
         due = [write for write in group if _begin(script, job, write)]
         for write in due:
-            _do(write)
+            with _waiting(job, write):
+                _do(write)
         for write in due:
-            _end(script, job, write)
+            with _waiting(job, write):
+                _end(script, job, write)
+
+
+def _waiting(job: Job, write: Write) -> AbstractContextManager[None]:
+    """Say which write the network holds up; a switch, and what waits for people, say that themselves."""
+    if write.speaks or not job.run.through:
+        return nullcontext()
+    return waiting(lambda: tr("{subject}: writing, and reading it back", subject=tr(write.subject)))
 
 
 def _begin(script: Script, job: Job, write: Write) -> bool:
@@ -373,9 +409,9 @@ def _show(script: Script, job: Job, writes: tuple[Write, ...]) -> int:
 def _nothing(script: Script, job: Job) -> int:
     """Nothing is to be written: complete the run that was killed after its last write, if one was."""
     store = job.migration.store
-    if (begun := unfinished(job, script.name)) or script.still_counts(job):
-        with store.lock("migration", f"{script.name} {job.domain}".strip()), _accepting(script, job):
-            _complete(script, job, begun[-1]["plan"] if begun else "")
+    if (begun := unfinished(store, script.name, job.domain)) or script.still_counts(job):
+        with store.lock("migration", f"{script.name} {job.domain}".strip()):
+            _complete_late(script, job, begun)
     elif _is_due(script, job) and _may_count(script, job):
         store.record("done", job.domain, script=script.name, plan="")  # nothing was ever to be done: progress too
     return DONE
@@ -412,17 +448,9 @@ def _require_leave(script: Script, job: Job) -> str:
     return ""
 
 
-def unfinished(job: Job, script: str) -> list[dict[str, Any]]:
-    """The runs of SCRIPT that have begun to write since it was last done, oldest first."""
-    store = job.migration.store
-    done = store.last("done", job.domain, script=script)
-    rows = store.recorded("run", job.domain, script=script)
-    return [row for row in rows if row["place"] > (done["place"] if done else 0) and "after" not in row]
-
-
 def left_unfinished(job: Job, script: str) -> frozenset[str]:
     """Subjects that SCRIPT has begun to write, in runs that did not get done."""
-    runs = {row["run"] for row in unfinished(job, script)}
+    runs = {row["run"] for row in unfinished(job.migration.store, script, job.domain)}
     return frozenset(row["subject"] for row in job.migration.store.journaled(script, job.domain) if row["run"] in runs)
 
 
@@ -440,14 +468,11 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
         for write in filter(lambda write: write.danger, writes):  # what named it above has left the screen
             console.print(_named(write))
     if writes:
-        # All that was given but for --json, and for a digest that was asked for before.
-        given = job.run.given
-        pairs = zip(["", *given], given, strict=False)
-        again = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
-        command = shlex.join(["python", "-m", f"scripts.{script.name}", *again, "--apply", plan])
+        command = f"{again(script.name, job.run.given)} --apply {plan}"
         gate = gate_of_script(script.name)
-        planned = {"n": len(writes), "digest": plan}
-        console.print(Text(tr("{n} writes planned, digest {digest}. To make exactly these:", **planned)))
+        console.print(
+            Text(tr("writes planned: {n}, digest {digest}. To make exactly these:", n=len(writes), digest=plan))
+        )
         console.print(Text(f"  {command}"), soft_wrap=True)
         if upkeep.applies(job.migration, script.name):
             needs = tr("needs no gate any more: only that each domain is wholly at Cloudflare")
@@ -469,21 +494,7 @@ def _fail(script: Script, text: str, status: int) -> int:
 
 
 def _parser(script: Script) -> argparse.ArgumentParser:
-    domain = "--domain example.net" if script.per_domain else ""
-    command = " ".join(filter(None, (f"python -m scripts.{script.name}", domain, script.example)))
-    made = parser(
-        script.name,
-        script.summary,
-        f"example: {command}                  shows the plan and its digest\n"
-        f"         {command} --apply DIGEST   makes exactly that plan\n"
-        "exit: 0 done or nothing to do, 1 refused or failed, 2 bad input, 3 changes planned",
-    )
-    made.add_argument("--domain", help="the routed domain" + ("" if script.per_domain else " (default: all)"))
-    made.add_argument("--apply", metavar="DIGEST", help="make the plan of this digest")
-    made.add_argument("--override", metavar="REASON", help="write behind a closed gate; red in every report")
-    made.add_argument("--take-lock", action="store_true", help="take over the lock of a process that is dead")
-    made.add_argument("--json", action="store_true", help="the plan as JSON")
-    made.add_argument("--as-shell", action="store_true", help="the plan as commands for a person to paste")
+    made = changes(script.name, script.summary, script.example, per_domain=script.per_domain)
     if script.options:
         script.options(made)
     return made

@@ -20,9 +20,10 @@ from typing import IO, Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.ledger.windows import CLOSED, OPENED, SETTLED, SWITCHING
+from fixtures.migration.progress import unfinished
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.store import StoreError
-from scripts.lib.change import Job, Refused, Write, unfinished
+from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dns import mx_back
 from scripts.lib.dns.records import as_text, value
 
@@ -134,7 +135,7 @@ def remember(job: Job) -> None:
 
 def _remember(job: Job) -> None:
     store = job.migration.store
-    runs = unfinished(job, mx_back.SWITCH)
+    runs = unfinished(job.migration.store, mx_back.SWITCH, job.domain)
     if not runs or store.recorded("switch", job.domain, since=runs[0]["at"]):
         return
     stood = (store.last(SWITCHING, job.domain, state="moving") or {"stood": []})["stood"]

@@ -127,6 +127,10 @@ def test_what_came_last_is_no_question_of_the_clock(world: World) -> None:
 def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
     migration = judged.migration
     assert script_gate.on_record(migration, Gate.PHASE3, (OTHER,)).startswith("not judged yet: pytest features/")
+    migration.store.void_verdict(Gate.PHASE3, PILOT)
+    said = script_gate.on_record(migration, Gate.PHASE3, (PILOT,))
+    assert re.fullmatch(r"judged .* \(pass\); a later judging was broken off.*judge again: pytest features/ .*", said)
+    assert judged.judge(PHASE3, came_out(PHASE3, Verdict.PASS)).open
     migration.clock.advance(migration.settings.bounds.verdict_age_s / 2)
     assert script_gate.on_record(migration, Gate.PHASE3, (PILOT,)).startswith("open for 30 min more")
     migration.clock.advance(migration.settings.bounds.verdict_age_s)
@@ -203,11 +207,12 @@ def test_a_killed_run_may_be_finished_by_the_same_script(world: World) -> None:
     world.judge(phase2, came_out(phase2, Verdict.PASS))
     ran(world, "merge_spf", None, gate=Gate.PHASE2)
     world.require("merge_spf", PILOT)
-    refused(world, "another hand", "lower_ttl", PILOT)
+    cut = r"by merge_spf of pilot.example.net, which was interrupted: finish that first, python -m scripts.merge_spf "
+    refused(world, rf"{cut}--domain pilot.example.net; or by another hand", "lower_ttl", PILOT)
     ran(world, "merge_spf", "finished", gate=Gate.PHASE2)
     world.require("lower_ttl", PILOT)
     world.present["MX pilot.example.net"] = "elsewhere"
-    refused(world, "another hand", "merge_spf", PILOT)
+    refused(world, "changed since, by another hand: .*was finished; is elsewhere", "merge_spf", PILOT)
 
 
 # A deletion that has begun ----------------------------------------------------------------------------------------

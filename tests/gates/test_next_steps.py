@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fixtures.gates import drill_certificate
 from fixtures.gates.next_steps import Coming, coming
 from fixtures.gates.script_gate import GOES_ON
 from fixtures.language import speaking
+from fixtures.ledger.agreement import LAG_S
 from fixtures.migration import Migration, trials
 from fixtures.migration.progress import Progress, Stage, night_stages
 from fixtures.migration.version import VERSION
@@ -21,6 +23,7 @@ from fixtures.report.model import build
 from fixtures.report.next_lines import lines
 from fixtures.report.render import render
 from fixtures.settings.bounds import Bounds
+from fixtures.store import locks
 from fixtures.target import Target
 from scripts import next as program
 from tests.conftest import PROJECT
@@ -228,6 +231,37 @@ def test_after_a_way_back_that_is_judged_first(world: World, gate: Gate) -> None
 def test_a_switch_that_ended_half_way_comes_before_all_else(world: World) -> None:
     world.migration.store.record("switching", PILOT, state="moving", run="1")
     assert first(world.migration).command == f"python -m scripts.switch_mx --domain {PILOT}"
+
+
+def test_an_interrupted_run_is_finished_before_the_way_goes_on(world: World) -> None:
+    store, command = world.migration.store, f"python -m scripts.prepare_cloudflare --domain {PILOT}"
+    about = {"script": "prepare_cloudflare", "gate": "phase2", "run": "1", "plan": "p"}
+    store.record("run", PILOT, **about, command=command)
+    assert not first(world.migration).what.startswith("Finish")  # it has written nothing
+    store.log("prepare_cloudflare", PILOT, "1", "a rule", "before")
+    step = first(world.migration)
+    assert (step.what, step.command) == (f"Finish prepare_cloudflare for {PILOT}", command)
+    with store.lock("migration", "it"):
+        assert not first(world.migration).what.startswith("Finish")
+    with store._begin() as db:
+        db.execute(
+            locks.insert().values(
+                name="migration", owner=f"x@{socket.gethostname()} pid 1 started 1", why="it", since=0
+            )
+        )
+    assert first(world.migration).command == f"{command} --take-lock"
+    store.record("done", PILOT, script="rollback", plan="")
+    assert all("Finish" not in each.what for each in coming(world.migration))
+
+
+def test_a_night_waits_until_the_caches_have_followed_a_switch(world: World) -> None:
+    store, clock = world.migration.store, world.migration.clock
+    for domain, at in (PILOT, 3600.0), (OTHER, 0.0):
+        store.record("done", domain, script="switch_mx", plan="")
+        clock.advance(at)
+    (step,) = [each for each in coming(world.migration) if each.what == "Judge a night"]
+    assert step.waits
+    assert step.since == pytest.approx(clock.now() + LAG_S, abs=60)
 
 
 def test_the_program_says_it(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,14 @@ def test_each_difference_is_named(before: dict[str, str], now: dict[str, str], n
     assert (verdict, said) == (FAIL, f"{head}. Undo it, or accept it by name: python -m scripts.accept")
 
 
+def test_what_an_interrupted_run_has_left_is_not_to_be_accepted() -> None:
+    left = {"Dell's Postfix: file /etc/postfix/mxgate-guests": "python -m scripts.prepare_cloudflare --take-lock"}
+    now = {"file /etc/postfix/mxgate-guests": "cloudflare.com OK", "file /x": "y"}
+    found = [*judged({POSTFIX: {}}, stands(now), left)]
+    assert [each.hint.endswith("scripts.accept") for each in found] == [False, True]
+    assert found[0].hint.endswith(": python -m scripts.prepare_cloudflare --take-lock")
+
+
 def test_a_program_that_can_not_be_seen_now_is_no_other() -> None:
     assert not list(differences({POSTFIX: {"listens at *:25": "master"}}, stands({"listens at *:25": "somebody"})))
     assert list(differences({POSTFIX: {"listens at *:25": "master"}}, stands({"listens at *:25": "python3"})))

@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 
 from fixtures.access.clock import Clock
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, waiting
+from fixtures.gates.drift import accepted
+from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
-from fixtures.store import Store
+from fixtures.store import Locked, Store, StoreError
 from scripts.lib import change
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import guests
@@ -84,12 +87,20 @@ def test_the_second_operator_reads_who_is_at_work(
     file: Path, holder: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = digest(file, capsys)
-    for more, way_out in ((), "Wait for it"), (("--take-lock",), "that process lives"):
+    for more, way_out in ((), "It puts its MX back first"), (("--take-lock",), "that process lives"):
         assert script(file).main([*APPLY, plan, *more]) == 1
         said = capsys.readouterr().err
         assert re.search(rf"pid {holder.pid} since {time.strftime('%Y-%m-%d')} .*\(switch_mx pilot.example.net\)", said)
         assert way_out in said
     assert file.read_text(encoding="ascii") == "old"
+
+
+def test_only_a_switch_puts_its_mx_back_first(file: Path) -> None:
+    store = change.opened(None).store
+    with store.lock("migration", "merge_spf pilot.example.net"), pytest.raises(Locked) as raised:
+        store.take_over("migration")
+    assert str(raised.value).endswith("and run this again")
+    assert file.exists()
 
 
 def test_a_dead_operators_lock_is_taken_on_request_only(
@@ -266,6 +277,83 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
         assert left in outcome
     assert program.main([*APPLY, plan]) == 0
     assert file.with_name("record2").read_text(encoding="ascii") == "new"
+
+
+def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path) -> None:
+    """As does one that ended: else the gate of its phase would be closed to every other script."""
+    store = change.opened(None).store
+    for given in [], ["--apply", "0" * 12]:
+        about: dict[str, Any] = {
+            "script": "rollback",
+            "gate": "",
+            "run": str(given),
+            "plan": "p",
+            "before": "",
+            "writes": [],
+        }
+        store.record("run", **about)
+        assert nothing("rollback").main(given) == 0
+        *_, last = store.recorded("run", script="rollback")
+        assert {key: last.get(key) for key in (*about, "after")} == {**about, "after": ""}
+    assert done(file, "rollback") == 2
+
+
+def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which itself closes that gate."""
+
+    def closed(*_: object) -> str:
+        raise GateClosed("gate phase2 is not open")
+
+    monkeypatch.setattr(change, "require_open", closed)
+    monkeypatch.setattr(accepted, "by_script", lambda *_, **__: nullcontext())
+    let_in = ["cloudflare.com"]
+    monkeypatch.setattr(guests, "guests", lambda _: ", ".join(let_in) or guests.NOBODY)
+    monkeypatch.setattr(guests, "write_guests", lambda *_: let_in.clear())
+    made = replace(script(file), name="prepare_cloudflare", around=guests.withdrawing)
+    assert made.main(["--json"]) == 3
+    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    for begun in False, True:
+        if begun:
+            change.opened(None).store.record("run", script="prepare_cloudflare", run="1", plan=plan, writes=[])
+        assert made.main(["--apply", plan]) == 1
+        outcome = capsys.readouterr().err
+        assert "gate phase2" in outcome
+        assert ("lets nobody in by name any more" in outcome) == begun == (not let_in)
+    assert file.read_text(encoding="ascii") == "old"
+
+
+def test_a_store_that_takes_nothing_hides_no_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which says what was put back, say."""
+    store = change.opened(None).store
+
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(store, "unlock", full)
+    with pytest.raises(Refused, match="EC2's MX is back"), store.lock("migration", "a switch"):
+        raise Refused("EC2's MX is back")
+    assert file.read_text(encoding="ascii") == "old"
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_write_that_hangs_says_which_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, speaks: bool
+) -> None:
+    monkeypatch.setattr(waiting, "SILENT_S", 0.05)
+
+    def slowly(do: Callable[[], object]) -> None:
+        time.sleep(0.5)
+        do()
+
+    def plan(job: Job) -> Iterator[Write]:
+        for each in script(file).plan(job):
+            yield replace(each, do=partial(slowly, each.do), speaks=speaks)
+
+    shown = digest(file, capsys)
+    assert replace(script(file), plan=plan).main([*APPLY, shown]) == 0
+    assert ("the record: writing, and reading it back (" in capsys.readouterr().err) != speaks
 
 
 def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,9 +95,19 @@ def test_a_quiet_watch_fits() -> None:
         ({"aborts": (), "unsent": "six: 550 no"}, "could not send: six: 550 no", "ALARM"),
         ({"away": False}, "back at EC2, T+10 h 1 min", "scripts.rollback"),
         ({"away": False, "changed_at": None}, "not switched yet", "scripts.rollback"),
+        ({"waiting": None, "looked": False, "troubles": ()}, "Dell: not looked yet", "could not look"),
+        ({"waiting": None, "troubles": ()}, "Dell: could not look", "not looked yet"),
         ({"changed_at": None}, "the MX has not changed since this began", "EC2 is the MX"),
     ],
-    ids=["blind", "a sender that sends nothing", "taken back", "before the switch", "begun after it"],
+    ids=[
+        "blind",
+        "a sender that sends nothing",
+        "taken back",
+        "before the switch",
+        "not looked",
+        "Dell is silent",
+        "begun after it",
+    ],
 )
 def test_nobody_is_advised_to_take_back_what_is_back(fields: dict[str, Any], said: str, never: str) -> None:
     text = "\n".join(shown(state(**fields)))

@@ -14,10 +14,11 @@ from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.drift.accepted import WAITS
 from fixtures.migration import Migration
+from fixtures.migration.progress import unfinished
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.mailbox import verification
 from fixtures.settings import Address
-from scripts.lib.change import Job, Refused, Write, unfinished
+from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dell.guests import admission, guests, perhaps_in
 
 ASKED = "verification asked"
@@ -57,7 +58,7 @@ def _let_in(job: Job) -> str:
     try:
         return guests(job.migration)
     except CouldNotAsk as fault:
-        if any(unfinished(job, each) for each in WAITS):
+        if any(unfinished(job.migration.store, each, job.domain) for each in WAITS):
             raise CouldNotAsk(perhaps_in(job.migration, fault)) from None
         raise
 
@@ -114,7 +115,7 @@ def _verification(job: Job, addresses: list[Address]) -> Write:
     # People open links at any moment: a subject that counted those which are left would void the plan each time.
     subject = f"the destinations of {job.domain}, each by a person who opens the link in its mailbox"
     do = partial(await_people, job, addresses)
-    return Write("verification", subject, "not verified", "verified", do, read)
+    return Write("verification", subject, "not verified", "verified", do, read, speaks=True)
 
 
 def state(migration: Migration, destination: str) -> str:

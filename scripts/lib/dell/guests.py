@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fixtures.access.changing import dell
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
@@ -81,6 +82,7 @@ def withdrawing(job: Job) -> Iterator[None]:
         try:
             if not job.migration.settings.by_worker and guests(job.migration) != NOBODY:
                 write_guests(job.migration, NOBODY)
+                job.say(N_("Dell's port 25 lets nobody in by name any more"))
         except CouldNotAsk as fault:
             before = f"{why}\n" if why and why != str(fault) else ""
             raise CouldNotAsk(f"{before}{perhaps_in(job.migration, fault)}") from None
