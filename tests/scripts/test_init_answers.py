@@ -133,5 +133,5 @@ def test_a_folder_where_nothing_can_be_kept() -> None:
     ended(
         run(command, {}, "own.example.net\n"),
         2,
-        "/usr/made.toml: this user may not write in its folder; nothing was asked",
+        "/usr/made.toml: its folder can't be written to, by this user or by anybody; nothing was asked",
     )
