@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or _only_tests(config):
         return
     if not hasattr(config, "workerinput"):
-        outlive_readers()  # 1 says that a gate is closed, and not that a disk is full
+        outlive_readers()  # 1 says that a gate is closed, and not that a disk is full or a reader gone
         config.add_cleanup(sys.stdout.flush)
     try:
         for plugin in PLUGINS:

@@ -65,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         if target.is_dir() or not target.absolute().parent.is_dir():
             raise SettingsError(f"{target}: expected a file to write, in a folder that there is")
         if not (options.dry_run or os.access(target.absolute().parent, os.W_OK | os.X_OK)):
-            raise SettingsError(N_(f"{target}: its folder can't be written to, by this user or by anybody; nothing was asked"))
+            raise SettingsError(
+                N_(f"{target}: its folder can't be written to, by this user or by anybody; nothing was asked")
+            )
         past.kept = [] if options.defaults else kept(answered)
         text = _text(options, past, answered)
         if not options.dry_run:

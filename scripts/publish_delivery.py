@@ -29,10 +29,10 @@ def plan(job: Job) -> Iterator[Write]:
     here = _zone(job, dell.name, "dell.name")
     present = {domain: cloudflare.records(job.migration, domain) for domain in settings.domain_names}
     _seen(present[here], dell.name)
-    _not_in_use(job, present[here], dell.name, "A", [str(dell.ipv4)])
+    _not_in_use(job, settings.domain_names, present[here], (dell.name, "A"), [str(dell.ipv4)])
     yield from set_rrset(job, here, dell.name, "A", [str(dell.ipv4)], ttl, present=present[here])
     if dell.ipv6:
-        _not_in_use(job, present[here], dell.name, "AAAA", [str(dell.ipv6)])
+        _not_in_use(job, settings.domain_names, present[here], (dell.name, "AAAA"), [str(dell.ipv6)])
         yield from set_rrset(job, here, dell.name, "AAAA", [str(dell.ipv6)], ttl, present=present[here])
     elif present[here].of(dell.name, "AAAA"):
         raise Refused(
@@ -43,7 +43,8 @@ def plan(job: Job) -> Iterator[Write]:
         there = _zone(job, delivery, "a delivery name")
         _seen(present[there], delivery)
         hosts = settings.mx_of_delivery(domain)
-        _not_in_use(job, present[there], delivery, "MX", hosts)
+        served = [each.name for each in settings.domains if each.delivery == delivery]
+        _not_in_use(job, served, present[there], (delivery, "MX"), hosts)
         targets = [f"{PREFERENCE * number} {host}" for number, host in enumerate(hosts, 1)]
         yield from set_rrset(job, there, delivery, "MX", targets, ttl, "MX", present=present[there])
 
@@ -69,14 +70,17 @@ def _seen(present: Records, name: str) -> None:
         )
 
 
-def _not_in_use(job: Job, present: Records, name: str, kind: str, planned: Iterable[str]) -> None:
-    """Refuse, until these records are ours, to lead elsewhere what somebody may go by, or to take its proxy away."""
+def _not_in_use(job: Job, served: Iterable[str], present: Records, of: tuple[str, str], planned: Iterable[str]) -> None:
+    """Refuse, until these records are ours for a domain of those SERVED, to lead elsewhere what somebody may go by, or
+    to take its proxy away. OF: a name, and a type.
+    """
+    name, kind = of
     stand = {(each.text or ".") + " by Cloudflare's proxy" * each.proxied for each in present.of(name, kind)}
     others = sorted(stand - set(planned))
     if not others:
         return
     lacks = Progress.read(job.migration.store, job.migration.settings).lacks(SCRIPT.name)
-    if lacks and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
+    if set(served) <= set(lacks) and f"{name} {kind}" not in left_unfinished(job, SCRIPT.name):
         raise Refused(
             f"{name} {kind} stands already and leads to {', '.join(others)}: EC2 or your users may go by it. Take a "
             "new name (dell.name, delivery), or delete the record first"

@@ -138,6 +138,8 @@ def _renewed(migration: Migration, body: dict[str, Any]) -> dict[str, Any]:
     """
     settings, then = migration.settings, body["dell"]
     now, there = dell_as_it_runs(settings), snapshot.files_of(transport.dell(settings))
+    if "\n" in then["runs"][DOVECOT] and "\n" not in now[DOVECOT]:
+        raise CouldNotAsk(f"Dovecot's configuration: {now[DOVECOT]}")
     ours = {"main.cf", "master.cf"} | {row["subject"].rpartition("/")[2] for row in migration.store.journaled()}
 
     def key(line: str) -> str:

@@ -269,7 +269,8 @@ def hosts_restorable(migration: Migration, expect: Expect, comparison: Compariso
 
 def _begun(migration: Migration) -> bool:
     """Whether a script of ours has written, so that no other snapshot may be taken."""
-    return Progress.read(migration.store, migration.settings).done_at("publish_delivery") is not None
+    progress = Progress.read(migration.store, migration.settings)
+    return any(progress.done_at(each) is not None for each in ("publish_delivery", "deploy_worker", "prepare_dell"))
 
 
 def _gateway_accepted(migration: Migration) -> bool:

@@ -68,7 +68,7 @@ MX, NONE_THERE, BROKEN = answer("10 mx.x"), answer(), answer(error="SERVFAIL")
         ((NONE_THERE,) * 3, FAIL, f"{DOMAIN} what came"),
         ((NONE_THERE, NONE_THERE, BROKEN), UNKNOWN, "SERVFAIL"),
         ((BROKEN, answer("192.0.2.1"), NONE_THERE), UNKNOWN, "SERVFAIL"),
-        ((), UNKNOWN, "none is shown there, so there is no return path to ask for"),
+        ((), UNKNOWN, "the mailbox's server shows no Return-Path"),
         (None, UNKNOWN, "no reply arrived, so there is no return path to ask for"),
     ],
 )

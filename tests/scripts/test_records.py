@@ -3,12 +3,14 @@
 import os
 import re
 from argparse import Namespace
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from fixtures.access.transport import CommandFailed, Result
 from fixtures.evidence import Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
@@ -329,6 +331,16 @@ def test_a_policy_stays_where_it_lies_and_whose_it_is(tmp_path: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (33, 34, 0o640)
 
 
+def test_a_policy_that_another_user_owns_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise CommandFailed("web", Result(("sh",), 1, "", "chown: changing ownership: Operation not permitted"))
+
+    monkeypatch.setattr(mta_sts, "replace", refused)
+    (write,) = mta_sts.put_back(written(tmp_path, OWN), "webmakeprofit.org", WIDE)
+    with pytest.raises(Refused, match=r"is another user's, and only root .* stands as it was"):
+        write.do()
+
+
 def test_a_policy_that_two_domains_share_is_not_written_for_one(tmp_path: Path) -> None:
     job = written(tmp_path, ANOTHERS)
     (tmp_path / OWN).symlink_to(tmp_path / ANOTHERS)
@@ -351,6 +363,29 @@ def test_nothing_is_published_where_nobody_sees_it(kind: str, says: str, monkeyp
     monkeypatch.setattr(cloudflare, "records", records)
     monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
     with pytest.raises(Refused, match=f"{delivery} {says}"):
+        list(publish_delivery.plan(Job(migration, "", Namespace())))
+
+
+@pytest.mark.parametrize(("late", "says"), [(True, "stands already and leads to"), (False, "")])
+def test_only_names_of_a_domain_that_comes_later_may_be_in_use(
+    late: bool, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dell's own name, of which the others have been living, moves as before."""
+    settings = settings_without_a_lab()
+    store = settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/s.sqlite"})
+    migration = Migration(settings.model_copy(update={"store": store}), Secrets())
+    pilot, *others = settings.domain_names
+    migration.store.put_snapshot("start", "0", {"zones": {each: {} for each in others}})
+    migration.store.record("done", script="publish_delivery", plan="")
+    name, kind = (settings.domain(pilot).delivery, "MX") if late else (settings.dell.name, "A")
+
+    def records(_: Migration, domain: str) -> Records:
+        stands = (Record(kind, name, "10 old.example.net" if late else "192.0.2.99", 300),)
+        return Records(Zone("z", domain, "active", (), "a"), stands, Evidence("", "", "", "", 0.0, 0.0))
+
+    monkeypatch.setattr(cloudflare, "records", records)
+    monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
+    with pytest.raises(Refused, match=says) if says else nullcontext():
         list(publish_delivery.plan(Job(migration, "", Namespace())))
 
 

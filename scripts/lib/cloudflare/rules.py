@@ -177,6 +177,10 @@ def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
         )
 
 
+_STANDS = {2014, 2020}
+"""A rule that is there already, and what is the catch-all's: conflicts that Email Routing's being off does not make."""
+
+
 @contextmanager
 def _writing(job: Job, what: str) -> Iterator[None]:
     """``Refused`` with the way out where Cloudflare takes no rule, as Email Routing is off: some have met that."""
@@ -186,7 +190,8 @@ def _writing(job: Job, what: str) -> Iterator[None]:
         try:
             yield
         except sdk.ConflictError as error:
-            if cloudflare.routing(job.migration, job.domain).enabled:
+            known = {each.code for each in error.errors or ()} & _STANDS
+            if known or cloudflare.routing(job.migration, job.domain).enabled:
                 raise
             raise Refused(
                 f"{job.domain}: expected that Cloudflare takes rules before Email Routing is on; found, {what}: "

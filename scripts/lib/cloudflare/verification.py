@@ -90,7 +90,9 @@ def no_destination(job: Job, address: Address) -> Write:
 
     do = partial(until_old, job.migration.clock, address.destination, is_young, job.say)
     read = partial(state, job.migration, address.destination)
-    return Write("destinations", address.destination, read(), "absent", do, read, danger="deletes")
+    return Write(
+        "destinations", address.destination, read(), "absent", do, read, danger="deletes", tries=cloudflare.RETRIES
+    )
 
 
 def until_old(clock: Clock, email: str, is_young: Callable[[], bool], say: Callable[[str], object]) -> None:

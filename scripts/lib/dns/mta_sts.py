@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 
 from fixtures.access.changing import Shell, shell
+from fixtures.access.transport import CommandFailed
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
@@ -73,8 +74,20 @@ def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
     _require_own(job.migration, domain)
     escaped = shlex.quote(after.replace("\r\n", r"\r\n"))
     command = f"printf %b {escaped} >{shlex.quote(path)}  # on the host of [mta_sts]"
-    do = partial(replace, web, path, after)
+    do = partial(_replace, web, path, after)
     yield Write(f"MTA-STS of {domain}", path, before, after, do, lambda: published(job.migration, domain), command)
+
+
+def _replace(web: Shell, path: str, after: str) -> None:
+    try:
+        replace(web, path, after)
+    except CommandFailed as error:
+        if "chown" not in error.result.stderr:
+            raise
+        raise Refused(
+            f"{path}: is another user's, and only root can leave it so. Let [mta_sts] transport be root's, or give it "
+            'prefix = ["sudo", "-n"]. The file stands as it was'
+        ) from None
 
 
 def _require_own(migration: Migration, domain: str) -> None:
