@@ -28,7 +28,7 @@ from fixtures.gates.script_gate import GateClosed, on_record, require_open
 from fixtures.language import N_, tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
-from fixtures.migration.progress import Progress, unfinished
+from fixtures.migration.progress import Progress, came_to_its_end, unfinished
 from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
@@ -313,7 +313,7 @@ def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> Non
     """What was BEGUN has nothing left to write: it is done, and what stands now is where it has led."""
     with _accepting(script, job):
         _complete(script, job, begun[-1]["plan"] if begun else "")
-    if begun:
+    if begun and came_to_its_end(job.migration.store, begun[-1]):
         _led(script, job, {key: begun[-1][key] for key in begun[-1].keys() - {"at", "real_at", "domain", "place"}})
 
 

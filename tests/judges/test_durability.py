@@ -89,6 +89,8 @@ HERE = "36 25 8:17 / /srv/vmail rw shared:7 - xfs /dev/b rw"
         ("UUID=aa-1 nofail", HERE, f"{TOP}:RequiresMountsFor=/srv", "UUID=aa-1 with nofail"),
         ("UUID=aa-1 nofail", HERE, f"{TOP}:After=network.target srv-vmail.mount", ""),
         ("UUID=aa-1 nofail,x-systemd.before=dovecot.service", HERE, "", ""),
+        ("UUID=aa-1 nofail,x-systemd.automount", HERE, "", ""),
+        ("UUID=aa-1 nofail", HERE, f"{TOP}:WantsMountsFor=/srv/vmail", ""),
     ],
 )
 def test_what_else_fstab_mounts_there(line: str, now: str, files: str, other: str) -> None:

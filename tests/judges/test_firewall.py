@@ -137,6 +137,15 @@ def test_a_rule_that_goes_by_the_clock_was_asked_now_only(rule: str, open_: bool
     assert judged(replace(WELL, text=ruleset.text), ruleset) == [*([(UNKNOWN, said)] if open_ else []), GOOD]
 
 
+def test_a_set_that_the_file_leaves_empty_is_filled_again() -> None:
+    """By whoever fills it now, a timer say."""
+    table = "table inet a {{\n\tset c {{\n\t\ttype ipv4_addr\n{}\t}}\n\tchain c {{\n\t\tip saddr @c accept\n\t}}\n}}"
+    filled, other = "\t\telements = { 192.0.2.1 }\n", "\t\telements = { 192.0.2.9 }\n"
+    for written, same in ("", True), (filled, True), (other, False):
+        parts = {**WHOLE.parts, "nft": table.format(filled), "next": table.format(written)}
+        assert (replace(WHOLE, parts=parts).after is None) is same
+
+
 @pytest.mark.parametrize(
     ("next_", "after", "unread"),
     [

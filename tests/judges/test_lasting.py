@@ -73,6 +73,11 @@ def test_what_a_server_needs(lines: tuple[str, ...], by: str) -> None:
     assert f"asks for nothing that may be missing, and has room, found {by or 'nothing holds it up'}" in said
 
 
+def test_postfix_does_with_less_memory() -> None:
+    own = f"{LIB}/postfix.service:[Service]\n{LIB}/postfix.service:MemoryMax=48M"
+    assert not units.service(own, "postfix").held(100, ())
+
+
 def test_what_the_distribution_itself_asks_for() -> None:
     own = f"{LIB}/dovecot.service:BindsTo=tmp.mount\n{LIB}/dovecot.service:ConditionPathIsMountPoint=/x"
     assert not units.service(f"{DOVECOT}\n{own}", "dovecot").held(100, ())

@@ -279,8 +279,11 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
     assert file.with_name("record2").read_text(encoding="ascii") == "new"
 
 
-def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path) -> None:
-    """As does one that ended: else the gate of its phase would be closed to every other script."""
+@pytest.mark.parametrize("all_written", [True, False])
+def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path, all_written: bool) -> None:
+    """As does one that ended: else the gate of its phase would be closed to every other script. What another hand has
+    finished nobody has judged.
+    """
     store = change.opened(None).store
     for given in [], ["--apply", "0" * 12]:
         about: dict[str, Any] = {
@@ -289,12 +292,15 @@ def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path)
             "run": str(given),
             "plan": "p",
             "before": "",
-            "writes": [],
+            "writes": ["one", "two"],
         }
         store.record("run", **about)
+        store.log("rollback", "", str(given), "a subject", "before")
+        if all_written:
+            store.log("rollback", "", str(given), "another", "before")
         assert nothing("rollback").main(given) == 0
         *_, last = store.recorded("run", script="rollback")
-        assert {key: last.get(key) for key in (*about, "after")} == {**about, "after": ""}
+        assert {key: last.get(key) for key in (*about, "after")} == {**about, "after": "" if all_written else None}
     assert done(file, "rollback") == 2
 
 

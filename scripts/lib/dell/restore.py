@@ -21,7 +21,8 @@ LOAD_S_MAX = 60.0
 _NEWER = 'find -L "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
 _SERVES, _UNREAD = "serves by its files", "old files not read yet"
 _DOVECOTS = (dovecotplan.QUOTA, f"{dovecotplan.QUOTA}.read", dovecotplan.ALIASES)
-# By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet; ``look``: only that.
+_GREETS = Path(__file__).with_name("greets.bash").read_text(encoding="utf-8")
+# By its unit where there is one, or systemd would take Postfix for stopped. Then it has to greet.
 _RESTART = Path(__file__).with_name("restart.bash").read_text(encoding="utf-8")
 
 
@@ -92,18 +93,18 @@ def _state(shell: Shell, *files: str) -> str:
     """Whether Postfix greets, and was started after its FILES were last changed."""
     newer = shell.run("sh", "-c", _NEWER, "sh", *files, check=False)
     read = newer.ok and not newer.stdout and shell.run("postfix", "status", check=False).ok
-    greets = read and shell.run("bash", "-c", _RESTART, "bash", "look", timeout_s=LOAD_S_MAX, check=False).ok
+    greets = read and shell.run("bash", "-c", _GREETS, check=False).ok
     return _SERVES if greets else _UNREAD
 
 
 def _restart(shell: Shell, *files: str) -> None:
     try:
         shell.run("postfix", "check", timeout_s=LOAD_S_MAX)
-        shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
+        shell.run("bash", "-c", _RESTART, "bash", _GREETS, timeout_s=LOAD_S_MAX)
     except CouldNotAsk as error:
         for path in files:
             host_files.restore(shell, path)
-        shell.run("bash", "-c", _RESTART, timeout_s=LOAD_S_MAX)
+        shell.run("bash", "-c", _RESTART, "bash", _GREETS, timeout_s=LOAD_S_MAX)
         raise Refused(
             f"Dell's Postfix does not serve by its old files: {error}. Both are as in the newest backup again, and read"
         ) from None
