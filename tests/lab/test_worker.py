@@ -54,8 +54,8 @@ ON_DELL = "\n".join([
     "postfix reload",
 ])  # fmt: skip
 DEPLOYED = """
-import json, os
-from cloudflare import Cloudflare
+import json, os, time
+from cloudflare import Cloudflare, NotFoundError
 here = json.loads({!r})
 client, mine, zone = Cloudflare(api_token=os.environ["MXGATE_CLOUDFLARE_TOKEN"]), *here["ids"]
 module = "worker.js", here["source"].encode(), "application/javascript+module"
@@ -66,7 +66,16 @@ if not client.email_routing.get(**zone).enabled:
         client.dns.records.delete(record.id, **zone)
     client.email_routing.dns.create(**zone)
     to_it = [{{"type": "worker", "value": ["mxgate"]}}]
-    client.email_routing.rules.catch_alls.update(**zone, matchers=[{{"type": "all"}}], actions=to_it, enabled=True)
+    for left in reversed(range(60)):  # it takes seconds until the new Worker is known
+        try:
+            client.email_routing.rules.catch_alls.update(
+                **zone, matchers=[{{"type": "all"}}], actions=to_it, enabled=True
+            )
+            break
+        except NotFoundError:
+            if not left:
+                raise
+            time.sleep(1)
 print(json.dumps(client.email_routing.get(**zone).status))
 """
 
