@@ -177,7 +177,7 @@ def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
         )
 
 
-_STANDS = {2014, 2020}
+DUPLICATE, CATCH_ALLS = 2014, 2020
 """A rule that is there already, and what is the catch-all's: conflicts that Email Routing's being off does not make."""
 
 
@@ -190,7 +190,7 @@ def _writing(job: Job, what: str) -> Iterator[None]:
         try:
             yield
         except sdk.ConflictError as error:
-            known = {each.code for each in error.errors or ()} & _STANDS
+            known = {each.code for each in error.errors or ()} & {DUPLICATE, CATCH_ALLS}
             if known or cloudflare.routing(job.migration, job.domain).enabled:
                 raise
             raise Refused(

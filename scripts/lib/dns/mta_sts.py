@@ -98,7 +98,8 @@ def _require_own(migration: Migration, domain: str) -> None:
         return web.run("readlink", "-f", "--", path, check=False).stdout
 
     others = [each.name for each in migration.settings.domains if each.mta_sts and each.name != domain]
-    if shared := [each for each in others if real(each) == real(domain)]:
+    own = real(domain) if others else ""
+    if shared := [each for each in others if real(each) == own]:
         raise Refused(
             f"{_place(migration, domain)[1]} is the file of {', '.join(shared)}, too, and each domain moves by itself: "
             "give each a file of its own, and plan again. Nothing was changed"

@@ -47,10 +47,9 @@ def known(job: Job) -> dict[str, Any]:
     that has it was taken after a switch of which its store knew nothing.
     """
     taken = first_snapshot(job.migration).get("zones", {}).get(job.domain, {})
-    mx = [record(each) for each in taken.get("records", ()) if _is_mx(job, record(each))]
-    routed = [each for each in mx if cloudflare.is_mx(each.text)]
-    kept = [each for each in taken.get("records", ()) if record(each) not in routed]
-    return {**taken, "records": kept} if len(mx) > len(routed) else {}
+    records = [(each, record(each)) for each in taken.get("records", ())]
+    kept = [(each, it) for each, it in records if not (_is_mx(job, it) and cloudflare.is_mx(it.text))]
+    return {**taken, "records": [each for each, _ in kept]} if any(_is_mx(job, it) for _, it in kept) else {}
 
 
 def _is_mx(job: Job, each: Record) -> bool:

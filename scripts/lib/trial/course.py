@@ -23,7 +23,7 @@ from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.mx_hosts import is_heard
 from fixtures.probes.smtp.smtp_client import aprobe, probe_all
 from fixtures.settings import Vantage
-from scripts.lib.cloudflare.rules import KNOWN_PAUSE_S, KNOWN_S, UNKNOWN_WORKER
+from scripts.lib.cloudflare.rules import DUPLICATE, KNOWN_PAUSE_S, KNOWN_S, UNKNOWN_WORKER
 from scripts.lib.trial.facts import BY_NAME, OTHERWISE
 from scripts.lib.trial.receiver import Receiver
 from scripts.lib.trial.standing import APEX_RULE, Place, Standing, read, take_away
@@ -31,7 +31,6 @@ from scripts.lib.trial.wire import Answer, Wire
 
 PART, ASKED = "trial part", "trial asked"
 """Kinds of records of one trial's own: a part gone through; Email Routing asked for."""
-DUPLICATE = 2014
 AT_ONCE = 30
 REPLY_S = 90.0
 """The forwarder may wait for a destination before it answers us."""
