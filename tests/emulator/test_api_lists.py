@@ -71,6 +71,15 @@ def test_filters_of_zones_select(ask: Any, zones: list[str], query: str, found: 
     assert set(names(ask(f"/zones?{query}"))) == {zones[index] for index in found}
 
 
+@pytest.mark.parametrize("form", ["xn--wgv71a119e.jp", "日本語.jp", "XN--WGV71A119E.jp", "equal:xn--wgv71a119e.jp"])
+def test_an_international_zone_is_found_in_either_form_and_named_in_unicode(
+    emulator: Running, ask: Any, form: str
+) -> None:
+    emulator.world.zones["2" * 32] = Zone("xn--wgv71a119e.jp", "2" * 32, emulator.zone.name_servers)
+    assert names(ask("/zones", params={"name": form})) == ["日本語.jp"]
+    assert ask(f"/zones/{'2' * 32}")[1]["result"]["name"] == "日本語.jp"
+
+
 def test_zones_in_order(ask: Any, zones: list[str]) -> None:
     assert names(ask("/zones?order=name")) == sorted(zones)
     assert names(ask("/zones?order=name&direction=desc")) == sorted(zones, reverse=True)

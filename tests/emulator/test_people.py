@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,18 +12,19 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.emulator.hop.verification import verification_mail
-from fixtures.lab.emulator.state import Destination
+from fixtures.lab.emulator.state import Destination, Record, Zone
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.preflight import accounts
+from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.settings.secrets import Secrets
 from scripts import prepare_cloudflare
 from scripts.lib.change import Refused
 from scripts.lib.cloudflare import verification
-from tests.emulator.conftest import ACCOUNT, Running
+from tests.emulator.conftest import ACCOUNT, APEX, Running
 
 PAGE = "/email-routing/verify"
 
@@ -48,6 +50,47 @@ def job(emulator: Running, authority_file: str, tmp_path: Any, monkeypatch: pyte
 
 def asked(emulator: Running, method: str, path: str) -> int:
     return sum(each["method"] == method and path in each["path"] for each in list(emulator.world.requests))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"CLOUDFLARE_EMAIL": "owner@outside.example"},
+        {"CLOUDFLARE_API_KEY": "1234567893feefc5f0q5000bfo0c38d90bbeb"},
+        {
+            "CLOUDFLARE_EMAIL": "owner@outside.example",
+            "CLOUDFLARE_API_KEY": "1234567893feefc5f0q5000bfo0c38d90bbeb",
+            "CLOUDFLARE_API_TOKEN": "another",
+            "CLOUDFLARE_API_USER_SERVICE_KEY": "v1.0-another",
+            "CLOUDFLARE_CUSTOM_HEADERS": "Authorization: Bearer another\nX-Auth-Key: another",
+        },
+    ],
+    ids="+".join,
+)
+def test_only_the_named_token_counts(job: Any, monkeypatch: pytest.MonkeyPatch, others: dict[str, str]) -> None:
+    """The official client reads others from the environment too, where lego and its like have them."""
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    for client in (cloudflare.client(job.migration), changing.client(job.migration), changing.once(job.migration)):
+        reply = client.get("/zones", cast_to=httpx.Response)
+        sent = {name: value for name, value in reply.request.headers.items() if "auth" in name}
+        assert (reply.status_code, sent) == (200, {"authorization": "Bearer all"})
+    changing.client(job.migration).close()
+
+
+def test_an_international_domain_keeps_the_name_of_the_settings(emulator: Running, job: Any) -> None:
+    """The API shows such a zone in Unicode, and its records in A-labels."""
+    name, known = "xn--wgv71a119e.jp", job.migration.settings
+    zone = Zone(name, "2" * 32, emulator.zone.name_servers)
+    zone.records["3" * 32] = Record("MX", name, "mail.elsewhere.example", 300, 10, id="3" * 32)
+    emulator.world.zones[zone.id] = zone
+    domains = (known.domains[0].model_copy(update={"name": name}),)
+    settings = known.model_copy(update={"domains": domains, "pilot": name})
+    migration = replace(job.migration, settings=settings)
+    assert [each.text for each in cloudflare.mx(cloudflare.records(migration, name))] == ["mail.elsewhere.example"]
+    assert cloudflare.routing(migration, name).zone.name == name
+    reach = next(accounts.narrow(migration))
+    assert (reach.verdict, reach.found) == (Verdict.FAIL, f"it reads 1 zones besides: {APEX}")
 
 
 def test_all_are_waited_for_together_and_no_link_is_opened(
