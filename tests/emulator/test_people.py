@@ -20,6 +20,7 @@ from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
 from fixtures.preflight import accounts
 from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.mailbox.verification import VerificationMail
 from fixtures.settings.secrets import Secrets
 from scripts import prepare_cloudflare
 from scripts.lib.change import Refused
@@ -123,6 +124,32 @@ def test_all_are_waited_for_together_and_no_link_is_opened(
     somebody.join()
     assert {verification.state(job.migration, each.destination) for each in addresses} == {"verified"}
     assert asked(emulator, "POST", "/addresses") == len(addresses), "what waits for a person is not asked for again"
+
+
+def test_a_genuine_link_is_listed_though_anothers_mail_came_first(
+    job: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each once, and with another's it is said that Dell did not see it come from Cloudflare."""
+    address = next(iter(job.migration.settings.domain(job.domain).addresses))
+    verification.register(job, address)
+    link = "https://dash.cloudflare.com/verify?token="
+    anothers = VerificationMail(address.destination, job.domain, "<1@x>", "192.0.2.66", "x", 1.0, (f"{link}bad",))
+    genuine = replace(anothers, client_address="104.30.0.9", links=(f"{link}good",), cloudflares=True)
+    looks = iter([anothers, anothers])
+
+    def found(*_: object) -> dict[str, VerificationMail]:
+        return {address.destination: next(looks, genuine)}
+
+    monkeypatch.setattr(verification, "_mails", found)
+    monkeypatch.setattr(verification, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(verification, "PEOPLE_S", 0.5)
+    with pytest.raises(Refused):
+        verification.await_people(job, [address])
+    rows = capsys.readouterr().err.splitlines()
+    assert [row.split(f"{address.destination}  {link}")[1] for row in rows] == [
+        "bad  brought by 192.0.2.66, by Dell's trace none of Cloudflare's: see whose it is",
+        "good",
+    ]
 
 
 def test_the_next_run_asks_for_another_mail_once_in_five_minutes(

@@ -2,10 +2,12 @@
 
 import email.utils
 import time
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
+from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.mailbox import signatures, verification
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.seen_by_cloudflare import read
@@ -13,6 +15,7 @@ from fixtures.probes.mailbox.signatures import form_of, sealed, verified
 from fixtures.probes.smtp.sender_kinds import KINDS
 from fixtures.settings import Address
 
+CLOUDFLARE = settings_without_a_lab().cloudflare
 ADDRESS = Address("example.net", "dell.example.net", "alice", "alice")
 
 
@@ -92,13 +95,13 @@ def test_a_signature_may_expire_after_its_mail_has_come(
     assert [each.fault.partition(" (")[0] for each in verified(content, "x.example")] == [fault]
 
 
-def _arrived(body: str) -> Stored:
+def _arrived(body: str, came: str = "host.example [192.0.2.25]") -> Stored:
     mail = EmailMessage()
     mail["From"], mail["Date"] = "Cloudflare <noreply@notify.cloudflare.com>", email.utils.formatdate(0)
     mail.set_content(body)
     way = (
         ("Received", "from dell by dell with LMTP id x; Thu, 1 Jan 1970 00:00:00 +0000"),
-        ("Received", "from mta.example (host.example [192.0.2.25]) by dell.example.net (Postfix) with ESMTP id x; no"),
+        ("Received", f"from mta.example ({came}) by dell.example.net (Postfix) with ESMTP id x; no"),
     )
     return Stored("alice", "INBOX", 1, way, saved_at=5.0, content=mail.as_bytes())
 
@@ -106,7 +109,7 @@ def _arrived(body: str) -> Stored:
 def test_links_are_taken_from_cloudflare_only() -> None:
     good = "https://dash.cloudflare.com/email-routing/verify?token=t"
     body = f"{good} https://evil.example/verify?x https://cloudflare.com.evil.example/verify https://[::1/verify?bad"
-    found = verification._mail(ADDRESS, _arrived(body), ("cloudflare.com",))
+    found = verification._mail(ADDRESS, _arrived(body), CLOUDFLARE)
     assert found.links == (good,)
     assert (found.client_address, found.client_name) == ("192.0.2.25", "mta.example")
     assert good not in repr(found)
@@ -114,4 +117,43 @@ def test_links_are_taken_from_cloudflare_only() -> None:
 
 
 def test_a_mail_without_a_link_is_none() -> None:
-    assert verification._mail(ADDRESS, _arrived(""), ("cloudflare.com",)).links == ()
+    assert verification._mail(ADDRESS, _arrived(""), CLOUDFLARE).links == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ('<a href="https://DASH.Cloudflare.com/verify?t=%3D">x</a>', ["https://DASH.Cloudflare.com/verify?t=%3D"]),
+        ("https://evil.example\\@dash.cloudflare.com/verify", []),
+        ("https://evil.example\\.cloudflare.com/verify", []),
+        ("https://evil.example/verify#@dash.cloudflare.com/", []),
+        ("https://dash.cloudflare.com@evil.example/verify", []),
+        ("https://evil.example\uff0f.cloudflare.com/verify", []),
+        ("https://notcloudflare.com/verify", []),
+        ("https://dash.cloudflare.com/\x1b[2Jverify", []),
+        ("https://dash.cloudflare.com/\u202everify", []),
+        ("https://dash.cloudflare.com/verify\x1b[2J\u202e", ["https://dash.cloudflare.com/verify"]),
+    ],
+)
+def test_links_go_where_browsers_take_them_and_tell_a_terminal_nothing(text: str, links: list[str]) -> None:
+    assert list(verification._mail(ADDRESS, _arrived(text), CLOUDFLARE).links) == links
+
+
+@pytest.mark.parametrize("charset", [b"iso-2022-jp-ms", b"unknown-8bit", b'""', b"utf-8\0"])
+def test_mail_in_a_charset_that_python_lacks_is_passed_over(charset: bytes) -> None:
+    content = b"Content-Type: text/plain; charset=" + charset + b"\n\nhttps://dash.cloudflare.com/verify\n"
+    assert verification._mail(ADDRESS, replace(_arrived(""), content=content), CLOUDFLARE).links == ()
+
+
+@pytest.mark.parametrize(
+    ("came", "cloudflares"),
+    [
+        ("mta.notify.cloudflare.com [192.0.2.25]", True),
+        ("notcloudflare.com [192.0.2.25]", False),
+        ("unknown [192.0.2.25]", False),
+        ("unknown [104.30.0.9]", True),
+        ("unknown [IPv6:2405:8100:c000::9]", True),
+    ],
+)
+def test_who_brought_it_is_dells_postfixs_word(came: str, *, cloudflares: bool) -> None:
+    assert verification._mail(ADDRESS, _arrived("", came), CLOUDFLARE).cloudflares is cloudflares

@@ -145,7 +145,8 @@ def await_people(job: Job, addresses: Sequence[Address]) -> None:
     while True:
         known = cloudflare.destinations(job.migration)
         left = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
-        seen |= _mails(job.migration, [each for each in left if each.destination not in seen])
+        # At a terminal all of them, on and on: what has come first may be anybody's, and Cloudflare's comes yet.
+        seen |= _mails(job.migration, [each for each in left if _at_a_terminal() or each.destination not in seen])
         if not left:
             return
         if now > began + PEOPLE_S:
@@ -155,8 +156,9 @@ def await_people(job: Job, addresses: Sequence[Address]) -> None:
             left_before = len(left)
         unseen = [each for each in left if each.destination not in seen]
         if not unseen or not _readable(job.migration) or now > began + LIST_S:
-            _show(job, [each for each in left if each.destination not in listed], seen)
-            listed |= {each.destination for each in left}
+            rows = [_row(each, seen.get(each.destination)) for each in left]
+            _show(job, [row for row in rows if row not in listed])
+            listed.update(rows)
         if now == began or _readable(job.migration):
             _ask_again(job, unseen)
         time.sleep(pause)
@@ -224,15 +226,24 @@ def _readable(migration: Migration) -> bool:
     return bool(migration.secrets.mailbox_password.get_secret_value())
 
 
-def _show(job: Job, addresses: Sequence[Address], seen: dict[str, verification.VerificationMail]) -> None:
-    """The links only at a terminal: whoever has one can verify, and a log is read by many."""
-    if not addresses:
-        return
-    job.say(f"{len(addresses)} links wait for a person with a browser, up to {PEOPLE_S / 60:.0f} min from now:")
-    for each in addresses:
-        mail = seen.get(each.destination)
-        link = mail.links[0] if mail and sys.stderr.isatty() else "in that mailbox"
-        print(f"  {each.mailbox}  {each.destination}  {link}", file=sys.stderr, flush=True)
+def _at_a_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _row(address: Address, mail: verification.VerificationMail | None) -> str:
+    """The link only at a terminal: whoever has one can verify, and a log is read by many."""
+    if mail is None or not _at_a_terminal():
+        return f"  {address.mailbox}  {address.destination}  in that mailbox"
+    doubt = (
+        f"  brought by {mail.client_address or 'nobody knows'}, by Dell's trace none of Cloudflare's: see whose it is"
+    )
+    return f"  {address.mailbox}  {address.destination}  {mail.links[0]}{'' if mail.cloudflares else doubt}"
+
+
+def _show(job: Job, rows: Sequence[str]) -> None:
+    if rows:
+        job.say(f"{len(rows)} links wait for a person with a browser, up to {PEOPLE_S / 60:.0f} min from now:")
+        print("\n".join(rows), file=sys.stderr, flush=True)
 
 
 def _unverified(left: Sequence[Address]) -> str:
