@@ -88,6 +88,9 @@ HUGE = "9" * 400
             ["would fold all mailboxes into one (X5)", "found ['alice']"],
         ),
         ("[cloudflare]", "[cloudflare]\nenabling = []", ["cloudflare.enabling: expected 'refuses' or 'by_subdomain'"]),
+        ("[cloudflare]", '[cloudflare]\nenabling = "coexists"', ["cloudflare.enabling: 'coexists' was seen nowhere"]),
+        ("[cloudflare]", '[cloudflare]\nenabling = "replaces"', ["cloudflare.enabling: 'replaces' was seen nowhere"]),
+        ("[cloudflare]", '[cloudflare]\nenabling = "by_subdomain"', ["cloudflare: enabling", "by_subdomain_shown"]),
         ('"9.9.9.9"', '"9.9.9.9"\nport = 0', ["resolvers.0.port: expected greater than or equal to 1, found 0"]),
         (
             'imap_host = "198',
@@ -309,6 +312,14 @@ def test_scripts(config: Path, main: Main) -> None:
     blank = main(*given, "--domain", ours, "--apply", "0" * 12, "--override", " " * 12)
     ended(blank, 2, "--override: expected a reason of at least ten characters")
     ended(main("publish_delivery", "--config", str(config), "--domain", ""), 2, "--domain : not in", ours)
+    for options, words in (
+        (["--domain", theirs], f"--domain {theirs}: not in "),
+        (["--domain", ours, "--rate", "0"], "rate 0.0/s: expected more than 0 and at most 20"),
+        (["--domain", ours, "--seconds", "-5"], "--seconds -5: expected more than 0"),
+    ):
+        done = main("watch", "--config", str(config), *options)
+        ended(done, 2)
+        assert done.stderr.startswith(f"watch: {words}")
     ended(python("scripts.next", "--config", ""), 2, "--config: expected a file's path, and found nothing")
     ended(features("--config", ""), 2, "--config: expected a file's path, and found nothing")
     ended(features("--config", str(config), "--report", str(config)), 2, "is no page, and would be replaced")

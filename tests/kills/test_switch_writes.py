@@ -252,13 +252,16 @@ LASTING = {"path": "/email/routing/dns$", "times": 10_000}
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 500])
-def test_answered_so_for_good(switch: Switch, emulator: Running, status: int) -> None:
-    """The run itself goes back, by DNS only, and says so."""
+def test_answered_so_for_good(switch: Switch, emulator: Running, tmp_path: Path, status: int) -> None:
+    """The run itself goes back, by DNS only, and says so; no window is left open."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": status, "retry_after_s": 60})
     code, said, state = switch()
     assert (code, state) == (1, "back"), said
-    assert "stands again" in said
+    assert f"EC2's MX of {APEX} stands again" in said
     _leads_to_one_side(emulator, state)
+    with closing(_store(tmp_path)) as store:
+        opened, closed = (len(store.recorded(kind, APEX)) for kind in ("window opened", "window closed"))
+    assert opened == closed > 0
 
 
 @pytest.mark.parametrize("number", [2, 3])

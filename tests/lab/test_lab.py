@@ -252,7 +252,8 @@ def test_only_our_own_mail_is_cleaned(lab: Lab) -> None:
 def test_power_follows_the_api(lab: Lab) -> None:
     """Stopping the instance through the API makes the host dead; starting it brings back it and its disk."""
     call = "import boto3; c = boto3.client('ec2'); i = c.describe_instances()['Reservations'][0]['Instances'][0]; "
-    knock = ["python3", "-c", f"import socket; socket.create_connection(('{plan.EC2_4}', 25), 1).recv(9)"]
+    knock = ["python3", "-c", f"import socket; print(socket.create_connection(('{plan.EC2_4}', 25), 1).recv(9))"]
+    assert "220" in lab.exec("world", knock).stdout
     lab.exec("ec2", ["touch", "/var/spool/kept"])
     as_operator(call + "c.stop_instances(InstanceIds=[i['InstanceId']])")
     until(lambda: lab.power("ec2") == "off", "the power is off")

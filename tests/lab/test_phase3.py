@@ -155,19 +155,6 @@ def test_dells_own_log_names_cloudflare(phase3: Lab) -> None:
     assert f"[{plan.EC2_TAILNET}]" in log
 
 
-def test_stopping_the_instance_kills_its_port_25(phase3: Lab) -> None:
-    knock = ["python3", "-c", f"import socket; print(socket.create_connection(('{plan.EC2_4}', 25), 1).recv(9))"]
-    assert "220" in phase3.exec("world", knock).stdout
-    as_operator(
-        phase3.name,
-        "import boto3, json; c = boto3.client('ec2'); "
-        "i = c.describe_instances()['Reservations'][0]['Instances'][0]['InstanceId']; "
-        "print(json.dumps(c.stop_instances(InstanceIds=[i])['StoppingInstances'][0]['InstanceId']))",
-    )
-    until(lambda: phase3.power("ec2") == "off", "the power is off")
-    assert "timed out" in phase3.exec("world", knock).stderr
-
-
 def test_a_dead_host_is_named(phase3: Lab) -> None:
     """Nothing is judged of a lab that isn't whole."""
     os.kill(phase3.pids["web"], signal.SIGKILL)

@@ -237,29 +237,6 @@ print(json.dumps(result))
 
 
 @pytest.mark.usefixtures("lab")
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--domain", "nobody.example.net"], "--domain nobody.example.net: not in "),
-        (["--domain", "pilot.example.net", "--rate", "0"], "rate 0.0/s: expected more than 0 and at most 20"),
-        (["--domain", "pilot.example.net", "--seconds", "-5"], "--seconds -5: expected more than 0"),
-    ],
-)
-def test_watch_explains_bad_input(options: list[str], words: str) -> None:
-    result = as_operator(f"""
-import contextlib, io
-from scripts import watch
-
-said = io.StringIO()
-with contextlib.redirect_stderr(said):
-    status = watch.main({options!r})
-print(json.dumps({{"status": status, "said": said.getvalue()}}))
-""")
-    assert result["status"] == 2
-    assert result["said"].startswith(f"watch: {words}")
-
-
-@pytest.mark.usefixtures("lab")
 def test_what_waits_in_a_queue_is_outstanding_not_lost() -> None:
     result = as_operator("""
 dell(migration.settings).run("doveadm", "stop")
