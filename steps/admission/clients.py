@@ -147,7 +147,7 @@ def nothing_else(
 @given("the addresses that Dell is to admit", target_fixture="admitted_networks")
 def admitted_networks(migration: Migration) -> tuple[Network, ...]:
     stopped = Progress.read(migration.store, migration.settings).stopped
-    return dellplan.admitted(migration.settings, with_ec2=not stopped)
+    return dellplan.coming(migration.settings, with_ec2=not stopped)
 
 
 @when("whatever on Dell bans clients by itself is examined", target_fixture="bans_found")

@@ -5,6 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.plan import postfix
 from fixtures.probes.dell import firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset, Shut
 from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says
@@ -164,3 +166,15 @@ def test_what_the_next_start_makes_of_a_ruleset(next_: str, after: str | None, u
     found = ruleset.after
     assert (found is None) is (after is None)
     assert found is None or (found.unread, unread or str(after) in found.text) == (unread, unread or True)
+
+
+def test_where_dell_offers_no_ipv6_email_routings_is_not_asked_for() -> None:
+    """Hosts are, by whatever address Dell sees them."""
+    there, host = settings_without_a_lab(), ip_network("fd7a:115c:a1e0::1")
+    ec2 = there.ec2.model_copy(update={"seen_by_dell_as": host.network_address})
+    there = there.model_copy(update={"ec2": ec2, "backup_mx": ()})
+    four, six = there.cloudflare.prefixes
+    assert postfix.coming(there, with_ec2=True) == (four, six, host)
+    without = there.model_copy(update={"dell": there.dell.model_copy(update={"ipv6": None})})
+    assert postfix.coming(without, with_ec2=True) == (four, host)
+    assert postfix.coming(without, with_ec2=False) == (four,)
