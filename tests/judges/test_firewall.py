@@ -100,11 +100,19 @@ def test_who_is_let_in(answer: Answer, more: list[Says]) -> None:
 def test_what_was_asked_is_evidence() -> None:
     for strangers, said in (((), "none tried"), (("192.0.2.1 in", "192.0.2.2 out"), "192.0.2.1 in; 192.0.2.2 out")):
         answer = replace(shut("drop", str(FOUR)), strangers=strangers, absent=((str(SIX), "no IPv6"),))
+        assert not answer.shuts_ipv6
         for found in firewall.judged(WHOLE, answer, (FOUR, SIX)):
             _, asked = found.evidence
             assert asked.asked == "a kernel with Dell's ruleset"
             assert asked.answer == f"asked with 7 packets; strangers: {said}"
             assert asked.transcript == str(answer.shut[0])
+
+
+def test_strangers_are_kept_out_over_ipv6_only_where_each_was() -> None:
+    one, other, four = "2001:db8::1 is {}let in", "2001:db8::2 is not let in", "192.0.2.1 is not let in"
+    assert replace(WELL, strangers=(four, one.format("not "), other)).shuts_ipv6
+    assert not replace(WELL, strangers=(four, one.format(""), other)).shuts_ipv6
+    assert not replace(WELL, strangers=(four,)).shuts_ipv6
 
 
 @pytest.mark.parametrize(
