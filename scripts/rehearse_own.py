@@ -115,7 +115,7 @@ def _firewall(migration: Migration, snapshot: Mapping[str, Any] | None) -> Answe
         ruleset = Ruleset(parts, Evidence("Dell's firewall, in the snapshot", "read"))
     else:
         return None
-    admitted = dellplan.admitted(settings, with_ec2=True)
+    admitted = dellplan.coming(settings, with_ec2=True)
     public = (settings.dell.ipv4, settings.dell.ipv6)
     after = kernel.ask(it, admitted, public) if (it := ruleset.after) else None
     return dataclasses.replace(kernel.ask(ruleset, admitted, public), after=after)

@@ -1,5 +1,8 @@
 """Who may deliver to Dell's port 25, and who may not: clients, the table of those admitted, bans, firewall, senders."""
 
+import itertools
+
+import pytest
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.access.transport import dell
@@ -11,7 +14,7 @@ from fixtures.probes.dell import allow_list, bans, firewall, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
-from fixtures.probes.smtp.client_addresses import Sighting
+from fixtures.probes.smtp.client_addresses import Sighting, Unnamed
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.knock import Conversation
 
@@ -147,7 +150,7 @@ def nothing_else(
 @given("the addresses that Dell is to admit", target_fixture="admitted_networks")
 def admitted_networks(migration: Migration) -> tuple[Network, ...]:
     stopped = Progress.read(migration.store, migration.settings).stopped
-    return dellplan.admitted(migration.settings, with_ec2=not stopped)
+    return dellplan.coming(migration.settings, with_ec2=not stopped)
 
 
 @when("whatever on Dell bans clients by itself is examined", target_fixture="bans_found")
@@ -159,8 +162,13 @@ def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -
 def ask_a_kernel(
     migration: Migration, admitted_networks: tuple[Network, ...], asked_firewall: AskedFirewall
 ) -> list[Asked]:
+    return _asked(migration, admitted_networks, asked_firewall)
+
+
+def _asked(migration: Migration, networks: tuple[Network, ...], ask: AskedFirewall) -> list[Asked]:
+    """Dell's ruleset, and that of the next start if it is another, each with what a kernel says of it."""
     ruleset = firewall.look(migration.settings)
-    return [(each, *asked_firewall(each, admitted_networks)) for each in (ruleset, ruleset.after) if each]
+    return [(each, *ask(each, networks)) for each in (ruleset, ruleset.after) if each]
 
 
 @then("none of it can touch these addresses")
@@ -182,23 +190,41 @@ def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall
 # By which address, as which sender and for which recipient ------------------------------------------------------------
 
 
+@pytest.fixture
+def unnamed(migration: Migration) -> Unnamed | None:
+    return client_addresses.unnamed(migration.settings)
+
+
 @given(
     "clients outside that know their own public addresses, over IPv4 and over IPv6", target_fixture="outside_clients"
 )
-def outside_clients(migration: Migration) -> tuple[Client, ...]:
-    return client_addresses.outside(migration)
+def outside_clients(migration: Migration, unnamed: Unnamed | None) -> tuple[Client, ...]:
+    return client_addresses.outside(client_addresses.named(migration, unnamed))
 
 
 @when("each of them says a HELO name of its own at Dell's port 25", target_fixture="sighted")
-def leave_marks(migration: Migration, outside_clients: tuple[Client, ...]) -> tuple[Sighting, ...]:
-    return client_addresses.leave_marks(migration, outside_clients)
+def leave_marks(
+    migration: Migration, unnamed: Unnamed | None, outside_clients: tuple[Client, ...]
+) -> tuple[Sighting, ...]:
+    return client_addresses.leave_marks(client_addresses.named(migration, unnamed), outside_clients)
 
 
 @then("Dell's log shows each name with the address that said it")
-def true_addresses(migration: Migration, expect: Expect, sighted: tuple[Sighting, ...]) -> None:
+def true_addresses(
+    migration: Migration,
+    expect: Expect,
+    sighted: tuple[Sighting, ...],
+    unnamed: Unnamed | None,
+    asked_firewall: AskedFirewall,
+) -> None:
+    def shut() -> bool:
+        answers = [answer for _, answer, _ in _asked(migration, (), asked_firewall)]
+        return all(each is not None and each.shuts_ipv6 for each in answers)
+
     it = migration.settings.dell
-    findings = client_addresses.judged(sighted, it.networks, ipv6=it.ipv6 is not None)
-    expect("Dell sees the true address of its clients", findings)
+    findings = client_addresses.judged(sighted, it.networks, ipv6=it.ipv6 is not None, unnamed=unnamed)
+    around = client_addresses.judged_unnamed(unnamed, sighted, shut)
+    expect("Dell sees the true address of its clients", itertools.chain(findings, around))
 
 
 @given("Email Routing, and the envelope senders that it writes in our domains", target_fixture="forwarders")

@@ -5,6 +5,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.plan import postfix
 from fixtures.probes.dell import firewall
 from fixtures.probes.dell.firewall import Answer, Ruleset, Shut
 from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says
@@ -98,11 +100,19 @@ def test_who_is_let_in(answer: Answer, more: list[Says]) -> None:
 def test_what_was_asked_is_evidence() -> None:
     for strangers, said in (((), "none tried"), (("192.0.2.1 in", "192.0.2.2 out"), "192.0.2.1 in; 192.0.2.2 out")):
         answer = replace(shut("drop", str(FOUR)), strangers=strangers, absent=((str(SIX), "no IPv6"),))
+        assert not answer.shuts_ipv6
         for found in firewall.judged(WHOLE, answer, (FOUR, SIX)):
             _, asked = found.evidence
             assert asked.asked == "a kernel with Dell's ruleset"
             assert asked.answer == f"asked with 7 packets; strangers: {said}"
             assert asked.transcript == str(answer.shut[0])
+
+
+def test_strangers_are_kept_out_over_ipv6_only_where_each_was() -> None:
+    one, other, four = "2001:db8::1 is {}let in", "2001:db8::2 is not let in", "192.0.2.1 is not let in"
+    assert replace(WELL, strangers=(four, one.format("not "), other)).shuts_ipv6
+    assert not replace(WELL, strangers=(four, one.format(""), other)).shuts_ipv6
+    assert not replace(WELL, strangers=(four,)).shuts_ipv6
 
 
 @pytest.mark.parametrize(
@@ -164,3 +174,15 @@ def test_what_the_next_start_makes_of_a_ruleset(next_: str, after: str | None, u
     found = ruleset.after
     assert (found is None) is (after is None)
     assert found is None or (found.unread, unread or str(after) in found.text) == (unread, unread or True)
+
+
+def test_where_dell_offers_no_ipv6_email_routings_is_not_asked_for() -> None:
+    """Hosts are, by whatever address Dell sees them."""
+    there, host = settings_without_a_lab(), ip_network("fd7a:115c:a1e0::1")
+    ec2 = there.ec2.model_copy(update={"seen_by_dell_as": host.network_address})
+    there = there.model_copy(update={"ec2": ec2, "backup_mx": ()})
+    four, six = there.cloudflare.prefixes
+    assert postfix.coming(there, with_ec2=True) == (four, six, host)
+    without = there.model_copy(update={"dell": there.dell.model_copy(update={"ipv6": None})})
+    assert postfix.coming(without, with_ec2=True) == (four, host)
+    assert postfix.coming(without, with_ec2=False) == (four,)

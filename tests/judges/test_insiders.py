@@ -9,7 +9,7 @@ from fixtures.evidence import Verdict
 from fixtures.probes.logs.log_files import Position
 from fixtures.probes.logs.postfix_log import Log
 from fixtures.probes.smtp import client_addresses, clients, insiders
-from fixtures.probes.smtp.client_addresses import Sighting
+from fixtures.probes.smtp.client_addresses import Sighting, Unnamed
 from fixtures.probes.smtp.insiders import Request
 from fixtures.probes.smtp.knock import Conversation
 from tests.judges import ABSENT, CLIENT, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, all_say, says, talk
@@ -79,6 +79,37 @@ def test_a_stranger_at_a_shut_door_asks_for_nothing() -> None:
         Sighting(replace(CLIENT, source="2001:db8::7"), "o", (), refused, LOG),
     ]
     assert [each.verdict for each in client_addresses.judged(sighted, (), ipv6=False)] == [PASS, ABSENT, UNKNOWN]
+
+
+SIX = replace(CLIENT, source="2001:db8::7")
+UNTRIED = Sighting(CLIENT, "m", ("192.0.2.1",), SHUT, LOG)
+NO_WAY = Sighting(SIX, "n", (), talk("silent", text="no answer"), LOG)
+PROXIED = Sighting(SIX, "n", ("172.20.0.1",), SHUT, LOG)
+TRUE = Sighting(SIX, "n", ("2001:db8::7",), SHUT, LOG)
+
+
+@pytest.mark.parametrize(
+    ("direct", "shut", "sighted", "verdict", "found"),
+    [
+        (False, False, (UNTRIED,), UNKNOWN, "nobody has one here. Port 25 listens there"),
+        (False, False, (UNTRIED, NO_WAY), UNKNOWN, "nothing no answer (at connect). Port 25 listens there"),
+        (False, True, (UNTRIED, NO_WAY), ABSENT, "Dell's firewall lets nobody in there"),
+        (True, False, (UNTRIED, NO_WAY), ABSENT, "Postfix itself has that address"),
+        (True, False, (UNTRIED, PROXIED), FAIL, f"seen as 172.20.0.1, {OURS}"),
+        (False, True, (UNTRIED, PROXIED), FAIL, f"seen as 172.20.0.1, {OURS}"),
+        (False, False, (UNTRIED, TRUE), PASS, "seen as 2001:db8::7"),
+    ],
+)
+def test_an_address_that_the_settings_leave_out(
+    direct: bool, shut: bool, sighted: tuple[Sighting, ...], verdict: Verdict, found: str
+) -> None:
+    """Nobody has to get there; who does is seen. Where nobody is, it counts whether something hides who comes."""
+    it, own = Unnamed("2001:db8:d::10", direct, LOOK), (ip_network("172.20.0.0/24"),)
+    judged = [*client_addresses.judged(sighted, own, ipv6=False, unnamed=it)]
+    judged += client_addresses.judged_unnamed(it, sighted, lambda: shut)
+    assert [each.verdict for each in judged] == [PASS, verdict]
+    assert judged[-1].found.startswith(found)
+    assert not [*client_addresses.judged_unnamed(None, sighted, lambda: shut)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ for each in veth0 veth1 veth2; do ip link set "$each" up; done
 ip addr add 198.51.100.10/24 dev eth0
 ip addr add 2001:db8:5::10/64 dev eth0 nodad
 ip addr add 100.64.10.5/32 dev tailscale0
+ip addr add fd7a:115c:a1e0::5/128 dev tailscale0 nodad
 ip addr add 172.17.0.1/16 dev docker0
 ip route add default via 198.51.100.1
 ip -6 route add default via 2001:db8:5::1 dev eth0
@@ -48,8 +49,8 @@ def asked(script: str, admitted: Sequence[Network] = ADMITTED) -> Answer:
     return kernel.ask(read(script), admitted, PUBLIC)
 
 
-def found(script: str) -> list[Finding]:
-    """What is red or unknown."""
+def found(script: str, public: Sequence[str] = PUBLIC) -> list[Finding]:
+    """What is red or unknown. PUBLIC: the addresses that the settings name."""
     ruleset = read(script)
-    judged = firewall.judged(ruleset, kernel.ask(ruleset, ADMITTED, PUBLIC), ADMITTED)
+    judged = firewall.judged(ruleset, kernel.ask(ruleset, ADMITTED, public), ADMITTED)
     return [each for each in judged if each.verdict is not Verdict.PASS]

@@ -371,9 +371,18 @@ def test_a_set_that_fail2ban_makes_with_its_first_ban_makes_no_other_ruleset(nam
     assert (banning.digest == WHOLE.digest) is same
 
 
+NO_IPV6 = "ip -6 route delete default; ip -6 address flush dev eth0"
+
+
 def test_who_can_not_come_is_not_asked_for() -> None:
-    (it,) = found("ip -6 route delete default; ip -6 address flush dev eth0")
-    assert (it.verdict, it.found) == (Verdict.ABSENT, "Dell has no address of IPv6")
+    """A tailnet's address of IPv6 is nothing to the world, unless it is behind one that the settings name."""
+    (it,) = found(NO_IPV6, PUBLIC[:1])
+    assert (it.member, it.verdict, it.found) == (str(SIX), Verdict.ABSENT, "Dell has no public address of IPv6")
+    (it,) = found(f"{NO_IPV6}; ip -6 address flush dev tailscale0")
+    assert (it.verdict, it.found) == (Verdict.ABSENT, "Dell has no public address of IPv6")
+    for script, public in ((NO_IPV6, PUBLIC), ("ip -6 route delete default", PUBLIC[:1])):
+        (it,) = found(script, public)
+        assert (it.verdict, it.found) == (Verdict.INCONCLUSIVE, "no route of Dell's leads there")
     said = found("ip route delete default; ip rule delete pref 5270; ip route delete unreachable 100.64.0.0/10")
     assert [(each.member, each.verdict) for each in said] == [(str(each), Verdict.INCONCLUSIVE) for each in (FOUR, EC2)]
     assert {each.found for each in said} == {"no route of Dell's leads there"}

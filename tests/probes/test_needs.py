@@ -9,7 +9,7 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.preflight import needs
 from fixtures.preflight.needs import NEEDS, missed
-from fixtures.probes.smtp import public_address
+from fixtures.probes.smtp import client_addresses, public_address
 from tests.conftest import PROJECT
 
 LOOK = """\
@@ -21,6 +21,20 @@ LOOK = """\
 ---
 1.1.1.1 via 192.168.1.1 dev eth0 src 192.168.1.10
 """
+EVERYWHERE = "0: 00000000000000000000000000000000:0019 00000000000000000000000000000000:0000 0A\n"
+LISTENS = f"0: 00000000:0019 00000000:0000 0A\n{EVERYWHERE}"
+LINK = "fe800000000000000042acfffe140002 02 40 20 80     eth0\n"
+OWN = f"20010db8000d00000000000000000010 02 40 00 80     eth0\n{LINK}"
+
+
+def says(monkeypatch: pytest.MonkeyPatch, sockets: str = LISTENS, inside: str = f"all\n{LINK}") -> None:
+    """Dell does: SOCKETS of the machine; INSIDE, of where Postfix runs: its protocols and IPv6 addresses."""
+    said = {"/proc/net/tcp6": sockets, "postconf": inside, "ip -o": LOOK}
+
+    def run_(_: Shell, *argv: str, **__: object) -> object:
+        return type("Done", (), {"stdout": next(text for word, text in said.items() if word in argv[2])})()
+
+    monkeypatch.setattr(Shell, "run", run_)
 
 
 def bare() -> dict[str, object]:
@@ -33,8 +47,7 @@ def bare() -> dict[str, object]:
 
 def test_each_is_missed_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with its key and with what stays undone; what is named is missed by nobody."""
-    done = type("Done", (), {"stdout": LOOK})()
-    monkeypatch.setattr(Shell, "run", lambda *_, **__: done)
+    says(monkeypatch)
     monkeypatch.setattr(needs, "run", lambda asked: asked.close() or (_ for _ in ()).throw(ConnectionRefusedError()))
     settings = settings_without_a_lab().model_copy(update=bare())
     found = [*missed(settings, decisive=True), *missed(settings, decisive=False)]
@@ -46,7 +59,7 @@ def test_each_is_missed_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> N
         assert need.without in each.hint
     assert "Dell has 2001:db8:d::10, and it is not named" in [each.found for each in found]
     (fine,) = missed(settings_without_a_lab(), decisive=True)
-    assert (fine.verdict, fine.found) == (Verdict.PASS, "6 of 6 are named, or not wanted here")
+    assert (fine.verdict, fine.found) == (Verdict.PASS, "7 of 7 are named, or not wanted here")
 
 
 def test_readme_names_each() -> None:
@@ -57,3 +70,30 @@ def test_readme_names_each() -> None:
 def test_an_address_for_a_while_is_none_to_publish() -> None:
     there = type("There", (), {"name": "Dell", "run": lambda *_, **__: type("Done", (), {"stdout": LOOK})()})()
     assert public_address.standing(there, "1.1.1.1").six == ("2001:db8:d::10",)
+
+
+@pytest.mark.parametrize(
+    ("sockets", "inside", "direct"),
+    [
+        (LISTENS, f"all\n{LINK}", False),
+        (LISTENS, "ipv4\n", False),
+        (LISTENS, f"ipv4\n{OWN}", False),
+        (LISTENS, f"all\n{OWN}", True),
+        (LISTENS, f"ipv6, ipv4\n{OWN}", True),
+        (LISTENS.replace(":0019", ":024B"), "", None),
+        (LISTENS.replace(EVERYWHERE, ""), "", None),
+        (LISTENS.replace("0000:0019", "1000:0019"), "", None),
+    ],
+)
+def test_port_25_at_an_address_that_is_not_named(
+    monkeypatch: pytest.MonkeyPatch, sockets: str, inside: str, direct: bool | None
+) -> None:
+    """A container without IPv6, behind a proxy; Postfix by IPv4 only, behind another one; Postfix itself; or nobody."""
+    says(monkeypatch, sockets, inside)
+    monkeypatch.setattr(needs, "run", lambda asked: asked.close())
+    settings = settings_without_a_lab().model_copy(update=bare())
+    found = client_addresses.unnamed(settings)
+    assert (found and (found.address, found.direct)) == (None if direct is None else ("2001:db8:d::10", direct))
+    said = [each for each in missed(settings, decisive=True) if "(X16)" in each.found]
+    assert bool(said) is (direct is False)
+    assert client_addresses.unnamed(settings_without_a_lab()) is None
