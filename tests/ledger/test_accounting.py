@@ -179,6 +179,13 @@ def test_mail_in_a_wrong_place_is_not_whole(book: Book) -> None:
     assert not found.whole
 
 
+LOCAL = "from dell.webmakeprofit.org by dell.webmakeprofit.org with LMTP id x"
+BY_EC2 = "from ec2 (mail [100.64.10.1]) by dell.webmakeprofit.org"
+STRANGER = "from x (y [192.0.2.9]) by mail.webmakeprofit.org"
+TAKEN = "from x (y [192.0.2.9]) by cloudflare-email.net"
+LOGGED_IN = "from worker"
+
+
 @pytest.mark.parametrize(
     ("received", "path"),
     [
@@ -190,10 +197,33 @@ def test_mail_in_a_wrong_place_is_not_whole(book: Book) -> None:
         (["from a (b [104.30.32.1]) by dell", "from [999.1.1.1] by notmail.webmakeprofit.org"], "other"),
         (["from x (x [999.1.1.1]) by dell"], "other"),
         ([], "other"),
+        ([LOCAL, BY_EC2, STRANGER], "ec2"),
+        ([LOCAL, BY_EC2, "from a (b [104.30.0.1]) by mail.webmakeprofit.org", STRANGER], "ec2+cloudflare"),
+        ([LOCAL, BY_EC2, STRANGER, "from route1 (x [104.30.0.1]) by mail.webmakeprofit.org"], "ec2"),
+        ([LOCAL, "from a (b [104.30.0.1]) by dell", TAKEN, BY_EC2], "cloudflare"),
+        ([LOCAL, "from a (b [104.30.0.1]) by dell", "from a by cloudflare-email.net", BY_EC2], "cloudflare"),
+        ([LOCAL, "from backup (b [192.0.2.7]) by dell", BY_EC2], "other"),
+        ([LOCAL, "from filter (f [172.22.0.5]) by dell", BY_EC2], "ec2"),
     ],
 )
 def test_the_path_is_read_from_what_servers_saw(received: list[str], path: str) -> None:
+    """What stands below the field of the first client that is none of ours, that client wrote."""
     assert path_of(hops(received), SETTINGS) == path
+
+
+@pytest.mark.parametrize(
+    ("received", "path"),
+    [
+        ([LOCAL, f"{LOGGED_IN} (w [192.0.2.200]) by dell with ESMTPSA", TAKEN], "cloudflare"),
+        ([LOCAL, f"{LOGGED_IN} (localhost [127.0.0.1]) by dell with ESMTPA", TAKEN], "cloudflare"),
+        ([LOCAL, f"{LOGGED_IN} (w [192.0.2.200]) by dell with ESMTPSA", TAKEN, BY_EC2], "cloudflare"),
+        ([LOCAL, BY_EC2, STRANGER, TAKEN], "ec2"),
+        ([LOCAL, "from x (x [192.0.2.7]) by dell with ESMTPS", TAKEN], "other"),
+    ],
+)
+def test_the_path_by_a_worker_ends_with_cloudflare(received: list[str], path: str) -> None:
+    settings = SETTINGS.model_copy(update={"route": SETTINGS.route.model_copy(update={"kind": "worker"})})
+    assert path_of(hops(received), settings) == path
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,15 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.ledger import collect, collecting
-from fixtures.ledger.collecting import forget
+from fixtures.ledger.collecting import forget, look
+from fixtures.ledger.switches import settled
 from fixtures.probes.logs.postfix_log import Delivery
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.imap import Mailbox, Stored
 from fixtures.store import Store, StoreError
 from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book, stored
 
+USERS = set(SETTINGS.mailboxes())
 CAROL, DAVE = SETTINGS.mailboxes((DOMAIN,))[:2]
 OVERDUE_S = SETTINGS.bounds.arrival_s + 40
 
@@ -27,10 +29,15 @@ class World:
     inbox: list[Stored] = field(default_factory=list)
     filed: list[Stored] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
-    """Users one of whose other folders can't be selected, ``contents``, and hosts whose log can't be read."""
+    """Users one of whose other folders can't be selected, ``inbox of`` such, ``contents``, and hosts whose log can't be
+    read."""
     deferred: list[str] = field(default_factory=list)
     """By EC2's log."""
     logs_read: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Users whose inbox was, in order."""
+    open: set[str] = field(default_factory=set)
+    """Whose connection is."""
 
     def require(self, what: str) -> None:
         if what in self.unreadable:
@@ -54,12 +61,16 @@ def world(book: Book, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             self.mailbox, self.known = mailbox, set[Stored]()
 
         def new(self) -> list[Stored]:
+            if self.mailbox.user in USERS:
+                made.read.append(self.mailbox.user)
+                made.open.add(self.mailbox.user)
+            made.require(f"inbox of {self.mailbox.user}")
             found = [each for each in made.inbox if each.user == self.mailbox.user and each not in self.known]
             self.known.update(found)
             return found
 
         def close(self) -> None:
-            pass
+            made.open.discard(self.mailbox.user)
 
     class Log:
         def __init__(self, shell: Any, *_: object) -> None:
@@ -158,3 +169,49 @@ def test_a_copy_is_a_delivery_of_its_own(book: Book, *, times: tuple[float, ...]
     book.add("<1@s>", mailbox=CAROL)
     book.come(CAROL, "<1@s>", *times, protocol=protocol)
     assert [each.copies for each in book.balance().series] == [copies]
+
+
+def test_of_few_mailboxes_each_is_read_in_every_round_and_stays_open(book: Book, world: World) -> None:
+    """Until a gate has judged: a process that holds them for longer takes them from the users."""
+    book.add("<1@s>", mailbox=CAROL, arrived_real="1", copies=1)
+    collect(book.migration, RUN)
+    collect(book.migration, RUN)
+    assert sorted(world.read) == sorted([*USERS, *USERS])
+    assert world.open == USERS
+    settled(book.migration, {DOMAIN: 0.0})
+    assert not world.open
+    collect(book.migration, RUN)
+    assert world.open == USERS
+
+
+def test_many_mailboxes_are_read_in_turn_and_none_stays_open(
+    book: Book, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "HELD_MAX", len(USERS) - 1)
+
+    begun, said = time.monotonic(), list[str]()
+
+    def read(seconds: float) -> list[str]:
+        world.read.clear()
+        monkeypatch.setattr(time, "monotonic", lambda: begun + seconds)
+        said[:] = collect(book.migration, RUN)
+        assert not world.open
+        return sorted(world.read)
+
+    everybody = sorted(USERS)
+    assert read(0) == everybody
+    assert read(30) == []
+    book.add("<1@s>", mailbox=CAROL, age=20)
+    assert read(35) == [CAROL], "its message has been under way for a while"
+    assert read(44) == []
+    assert read(46) == [CAROL]
+    assert read(collecting.TURN_S + 1) == everybody
+    world.unreadable = {f"inbox of {DAVE}"}
+    for turn in range(3):
+        assert DAVE in read(2 * collecting.TURN_S + 2 + turn)
+        assert said == [f"inbox of {DAVE} can't be read"]
+    world.unreadable, world.inbox = set(), [stored(CAROL, "<1@s>", 1.0)]
+    world.read.clear()
+    look(book.migration, RUN, 0)
+    assert sorted(world.read) == everybody, "who settles the mail wants to know of all of it"
+    assert book.balance().arrived == 1

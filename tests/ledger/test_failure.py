@@ -50,8 +50,10 @@ def test_a_failure_names_its_message(kind: str) -> None:
             100.0,
         ),
         ("Last-Attempt-Date: some day\n", "", 7.0),
+        ("Last-Attempt-Date: Mon, 30 Nov 2026 22:00:00 +99999999999999\n", "", 7.0),
+        ("Last-Attempt-Date: Mon, 30 Nov 99999999999 22:00:00 +0000\n", "", 7.0),
     ],
-    ids=["its relay", "its time, too", "no date"],
+    ids=["its relay", "its time, too", "no date", "no zone", "no year"],
 )
 def test_a_failure_says_who_refused_and_when(more: str, relay: str, at: float) -> None:
     found = failure(DSN.format(action="failed", kind="message/rfc822", more=more).encode(), 7.0)
@@ -66,3 +68,8 @@ def test_other_reports_are_no_bounce(action: str) -> None:
 
 def test_ordinary_mail_is_no_bounce() -> None:
     assert failure(b"Message-ID: <x@y>\n\nAction: failed\n", 0) is None
+
+
+def test_parts_in_parts_without_end_are_no_bounce() -> None:
+    inner = "".join(f'Content-Type: multipart/report; boundary="{n}"\n\n--{n}\n' for n in range(5000))
+    assert failure(inner.encode(), 0) is None

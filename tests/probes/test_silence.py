@@ -49,9 +49,14 @@ def test_dells_log_is_a_witness(home: list[Trail], gateway: list[Trail], others:
     assert [each.message_id for each in by_dell(SETTINGS, home, gateway, SINCE)] == others
 
 
-def stored(message_id: str, client: str, at: float = NOW) -> Stored:
+def stored(message_id: str, client: str, at: float = NOW, *below: str) -> Stored:
     received = f"from a (a [{client}]) by dell.webmakeprofit.org (Postfix); {formatdate(at)}"
-    return Stored("carol@x", "INBOX", 1, (("Message-ID", message_id), ("Received", received), ("From", "a@b.example")))
+    way = tuple(("Received", each) for each in (received, *below))
+    return Stored("carol@x", "INBOX", 1, (("Message-ID", message_id), *way, ("From", "a@b.example")))
+
+
+BY_A_STRANGER = f"from x (y [192.0.2.9]) by {SETTINGS.ec2.name}; {formatdate(SINCE - 5)}"
+LATE = f"from s (s [192.0.2.8]) by x; {formatdate(NOW)}"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +68,8 @@ def stored(message_id: str, client: str, at: float = NOW) -> Stored:
         pytest.param(stored("<mxgate.1@x>", EC2), [], [], id="our own test mail"),
         pytest.param(stored("<1@x>", EC2, SINCE - 5), [], [], id="before that time"),
         pytest.param(stored("", EC2), [], [], id="without an id it can't be looked up"),
+        pytest.param(stored("<1@x>", "192.0.2.9", NOW, BY_A_STRANGER), [], [], id="a stranger says that it was EC2"),
+        pytest.param(stored("<1@x>", EC2, SINCE - 5, BY_A_STRANGER, LATE), [], [], id="a stranger says when"),
     ],
 )
 def test_a_mailbox_is_a_witness(kept: Stored, gateway: list[Trail], others: list[str]) -> None:
