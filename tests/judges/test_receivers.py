@@ -62,10 +62,12 @@ A, B, INFO, ALL = (f"{local}@{HOME.name}" for local in ("alice", "bob", "info", 
 OUT, GATE = "x@gmail.example", "mail.x.jp"
 
 
-def led(rows: dict[str, str], *, dropped: tuple[str, ...] = (), keeps: tuple[str, ...] = ()) -> dict[str, Any]:
+def led(
+    rows: dict[str, str], *, origin: str = GATE, dropped: tuple[str, ...] = (), keeps: tuple[str, ...] = ()
+) -> dict[str, Any]:
     dell = SETTINGS.dell.model_copy(update={"dropped": dropped})
     settings = SETTINGS.model_copy(update={"dell": dell})
-    table = receivers._Aliases("EC2", LOOK, tuple(("hash:/v", *row) for row in rows.items()), GATE, ())
+    table = receivers._Aliases("EC2", LOOK, tuple(("hash:/v", *row) for row in rows.items()), origin, ())
     return {each.address: each.to for each in receivers._led_otherwise(settings, table, keeps)}
 
 
@@ -96,6 +98,12 @@ def test_a_table_that_stays_loses_only_what_our_aliases_come_before() -> None:
     rows = {A: f"{A} {OUT}", INFO: OUT}
     assert led(rows, keeps=("hash:/v",)) == {INFO: (OUT,)}
     assert led(rows, keeps=("hash:/w",)) == {A: (A, OUT), INFO: (OUT,)}
+    assert led({"alice": OUT}, keeps=("hash:/v",), origin=HOME.name) == {}
+
+
+def test_a_local_part_is_of_myorigin_and_a_whole_address_comes_first() -> None:
+    assert led({"info": "alice", "bob": OUT, B: B, f"info+x@{HOME.name}": OUT}, origin=HOME.name, dropped=(INFO,)) == {}
+    assert led({"bob": OUT, "info": "bob", B: f"bob,{A}"}, origin=HOME.name) == {B: (B, A), INFO: (B,)}
 
 
 def test_a_row_that_ends_keeps_the_gate_closed() -> None:
