@@ -53,6 +53,7 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
 SENDER = '[[senders]]\nname = "a"\naddress = "a@b.example.net"\nhost = "192.0.2.1"\n'
 OUTSIDE = '[outside_mailbox]\naddress = "a@b.example.net"\nhost = "192.0.2.1"\nuser = "a"\n'
 SUBMISSION = '[[dell.submissions]]\nname = "a"\nhost = "192.0.2.1"\n'
+DECIDED = '[[decided]]\nwhy = "DMARC"\nwhat = "the loss is accepted"\nsender = '
 HUGE = "9" * 400
 
 
@@ -86,6 +87,25 @@ HUGE = "9" * 400
             '["alice"]',
             '["alice"]\ncatch_all = ["alice"]',
             ["would fold all mailboxes into one (X5)", "found ['alice']"],
+        ),
+        *(
+            (
+                '["alice"]',
+                f'["alice"]\ndropped = ["{wrong}"]',
+                ["domains.0.dropped.0: expected a local part, as I-9 and"],
+            )
+            for wrong in ("info@pilot.example.net", "@", "", " info", "a\\tb")
+        ),
+        *(
+            ("[store]", f'{DECIDED}"{wrong}"\n[store]', ["decided.0.sender: expected an address, @domain for ev"])
+            for wrong in (
+                "nas",
+                "Tom <tom@x.example>",
+                "a@x.example, b@x.example",
+                "root@",
+                "a@x.example ",
+                "a\\tb@x.example",
+            )
         ),
         ("[cloudflare]", "[cloudflare]\nenabling = []", ["cloudflare.enabling: expected 'refuses' or 'by_subdomain'"]),
         ("[cloudflare]", '[cloudflare]\nenabling = "coexists"', ["cloudflare.enabling: 'coexists' was seen nowhere"]),

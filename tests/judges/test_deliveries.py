@@ -57,7 +57,7 @@ def came(
         (came(replace(COPY, saved_at=60.0)), PASS, "arrived after 60.0 s"),
         (came(replace(COPY, saved_at=61.0)), FAIL, "arrived after 61 s"),
         (came(replace(COPY, content=TEXT.replace(b"hello", b"bye"))), FAIL, "Subject was changed from 'hello' to 'bye'"),
-        (replace(came(COPY), strays=(replace(COPY, user="bob"),)), FAIL, "a copy lies in the mailbox bob too. If that is meant, name in dell.filters what copies it (recipient_bcc_maps, sieve)"),
+        (replace(came(COPY), strays=(replace(COPY, user="bob"),)), FAIL, f"a copy lies in the mailbox bob too. {delivery.COPIES_HINT}"),
         (came(COPY, COPY), FAIL, "2 copies, and no 4xx in its trail"),
         (came(COPY, COPY, trace=Trace("", "", ())), FAIL, "2 copies, and no 4xx in its trail"),
         (came(), FAIL, "not there after 61 s. Last seen: in no log that can be read"),

@@ -9,16 +9,17 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.plan import postfix as dellplan
 from fixtures.probes import snapshot
 from fixtures.probes.cloudflare.api import Record
-from fixtures.probes.logs import receivers, shadow_run as shadow, sign_of_life
+from fixtures.probes.logs import history, receivers, shadow_run as shadow, sign_of_life
 from fixtures.probes.logs.history import DAY_S, History, HostLog, Taken
 from fixtures.probes.logs.postfix_log import Trail
 from fixtures.probes.logs.receivers import NAME_IT, Receiver, Receivers
 from fixtures.probes.logs.shadow_run import Judged, Shadow
 from fixtures.probes.logs.sign_of_life import Sign
 from fixtures.probes.snapshot import ADD, FROM_BACKUP, PUT_BACK, TAKE_AGAIN, Change, Host, Kept, Zone
-from fixtures.settings.schema import Decided
+from fixtures.settings.schema import Decided, Domain
 from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
 SETTINGS = settings_without_a_lab()
@@ -55,6 +56,60 @@ def test_a_table_that_nobody_can_list_keeps_the_gate_closed() -> None:
     assert verdict is UNKNOWN
     assert said.startswith("proxy:mysql:/etc/a.cf on Dell: ")
     assert "mysql is asked address by address: nobody can list it" in said
+
+
+A, B, INFO, ALL = (f"{local}@{HOME.name}" for local in ("alice", "bob", "info", "all"))
+OUT, GATE = "x@gmail.example", "mail.x.jp"
+
+
+def led(
+    rows: dict[str, str], *, origin: str = GATE, dropped: tuple[str, ...] = (), keeps: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    dell = SETTINGS.dell.model_copy(update={"dropped": dropped})
+    settings = SETTINGS.model_copy(update={"dell": dell})
+    table = receivers._Aliases("EC2", LOOK, tuple(("hash:/v", *row) for row in rows.items()), origin, ())
+    return {each.address: each.to for each in receivers._led_otherwise(settings, table, keeps)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "ends"),
+    [
+        ({A: A, INFO: A, f"@{HOME.name}": OUT, HOME.name: "anything", f"@{GATE}": B, GATE: "x", "anybody": OUT}, ()),
+        ({INFO: "alice", f"bob@dell.{HOME.name}": B, f"root@{HOME.name}": OUT, "root": OUT, ALL: f"{A}, {B}"}, ()),
+        ({INFO: f"alice+shop@{HOME.name}", f"info+x@{HOME.name}": A, A: "alice@dell.internal"}, ()),
+        ({INFO: ALL, ALL: "some, alice", f"some@{GATE}": f"alice@{GATE}"}, ()),
+        ({INFO: ALL, f"@{HOME.name}": A, f"abuse@{HOME.name}": f"dmarc@{HOME.name}"}, ()),
+        ({A: f"{A}, {OUT}"}, (A, OUT)),
+        ({A: f"alice,\talice@dell.internal, {OUT}"}, (f"alice@{GATE}", "alice@dell.internal", OUT)),
+        ({INFO: f"{A} {B}"}, (A, B)),
+        ({INFO: B}, (B,)),
+        ({A: OUT}, (OUT,)),
+        ({A: f"alice@{SETTINGS.pilot}"}, (f"alice@{SETTINGS.pilot}",)),
+        ({INFO: ALL, ALL: f'{A},{INFO},{ALL},"a b"@{GATE}'}, (A, ALL, f'"a b"@{GATE}')),
+    ],
+)
+def test_a_row_that_leads_otherwise_is_named(rows: dict[str, str], ends: tuple[str, ...]) -> None:
+    address = next(iter(rows))
+    assert led(rows) == ({address: ends} if ends else {})
+    assert led(rows, dropped=(address.upper(),)) == {}
+
+
+def test_a_table_that_stays_loses_only_what_our_aliases_come_before() -> None:
+    rows = {A: f"{A} {OUT}", INFO: OUT}
+    assert led(rows, keeps=("hash:/v",)) == {INFO: (OUT,)}
+    assert led(rows, keeps=("hash:/w",)) == {A: (A, OUT), INFO: (OUT,)}
+    assert led({"alice": OUT}, keeps=("hash:/v",), origin=HOME.name) == {}
+
+
+def test_a_local_part_is_of_myorigin_and_a_whole_address_comes_first() -> None:
+    assert led({"info": "alice", "bob": OUT, B: B, f"info+x@{HOME.name}": OUT}, origin=HOME.name, dropped=(INFO,)) == {}
+    assert led({"bob": OUT, "info": "bob", B: f"bob,{A}"}, origin=HOME.name) == {B: (B, A), INFO: (B,)}
+
+
+def test_a_row_that_ends_keeps_the_gate_closed() -> None:
+    it = Receivers((), HISTORY, (), (), (("EC2", dellplan.Led(INFO, (A, B), A), LOOK),))
+    (judged,) = all_say(receivers.judged(it, SETTINGS, {}, "a rule"), HOME.name)
+    assert judged == (FAIL, f"{INFO} on EC2: expected leads to {A}, found leads to {A}, {B}. {receivers.ENDS_HINT}")
 
 
 @pytest.mark.parametrize("decided", [True, False])
@@ -154,6 +209,36 @@ def test_mail_to_nobody() -> None:
     assert judged(stray, stray, dropped=()) == [(FAIL, "2 messages from <s@x.example>; no rule")]
     assert judged(stray, dropped=("old",)) == [(PASS, "1 messages from <s@x.example>; given up by name")]
     assert judged(mail("s@x.example")) == [(PASS, "all mail went to addresses of the settings")]
+
+
+@pytest.mark.parametrize("local", ['"mailto:info"', '"info,"', "José", "a" * 65, '"a b"', '"A@b"', '"a', "a b", "%00"])
+def test_whatever_took_mail_can_be_given_up_by_name(local: str) -> None:
+    domain = Domain.model_validate(HOME.model_dump() | {"dropped": (local,)})
+    settings = SETTINGS.model_copy(update={"domains": (domain,)})
+    address = history.plain(settings, f"{local}@{HOME.name}")
+    it = Receivers((Receiver(address, HOME.name, ("took mail",), (LOOK,)),), HISTORY)
+    assert [each.verdict for each in receivers.judged(it, settings, {}, "a rule")] == [PASS]
+    stray, _ = run(mail("s@x.example", address=address))
+    assert [each.verdict for each in shadow.judged_stray(stray, settings, (HOME.name,))] == [PASS]
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "Root@nas",
+        "a@localhost",
+        '"a b"@x.jp',
+        "x@[IPv6:2001:db8::1]",
+        '"a@b"@x.jp',
+        "a b@x.jp",
+        "@nas",
+        "josé@x.jp",
+        "",
+    ],
+)
+def test_whoever_wrote_can_be_decided_on(sender: str) -> None:
+    decided = Decided(sender=sender or "<>", why=shadow.UNPROVEN, what="the loss is accepted")
+    assert of_senders(*run(mail(sender, shadow.UNPROVEN), decided=(decided,)))[0][0] is PASS
 
 
 # The snapshot --------------------------------------------------------------------------------------------------------

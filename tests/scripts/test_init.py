@@ -16,7 +16,7 @@ from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
 from fixtures.preflight.init import answers, questions
 from fixtures.preflight.init.answers import READ, Answers, Back
-from fixtures.preflight.init.reading import Mail
+from fixtures.preflight.init.reading import Mail, Zone
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.settings.route import Route
@@ -309,6 +309,15 @@ def test_of_a_workers_way_only_what_the_answers_call_for_is_asked(typed: list[st
 
 def test_where_postfix_is_in_a_container_no_bucket_is_asked_for() -> None:
     assert questions._bucket(Answers({}, lambda _: "mail"), "docker") == {}
+
+
+def test_aliases_that_the_settings_can_not_say_are_named() -> None:
+    said: list[str] = []
+    aliases, others = {"info@a.net": "bob@a.net", "x@a.net": "bob@b.net"}, {"bob@a.net": "bob@a.net, bob@gmail.example"}
+    mail = Mail({}, (), (), ("bob@a.net",), aliases, no_aliases=others)
+    made = questions._domain(Answers({}, lambda _: "", said.append), Zone("a.net"), mail, {})
+    assert made["aliases"] == {"info": "bob"}
+    assert "of a.net, since each leads to one mailbox of it: x (bob@b.net); bob (bob@a.net, bob@gmail.ex" in said[0]
 
 
 def test_the_key_and_chain_that_main_cf_names_stay_where_they_are_named() -> None:

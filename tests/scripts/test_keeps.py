@@ -20,6 +20,18 @@ from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
+HOME, VIRTUAL, MORE = "webmakeprofit.org", "hash:/etc/postfix/virtual", "regexp:/etc/postfix/more"
+SEVERAL = f"""\
+sed -i /^abuse@web/d virtual
+cat >>virtual <<EOF
+alice@{HOME} alice@{HOME}, Alice@Gmail.example
+abuse@{HOME} bob@{HOME},
+  alice
+press@{HOME} both
+both bob@{HOME} alice@{HOME}
+EOF
+postmap virtual"""
+"""A copy to the world, two users in the place of one, and a chain."""
 GREY = "check_policy_service inet:127.0.0.1:10023"
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
@@ -55,6 +67,16 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
         {"virtual_mailbox_domains": [DOMAINS], "virtual_mailbox_maps": [BOXES]},
     )
     assert reading.mail(dell.shell, names).keeps == proposed
+    dell.bash(f"cp -a /etc/postfix/virtual* /run; cd /etc/postfix; {SEVERAL}")
+    read = reading.mail(dell.shell, names)
+    dell.bash("mv /run/virtual* /etc/postfix")
+    assert read.aliases.keys() >= {f"info@{HOME}", f"postmaster@{HOME}"}
+    assert read.no_aliases == {
+        f"alice@{HOME}": f"alice@{HOME}, alice@gmail.example",
+        f"abuse@{HOME}": f"bob@{HOME}, alice",
+        f"press@{HOME}": "both",
+    }
+    assert read.catch_alls == {names[1]: f"support@{names[1]}"}
     prepared = {
         "virtual_mailbox_domains": f"{names[0]}, dell.{names[0]}, Club.example",
         "virtual_alias_maps": "hash:/x",
@@ -76,6 +98,29 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
             "echo 'uncle@family.example alice@webmakeprofit.org' >>virtual; postmap virtual",
             {"keeps": KEEPS},
             ["virtual_alias_maps: hash:/etc/postfix/virtual: uncle@family.example"],
+        ),
+        (
+            SEVERAL,
+            {"keeps": KEEPS},
+            [
+                f"virtual_alias_maps: {VIRTUAL}: alice@{HOME} leads to alice@{HOME}, alice@gmail.example, and by the ",
+                f": abuse@{HOME} leads to bob@{HOME}, alice@{HOME}, and by the plan to office@{HOME}\n",
+                f": press@{HOME} leads to bob@{HOME}, alice@{HOME}, and by the plan to nobody\n",
+                "where to several, or elsewhere, put a mailbox whose Sieve script redirects in its place",
+            ],
+        ),
+        (
+            f"echo '/^(info|alice)@web/ x@gmail.example' >more; postconf -e 'virtual_alias_maps = {VIRTUAL}, {MORE}'",
+            {"keeps": KEEPS.model_copy(update={"virtual_alias_maps": (VIRTUAL, MORE)})},
+            [
+                f":\n  virtual_alias_maps: {MORE} stays behind ours: info@{HOME} leads to x@gmail.example, and by ",
+                f"the plan to alice@{HOME}\nIn migration.toml",
+            ],
+        ),
+        (
+            f"echo 'old@{HOME} x/' >boxes; postconf -e 'virtual_mailbox_maps = texthash:/etc/postfix/boxes'",
+            {"keeps": KEEPS.model_copy(update={"virtual_mailbox_maps": ()})},
+            [f"virtual_mailbox_maps: texthash:/etc/postfix/boxes: old@{HOME} leads to old@{HOME}, and by the plan to "],
         ),
         ("rm virtual.db", {"keeps": KEEPS}, ["virtual_alias_maps: hash:/etc/postfix/virtual (can't be read"]),
         ("postconf -e 'mydestination = old.example'", {"keeps": KEEPS}, ["mydestination: old.example"]),
@@ -103,7 +148,8 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
         ),
     ],
     ids=(
-        "no-such-domain no-such-file no-database alias compiled destination relayed network transport relay grey listed"
+        "no-such-domain no-such-file no-database alias several behind mailbox compiled destination relayed network "
+        "transport relay grey listed"
     ).split(),
 )
 def test_what_would_vanish_or_can_not_be_kept_is_refused(
@@ -129,11 +175,12 @@ def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
     table = "mysql:/etc/postfix/everybody.cf"
     dell.bash("cd /etc/postfix; sed 's/^query.*/query = SELECT 1/' mailboxes.cf >everybody.cf")
     dell.bash(f"postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual, {table}'")
-    _, _, keys, by_key = receivers._aliases(dell.shell, ("webmakeprofit.org",))
+    found = receivers._aliases(dell.shell, ("webmakeprofit.org",))
     dell.bash("postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual'; rm /etc/postfix/everybody.cf")
-    assert by_key == (table,)
-    assert "@webmakeprofit.org" in keys
-    assert any(not key.startswith("@") for key in keys)
+    assert found.by_key == (table,)
+    assert ("", "@webmakeprofit.org", "") in {("", *row[1:]) for row in found.rows}
+    assert (VIRTUAL, f"info@{HOME}", f"alice@{HOME}") in found.rows
+    assert found.origin == HOME
 
 
 def test_how_dell_sends_is_left_as_it_is_and_its_tables_follow_the_host(dell: Single) -> None:

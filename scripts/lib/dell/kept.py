@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fixtures.access.changing import Shell
@@ -20,10 +20,10 @@ from fixtures.settings.dell import Keeps, hop
 from scripts.lib.change import Refused
 
 LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
-_MAPS = ("virtual_mailbox_maps", "virtual_alias_maps")
+_MAPS = _MAILBOXES, _ = "virtual_mailbox_maps", "virtual_alias_maps"
 _TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
 _SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
-"""Kinds of table of which ``postmap -s`` lists the keys; and whose text lies in the file that they name."""
+"""Kinds of table of which ``postmap -s`` lists the rows; and whose text lies in the file that they name."""
 RESTRICTED = (
     "smtpd_client_restrictions",
     "smtpd_relay_restrictions",
@@ -37,6 +37,10 @@ _ADMITS = re.compile(r"check_client_access \S+")
 _OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
 _ASKED = ("myhostname", "mydomain", "myorigin", "virtual_transport", "transport_maps", *LISTED, *RESTRICTED)
 _SHOWN_MAX = 10
+_NO_ALIAS = (
+    "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
+    "whose Sieve script redirects in its place."
+)
 
 
 def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> dict[str, str]:
@@ -58,14 +62,17 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
     """
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
-    said = [*today.odd_keeps(), *today.vanishing(), *today.networks(before.get("mynetworks", ""))]
+    ends = [*today.ending_aliases()]
+    said = [*today.odd_keeps(), *today.vanishing(), *ends, *today.networks(before.get("mynetworks", ""))]
     said += today.restrictions()
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
+        way_out = f"\n{_NO_ALIAS}" if ends else ""
         raise Refused(
             f"Dell serves what the plan doesn't know:{listed}{more}\nIn migration.toml, [dell.keeps] names what stays, "
-            'such as virtual_mailbox_domains = ["family.example"]; dell.dropped names what may go. Nothing was changed'
+            f'such as virtual_mailbox_domains = ["family.example"]; dell.dropped names what may go.{way_out} Nothing '
+            "was changed"
         )
     return today
 
@@ -105,6 +112,23 @@ class Today:
                 if each not in known and each.lower() not in self._served | self._own_names:
                     yield from self._unknown(name, each)
 
+    def ending_aliases(self) -> Iterator[str]:
+        """Addresses of the domains that move which today lead otherwise than by the plan, or to nobody by it."""
+        ours, home = dellplan.aliases(self.settings), {*self._own_names, self._origin}
+        for name, entry, kind, stays in self._todays_tables():
+            if entry in self.settings.dell.dropped or (stays and name == _MAILBOXES):
+                continue
+            rows = self._rows(entry, kind)
+            if isinstance(rows, str) and stays:
+                rows = self._asked(entry, ours)
+            if isinstance(rows, str):  # what goes goes by its name: ``vanishing``
+                yield from (f"{name}: {entry} ({rows})",) if stays else ()
+                continue
+            led = rows if name != _MAILBOXES else dict(zip(rows, rows, strict=True))
+            for each in dellplan.led_otherwise(self.settings, led, self._origin, home):
+                if not stays or each.address in ours:
+                    yield f"{name}: {entry}{' stays behind ours' if stays else ''}: {each}"
+
     def ending(self) -> str:
         """Which catch-alls the plan ends, as it names a danger; empty: none."""
         names = dict.fromkeys(self._catch_alls())
@@ -112,15 +136,20 @@ class Today:
 
     def _catch_alls(self) -> Iterator[str]:
         """The domains that move and of which a table that the plan takes away has a catch-all (virtual(5))."""
+        going = (self._rows(entry, kind) for _, entry, kind, stays in self._todays_tables() if not stays)
+        for rows in going:
+            at = (key[1:] for key in rows if key.startswith("@") and isinstance(rows, dict))
+            yield from (each for each in at if each in self._served)
+
+    def _todays_tables(self) -> Iterator[tuple[str, str, str, bool]]:
+        """Of mailboxes and aliases but ours: the parameter, the table and its kind, and whether it stays."""
         planned = dellplan.parameters(self.settings)
         for name in _MAPS:
-            kept = {*dellplan.elements(planned[name]), *getattr(self.settings.dell.keeps, name)}
-            going = (
-                _TABLE.fullmatch(each) for each in dellplan.elements(self.values.get(name, "")) if each not in kept
-            )
-            for keys in (self._keys(table[0], table[1]) for table in going if table):
-                at = (key[1:].lower() for key in keys if key.startswith("@") and isinstance(keys, list))
-                yield from (each for each in at if each in self._served)
+            keeps = getattr(self.settings.dell.keeps, name)
+            for each in dellplan.elements(self.values.get(name, "")):
+                table = _TABLE.fullmatch(each)
+                if table and (each in keeps or each not in dellplan.elements(planned[name])):
+                    yield name, each, table[1], each in keeps
 
     def networks(self, mynetworks: str) -> Iterator[str]:
         """Networks of one's own, by main.cf's words, that may relay today and would not."""
@@ -164,26 +193,28 @@ class Today:
         if not table:
             yield f"{name}: {entry}"
             return
-        keys = self._keys(entry, table[1])
-        if isinstance(keys, str):
-            yield f"{name}: {entry} ({keys})"
+        rows = self._rows(entry, table[1])
+        if isinstance(rows, str):
+            yield f"{name}: {entry} ({rows})"
             return
-        foreign = [each for each in keys if self._domain(each) not in self._served and each not in self._named]
+        foreign = [each for each in rows if self._domain(each) not in self._served and each not in self._named]
         if foreign:
             yield f"{name}: {entry}: {', '.join(foreign[:_SHOWN_MAX])}{', ...' if len(foreign) > _SHOWN_MAX else ''}"
 
     @property
     def _named(self) -> set[str]:
-        return {*self.settings.dell.dropped, "root"}
+        return {*(each.lower() for each in self.settings.dell.dropped), "root"}
+
+    @property
+    def _origin(self) -> str:
+        return self.values.get("myorigin", "").lower()
 
     def _domain(self, key: str) -> str:
         """Of an address, or of a domain that stands for itself; a local part is of $myorigin."""
-        if "@" not in key and "." not in key:
-            return self.values.get("myorigin", "").lower()
-        return key.rpartition("@")[2].lower()
+        return self._origin if "@" not in key and "." not in key else key.rpartition("@")[2]
 
-    def _keys(self, entry: str, kind: str) -> list[str] | str:
-        """A table's keys; or why they can't be listed."""
+    def _rows(self, entry: str, kind: str) -> dict[str, str] | str:
+        """A table's keys with their values, in lower case; or why they can't be listed."""
         path = entry.removeprefix("proxy:").partition(":")[2]
         if kind in _SEQUENCED:
             done = self.shell.run("postmap", "-s", entry.removeprefix("proxy:"), check=False)
@@ -193,8 +224,14 @@ class Today:
             return "what it holds can't be listed"
         if not done.ok:
             return f"can't be read: {done.stderr.strip()[-200:]}"
-        lines = (line for line in done.stdout.splitlines() if line.strip() and not line[0].isspace())
-        return [line.split()[0] for line in lines if not line.startswith("#")]
+        return _read(done.stdout)
+
+    def _asked(self, entry: str, keys: Iterable[str]) -> dict[str, str] | str:
+        """The rows that a table has for KEYS; or why it can't be asked."""
+        done = self.shell.run("postmap", "-q", "-", entry, stdin="".join(f"{key}\n" for key in keys), check=False)
+        if not done.ok and done.stderr.strip():
+            return f"can't be asked: {done.stderr.strip()[-200:]}"
+        return _read(done.stdout)
 
     def _delivered_otherwise(self) -> Iterator[str]:
         """A kept domain that today is delivered by another transport than will be ours."""
@@ -215,3 +252,16 @@ class Today:
                     f"dell.keeps: {each} is delivered by virtual_transport = {today}, which will be {ours}: give it a "
                     "line of its own in transport_maps first"
                 )
+
+
+def _read(text: str) -> dict[str, str]:
+    """The rows of a table's TEXT (postmap(1)), in lower case; a line that begins with a blank goes on."""
+    lines = (line for line in text.lower().splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    logical: list[str] = []
+    for line in lines:
+        if line[0].isspace() and logical:
+            logical[-1] += line
+        else:
+            logical.append(line)
+    rows = (line.split(maxsplit=1) for line in logical)
+    return {key: " ".join(to) for key, *to in rows}
