@@ -114,7 +114,7 @@ def _by_hand(job: Job) -> bool:
     if job.options.clean_up or job.options.with_dell:
         return False
     progress = Progress.read(job.migration.store, job.migration.settings)
-    half = left_half_way(job.migration.store, job.domain) is not None
+    half = left_half_way(job.migration, job.domain) is not None
     return half or progress.switched(job.domain) or progress.stopped
 
 

@@ -192,7 +192,7 @@ def opened(path: str | None) -> Migration:
 def name_half_way(migration: Migration) -> None:
     """Say which domains a switch left between both sides, while no living process is at it."""
     for domain in migration.settings.domain_names:
-        if left_half_way(migration.store, domain):
+        if left_half_way(migration, domain):
             tell(tr(LEFT_HALF_WAY, domain=domain))
 
 
