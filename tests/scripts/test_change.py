@@ -377,6 +377,24 @@ def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: py
     assert program.main([*APPLY, plan]) == 0
 
 
+def test_a_run_whose_lock_was_taken_over_writes_no_more(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program, store = in_three_writes(file, []), change.opened(None).store
+
+    def taken(do: Callable[[], object]) -> None:
+        do()
+        store.unlock("migration")  # --take-lock, on a machine that can't see this process
+
+    def plan(job: Job) -> Iterator[Write]:
+        for each in program.plan(job):
+            yield replace(each, do=partial(taken, each.do))
+
+    assert program.main(["--json"]) == 3
+    shown = str(json.loads(capsys.readouterr().out)["digest"])
+    assert replace(program, plan=plan).main([*APPLY, shown]) == 1
+    assert "lock 'migration' was taken over from this run" in capsys.readouterr().err
+    assert [file.with_name(f"record{n}").read_text(encoding="ascii") for n in range(3)] == ["new", "old", "old"]
+
+
 def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
