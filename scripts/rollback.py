@@ -96,8 +96,8 @@ def _finish(job: Job) -> None:
     if job.options.clean_up or job.options.with_dell:
         takeback.completed(job)
         return
-    if half := half_way(job.migration.store, job.domain):
-        job.migration.store.record(SWITCHING, job.domain, run=half["run"], state="back", why="rollback")
+    if half_way(job.migration.store, job.domain):  # by its own number, which ends the run that left it
+        job.migration.store.record(SWITCHING, job.domain, run=job.run.number, state="back", why="rollback")
     if Progress.read(job.migration.store, job.migration.settings).stopped:  # not any more
         job.migration.store.record("undone", "", scripts=("stop_ec2",))
     if begun:
@@ -114,7 +114,7 @@ def _by_hand(job: Job) -> bool:
     if job.options.clean_up or job.options.with_dell:
         return False
     progress = Progress.read(job.migration.store, job.migration.settings)
-    half = left_half_way(job.migration.store, job.domain) is not None
+    half = left_half_way(job.migration, job.domain) is not None
     return half or progress.switched(job.domain) or progress.stopped
 
 

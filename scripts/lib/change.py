@@ -192,7 +192,7 @@ def opened(path: str | None) -> Migration:
 def name_half_way(migration: Migration) -> None:
     """Say which domains a switch left between both sides, while no living process is at it."""
     for domain in migration.settings.domain_names:
-        if left_half_way(migration.store, domain):
+        if left_half_way(migration, domain):
             tell(tr(LEFT_HALF_WAY, domain=domain))
 
 
@@ -287,8 +287,7 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
     without looking first, so that nothing delays it.
     """
     finishes = [each for each in accepted.SCOPE if unfinished(job.migration.store, each, job.domain)]
-    options = job.options
-    later = getattr(options, "clean_up", False) or getattr(options, "with_dell", False)
+    later = any(getattr(job.options, each, False) for each in ("clean_up", "with_dell"))
     hurried = script.name == "rollback" and not later
     return accepted.by_script(job.migration, script.name, job.domain, finishes=finishes, hurried=hurried)
 
@@ -357,7 +356,7 @@ def _begin(script: Script, job: Job, write: Write) -> bool:
         raise Refused(N_(f"{write.subject} changed meanwhile: expected {write.before!r}, found {now!r}. Plan again"))
     job.say(f"{tr(write.group)}{tr(': ')}{tr(write.subject)}")
     about = (script.name, job.domain, job.run.number, write.subject)
-    job.migration.store.log(*about, "before", before=write.before, after=write.after)
+    job.migration.store.log(*about, "before", held="migration", before=write.before, after=write.after)
     job.run.begun.append(write.subject)
     return True
 

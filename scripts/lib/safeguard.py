@@ -61,8 +61,8 @@ def guarded(job: Job) -> Iterator[None]:
             job.say("Ctrl-C has no effect now: EC2's MX is being put back")
             try:
                 done = mx_back.put_back(job, job.run.kept, why)
-            except Refused:
-                over = bool(mx_back.ended)  # by a person, who means the guard too
+            except Refused as refused:  # by a person, or since another run has gone on: the guard is meant too
+                over = bool(mx_back.ended) or isinstance(refused, mx_back.Overtaken)
                 raise
             over = True
             if isinstance(error, Refused | CouldNotAsk | StoreError | KeyboardInterrupt | Overdue):
@@ -83,7 +83,7 @@ def moving(job: Job) -> None:
     mx_back.noted(job, "moving", kept)
     if job.migration.settings.cloudflare.enabling != "by_subdomain":
         store.record(OPENED, job.domain, run=job.run.number, seconds=bounds.window_s, ttl_s=bounds.ttl_s)
-    job.run.kept, job.run.moved_at = kept, job.migration.clock.now()
+    job.run.kept, job.run.moved_at = {**kept, "real_at": time.time()}, job.migration.clock.now()
     if _is_main():
         signal.setitimer(signal.ITIMER_REAL, bounds.window_s)
 

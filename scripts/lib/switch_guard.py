@@ -15,7 +15,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.evidence.exiting import leave
-from fixtures.ledger.windows import SWITCHING
+from fixtures.ledger.windows import LATE_S, SWITCHING
 from fixtures.migration import open_migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import SettingsError
@@ -26,8 +26,6 @@ from scripts.lib.dns import mx_back
 from scripts.lib.safeguard import OVER
 
 LOOK_S = 5.0
-GRACE_S = 60.0
-"""How much longer than the window a run may be at it before it counts as stuck."""
 PAUSE_S = 0.3
 WATCH_S_MAX = 24 * 3600.0
 WITHOUT_A_WORD = "the run of switch_mx ended without a word"
@@ -44,7 +42,7 @@ def watch(job: Job, now: dict[str, Any]) -> bool:
     poll, process = select.poll(), _opened(job.options.watch)
     poll.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
     poll.register(process, select.POLLIN)
-    late_s = job.migration.settings.bounds.window_s + GRACE_S
+    late_s = job.migration.settings.bounds.window_s + LATE_S
     ends = time.monotonic() + WATCH_S_MAX
     while time.monotonic() < ends:
         if poll.poll(LOOK_S * 1000):  # a word, the end of file that comes with the end of the process, or that itself

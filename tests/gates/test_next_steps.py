@@ -15,7 +15,7 @@ from fixtures.gates.script_gate import GOES_ON
 from fixtures.language import speaking
 from fixtures.ledger.agreement import LAG_S
 from fixtures.migration import Migration, trials
-from fixtures.migration.progress import Progress, Stage, night_stages
+from fixtures.migration.progress import QUIET_S, Progress, Stage, night_stages
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import TABLE, Gate, gate_of_script
 from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
@@ -23,7 +23,7 @@ from fixtures.report.model import build
 from fixtures.report.next_lines import lines
 from fixtures.report.render import render
 from fixtures.settings.bounds import Bounds
-from fixtures.store import locks
+from fixtures.store import journal, locks
 from fixtures.target import Target
 from scripts import next as program
 from tests.conftest import PROJECT
@@ -243,6 +243,13 @@ def test_an_interrupted_run_is_finished_before_the_way_goes_on(world: World) -> 
     assert (step.what, step.command) == (f"Finish prepare_cloudflare for {PILOT}", command)
     with store.lock("migration", "it"):
         assert not first(world.migration).what.startswith("Finish")
+        with store._begin() as db:  # on another machine, which nobody sees
+            db.execute(locks.update().values(owner="ops@elsewhere pid 7 started 1 boot 2"))
+        assert not first(world.migration).what.startswith("Finish")
+        with store._begin() as db:
+            db.execute(journal.update().values(real_at=journal.c.real_at - QUIET_S))
+        assert first(world.migration).command == f"{command} --take-lock"
+        store.unlock("migration")
     with store._begin() as db:
         db.execute(
             locks.insert().values(

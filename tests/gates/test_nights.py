@@ -16,7 +16,7 @@ from fixtures.migration.progress import NIGHTLY_ONLY, Kind, Progress, Stage, nig
 from fixtures.plan.gates import Gate
 from fixtures.report.history import last_nights
 from fixtures.settings import Waiver
-from tests.gates.conftest import World, came_out
+from tests.gates.conftest import PILOT, World, came_out
 
 HOUR_S = 3600.0
 ALL = ("webmakeprofit.org", "fx-trader-life.com", "pilot.example.net")
@@ -92,6 +92,45 @@ def test_a_red_one_starts_again_and_takes_its_evening(world: World) -> None:
     assert counted(world).green_in_a_row == 0
     night(world)
     assert counted(world).green_in_a_row == 1
+
+
+@pytest.mark.parametrize(
+    ("met", "broken", "red"),
+    [
+        ("done during it", "C-1", False),
+        ("done during it", "C-7", True),
+        ("unfinished", "C-1", False),
+        ("unfinished for long", "C-1", True),
+        ("done before it", "C-1", True),
+        ("nothing", "C-1", True),
+    ],
+)
+def test_one_that_met_a_script_of_ours_is_judged_again(world: World, met: str, broken: str, *, red: bool) -> None:
+    """It takes no night away, and is none; but for mail that was lost, and for what nobody finishes."""
+    store, clock = world.migration.store, world.migration.clock
+    night(world)
+    clock.advance(DAY_S)
+    if met != "nothing":
+        store.record("run", PILOT, script="add_address", gate="", run="1", plan="p")
+        store.log("add_address", PILOT, "1", "a rule", "before")
+    if "done" in met:
+        store.record("done", PILOT, script="add_address", plan="p")
+    clock.advance(world.migration.settings.bounds.soak_gap_s if "for long" in met else 0)
+    run = world.session(NIGHT)
+    run.selected[NIGHT.label] = 2
+    run.open_stage(NIGHT.label)
+    run.outcomes = [letters(NIGHT), came_out(NIGHT, Verdict.FAIL, broken)]
+    if "during" in met:
+        store.log("add_address", PILOT, "1", "a rule", "after")
+    said = run.conclude(NIGHT)
+    assert said.verdict is (Verdict.FAIL if red else Verdict.INCONCLUSIVE)
+    assert (counting.BY_A_SCRIPT in said.reasons) != red
+    newest = counting.newest(world.migration)
+    assert newest is not None
+    assert (counting.BY_A_SCRIPT in newest.bad) != red
+    assert counted(world).green_in_a_row == (0 if red else 1)
+    night(world)
+    assert counted(world).green_in_a_row == (1 if red else 2)
 
 
 def test_a_night_without_mail_is_none(world: World) -> None:

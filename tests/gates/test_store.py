@@ -292,14 +292,54 @@ def test_a_store_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(
         assert (file.parent / "store.sqlite.lost" / log.name).read_bytes() == log_before
 
 
+LIVES, DEAD, UNKNOWN = "end it by kill", "That process is dead: take", "or, if that process is dead"
+ANOTHER_BOOT, ANOTHER_NAME, ANOTHER_CONTAINER = (" boot ", " boot 1"), ("@", "@not-"), (" in ", " in 1")
+BEFORE = (" in ", "\n")
+"""As the version before wrote it, which knew of no containers."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "ago_s", "lives"),
+    [
+        ([], 0, LIVES),
+        ([ANOTHER_BOOT], 0, UNKNOWN),  # two machines of one name
+        ([ANOTHER_BOOT], 1e9, DEAD),  # this one was booted since
+        ([ANOTHER_BOOT, ANOTHER_NAME], 1e9, UNKNOWN),
+        ([ANOTHER_NAME], 0, LIVES),  # this machine was renamed
+        ([ANOTHER_NAME, (" started ", " started 1")], 0, DEAD),
+        ([ANOTHER_CONTAINER], 0, UNKNOWN),
+        ([ANOTHER_CONTAINER, ANOTHER_NAME], 0, UNKNOWN),
+        ([BEFORE], 0, LIVES),
+        ([BEFORE, (" started ", " started 1")], 0, DEAD),
+        ([BEFORE, ANOTHER_NAME], 0, UNKNOWN),
+    ],
+    ids=str,
+)
+def test_only_a_process_of_this_very_system_is_called_dead(
+    tmp_path: Path, changes: list[tuple[str, str]], ago_s: float, lives: str
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
+    with store.lock("migration", "merge_spf"):
+        owner, since, _ = store._held("migration") or ("", 0, "")
+        for old, new in changes:
+            owner = owner.replace(old, new, 1).partition("\n")[0]
+        with store.engine.begin() as db:
+            db.execute(sa.update(stores.locks).values(owner=owner, since=since - ago_s))
+        with pytest.raises(Locked, match=lives):
+            store.lock("migration", "lower_ttl").__enter__()
+        store.unlock("migration")
+    store.close()
+
+
 def test_a_process_that_is_hidden_is_not_called_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By hidepid or ProtectProc= nobody is shown other users' processes: a switch of theirs may be under way."""
     store, born = Store(f"sqlite:///{tmp_path}/store.sqlite", Clock()), stores._born
     with store.lock("migration", "switches"):
         monkeypatch.setattr(stores, "_born", lambda pid: born(pid) if pid == "self" else "")
-        assert store.at_work("migration")
+        assert store.lives("migration") is None
         monkeypatch.setattr(os, "kill", _none_such)
-        assert not store.at_work("migration")
+        assert store.lives("migration") is False
+    assert store.lives("migration") is False
     store.close()
 
 

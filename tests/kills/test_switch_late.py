@@ -118,6 +118,22 @@ def _holder(folder: Path) -> tuple[int, str]:
     return int(re.findall(r"pid (\d+)", who)[0]), why
 
 
+def test_a_run_that_another_has_overtaken_puts_nothing_back(
+    switch: Switch,  # noqa: F811
+    emulator: Running,
+    tmp_path: Path,
+) -> None:
+    """Its machine was away while an operator at another took the lock over, and switched."""
+    with _token_revoked(switch, emulator, tmp_path) as ended:
+        with closing(_store(tmp_path)) as store:
+            store.record("switching", APEX, run="another", state="through")
+        emulator.world.tokens[0].status = "active"
+        status, said, state = ended()
+    assert (status, state) == (change.REFUSED, "through"), said
+    assert "another run has gone on since" in said
+    assert OLD_MX not in emulator.contents("MX")
+
+
 @pytest.mark.parametrize("by", ["run", "guard"])
 def test_a_fresh_token_goes_back_at_once(
     switch: Switch,  # noqa: F811

@@ -133,6 +133,32 @@ def test_going_back_goes_on_after_whatever_fault(job: Job, monkeypatch: pytest.M
     assert mx_back._until_done(job, mx_back.Book(job), planned, 5, 0)
 
 
+@pytest.mark.parametrize("run", ["a run", "another"])
+@pytest.mark.parametrize(("fails", "ago_s"), [(1, 0), (0, 181), (0, 0)], ids=["failed", "slept", "all is well"])
+def test_a_run_that_another_has_overtaken_ends_itself(
+    job: Job, monkeypatch: pytest.MonkeyPatch, run: str, fails: int, ago_s: float
+) -> None:
+    """While all goes well it asks no store, and waits for none."""
+    monkeypatch.setattr(mx_back, "PAUSE_S", 0.01)
+    job.migration.store.record("switching", job.domain, run=run, state="through")
+    turns, troubles = [], iter([CouldNotAsk("down")] * fails)
+
+    def planned() -> Iterator[Any]:
+        turns.append(1)
+        if error := next(troubles, None):
+            raise error
+        return iter(())
+
+    book = mx_back.Book(job, at=time.time() - ago_s)
+    ends = run == "another" and (fails or ago_s)
+    if ends:
+        with pytest.raises(Refused, match=r"another run has gone on since, .*nothing more is put back"):
+            mx_back._until_done(job, book, planned, 5, 0)
+    else:
+        assert mx_back._until_done(job, book, planned, 5, 0)
+    assert len(turns) == (fails if ends else fails + 1)
+
+
 @pytest.mark.parametrize(
     ("says", "refused", "heard"),
     [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, waiting
@@ -22,7 +23,7 @@ from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets
-from fixtures.store import Locked, Store, StoreError
+from fixtures.store import Locked, Store, StoreError, locks, records
 from scripts.lib import change
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import guests
@@ -123,7 +124,7 @@ def test_another_process_of_the_same_number_is_not_the_owner(
     """Its owner began at another moment, or before the machine was booted last, whatever its clock said."""
     assert holder.poll() is None
     with sqlite3.connect(file.parent / "store.sqlite") as db:
-        db.execute(f"UPDATE locks SET owner = replace(owner, '{born}', '{born}1')")
+        db.execute(f"UPDATE locks SET since = 1, owner = replace(owner, '{born}', '{born}1')")
     assert script(file).main([*APPLY, digest(file, capsys), "--take-lock"]) == 0
 
 
@@ -376,6 +377,24 @@ def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: py
     assert program.main([*APPLY, plan]) == 0
 
 
+def test_a_run_whose_lock_was_taken_over_writes_no_more(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program, store = in_three_writes(file, []), change.opened(None).store
+
+    def taken(do: Callable[[], object]) -> None:
+        do()
+        store.unlock("migration")  # --take-lock, on a machine that can't see this process
+
+    def plan(job: Job) -> Iterator[Write]:
+        for each in program.plan(job):
+            yield replace(each, do=partial(taken, each.do))
+
+    assert program.main(["--json"]) == 3
+    shown = str(json.loads(capsys.readouterr().out)["digest"])
+    assert replace(program, plan=plan).main([*APPLY, shown]) == 1
+    assert "lock 'migration' was taken over from this run" in capsys.readouterr().err
+    assert [file.with_name(f"record{n}").read_text(encoding="ascii") for n in range(3)] == ["new", "old", "old"]
+
+
 def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -397,7 +416,16 @@ def test_every_script_says_where_a_switch_was_left_half_way(
     store.record("switching", "pilot.example.net", run="the dead run", state=state)
     with store.lock("migration", "the guard of switch_mx"):  # which is at it
         script(file).main([])
-    assert "HALF-WAY" not in capsys.readouterr().err
+        assert "HALF-WAY" not in capsys.readouterr().err
+        with store.engine.begin() as db:  # on another machine, which nobody sees
+            db.execute(sa.update(locks).values(owner="ops@elsewhere pid 7 started 1 boot 2"))
+        script(file).main([])
+        assert "HALF-WAY" not in capsys.readouterr().err
+        with store.engine.begin() as db:
+            db.execute(sa.update(records).values(real_at=records.c.real_at - 120 - 61))
+        script(file).main([])
+        assert ("HALF-WAY" in capsys.readouterr().err) == (state != "through")
+        store.unlock("migration")
     script(file).main([])
     outcome = capsys.readouterr().err
     assert ("pilot.example.net: A SWITCH ENDED HALF-WAY" in outcome) == (state != "through")

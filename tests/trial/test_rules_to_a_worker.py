@@ -1,6 +1,7 @@
 """Rules that lead to an Email Worker: one that was uploaded a moment ago, and one that is uploaded again."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +25,14 @@ LITERAL = [{"type": "literal", "field": "to", "value": f"shop@below.{APEX}"}]
 
 
 @pytest.fixture
-def job(emulator: Running, migration: Migration) -> Job:
+def job(emulator: Running, migration: Migration) -> Iterator[Job]:
     """By a Worker, and each of its domains a zone of the account."""
     for number, name in enumerate(set(migration.settings.domain_names) - {APEX}, 5):
         emulator.world.zones[str(number) * 32] = Zone(name, str(number) * 32, ["ada.ns.cloudflare.com"])
     way = Route(kind="worker", host=f"in.{APEX}", login=f"worker@{APEX}")
     by_worker = replace(migration, settings=migration.settings.model_copy(update={"route": way}))
-    return with_password("s3cret", Job(by_worker, APEX, argparse.Namespace()))
+    with migration.store.lock("migration", "a test"):
+        yield with_password("s3cret", Job(by_worker, APEX, argparse.Namespace()))
 
 
 def with_password(password: str, job: Job) -> Job:

@@ -34,7 +34,7 @@ from typing import Any
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
-from fixtures.ledger.windows import CLOSED, PUT_BACK, SWITCHING
+from fixtures.ledger.windows import CLOSED, LATE_S, PUT_BACK, SWITCHING
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
@@ -60,6 +60,10 @@ QUIET_S, LOOK_S = 3.0, 2.0
 never seen, however Cloudflare answered, it is looked at every LOOK_S for ``bounds.window_s`` more."""
 ended: list[int] = []
 """The SIGTERMs since a person could first read that the MX can't be put back, or is still looked at: one ends that."""
+
+
+class Overtaken(Refused):
+    """Another run has gone on with the domain: what this one would put back is no longer its own."""
 
 
 def mx_back(job: Job, wanted: Sequence[str], ttl: int) -> Iterator[Write]:
@@ -156,12 +160,14 @@ def ttl_back(job: Job, mx: Sequence[Record]) -> int:
 def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
     """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
 
-    KEPT: what ``before`` gave. Nothing of the store is needed for it: that is written after each write, if it can be.
+    KEPT: what ``before`` gave, or the record of it. Nothing of the store is needed for it: that is written after each
+    write, if it can be. ``Overtaken`` where the store says, after a failure or a sleep, that another run has gone on.
     """
     began = time.monotonic()
     job = replace(job, migration=replace(job.migration, hurried=True))
     job.say(N_(f"the MX of {job.domain} goes back to {', '.join(kept['mx'])}: {why}"))
-    book, took, seen = Book(job, [partial(noted, job, "going back", kept, why=why)]), 0.0, False
+    book = Book(job, [partial(_noted_if_ours, job, "going back", kept, why=why)], kept.get("real_at", time.time()))
+    took, seen = 0.0, False
 
     def planned() -> Iterator[Write]:
         nonlocal seen
@@ -171,7 +177,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
 
     while not took or (not seen and _made_late(job)):
         if not _until_done(job, book, planned, limit_s, QUIET_S):
-            book.later.append(partial(noted, job, "given up", kept, why=why))
+            book.later.append(partial(_noted_if_ours, job, "given up", kept, why=why))
             book.write()
             raise Refused(still_away(job, limit_s))
         took = time.monotonic() - began
@@ -253,12 +259,27 @@ def noted(job: Job, state: str, kept: dict[str, Any], **more: Any) -> None:
     job.migration.store.record(SWITCHING, job.domain, run=job.run.number, state=state, **body)
 
 
+def _noted_if_ours(job: Job, state: str, kept: dict[str, Any], why: str) -> None:
+    if not _overtaken(job):
+        noted(job, state, kept, why=why)
+
+
+def _overtaken(job: Job) -> bool:
+    """Whether a later run has gone on with the domain. A store that is away says nothing."""
+    with suppress(StoreError):
+        last = job.migration.store.last(SWITCHING, job.domain)
+        return last is not None and last["run"] != job.run.number
+    return False
+
+
 @dataclass(slots=True)
 class Book:
     """What is still to be written into the store. After one fault nothing more is: each may take 20 s to come."""
 
     job: Job
     later: list[Callable[[], None]] = field(default_factory=list)
+    at: float = field(default_factory=time.time)
+    """When this run was last at it, by the system's clock, which a sleep of the machine does not stop."""
     shut: bool = False
 
     def write(self) -> None:
@@ -274,8 +295,17 @@ class Book:
 
 def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
     """Do what is PLANNED, again and again until for QUIET_S nothing is left to do. False at the limit."""
-    until, pause, said, since = time.monotonic() + limit_s, PAUSE_S, "", 0.0
+    until, pause, said, since, failed = time.monotonic() + limit_s, PAUSE_S, "", 0.0, False
+    late_s = job.migration.settings.bounds.window_s + LATE_S
     while time.monotonic() < until:
+        if (failed or time.time() - book.at > late_s) and _overtaken(job):
+            raise Overtaken(
+                N_(
+                    f"{job.domain}: another run has gone on since, perhaps on another machine, so nothing more is put "
+                    f"back here. dig MX {job.domain} shows where mail goes. What comes next: python -m scripts.next"
+                )
+            )
+        book.at = time.time()
         try:
             writes = 0
             for write in planned():
