@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -42,6 +43,7 @@ for number in range(60):
 """
 ALL_BUT_ID = "kind, domain, at, real_at, body"
 CHECK_S_MAX = 1.5
+CHECK_BYTES_MAX = 5 * 2**20
 APPEND_S_MAX = 0.003
 
 
@@ -254,7 +256,7 @@ def test_writers_at_once_fork_nothing(tmp_path: Path) -> None:
 
 
 def test_it_is_checked_in_a_second_and_slows_nobody(tmp_path: Path) -> None:
-    """The processor's time, of 100,000 rows; and of one more, as watch adds them each second."""
+    """The processor's time, of 100,000 rows, and what it holds of them; and of one more, as watch adds them."""
     with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as made:
         with made.engine.begin() as db:
             body = {"answers": 4, "without_mx": 0, "mx": [["10 mail.example.net"]]}
@@ -270,6 +272,10 @@ def test_it_is_checked_in_a_second_and_slows_nobody(tmp_path: Path) -> None:
             return time.process_time() - began
 
         assert min(took() for _ in range(3)) < CHECK_S_MAX
+        tracemalloc.start()
+        assert found(made, chain.Seen(head(made), "the report", 0)) == ()
+        assert tracemalloc.get_traced_memory()[1] < CHECK_BYTES_MAX
+        tracemalloc.stop()
         began = time.process_time()
         for number in range(200):
             made.record("authority", "a", second=number)

@@ -3,17 +3,21 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 import email
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, Stand, Zone
+from fixtures.probes.dell import postfix
 from fixtures.probes.dns.queries import Answer
+from fixtures.probes.logs import postfix_log
 from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.logs.postfix_log import Delivery, Trail
 from fixtures.probes.mailbox import bounces
@@ -195,6 +199,64 @@ def test_a_reply_that_waits_on_dell_is_not_lost() -> None:
     (judged,) = submission.judged_arrived([it], Relay())
     assert (judged.verdict, judged.found) == (FAIL, f"not in the outside mailbox, but {waits}")
     assert "It is not lost" in judged.hint
+
+
+SPENT = "SASL authentication failed; server smtp.sendgrid.net[192.0.2.1] said: 451 Authentication failed: Maximum credits exceeded"
+HOUR_S, DAY_S, NOW = 3600.0, 86_400.0, time.time()
+
+
+def tried(ago_s: float, text: str = SPENT, status: str = "deferred", relay: str = "none") -> str:
+    """A line of Dell's log, as it was AGO_S before ``NOW``."""
+    at = datetime.fromtimestamp(NOW - ago_s, UTC).isoformat()
+    return f"{at} dell postfix/smtp[1]: BC7941A2BBF{ago_s:.0f}: to=<r@x>, relay={relay}, delay=1, delays=1/0/0/0, dsn=4.0.0, status={status} ({text})"
+
+
+SENT = {"text": "250 Ok: queued as x", "status": "sent", "relay": "smtp.sendgrid.net[192.0.2.1]:587"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "queued", "relay", "used_up"),
+    [
+        ([tried(HOUR_S)], [], Relay(), True),
+        ([tried(DAY_S - 60)], [], Relay(), True),
+        ([tried(HOUR_S, f"delivery temporarily suspended: {SPENT}")], [], Relay(), True),
+        ([tried(HOUR_S, "host smtp.sendgrid.net[192.0.2.1] said: 452 4.7.1 Sending rate limit")], [], Relay(), True),
+        ([tried(2 * HOUR_S, **SENT), tried(HOUR_S), tried(60, "connect to smtp.sendgrid.net[192.0.2.1]: timed out")], [], Relay(), True),
+        ([], [SPENT], Relay(), True),
+        ([tried(HOUR_S), tried(60, **SENT)], [SPENT], Relay(), False),
+        ([tried(DAY_S + 60)], [], Relay(), False),
+        ([tried(HOUR_S, "host smtp.sendgrid.net[192.0.2.1] said: 452 4.2.2 over quota")], [], Relay(), False),
+        ([tried(HOUR_S, "host mx.x[192.0.2.7] said: 452 quota exceeded")], [], Relay(), False),
+        ([tried(HOUR_S)], [SPENT], OTHER, False),
+        ([], ["connect to smtp.sendgrid.net[192.0.2.1]:587: Connection refused", ""], Relay(), False),
+        ([], [], Relay(), False),
+    ],
+)  # fmt: skip
+def test_a_relay_host_whose_quota_is_used_up(lines: list[str], queued: list[str], relay: Relay, used_up: bool) -> None:
+    queue: Any = SimpleNamespace(messages=[SimpleNamespace(recipients=(("r@x", why),)) for why in queued])
+    found = submission.used_up(relay, postfix_log.parse("\n".join(lines)), queue, NOW)
+    assert bool(found) is used_up, found
+    unread = submission.used_up(relay, None, None, NOW)
+    assert not unread, "who can't be asked holds up nothing"
+
+
+def test_where_the_quota_is_used_up_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real mail waits for the same quota."""
+    dell = SimpleNamespace(submissions=(SimpleNamespace(name="587", login=True),), log="/var/log/mail.log")
+    settings = SimpleNamespace(dell=dell, outside_mailbox=SimpleNamespace(address="me@y.example"), relay=Relay())
+    monkeypatch.setattr(submission, "dell", lambda _: None)
+    monkeypatch.setattr(postfix, "queue", lambda _: SimpleNamespace(messages=[]))
+    monkeypatch.setattr(postfix_log, "read", lambda *_, **__: postfix_log.parse(tried(60)))
+    monkeypatch.setattr(submission, "send", lambda _: pytest.fail("it was sent"))
+    with pytest.raises(CouldNotAsk, match=r"nothing was sent, for SendGrid said last: .*credits exceeded.*don't judge"):
+        submission.send_replies(SimpleNamespace(settings=settings), (ALICE,))  # type: ignore[arg-type] # stand-ins
+
+
+def test_a_reply_that_used_up_the_quota_says_so() -> None:
+    it = replace(receipt(), trace=Trace("", "", (), f"in Dell's own queue (deferred), for 9 s: {SPENT}"))
+    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
+    (judged,) = submission.judged_arrived([it], Relay())
+    assert (judged.verdict, judged.hint) == (FAIL, submission.OWN_QUOTA)
 
 
 @pytest.mark.parametrize(

@@ -293,13 +293,17 @@ def test_killed_owner_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize("made", ["", "wire", "ec2/pid", "aws/aws.json"])
-def test_killed_while_it_is_made_nothing_is_left(made: str) -> None:
-    """SIGKILL of the process that makes a lab, once so much of it is there."""
+def test_killed_while_it_is_made_nothing_is_left(made: str, tmp_path: Path) -> None:
+    """SIGKILL of the process that makes a lab, once so much of it is there; where no process leaves it quickly."""
     before = machine()
+    slow = tmp_path / "setsid"
+    slow.write_text('#!/bin/sh\nsleep 0.3\nPATH=${PATH#*:} exec setsid "$@"\n', encoding="ascii")
+    slow.chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     code = "from fixtures.lab.world import Lab; Lab.up('test-begun', month=False)"
     whole = world.RUN / "test-begun/lab.json"
     for _ in range(5):
-        with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, start_new_session=True) as maker:
+        with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, start_new_session=True, env=env) as maker:
             until((world.RUN / "test-begun" / made).exists, f"{made or 'its folder'} is there")
             os.killpg(maker.pid, signal.SIGKILL)
         if not whole.exists():

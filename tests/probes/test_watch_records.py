@@ -1,6 +1,7 @@
 """What watch recorded, read back: the moment of a switch, and for how long somebody looked on."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,9 @@ from fixtures.migration import Migration
 from fixtures.probes.dns.queries import Answer, Server
 from fixtures.store import Store, records as table
 from fixtures.watching import Watch, records
+from fixtures.watching.counting import AFTER_S, BUSY_S
+from fixtures.watching.watch import CALM_HEARTBEAT_S, HEARTBEAT_S
+from scripts import switch_mx
 
 OLD, NEW = ["10 mail.own.example"], ["10 route1.mx.cloudflare.net", "20 route2.mx.cloudflare.net"]
 DOMAIN = "own.example"
@@ -77,6 +81,84 @@ def test_parts_belong_to_the_seconds_of_any_batch_that_the_journal_has(tmp_path:
     found = records.moment(migration, DOMAIN)
     assert found is not None
     assert (found.parts, found.strays) == ((NEW[0],), (NEW[1],))
+
+
+SEEN: dict[str, dict[int, dict[str, Any]]] = {
+    "nothing but the switch": {number: {"mx": [NEW]} for number in range(1, 60)},
+    "no MX, and a stranger's": {-30: {"mx": [[], OLD], "without_mx": 1}, 40: {"mx": [["10 mail.stranger.example"]]}},
+    "a server that is away": {number: {"answers": 2, "errors": 1} for number in range(-70, -2)},
+    "nobody looked": {number: {"second": 0} for number in range(-2, 4)},
+}
+
+
+@pytest.mark.parametrize("seen", list(SEEN))
+def test_equal_seconds_become_one_row_and_say_the_same(tmp_path: Path, seen: str) -> None:
+    """A watch that has been calm for long, next to one that records each second."""
+    shown, rows = [], []
+    for calm in (False, True):
+        folder = tmp_path / str(calm)
+        folder.mkdir()
+        migration = _migration(folder)
+        began = _switch(migration)
+        watch = Watch(migration, DOMAIN, started_at=began - BUSY_S - 10 if calm else began)
+        for number in range(-100, 100):
+            body = {
+                "second": number,
+                "answers": 4,
+                "without_mx": 0,
+                "errors": 0,
+                "mx": [OLD],
+                **SEEN[seen].get(number, {}),
+            }
+            if body["second"] == number:
+                watch._over.append({**body, "second": int(began) + number, "last": int(began) + number})
+                run(watch._record_seconds())
+                new = SEEN[seen].get(number) != SEEN[seen].get(number - 1)
+                assert not (new and watch._equal), "what is new waits for nothing"
+        watch._stop.set()
+        run(watch._record_seconds())
+        found = records.moment(migration, DOMAIN)
+        assert found is not None
+        shown.append(replace(found, evidence=Evidence("", found.evidence.answer, at=0)))
+        rows.append(len(migration.store.recorded("authority", DOMAIN)))
+    assert shown[0] == shown[1]
+    assert rows[0] > 190
+    assert rows[1] <= 10
+
+
+def test_of_a_row_that_began_too_early_only_what_was_seen_later_counts(tmp_path: Path) -> None:
+    migration = _migration(tmp_path)
+    began = int(_switch(migration))
+    body = {"second": began - 320, "last": began - 291, "answers": 4, "without_mx": 0, "errors": 0, "mx": [OLD]}
+    with migration.store.engine.begin() as db:
+        at = {"at": began - 290, "real_at": began - 290}
+        db.execute(table.insert().values({"kind": "authority", "domain": DOMAIN, "body": body, **at}))
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
+    assert found.answers == 10 * 4
+
+
+def test_where_nothing_moves_the_heart_beats_more_slowly(tmp_path: Path) -> None:
+    """But sooner than a switch, or anybody who counts the hours, asks for; and at once where something is wrong."""
+    migration = _migration(tmp_path)
+    watch = Watch(migration, DOMAIN, started_at=time.time() - AFTER_S + 60)
+
+    def beats(times: int = 3) -> int:
+        before = len(migration.store.recorded("watch", DOMAIN))
+        for _ in range(times):
+            run(watch._beat())
+        return len(migration.store.recorded("watch", DOMAIN)) - before
+
+    assert beats() == 3
+    watch.started_at -= 60
+    assert beats() == 0
+    watch._beaten_at -= CALM_HEARTBEAT_S
+    assert beats() == 1
+    watch._blind = "mail could not be counted"
+    assert beats() == 1
+    watch._changed_at = time.time()
+    assert beats() == 3
+    assert CALM_HEARTBEAT_S + HEARTBEAT_S < switch_mx.HEARTBEAT_S < records.BEAT_GAP_S
 
 
 FOREIGN = "10 mail.stranger.example"
