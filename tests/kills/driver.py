@@ -30,7 +30,7 @@ from tests.kills.injector import Injector
 RUN_S_MAX = 60.0
 
 
-def answer(code: int, migration: Migration, addresses: Iterable[Address]) -> tuple[mx_hosts.Asked, ...]:
+def answer(code: int, migration: Migration, addresses: Iterable[Address], *_: Any) -> tuple[mx_hosts.Asked, ...]:
     """In the place of ``mxhosts.ask``."""
     result = RcptResult("", code, "played", "" if code == 250 else "rcpt")
     outcome = Conversation(

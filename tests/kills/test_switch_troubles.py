@@ -10,19 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.ledger.windows import half_way
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
-from fixtures.probes.smtp import mx_hosts
+from fixtures.probes.smtp import mx_hosts, vantages
+from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.store import StoreError, records
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
@@ -176,7 +178,7 @@ def test_silence_is_no_word(
     clock = job.migration.clock
     began = clock.now()
 
-    def ask(migration: Migration, addresses: Any) -> Any:
+    def ask(migration: Migration, addresses: Any, *_: Any) -> Any:
         if (code := says(clock.now() - began)) is None:
             raise CouldNotAsk("the vantage is away")
         return answer(code, migration, addresses)
@@ -191,6 +193,71 @@ def test_silence_is_no_word(
         with pytest.raises(Refused, match="does not take every address"):
             settling.settle(job).do()
         assert job.migration.store.last("settling", job.domain) is None
+
+
+TALK = Conversation(Knock("192.0.2.1"), "open", "", 250, "played", "greeting", (), "", (), "", Evidence("", ""))
+
+
+@pytest.mark.parametrize(
+    ("ways", "taken_a_dialogue", "ends", "few"),
+    [
+        (("v4", "v6"), 100, "", 60),
+        (("v4",), 100, "", 40),
+        (("v4", "v6"), 7, "", 400),
+        (("v4", "v6"), 1, "", 1400),
+        (("v4", "v6"), 100, "a150@", 300),
+        ((), 100, "nobody", 200),
+    ],
+    ids=["all are heard", "IPv6 is silent", "7 a dialogue", "1 a dialogue", "one is refused", "silence"],
+)
+def test_many_addresses_are_asked_in_few_dialogues(  # noqa: PLR0917 - a row of the table
+    job: Job, monkeypatch: pytest.MonkeyPatch, ways: tuple[str, ...], taken_a_dialogue: int, ends: str, few: int
+) -> None:
+    """Else 200 addresses at each host over each family are not asked before the window is over."""
+    asked, heard = list[str](), set[tuple[str, str]]()
+    mailboxes = tuple(f"a{number}" for number in range(200))
+    many = job.migration.settings.domain(job.domain).model_copy(update={"mailboxes": mailboxes, "aliases": {}})
+    settings = job.migration.settings.model_copy(update={"domains": (many,)})
+    job = replace(job, migration=replace(job.migration, settings=settings))
+
+    def answered(at: str, address: str, turn: int) -> RcptResult:
+        """The first time that a83 is asked for, the host has no time for it."""
+        first = (at, address) not in heard
+        heard.add((at, address))
+        busy = turn >= taken_a_dialogue or (first and address.startswith("a83@"))
+        code = 550 if address.startswith(ends or "nobody") else 451 if busy else 250
+        return RcptResult(address, code, "played", "" if code == 250 else "rcpt")
+
+    def say(knocks: Any, at_once: int) -> list[Conversation]:
+        assert at_once <= 30
+        talks = []
+        for each in knocks:
+            asked.append(each.host)
+            clock.advance((0.3 * (4 + len(each.rcpt)) if each.host[:2] in ways else 5.0) / at_once)
+            if each.host[:2] in ways:
+                results = tuple(answered(each.host, to, turn) for turn, to in enumerate(each.rcpt))
+                talks.append(replace(TALK, recipients=results))
+            else:
+                results = tuple(RcptResult(to, 0, "no answer", "connect") for to in each.rcpt)
+                talks.append(replace(TALK, banner="", connection="silent", recipients=results))
+        return talks
+
+    async def there(*_: Any) -> bool:
+        return True
+
+    clock = job.migration.clock
+    monkeypatch.setattr(mx_hosts, "probe_all", say)
+    monkeypatch.setattr(vantages, "places", lambda host: SimpleNamespace(ipv4=(f"v4 {host}",), ipv6=(f"v6 {host}",)))
+    monkeypatch.setattr(vantages, "has_way", there)
+    monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: MX_HOSTS)
+    found = settling._wait(job, clock.now(), 120)
+    assert found.heard == bool(ways)
+    assert bool(found.refused) == (ends == "a150@")
+    assert all("a150@" in each for each in found.refused)
+    assert (found.seconds > 120) == (bool(found.refused) or not ways)
+    assert len(asked) < few
+    assert {at for at, _ in heard if at[:2] in ways} == {f"{way} {host}" for way in ways for host in MX_HOSTS}
+    assert not ways or len({each for each in heard if each[0][:2] in ways}) == 200 * len(ways) * len(MX_HOSTS)
 
 
 def test_whatever_hangs_the_window_ends(switch: Switch, emulator: Running) -> None:  # noqa: F811

@@ -1,6 +1,7 @@
 """How much numbered mail is made: no receiver may take it for an attack, and one that asks for patience gets it."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,3 +118,24 @@ def test_a_watch_is_loud_only_for_minutes(quiet_s: float, rate: float) -> None:
 def test_nobody_counts_on_mail_that_has_ended(tmp_path: Path) -> None:
     with pytest.raises(CouldNotAsk, match="ended, after 0 messages: start watch again"):
         pace(Traffic(migration_of(tmp_path, 1, "s"), "ended"), 1, 0)
+
+
+def test_a_senders_server_is_reached_by_whatever_family_it_has(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``family`` is that by which it delivers."""
+    known = socket.getaddrinfo
+
+    def named(host: str, *how: Any, **fields: Any) -> Any:
+        return known("127.0.0.1" if host == "smtp.s.example" else host, *how, **fields)
+
+    monkeypatch.setattr(socket, "getaddrinfo", named)
+    migration = migration_of(tmp_path, port, "s")
+    (sender,) = migration.settings.senders
+    sender = sender.model_copy(update={"host": "smtp.s.example", "family": "ipv6"})
+    settings = migration.settings.model_copy(update={"senders": (sender,)})
+    until = time.monotonic() + 20
+    with Traffic(Migration(settings, Secrets()), "named", 20) as traffic:
+        while not traffic.state.injected:
+            assert time.monotonic() < until, traffic.state.trouble
+            time.sleep(0.05)

@@ -1,11 +1,11 @@
-"""The doctor on the PTR of whoever asks Cloudflare's MX hosts: they turn away whose name does not lead back."""
+"""The PTR of whoever asks Cloudflare's MX hosts: they turn away whose name does not lead back, and he is not blind."""
 
 from ipaddress import ip_address
 from types import SimpleNamespace
 
 import pytest
 
-from fixtures.evidence import Evidence, Verdict
+from fixtures.evidence import CouldNotAsk, Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.preflight import reach
 from fixtures.probes.dns import queries as dns, reverse
@@ -48,3 +48,41 @@ def test_a_pointer_that_is_missing_is_found(  # noqa: PLR0917 - a row of the tab
     assert says in found[1].found
     for each in found:
         assert ("Let the provider set it" in each.hint) == (each.verdict is Verdict.INCONCLUSIVE)
+
+
+GREETS, AWAY = "220 mx.cloudflare.net Cloudflare Email ESMTP Service ready", "550 Sender IP reverse lookup rejected"
+NO_IPV4, NOTHING = CouldNotAsk("[Errno 101] Network is unreachable"), CouldNotAsk("no answer in 5 s")
+
+
+@pytest.mark.parametrize(
+    ("four", "by_name", "says"),
+    [
+        (GREETS, AWAY, ""),
+        (NO_IPV4, GREETS, ""),
+        (None, GREETS, ""),
+        (NO_IPV4, AWAY, "it turns us away"),
+        (AWAY, GREETS, "it turns us away"),
+        (NOTHING, GREETS, "no answer in 5 s"),
+        ("220 mail.provider.example", GREETS, "that is not Cloudflare's greeting"),
+    ],
+    ids=["no PTR over IPv6", "IPv6 only", "no A", "IPv6 only, and no PTR", "no PTR", "IPv4 is blocked", "a proxy"],
+)
+def test_who_sees_cloudflares_port_25_over_ipv4_is_not_blind(
+    monkeypatch: pytest.MonkeyPatch, four: str | CouldNotAsk | None, by_name: str, says: str
+) -> None:
+    """Dell is asked over IPv4; and a rented host seldom has a PTR over IPv6."""
+
+    async def there(_: str) -> SimpleNamespace:
+        return SimpleNamespace(ipv4=(THERE4,) if four else ())
+
+    async def greeting(at: str, _: object) -> str:
+        said = four if at == THERE4 else by_name
+        if isinstance(said, CouldNotAsk):
+            raise said
+        return str(said)
+
+    monkeypatch.setattr(dns, "ahost", there)
+    monkeypatch.setattr(vantages, "greeting", greeting)
+    why = vantages.blind.__wrapped__(None)
+    assert says in why
+    assert bool(why) == bool(says)

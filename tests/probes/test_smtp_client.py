@@ -1,6 +1,7 @@
 """The SMTP client against a server of aiosmtpd's, and each way in which a dialogue can end."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,9 +12,13 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from fixtures.access import loop
 from fixtures.access.loop import run
+from fixtures.evidence import CouldNotAsk
+from fixtures.probes.mailbox import delivery
+from fixtures.probes.mailbox.delivery import Work
 from fixtures.probes.mailbox.message import Letter
-from fixtures.probes.smtp import tls
+from fixtures.probes.smtp import smtp_client, tls
 from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.smtp_client import Dialogue, aprobe
 from fixtures.probes.smtp.tls import Port
@@ -214,3 +219,46 @@ def test_tls_that_is_not_offered_is_a_fault_and_not_asked_for() -> None:
     )
     assert found.fault == "STARTTLS is not offered"
     assert "C: STARTTLS" not in found.evidence.transcript
+
+
+def test_many_dialogues_have_the_time_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for each reply is no reason to throw the others' answers away; what hangs ends all the same."""
+
+    async def slow(*_: object) -> str:
+        await asyncio.sleep(0.2)
+        return "heard"
+
+    monkeypatch.setattr(smtp_client, "aprobe", slow)
+    monkeypatch.setattr(delivery, "aprobe", slow)
+    monkeypatch.setattr(delivery, "AT_ONCE", 1)
+    monkeypatch.setattr(loop, "DEADLINE_S", 0.3)
+    knock = Knock("192.0.2.1")
+    assert list(map(str, smtp_client.probe_all([knock] * 4, 1))) == ["heard"] * 4
+    assert not delivery.send([Work((), "somebody", knock, replace(LETTER, recipients=()))] * 4)
+    monkeypatch.setattr(loop, "DEADLINE_S", 0.1)
+    with pytest.raises(CouldNotAsk, match="not done in 0 s"):
+        smtp_client.probe_all([knock])
+
+
+def test_a_time_out_of_the_work_itself_is_its_own() -> None:
+    async def its_own() -> None:
+        raise TimeoutError("no reply")
+
+    with pytest.raises(TimeoutError, match="no reply"):
+        run(its_own())
+
+
+@pytest.mark.parametrize("source", ["", "::1"])
+def test_a_name_is_reached_by_its_other_family_too(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """As the program of any user does; what is asked from an address goes by that one's family."""
+    asked: list[tuple[str, int]] = []
+
+    def named(host: str, port: int | None, family: int = 0, kind: int = 0, *_: int) -> list[Any]:
+        asked.append((host, family))
+        there = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
+        return [(each, kind, 6, "", (at, port or 0)) for each, at in there if family in {0, each}]
+
+    monkeypatch.setattr(socket, "getaddrinfo", named)
+    found = at_server(aprobe, starttls=False, host=NAME, source=source)
+    assert set(asked) == {(NAME, socket.AF_INET6 if source else 0)}
+    assert found.connected != bool(source)

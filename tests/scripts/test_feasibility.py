@@ -19,7 +19,8 @@ from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
 from fixtures.settings import SettingsError
 from scripts.lib import feasibility_options
-from tests.conftest import PROJECT, ended, minimal, python
+from tests import warm
+from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, minimal, python
 from tests.labs import operator, shared
 
 NAME = "tests-feasible"
@@ -174,7 +175,8 @@ def test_settings_answer_more(lab: Lab) -> None:
     ],
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
-    ended(python("scripts.feasibility", *options), 2, *words)
+    given = ("-m", "scripts.feasibility", *options)
+    ended(warm.python(given, inherited(), None, COMMAND_S_MAX), 2, *words)
 
 
 def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

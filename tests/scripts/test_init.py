@@ -20,7 +20,8 @@ from fixtures.preflight.init.reading import Mail, Zone
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.settings.route import Route
-from tests.conftest import PROJECT, ended, python, run
+from tests import warm
+from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, python, run
 from tests.labs import operator, shared
 
 NAME = "tests-init"
@@ -182,7 +183,8 @@ OWN = '[[domains]]\nname = "own.example.net"\n'
 def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[str]) -> None:
     file = tmp_path / "answers.toml"
     file.write_text(answers, encoding="utf-8")
-    done = python("scripts.init", "--defaults", "--answers", str(file), "--config", str(tmp_path / "made.toml"))
+    given = ("-m", "scripts.init", "--defaults", "--answers", str(file), "--config", str(tmp_path / "made.toml"))
+    done = warm.python(given, inherited(), None, COMMAND_S_MAX)
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
     for word in words:

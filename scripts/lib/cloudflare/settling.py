@@ -1,7 +1,7 @@
 """Cloudflare's MX hosts may refuse a domain's mail for a while: waited for, as a write."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -21,8 +21,12 @@ EARLY_S = 900.0
 PAUSE_S = 1.0
 UNHEARD_S = 30.0
 """Hosts that can't be asked are asked again for so long; those that were heard decide then, if any was."""
-Words = dict[tuple[str, str], str]
-"""The last word that was heard of each host on each address: a refusal, until it takes it (empty). Silence is none."""
+TOGETHER = 30
+"""Addresses in one dialogue: with its other commands no more than a probe sends. Fewer, once more where one is refused:
+how many Cloudflare takes is not documented."""
+Words = dict[tuple[str, str, str], str]
+"""The last word of each host, at each of its addresses, on each of ours: a refusal, until it takes it (empty). Silence
+is none."""
 TAKEN, NOT_TAKEN = "250 for every address", "not asked yet"
 
 
@@ -113,34 +117,57 @@ def _asked(group: str, subject: str, do: Callable[[], None]) -> Write:
 
 def _wait(job: Job, since: float, limit_s: float) -> Look:
     """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock."""
-    clock, pause = job.migration.clock, PAUSE_S
+    clock, pause, together = job.migration.clock, PAUSE_S, TOGETHER
     addresses = job.migration.settings.domain(job.domain).addresses
     words: Words = {}
     while True:
-        # One address a host first: only when the domain is known is it worth asking for all of them.
-        unheard = _look(job, addresses[:1], words)
-        if not any(said for (_, address), said in words.items() if address == addresses[0].address):
-            unheard = _look(job, addresses, words)
+        unheard = _ask(job, addresses, words, together)
         waited, refused = clock.now() - since, tuple(filter(None, words.values()))
         if waited > limit_s or (words and not refused and (waited > UNHEARD_S or not unheard)):
             return Look(refused, unheard, bool(words), waited)
+        if refused and not _refused(words, addresses[0]):
+            together = max(1, together // 2)
         clock.sleep(pause)
         pause = min(pause * 1.3, limit_s / 30)
 
 
-def _look(job: Job, addresses: tuple[Address, ...], words: Words) -> tuple[str, ...]:
-    """Put what is heard now into WORDS; returns what can't be heard, a line each."""
+def _ask(job: Job, addresses: tuple[Address, ...], words: Words, together: int) -> tuple[str, ...]:
+    """Ask what is not taken yet, and put what is heard into WORDS; returns what can't be heard, a line each."""
     try:
-        hosts = mx_hosts.by_host(mx_hosts.ask(job.migration, addresses))
+        # One address a host first: only where the domain is known is it worth asking for all of them.
+        silent = _look(job, addresses[:1], words)
+        if words and not _refused(words, addresses[0]):
+            silent += _look(job, addresses, words, {(each.host, each.at) for each in silent}, together)
     except CouldNotAsk as error:
         return (str(error),)
+    heard = {(host, address) for host, _, address in words}
+    lines = {key: _line(each) for each in silent if (key := (each.host, each.address.address)) not in heard}
+    return tuple(lines.values())
+
+
+def _refused(words: Words, address: Address) -> bool:
+    return any(said for (*_, of), said in words.items() if of == address.address)
+
+
+def _look(
+    job: Job, addresses: tuple[Address, ...], words: Words, without: Collection[tuple[str, str]] = (), together: int = 1
+) -> list[mx_hosts.Asked]:
+    """Put what is heard now into WORDS; returns the rest. WITHOUT: hosts, at those of their addresses, not to ask."""
+
+    def is_open(host: str, at: str, address: Address) -> bool:
+        return (host, at) not in without and words.get((host, at, address.address)) != ""
+
     silent = []
-    for key, answers in hosts.items():
-        if heard := [each for each in answers if each.heard]:
-            words[key] = next((_line(each) for each in heard if not each.talk.outcome.accepted), "")
+    for each in mx_hosts.ask(job.migration, addresses, is_open, together):
+        key = each.host, each.at, each.address.address
+        if each.heard:
+            words[key] = "" if each.talk.outcome.accepted else _line(each)
         else:
-            silent.append(_line(answers[0]))
-    return tuple(silent)
+            silent.append(each)
+    for each in silent:  # a host is heard by one family: what it said by the other, while it was heard, is no last word
+        if any((host, of) == (each.host, each.address.address) and at != each.at for host, at, of in words):
+            words.pop((each.host, each.at, each.address.address), None)
+    return silent
 
 
 def _line(asked: mx_hosts.Asked) -> str:
