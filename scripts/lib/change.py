@@ -230,7 +230,7 @@ def _apply(script: Script, job: Job) -> int:
         about: dict[str, Any] = {"script": script.name, "gate": gate.value if gate else "", "run": job.run.number}
         about |= {
             "plan": options.apply,
-            "before": _stands(migration, script),
+            "before": _stands(script, job),
             "target": target,
             "gateway": upkeep.named(migration),
             "writes": [digest([each]) for each in writes],
@@ -292,14 +292,15 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
     return accepted.by_script(job.migration, script.name, job.domain, finishes=finishes, hurried=hurried)
 
 
-def _stands(migration: Migration, script: Script) -> str:
-    """The digest of the present state. Empty for a script without a gate: a way back asks nobody that it doesn't need,
-    and the next gate is judged again anyway.
+def _stands(script: Script, job: Job) -> str:
+    """The digest of the present state. Empty for a script without a gate, as a way back asks nobody that it doesn't
+    need; where no open gate was asked for it is empty too if a system is silent: AWS may have blocked the account.
     """
-    if not gate_of_script(script.name):
-        return ""
-    with waiting(lambda: tr("{script}: reading what stands", script=script.name)):
-        return present_digest(migration)
+    if gate_of_script(script.name):
+        silent = (CouldNotAsk,) if job.options.override or upkeep.applies(job.migration, script.name) else ()
+        with suppress(*silent), waiting(lambda: tr("{script}: reading what stands", script=script.name)):
+            return present_digest(job.migration)
+    return ""
 
 
 def _complete(script: Script, job: Job, plan: str) -> None:
@@ -319,7 +320,7 @@ def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> Non
 def _led(script: Script, job: Job, about: dict[str, Any]) -> None:
     """Record where a run has led, so that its gate stays open; without it that is judged once more."""
     with suppress(CouldNotAsk):
-        job.migration.store.record("run", job.domain, **about, after=_stands(job.migration, script))
+        job.migration.store.record("run", job.domain, **about, after=_stands(script, job))
 
 
 def make(script: Script, job: Job, writes: Iterable[Write]) -> None:

@@ -16,6 +16,7 @@ from fixtures.migration.progress import Progress, Stage
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
 from fixtures.probes.aws import ec2
+from fixtures.settings import SettingsError
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
@@ -77,6 +78,32 @@ def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: 
         with pytest.raises(GateClosed, match="another MX stands"):
             world.require(script, OTHER)
     assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,), (OTHER,)]
+
+
+def test_what_was_done_behind_its_gate_once_is_done_again_without_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``prepare_dell`` brings the listener back, and sign-off asks AWS, where there may be no account any more."""
+    monkeypatch.setattr(upkeep, "faults", lambda *_: ())
+    for target in ("", world.identity):  # empty: an override made it
+        refused(world, "gate signoff", "retire_xclient")
+        world.migration.store.record("run", script="retire_xclient", gate="signoff", run="r", target=target, plan="p")
+        refused(world, "gate signoff", "retire_xclient") if target else done(world, "retire_xclient")
+    done(world, "retire_xclient")
+    world.require("retire_xclient")
+
+
+def test_a_domain_that_comes_once_ec2_is_deleted_is_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep closed for the others what needs no gate any more, and no phase of its own can be judged."""
+    monkeypatch.setattr(upkeep, "faults", lambda *_: ())
+    new, *others = world.migration.settings.domain_names
+    world.migration.store.put_snapshot("start", "0", {"zones": dict.fromkeys(others, "")})
+    for name in others:
+        world.migration.store.record("done", name, script="switch_mx", plan="")
+    refused(world, "gate phase1", "prepare_dell")
+    done(world, "delete_ec2")
+    with pytest.raises(SettingsError, match=f"{re.escape(new)}: mxgate moves domains from EC2, which is deleted"):
+        world.require("prepare_dell")
 
 
 @pytest.mark.parametrize("script", ["snapshot", "watch", "rollback"])

@@ -162,6 +162,17 @@ def test_an_address_goes(lab: Lab) -> None:
     green(lab, "without erin")
 
 
+def test_the_account_at_aws_is_closed(lab: Lab) -> None:
+    """What is kept up needs no AWS; the tests below have none either."""
+    apply("retire_xclient")  # behind sign-off, which is open
+    denied = "DescribeInstances DescribeSecurityGroups DescribeInstanceAttribute DescribeRegions"
+    (lab.folder / "aws/denied").write_text(denied, encoding="ascii")
+    apply("prepare_dell")
+    apply("retire_xclient")
+    done = features("--lab", lab.name, "--soak", "--light")
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
 def test_cloudflare_sends_from_another_prefix(lab: Lab) -> None:
     """``prepare_dell`` goes by what stands, since "may we start?" can't be asked any more; so does ``restore_ttl``."""
     prefixes = 'prefixes = ["104.30.0.0/19", "2405:8100:c000::/38", "192.0.2.64/28"]'

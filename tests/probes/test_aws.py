@@ -17,12 +17,14 @@ from typing import Any, cast
 import boto3
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
+from fixtures.gates.drift import reading
 from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
@@ -134,6 +136,33 @@ def test_a_profile_that_asks_for_a_code_where_nobody_is(tmp_path: Path, warnings
     )
     assert "SecretMissing: AWS, ec2 in ap-northeast-1: " in done.stderr, done.stderr
     assert "If the profile asks for a code (mfa_serial)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("UnauthorizedOperation", "The credentials lack the permission DescribeInstances"),
+        ("AuthFailure", "AWS has no such keys, or the account is closed or blocked"),
+        ("OptInRequired", "AWS has no such keys, or the account is closed or blocked"),
+    ],
+)
+def test_once_ec2_is_deleted_its_account_may_be_closed(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, code: str, says: str
+) -> None:
+    """What was deleted stays so, whoever can't be asked any more; until then nobody takes silence for an end."""
+
+    def silent(*_: object, **__: object) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "DescribeInstances")
+
+    monkeypatch.setattr(ec2, "client", lambda _: SimpleNamespace(describe_instances=silent))
+    for asks in (ec2.runs, reading._amazon):
+        with pytest.raises(CouldNotAsk, match=f"{code}: No..*{says}"):
+            asks(migration)
+    migration.store.record("done", script="delete_ec2", plan="")
+    assert not ec2.runs(migration)
+    gone = reading._amazon(migration)
+    assert gone
+    assert (gone.parts, code in gone.evidence.transcript) == ({"instance": "gone"}, True)
 
 
 def test_a_namesake_of_an_alarm_is_not_the_gateways(aws: Any, migration: Migration) -> None:

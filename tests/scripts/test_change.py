@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, waiting
+from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
@@ -151,6 +152,25 @@ def test_what_stands_afterwards_makes_no_failure(
 
     monkeypatch.setattr(change, "_stands", stands)
     assert script(file).main([*APPLY, plan]) == 0
+
+
+@pytest.mark.parametrize("freely", [True, False])
+def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, freely: bool
+) -> None:
+    """AWS has blocked the account, or nobody has one any more; behind an open gate what stands has to be known."""
+
+    def silent(_: Migration) -> str:
+        raise CouldNotAsk("AWS, instance i-1: Blocked")
+
+    monkeypatch.setattr(change, "present_digest", silent)
+    monkeypatch.setattr(change, "require_open", lambda *_: "")
+    monkeypatch.setattr(upkeep, "applies", lambda *_: freely)
+    gated, plan = replace(script(file), name="prepare_dell"), digest(file, capsys)
+    assert gated.main(["--apply", plan]) == (0 if freely else 1)
+    assert file.read_text(encoding="ascii") == ("new" if freely else "old")
+    file.write_text("old", encoding="ascii")
+    assert gated.main([*APPLY, plan]) == 0
 
 
 @pytest.mark.parametrize(
