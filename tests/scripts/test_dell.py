@@ -62,8 +62,10 @@ def test_the_way_back_leaves_how_dell_sends_to_another_relay(relay: str, capsys:
     made = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"host": relay})})
     old = MAIN.replace("\tmessage_size_limit_of_none = 1\n", "") + "\nsmtp_tls_security_level = encrypt\n"
     now = f"relayhost = {relay}\nsmtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes\nsmtpd_x = ours\n"
-    text = restore._sending_as_now(Job(Migration(made, Secrets()), "", Namespace()), old, now)
-    assert restore._sending_as_now(Job(Migration(made, Secrets()), "", Namespace()), old, text) == text
+    job = Job(Migration(made, Secrets()), "", Namespace())
+    text = restore._sending_as_now(job, old, now)
+    assert restore._sending_as_now(job, old, text) == text
+    assert restore._sending_as_now(job, old, None) == restore._sending_as_now(job, old, f" {now}") == old
     if "sendgrid" in relay:
         assert (text, capsys.readouterr().err) == (old, "")
         return

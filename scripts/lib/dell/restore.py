@@ -69,7 +69,10 @@ def _taken(job: Job, path: str) -> str:
 
 def _sending_as_now(job: Job, old: str, now: str | None) -> str:
     """OLD, but where Dell sends by another server NOW, sending as it does: the table of logins is not taken back."""
-    was, stands = postfix_text.parameters(old).get("relayhost", ""), postfix_text.parameters(now or "")
+    try:
+        was, stands = postfix_text.parameters(old).get("relayhost", ""), postfix_text.parameters(now or "")
+    except Refused:  # a file that nobody can read is no reason to keep it
+        return old
     sends = stands.get("relayhost", "")
     if now is None or not was or hop(was) in {hop(sends), hop(job.migration.settings.relay.host)}:
         return old
