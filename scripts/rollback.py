@@ -4,7 +4,8 @@
     python -m scripts.rollback --domain D --clean-up     later: SPF, rules, Email Routing, MTA-STS policy, TTLs
     python -m scripts.rollback --domain D --with-dell    that, and Dell's files and names, once no domain is switched
 
-Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where it no longer lets EC2 send.
+Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where who could send before no
+longer can. Both as the first snapshot has them, or a person has accepted them by name since (python -m scripts.accept).
 Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
 locked. It never waits in silence for longer than 20 s, except while EC2 starts.
 Later: --clean-up, once the TTL and a minute have passed; it refuses before, since mail still comes that way. Without it

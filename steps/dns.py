@@ -211,9 +211,10 @@ def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage:
 @then("it is the one of the snapshot, or has Cloudflare and the relay host as well until the clean-up")
 def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -> None:
     kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in _included(migration)}
+    since = accepted.persons(migration.store)
 
     def before(domain: str) -> list[str]:
-        records = kept.records(domain) if kept else ()
+        records = accepted.to_go_back_to(kept.records(domain), since, domain) if kept else ()
         return [r.text for r in records if (r.type, r.name) == ("TXT", domain) and spf.is_spf(r.text)]
 
     found = (spf.judged_as_before(each, before(each.domain), may_stand) for each in spf_records)

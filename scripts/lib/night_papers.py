@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from fixtures.access.clock import Clock
 from fixtures.evidence import tell
+from fixtures.gates.drift import accepted
 from fixtures.language import tr
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import StoreSettings
@@ -85,23 +86,25 @@ def _as_it_lies(file: Path, clock: Clock) -> Store:
     return Store(f"sqlite:///file:{quote(str(file.absolute()))}?immutable=1&uri=true", clock)
 
 
-def first_snapshot(migration: Migration) -> dict[str, Any]:
-    """How all stood before anything was changed: by the store, else, loudly, by its copy. Empty: nobody knows."""
+def first_snapshot(migration: Migration) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How all stood before anything was changed, and what persons have accepted: by the store, else, loudly, by its
+    copy. Empty: nobody knows.
+    """
     if taken := migration.store.snapshot(START):
-        return taken
+        return taken, accepted.persons(migration.store)
     there = migration.home / COPY
     if not there.exists():
-        return {}
+        return {}, []
     try:
         store = Store(f"sqlite:///{there}", migration.clock)
-        taken = store.snapshot(START) or {}
+        taken, since = store.snapshot(START) or {}, accepted.persons(store)
         store.close()
     except StoreError:
-        return {}
+        return {}, []
     if taken:
         taken_from = {"time": _when(there), "file": there}
         _tell(tr("THE STORE HAS NO SNAPSHOT: taken from its copy of {time}, {file}", **taken_from))
-    return taken
+    return taken, since
 
 
 def copy(store: Store, into: Path) -> None:

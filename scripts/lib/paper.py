@@ -17,7 +17,7 @@ from fixtures.language import N_, tr
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Record, record
+from fixtures.probes.cloudflare.api import Record
 from fixtures.settings.rented import Ec2
 from fixtures.store import StoreError
 from scripts.lib.aws.power import require_way_back
@@ -117,7 +117,7 @@ def paper(migration: Migration, domain: str, zone: str = "") -> str:
         lines += [f"; {MX_NOTE}", zone]
     elif taken:
         lines += [f"; Every MX, TXT and CNAME record of {domain} before the migration, as a zone file (RFC 1035)."]
-        lines += [line(each) for each in map(record, taken["records"]) if each.type in MAIL_TYPES]
+        lines += [line(each) for each in taken["records"] if each.type in MAIL_TYPES]
     return "\n".join(lines) + "\n"
 
 
@@ -192,7 +192,7 @@ def _cloudflare_gone(job: Job, *, below: bool) -> Iterator[str]:
 
 
 def _lifetime(migration: Migration, host: str) -> str:
-    text = str(first_snapshot(migration).get(host, {}).get("postconf", ""))
+    text = str(first_snapshot(migration)[0].get(host, {}).get("postconf", ""))
     found = next((each.partition("=")[2].strip() for each in text.splitlines() if each.startswith(LIFETIME)), "")
     if found:
         return tr("{time} ({parameter} when the snapshot was taken)", time=found, parameter=LIFETIME)

@@ -3,23 +3,27 @@
 import contextlib
 import importlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.evidence import CouldNotAsk, Evidence, Finding
 from fixtures.gates.drift import accepted, hosts
 from fixtures.gates.drift.judging import differences
 from fixtures.gates.drift.reading import EC2, Source, State, dns_of, sources
 from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.plan.gates import TABLE
 from fixtures.plan.programs import PROGRAMS
+from fixtures.probes.cloudflare.api import Record
+from fixtures.probes.dns.spf import Spf
 from fixtures.store import Store
 from scripts import accept
 from scripts.lib.dell.guests import withdrawing
+from scripts.lib.dns.records import value
 from steps import feasibility
+from steps.dns import as_in_snapshot
 from tests.gates.conftest import PILOT, World
 
 SEEN = Evidence("all of it", "read")
@@ -55,6 +59,78 @@ def test_what_a_person_has_accepted_is_theirs_until_a_script_writes_another_valu
     accepted.keep(world.migration, "merge_spf", {ZONE: {"TXT b": "7"}})
     assert accepted.by_person(store, ZONE) == {"A c": None, "TXT e": "6 (TTL 300)"}
     assert accepted.by_person(store, DOVECOT) == {}
+
+
+MX, SPF = "10 mail.example.net", "v=spf1 ip4:192.0.2.1 include:old.example ~all"
+NEW_MX, NEW_SPF = "10 new.example.net", "v=spf1 ip4:192.0.2.9 include:new.example -all"
+MERGED = NEW_SPF.replace(" -all", " include:_spf.mx.cloudflare.net -all")
+ROUTINGS = "10 route1.mx.cloudflare.net (TTL 1)\n20 route2.mx.cloudflare.net (TTL 1)"
+BACK: dict[str, tuple[list[tuple[str, dict[str, str | None]]], list[str]]] = {
+    "nothing accepted": (
+        [("merge_spf", {"TXT": MERGED}), ("rollback", {"MX": NEW_MX})],
+        [MX, "20 backup.example", SPF],
+    ),
+    "before merge_spf": (
+        [("accept", {"MX": f"{NEW_MX} (TTL 60)", "TXT": f"{NEW_SPF} (TTL 1)"}), ("merge_spf", {"TXT": MERGED})],
+        [NEW_MX, NEW_SPF],
+    ),
+    "after it, other TXT with it": (
+        [("accept", {"TXT": f"v=DMARC1 (TTL 1)\n{MERGED} (TTL 60)"})],
+        [MX, "20 backup.example", MERGED],
+    ),
+    "there and back, and the last counts": (
+        [
+            ("accept", {"MX": f"{MX} (TTL 60)"}),
+            ("switch_mx", {"MX": ROUTINGS}),
+            ("rollback", {"MX": MX}),
+            ("accept", {"MX": f"{NEW_MX} (TTL 60, proxied)\n30 third.example (TTL 60)"}),
+            ("switch_mx", {"MX": ROUTINGS}),
+        ],
+        [NEW_MX, "30 third.example", SPF],
+    ),
+    "nothing to go back to": (
+        [
+            ("accept", {"MX": ROUTINGS, "TXT": "v=spf1 include:_spf.mx.cloudflare.net ~all (TTL 1)"}),
+            ("accept", {"MX": f"{NEW_MX} (TTL 1)\n20 route1.mx.cloudflare.net (TTL 1)"}),
+            ("accept", {"MX": None, "TXT": None}),
+        ],
+        [MX, "20 backup.example", SPF],
+    ),
+}
+
+
+@pytest.mark.parametrize(("kept", "expected"), BACK.values(), ids=BACK)
+def test_a_way_back_leads_to_what_a_person_has_accepted(
+    world: World, kept: list[tuple[str, dict[str, str | None]]], expected: list[str]
+) -> None:
+    """Whatever scripts have written since. The TTL of the first snapshot stays."""
+    mx = [
+        Record("MX", "example.net", host, 3600, at) for at, host in ((10, "mail.example.net"), (20, "backup.example"))
+    ]
+    others = [Record("TXT", "example.net", "v=DMARC1", 5), Record("TXT", "sub.example.net", SPF, 5)]
+    spf = Record("TXT", "example.net", SPF, 3600)
+    for by, parts in kept:
+        accepted.keep(world.migration, by, {ZONE: {f"{kind} example.net": part for kind, part in parts.items()}})
+    rows = accepted.persons(world.migration.store)
+    found = accepted.to_go_back_to([*mx, spf, *others], rows, "example.net")
+    assert [each for each in found if each.ttl == 5] == others
+    assert sorted(value(each) for each in found if each.ttl == 3600) == sorted(expected)
+
+
+def test_after_a_rollback_the_spf_is_the_accepted_one(world: World) -> None:
+    """N-4 at R: nobody is asked for a sender that had left before the switch."""
+    first = {"type": "TXT", "name": "example.net", "content": SPF, "ttl": 3600}
+    world.migration.store.put_snapshot("start", "0", {"zones": {"example.net": {"records": [first]}}})
+    now = (Spf("example.net", (NEW_SPF,), (), SEEN),)
+    held: list[bool] = []
+
+    def expect(_: str, found: Iterable[Finding]) -> None:
+        held.extend(each.verdict.opens for each in found)
+
+    as_in_snapshot(world.migration, expect, now)
+    accepted.keep(world.migration, accepted.PERSON, {ZONE: {"TXT example.net": f"{NEW_SPF} (TTL 300)"}})
+    as_in_snapshot(world.migration, expect, now)
+    assert held == [False, True]
 
 
 def test_the_gateways_files_are_accepted_by_what_stands_in_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import os
 import signal
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ import pytest
 
 from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api.routing import MX_HOSTS, NAMED_MX_HOSTS
+from fixtures.migration import open_migration
+from fixtures.probes.cloudflare.api import Rule
 from fixtures.store import Store
 from scripts.lib import change
+from scripts.lib.dns import takeback
 from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 from tests.kills import driver
 from tests.kills.injector import injected
@@ -59,6 +64,8 @@ WRITES = BATCH, ENABLE, UNLOCK = 1, 2, 3
 DEEDS = {"kills": ("before", "after"), "faults": ("429", "500", "time-out", "lost", "403", "409", "422")}
 SAMPLE = {*((BATCH, kind, turn) for kind in DEEDS for turn in (0, 1)), (ENABLE, "kills", 0)}
 SAMPLE |= {(ENABLE, "faults", turn) for turn in range(3)} | {(UNLOCK, "kills", 1)}
+
+CATCH_ALL = asdict(Rule("", "", enabled=False, priority=0, address="", action="drop", destinations=()))
 
 Switch = Callable[..., tuple[int, str, str]]
 
@@ -166,6 +173,52 @@ def test_whatever_names_cloudflare_assigned_there_and_back_and_there(
     status, said, state = switch()
     assert (status, state) == (1, "back"), said
     _leads_to_one_side(emulator, state)
+
+
+def test_what_a_person_has_accepted_is_what_it_goes_back_to(
+    switch: Switch, emulator: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority_file: str
+) -> None:
+    """After a failed switch, by a rollback, and at the clean-up: no MX and no sender that had left before."""
+    new, was = "new.webmakeprofit.org", "v=spf1 ip4:192.0.2.1 include:old-relay.example ~all"
+    spf = "v=spf1 ip4:192.0.2.9 include:sendgrid.net -all"
+    records = [FIRST, FIRST | {"content": "backup.oldisp.example", "priority": 20}]
+    records.append({"type": "TXT", "name": APEX, "content": was, "ttl": 3600})
+    more = {"rules": [], "catch_all": CATCH_ALL, "routing": {"enabled": False, "subaddressing": False}}
+    (tmp_path / "store.sqlite").unlink()
+    with closing(_store(tmp_path)) as store:
+        store.put_snapshot("start", "", {"zones": {APEX: {"records": records, **more}}})
+        for by, parts in (
+            ("accept", {f"MX {APEX}": f"10 {new} (TTL 300)", f"TXT {APEX}": f"{spf} (TTL 300)"}),
+            ("merge_spf", {f"TXT {APEX}": "merged"}),
+        ):
+            store.record("accepted state", by=by, parts={f"DNS of {APEX}": parts})
+    merged = spf.replace("-all", "include:_spf.mx.cloudflare.net -all")
+    for each in emulator.zone.records.values():
+        each.content = {OLD_MX: new, MERGED: merged}.get(each.content, each.content)
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
+    stands = []
+    for script in ("switch_mx", "switch_mx", "rollback"):
+        said = switch(script=script)[1]
+        stands.append((emulator.contents("MX"), emulator.contents("TXT")))
+        emulator.management.delete("/faults")
+    assert stands == [([new], [merged]), (sorted(MX_HOSTS), [merged]), ([new], [merged])], said
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", "all")
+    monkeypatch.setenv("CLOUDFLARE_BASE_URL", f"{emulator.url}/client/v4")
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    policies: list[tuple[str, list[str]]] = []
+
+    def publish(_: change.Job, domain: str, mx: list[str]) -> tuple[()]:
+        policies.append((domain, mx))
+        return ()
+
+    monkeypatch.setattr(takeback, "publish", publish)
+    job = change.Job(open_migration(str(tmp_path / "migration.toml")), APEX, Namespace())
+    assert {each.subject: each.after for each in takeback.plan(job) if each.danger in {"MX", "SPF"}} == {
+        f"{APEX} MX": f"10 {new} (TTL 3600)",
+        f"{APEX} TXT": f"{spf} (TTL 3600)",
+    }
+    assert policies == [(APEX, [new])]
 
 
 @pytest.fixture

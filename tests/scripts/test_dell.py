@@ -1,5 +1,6 @@
 """main.cf, master.cf and their templates as text: ours is set, the rest stays, what can't be understood is refused."""
 
+from argparse import Namespace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pytest
 
 from fixtures.access.changing import Shell
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
-from fixtures.settings import Transport
-from scripts.lib.change import Refused
-from scripts.lib.dell import effect
+from fixtures.settings import Secrets, Transport
+from scripts.lib.change import Job, Refused
+from scripts.lib.dell import effect, restore
 from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
 
@@ -52,6 +54,24 @@ def test_a_value_over_several_lines_becomes_one_and_the_rest_stays() -> None:
 def test_what_says_the_same_stays_byte_for_byte() -> None:
     same = {"mynetworks": "127.0.0.0/8 172.20.0.0/24 103.21.244.0/22", "biff": "no\tmessage_size_limit_of_none = 1"}
     assert with_parameters(MAIN + "\n", same) == MAIN + "\n"
+
+
+@pytest.mark.parametrize("relay", ["[new]:465", "[smtp.sendgrid.net]:587", ""])
+def test_the_way_back_leaves_how_dell_sends_to_another_relay(relay: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its table of logins is not taken back; as long as the relay is the same, main.cf is as it was to the byte."""
+    made = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"host": relay})})
+    old = MAIN.replace("\tmessage_size_limit_of_none = 1\n", "") + "\nsmtp_tls_security_level = encrypt\n"
+    now = f"relayhost = {relay}\nsmtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes\nsmtpd_x = ours\n"
+    job = Job(Migration(made, Secrets()), "", Namespace())
+    text = restore._sending_as_now(job, old, now)
+    assert restore._sending_as_now(job, old, text) == text
+    assert restore._sending_as_now(job, old, None) == restore._sending_as_now(job, old, f" {now}") == old
+    if "sendgrid" in relay:
+        assert (text, capsys.readouterr().err) == (old, "")
+        return
+    kept = old.replace("relayhost = [smtp.sendgrid.net]:587", f"relayhost = {relay}".rstrip())
+    assert text == f"{kept}smtp_tls_wrappermode = yes\n"
+    assert "and no longer by [smtp.sendgrid.net]:587" in capsys.readouterr().err
 
 
 def test_the_whole_plan_is_in_force_and_a_second_time_changes_nothing() -> None:

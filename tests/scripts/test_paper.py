@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.gates.drift import accepted
+from fixtures.gates.drift.reading import dns_of
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.settings import Secrets, StoreSettings
 from scripts import rollback, snapshot
-from scripts.lib import change
+from scripts.lib import change, night_papers
 from scripts.lib.change import Refused
 from scripts.lib.paper import paper
 from scripts.snapshot import START
@@ -56,6 +58,29 @@ def test_cloudflares_mx_in_a_snapshot_is_nothing_to_go_back_to(migration: Migrat
     assert ("THERE IS NO SNAPSHOT" in said) is (not others)
     assert "IN MX 10 mail.webmakeprofit.org." in said
     assert "IN MX 10 route1" not in said
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_person_accepted_since_is_what_it_names(migration: Migration, tmp_path: Path, *, lost: bool) -> None:
+    """LOST: the store, but for the copy of a night before."""
+    spf = {"type": "TXT", "name": DOMAIN, "content": '"v=spf1 ip4:192.0.2.1 ~all"', "ttl": 3600}
+    backup = MX | {"content": "backup.oldisp.example", "priority": 20}
+    migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [MX, backup, spf]}}})
+    since = {f"MX {DOMAIN}": "10 new.example.net (TTL 300)", f"TXT {DOMAIN}": "v=spf1 ip4:192.0.2.9 -all (TTL 300)"}
+    accepted.keep(migration, accepted.PERSON, {dns_of(DOMAIN): since})
+    if lost:
+        store = migration.store
+        other = {"store": StoreSettings(url=f"sqlite:///{tmp_path}/another.sqlite")}
+        settings = migration.settings.model_copy(update=other).of(str(tmp_path / "migration.toml"))
+        migration = Migration(settings, Secrets())
+        assert migration.store.snapshot(START) is None
+        (tmp_path / "night").mkdir()
+        night_papers.copy(store, tmp_path / "night")
+    said = paper(migration, DOMAIN)
+    for line in ("3600 IN MX 10 new.example.net.", '3600 IN TXT "v=spf1 ip4:192.0.2.9 -all"'):
+        assert said.count(f"{DOMAIN}. {line}") == 2
+    assert "oldisp" not in said
+    assert "192.0.2.1 " not in said
 
 
 def test_no_snapshot_begins_with_cloudflares_mx(migration: Migration) -> None:

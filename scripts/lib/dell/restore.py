@@ -1,5 +1,7 @@
 """Dell as it was before ``prepare_dell``: Postfix's two files as the first snapshot has them, and nothing of ours left.
 
+But where Dell sends by another relay host since: how it sends stays as it is.
+
 Postfix first, restarted with its old files; then Dovecot without quota-status; then our tables, which nobody reads any
 more. What serves now is kept as the newest backup, and comes back by itself if Postfix does not serve without it.
 """
@@ -12,9 +14,11 @@ from pathlib import Path
 
 from fixtures.access.changing import Shell, dell, dovecot
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
+from fixtures.settings.dell import hop
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.dell import fetcher, host_files
+from scripts.lib.dell import fetcher, host_files, postfix_text
 from scripts.lib.dell.host_files import NO_FILE, fingerprint
 
 LOAD_S_MAX = 60.0
@@ -38,6 +42,7 @@ def plan(job: Job) -> Iterator[Write]:
     at = dellplan.places(settings)
     texts = {path: _taken(job, path) for path in (at.main, at.master)}
     present = {path: host_files.contents(shell, path) for path in texts}
+    texts[at.main] = _sending_as_now(job, texts[at.main], present[at.main])
     changed = [path for path in texts if present[path] != texts[path]]
     for path in changed:
         yield from host_files.backup(shell, path)
@@ -60,6 +65,25 @@ def _taken(job: Job, path: str) -> str:
     if name not in files:
         raise Refused(f"the first snapshot does not hold {path}, which not everybody may read: copy its oldest backup")
     return base64.b64decode(files[name]).decode("utf-8", "surrogateescape")
+
+
+def _sending_as_now(job: Job, old: str, now: str | None) -> str:
+    """OLD, but where Dell sends by another server NOW, sending as it does: the table of logins is not taken back."""
+    try:
+        was, stands = postfix_text.parameters(old).get("relayhost", ""), postfix_text.parameters(now or "")
+    except Refused:  # a file that nobody can read is no reason to keep it
+        return old
+    sends = stands.get("relayhost", "")
+    if now is None or not was or hop(was) in {hop(sends), hop(job.migration.settings.relay.host)}:
+        return old
+    its = {name: value for name, value in stands.items() if name.startswith("smtp_")} | {"relayhost": sends}
+    job.say(
+        N_(
+            f"main.cf goes back but for how Dell sends: by {sends or 'itself'}, as now, and no longer by {was}, since "
+            f"relay.host is {job.migration.settings.relay.host or '(none)'}. Kept: {', '.join(sorted(its))}"
+        )
+    )
+    return postfix_text.with_parameters(old, its)
 
 
 def _dovecot(shell: Shell, queue: str) -> Iterator[Write]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fixtures.gates.drift.accepted import to_go_back_to
 from fixtures.language import N_
 from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import AUTO_S, Record, record
@@ -15,7 +16,7 @@ from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare.routing import disable, subaddressing
 from scripts.lib.cloudflare.rules import rules_as
-from scripts.lib.dns.mta_sts import put_back
+from scripts.lib.dns.mta_sts import publish, put_back
 from scripts.lib.dns.records import as_text, every, is_spf, merged, set_rrset, set_spf, value
 from scripts.lib.night_papers import first_snapshot
 
@@ -45,11 +46,17 @@ def at_first(job: Job) -> dict[str, Any]:
 def known(job: Job) -> dict[str, Any]:
     """The same; empty where there is no snapshot, or none with an MX of the domain. Cloudflare's is none: a snapshot
     that has it was taken after a switch of which its store knew nothing.
+
+    ``records``: with the MX and the SPF that a person has accepted since. ``moved``: whether that is another MX.
     """
-    taken = first_snapshot(job.migration).get("zones", {}).get(job.domain, {})
-    records = [(each, record(each)) for each in taken.get("records", ())]
-    kept = [(each, it) for each, it in records if not (_is_mx(job, it) and cloudflare.is_mx(it.text))]
-    return {**taken, "records": [each for each, _ in kept]} if any(_is_mx(job, it) for _, it in kept) else {}
+    snapshot, since = first_snapshot(job.migration)
+    taken = snapshot.get("zones", {}).get(job.domain, {})
+    first = [it for it in map(record, taken.get("records", ())) if not (_is_mx(job, it) and cloudflare.is_mx(it.text))]
+    if not any(_is_mx(job, each) for each in first):
+        return {}
+    records = to_go_back_to(first, since, job.domain)
+    once, now = ({each.text for each in of if _is_mx(job, each)} for of in (first, records))
+    return {**taken, "records": records, "moved": once != now}
 
 
 def _is_mx(job: Job, each: Record) -> bool:
@@ -58,13 +65,13 @@ def _is_mx(job: Job, each: Record) -> bool:
 
 def known_spf(job: Job) -> list[Record]:
     """The domain's SPF records then."""
-    return [each for each in map(record, known(job).get("records", ())) if each.name == job.domain and is_spf(each)]
+    return [each for each in known(job).get("records", ()) if each.name == job.domain and is_spf(each)]
 
 
 def mx_at_first(job: Job) -> tuple[list[Record], str]:
-    """EC2's MX records by the first snapshot; without one by the settings, and then what is assumed of them."""
+    """EC2's MX records by ``known``; without a snapshot by the settings, and then what is assumed of them."""
     if taken := known(job):
-        return [each for each in map(record, taken["records"]) if _is_mx(job, each)], ""
+        return [each for each in taken["records"] if _is_mx(job, each)], ""
     settings = job.migration.settings
     ttl, hosts = settings.bounds.ttl_s, enumerate(settings.mx_today(job.domain), 1)
     assumed = [Record("MX", job.domain, host, ttl, ASSUMED_PREFERENCE * number) for number, host in hosts]
@@ -98,18 +105,22 @@ def spf_again(job: Job) -> Iterator[Write]:
 def plan(job: Job) -> Iterator[Write]:
     """Whatever still differs. The records come last, since disabling may have touched them."""
     taken = at_first(job)
-    yield from put_back(job, job.domain, taken.get("policy"))
+    records = taken["records"]
+    if taken["moved"]:  # the policy of then may not admit the MX of now
+        yield from publish(job, job.domain, [each.text for each in records if _is_mx(job, each)])
+    else:
+        yield from put_back(job, job.domain, taken.get("policy"))
     yield from rules_as(job, taken["rules"], taken["catch_all"])
     yield from subaddressing(job, wanted=bool(taken["routing"]["subaddressing"]))
     routing = cloudflare.routing(job.migration, job.domain)
     ends = routing.enabled and not taken["routing"]["enabled"]
     if ends:
         yield disable(job)
-    records = [record(each) for each in taken["records"]]
     keys = dict.fromkeys(each.name for each in routing.required if each.type == "TXT" and each.name != job.domain)
     for name, kind in ((job.domain, "MX"), (job.domain, "TXT"), *((key, "TXT") for key in keys)):
         yield from (_after_disabling if ends else rrset_as)(job, records, name, kind)
-    yield from rrset_as(job, records, f"_mta-sts.{job.domain}", "TXT")
+    if not taken["moved"]:
+        yield from rrset_as(job, records, f"_mta-sts.{job.domain}", "TXT")
 
 
 def rrset_as(job: Job, records: list[Record], name: str, kind: str, domain: str = "") -> Iterator[Write]:
