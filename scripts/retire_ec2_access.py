@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 from fixtures.access.changing import dell
 from fixtures.evidence.exiting import leave
+from fixtures.migration.progress import former
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Records
 from fixtures.settings import Settings
@@ -53,20 +54,23 @@ def dells_table(job: Job, *, with_ec2: bool, gives_up: Collection[str] = ()) -> 
 
 def spf(job: Job, domain: str, present: Records, settings: Settings) -> Iterator[Write]:
     """Each SPF record of the domain's zone, without who leaves by SETTINGS."""
+    lost = former(job.migration.store, settings)
     for each in filter(is_spf, present.records):
-        text = without_ec2(each.text, settings)
+        text = without_ec2(each.text, settings, lost)
         if text != each.text:
             if len(spf_texts(present, each.name)) > 1:
                 raise Refused(f"{each.name} has several SPF records, an error to receivers: run merge_spf first")
             yield from set_spf(job, each.name, [text], each.ttl, domain=domain, present=present)
 
 
-def without_ec2(text: str, settings: Settings) -> str:
-    """An SPF record without the terms that name only who leaves (RFC 7208, 5.3 and 5.6); a wider network stays."""
-    return " ".join(term for term in text.split() if not _names_ec2(term, settings))
+def without_ec2(text: str, settings: Settings, lost: Collection[str] = ()) -> str:
+    """An SPF record without the terms that name only who leaves (RFC 7208, 5.3 and 5.6), or an address that is LOST to
+    them; a wider network stays.
+    """
+    return " ".join(term for term in text.split() if not _names_ec2(term, settings, lost))
 
 
-def _names_ec2(term: str, settings: Settings) -> bool:
+def _names_ec2(term: str, settings: Settings, lost: Collection[str]) -> bool:
     name, _, value = term.lstrip(_QUALIFIERS).lower().partition(":")
     if name == "a":
         return value.partition("/")[0].rstrip(".") in {each.name for each in settings.leaving}
@@ -76,12 +80,13 @@ def _names_ec2(term: str, settings: Settings) -> bool:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
         return False
-    return network.num_addresses == 1 and network.network_address in _addresses(settings)
+    return network.num_addresses == 1 and network.network_address in _addresses(settings, lost)
 
 
 def _require_unused(job: Job, zones: dict[str, Records]) -> None:
     settings = job.migration.settings
-    names, ours = {each.name for each in settings.leaving}, _addresses(settings)
+    names, lost = {each.name for each in settings.leaving}, former(job.migration.store, settings)
+    ours = _addresses(settings, lost)
     for each in (record for present in zones.values() for record in present.records):
         led = names & {word.rstrip(".") for word in each.text.split()} if each.type in _LEADS else set()
         if led:
@@ -94,8 +99,9 @@ def _require_unused(job: Job, zones: dict[str, Records]) -> None:
                 job.say(f"{each.name} {each.type} is EC2's address too; whose name that is, you have to say")
 
 
-def _addresses(settings: Settings) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    return {address for each in settings.leaving for address in (each.ipv4, each.ipv6) if address}
+def _addresses(settings: Settings, lost: Collection[str]) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    own = {address for each in settings.leaving for address in (each.ipv4, each.ipv6) if address}
+    return own | set(map(ipaddress.ip_address, lost))
 
 
 SCRIPT = Script("retire_ec2_access", __doc__, plan)

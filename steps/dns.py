@@ -10,7 +10,7 @@ from fixtures.gates.drift.reading import dns_of
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, Stage, given_up
+from fixtures.migration.progress import Progress, Stage, former
 from fixtures.probes import snapshot
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import (
@@ -201,10 +201,14 @@ def not_for_everybody(expect: Expect, spf_records: Records) -> None:
 
 @then("it names EC2's address only while that address is ours")
 def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage: Stage) -> None:
-    address = str(migration.settings.ec2.ipv4)
+    lost = former(migration.store, migration.settings)
     deleted = Progress.read(migration.store, migration.settings).deleted
-    ours = not deleted and address not in given_up(migration.store)
-    found = (spf.judged_ec2(each, address, ours=ours) for each in spf_records)
+    addresses = sorted({str(migration.settings.ec2.ipv4), *lost})
+    found = (
+        spf.judged_ec2(record, each, ours=not deleted and each not in lost)
+        for record in spf_records
+        for each in addresses
+    )
     expect(f"EC2's address in SPF at {stage.gate}", found)
 
 
@@ -430,7 +434,8 @@ def old_name_is_gone(migration: Migration, expect: Expect) -> None:
 
 @then("no SPF record lets its address send")
 def no_permit(migration: Migration, expect: Expect, subjects: tuple[str, ...]) -> None:
-    addresses = [str(each) for each in (migration.settings.ec2.ipv4, migration.settings.ec2.ipv6) if each]
+    its = migration.settings.ec2
+    addresses = {str(each) for each in (its.ipv4, its.ipv6) if each} | former(migration.store, migration.settings)
     records = [spf.evaluate(migration, domain) for domain in subjects]
-    found = (spf.judged_gone(record, address) for record in records for address in addresses)
+    found = (spf.judged_gone(record, address) for record in records for address in sorted(addresses))
     expect("No SPF mechanism lets EC2 send", found)

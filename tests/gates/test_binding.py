@@ -271,7 +271,8 @@ def done(world: World, script: str) -> None:
 def retires(world: World, target: str) -> None:
     """TARGET: empty where an override made it."""
     about = {"script": "retire_ec2_access", "gate": "deletion", "run": secrets.token_hex(3), "target": target}
-    world.migration.store.record("run", **about, plan="p", before=digest_of(world.present))
+    named = upkeep.named(world.migration)
+    world.migration.store.record("run", **about, plan="p", before=digest_of(world.present), gateway=named)
     world.migration.store.log("retire_ec2_access", "", about["run"], "Dell's table", "before")
 
 
@@ -285,6 +286,13 @@ def nights(world: World, *verdicts: str, target: str = "") -> None:
             verdict=verdict, judged={}, bad=[], mail=dict.fromkeys(settings.domain_names, 1), host="h",
             settings=settings.night_digest, addresses=addresses, target=target or world.identity,
         )  # fmt: skip
+
+
+def moved(world: World, *verdicts: str) -> None:
+    """Dell is another machine, say, within the hours that need no night; then these nights."""
+    nights(world, "pass")
+    world.identity = "lab:two"
+    nights(world, *verdicts)
 
 
 def judged_again(world: World, **came: Verdict) -> None:
@@ -301,7 +309,9 @@ def alarmed(world: World, *, withdrawn: bool) -> None:
     ("befalls", "why"),
     [
         (lambda world: world.migration, ""),
-        (lambda world: setattr(world, "identity", "lab:two"), "other systems .lab:one, these are lab:two"),
+        (moved, "green night of the last 26 h at these systems, which are others .* found none"),
+        (lambda world: moved(world, "fail"), "a night was red since"),
+        (lambda world: moved(world, "pass"), ""),
         (lambda world: world.present.update({"EC2's instance": "running"}), "i-1 is running"),
         (lambda world: world.present.update({"EC2's instance": "terminated"}), ""),
         (lambda world: world.migration.clock.advance(30 * HOUR_S), "green night of the last 26 h, found none"),
@@ -333,12 +343,17 @@ def test_a_deletion_that_was_begun_goes_on(deleting: World, befalls: Callable[[W
 
 def test_a_deletion_goes_on_for_the_gateway_for_which_it_was_begun(deleting: World) -> None:
     migration, named = deleting.migration, upkeep.named(deleting.migration)
-    for role, why in (
-        (named["role_name"], []),
-        ("another", ["[ec2] of the settings names another gateway since: role_name"]),
+    began, other = upkeep.begun(migration) or {}, "[ec2] of the settings names another gateway since: role_name"
+    for gateway, target, why in (
+        (named, "lab:one", []),
+        ({**named, "role_name": "another"}, "lab:one", [other]),
+        ({**named, "role_name": "another"}, "lab:two", [other]),
+        ({}, "lab:two", ["it was begun at other systems (lab:one, these are lab:two)"]),
+        (named, "live:one", ["it was begun at other systems (lab:one, these are live:one)"]),
     ):
-        first = {**(upkeep.begun(migration) or {}), "gateway": {**named, "role_name": role}}
-        assert list(upkeep.against(migration, first, deleting.identity)) == why
+        deleting.identity = target
+        nights(deleting, "pass")
+        assert list(upkeep.against(migration, {**began, "gateway": gateway}, target)) == why
 
 
 def test_what_nobody_began_behind_the_gate_since_the_stop_does_not_go_on(world: World) -> None:

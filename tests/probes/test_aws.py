@@ -28,7 +28,7 @@ from fixtures.gates.drift import reading
 from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.migration.progress import GIVEN_UP, Progress, Stage, given_up
+from fixtures.migration.progress import GIVEN_UP, Progress, Stage, former, given_up
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.gates import Gate
 from fixtures.probes.aws import api, ec2, resembling, way_in
@@ -40,7 +40,7 @@ from fixtures.probes.dns import spf
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import RcptResult
 from fixtures.settings import BackupMx, ClockSettings, Secrets, StoreSettings
-from scripts import delete_ec2, stop_ec2
+from scripts import delete_ec2, retire_ec2_access, stop_ec2
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws import power
 from scripts.lib.aws.belongings import deletions, final_image
@@ -420,6 +420,49 @@ def test_an_address_that_the_stop_gave_up_is_a_strangers(migration: Migration, m
     table = dellplan.tables(its.settings, with_ec2=True, given_up=given_up(migration.store))
     admitted = table[dellplan.places(its.settings).admitted]
     assert (address in admitted, str(MX2.ipv4) in admitted) == (False, True)
+
+
+OLD = "203.0.113.99"
+
+
+@pytest.mark.parametrize(
+    ("first", "runs", "known"),
+    [
+        ({"id": "i-0123456789abcdef0", "address": OLD}, [], True),
+        ({"id": "i-0fedcba9876543210", "address": OLD}, [], False),
+        ({}, [OLD], True),
+        ({}, ["203.0.113.20", None], False),
+    ],
+    ids=["snapshot", "of another instance", "run", "none"],
+)
+def test_an_address_that_ec2_had_before_is_a_strangers(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, first: dict[str, str], runs: list[str | None], known: bool
+) -> None:
+    """N-4 and N-12; and ``retire_ec2_access`` takes it out of SPF. By the first snapshot, or a script's run since."""
+    settings, store, look = migration.settings, migration.store, Evidence("", "")
+    settings = settings.model_copy(
+        update={"ec2": settings.ec2.model_copy(update={"instance_id": "i-0123456789abcdef0"})}
+    )
+    its = replace(migration, settings=settings)
+    store.put_snapshot("start", "0", {"zones": {}, "ec2": {"instance": first}})
+    for each in runs:
+        about: dict[str, Any] = {"gateway": {"ipv4": each}} if each else {}
+        store.record("run", script="prepare_dell", **about)
+    assert former(store, settings) == ({OLD} if known else set())
+    record = spf.Spf("a.example", (f"v=spf1 ip4:{OLD} -all",), (), look)
+    monkeypatch.setattr(spf.Spf, "permit", lambda _, address: f"ip4:{OLD}" if address == OLD else "")
+    monkeypatch.setattr(spf.Spf, "faults", ())
+    monkeypatch.setattr(spf, "evaluate", lambda *_: record)
+    found: list[Finding] = []
+    dns.names_ec2(its, lambda _, each: found.extend(each), (record,), Stage(Gate.PHASE4, (), "phase4"))
+    dns.no_permit(its, lambda _, each: found.extend(each), ("a.example",))
+    red = [each.found for each in found if not each.verdict.opens]
+    assert red == ([f"ip4:{OLD}"] * 2 if known else [])
+    zone = Zone("z", "a.example", "active", (), "a")
+    monkeypatch.setattr(cloudflare, "zone", lambda *_: zone)
+    present = Records(zone, (Record("TXT", "a.example", record.records[0], 300),), look)
+    writes = list(retire_ec2_access.spf(Job(its, "", Namespace()), "a.example", present, settings))
+    assert [each.after for each in writes] == (["v=spf1 -all (TTL 300)"] if known else [])
 
 
 @pytest.mark.parametrize("elastic", [True, False])

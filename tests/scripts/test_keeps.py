@@ -341,6 +341,17 @@ def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Single) -> No
             assert said == f"action={wanted}", (recipient, size)
 
 
+def test_a_dovecot_that_does_not_run_is_named(dell: Single) -> None:
+    """Its files are not what is wrong: after an upgrade, say. It may have been stopped on purpose, so that it stays."""
+    dell.bash(f"doveadm stop; touch {dovecotplan.QUOTA}")
+    try:
+        with pytest.raises(Refused, match="Dovecot does not run: start it, then run this again"):
+            make(dovecot.service(dell.shell, dell.settings))
+    finally:
+        dell.bash("dovecot >/dev/null 2>&1")
+    make(dovecot.service(dell.shell, dell.settings))
+
+
 def test_an_address_more_is_known_to_dovecot_too(dell: Single) -> None:
     """As ``add_address`` writes it: else its mail is accepted while the mailbox is full."""
     job, (first, *rest) = dell.job(keeps=KEEPS), dell.settings.domains

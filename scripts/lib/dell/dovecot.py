@@ -96,4 +96,6 @@ def _take_effect(shell: Shell, socket: str, *, undo: bool) -> None:
         if undo and host_files.restore(shell, MAIN):
             shell.run("doveadm", "reload", check=False)
             back = f"{MAIN} is as before"
+        if "Dovecot is not running" in str(error):  # perhaps on purpose
+            raise Refused(f"Dovecot does not run: start it, then run this again. {back}") from None
         raise Refused(f"Dovecot does not take its new configuration: {error}. {back}") from None
