@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +17,7 @@ from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
 from tests import warm
-from tests.conftest import COMMAND_S_MAX, inherited, run
+from tests.conftest import COMMAND_S_MAX, inherited, run, until
 
 POWER_S_MAX = 60.0
 MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; sleep 1.1'
@@ -60,12 +59,10 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
 
 def cut_the_power(lab: Lab, host: str) -> None:
     """And give it back, as ``hosts/common/init`` has it."""
-    for signalled, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
-        os.kill(lab.pids[host], signalled)
-        deadline = time.monotonic() + POWER_S_MAX
-        while lab.power(host) != power:
-            assert time.monotonic() < deadline, f"{host}'s power is {lab.power(host)}, expected {power}"
-            time.sleep(0.05)
+    os.kill(lab.pids[host], signal.SIGUSR1)
+    until(lambda: lab.power(host) == "off", f"{host}'s power is off", POWER_S_MAX)
+    os.kill(lab.pids[host], signal.SIGUSR2)
+    until(lambda: lab.power(host) == "on", f"{host}'s power is on", POWER_S_MAX)
 
 
 def features(*options: str) -> subprocess.CompletedProcess[str]:
@@ -82,15 +79,15 @@ def opens(lab: Lab, gate: Gate) -> None:
 def serves_the_family(lab: Lab) -> None:
     """Mail to the domain that Debian 12's Dell has in MariaDB, and nobody moves, comes to its mailbox."""
     box = f"{FAMILY_MAILBOX}@{FAMILY}"
-    there = f"ls /srv/vmail/{box}/Maildir/new | wc -l"
-    before = int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)
+
+    def stored() -> int:
+        return int(lab.exec("dell", ["sh", "-c", f"ls /srv/vmail/{box}/Maildir/new | wc -l"]).stdout or 0)
+
+    before = stored()
     sent = lab.exec("dell", ["sh", "-c", f"printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org {box}"])
     assert sent.returncode == 0, sent.stderr
-    until = time.monotonic() + 20
-    while (found := int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)) == before:
-        assert time.monotonic() < until, "no new message"
-        time.sleep(0.1)
-    assert found == before + 1
+    until(lambda: stored() != before, "a new message", 20)
+    assert stored() == before + 1
 
 
 def shell(lab: str, *argv: str) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.lab.test_lab import until
+from tests.conftest import until
 from tests.labs import operator, standing
 from tests.scripts.operating import PREPARE_PILOT, as_operator, plant
 from tests.scripts.person import Person
