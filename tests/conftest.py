@@ -24,7 +24,7 @@ os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoeve
 
 LONG = """
     kills/test_kills lab/test_vps lab/test_worker_faults scripts/test_night lab/test_debian_12_drills
-    lab/test_by_tunnel lab/test_rendered_drills lab/test_bucket faults/test_faults lab/test_by_worker
+    lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
     kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
     scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
     scripts/test_owner_template lab/test_live_by_worker lab/test_own_by_worker
@@ -124,11 +124,12 @@ def features(*options: str, before: Sequence[str] = (), **environment: str) -> s
 
 
 def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:
-    """Wait for WHAT, or for what that tells when it does not come: what FOUND finds."""
-    deadline = time.monotonic() + within_s
+    """Wait for WHAT, or for what that tells when it does not come: what FOUND finds. It looks ever less often."""
+    deadline, pause_s = time.monotonic() + within_s, 0.02
     while not (it := found()):
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what() if callable(what) else what}"
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.5)
     return it
 
 

@@ -82,7 +82,7 @@ def _moved(switch: Switch, emulator: Running, folder: Path) -> Iterator[list[Any
     running.start()
     try:
         with closing(_store(folder)) as store:
-            until(lambda: store.last("switch", APEX), "the MX has moved", WAIT_S_MAX)
+            until(lambda: store.last("switch", APEX), "the MX has moved")
         yield outcome
     finally:
         running.join(WAIT_S_MAX)
@@ -137,7 +137,9 @@ def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(
 ) -> None:
     """By its own last act, or, where that can't be, by the guard that outlives it; nobody does anything."""
     with _moved(switch, emulator, tmp_path) as outcome:
-        os.kill(_holder(tmp_path)[0], number)
+        pid, _ = _holder(tmp_path)
+        assert pid
+        os.kill(pid, number)
         status, said, state = until(lambda: outcome, "it is over", WAIT_S_MAX)[0]
     assert state == "back", said
     _leads_to_one_side(emulator, state)
