@@ -16,6 +16,7 @@ from fixtures.lab.plan import PRINTING
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
+from scripts.lib import change
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited, run, until
 
@@ -121,3 +122,21 @@ def as_operator(lab: str, code: str, timeout_s: float = COMMAND_S_MAX) -> Any:
     done = operator(lab, "-c", code, timeout_s=timeout_s)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def planned(lab: str, script: str, *options: str, **how: Any) -> dict[str, Any]:
+    """What SCRIPT would write, as its status says too. HOW: as of ``operator``."""
+    done = operator(lab, "-m", f"scripts.{script}", *options, "--json", **how)
+    assert done.returncode in {change.DONE, change.PLANNED}, done.stdout + done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    assert bool(outcome["writes"]) == (done.returncode == change.PLANNED), outcome
+    return outcome
+
+
+def applied(lab: str, script: str, *options: str, **how: Any) -> tuple[list[dict[str, str]], str]:
+    """What SCRIPT had to write, written by that plan; and all that it said. HOW: as of ``operator``."""
+    outcome = planned(lab, script, *options, **how)
+    assert outcome["writes"], f"{script} has nothing to do"
+    done = operator(lab, "-m", f"scripts.{script}", *options, "--apply", outcome["digest"], **how)
+    assert done.returncode == change.DONE, done.stdout + done.stderr
+    return outcome["writes"], done.stdout + done.stderr
