@@ -19,8 +19,7 @@ from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests import labs
 from tests.lab import test_by_worker as by
-from tests.lab.test_worker_faults import green_and_sees
-from tests.scripts.operating import as_operator
+from tests.lab.test_worker_faults import green_and_sees, there_and_back
 
 lab = labs.shared("tests-by-tunnel", 20, month=True, route="tunnel")
 MESSAGES = int(os.environ.get("MXGATE_WORKER_MESSAGES", "60"))
@@ -53,13 +52,7 @@ def test_a_gate_is_green_and_sees_what_is_wrong(walk: Walk, gate: Gate) -> None:
 
 
 def test_there_back_and_there_again_nothing_is_lost(lab: Lab, walk: Walk) -> None:
-    came = int(lab.exec("dell", ["sh", "-c", by.BY_THE_WORKER]).stdout)  # while gates were judged
-    walk.to(Gate.PHASE4)
-    found = as_operator(by.COUNTED, lab.name)
-    print(found)
-    assert found["whole"], found["said"]
-    assert found["arrived"] > 100
-    assert int(lab.exec("dell", ["sh", "-c", by.BY_THE_WORKER]).stdout) - came > 100
+    there_and_back(lab, walk)
 
 
 def test_the_gate_before_ec2_is_stopped_is_green_too(walk: Walk) -> None:
@@ -126,7 +119,7 @@ def test_without_the_token_of_access_mail_waits(lab: Lab) -> None:
     on(lab, "cloudflare", "sed -i.kept 's/Secret) -m str /&x/' /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
     try:
         by.send(lab, "no token", 3)
-        time.sleep(5)
+        by.put_off(lab)
         assert not by.arrived(lab, "no token")
     finally:
         on(lab, "cloudflare", "mv /etc/haproxy.cfg.kept /etc/haproxy.cfg; pkill -x haproxy; sleep 1")

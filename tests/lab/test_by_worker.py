@@ -1,13 +1,12 @@
-"""There, back and there again by a Worker and a way that Dell makes itself, with numbered mail; then all taken back.
+"""A Worker and a way that Dell makes itself: whatever is away or killed meanwhile, mail waits; then all is taken back.
 
-Nobody reaches a port of this Dell's from outside.
+Nobody reaches a port of this Dell's from outside. There and back with numbered mail: ``test_worker_faults``.
 """
 
 import json
 import os
 import random
 import re
-import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ PORTS = (22, 25, 465, 587, 993, plan.WAY_PORT)
 CAROL, BOB = f"carol@{PILOT}", "bob@four.example"
 MESSAGES = int(os.environ.get("MXGATE_WORKER_MESSAGES", "600"))
 ARRIVED_S_MAX = 90.0 + MESSAGES / 10
+ANOTHER = {"MXGATE_WORKER_PASSWORD": "another"}
 EMPTY = "Mail queue is empty"
 KILLS = 30
 KILLED = {
@@ -42,7 +42,7 @@ KILLED = {
     # Dell may be about to start it, after its power was cut: whoever comes second tries again.
     "Dell's Postfix": ("dell", "postfix abort; for _ in $(seq 50); do postfix start && exit; sleep 0.1; done; exit 1"),
 }
-lab = labs.shared(NAME, 19, route="worker")
+before = labs.shared(NAME, 19, route="worker")
 KNOCK = """
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,6 @@ with ThreadPoolExecutor(16) as pool:
     for place, said in zip(places, pool.map(knock, places)):
         print(*place, said)
 """
-BY_THE_WORKER = "grep -c 'postfix/worker/smtpd.*sasl_username=' /var/log/mail.log"
 TAKEN_BACK = """
 said = []
 names = migration.settings.domain_names
@@ -76,16 +75,6 @@ for each in names:
 back(names[0], "--with-dell")
 """
 """Each domain is taken back and cleaned up, and with the last of it Dell."""
-COUNTED = """
-from fixtures.ledger import balance, settle
-(run,) = {row["run"] for row in migration.store.numbered()}
-settle(migration, run, 60)
-found = balance(migration, run)
-print(json.dumps({
-    "whole": found.whole, "said": found.sentence(), "arrived": found.arrived, "p50": found.latency_p50_s,
-    "p99": found.latency_p99_s, "refused": len(found.refused),
-}))
-"""
 UPLOADED = """
 from fixtures.plan import worker
 sdk = changing.client(migration)
@@ -102,6 +91,13 @@ there = email_worker.ask(migration)
 """
 
 
+@pytest.fixture(scope="module")
+def lab(before: Lab) -> Lab:
+    """With all domains at Cloudflare."""
+    carry(NAME, Gate.PHASE4, quiet=True, straight=True)
+    return before
+
+
 def knocked(lab: Lab, host: str, addresses: tuple[str, ...]) -> dict[str, str]:
     """What HOST hears at each of PORTS."""
     code = f"ADDRESSES, PORTS = {addresses!r}, {PORTS!r}{KNOCK}"
@@ -109,48 +105,30 @@ def knocked(lab: Lab, host: str, addresses: tuple[str, ...]) -> dict[str, str]:
     return {" ".join(line.split()[:2]): line.split(maxsplit=2)[2] for line in lines}
 
 
-def deploy(password: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """deploy_worker. PASSWORD: of its login, if that is not to be the lab's."""
-    given: dict[str, str | None] = {"MXGATE_WORKER_PASSWORD": password} if password else {}
-    return labs.operator(NAME, "-m", "scripts.deploy_worker", *options, environ=given)
-
-
-def planned(password: str = "") -> list[dict[str, str]]:
-    """What it would write."""
-    done = deploy(password, "--json")
-    assert done.returncode in {0, 3}, done.stderr
-    writes: list[dict[str, str]] = json.loads(done.stdout)["writes"]
-    return writes
+def planned(**environ: str) -> Any:
+    """What deploy_worker would write."""
+    return labs.planned(NAME, "deploy_worker", environ=environ)["writes"]
 
 
 @pytest.mark.parametrize("host", ["world", "cloudflare", "laggard"])
-def test_nobody_reaches_dell_from_outside(lab: Lab, host: str) -> None:
-    found = knocked(lab, host, (plan.DELL4, plan.DELL6))
+def test_nobody_reaches_dell_from_outside(before: Lab, host: str) -> None:
+    found = knocked(before, host, (plan.DELL4, plan.DELL6))
     assert set(found.values()) == {"timed out"}, found
     assert len(found) == 2 * len(PORTS)
 
 
-def test_the_operator_reaches_it_by_the_tailnet(lab: Lab) -> None:
-    assert knocked(lab, "operator", (plan.DELL_TAILNET,))[f"{plan.DELL_TAILNET} 22"] == "open"
+def test_the_operator_reaches_it_by_the_tailnet(before: Lab) -> None:
+    assert knocked(before, "operator", (plan.DELL_TAILNET,))[f"{plan.DELL_TAILNET} 22"] == "open"
 
 
-def test_the_order_is_asked_for(lab: Lab) -> None:
+def test_the_order_is_asked_for(before: Lab) -> None:
     """No Worker before Dell listens, no catch-all before the Worker."""
-    said = as_operator('print(json.dumps([do("deploy_worker"), do("prepare_cloudflare", PILOT)]))', lab.name)
+    said = as_operator('print(json.dumps([do("deploy_worker"), do("prepare_cloudflare", PILOT)]))', before.name)
     (deployed, prepared) = said
     assert (deployed["status"], prepared["status"]) == (1, 1)
     assert "expected that Dell takes a message" in deployed["said"]
     assert "Nothing was uploaded: first python -m scripts.prepare_dell" in deployed["said"]
     assert "the Worker mxgate is absent: first python -m scripts.deploy_worker. Nothing was written" in prepared["said"]
-
-
-def test_there_back_and_there_again_nothing_is_lost(lab: Lab) -> None:
-    carry(lab.name, Gate.PHASE4)
-    found = as_operator(COUNTED, lab.name)
-    print(found)
-    assert found["whole"], found["said"]
-    assert found["arrived"] > 100
-    assert int(lab.exec("dell", ["sh", "-c", BY_THE_WORKER]).stdout) > 100
 
 
 def send(lab: Lab, batch: str, messages: int, octets: int = 2048, to: str = CAROL) -> None:
@@ -218,37 +196,6 @@ def test_while_dell_is_away_mail_waits_and_none_is_lost(lab: Lab) -> None:
     finally:
         assert lab.exec("dell", ["postfix", "start"]).returncode == 0
     assert set(all_arrive(lab, "away", 30).values()) == {1}
-
-
-def test_what_takes_too_much_cpu_time_waits_and_none_is_lost(lab: Lab) -> None:
-    """Dell keeps no part of what was cut off, and small mail goes on; with more time it arrives, once."""
-
-    def why() -> set[str]:
-        return {each["errorDetail"] for each in failures(lab)}
-
-    plant(lab, {"worker_cpu_ms": 100}, "knobs")
-    try:
-        send(lab, "much", 1, SIZE_MAX - 8192)
-        until(lambda: "exceededCpu" in why(), why, ARRIVED_S_MAX)
-        send(lab, "little", 20)
-        until(lambda: len(arrived(lab, "little")) == 20, "20 arrive", ARRIVED_S_MAX)
-        assert EMPTY in lab.exec("dell", ["postqueue", "-p"]).stdout
-        assert not arrived(lab, "much")
-    finally:
-        plant(lab, {"worker_cpu_ms": 30_000}, "knobs")
-    assert set(all_arrive(lab, "much", 1).values()) == {1}
-
-
-def test_no_message_is_held_whole(lab: Lab) -> None:
-    """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
-    taken = []
-    for batch, messages in (("one", 1), ("four", 4)):
-        send(lab, batch, messages, SIZE_MAX - 8192)
-        assert set(all_arrive(lab, batch, messages).values()) == {1}
-        most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
-        taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
-    assert taken[1] - taken[0] < SIZE_MAX, taken
-    assert taken[1] < 5 * SIZE_MAX, taken
 
 
 def test_whatever_is_killed_nothing_that_was_acknowledged_is_lost(lab: Lab) -> None:
@@ -328,12 +275,43 @@ def test_while_there_is_no_way_mail_waits(lab: Lab) -> None:
     assert lab.exec("dell", ["systemctl", "stop", plan.WAY_UNIT]).returncode == 0
     try:
         send(lab, "no way", 5)
-        time.sleep(5)
+        put_off(lab)
         assert not arrived(lab, "no way")
         assert unit(lab)["ActiveState"] == "inactive"
     finally:
         assert lab.exec("dell", ["systemctl", "start", plan.WAY_UNIT]).returncode == 0
     assert len(all_arrive(lab, "no way", 5, 60)) == 5
+
+
+def test_what_takes_too_much_cpu_time_waits_and_none_is_lost(lab: Lab) -> None:
+    """Dell keeps no part of what was cut off, and small mail goes on; with more time it arrives, once."""
+
+    def why() -> set[str]:
+        return {each["errorDetail"] for each in failures(lab)}
+
+    plant(lab, {"worker_cpu_ms": 100}, "knobs")
+    try:
+        send(lab, "much", 1, SIZE_MAX - 8192)
+        until(lambda: "exceededCpu" in why(), why, ARRIVED_S_MAX)
+        send(lab, "little", 20)
+        until(lambda: len(arrived(lab, "little")) == 20, "20 arrive", ARRIVED_S_MAX)
+        assert EMPTY in lab.exec("dell", ["postqueue", "-p"]).stdout
+        assert not arrived(lab, "much")
+    finally:
+        plant(lab, {"worker_cpu_ms": 30_000}, "knobs")
+    assert set(all_arrive(lab, "much", 1).values()) == {1}
+
+
+def test_no_message_is_held_whole(lab: Lab) -> None:
+    """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
+    taken = []
+    for batch, messages in (("one", 1), ("four", 4)):
+        send(lab, batch, messages, SIZE_MAX - 8192)
+        assert set(all_arrive(lab, batch, messages).values()) == {1}
+        most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
+        taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
+    assert taken[1] - taken[0] < SIZE_MAX, taken
+    assert taken[1] < 5 * SIZE_MAX, taken
 
 
 def unit(lab: Lab) -> dict[str, str]:
@@ -343,7 +321,7 @@ def unit(lab: Lab) -> dict[str, str]:
 
 def test_what_stands_at_cloudflare_is_compared(lab: Lab) -> None:
     assert planned() == []
-    (write,) = planned("another")
+    (write,) = planned(**ANOTHER)
     assert write["before"].endswith("PASSWORD of which nobody knows")
     assert write["after"].endswith("PASSWORD as it is here")
     as_operator(UPLOADED + "print(json.dumps(True))", lab.name)
@@ -358,8 +336,9 @@ def test_what_stands_at_cloudflare_is_compared(lab: Lab) -> None:
 
 
 def test_a_wrong_password_is_not_uploaded() -> None:
-    digest = json.loads(deploy("another", "--json").stdout)["digest"]
-    done = deploy("another", "--apply", digest, "--override", "a test in the lab")
+    digest = labs.planned(NAME, "deploy_worker", environ=ANOTHER)["digest"]
+    given = ["--apply", digest, "--override", "a test in the lab"]
+    done = labs.operator(NAME, "-m", "scripts.deploy_worker", *given, environ=ANOTHER)
     assert done.returncode == 1
     assert f"from {WAY_LOGIN}; heard 535 5.7.8" in done.stderr, done.stderr
     assert planned() == []
@@ -372,24 +351,14 @@ def test_an_address_comes_and_goes(lab: Lab) -> None:
     given = ["--domain", PILOT, "--address", "news"]
     try:
         settings.write_text(text.replace('abuse = "carol"', 'abuse = "carol", news = "carol"'), encoding="utf-8")
-        written = applied("add_address", *given)
+        written, _ = labs.applied(NAME, "add_address", *given)
         assert "in use" in labs.operator(NAME, "-m", "scripts.add_address", *given).stderr
     finally:
         settings.write_text(text, encoding="utf-8")
-    gone = applied("remove_address", *given)
-    for each in (written, gone):
-        assert "/etc/postfix/mxgate-aliases" in each
-        assert not any("rule" in subject or "destination" in subject for subject in each)
-
-
-def applied(script: str, *options: str) -> list[str]:
-    """What it wrote to."""
-    done = labs.operator(NAME, "-m", f"scripts.{script}", *options, "--json")
-    assert done.returncode == 3, done.stderr
-    planned_ = json.loads(done.stdout)
-    done = labs.operator(NAME, "-m", f"scripts.{script}", *options, "--apply", planned_["digest"])
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [each["subject"] for each in planned_["writes"]]
+    gone, _ = labs.applied(NAME, "remove_address", *given)
+    for subjects in ([write["subject"] for write in each] for each in (written, gone)):
+        assert "/etc/postfix/mxgate-aliases" in subjects
+        assert not any("rule" in subject or "destination" in subject for subject in subjects)
 
 
 def test_a_worker_that_gets_mail_stays(lab: Lab) -> None:
