@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,11 +24,11 @@ os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoeve
 
 LONG = """
     kills/test_kills lab/test_vps lab/test_worker_faults scripts/test_night lab/test_debian_12_drills
-    lab/test_by_tunnel lab/test_rendered_drills lab/test_bucket faults/test_faults lab/test_by_worker
+    lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
     kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
     scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
     scripts/test_owner_template lab/test_live_by_worker lab/test_own_by_worker
-    lab/test_live_by_init lab/test_worker ledger/test_announced scripts/test_switch scripts/test_feasibility
+    lab/test_live_by_init ledger/test_announced scripts/test_switch scripts/test_feasibility
     lab/test_leaves_nothing scripts/test_doctor scripts/test_ec2 scripts/test_rollback lab/test_phase3
     kills/ emulator/test_workers ledger/ trial/ lab/ scripts/ faults/ emulator/
 """.split()
@@ -119,6 +121,16 @@ def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subpro
 def features(*options: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``pytest features/`` with OPTIONS."""
     return python("pytest", "features/", "-q", *options, before=before, **environment)
+
+
+def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:
+    """Wait for WHAT, or for what that tells when it does not come: what FOUND finds. It looks ever less often."""
+    deadline, pause_s = time.monotonic() + within_s, 0.02
+    while not (it := found()):
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what() if callable(what) else what}"
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.5)
+    return it
 
 
 def ended(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:

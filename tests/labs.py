@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +16,9 @@ from fixtures.lab.plan import PRINTING
 from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
+from scripts.lib import change
 from tests import warm
-from tests.conftest import COMMAND_S_MAX, inherited, run
+from tests.conftest import COMMAND_S_MAX, inherited, run, until
 
 POWER_S_MAX = 60.0
 MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; sleep 1.1'
@@ -60,12 +60,10 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
 
 def cut_the_power(lab: Lab, host: str) -> None:
     """And give it back, as ``hosts/common/init`` has it."""
-    for signalled, power in ((signal.SIGUSR1, "off"), (signal.SIGUSR2, "on")):
-        os.kill(lab.pids[host], signalled)
-        deadline = time.monotonic() + POWER_S_MAX
-        while lab.power(host) != power:
-            assert time.monotonic() < deadline, f"{host}'s power is {lab.power(host)}, expected {power}"
-            time.sleep(0.05)
+    os.kill(lab.pids[host], signal.SIGUSR1)
+    until(lambda: lab.power(host) == "off", f"{host}'s power is off", POWER_S_MAX)
+    os.kill(lab.pids[host], signal.SIGUSR2)
+    until(lambda: lab.power(host) == "on", f"{host}'s power is on", POWER_S_MAX)
 
 
 def features(*options: str) -> subprocess.CompletedProcess[str]:
@@ -82,15 +80,15 @@ def opens(lab: Lab, gate: Gate) -> None:
 def serves_the_family(lab: Lab) -> None:
     """Mail to the domain that Debian 12's Dell has in MariaDB, and nobody moves, comes to its mailbox."""
     box = f"{FAMILY_MAILBOX}@{FAMILY}"
-    there = f"ls /srv/vmail/{box}/Maildir/new | wc -l"
-    before = int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)
+
+    def stored() -> int:
+        return int(lab.exec("dell", ["sh", "-c", f"ls /srv/vmail/{box}/Maildir/new | wc -l"]).stdout or 0)
+
+    before = stored()
     sent = lab.exec("dell", ["sh", "-c", f"printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org {box}"])
     assert sent.returncode == 0, sent.stderr
-    until = time.monotonic() + 20
-    while (found := int(lab.exec("dell", ["sh", "-c", there]).stdout or 0)) == before:
-        assert time.monotonic() < until, "no new message"
-        time.sleep(0.1)
-    assert found == before + 1
+    until(lambda: stored() != before, "a new message", 20)
+    assert stored() == before + 1
 
 
 def shell(lab: str, *argv: str) -> list[str]:
@@ -124,3 +122,21 @@ def as_operator(lab: str, code: str, timeout_s: float = COMMAND_S_MAX) -> Any:
     done = operator(lab, "-c", code, timeout_s=timeout_s)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def planned(lab: str, script: str, *options: str, **how: Any) -> dict[str, Any]:
+    """What SCRIPT would write, as its status says too. HOW: as of ``operator``."""
+    done = operator(lab, "-m", f"scripts.{script}", *options, "--json", **how)
+    assert done.returncode in {change.DONE, change.PLANNED}, done.stdout + done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    assert bool(outcome["writes"]) == (done.returncode == change.PLANNED), outcome
+    return outcome
+
+
+def applied(lab: str, script: str, *options: str, **how: Any) -> tuple[list[dict[str, str]], str]:
+    """What SCRIPT had to write, written by that plan; and all that it said. HOW: as of ``operator``."""
+    outcome = planned(lab, script, *options, **how)
+    assert outcome["writes"], f"{script} has nothing to do"
+    done = operator(lab, "-m", f"scripts.{script}", *options, "--apply", outcome["digest"], **how)
+    assert done.returncode == change.DONE, done.stdout + done.stderr
+    return outcome["writes"], done.stdout + done.stderr

@@ -9,6 +9,7 @@ import pytest
 from cloudflare import Cloudflare
 
 from fixtures.lab.emulator.state import Token
+from tests.conftest import until
 from tests.emulator.conftest import ACCOUNT, APEX, Running
 from tests.emulator.test_api_records import refusal
 
@@ -149,10 +150,7 @@ def test_done_late(emulator: Running, kind: str) -> None:
     answer = httpx.post(url, json=record, headers={"authorization": "Bearer all"}, verify=emulator.tls)
     assert answer.json()["success"] == (kind == "acknowledged")
     assert emulator.contents("A", f"x.{APEX}") == []
-    until = time.monotonic() + 5
-    while emulator.contents("A", f"x.{APEX}") != ["192.0.2.1"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: emulator.contents("A", f"x.{APEX}") == ["192.0.2.1"], "the record is made", 5)
 
 
 def test_never_answered(emulator: Running, client: Cloudflare) -> None:

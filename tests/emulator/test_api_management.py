@@ -7,6 +7,7 @@ import pytest
 from cloudflare import Cloudflare
 
 from fixtures.lab.emulator.state import Destination
+from tests.conftest import until
 from tests.emulator.conftest import APEX, Running
 from tests.emulator.test_api_records import rows
 
@@ -133,9 +134,7 @@ def test_writes_reach_name_servers_late_and_in_order(emulator: Running, client: 
     emulator.management.post("/knobs", json={"dns_lag_s": 0.4})
     for number in range(6):
         client.dns.records.create(zone_id=emulator.zone.id, type="A", name="late", content=f"192.0.2.{number}", ttl=1)
-    until = time.monotonic() + 5
-    while emulator.management.get("/health").json()["unpublished"] and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: not emulator.management.get("/health").json()["unpublished"], "all is published", 5)
     wanted = [f"192.0.2.{number}" for number in range(6)]
     assert [sorted(row[0] for row in rows(each, f"late.{APEX}", "A")) for each in emulator.databases] == [wanted] * 2
     assert [each.serial(APEX) for each in emulator.databases] == [7, 7], "one serial for one content"
@@ -185,9 +184,7 @@ def test_one_name_server_lags(emulator: Running, client: Any) -> None:
     emulator.management.post("/lag", json={"server": 1, "seconds": 2})
     made = client.dns.records.create(zone_id=emulator.zone.id, type="A", name="x", content="192.0.2.1", ttl=1)
     assert served() == [["192.0.2.1"], []]
-    until = time.monotonic() + 20
-    while served()[1] == [] and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: served()[1], "the second name server has it", 20)
     assert served() == [["192.0.2.1"], ["192.0.2.1"]]
     assert emulator.management.post("/lag", json={"server": 1, "seconds": 2}).json() == [0.0, 2.0]
     client.dns.records.delete(made.id, zone_id=emulator.zone.id)

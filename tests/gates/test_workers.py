@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, run, until
 
 CONFTEST = """\
 import types
@@ -91,13 +91,10 @@ def test_who_is_killed_leaves_its_scenario_unjudged(tmp_path: Path, dies: tuple[
 
 def test_no_copy_outlives_whoever_made_it(tmp_path: Path) -> None:
     with subprocess.Popen(prepare(tmp_path, waits_s=60), stdout=subprocess.DEVNULL) as begun:
-        until = time.monotonic() + 20
-        while sum(file.stat().st_size > 0 for file in tmp_path.glob("[0-5]-*")) < 3 and time.monotonic() < until:
+        deadline = time.monotonic() + 20
+        while sum(file.stat().st_size > 0 for file in tmp_path.glob("[0-5]-*")) < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
         pids = [pid for pid, _ in judged(tmp_path)]
         begun.kill()
     assert pids
-    until = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "all are gone", 5)

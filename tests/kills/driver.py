@@ -6,6 +6,7 @@ DNS judges an SPF record.
 
 import multiprocessing
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
@@ -63,6 +64,9 @@ def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, 
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    # Whoever runs these tests under nohup, or in the background, ignores signals that this run is to get.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     said = os.open(folder / "said", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     if not heard:
         read, said = os.pipe()

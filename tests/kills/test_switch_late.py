@@ -16,10 +16,12 @@ import pytest
 
 from fixtures.lab.emulator.state import Token
 from scripts.lib import change
+from tests.conftest import until
 from tests.emulator.conftest import ALL, APEX, OLD_MX, Running
 from tests.kills.injector import AFTER, injected
 from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
     BATCH,
+    LASTING,
     MERGED,
     PROJECT,
     Switch,
@@ -32,6 +34,7 @@ from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
 
 MADE_LATE = {"path": "/dns_records/batch$", "method": "POST"}
 WAIT_S_MAX = 30.0
+AGAIN = "It is tried again"
 
 
 @pytest.mark.parametrize(
@@ -65,35 +68,37 @@ def test_the_guard_looks_for_a_late_batch_too(switch: Switch, emulator: Running,
 
 def _is_made(emulator: Running) -> None:
     """Time for what a run did not wait for."""
-    until = time.monotonic() + 12
-    while time.monotonic() < until and emulator.contents("MX") == [OLD_MX]:
+    deadline = time.monotonic() + 12
+    while time.monotonic() < deadline and emulator.contents("MX") == [OLD_MX]:
         time.sleep(0.1)
+
+
+@contextmanager
+def _moved(switch: Switch, emulator: Running, folder: Path) -> Iterator[list[Any]]:  # noqa: F811
+    """A switch that has moved the MX, and hears nothing of enabling; filled with what it came to, in the end."""
+    emulator.management.post("/faults", json={**LASTING, "method": "POST", "kind": "timeout"})
+    outcome: list[Any] = []
+    running = threading.Thread(target=lambda: outcome.append(switch()))
+    running.start()
+    try:
+        with closing(_store(folder)) as store:
+            until(lambda: store.last("switch", APEX), "the MX has moved")
+        yield outcome
+    finally:
+        running.join(WAIT_S_MAX)
 
 
 @contextmanager
 def _token_revoked(switch: Switch, emulator: Running, folder: Path) -> Iterator[Callable[[], Any]]:  # noqa: F811
     """A switch whose token dies once the MX has moved, and which goes back in vain; what it came to, in the end."""
-    emulator.management.post("/faults", json={"path": "/routing/dns$", "method": "POST", "kind": "timeout"})
-    outcome: list[Any] = []
-    running = threading.Thread(target=lambda: outcome.append(switch()))
-    running.start()
-    _until(lambda: len(emulator.contents("MX")) > 1)
-    emulator.world.tokens[0].status = "disabled"
-    emulator.world.tokens.append(Token("fresh", ALL))
-    try:
-        _until(lambda: "It is tried again" in (folder / "said").read_text(encoding="utf-8"))
-        yield lambda: _until(lambda: outcome)[0]
-    finally:
-        emulator.world.tokens[0].status = "active"
-        running.join(WAIT_S_MAX)
-
-
-def _until(found: Callable[[], Any]) -> Any:
-    until = time.monotonic() + WAIT_S_MAX
-    while not (it := found()):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    return it
+    with _moved(switch, emulator, folder) as outcome:
+        emulator.world.tokens[0].status = "disabled"
+        emulator.world.tokens.append(Token("fresh", ALL))
+        try:
+            until(lambda: AGAIN in (folder / "said").read_text(encoding="utf-8"), AGAIN, WAIT_S_MAX)
+            yield lambda: until(lambda: outcome, "it is over", WAIT_S_MAX)[0]
+        finally:
+            emulator.world.tokens[0].status = "active"
 
 
 def _refused_rollback(emulator: Running, authority_file: str, folder: Path) -> str:
@@ -134,6 +139,37 @@ def test_a_run_that_another_has_overtaken_puts_nothing_back(
     assert OLD_MX not in emulator.contents("MX")
 
 
+@pytest.mark.parametrize(
+    ("number", "by"),
+    [(signal.SIGKILL, "guard"), (signal.SIGHUP, "guard"), (signal.SIGTERM, "run"), (signal.SIGINT, "run")],
+    ids=["SIGKILL", "SIGHUP", "SIGTERM", "SIGINT"],
+)
+def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(
+    switch: Switch,  # noqa: F811
+    emulator: Running,
+    tmp_path: Path,
+    number: int,
+    by: str,
+) -> None:
+    """By its own last act, or, where that can't be, by the guard that outlives it; nobody does anything."""
+    with _moved(switch, emulator, tmp_path) as outcome:
+        pid, _ = _holder(tmp_path)
+        assert pid
+        os.kill(pid, number)
+        status, said, state = until(lambda: outcome, "it is over", WAIT_S_MAX)[0]
+    assert state == "back", said
+    _leads_to_one_side(emulator, state)
+    assert _holder(tmp_path) == (0, "")
+    if by == "run":
+        assert status == 1
+        assert "stands again" in said
+        assert _log(tmp_path) == ""
+    else:
+        assert status < 0
+        assert "ended without a word" in _log(tmp_path)
+        assert "stands again" in _log(tmp_path)
+
+
 @pytest.mark.parametrize("by", ["run", "guard"])
 def test_a_fresh_token_goes_back_at_once(
     switch: Switch,  # noqa: F811
@@ -146,8 +182,8 @@ def test_a_fresh_token_goes_back_at_once(
     with _token_revoked(switch, emulator, tmp_path) as ended:
         if by == "guard":
             os.kill(_holder(tmp_path)[0], signal.SIGKILL)
-            _until(lambda: "guard" in _holder(tmp_path)[1])
-            _until(lambda: "It is tried again" in _log(tmp_path))
+            until(lambda: "guard" in _holder(tmp_path)[1], "the guard goes on", WAIT_S_MAX)
+            until(lambda: AGAIN in _log(tmp_path), AGAIN, WAIT_S_MAX)
         said = _refused_rollback(emulator, authority_file, tmp_path)
         found = re.search(r"kill (\d+)", said)
         assert found, said

@@ -3,7 +3,6 @@
 No script here goes past a gate: none is given ``--override``.
 """
 
-import json
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import PROJECT, ended
-from tests.labs import MAILBOX_MADE, features, operator, shared, shell
+from tests.labs import MAILBOX_MADE, applied, features, operator, planned, shared, shell
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'
@@ -48,21 +47,6 @@ def settings(lab: Lab, *changes: tuple[str, str]) -> None:
 
 def script(name: str, *options: str) -> subprocess.CompletedProcess[str]:
     return operator(NAME, "-m", f"scripts.{name}", *options)
-
-
-def plan(name: str, *options: str) -> tuple[str, list[str]]:
-    """Its digest, and what it would write to."""
-    done = script(name, *options, "--json")
-    assert done.returncode == 3, done.stdout + done.stderr
-    planned = json.loads(done.stdout)
-    return planned["digest"], [f"{each['group']}: {each['subject']}" for each in planned["writes"]]
-
-
-def apply(name: str, *options: str) -> str:
-    digest, _ = plan(name, *options)
-    done = script(name, *options, "--apply", digest)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def on_dell(lab: Lab, command: str) -> str:
@@ -116,11 +100,11 @@ def test_an_address_comes_and_is_used(lab: Lab) -> None:
     assert made.returncode == 0, made.stderr
     _killed_while_people_are_waited_for(lab)
     on_dell(lab, f"postconf -P smtp/inet/smtpd_recipient_restrictions={TURNED_AWAY} && postfix reload")
-    digest, _ = plan("add_address", *NEW)
+    digest = planned(NAME, "add_address", *NEW)["digest"]
     done = script("add_address", *NEW, "--take-lock", "--apply", digest)
     ended(done, 1, "RCPT of erin@dell.webmakeprofit.org: expected 250; found Email Routing 104.30.", "Access denied")
     on_dell(lab, "postconf -PX smtp/inet/smtpd_recipient_restrictions && postfix reload")
-    assert "where S-6 names it, python -m scripts.accept" in apply("add_address", *NEW)
+    assert "where S-6 names it, python -m scripts.accept" in applied(NAME, "add_address", *NEW)[1]
     ended(script("add_address", *NEW), 0, "is in use already", "nothing to do")
     assert on_dell(lab, "grep -v '^#' /etc/postfix/mxgate-guests || :") == ""
     _mailbox_is_accepted()
@@ -137,10 +121,11 @@ def _mailbox_is_accepted() -> None:
 
 def _killed_while_people_are_waited_for(lab: Lab) -> None:
     (lab.folder / "away").touch()
-    digest, writes = plan("add_address", *NEW)
+    outcome = planned(NAME, "add_address", *NEW)
+    writes = [f"{each['group']}: {each['subject']}" for each in outcome["writes"]]
     assert writes[:2] == ["Dell's files: /etc/dovecot/mxgate-aliases", "Dell's files: /etc/postfix/mxgate-mailboxes"]
     assert writes[-1] == "mail: a marked message to erin@webmakeprofit.org"
-    command = shell(NAME, sys.executable, "-m", "scripts.add_address", *NEW, "--apply", digest)
+    command = shell(NAME, sys.executable, "-m", "scripts.add_address", *NEW, "--apply", outcome["digest"])
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as begun:
         assert begun.stderr
         for line in begun.stderr:
@@ -152,11 +137,9 @@ def _killed_while_people_are_waited_for(lab: Lab) -> None:
 
 def test_an_address_goes(lab: Lab) -> None:
     settings(lab, (WITH_ERIN, BOXES))
-    _, writes = plan("remove_address", *NEW)
-    groups = [each.partition(": ")[0] for each in writes]
+    groups = [each["group"] for each in applied(NAME, "remove_address", *NEW)[0]]
     assert (groups[:2], groups.count("destinations")) == (["rules", "Dell's files"], 1), groups
     assert groups.index("destinations") > len(groups) - 1 - groups[::-1].index("Dell's files"), "it may have to wait"
-    apply("remove_address", *NEW)
     ended(script("remove_address", *NEW), 0, "neither a rule of it is left", "nothing to do")
     assert on_dell(lab, "ls -d /srv/vmail/erin@webmakeprofit.org/Maildir")
     green(lab, "without erin")
@@ -177,10 +160,10 @@ def test_cloudflare_sends_from_another_prefix(lab: Lab) -> None:
     """``prepare_dell`` goes by what stands, since "may we start?" can't be asked any more; so does ``restore_ttl``."""
     prefixes = 'prefixes = ["104.30.0.0/19", "2405:8100:c000::/38", "192.0.2.64/28"]'
     settings(lab, ("[cloudflare]\n", f"[cloudflare]\n{prefixes}\n"))
-    apply("prepare_dell")
+    applied(NAME, "prepare_dell")
     assert "192.0.2.64/28 OK" in on_dell(lab, "cat /etc/postfix/mxgate-admit.cidr")
-    apply("publish_delivery")
-    apply("restore_ttl", "--domain", DOMAIN)
+    applied(NAME, "publish_delivery")
+    applied(NAME, "restore_ttl", "--domain", DOMAIN)
 
 
 def test_nothing_is_written_while_the_domain_is_not_wholly_at_cloudflare(lab: Lab) -> None:
@@ -192,6 +175,6 @@ zone = api.zone(migration, "pilot.example.net")
 changing.client(migration).email_routing.dns.delete(zone_id=zone.id)
 """
     assert operator(lab.name, "-c", code).returncode == 0
-    digest, _ = plan("restore_ttl", "--domain", "pilot.example.net")
+    digest = planned(NAME, "restore_ttl", "--domain", "pilot.example.net")["digest"]
     done = script("restore_ttl", "--domain", "pilot.example.net", "--apply", digest)
     ended(done, 1, "pilot.example.net: expected Email Routing enabled, and only Cloudflare's MX; found")

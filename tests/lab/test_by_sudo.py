@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.lab.files import SCOPES
 from fixtures.lab.world import Lab
-from tests.labs import features, operator, standing
+from tests.labs import applied, features, operator, standing
 from tests.reading import ROOT
 
 NAME = "tests-sudo"
@@ -17,18 +17,6 @@ useradd --create-home --password '*' mxgate
 chmod 644 /etc/ssh/lab_authorized_keys
 echo '{RULE}' | install -m 440 /dev/stdin /etc/sudoers.d/mxgate
 visudo --check --quiet
-"""
-APPLIED = """\
-import contextlib, io, json, sys
-from importlib import import_module
-OVERRIDE = "--override", "a test in the lab"
-for name in ("publish_delivery", "prepare_dell"):
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        status = import_module(f"scripts.{name}").main(["--json"])
-    assert status == 3, said.getvalue()
-    status = import_module(f"scripts.{name}").main([*OVERRIDE, "--apply", json.loads(said.getvalue())["digest"]])
-    assert status == 0
 """
 
 
@@ -66,8 +54,8 @@ def test_what_the_runbook_does_first_works(lab: Lab) -> None:
     """Phase 1 is judged but for its drills, Dell is prepared, and stands as planned."""
     assert lab
     held(judged("phase1", "-k", "not relay"))
-    done = operator(NAME, "-c", APPLIED)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    for script in ("publish_delivery", "prepare_dell"):
+        applied(NAME, script, "--override", "a test in the lab")
     held(judged("phase2", "-k", "parameter_of_the_plan_and or only_root or inbound or strangers or submission_ports"))
 
 

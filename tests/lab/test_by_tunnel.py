@@ -18,9 +18,8 @@ from fixtures.lab.present import WAY_NAME
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests import labs
-from tests.lab import test_by_worker as by, test_worker as worker
-from tests.lab.test_worker_faults import green_and_sees
-from tests.scripts.operating import as_operator
+from tests.lab import test_by_worker as by
+from tests.lab.test_worker_faults import green_and_sees, there_and_back
 
 lab = labs.shared("tests-by-tunnel", 20, month=True, route="tunnel")
 MESSAGES = int(os.environ.get("MXGATE_WORKER_MESSAGES", "60"))
@@ -53,13 +52,7 @@ def test_a_gate_is_green_and_sees_what_is_wrong(walk: Walk, gate: Gate) -> None:
 
 
 def test_there_back_and_there_again_nothing_is_lost(lab: Lab, walk: Walk) -> None:
-    came = int(lab.exec("dell", ["sh", "-c", by.BY_THE_WORKER]).stdout)  # while gates were judged
-    walk.to(Gate.PHASE4)
-    found = as_operator(by.COUNTED, lab.name)
-    print(found)
-    assert found["whole"], found["said"]
-    assert found["arrived"] > 100
-    assert int(lab.exec("dell", ["sh", "-c", by.BY_THE_WORKER]).stdout) - came > 100
+    there_and_back(lab, walk)
 
 
 def test_the_gate_before_ec2_is_stopped_is_green_too(walk: Walk) -> None:
@@ -104,21 +97,19 @@ def _soon_again(lab: Lab, what: str) -> Iterator[None]:
 def test_whatever_breaks_mail_waits_and_none_is_lost(lab: Lab, what: str) -> None:
     """A second copy only of what was under way when something broke, and whose answer was lost."""
     host, command = BROKEN[what]
-    send = f"smtp-source -s 3 -m {MESSAGES} -S".split()
-    envelope = f"-f bob@four.example -t {by.CAROL} 127.0.0.1:25".split()
-    assert lab.exec("world", [*send, what, *envelope], timeout_s=300).returncode == 0
+    by.send(lab, what, MESSAGES)
     broken = 0
     for again in range(max(1, MESSAGES // 180)):
         time.sleep(3 * bool(again))
         done = lab.exec(host, ["bash", "-c", command])
         assert done.returncode in {0, 1}  # it may be down still
         broken += not done.returncode
-    found = worker.all_arrive(lab, what, MESSAGES)
-    twice = worker.come_twice(found)
-    repeated = {each for each in twice if worker.handed_over(lab, each) > 1}
+    found = by.all_arrive(lab, what, MESSAGES)
+    twice = by.come_twice(found)
+    repeated = {each for each in twice if by.handed_over(lab, each) > 1}
     print(f"{what}: broken {broken} times, {len(found)} of {MESSAGES} arrived")
     print(f"handed over twice: {sorted(repeated)}; delivered twice by Dell: {sorted(twice - repeated)}")
-    assert repeated <= worker.messages_that_failed(lab)
+    assert repeated <= by.messages_that_failed(lab)
     assert not twice - repeated  # nothing that stores mail was killed
     at_once = int(lab.exec("world", ["postconf", "-xh", "smtp_destination_concurrency_limit"]).stdout)
     assert len(repeated) <= broken * at_once
@@ -127,19 +118,20 @@ def test_whatever_breaks_mail_waits_and_none_is_lost(lab: Lab, what: str) -> Non
 def test_without_the_token_of_access_mail_waits(lab: Lab) -> None:
     on(lab, "cloudflare", "sed -i.kept 's/Secret) -m str /&x/' /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
     try:
-        assert by.sent(lab, "no token", 3, limit_s=5) == 0
+        by.send(lab, "no token", 3)
+        by.put_off(lab)
+        assert not by.arrived(lab, "no token")
     finally:
         on(lab, "cloudflare", "mv /etc/haproxy.cfg.kept /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
-    assert by.came(lab, "no token", 3, limit_s=120) == 3
+    assert len(by.all_arrive(lab, "no token", 3, 120)) == 3
 
 
 def test_no_message_is_held_whole(lab: Lab) -> None:
     """Four of the largest at once take less memory, above what one has taken, than half of them are long."""
     taken = []
     for batch, messages in (("one", 1), ("four", 4)):
-        send = ["-s", str(messages), "-m", str(messages), "-l", str(SIZE_MAX - 8192), "-S", batch, "-t", by.CAROL]
-        assert lab.exec("world", ["smtp-source", *send, "-f", "bob@four.example", "127.0.0.1:25"]).returncode == 0
-        assert by.came(lab, batch, messages, limit_s=180) == messages
+        by.send(lab, batch, messages, SIZE_MAX - 8192)
+        assert len(by.all_arrive(lab, batch, messages, 180)) == messages
         most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
         taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
     print(f"VmHWM of workerd: {[each >> 20 for each in taken]} MiB")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from fixtures.lab.operator import environment
 from fixtures.lab.present import OUTSIDE, PILOT, SENDGRID_NAME, Estate
 from fixtures.lab.world import Lab
 from tests import labs
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, until
 from tests.labs import operator
 
 NAME = "test-lab"
@@ -36,14 +36,6 @@ def machine() -> str:
         line for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if "containers/" not in line
     ]
     return "\n".join([*shown, *kept, *mounts])
-
-
-def until(wanted: Callable[[], bool], what: str, seconds: float = EVENT_S_MAX) -> None:
-    """Wait for an event."""
-    deadline = time.monotonic() + seconds
-    while not wanted():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 def as_operator(code: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.lab import containers, drills, world
-from tests.conftest import PROJECT, python
-from tests.lab.test_lab import machine, until
+from tests.conftest import PROJECT, python, until
+from tests.lab.test_lab import machine
 
 NAME = "rehearsal"
 LABS = (NAME, *(f"{NAME}-{each}" for each in drills.LABS))

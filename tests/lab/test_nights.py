@@ -1,14 +1,17 @@
 """Nights after the last switch, compressed: a red one and one on which nobody could look hold phase4's gate back."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.gates.nights import DAY_S, RECORD
 from fixtures.lab.faults import named, planted
+from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
 from tests.labs import features, standing
@@ -16,6 +19,13 @@ from tests.labs import features, standing
 NAME = "tests-nights"
 RED, BLIND = "a rule is disabled", "the token may not read analytics"
 GREEN = ""
+KINDS = keyword("Whoever passes SPF or DKIM gets through, by whatever way")
+NO_MONTH = """\
+rm -f /var/log/mail.log.*
+: >/var/log/mail.log
+[ ! -d /srv/vmail ] || find /srv/vmail -type f \\( -path '*/new/*' -o -path '*/cur/*' \\) -delete
+"""
+"""Of real mail: nothing is known of it any more."""
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +78,18 @@ def test_phase4_waits_for_a_week_of_green_nights(lab: Lab) -> None:
     more_like_it(lab)
     assert nights(lab, GREEN) == [0]
     assert "OPEN                  phase4" in gate(lab)
+
+
+def test_of_a_small_operator_no_kind_of_sender_has_to_be_waived(lab: Lab, tmp_path: Path) -> None:
+    """One sender over IPv4, nobody else who could write, and no real mail in the month."""
+    for host in ("ec2", "dell"):
+        done = lab.exec(host, ["bash", "-c", NO_MONTH])
+        assert done.returncode == 0, done.stderr
+    file, page = lab.folder / "operator/migration.toml", tmp_path / "judged.html"
+    small = re.sub(r"\[\[other_senders\]\]\n(.+\n)+\n?", "", file.read_text(encoding="utf-8"))
+    small = re.sub(r'\[\[senders\]\]\nname = "over IPv6"\n(.+\n)+\n?', "", small)
+    file.write_text(small, encoding="utf-8")
+    done = features("--lab", lab.name, "--gate", "phase4", "-k", KINDS, "--report", str(page))
+    assert re.search(r"^OPEN +phase4 ", done.stdout, re.MULTILINE), done.stdout[-5000:]
+    assert "not tried: no [[senders]]" in page.read_text(encoding="utf-8")
+    assert "waived" not in done.stdout

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.conftest import ended, python
-from tests.lab.test_lab import until
+from tests.conftest import ended, python, until
 from tests.labs import as_operator, features, operator, shared
 
 PHASE3 = "tests-path"

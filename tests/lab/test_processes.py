@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fixtures.lab import processes
-from tests.lab.test_lab import until
+from tests.conftest import until
 
 
 def test_the_guard_of_a_labs_switch_goes_with_the_lab() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fixtures.lab.faults.walk import Judged, Walk, keyword
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.labs import operator, standing
+from tests.labs import applied, operator, standing
 
 NAME = "test-terraform"
 OVERRIDE = ("--override", "a test of only Terraform's folders")
@@ -46,15 +46,6 @@ def _folder(walk: Walk) -> Path:
     return walk.lab.folder / "operator/services/mailserver/terraform"
 
 
-def _apply(script: str) -> str:
-    planned = operator(NAME, "-m", f"scripts.{script}", "--json")
-    assert planned.returncode == 3, planned.stdout + planned.stderr
-    digest = str(json.loads(planned.stdout)["digest"])
-    done = operator(NAME, "-m", f"scripts.{script}", *OVERRIDE, "--apply", digest)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def _judged(walk: Walk, gate: Gate, scenario: str) -> Judged:
     found = walk.judge(gate, keyword(scenario))
     assert len(found.rows) == 1, found.output[-3000:]
@@ -67,13 +58,13 @@ def test_before_phase1_only_the_gateway_is_right(walk: Walk) -> None:
 
 
 def test_before_deletion_too(walk: Walk) -> None:
-    _apply("stop_ec2")
+    applied(NAME, "stop_ec2", *OVERRIDE)
     found = _judged(walk, Gate.DELETION, "What is about to be deleted is the stopped gateway and its parts")
     assert not found.red, found.output[-5000:]
 
 
 def test_an_empty_folder_is_right_at_sign_off_and_an_output_that_goes_blocks_nothing(walk: Walk) -> None:
-    said = _apply("retire_terraform")
+    said = applied(NAME, "retire_terraform", *OVERRIDE)[1]
     assert "changes that are none of the gateway's: output address" in said
     assert not re.search(r"^(resource|output)", (_folder(walk) / "main.tf").read_text(), re.MULTILINE)
     found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)

@@ -20,6 +20,7 @@ from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings, Traffic as Rates
 from fixtures.store import StoreError
 from fixtures.watching.counting import pace
+from tests.conftest import until
 
 SETTINGS = settings_without_a_lab()
 
@@ -49,7 +50,7 @@ def migration_of(folder: Path, port: int, *names: str) -> Migration:
 
 def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
     migration = migration_of(tmp_path, port, "quick", "held")
-    traffic, until = Traffic(migration, "held", 20), time.monotonic() + 30
+    traffic = Traffic(migration, "held", 20)
 
     def senders_so_far() -> set[str]:
         return {row["sender"] for row in migration.store.numbered()}
@@ -59,9 +60,7 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
         time.sleep(0.8)
         assert senders_so_far() == {"quick"}
         assert traffic.state.skipped > 0
-        while senders_so_far() != {"quick", "held"}:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: senders_so_far() == {"quick", "held"}, lambda: f"mail of both, only of {senders_so_far()}", 29)
 
 
 @pytest.mark.parametrize("what", ["add_message", "update_messages"])
@@ -77,16 +76,16 @@ def test_a_store_that_was_away_ends_no_mail(
         return kept(*arguments, **fields)
 
     monkeypatch.setattr(migration.store, what, away_once)
-    traffic, until = Traffic(migration, "away", 20), time.monotonic() + 20
+    traffic, deadline = Traffic(migration, "away", 20), time.monotonic() + 20
     troubles = set[str]()
     with traffic:
         while not any(row["injected_real"] for row in migration.store.numbered()):
             assert traffic.running
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
             troubles.add(traffic.state.trouble)
             time.sleep(0.05)
         while traffic.state.trouble:  # it is over with the next that is sent
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
             time.sleep(0.05)
     assert any("no route to host" in each for each in troubles)
 

@@ -11,8 +11,7 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
-from tests.conftest import ended, python
-from tests.lab.test_lab import until
+from tests.conftest import ended, python, until
 from tests.labs import cut_the_power, operator, shared
 
 NAME = "tests-doctor"

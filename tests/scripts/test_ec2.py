@@ -6,17 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from textwrap import dedent
 
 import pytest
 
 from fixtures.lab.iam import OWNER, USER, Asked, actions, allowed
 from fixtures.lab.world import Lab
+from tests import labs
 from tests.conftest import PROJECT
 from tests.labs import operator, shell, standing
 
 NAME = "test-ec2"
 OVERRIDE = ("--override", "a test of only the scripts")
+planned = partial(labs.planned, NAME)
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -79,22 +82,9 @@ def python(code: str) -> str:
     return said.strip()
 
 
-def planned(script: str, *options: str) -> dict[str, object]:
-    done = operator(NAME, "-m", f"scripts.{script}", *options, "--json")
-    assert done.returncode in {0, 3}, done.stdout + done.stderr
-    outcome: dict[str, object] = json.loads(done.stdout)
-    return outcome
-
-
 def apply(script: str, *options: str) -> tuple[int, str]:
-    digest = str(planned(script, *options)["digest"])
+    digest = planned(script, *options)["digest"]
     return run("-m", f"scripts.{script}", *options, *OVERRIDE, "--apply", digest)
-
-
-def writes(script: str, *options: str) -> list[dict[str, object]]:
-    found = planned(script, *options)["writes"]
-    assert isinstance(found, list)
-    return found
 
 
 def protect(attribute: str, on: bool) -> None:
@@ -171,7 +161,7 @@ def test_terraform_forgets_it(lab: Lab) -> None:
     lock.write_text("{}", encoding="ascii")
     assert "a terraform is running there" in apply("retire_terraform")[1]
     lock.unlink()
-    digest = str(planned("retire_terraform")["digest"])
+    digest = planned("retire_terraform")["digest"]
     (folder / "terraform.tfstate").write_bytes(state.replace(b'"serial": 12', b'"serial": 13'))
     assert "the plan is no longer" in run("-m", "scripts.retire_terraform", *OVERRIDE, "--apply", digest)[1]
     status, said = apply("retire_terraform")
@@ -290,7 +280,7 @@ def test_what_others_use_stays_and_is_said() -> None:
 def test_what_is_kept_by_name_must_outlive_the_instance(lab: Lab) -> None:
     volume = ids(lab)["volume_id"]
     with settings(lab, keep=(volume, "203.0.113.20")):
-        subjects = " ".join(str(each["subject"]) for each in writes("delete_ec2"))
+        subjects = " ".join(str(each["subject"]) for each in planned("delete_ec2")["writes"])
         said = apply("delete_ec2")[1]
     assert volume not in subjects
     assert "203.0.113.20" not in subjects
@@ -316,7 +306,7 @@ def test_deletion_is_finished_after_a_kill() -> None:
 
 
 def _killed_at(line: str) -> None:
-    digest = str(planned("delete_ec2", "--image")["digest"])
+    digest = planned("delete_ec2", "--image")["digest"]
     argv = shell(NAME, sys.executable, "-m", "scripts.delete_ec2", "--image", *OVERRIDE, "--apply", digest)
     with subprocess.Popen(argv, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as killed:
         assert killed.stderr is not None

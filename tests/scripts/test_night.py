@@ -13,13 +13,14 @@ import pytest
 
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
-from tests.lab.test_lab import until
-from tests.labs import operator, standing
+from tests.conftest import until
+from tests.labs import applied, operator, standing
 from tests.scripts.operating import PREPARE_PILOT, as_operator, plant
 from tests.scripts.person import Person
 
 NAME = "test-night"
 PILOT = "pilot.example.net"
+OVERRIDE = ("--override", "a test in the lab")
 MX, CLOUDFLARES = ["mail.webmakeprofit.org"], [f"route{number}.mx.cloudflare.net" for number in (1, 2, 3)]
 SHUT = """\
 add table inet shut
@@ -83,15 +84,6 @@ def without(lab: Lab, ruleset: str, *places: str) -> Iterator[None]:
     finally:
         for each in places:
             lab.exec(each, ["nft", "delete", "table", "inet", "shut"])
-
-
-def stop_ec2() -> str:
-    """Returns its warnings."""
-    given = ["-m", "scripts.stop_ec2"]
-    digest = json.loads(operator(NAME, *given, "--json").stdout)["digest"]
-    done = operator(NAME, *given, "--override", "a test in the lab", "--apply", digest)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stderr
 
 
 @contextmanager
@@ -162,9 +154,7 @@ def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
 
 def test_a_start_is_seen_before_the_first_switch(lab: Lab) -> None:
     given = ["-m", "scripts.restart_ec2"]
-    planned = operator(NAME, *given, "--json")
-    done = operator(NAME, *given, "--override", "a test in the lab", "--apply", json.loads(planned.stdout)["digest"])
-    assert done.returncode == 0, done.stdout + done.stderr
+    applied(NAME, "restart_ec2", *OVERRIDE)
     assert lab.power("ec2") == "on"
     assert operator(NAME, *given).returncode == 0
 
@@ -175,7 +165,7 @@ def test_after_a_stop_it_starts_ec2_and_looks_if_anybody_can(lab: Lab, shut: boo
     """SHUT: nobody reaches a port 25. The stop says that nobody saw it die, and for the start AWS's word is taken."""
     places = ("operator", "world", "cloudflare", "dell") if shut else ()
     with without(lab, SHUT, *places):
-        warned = stop_ec2()
+        warned = applied(NAME, "stop_ec2", *OVERRIDE)[1]
         status, said, _ = roll_back()
     assert status == 0, said
     assert ("could not look" in warned) is shut, warned
@@ -218,7 +208,7 @@ def test_a_person_goes_back_by_the_paper_only(lab: Lab, trouble: str) -> None:
 @pytest.mark.usefixtures("_switched")
 @pytest.mark.parametrize("shut", [False, True])
 def test_a_person_starts_ec2_by_the_paper_first(lab: Lab, shut: bool) -> None:
-    stop_ec2()
+    applied(NAME, "stop_ec2", *OVERRIDE)
     with without(lab, SHUT, *(["operator"] if shut else [])):
         person = Person(lab, PILOT, _by_hand(), shut=shut)
         person.goes_back()

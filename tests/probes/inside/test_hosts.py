@@ -18,6 +18,7 @@ from fixtures.probes.logs.log_files import Position
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import smtp_client
 from fixtures.probes.smtp.knock import Knock
+from tests.conftest import until
 
 
 @pytest.fixture
@@ -49,9 +50,7 @@ def test_a_change_without_a_reload_shows(migration: Migration, shell: Shell) -> 
     newer = postfix.configuration(shell).newer_files(reloads(migration, shell))
     assert [file.path for file in newer] == ["/etc/postfix/main.cf"]
     shell.run("postfix", "reload")
-    deadline = time.monotonic() + 10
-    while postfix.configuration(shell).newer_files(reloads(migration, shell)):
-        assert time.monotonic() < deadline
+    until(lambda: not postfix.configuration(shell).newer_files(reloads(migration, shell)), "all is loaded", 10)
 
 
 def test_check_tells_what_is_wrong(shell: Shell) -> None:
@@ -96,9 +95,7 @@ def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -
     letter = Letter("friend@four.example", ("alice@webmakeprofit.org",), mark).write()
     try:
         assert smtp_client.send(Knock("100.64.10.2", via=via), letter).queued
-        deadline = time.monotonic() + 10
-        while not (waiting := [m for m in postfix.queue(shell).messages if m.queue == "deferred"]):
-            assert time.monotonic() < deadline
+        waiting = until(lambda: [m for m in postfix.queue(shell).messages if m.queue == "deferred"], "it waits", 10)
         assert waiting[0].inbound(("webmakeprofit.org",))
         assert not waiting[0].inbound(("elsewhere.example",))
         assert "deferred transport" in waiting[0].recipients[0][1]
@@ -114,9 +111,9 @@ def test_a_log_is_read_from_where_it_was_left(migration: Migration) -> None:
     shell, path = gateway(migration.settings), migration.settings.ec2.log
     before = postfix_log.read(shell, path)
     smtp_client.probe_all([Knock("203.0.113.20", mail_from="a@four.example", rcpt=("x@elsewhere.example",))])
-    deadline = time.monotonic() + 10
-    while not (after := postfix_log.read(shell, path, before.position)).rejects:
-        assert time.monotonic() < deadline
+    after = until(
+        lambda: (log := postfix_log.read(shell, path, before.position)).rejects and log, "EC2's log has the refusal", 10
+    )
     reject = after.rejects[0]
     assert (reject.stage, reject.code, reject.client_address) == ("RCPT", 554, "203.0.113.200")
     assert (reject.sender, reject.recipient) == ("a@four.example", "x@elsewhere.example")

@@ -11,6 +11,7 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.dns import queries as dns, spf
 from fixtures.probes.dns.reverse import leads_back
+from tests.conftest import until
 
 DOMAIN = "webmakeprofit.org"
 PILOT = "pilot.example.net"
@@ -21,10 +22,8 @@ def publish(migration: Migration, kind: str, name: str, content: str, priority: 
     zone = cloudflare.zone(migration, PILOT)
     body = {"type": kind, "name": name, "content": content, "ttl": 60} | ({"priority": priority} if priority else {})
     changing.client(migration).dns.records.batch(zone_id=zone.id, posts=[body])  # type: ignore[list-item]
-    deadline = time.monotonic() + 10
-    while not all(answer.rrset for answer in dns.ask(dns.authorities(PILOT), name, kind)):
-        assert time.monotonic() < deadline, f"{kind} {name} was not published"
-        time.sleep(0.02)
+    there = dns.authorities(PILOT)
+    until(lambda: all(answer.rrset for answer in dns.ask(there, name, kind)), f"{kind} {name} is published", 10)
 
 
 def test_every_server_is_asked(migration: Migration) -> None:
