@@ -147,11 +147,11 @@ def test_an_address_goes(lab: Lab) -> None:
 
 def test_the_account_at_aws_is_closed(lab: Lab) -> None:
     """What is kept up needs no AWS; the tests below have none either."""
-    apply("retire_xclient")  # behind sign-off, which is open
+    applied(NAME, "retire_xclient")  # behind sign-off, which is open
     denied = "DescribeInstances DescribeSecurityGroups DescribeInstanceAttribute DescribeRegions"
     (lab.folder / "aws/denied").write_text(denied, encoding="ascii")
-    apply("prepare_dell")
-    apply("retire_xclient")
+    applied(NAME, "prepare_dell")
+    applied(NAME, "retire_xclient")
     done = features("--lab", lab.name, "--soak", "--light")
     assert done.returncode == 0, done.stdout[-5000:]
 

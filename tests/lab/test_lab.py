@@ -304,6 +304,7 @@ def test_killed_while_it_is_made_nothing_is_left(made: str, tmp_path: Path) -> N
     assert not whole.exists()
     until(lambda: "test-begun" not in world.standing(), "nothing of it is left", world.LOCK_S_MAX + EVENT_S_MAX)
     until(lambda: machine() == before, "the machine is as it was")
+    until(lambda: not [*containers._processes(lambda each: b"\0mxgate-test-begun-" in each)], "no process is left")
 
 
 def test_a_container_of_which_podman_knows_its_storage_only_is_left_by_nobody(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import replace
-from ipaddress import IPv4Address, ip_address
 from itertools import islice
 from pathlib import Path
 from threading import Event, Lock
@@ -23,37 +21,25 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
-from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.gates.drift import reading
 from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.migration.progress import GIVEN_UP, Progress, Stage, former, given_up
-from fixtures.plan import postfix as dellplan
-from fixtures.plan.gates import Gate
 from fixtures.probes.aws import api, ec2, resembling, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
-from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Record, Records, Zone
-from fixtures.probes.dell import allow_list, postfix
-from fixtures.probes.dns import spf
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import RcptResult
-from fixtures.settings import BackupMx, ClockSettings, Secrets, StoreSettings
-from scripts import delete_ec2, retire_ec2_access, stop_ec2
+from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from scripts import delete_ec2
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws import power
 from scripts.lib.aws.belongings import deletions, final_image
 from scripts.lib.aws.gateway import ABSENT, PRESENT, require_no_maker
-from scripts.lib.aws.power import require_way_back
 from scripts.lib.change import Job, Refused
-from scripts.lib.dell import effect, host_files
-from steps import dns
-from steps.admission import clients as admission
 from tests.conftest import PROJECT
 
 ZONE = "ap-northeast-1a"
-MX2 = BackupMx(name="mx2.b.example", ipv4=IPv4Address("192.0.2.7"))
 
 
 _lock, _asked = Lock(), BaseClient.__dict__["_make_api_call"]
@@ -385,123 +371,6 @@ def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> 
     aws.modify_instance_attribute(InstanceId=made, DisableApiStop={"Value": True})
     assert way_in.protection(its, "stop").on
     assert not way_in.protection(its, "delete").on
-
-
-def seen_publicly(migration: Migration, **more: Any) -> Migration:
-    """The same, of a gateway that Dell sees by its public address; and a backup MX, which Dell goes on admitting."""
-    its = migration.settings.ec2
-    its = its.model_copy(update={"seen_by_dell_as": its.ipv4, **more})
-    return replace(migration, settings=migration.settings.model_copy(update={"ec2": its, "backup_mx": (MX2,)}))
-
-
-def test_an_address_that_the_stop_gave_up_is_a_strangers(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
-    """N-4, A-4, A-5, D-1, and what Dell's table is to be; the gateway's other addresses are still its own."""
-    its, address, look = seen_publicly(migration), str(migration.settings.ec2.ipv4), Evidence("", "")
-    everybody = spf.Span(ip_address("0.0.0.0"), ip_address("255.255.255.255"), spf.Result("pass", "ip4:x", 0, 0))
-    named = spf.Spf("a.example", ("v=spf1 ip4:x -all",), (everybody,), look)
-    monkeypatch.setattr(clients, "probe_all", list)
-    monkeypatch.setattr(clients, "player", lambda *_: None)
-
-    def holds() -> list[bool]:
-        """SPF names it; Dell would admit it, would not; it may stand in the table, is knocked at."""
-        found: list[Finding] = []
-        dns.names_ec2(its, lambda _, each: found.extend(each), (named,), Stage(Gate.DELETION, (), "deletion"))
-        for value in ("OK", None):
-            asked = postfix.Lookup("cidr:/t", address, value, look)
-            admission.would_admit(its, lambda _, each: found.extend(each), (asked,))
-        knocked = {str(each).split()[0] for each in clients.knock_at_ec2(its)}
-        ours = {str(each.network_address) for each in allow_list.ours(its)}
-        assert str(its.settings.ec2.ipv6) in ours & knocked
-        return [*(each.verdict.opens for each in found), address in ours, address in knocked]
-
-    assert holds() == [True, True, False, True, True]
-    migration.store.record(GIVEN_UP, address=address)
-    assert holds() == [False, False, True, False, False]
-    table = dellplan.tables(its.settings, with_ec2=True, given_up=given_up(migration.store))
-    admitted = table[dellplan.places(its.settings).admitted]
-    assert (address in admitted, str(MX2.ipv4) in admitted) == (False, True)
-
-
-OLD = "203.0.113.99"
-
-
-@pytest.mark.parametrize(
-    ("first", "runs", "known"),
-    [
-        ({"id": "i-0123456789abcdef0", "address": OLD}, [], True),
-        ({"id": "i-0fedcba9876543210", "address": OLD}, [], False),
-        ({}, [OLD], True),
-        ({}, ["203.0.113.20", None], False),
-    ],
-    ids=["snapshot", "of another instance", "run", "none"],
-)
-def test_an_address_that_ec2_had_before_is_a_strangers(
-    migration: Migration, monkeypatch: pytest.MonkeyPatch, first: dict[str, str], runs: list[str | None], known: bool
-) -> None:
-    """N-4 and N-12; and ``retire_ec2_access`` takes it out of SPF. By the first snapshot, or a script's run since."""
-    settings, store, look = migration.settings, migration.store, Evidence("", "")
-    settings = settings.model_copy(
-        update={"ec2": settings.ec2.model_copy(update={"instance_id": "i-0123456789abcdef0"})}
-    )
-    its = replace(migration, settings=settings)
-    store.put_snapshot("start", "0", {"zones": {}, "ec2": {"instance": first}})
-    for each in runs:
-        about: dict[str, Any] = {"gateway": {"ipv4": each}} if each else {}
-        store.record("run", script="prepare_dell", **about)
-    assert former(store, settings) == ({OLD} if known else set())
-    record = spf.Spf("a.example", (f"v=spf1 ip4:{OLD} -all",), (), look)
-    monkeypatch.setattr(spf.Spf, "permit", lambda _, address: f"ip4:{OLD}" if address == OLD else "")
-    monkeypatch.setattr(spf.Spf, "faults", ())
-    monkeypatch.setattr(spf, "evaluate", lambda *_: record)
-    found: list[Finding] = []
-    dns.names_ec2(its, lambda _, each: found.extend(each), (record,), Stage(Gate.PHASE4, (), "phase4"))
-    dns.no_permit(its, lambda _, each: found.extend(each), ("a.example",))
-    red = [each.found for each in found if not each.verdict.opens]
-    assert red == ([f"ip4:{OLD}"] * 2 if known else [])
-    zone = Zone("z", "a.example", "active", (), "a")
-    monkeypatch.setattr(cloudflare, "zone", lambda *_: zone)
-    present = Records(zone, (Record("TXT", "a.example", record.records[0], 300),), look)
-    writes = list(retire_ec2_access.spf(Job(its, "", Namespace()), "a.example", present, settings))
-    assert [each.after for each in writes] == (["v=spf1 -all (TTL 300)"] if known else [])
-
-
-@pytest.mark.parametrize("elastic", [True, False])
-def test_a_stop_that_gives_up_the_address_withdraws_it(
-    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, elastic: bool
-) -> None:
-    """On record once it stands still; then out of Dell's table and of SPF. A run that was killed is finished."""
-    image = aws.describe_images()["Images"][0]["ImageId"]
-    made = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-    kept = aws.allocate_address(Domain="vpc")["PublicIp"] if elastic else "203.0.113.20"
-    its = seen_publicly(migration, instance_id=made, ipv4=ip_address(kept))
-    table, zone = dellplan.places(its.settings).admitted, Zone("z", "a.example", "active", (), "a")
-    term = Record("TXT", "a.example", f"v=spf1 ip4:{kept} ip4:{MX2.ipv4} ~all", 300)
-    monkeypatch.setattr(cloudflare, "records", lambda *_: Records(zone, (term,), Evidence("", "")))
-    monkeypatch.setattr(cloudflare, "zone", lambda *_: zone)
-    monkeypatch.setattr(effect, "effect", lambda *_, **__: iter(()))
-    planned = dellplan.tables(its.settings, with_ec2=True)
-    monkeypatch.setattr(host_files, "contents", lambda _, path: planned[path])
-    job = Job(its, "", Namespace(gives_up_address=False))
-    writes = list(stop_ec2.plan(job))
-    subjects = [each.subject for each in writes]
-    assert subjects[0].startswith(made)
-    assert (writes[0].danger, len(writes)) == ("", 1) if elastic else writes[0].danger.startswith("gives up")
-    if elastic:
-        return
-    assert subjects[1:3] == [f"the address {kept}", table]
-    assert set(subjects[3:]) == {"a.example TXT"}
-    assert (f"{kept}/32 OK" in writes[2].before, f"{kept}/32 OK" in writes[2].after) == (True, False)
-    assert f"{MX2.ipv4}/32 OK" in writes[2].after
-    assert writes[3].after == f"v=spf1 ip4:{MX2.ipv4} ~all (TTL 300)"
-    monkeypatch.setattr(stop_ec2, "heard_now", lambda *_: None)
-    with pytest.raises(Refused, match=r"no way leads back to EC2\. If that is to be, say --gives-up-address"):
-        stop_ec2.check(job)
-    aws.stop_instances(InstanceIds=[made])
-    writes[1].do()
-    assert given_up(its.store) == {kept}
-    assert [each.subject for each in stop_ec2.plan(job)] == subjects[2:]
-    with pytest.raises(Refused, match=f"stop_ec2 gave {kept} back to Amazon"):
-        require_way_back(job, Progress.read(its.store, its.settings))
 
 
 @pytest.mark.parametrize(
