@@ -2,10 +2,10 @@
 
     python -m scripts.by_hand --domain example.net
 
-Prints the steps in the dashboards, with the values that the first snapshot has, and what is left to do when Cloudflare
-is gone altogether. From the store, else from the copy that ``switch_mx`` left, else from migration.toml. ``switch_mx``
-leaves the same in ``night/DOMAIN.txt``: print that before the night. Exit: 0 printed, 1 there is no way back, 2 bad
-input.
+Prints the steps in the dashboards, with the values that the first snapshot has or that were accepted since, and what is
+left to do when Cloudflare is gone altogether. From the store, else from the copy that ``switch_mx`` left, else from
+migration.toml. ``switch_mx`` leaves the same in ``night/DOMAIN.txt``: print that before the night. Exit: 0 printed, 1
+there is no way back, 2 bad input.
 """
 
 from fixtures.evidence import tell

@@ -1,4 +1,4 @@
-"""Take a domain back to EC2: its MX at once, as the first snapshot has it, and the rest later. Needs no gate.
+"""Take a domain back to EC2: its MX at once, as it was, and the rest later. Needs no gate.
 
     python -m scripts.rollback --domain D                the MX, at once
     python -m scripts.rollback --domain D --clean-up     later: SPF, rules, Email Routing, MTA-STS policy, TTLs

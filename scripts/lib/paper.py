@@ -28,6 +28,9 @@ from scripts.lib.night_papers import copy, first_snapshot, ours_only
 
 MAIL_TYPES = ("MX", "TXT", "CNAME")
 MX_NOTE = "Whoever takes it elsewhere replaces its MX records by EC2's, which stand above."
+OLD_NOTE = (
+    "It is the first snapshot's. Whoever takes it elsewhere replaces its MX and SPF records by those that stand above."
+)
 LIFETIME = "maximal_queue_lifetime"
 _STARTING = N_("""\
 0. {place}: Start
@@ -110,11 +113,11 @@ def paper(migration: Migration, domain: str, zone: str = "") -> str:
     """
     job = Job(migration, domain, Namespace())
     taken = known(job)
-    zone = zone or taken.get("export", "")
+    note, zone = (MX_NOTE, zone) if zone else (OLD_NOTE, taken.get("export", ""))
     lines = [*_steps(job), "", *_cloudflare_gone(job, below=bool(zone or taken)), ""]
     if zone:
         lines += [f"; The whole zone of {domain}, as Cloudflare exports it (RFC 1035)."]
-        lines += [f"; {MX_NOTE}", zone]
+        lines += [f"; {note}", zone]
     elif taken:
         lines += [f"; Every MX, TXT and CNAME record of {domain} before the migration, as a zone file (RFC 1035)."]
         lines += [line(each) for each in taken["records"] if each.type in MAIL_TYPES]

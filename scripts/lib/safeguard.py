@@ -22,7 +22,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.ledger.windows import CLOSED, OPENED, SETTLED, SWITCHING
 from fixtures.migration.progress import unfinished
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.store import StoreError
+from fixtures.store import Locked, StoreError
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dns import mx_back
 from scripts.lib.dns.records import as_text, value
@@ -59,8 +59,11 @@ def guarded(job: Job) -> Iterator[None]:
                 raise
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             job.say("Ctrl-C has no effect now: EC2's MX is being put back")
+            kept = job.run.kept
+            if isinstance(error, Locked):  # whoever took the lock may have gone on since: the store is asked first
+                kept = {**kept, "real_at": 0.0}
             try:
-                done = mx_back.put_back(job, job.run.kept, why)
+                done = mx_back.put_back(job, kept, why)
             except Refused as refused:  # by a person, or since another run has gone on: the guard is meant too
                 over = bool(mx_back.ended) or isinstance(refused, mx_back.Overtaken)
                 raise

@@ -112,6 +112,22 @@ def test_a_row_that_ends_keeps_the_gate_closed() -> None:
     assert judged == (FAIL, f"{INFO} on EC2: expected leads to {A}, found leads to {A}, {B}. {receivers.ENDS_HINT}")
 
 
+@pytest.mark.parametrize(
+    ("to", "verdict", "hint"),
+    [
+        ("postmaster", UNKNOWN, receivers.OWN_HINT),
+        ("root, alice", UNKNOWN, receivers.OWN_HINT),
+        (f"root, {OUT}", FAIL, receivers.ENDS_HINT),
+    ],
+)
+def test_the_machines_own_aliases_may_lead_on(to: str, verdict: Verdict, hint: str) -> None:
+    """As postfix.org/VIRTUAL_README.html has it: "postmaster@example.com postmaster"."""
+    (row,) = dellplan.led_otherwise(SETTINGS, {INFO: to}, GATE)
+    it = Receivers((), HISTORY, (), (), (("EC2", row, LOOK),))
+    (judged,) = receivers.judged(it, SETTINGS, {}, "a rule")
+    assert (judged.verdict, judged.hint) == (verdict, hint)
+
+
 @pytest.mark.parametrize("decided", [True, False])
 def test_a_catch_all_is_decided_on(decided: bool) -> None:
     fields = {name: getattr(HOME, name) for name in HOME.model_fields_set - {"catch_all"}} | (

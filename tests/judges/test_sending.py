@@ -240,6 +240,13 @@ def test_a_relay_host_whose_quota_is_used_up(lines: list[str], queued: list[str]
     assert not unread, "who can't be asked holds up nothing"
 
 
+def test_the_last_word_of_the_quota_is_shown() -> None:
+    """Whatever the order in which the log has them, by their queue ids."""
+    lines = [tried(60, f"{SPENT}, the last"), tried(HOUR_S), tried(2 * HOUR_S)]
+    found = submission.used_up(Relay(), postfix_log.parse("\n".join(lines)), None, NOW)
+    assert found.endswith(", the last")
+
+
 def test_where_the_quota_is_used_up_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real mail waits for the same quota."""
     dell = SimpleNamespace(submissions=(SimpleNamespace(name="587", login=True),), log="/var/log/mail.log")

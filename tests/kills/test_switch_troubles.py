@@ -25,7 +25,8 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
 from fixtures.probes.smtp import mx_hosts, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
-from fixtures.store import StoreError, records
+from fixtures.probes.smtp.mx_hosts import Asked
+from fixtures.store import Locked, StoreError, records
 from fixtures.watching import Watch
 from fixtures.watching.dellside import DellSide
 from scripts import switch_mx
@@ -161,6 +162,44 @@ def test_a_run_that_another_has_overtaken_ends_itself(
     assert len(turns) == (fails if ends else fails + 1)
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_has_lost_the_lock_looks_first_who_went_on(
+    job: Job, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
+    """Nothing of its own has failed so far."""
+    job.migration.store.record("switching", job.domain, run="another", state="through")
+    monkeypatch.setattr(mx_back, "noted", lambda *_, **__: None)
+    monkeypatch.setattr(mx_back, "mx_back", lambda *_: iter(()))
+    monkeypatch.setattr(mx_back, "set_spf", lambda *_: iter(()))
+    monkeypatch.setattr(mx_back, "left_over", lambda _: None)
+    monkeypatch.setattr(mx_back, "_made_late", lambda *_: False)
+    monkeypatch.setattr(mx_back, "QUIET_S", 0)
+    monkeypatch.setattr(safeguard, "_guard", lambda _: None)
+    monkeypatch.setattr(safeguard, "_dismiss", lambda *_, **__: None)
+    with (
+        pytest.raises(Refused, match="another run has gone on since" if lost else "stands again"),
+        safeguard.guarded(job),
+    ):
+        job.run.kept = {"mx": ["10 a"], "mx_ttl": 300, "spf": [], "spf_ttl": 300, "real_at": time.time()}
+        raise Locked("taken over") if lost else CouldNotAsk("down")
+
+
+def test_a_store_that_is_away_holds_up_the_way_back_once_a_minute(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question may take ten seconds. After a sleep it is asked all the same: it may be the network that wakes."""
+    asked, book = list[str](), mx_back.Book(job)
+
+    def last(*_: Any, **__: Any) -> Any:
+        asked.append("")
+        raise StoreError("away")
+
+    monkeypatch.setattr(type(job.migration.store), "last", last)
+    assert not any([book.overtaken(), book.overtaken(), book.overtaken(at_once=True), book.overtaken()])
+    assert len(asked) == 2
+    book.silent_until = 0.0
+    assert not book.overtaken()
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize(
     ("says", "refused", "heard"),
     [
@@ -201,8 +240,8 @@ TALK = Conversation(Knock("192.0.2.1"), "open", "", 250, "played", "greeting", (
 @pytest.mark.parametrize(
     ("ways", "taken_a_dialogue", "ends", "few"),
     [
-        (("v4", "v6"), 100, "", 60),
-        (("v4",), 100, "", 40),
+        (("v4", "v6"), 100, "", 160),
+        (("v4",), 100, "", 90),
         (("v4", "v6"), 7, "", 400),
         (("v4", "v6"), 1, "", 1400),
         (("v4", "v6"), 100, "a150@", 300),
@@ -258,6 +297,32 @@ def test_many_addresses_are_asked_in_few_dialogues(  # noqa: PLR0917 - a row of 
     assert len(asked) < few
     assert {at for at, _ in heard if at[:2] in ways} == {f"{way} {host}" for way in ways for host in MX_HOSTS}
     assert not ways or len({each for each in heard if each[0][:2] in ways}) == 200 * len(ways) * len(MX_HOSTS)
+
+
+@pytest.mark.parametrize(("bounces_s", "ends"), [(20, False), (10_000, True)], ids=["for a while", "for good"])
+def test_what_was_taken_early_is_asked_once_more(
+    job: Job, monkeypatch: pytest.MonkeyPatch, bounces_s: float, *, ends: bool
+) -> None:
+    """One of the machines that a host stands for took it before the others knew of the domain."""
+    one, other = (each.address for each in job.migration.settings.domain(job.domain).addresses[:2])
+    clock = job.migration.clock
+    began = clock.now()
+
+    def say(_: Any, addresses: Any, is_open: Any, *__: Any) -> list[Asked]:
+        clock.advance(0.5)
+        at, said = clock.now() - began, {one: 250, other: 250}
+        said[one] = 550 if 1 < at < bounces_s else 250
+        said[other] = 250 if at > 5 else 550
+        return [
+            Asked("route1", "192.0.2.1", each, replace(TALK, recipients=(RcptResult("", said[each.address], "", ""),)))
+            for each in addresses
+            if each.address in said and is_open("route1", "192.0.2.1", each)
+        ]
+
+    monkeypatch.setattr(mx_hosts, "ask", say)
+    found = settling._wait(job, began, 120)
+    assert bool(found.refused) == (found.seconds > 120) == ends
+    assert ends or found.seconds > bounces_s
 
 
 def test_whatever_hangs_the_window_ends(switch: Switch, emulator: Running) -> None:  # noqa: F811

@@ -107,6 +107,22 @@ def test_what_a_clean_round_misses_is_lost(mail: Mail) -> None:
     assert "1 messages lost" in mail.counting.standing[LOST]
 
 
+def test_what_a_second_look_finds_is_not_lost(mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many mailboxes some wait their turn: before anything counts as lost, all are read."""
+    looks = list[tuple[Any, ...]]()
+
+    def collect(_: Any, __: str, *since: float) -> list[str]:
+        looks.append(since)
+        if since:
+            mail.arrives("<1@s>")
+        return []
+
+    monkeypatch.setattr(counting, "collect", collect)
+    mail.add("<1@s>", age=1800)
+    mail.counting.round(0)
+    assert (mail.met(), [len(each) for each in looks]) == ([], [0, 1])
+
+
 def test_an_alarm_that_proves_wrong_is_withdrawn_on_record(mail: Mail) -> None:
     mail.add("<1@s>", age=1800)
     mail.counting.round(0)

@@ -145,6 +145,14 @@ def test_mail_in_a_charset_that_python_lacks_is_passed_over(charset: bytes) -> N
     assert verification._mail(ADDRESS, replace(_arrived(""), content=content), CLOUDFLARE).links == ()
 
 
+def test_mail_of_strangers_ends_nothing_and_takes_no_time() -> None:
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(1500))
+    for content in (nested, b"\n" + b"https://" * 50_000):
+        began = time.process_time()
+        assert verification._mail(ADDRESS, replace(_arrived(""), content=content), CLOUDFLARE).links == ()
+        assert time.process_time() - began < 5
+
+
 @pytest.mark.parametrize(
     ("came", "cloudflares"),
     [

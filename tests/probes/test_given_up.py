@@ -77,8 +77,9 @@ OLD = "203.0.113.99"
         ({"id": "i-0fedcba9876543210", "address": OLD}, [], False),
         ({}, [OLD], True),
         ({}, ["203.0.113.20", None], False),
+        ({}, [str(MX2.ipv4), "198.51.100.10"], False),
     ],
-    ids=["snapshot", "of another instance", "run", "none"],
+    ids=["snapshot", "of another instance", "run", "none", "another machine's now"],
 )
 def test_an_address_that_ec2_had_before_is_a_strangers(
     migration: Migration,  # noqa: F811
@@ -90,7 +91,7 @@ def test_an_address_that_ec2_had_before_is_a_strangers(
     """N-4 and N-12; and ``retire_ec2_access`` takes it out of SPF. By the first snapshot, or a script's run since."""
     settings, store, look = migration.settings, migration.store, Evidence("", "")
     settings = settings.model_copy(
-        update={"ec2": settings.ec2.model_copy(update={"instance_id": "i-0123456789abcdef0"})}
+        update={"ec2": settings.ec2.model_copy(update={"instance_id": "i-0123456789abcdef0"}), "backup_mx": (MX2,)}
     )
     its = replace(migration, settings=settings)
     store.put_snapshot("start", "0", {"zones": {}, "ec2": {"instance": first}})

@@ -74,6 +74,15 @@ def test_the_way_back_leaves_how_dell_sends_to_another_relay(relay: str, capsys:
     assert "and no longer by [smtp.sendgrid.net]:587" in capsys.readouterr().err
 
 
+def test_the_way_back_takes_what_stood_twice_before() -> None:
+    """Nobody can mend what the first snapshot holds."""
+    relay = "[email-smtp.ap-northeast-1.amazonaws.com]:587"
+    made = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"host": relay})})
+    old = "relayhost =\nx = 1\nrelayhost = [smtp.sendgrid.net]:587\n"
+    text = restore._sending_as_now(Job(Migration(made, Secrets()), "", Namespace()), old, f"relayhost = {relay}\n")
+    assert text == f"x = 1\nrelayhost = {relay}\n"
+
+
 def test_the_whole_plan_is_in_force_and_a_second_time_changes_nothing() -> None:
     planned = dellplan.parameters(SETTINGS)
     once = with_parameters(MAIN, planned)

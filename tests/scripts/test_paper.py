@@ -83,6 +83,13 @@ def test_what_a_person_accepted_since_is_what_it_names(migration: Migration, tmp
     assert "192.0.2.1 " not in said
 
 
+def test_the_zone_of_the_snapshot_is_called_old(migration: Migration) -> None:
+    """Its MX and SPF may be others than those that were accepted since."""
+    migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [MX], "export": EXPORT}}})
+    assert "replaces its MX and SPF records by those that stand above" in paper(migration, DOMAIN)
+    assert "replaces its MX records by EC2's, which stand above" in paper(migration, DOMAIN, EXPORT)
+
+
 def test_no_snapshot_begins_with_cloudflares_mx(migration: Migration) -> None:
     """But one that comes after another is taken, whose domains are known."""
     body = {

@@ -116,15 +116,25 @@ def _asked(group: str, subject: str, do: Callable[[], None]) -> Write:
 
 
 def _wait(job: Job, since: float, limit_s: float) -> Look:
-    """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock."""
+    """Until every host that can be asked takes every address, or LIMIT_S after SINCE, on the migration's clock.
+
+    A host stands for several machines, which learn of a domain one after the other: once each address was taken, all
+    are asked once more, as long as half of the time is left.
+    """
     clock, pause, together = job.migration.clock, PAUSE_S, TOGETHER
     addresses = job.migration.settings.domain(job.domain).addresses
     words: Words = {}
+    whole = True
     while True:
-        unheard = _ask(job, addresses, words, together)
+        asked: Words = {} if whole else words
+        unheard = _ask(job, addresses, asked, together)
+        words |= asked
         waited, refused = clock.now() - since, tuple(filter(None, words.values()))
-        if waited > limit_s or (words and not refused and (waited > UNHEARD_S or not unheard)):
+        clean = bool(words) and not refused and (waited > UNHEARD_S or not unheard)
+        if waited > limit_s or (clean and (whole or waited > limit_s / 2)):
             return Look(refused, unheard, bool(words), waited)
+        if whole := clean:
+            continue
         if refused and not _refused(words, addresses[0]):
             together = max(1, together // 2)
         clock.sleep(pause)

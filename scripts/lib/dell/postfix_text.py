@@ -5,7 +5,8 @@ do as well on the machine itself; as text, a plan can be made and shown without 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fixtures.plan import postfix as dellplan
@@ -74,6 +75,13 @@ def with_parameters(text: str, wanted: Mapping[str, str]) -> str:
                 lines[number] = None
     text = "\n".join(line for line in lines if line is not None)
     return _ended(text) + "".join(f"{_parameter(name, value)}\n" for name, value in missing.items())
+
+
+def without_twins(text: str, names: Collection[str]) -> str:
+    """The text of main.cf without those of these parameters that stand in it more than once."""
+    found = [(entry.text.partition("=")[0].strip(), entry) for entry in entries(text, MAIN)]
+    often = Counter(name for name, _ in found if name in names)
+    return _without(text, (entry for name, entry in found if often[name] > 1))
 
 
 def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_auth: bool) -> str:

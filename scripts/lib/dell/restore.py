@@ -77,6 +77,8 @@ def _sending_as_now(job: Job, old: str, now: str | None) -> str:
     if now is None or not was or hop(was) in {hop(sends), hop(job.migration.settings.relay.host)}:
         return old
     its = {name: value for name, value in stands.items() if name.startswith("smtp_")} | {"relayhost": sends}
+    # One that stands twice would be refused, and nobody can mend what was there first: it stands once more, at the end.
+    old = postfix_text.without_twins(old, its)
     job.say(
         N_(
             f"main.cf goes back but for how Dell sends: by {sends or 'itself'}, as now, and no longer by {was}, since "

@@ -58,6 +58,8 @@ PAUSE_S, PAUSE_S_MAX = 0.5, 15.0
 QUIET_S, LOOK_S = 3.0, 2.0
 """A write whose answer was lost may still be done: for so long EC2's MX must have stood. Where the MX that moves was
 never seen, however Cloudflare answered, it is looked at every LOOK_S for ``bounds.window_s`` more."""
+ASKED_AGAIN_S = 60.0
+"""How long a store that was away is left in peace: each question may take ten seconds, while mail may bounce."""
 ended: list[int] = []
 """The SIGTERMs since a person could first read that the MX can't be put back, or is still looked at: one ends that."""
 
@@ -134,7 +136,7 @@ def standing(job: Job) -> tuple[Record, ...]:
 
 
 def before(job: Job) -> dict[str, Any]:
-    """What is to be put back: the first snapshot's MX, and the SPF record as it stands. ``Refused`` without a snapshot.
+    """What is to be put back: EC2's MX as it was or was accepted, and the SPF as it is. ``Refused`` without a snapshot.
 
     ``stood``: the MX as it is, for X-1.
     """
@@ -157,6 +159,39 @@ def ttl_back(job: Job, mx: Sequence[Record]) -> int:
     return job.migration.settings.bounds.ttl_s if progress.done_at("lower_ttl", job.domain) else mx[0].ttl
 
 
+@dataclass(slots=True)
+class Book:
+    """What is still to be written into the store. After one fault nothing more is: each may take 20 s to come."""
+
+    job: Job
+    later: list[Callable[[], None]] = field(default_factory=list)
+    at: float = field(default_factory=time.time)
+    """When this run was last at it, by the system's clock, which a sleep of the machine does not stop."""
+    shut: bool = False
+    silent_until: float = 0.0
+    """Until then (monotonic) a store that was away is not asked again."""
+
+    def overtaken(self, *, at_once: bool = False) -> bool:
+        """Whether a later run has gone on. A store that is away says nothing; AT_ONCE: it is asked all the same."""
+        if not at_once and time.monotonic() < self.silent_until:
+            return False
+        try:
+            return _overtaken(self.job)
+        except StoreError:
+            self.silent_until = time.monotonic() + ASKED_AGAIN_S
+            return False
+
+    def write(self) -> None:
+        while self.later:
+            entry = self.later.pop(0)
+            try:
+                if not self.shut:
+                    entry()
+            except StoreError as error:
+                self.shut = True
+                self.job.say(N_(f"not recorded, nor what follows: {error}"))
+
+
 def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
     """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
 
@@ -175,14 +210,14 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
             seen = seen or any(cloudflare.is_mx(each.split()[1]) for each in write.before.splitlines())
             yield write
 
-    while not took or (not seen and _made_late(job)):
+    while not took or (not seen and _made_late(job, book)):
         if not _until_done(job, book, planned, limit_s, QUIET_S):
             book.later.append(partial(_noted_if_ours, job, "given up", kept, why=why))
             book.write()
             raise Refused(still_away(job, limit_s))
         took = time.monotonic() - began
     book.later += [
-        partial(noted, job, "back", kept, why=why),
+        partial(_noted_if_ours, job, "back", kept, why=why),
         partial(job.migration.store.record, CLOSED, job.domain, why=PUT_BACK),
         partial(job.migration.store.record, takeback.BACK, job.domain, seconds=took),
     ]
@@ -195,7 +230,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     return done
 
 
-def _made_late(job: Job) -> bool:
+def _made_late(job: Job, book: Book) -> bool:
     """Whether the MX that was never seen comes after all, within ``bounds.window_s``."""
     late_s, trouble = job.migration.settings.bounds.window_s, ""
     job.say(
@@ -208,7 +243,7 @@ def _made_late(job: Job) -> bool:
     until = time.monotonic() + late_s
     while time.monotonic() < until and not _ended_within(LOOK_S):
         try:
-            if any(cloudflare.is_mx(each.text) for each in standing(job)):
+            if any(cloudflare.is_mx(each.text) for each in standing(job)) and not book.overtaken():
                 job.say(N_(f"CLOUDFLARE'S MX OF {job.domain} HAS COME, LATE: EC2's is put back again"))
                 return True
             trouble = ""
@@ -265,32 +300,9 @@ def _noted_if_ours(job: Job, state: str, kept: dict[str, Any], why: str) -> None
 
 
 def _overtaken(job: Job) -> bool:
-    """Whether a later run has gone on with the domain. A store that is away says nothing."""
-    with suppress(StoreError):
-        last = job.migration.store.last(SWITCHING, job.domain)
-        return last is not None and last["run"] != job.run.number
-    return False
-
-
-@dataclass(slots=True)
-class Book:
-    """What is still to be written into the store. After one fault nothing more is: each may take 20 s to come."""
-
-    job: Job
-    later: list[Callable[[], None]] = field(default_factory=list)
-    at: float = field(default_factory=time.time)
-    """When this run was last at it, by the system's clock, which a sleep of the machine does not stop."""
-    shut: bool = False
-
-    def write(self) -> None:
-        while self.later:
-            entry = self.later.pop(0)
-            try:
-                if not self.shut:
-                    entry()
-            except StoreError as error:
-                self.shut = True
-                self.job.say(N_(f"not recorded, nor what follows: {error}"))
+    """Whether a later run has gone on with the domain. Raises ``StoreError``."""
+    last = job.migration.store.last(SWITCHING, job.domain)
+    return last is not None and last["run"] != job.run.number
 
 
 def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], limit_s: float, quiet_s: float) -> bool:
@@ -298,7 +310,8 @@ def _until_done(job: Job, book: Book, planned: Callable[[], Iterator[Write]], li
     until, pause, said, since, failed = time.monotonic() + limit_s, PAUSE_S, "", 0.0, False
     late_s = job.migration.settings.bounds.window_s + LATE_S
     while time.monotonic() < until:
-        if (failed or time.time() - book.at > late_s) and _overtaken(job):
+        slept = time.time() - book.at > late_s
+        if (failed or slept) and book.overtaken(at_once=slept):
             raise Overtaken(
                 N_(
                     f"{job.domain}: another run has gone on since, perhaps on another machine, so nothing more is put "

@@ -1,4 +1,6 @@
-"""What a rollback takes back later: a domain's policy, rules, Email Routing and records, as the snapshot has them.
+"""What a rollback takes back later: a domain's policy, rules, Email Routing and records.
+
+As the first snapshot has them, or as a person has accepted them by name since.
 
 Not before the switched TTL and a minute have passed since the MX came back, and nobody answers with Cloudflare's MX any
 more: until then mail still comes that way. Destinations stay: they are the account's, and move no mail.
