@@ -176,12 +176,14 @@ def test_who_has_lost_the_lock_looks_first_who_went_on(
     monkeypatch.setattr(mx_back, "QUIET_S", 0)
     monkeypatch.setattr(safeguard, "_guard", lambda _: None)
     monkeypatch.setattr(safeguard, "_dismiss", lambda *_, **__: None)
-    with (
-        pytest.raises(Refused, match="another run has gone on since" if lost else "stands again"),
-        safeguard.guarded(job),
-    ):
-        job.run.kept = {"mx": ["10 a"], "mx_ttl": 300, "spf": [], "spf_ttl": 300, "real_at": time.time()}
-        raise Locked("taken over") if lost else CouldNotAsk("down")
+
+    def fails() -> None:
+        with safeguard.guarded(job):
+            job.run.kept = {"mx": ["10 a"], "mx_ttl": 300, "spf": [], "spf_ttl": 300, "real_at": time.time()}
+            raise Locked("taken over") if lost else CouldNotAsk("down")
+
+    with pytest.raises(Refused, match="another run has gone on since" if lost else "stands again"):
+        fails()
 
 
 def test_a_store_that_is_away_holds_up_the_way_back_once_a_minute(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
