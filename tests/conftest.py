@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fixtures.evidence import redaction
 from fixtures.language import pasting
 
 PROJECT = Path(__file__).parents[1]
@@ -75,9 +76,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _hints_as_before() -> Iterator[None]:
-    """What one test gave to a program, no other's hints name."""
+def _as_before() -> Iterator[None]:
+    """What one test gave to a program, no other's hints name, and no other's texts hide."""
+    secrets = redaction._secrets
     yield
+    redaction._secrets = secrets
     pasting.use()
 
 
