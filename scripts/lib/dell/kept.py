@@ -20,7 +20,8 @@ from fixtures.settings.dell import Keeps, hop
 from scripts.lib.change import Refused
 
 LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
-_MAPS = _MAILBOXES, _ = "virtual_mailbox_maps", "virtual_alias_maps"
+_MAILBOXES = "virtual_mailbox_maps"
+_MAPS = (_MAILBOXES, "virtual_alias_maps")
 _TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
 _SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
 """Kinds of table of which ``postmap -s`` lists the rows; and whose text lies in the file that they name."""
