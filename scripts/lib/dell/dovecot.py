@@ -18,9 +18,14 @@ _STATE = 'if [ ! -S "$1" ]; then echo silent; elif [ "$2" -nt "$3" ]; then echo 
 _INCLUDED = f"""\
 if grep -q ^dovecot_storage_version {MAIN}; then sed -i '/^dovecot_storage_version/a {INCLUDE}' {MAIN}
 else sed -i '1i {INCLUDE}' {MAIN}; fi"""
-# A reload is done before the new listeners are: at most five seconds.
+# A reload is done before the new listeners are: at most five seconds. Those of before may go only then, so the socket
+# has to be there for five looks in a row.
 _RELOAD = """\
-touch -- "$2.new" && doveadm reload && for _ in {1..50}; do [ ! -S "$1" ] || exec mv -- "$2.new" "$2"; sleep .1; done
+touch -- "$2.new" && doveadm reload && seen=0 && for _ in {1..50}; do
+    if [ -S "$1" ]; then seen=$((seen + 1)); else seen=0; fi
+    [ $seen -lt 5 ] || exec mv -- "$2.new" "$2"
+    sleep .1
+done
 echo "no $1" >&2
 exit 1
 """
