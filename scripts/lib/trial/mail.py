@@ -10,6 +10,7 @@ from fixtures.access.loop import run
 from fixtures.access.transport import vantage
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import events
+from fixtures.probes.mailbox import verification
 from fixtures.probes.mailbox.message import Marked
 from fixtures.probes.smtp.knock import Conversation
 from fixtures.probes.smtp.smtp_client import Dialogue
@@ -31,7 +32,7 @@ TOO_LARGE = 26 * 1024 * 1024
 TOO_SOON, AGAIN_S = 2025, 305.0
 EVENTS_S, EVENTS_PAUSE_S = 1500.0, 10.0
 FEW, MANY = 6, 80
-LINK = re.compile(rb"https://[!#-&(-;=?-\[\]_a-z~]+")
+LINK = re.compile(verification.LINK.pattern.encode("ascii"))
 HOWS: tuple[How, ...] = ("4xx at RCPT", "5xx at RCPT", "4xx after the dot", "5xx after the dot", "drop")
 REFUSED = "connection refused"
 ENVELOPE = re.compile(r".*: (SRS0=HASH=TT=[^=]+=.+|cfbounces\+ndrdrop)@[^@]+")
