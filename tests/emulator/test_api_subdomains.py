@@ -8,7 +8,7 @@ import pytest
 from fixtures.lab.emulator.api.routing import MX_HOSTS, SPF
 from fixtures.lab.emulator.hop.routes import route
 from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
-from tests.emulator.test_api_records import refusal
+from tests.emulator.test_api_records import refusal, rows
 from tests.emulator.test_api_routing import enable, switch, text, unlock
 
 BELOW = f"mxgate.{APEX}"
@@ -86,6 +86,48 @@ def test_disabling_clears_both(emulator: Running, client: Any) -> None:
     assert (settings.enabled, settings.subdomains) == (False, [])
     assert [record.type for record in emulator.zone.records.values()] == ["A"]
     assert taken(emulator, APEX, BELOW) == [False, False]
+
+
+def disable_below(emulator: Running, name: str = BELOW) -> Any:
+    """As the sweepers of Cloudflare's provider for Terraform do."""
+    path = f"/zones/{emulator.zone.id}/email/routing/disable"
+    return emulator.client().post(path, body={"name": name}, cast_to=object)["result"]  # type: ignore[index]
+
+
+def test_one_subdomain_is_disabled_by_its_name(emulator: Running, client: Any) -> None:
+    """The apex, a deeper name and their records stay; it is listed, and can be enabled again."""
+    switch(emulator)
+    enable(emulator)
+    enable_below(emulator)
+    client.email_routing.dns.create(zone_id=emulator.zone.id, name=f"deeper.{BELOW}")
+    emulator.world.clock.advance(31)
+    assert taken(emulator, APEX, BELOW) == [True, True]
+    settings = disable_below(emulator)
+    assert (settings["enabled"], settings["status"]) == (True, "ready")
+    below = {each["name"]: (each["enabled"], each["status"]) for each in settings["subdomains"]}
+    assert below == {f"deeper.{BELOW}": (True, "ready"), BELOW: (False, "unconfigured")}
+    names = {record.name.rpartition("_domainkey.")[2] for record in emulator.zone.records.values()}
+    assert names == {APEX, OLD_MX, f"deeper.{BELOW}"}
+    assert rows(emulator.databases[0], BELOW, "MX") == []
+    assert taken(emulator, APEX, BELOW) == [True, False]
+    for again in (disable_below, lambda _: client.email_routing.dns.edit(zone_id=emulator.zone.id, name=BELOW)):
+        with pytest.raises(cloudflare.BadRequestError) as error:
+            again(emulator)
+        assert refusal(error) == 2012
+    with pytest.raises(cloudflare.UnprocessableEntityError):
+        disable_below(emulator, APEX)
+    assert [each["enabled"] for each in enable_below(emulator).subdomains] == [True, True]
+    assert taken(emulator, BELOW) == [False], "not settled yet"
+
+
+def test_a_zone_that_was_on_by_that_subdomain_only_is_off_then(emulator: Running, client: Any) -> None:
+    enable_below(emulator)
+    settings = disable_below(emulator)
+    assert (settings["enabled"], [each["enabled"] for each in settings["subdomains"]]) == (False, [False])
+    assert (emulator.contents("MX"), text(emulator)) == ([OLD_MX], [OLD_SPF])
+    assert client.email_routing.dns.delete(zone_id=emulator.zone.id).subdomains == []
+    with pytest.raises(cloudflare.InternalServerError, match="Not emulated"):
+        client.delete(f"/zones/{emulator.zone.id}/email/routing/dns", body={"name": BELOW}, cast_to=object)
 
 
 def test_each_name_has_a_lock_of_its_own(emulator: Running, client: Any) -> None:
