@@ -5,8 +5,12 @@ from typing import Any
 import cloudflare
 import pytest
 
+from fixtures.lab.emulator.state import Record
+from fixtures.lab.faults.deeds import cloudflare as deeds
+from fixtures.probes.cloudflare import api as cloudflare_api
 from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
 from tests.emulator.test_api_records import refusal, rows
+from tests.emulator.test_people import job  # noqa: F401 - a fixture
 
 NO_HOST = "Change the content of your MX record to be a hostname (and not an IP address)."
 SAME_NAME = "troubleshooting/records-with-same-name/>."
@@ -103,8 +107,54 @@ def test_data_as_lexicon_sends_it(emulator: Running, client: Any, kind: str, dat
     """All as texts, character strings with their quotes, and no content."""
     body = {"type": kind, "name": f"x.{APEX}", "content": None, "data": data, "ttl": 3600}
     made = client.post(f"/zones/{emulator.zone.id}/dns_records", body=body, cast_to=object)["result"]
-    assert made["content"] == served
+    assert made["content"] == (served.upper() if kind == "TLSA" else served)
     assert [row[0] for row in rows(emulator.databases[0], f"x.{APEX}", kind)] == [served]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "lacking"),
+    [
+        ("SRV", "0 5 5061 sip.example", ["weight", "port", "target"]),
+        ("TLSA", "3 1 1 " + "ab" * 32, ["usage", "selector", "matching_type", "certificate"]),
+        ("NAPTR", '100 10 "U" "E2U+sip" "" .', "order preference flags service regex replacement".split()),
+    ],
+)
+def test_what_goes_by_its_data_only(
+    emulator: Running, client: Any, kind: str, content: str, lacking: list[str]
+) -> None:
+    """One error for each field that lacks, when it is made and when it is put; another TTL needs none of them."""
+    zone = emulator.zone.id
+    body = {"type": kind, "name": f"x.{APEX}", "content": content, "priority": 5, "ttl": 300}
+    it = Record(kind, f"x.{APEX}", content.partition(" ")[2] if kind == "SRV" else content, 300, priority=5)
+    emulator.zone.records[it.id] = it
+    path = f"/zones/{zone}/dns_records"
+    ways = (client.post, path), (client.put, f"{path}/{it.id}"), (client.patch, f"{path}/{it.id}")
+    for ask, where in ways:
+        with pytest.raises(cloudflare.BadRequestError) as error:
+            ask(where, body={**body, "name": f"y.{APEX}"}, cast_to=object)
+        said = [(each["code"], each["message"]) for each in error.value.response.json()["errors"]]
+        assert said == [(9101, f"{name} is a required data field.") for name in lacking]
+    with pytest.raises(cloudflare.BadRequestError):
+        client.dns.records.batch(zone_id=zone, posts=[{**body, "name": f"y.{APEX}"}])
+    assert set(client.get(f"{path}/{it.id}", cast_to=object)["result"]["data"]) >= set(lacking)
+    assert client.dns.records.edit(it.id, zone_id=zone, type=kind, name=it.name, ttl=600).ttl == 600
+
+
+def test_a_pin_is_shown_in_upper_case_and_planted_by_its_data(
+    emulator: Running,
+    job: Any,  # noqa: F811 - the fixture above
+) -> None:
+    """By a fault's deed, which finds it in any case, and puts it back."""
+    it = Record("TLSA", f"_25._tcp.dell.{APEX}", "3 1 1 " + "ab" * 32, 300)
+    emulator.zone.records[it.id] = it
+    change = {"find": "ab" * 32, "content": "3 1 1 " + "cd" * 32}
+    planted = deeds.record_changed(job.migration, APEX, "TLSA", it.name, **change)
+    for pin in ("cd", "ab"):
+        next(planted, None)
+        shown: Any = emulator.client().dns.records.get(it.id, zone_id=emulator.zone.id)
+        assert (shown.content, shown.data.certificate) == ("3 1 1 " + pin.upper() * 32, pin.upper() * 32)
+        (read,) = cloudflare_api.records(job.migration, APEX).of(it.name, "TLSA")
+        assert read.text == "3 1 1 " + pin * 32
 
 
 def test_shown_as_recorded(emulator: Running, client: Any) -> None:
