@@ -143,7 +143,8 @@ def authority_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("tls") / "api.pem"
-    authority.issue_cert("127.0.0.1", "api.cloudflare.com").private_key_and_cert_chain_pem.write_to_path(str(file))
+    names = ("127.0.0.1", "api.cloudflare.com", f"{ACCOUNT}.r2.cloudflarestorage.com")
+    authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(file))
     return file
 
 

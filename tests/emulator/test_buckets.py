@@ -1,12 +1,16 @@
 """Mail that can't be handed over now waits in a bucket of R2: the Worker in the real workerd, and R2's own answers."""
 
 import base64
+import socket
 import subprocess
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+import boto3
 import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
 from cloudflare import APIStatusError, Cloudflare
 
 from fixtures.lab.emulator.hop import workerd
@@ -224,3 +228,35 @@ def test_only_an_administrators_keys_list_buckets_and_a_buckets_own_open_no_othe
         assert [name for name, answer in said.items() if "AccessDenied" not in answer] == opened
         refused = "AccessDenied" in curl(emulator, f"/{NAME}/none", "-X", "DELETE")
         assert refused == ("read" in scope)
+
+
+def test_boto3_is_refused_what_r2_does_not_take_and_what_would_have_no_effect(
+    emulator: Emulator, authority_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its uploads of today come in chunks with a checksum at the end: nothing of that may be kept as the object."""
+    known, host = socket.getaddrinfo, f"{ACCOUNT}.r2.cloudflarestorage.com"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **named: known("127.0.0.1", *more, **named))
+
+    def client(checksums: Any) -> Any:
+        port, (token,) = emulator.url.rpartition(":")[2], emulator.world.tokens
+        keys = {"aws_access_key_id": token.id, "aws_secret_access_key": sha256(b"all").hexdigest()}
+        config = Config(request_checksum_calculation=checksums, retries={"total_max_attempts": 1})
+        made: Any = boto3.client  # no types of S3 are installed
+        return made("s3", "auto", endpoint_url=f"https://{host}:{port}", verify=authority_file, config=config, **keys)
+
+    emulator.world.buckets[NAME] = Bucket(NAME, "")
+    r2, it = client("when_required"), {"Bucket": NAME, "Key": "a"}
+    asked: list[Any] = [
+        lambda: client("when_supported").put_object(**it, Body=b"text"),
+        lambda: r2.put_object(**it, Body=b"text", IfNoneMatch="*"),
+        lambda: r2.copy_object(**it, CopySource=f"{NAME}/b"),
+        lambda: r2.get_object(**it, Range="bytes=1-2"),
+        lambda: r2.list_objects_v2(Bucket=NAME, Delimiter="/"),
+    ]
+    for ask in asked:
+        with pytest.raises(ClientError, match="NotImplemented"):
+            ask()
+    assert emulator.world.buckets[NAME].objects == {}
+    tag = r2.put_object(**it, Body=b"text")["ETag"]
+    assert (r2.get_object(**it)["ETag"], r2.list_objects_v2(Bucket=NAME)["Contents"][0]["Size"]) == (tag, 4)
+    assert r2.head_bucket(Bucket=NAME)["ResponseMetadata"]["HTTPStatusCode"] == 200
