@@ -98,7 +98,8 @@ def test_other_peoples_zones_and_accounts(client: Cloudflare) -> None:
     [
         pytest.param(("GET", "/zones/nonsense", {}), (404, 7003), id="malformed identifier"),
         pytest.param(("GET", "/nothing/here", {}), (404, 7003), id="no such path"),
-        pytest.param(("DELETE", "/zones", {}), (405, 7001), id="no such method"),
+        pytest.param(("GET", "/zones/nonsense/dns_records/nonsense", {}), (404, 7003), id="both malformed"),
+        pytest.param(("GET", f"/zones/{'1' * 32}/dns_records/nonsense", {}), (400, 7003), id="malformed record"),
         pytest.param(("GET", "/zones", {"authorization": ""}), (400, 6003), id="malformed token"),
         pytest.param(("GET", "/zones?page=0", {}), (400, 6003), id="page 0"),
     ],
@@ -111,6 +112,15 @@ def test_requests_that_lead_nowhere(
     got = httpx.request(method, f"{emulator.url}/client/v4{path}", headers=headers, verify=emulator.tls)
     assert (got.status_code, got.json()["errors"][0]["code"]) == answer
     assert got.json()["result"] is None
+
+
+def test_a_method_that_is_not_there(emulator: Running) -> None:
+    """With a token as it was recorded: no messages, and no result."""
+    url, said = f"{emulator.url}/client/v4/zones", "DELETE method not allowed for the api_token authentication scheme"
+    got = httpx.delete(url, headers={"authorization": "Bearer all"}, verify=emulator.tls)
+    assert (got.status_code, got.json()) == (405, {"success": False, "errors": [{"code": 10000, "message": said}]})
+    without = httpx.delete(url, verify=emulator.tls)
+    assert (without.status_code, without.json()["errors"][0]["code"]) == (405, 7001)
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"x" * 1_100_000])

@@ -173,6 +173,6 @@ def test_headers(emulator: Running) -> None:
 def test_what_another_sdk_call_would_be_is_no_malformed_identifier(ask: Any) -> None:
     assert code(ask(f"/zones/{'1' * 32}/dns_records/usage")) == (501, 10501)
     assert code(ask(f"/zones/{'1' * 32}/dns_settings")) == (501, 10501)
-    assert code(ask(f"/zones/{'1' * 32}/dns_records/nonsense")) == (404, 7003)
+    assert code(ask(f"/zones/{'1' * 32}/dns_records/nonsense")) == (400, 7003)
     assert code(ask(f"/zones/{'1' * 32}/nothing")) == (404, 7003)
     assert code(ask(f"/zones/{'1' * 32}/dns_settings", headers={"authorization": "Bearer wrong"})) == (401, 1000)

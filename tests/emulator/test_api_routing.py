@@ -10,7 +10,7 @@ from cloudflare import Cloudflare
 
 from fixtures.lab.emulator.api.routing import MX_HOSTS, SPF
 from fixtures.lab.nameserver import character_strings
-from tests.emulator.conftest import APEX, OLD_MX, OLD_SPF, Running
+from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
 from tests.emulator.test_api_records import refusal, rows
 
 MERGED_SPF = "v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"
@@ -55,12 +55,25 @@ def merge_spf(emulator: Running) -> None:
 
 
 def test_needed_records_are_known_before(emulator: Running, client: Cloudflare) -> None:
-    """Priorities differ by zone but not by call; hosts end in a dot, and SPF comes last."""
+    """Preferences differ by zone but not by call, and rise; hosts end in a dot, the key is one string, SPF is last."""
     needed = client.email_routing.dns.get(zone_id=emulator.zone.id) or []
-    assert [r.content for r in needed[:3]] == [f"{host}." for host in MX_HOSTS]
+    assert sorted(str(r.content) for r in needed[:3]) == [f"{host}." for host in MX_HOSTS]
+    preferences = [r.priority or 0 for r in needed[:3]]
+    assert preferences == sorted(preferences)
+    assert [r.content for r in needed[3:]] == [f'"{emulator.key.dns_txt}"', f'"{SPF}"']
     assert [(r.type, r.name) for r in needed[3:]] == [("TXT", DKIM), ("TXT", APEX)]
     assert needed == client.email_routing.dns.get(zone_id=emulator.zone.id)
     assert len({r.priority for r in needed if r.type == "MX"}) == 3
+
+
+def test_settings_and_lists_as_recorded(emulator: Running, client: Any) -> None:
+    """By cloudflare/cf-terraforming: the settings have the zone's id, and no list says how many pages there are."""
+    here, account = f"/zones/{emulator.zone.id}/email/routing", f"/accounts/{ACCOUNT}/email/routing"
+    settings = client.get(here, cast_to=object)["result"]
+    assert (settings["id"], settings["tag"], settings["admin_locked"]) == (emulator.zone.id, emulator.zone.id, False)
+    for path in (f"{here}/rules", f"{account}/addresses", f"{account}/zones"):
+        info = client.get(path, cast_to=object)["result_info"]
+        assert info.keys() == {"page", "per_page", "count", "total_count"}
 
 
 def test_foreign_mx_go_first(emulator: Running) -> None:
