@@ -30,6 +30,9 @@ WORDS = st.sampled_from(
     (
         "client=mail.four.example[192.0.2.1]",
         "client=unknown[2001:db8::1]:4711, sasl_method=PLAIN, sasl_username=alice@a.example",
+        "client=localhost[127.0.0.1], orig_queue_id=4A1B2C3D4E, orig_client=mail.four.example[192.0.2.1]:5",
+        "client=localhost[::1]:9, sasl_method=PLAIN, sasl_username=alice@a.example, orig_client=unknown[unknown]",
+        "client=amavis[172.20.0.5], orig_client=mail.four.example[2001:db8::1]",
         "uid=0 from=<root>",
         "message-id=<1@four.example>",
         "message-id=without-brackets",
@@ -116,9 +119,10 @@ def test_both_readers_see_the_same(lines: list[str], cuts: list[int]) -> None:
         assert source.lines == log.lines
         assert source.unread == log.unread, (lines, made.unread(source))
         asked = """SELECT qid, at_us, coalesce(client_name, ''), coalesce(client_address, ''), coalesce(sasl_user, ''),
-            coalesce(message_id, ''), sender, coalesce(size, 0), removed_at, id FROM message ORDER BY n0"""
+            coalesce(message_id, ''), sender, coalesce(size, 0), removed_at,
+            coalesce(forwarded, false), id FROM message ORDER BY n0"""
         messages = rows(made, asked)
-        assert [each[:9] for each in messages] == [_seen(trail) for trail in log.trails], lines
+        assert [each[:10] for each in messages] == [_seen(trail) for trail in log.trails], lines
         for (*_, number), trail in zip(messages, log.trails, strict=True):
             asked = f"""SELECT at_us, daemon, recipient, original, relay, delay_s, dsn, status, answer FROM delivery
                 WHERE message = {number} ORDER BY n"""
@@ -138,7 +142,7 @@ def _us(at: float | None) -> int | None:
 
 def _seen(trail: postfix_log.Trail) -> tuple[object, ...]:
     known = (trail.client_name, trail.client_address, trail.sasl_user, trail.message_id, trail.sender, trail.size)
-    return (trail.queue_id, _us(trail.at), *known, _us(trail.removed_at))
+    return (trail.queue_id, _us(trail.at), *known, _us(trail.removed_at), trail.forwarded)
 
 
 @settings(max_examples=25, deadline=None)
@@ -254,6 +258,25 @@ def test_what_a_rule_on_content_refuses_names_its_client_and_its_words() -> None
         assert (source.unread, log.unread, rows(made, asked)) == (0, 0, said)
 
 
+@pytest.mark.parametrize(
+    ("said", "client"),
+    [
+        ("localhost[127.0.0.1], orig_client=x.example[104.30.0.9]", ("x.example", "104.30.0.9")),
+        ("localhost[::1]:25, orig_queue_id=4A1, orig_client=unknown[2001:db8::1]:4", ("unknown", "2001:db8::1")),
+        ("localhost[127.0.0.1], orig_client=unknown[unknown]", ("localhost", "127.0.0.1")),
+        ("gate.example[192.0.2.1], orig_client=x.example[104.30.0.9]", ("gate.example", "192.0.2.1")),
+    ],
+)
+def test_who_came_to_a_filter_on_loopback_is_the_client(said: str, client: tuple[str, str]) -> None:
+    """By XFORWARD: a filter before the queue says whose mail it hands in (smtpd_proxy_filter)."""
+    line = f"Sep 21 12:00:00 dell postfix/smtpd[1]: 4A1B2C3D4E: client={said}\n"
+    (trail,) = postfix_log.parse(line, now=NOW).trails
+    made, _ = bulk(line.encode())
+    with made:
+        assert rows(made, "SELECT client_name, client_address FROM message") == [client]
+    assert (trail.client_name, trail.client_address) == client
+
+
 def test_what_is_requeued_keeps_its_client() -> None:
     """By ``postsuper -r``: pickup takes it from its old queue file, which says nothing of its end."""
     lines = (
@@ -266,6 +289,17 @@ def test_what_is_requeued_keeps_its_client() -> None:
     old, new, other = postfix_log.parse(text, now=NOW).trails
     assert [(t.client_address, t.sasl_user) for t in (old, new, other)] == [("192.0.2.1", "worker")] * 2 + [("", "")]
     assert (old.removed_at, new.removed_at) == (new.at, None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_what_is_resent_keeps_its_own_message_id(cut: int) -> None:
+    """Resent fields stand on top (RFC 5322, 3.6.6), so cleanup writes theirs first; also where a block ends between."""
+    said = ("resent-message-id=<2@phone.example>", "resent-message-id=<3@x>", "message-id=<1@x>", "message-id=<4@x>")
+    lines = [f"Sep 21 12:00:00 dell postfix/cleanup[1]: 4A1B2C3D4E: {each}\n" for each in said]
+    (trail,) = postfix_log.parse("".join(lines), now=NOW).trails
+    made, _ = bulk(*("".join(part).encode() for part in (lines[:cut], lines[cut:]) if part))
+    with made:
+        assert (trail.message_id, rows(made, "SELECT message_id FROM message")) == ("<1@x>", [("<1@x>",)])
 
 
 def test_what_tls_was_wanted_may_stand_in_a_delivery() -> None:

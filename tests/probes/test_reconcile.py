@@ -164,6 +164,18 @@ def filtered(lines: list[Line], *, by: str, discards: bool = False) -> list[Line
     return hop if discards else [*hop, *client, *[(at, line.replace(key, again)) for at, line in lines[1:]]]
 
 
+def test_what_a_filter_before_the_queue_hands_in_came_from_its_client() -> None:
+    mails = [Mail(number, by_cloudflare=True) for number in range(300)]
+
+    def handed_in(mail: Mail) -> list[Line]:
+        gate = "client=gate.example[104.30.0.9]"
+        return [(at, line.replace(gate, f"client=localhost[127.0.0.1], orig_{gate}")) for at, line in mail.on_dell()]
+
+    done = accounted(mails, {each.number: handed_in for each in mails}, events(mails[1:]))
+    assert found(done) == {("message without an event", mails[0].id)}
+    assert done.states == {"Cloudflare": {"stored": 300}}
+
+
 @pytest.mark.parametrize("by_cloudflare", [False, True])
 def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
     by_cloudflare: bool, monkeypatch: pytest.MonkeyPatch
