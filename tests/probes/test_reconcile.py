@@ -208,7 +208,7 @@ def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
 
 @pytest.mark.parametrize("host", ["EC2", "Dell"])
 def test_what_a_filter_took_and_never_handed_in_again_is_missing(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By sendmail, where all else comes back; what goes to a mailbox by pipe never does, and what is the last may yet."""
+    """By sendmail, where all else comes back; what goes to a mailbox by pipe never does, and the last may yet come."""
     mails, lost = [*map(Mail, range(300))], (100, 299)
     on_ec2, on_dell = Mail.on_ec2, Mail.on_dell
 
@@ -221,7 +221,7 @@ def test_what_a_filter_took_and_never_handed_in_again_is_missing(host: str, monk
 
     if host == "EC2":
         monkeypatch.setattr(Mail, "on_ec2", lambda mail: swallowed(mail, on_ec2(mail)))
-        planted: dict[int, On] = {number: PLANTED["missing"] for number in lost}
+        planted: dict[int, On] = dict.fromkeys(lost, PLANTED["missing"])
     else:
         planted = {mail.number: lambda mail: swallowed(mail, on_dell(mail)) for mail in mails}
     planted[7] = delivered
@@ -240,7 +240,9 @@ def test_an_alias_is_known_behind_a_filter(at: str) -> None:
         lines = filtered(mail.on_dell(), by="pipe" if not at else "smtp", at=at)
         other = f"to=<ann@a.example>, orig_to=<{mail.address}>, relay"
         lines = [(at, line.replace(f"to=<{mail.address}>, relay", other)) for at, line in lines]
-        return [(at, line.replace(f" orig_to=<{mail.address}>,", "") if "/lmtp[" in line else line) for at, line in lines]
+        return [
+            (at, line.replace(f" orig_to=<{mail.address}>,", "") if "/lmtp[" in line else line) for at, line in lines
+        ]
 
     done = accounted(mails, {100: aliased}, events(mails))
     assert (done.good, done.states) == (True, {"Cloudflare": {"stored": 300}})
