@@ -71,7 +71,7 @@ WORDS = st.sampled_from(
         "sender non-delivery notification: 4B00000000",
     )
 )
-DAEMONS = st.sampled_from(("postfix/smtpd[7]", "postfix/qmgr[8]", "postfix-in/lmtp[9]", "postfix/submission/smtpd[5]"))
+DAEMONS = st.sampled_from(("postfix/smtpd", "postfix/qmgr", "postfix-in/lmtp", "postfix/submission/smtpd"))
 STAMPS = st.sampled_from(
     ("Sep 21 12:00:01", "Sep  1 02:03:04", "2026-09-21T12:00:02.123456+09:00", "2026-09-21T03:00:00Z")
 )
@@ -88,11 +88,23 @@ OTHERS = st.sampled_from(
         "\x00\x01\u00e9\u3042",
     )
 )
-LINE = st.builds("{} dell {}: {}: {}".format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
-TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=60)
-LINES = st.lists(
-    st.one_of(LINE, LINE, LINE, OTHERS, TEXT, st.builds(lambda a, b: a[: len(b)] + b, LINE, TEXT)), max_size=30
+FORMATS = (
+    "{} dell {}[7]: {}: {}",
+    "{} dell mail.info {}[7]: {}: {}",  # BusyBox
+    "<22>1 {} dell {} 7 - -  {}: {}",  # RFC 5424, as rsyslog writes it
+    "<22>{} dell {}[7]: {}: {}",
+    "{} INFO    {}[7]: {}: {}",  # boky/postfix, by rsyslog, without a host
 )
+TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=60)
+
+
+def _lines(form: str) -> st.SearchStrategy[list[str]]:
+    line = st.builds(form.format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
+    cut = st.builds(lambda a, b: a[: len(b)] + b, line, TEXT)
+    return st.lists(st.one_of(line, line, line, OTHERS, TEXT, cut), max_size=30)
+
+
+LINES = st.one_of(*map(_lines, FORMATS))
 
 
 def bulk(*blocks: bytes | bytearray) -> tuple[Bulk, Read]:
@@ -189,8 +201,14 @@ FORMS = {
     "no newline at the end": PLAIN[:-1],
     "CR LF": PLAIN.replace(b"\n", b"\r\n"),
     "RFC 5424": "".join(f"<22>1 {AT} dell {s.replace('[', ' ', 1).replace(']:', ' - -', 1)}\n" for s in SAID).encode(),
+    "RFC 5424 by rsyslog, docker logs -t": "".join(
+        f"{AT} <22>1 {AT} dell {s.replace('[', ' ', 1).replace(']:', ' - - ', 1)}\n" for s in SAID
+    ).encode(),
     "a priority": "".join(f"<22>{AT} dell {said}\n" for said in SAID).encode(),
     "BusyBox": "".join(f"{AT} dell mail.info {said}\n" for said in SAID).encode(),
+    "boky/postfix": "".join(f"{AT} INFO    {said}\n" for said in SAID).encode(),
+    "boky/postfix, docker logs -t": "".join(f"{AT} {AT} INFO    {said}\n" for said in SAID).encode(),
+    "BusyBox, docker logs -t": "".join(f"{AT} Sep 21 12:00:02 ab12 mail.info {said}\n" for said in SAID).encode(),
     "docker logs -t": "".join(f"{AT} Sep 21 12:00:02 dell {said}\n" for said in SAID).encode(),
     "docker logs -t, no host": "".join(f"{AT} {said}\n" for said in SAID).encode(),
     "json-file": "".join(json.dumps({"log": f"Sep 21 12:00:02 dell {s}\n", "time": AT}) + "\n" for s in SAID).encode(),
@@ -208,12 +226,16 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_log_is_read(form: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(FORMS[form])
-    made, source = bulk(*log_blocks.of_file(tmp_path / "log"))
+    blocks = [bytes(each) for each in log_blocks.of_file(tmp_path / "log")]
+    log = postfix_log.parse(b"".join(blocks).decode("utf-8", "surrogateescape"), now=NOW)
+    (trail,) = log.trails
+    known = (trail.queue_id, _us(trail.at), trail.client_address, trail.message_id, _us(trail.removed_at))
+    assert known == ("4A1B2C3D4E", 1_789_959_602_123_456, "192.0.2.1", "<1@four.example>", 1_789_959_602_123_456)
+    assert not log.unread
+    made, source = bulk(*blocks)
     with made:
         asked = "SELECT qid, at_us, client_address, message_id, removed_at FROM message"
-        assert rows(made, asked) == [
-            ("4A1B2C3D4E", 1_789_959_602_123_456, "192.0.2.1", "<1@four.example>", 1_789_959_602_123_456)
-        ]
+        assert rows(made, asked) == [known]
         assert not source.unread
 
 

@@ -233,7 +233,7 @@ def test_what_a_filter_took_and_never_handed_in_again_is_missing(host: str, monk
 
 @pytest.mark.parametrize("at", ["127.0.0.1", ""])
 def test_an_alias_is_known_behind_a_filter(at: str) -> None:
-    """Postfix resolves it before the filter, and names the one that it was there alone."""
+    """Postfix resolves it before the filter, and behind it names only the one that it was there."""
     mails = [Mail(number, by_cloudflare=True) for number in range(300)]
 
     def aliased(mail: Mail) -> list[Line]:
