@@ -30,6 +30,9 @@ WORDS = st.sampled_from(
     (
         "client=mail.four.example[192.0.2.1]",
         "client=unknown[2001:db8::1]:4711, sasl_method=PLAIN, sasl_username=alice@a.example",
+        "client=localhost[127.0.0.1], orig_queue_id=4A1B2C3D4E, orig_client=mail.four.example[192.0.2.1]:5",
+        "client=localhost[::1]:9, sasl_method=PLAIN, sasl_username=alice@a.example, orig_client=unknown[unknown]",
+        "client=amavis[172.20.0.5], orig_client=mail.four.example[2001:db8::1]",
         "uid=0 from=<root>",
         "message-id=<1@four.example>",
         "message-id=without-brackets",
@@ -68,7 +71,7 @@ WORDS = st.sampled_from(
         "sender non-delivery notification: 4B00000000",
     )
 )
-DAEMONS = st.sampled_from(("postfix/smtpd[7]", "postfix/qmgr[8]", "postfix-in/lmtp[9]", "postfix/submission/smtpd[5]"))
+DAEMONS = st.sampled_from(("postfix/smtpd", "postfix/qmgr", "postfix-in/lmtp", "postfix/submission/smtpd"))
 STAMPS = st.sampled_from(
     ("Sep 21 12:00:01", "Sep  1 02:03:04", "2026-09-21T12:00:02.123456+09:00", "2026-09-21T03:00:00Z")
 )
@@ -85,11 +88,23 @@ OTHERS = st.sampled_from(
         "\x00\x01\u00e9\u3042",
     )
 )
-LINE = st.builds("{} dell {}: {}: {}".format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
-TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=60)
-LINES = st.lists(
-    st.one_of(LINE, LINE, LINE, OTHERS, TEXT, st.builds(lambda a, b: a[: len(b)] + b, LINE, TEXT)), max_size=30
+FORMATS = (
+    "{} dell {}[7]: {}: {}",
+    "{} dell mail.info {}[7]: {}: {}",  # BusyBox
+    "<22>1 {} dell {} 7 - -  {}: {}",  # RFC 5424, as rsyslog writes it
+    "<22>{} dell {}[7]: {}: {}",
+    "{} INFO    {}[7]: {}: {}",  # boky/postfix, by rsyslog, without a host
 )
+TEXT = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=60)
+
+
+def _lines(form: str) -> st.SearchStrategy[list[str]]:
+    line = st.builds(form.format, STAMPS, DAEMONS, st.sampled_from(IDS), WORDS)
+    cut = st.builds(lambda a, b: a[: len(b)] + b, line, TEXT)
+    return st.lists(st.one_of(line, line, line, OTHERS, TEXT, cut), max_size=30)
+
+
+LINES = st.one_of(*map(_lines, FORMATS))
 
 
 def bulk(*blocks: bytes | bytearray) -> tuple[Bulk, Read]:
@@ -116,9 +131,10 @@ def test_both_readers_see_the_same(lines: list[str], cuts: list[int]) -> None:
         assert source.lines == log.lines
         assert source.unread == log.unread, (lines, made.unread(source))
         asked = """SELECT qid, at_us, coalesce(client_name, ''), coalesce(client_address, ''), coalesce(sasl_user, ''),
-            coalesce(message_id, ''), sender, coalesce(size, 0), removed_at, id FROM message ORDER BY n0"""
+            coalesce(message_id, ''), sender, coalesce(size, 0), removed_at,
+            coalesce(forwarded, false), id FROM message ORDER BY n0"""
         messages = rows(made, asked)
-        assert [each[:9] for each in messages] == [_seen(trail) for trail in log.trails], lines
+        assert [each[:10] for each in messages] == [_seen(trail) for trail in log.trails], lines
         for (*_, number), trail in zip(messages, log.trails, strict=True):
             asked = f"""SELECT at_us, daemon, recipient, original, relay, delay_s, dsn, status, answer FROM delivery
                 WHERE message = {number} ORDER BY n"""
@@ -138,7 +154,7 @@ def _us(at: float | None) -> int | None:
 
 def _seen(trail: postfix_log.Trail) -> tuple[object, ...]:
     known = (trail.client_name, trail.client_address, trail.sasl_user, trail.message_id, trail.sender, trail.size)
-    return (trail.queue_id, _us(trail.at), *known, _us(trail.removed_at))
+    return (trail.queue_id, _us(trail.at), *known, _us(trail.removed_at), trail.forwarded)
 
 
 @settings(max_examples=25, deadline=None)
@@ -185,8 +201,14 @@ FORMS = {
     "no newline at the end": PLAIN[:-1],
     "CR LF": PLAIN.replace(b"\n", b"\r\n"),
     "RFC 5424": "".join(f"<22>1 {AT} dell {s.replace('[', ' ', 1).replace(']:', ' - -', 1)}\n" for s in SAID).encode(),
+    "RFC 5424 by rsyslog, docker logs -t": "".join(
+        f"{AT} <22>1 {AT} dell {s.replace('[', ' ', 1).replace(']:', ' - - ', 1)}\n" for s in SAID
+    ).encode(),
     "a priority": "".join(f"<22>{AT} dell {said}\n" for said in SAID).encode(),
     "BusyBox": "".join(f"{AT} dell mail.info {said}\n" for said in SAID).encode(),
+    "boky/postfix": "".join(f"{AT} INFO    {said}\n" for said in SAID).encode(),
+    "boky/postfix, docker logs -t": "".join(f"{AT} {AT} INFO    {said}\n" for said in SAID).encode(),
+    "BusyBox, docker logs -t": "".join(f"{AT} Sep 21 12:00:02 ab12 mail.info {said}\n" for said in SAID).encode(),
     "docker logs -t": "".join(f"{AT} Sep 21 12:00:02 dell {said}\n" for said in SAID).encode(),
     "docker logs -t, no host": "".join(f"{AT} {said}\n" for said in SAID).encode(),
     "json-file": "".join(json.dumps({"log": f"Sep 21 12:00:02 dell {s}\n", "time": AT}) + "\n" for s in SAID).encode(),
@@ -204,12 +226,16 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_log_is_read(form: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(FORMS[form])
-    made, source = bulk(*log_blocks.of_file(tmp_path / "log"))
+    blocks = [bytes(each) for each in log_blocks.of_file(tmp_path / "log")]
+    log = postfix_log.parse(b"".join(blocks).decode("utf-8", "surrogateescape"), now=NOW)
+    (trail,) = log.trails
+    known = (trail.queue_id, _us(trail.at), trail.client_address, trail.message_id, _us(trail.removed_at))
+    assert known == ("4A1B2C3D4E", 1_789_959_602_123_456, "192.0.2.1", "<1@four.example>", 1_789_959_602_123_456)
+    assert not log.unread
+    made, source = bulk(*blocks)
     with made:
         asked = "SELECT qid, at_us, client_address, message_id, removed_at FROM message"
-        assert rows(made, asked) == [
-            ("4A1B2C3D4E", 1_789_959_602_123_456, "192.0.2.1", "<1@four.example>", 1_789_959_602_123_456)
-        ]
+        assert rows(made, asked) == [known]
         assert not source.unread
 
 
@@ -254,6 +280,25 @@ def test_what_a_rule_on_content_refuses_names_its_client_and_its_words() -> None
         assert (source.unread, log.unread, rows(made, asked)) == (0, 0, said)
 
 
+@pytest.mark.parametrize(
+    ("said", "client"),
+    [
+        ("localhost[127.0.0.1], orig_client=x.example[104.30.0.9]", ("x.example", "104.30.0.9")),
+        ("localhost[::1]:25, orig_queue_id=4A1, orig_client=unknown[2001:db8::1]:4", ("unknown", "2001:db8::1")),
+        ("localhost[127.0.0.1], orig_client=unknown[unknown]", ("localhost", "127.0.0.1")),
+        ("gate.example[192.0.2.1], orig_client=x.example[104.30.0.9]", ("gate.example", "192.0.2.1")),
+    ],
+)
+def test_who_came_to_a_filter_on_loopback_is_the_client(said: str, client: tuple[str, str]) -> None:
+    """By XFORWARD: a filter before the queue says whose mail it hands in (smtpd_proxy_filter)."""
+    line = f"Sep 21 12:00:00 dell postfix/smtpd[1]: 4A1B2C3D4E: client={said}\n"
+    (trail,) = postfix_log.parse(line, now=NOW).trails
+    made, _ = bulk(line.encode())
+    with made:
+        assert rows(made, "SELECT client_name, client_address FROM message") == [client]
+    assert (trail.client_name, trail.client_address) == client
+
+
 def test_what_is_requeued_keeps_its_client() -> None:
     """By ``postsuper -r``: pickup takes it from its old queue file, which says nothing of its end."""
     lines = (
@@ -266,6 +311,17 @@ def test_what_is_requeued_keeps_its_client() -> None:
     old, new, other = postfix_log.parse(text, now=NOW).trails
     assert [(t.client_address, t.sasl_user) for t in (old, new, other)] == [("192.0.2.1", "worker")] * 2 + [("", "")]
     assert (old.removed_at, new.removed_at) == (new.at, None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_what_is_resent_keeps_its_own_message_id(cut: int) -> None:
+    """Resent fields stand on top (RFC 5322, 3.6.6), so cleanup writes theirs first; also where a block ends between."""
+    said = ("resent-message-id=<2@phone.example>", "resent-message-id=<3@x>", "message-id=<1@x>", "message-id=<4@x>")
+    lines = [f"Sep 21 12:00:00 dell postfix/cleanup[1]: 4A1B2C3D4E: {each}\n" for each in said]
+    (trail,) = postfix_log.parse("".join(lines), now=NOW).trails
+    made, _ = bulk(*("".join(part).encode() for part in (lines[:cut], lines[cut:]) if part))
+    with made:
+        assert (trail.message_id, rows(made, "SELECT message_id FROM message")) == ("<1@x>", [("<1@x>",)])
 
 
 def test_what_tls_was_wanted_may_stand_in_a_delivery() -> None:

@@ -9,7 +9,7 @@ import pytest
 from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.probes.logs import history
+from fixtures.probes.logs import ec2_silence, history
 from fixtures.settings import Secrets, Settings, Transport
 
 DAY_S = 86_400
@@ -95,6 +95,105 @@ def test_mail_without_a_message_id_is_distinguished_by_its_queue_ids(tmp_path: P
     gateway, home = found.hosts
     assert list(gateway.by_id()) == ["DDDDDD1", "DDDDDD2", "EEEEEE3"]
     assert list(home.by_id()) == ["DDDDDD1"]
+
+
+AMAVIS = "127.0.0.1[127.0.0.1]:10024", "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as BBBBBB1"
+
+
+def filtered(filter_: tuple[str, str], taken: str, said: str, *, to: str = f"zzdict@{MAIN}") -> str:
+    """The log lines of a message that a filter took from the queue (its relay, its answer), and handed in again."""
+    daemon = "pipe" if "via" in filter_[1] else "smtp-amavis/smtp"
+    delay = "delay=1, delays=0/0/0/1"
+    lines = (
+        "smtpd[1]: AAAAAA1: client=mx.shop.example[203.0.113.9]",
+        "cleanup[1]: AAAAAA1: message-id=<1@x>",
+        "qmgr[1]: AAAAAA1: from=<news@shop.example>, size=900, nrcpt=1 (queue active)",
+        f"{daemon}[1]: AAAAAA1: to=<{to}>, relay={filter_[0]}, {delay}, dsn=2.0.0, status=sent ({filter_[1]})",
+        "qmgr[1]: AAAAAA1: removed",
+        f"{taken}",
+        "cleanup[1]: BBBBBB1: message-id=<1@x>",
+        "qmgr[1]: BBBBBB1: from=<news@shop.example>, size=1500, nrcpt=1 (queue active)",
+        f"smtp[1]: BBBBBB1: to=<{to}>, relay=dell[198.51.100.1]:25, {delay}, dsn=2.0.0, {said}",
+    )
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - DAY_S))
+    return "".join(f"{stamp} host postfix/{line}\n" for line in lines if not line.endswith(": "))
+
+
+REFUSED = "status=bounced (host dell said: 550 5.1.1 unknown)"
+
+
+@pytest.mark.parametrize(
+    ("filter_", "taken"),
+    [
+        pytest.param(AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", id="amavis"),
+        pytest.param(
+            AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[::1], orig_client=mx.shop.example[203.0.113.9]", id="XFORWARD"
+        ),
+        pytest.param(
+            ("amavis[172.20.0.5]:10024", AMAVIS[1]),
+            "smtpd[2]: BBBBBB1: client=amavis.net[172.20.0.5]",
+            id="a container",
+        ),
+        pytest.param(
+            ("spamassassin", "delivered via spamassassin service"),
+            "pickup[2]: BBBBBB1: uid=110 from=<news@shop.example>",
+            id="by sendmail",
+        ),
+    ],
+)
+def test_what_a_filter_hands_in_again_is_the_same_message(filter_: tuple[str, str], taken: str, tmp_path: Path) -> None:
+    """What became of it behind the filter is what became of it: Dell has refused it, or taken it once."""
+    (tmp_path / "dell.log").write_text("")
+    (tmp_path / "ec2.log").write_text(filtered(filter_, taken, REFUSED))
+    found = history.received(migration(tmp_path))
+    assert (found.taken, found.daily_peak.messages) == ((), 0)
+    (trail,) = found.hosts[0].trails
+    assert (trail.queue_id, trail.client_address, trail.removed_at) == ("AAAAAA1", "203.0.113.9", None)
+    assert ec2_silence.sort(migration(tmp_path).settings, trail).kind == "refused"
+    for said, status in (("status=sent (250 Ok)", ["sent"]), ("status=deferred (later)", ["deferred"])):
+        lines = filtered(filter_, taken, said, to=f"alice@{MAIN}")
+        (tmp_path / "dell.log").write_text(lines.replace("BBBBBB1: to=<alice@", "BBBBBB1: to=<Alice+spam@"))
+        found = history.received(migration(tmp_path))
+        assert [each.status for trail in found.hosts[1].trails for each in trail.deliveries] == status
+        assert list(found.by_address) == [f"alice@{MAIN}"] * (status == ["sent"])
+
+
+@pytest.mark.parametrize(
+    ("taken", "id_", "to"),
+    [
+        ("smtpd[2]: BBBBBB1: client=mx.other.example[192.0.2.7]", "<1@x>", f"bob@{MAIN}"),
+        ("smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", "<2@x>", f"bob@{MAIN}"),
+        ("smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", "<1@x>", f"alice@{MAIN}"),
+    ],
+)
+def test_what_only_looks_as_handed_in_again_is_another_message(taken: str, id_: str, to: str, tmp_path: Path) -> None:
+    (tmp_path / "ec2.log").write_text("")
+    said = filtered(AMAVIS, taken, "status=sent (250 Ok)", to=f"bob@{MAIN}")
+    said = said.replace("cleanup[1]: BBBBBB1: message-id=<1@x>", f"cleanup[1]: BBBBBB1: message-id={id_}")
+    said = said.replace(f"BBBBBB1: to=<bob@{MAIN}>", f"BBBBBB1: to=<{to}>")
+    (tmp_path / "dell.log").write_text(said)
+    assert len(history.received(migration(tmp_path)).hosts[1].trails) == 2
+
+
+def test_an_alias_and_two_filters_are_seen_through(tmp_path: Path) -> None:
+    """Postfix names the alias only before the first of them; what one throws away nobody received."""
+    (tmp_path / "ec2.log").write_text("")
+    said = filtered(
+        AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", f"status=sent ({AMAVIS[1]})", to=f"bob@{MAIN}"
+    )
+    first, _, last = said.rpartition("smtp[1]: BBBBBB1: to=")
+    last = last.replace("dell[198.51.100.1]:25", AMAVIS[0]).replace("as BBBBBB1", "as CCCCCC1")
+    third = mail(1, "CCCCCC1", "<1@x>", f"bob@{MAIN}").replace("mx.shop.example[203.0.113.9]", "localhost[127.0.0.1]")
+    both = f"{first}smtp[1]: BBBBBB1: to={last}".replace(
+        "AAAAAA1: to=<bob", f"AAAAAA1: to=<bob@{MAIN}>, orig_to=<sales"
+    )
+    (tmp_path / "dell.log").write_text(both + third)
+    found = history.received(migration(tmp_path))
+    assert [(each.address, each.line.split()[0]) for each in found.taken] == [(f"sales@{MAIN}", "AAAAAA1")]
+    thrown = mail(1, "DDDDDD1", "<2@x>", f"bob@{MAIN}").replace("(said)", "(250 2.7.0 Ok, discarded, id=7-01 - spam)")
+    (tmp_path / "dell.log").write_text(thrown)
+    found = history.received(migration(tmp_path))
+    assert (found.taken, found.hosts[1].trails[0].deliveries[0].thrown_away) == ((), True)
 
 
 def test_what_is_no_line_is_counted_and_passed_over(tmp_path: Path) -> None:

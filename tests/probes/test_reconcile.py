@@ -1,6 +1,7 @@
 """All real mail: a planted loss among ten thousand, and whatever else a log can show, is found and named."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,41 +147,113 @@ def test_an_alias_for_several_makes_no_duplicate() -> None:
     assert "handed over 1 times, delivered 2 times" in done.found[0].says
 
 
-def filtered(lines: list[Line], *, by: str, discards: bool = False) -> list[Line]:
-    """LINES of a host, on which a filter takes each message from its queue, and hands it in again by loopback."""
+SPAM, VIRUS = "250 2.7.0 Ok, discarded, id=7-01 - spam", "250 Virus Detected; Discarded Email"
+"""What amavis and clamsmtpd answer, which throw it away."""
+
+
+def filtered(lines: list[Line], *, by: str, discards: str = "", at: str = "127.0.0.1") -> list[Line]:
+    """LINES of a host, on which a filter takes each message from its queue, and hands it in again by loopback, from its
+    container (AT another address), or by sendmail (AT nowhere, as SpamAssassin's recipe has it).
+    """
     (key,) = {line.split(": ")[1] for _, line in lines if "postfix/" in line}
     again = key.replace("4", "5", 1)
-    at, host = lines[0][0], lines[0][1].split(" postfix/")[0]
+    when, host = lines[0][0], lines[0][1].split(" postfix/")[0]
     recipient = next(line.split("to=<")[1].split(">")[0] for _, line in lines if ": to=<" in line)
-    answer = (
-        "250 2.7.0 Ok, discarded, id=7-01 - spam"
-        if discards
-        else f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {again}"
-    )
-    to = f"to=<{recipient}>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0.1/0/0/0.9"
+    taken_again = f"250 2.0.0 from MTA(smtp:[{at}]:10025): 250 2.0.0 Ok: queued as {again}"
+    answer = discards or (taken_again if at else "delivered via spamassassin service")
+    relay = f"filter[{at}]:10024" if at else "spamassassin"
+    to = f"to=<{recipient}>, relay={relay}, delay=1, delays=0.1/0/0/0.9"
     to += f", dsn=2.0.0, status=sent ({answer})"
-    hop = [*lines[:3], (at, f"{host} postfix/{by}[1]: {key}: {to}"), (at, f"{host} postfix/qmgr[1]: {key}: removed")]
-    client = [(at, f"{host} postfix/smtpd[2]: {again}: client=localhost[127.0.0.1]")]
+    hop = [*lines[:3], (when, f"{host} postfix/{by}[1]: {key}: {to}")]
+    hop += [(when, f"{host} postfix/qmgr[1]: {key}: removed")]
+    taken = f"smtpd[2]: {again}: client=filter[{at}]" if at else f"pickup[2]: {again}: uid=110 from=<{recipient}>"
+    client = [(when, f"{host} postfix/{taken}")]
     return hop if discards else [*hop, *client, *[(at, line.replace(key, again)) for at, line in lines[1:]]]
 
 
+def test_what_a_filter_before_the_queue_hands_in_came_from_its_client() -> None:
+    mails = [Mail(number, by_cloudflare=True) for number in range(300)]
+
+    def handed_in(mail: Mail) -> list[Line]:
+        gate = "client=gate.example[104.30.0.9]"
+        return [(at, line.replace(gate, f"client=localhost[127.0.0.1], orig_{gate}")) for at, line in mail.on_dell()]
+
+    done = accounted(mails, {each.number: handed_in for each in mails}, events(mails[1:]))
+    assert found(done) == {("message without an event", mails[0].id)}
+    assert done.states == {"Cloudflare": {"stored": 300}}
+
+
+@pytest.mark.parametrize("at", ["127.0.0.1", "172.20.0.5", ""])
 @pytest.mark.parametrize("by_cloudflare", [False, True])
 def test_a_filter_that_hands_in_again_is_a_hop_inside_the_host(
-    by_cloudflare: bool, monkeypatch: pytest.MonkeyPatch
+    by_cloudflare: bool, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As amavis does: no message is two. What it throws away is discarded, what is lost behind it missing."""
     mails = [Mail(number, by_cloudflare=by_cloudflare) for number in range(300)]
-    on_ec2 = Mail.on_ec2
-    monkeypatch.setattr(Mail, "on_ec2", lambda mail: filtered(on_ec2(mail), by="smtp", discards=mail.number == 50))
-    planted: dict[int, On] = {each.number: lambda mail: filtered(mail.on_dell(), by="amavis/lmtp") for each in mails}
-    planted[100] = lambda mail: filtered(mail.on_dell(stored=False), by="amavis/smtp")
-    planted[150] = lambda mail: filtered(mail.on_dell(), by="amavis/smtp", discards=True)
+    on_ec2, by = Mail.on_ec2, "amavis/lmtp" if at else "pipe"
+    monkeypatch.setattr(
+        Mail,
+        "on_ec2",
+        lambda mail: filtered(on_ec2(mail), by="smtp" if at else by, discards=VIRUS * (mail.number == 50), at=at),
+    )
+    planted: dict[int, On] = {each.number: lambda mail: filtered(mail.on_dell(), by=by, at=at) for each in mails}
+    planted[100] = lambda mail: filtered(mail.on_dell(stored=False), by=by, at=at)
+    planted[150] = lambda mail: filtered(mail.on_dell(), by="amavis/smtp", discards=SPAM)
     planted[200] = lambda mail: [*planted[0](mail), *mail.on_dell(again="D")]
     planted[50] = planted[0] if by_cloudflare else PLANTED["missing"]
     done = accounted(mails, planted, events(mails) if by_cloudflare else ())
     assert found(done) == {("missing", mails[100].id), ("duplicate", mails[200].id)}
     states = done.states["Cloudflare" if by_cloudflare else "EC2"]
     assert states == {"discarded": 1 + (not by_cloudflare), "missing": 1, "stored": 299 if by_cloudflare else 297}
+
+
+@pytest.mark.parametrize("host", ["EC2", "Dell"])
+def test_what_a_filter_took_and_never_handed_in_again_is_missing(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By sendmail, where all else comes back; what goes to a mailbox by pipe never does, and the last may yet come."""
+    mails, lost = [*map(Mail, range(300))], (100, 299)
+    on_ec2, on_dell = Mail.on_ec2, Mail.on_dell
+
+    def swallowed(mail: Mail, lines: list[Line]) -> list[Line]:
+        return filtered(lines, by="pipe", at="")[: 5 if mail.number in lost else None]
+
+    def delivered(mail: Mail) -> list[Line]:
+        said = "relay=dovecot, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via dovecot service)"
+        lines = [(at, line.replace("postfix/lmtp", "postfix/pipe")) for at, line in on_dell(mail, stored=False)]
+        return [(at, re.sub("relay=.*", said, line)) for at, line in lines]
+
+    def for_another(mail: Mail) -> list[Line]:  # as filter scripts do that are passed around
+        lines = swallowed(mail, on_dell(mail))
+        return [(at, re.sub(r"(: 5H\w+: to=)<[^>]*>", r"\1<spam@a.example>", line)) for at, line in lines]
+
+    if host == "EC2":
+        monkeypatch.setattr(Mail, "on_ec2", lambda mail: swallowed(mail, on_ec2(mail)))
+        planted: dict[int, On] = dict.fromkeys(lost, PLANTED["missing"])
+    else:
+        planted = {mail.number: lambda mail: swallowed(mail, on_dell(mail)) for mail in mails}
+        planted[8] = for_another
+    planted[7] = delivered
+    done = accounted(mails, planted)
+    assert found(done) == {("missing", mails[100].id)}
+    assert "the filter spamassassin took it, and handed nothing in again" in done.found[0].says
+    spam = host == "Dell"
+    assert done.states["EC2"] == {"delivered": 1 + spam, "missing": 1, "stored": 297 - spam, "waiting": 1}
+
+
+@pytest.mark.parametrize("at", ["127.0.0.1", ""])
+def test_an_alias_is_known_behind_a_filter(at: str) -> None:
+    """Postfix resolves it before the filter, and behind it names only the one that it was there."""
+    mails = [Mail(number, by_cloudflare=True) for number in range(300)]
+
+    def aliased(mail: Mail) -> list[Line]:
+        lines = filtered(mail.on_dell(), by="pipe" if not at else "smtp", at=at)
+        other = f"to=<ann@a.example>, orig_to=<{mail.address}>, relay"
+        lines = [(at, line.replace(f"to=<{mail.address}>, relay", other)) for at, line in lines]
+        return [
+            (at, line.replace(f" orig_to=<{mail.address}>,", "") if "/lmtp[" in line else line) for at, line in lines
+        ]
+
+    done = accounted(mails, {100: aliased}, events(mails))
+    assert (done.good, done.states) == (True, {"Cloudflare": {"stored": 300}})
 
 
 def test_mail_without_a_message_id_is_distinguished() -> None:

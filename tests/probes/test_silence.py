@@ -96,6 +96,8 @@ OURS = BEGUN[0].replace("192.0.2.9", "10.0.0.1"), BEGUN[1]
 FROM = "from x.example[192.0.2.9]"
 ENVELOPE = "; from=<a@x> to=<b@y> proto=ESMTP helo=<x>"
 TO = "smtp[1]: 4A1B2C3D4E: to=<b@y>, relay=dell[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status="
+DELIVERED = f"{TO.replace('b@y', next(SETTINGS.addresses()).address)}sent (250 Ok)"
+AGAIN = "smtpd[1]: 4A1B2C3D4E: client=localhost[127.0.0.1]"
 ASKED = BEGUN[1], "qmgr[1]: 4A1B2C3D4E: from=<double-bounce@ec2.example>, size=9, nrcpt=1", f"{TO}undeliverable (550)"
 
 
@@ -109,6 +111,8 @@ ASKED = BEGUN[1], "qmgr[1]: 4A1B2C3D4E: from=<double-bounce@ec2.example>, size=9
         ((*BEGUN, f"cleanup[1]: 4A1B2C3D4E: milter-reject: END-OF-MESSAGE {FROM}: 4.7.1 later{ENVELOPE}"), "mail"),
         ((*BEGUN, f"smtpd[1]: 4A1B2C3D4E: reject: RCPT {FROM}: 550 5.1.1 no{ENVELOPE}"), "mail"),
         ((*OURS, f"cleanup[1]: 4A1B2C3D4E: reject: body x {FROM}{ENVELOPE}"), "relayed"),
+        ((f"{AGAIN}, orig_client=x.example[192.0.2.9]", BEGUN[1], DELIVERED), "mail"),
+        ((AGAIN, BEGUN[1], DELIVERED), "relayed"),
         (ASKED, "probe"),
         ((*ASKED, f"{TO}sent (250 Ok)"), "relayed"),
     ],

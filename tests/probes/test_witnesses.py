@@ -1,5 +1,6 @@
 """What is in no mailbox, although Cloudflare and Postfix know of it: deleted by its user, or discarded by Dovecot."""
 
+from dataclasses import replace
 from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ NOW = 1_790_000_000.0
 SWITCHED = NOW - 86400
 CAROL, DAVE = "carol@pilot.example.net", "dave@pilot.example.net"
 NOTED = Evidence("asked", "answered")
+SPAM = "250 2.7.0 Ok, discarded, id=7-01 - spam"
 STORED, DISCARDED, SENT_ON = (
     "stored mail into mailbox 'INBOX'",
     "discard action: Marked message to be discarded if not explicitly delivered (discard action)",
@@ -59,14 +61,16 @@ def compared(
     log_since: float = 0.0,
     numbered: int = 0,
     more: tuple[Event, ...] = (),
+    says: str = "",
 ) -> Agreement:
     """Of one message: logged at one moment, counted by Cloudflare at another; the switch ended at ``SWITCHED``.
 
     COPIES: what Dell's Postfix delivered of it besides. TRAILS: what it sent itself. LOG_SINCE: when its log begins.
-    NUMBERED: the message's number in the ledger; 0: none. MORE: other events.
+    NUMBERED: the message's number in the ledger; 0: none. MORE: other events. SAYS: how a filter threw it away.
     """
     event = Event(counted_at, message_id, "j@x", CAROL, "s", "delivered", "forward", "", 1)
     lmtp = Delivery(at, "lmtp", CAROL, "", "r", 1.0, (), "2.0.0", "sent", f"250 2.0.0 <{CAROL}> ses+1 Saved")
+    lmtp = replace(lmtp, daemon="discard", text=says) if says else lmtp
     trail = Trail("D1", at, "x", client, "", message_id, "SRS0=a@pilot.example.net", 9, (lmtp, *copies), at)
     events: Any = SimpleNamespace(
         domain="pilot.example.net",
@@ -112,6 +116,27 @@ def test_what_was_discarded_is_not_under_way() -> None:
 
 def test_a_discard_is_explained_where_the_operator_knows_of_sieve() -> None:
     assert heard(Dovecot({"ses+1": (DISCARDED,)}, NOTED), filters=("sieve",)).named == {witnesses.DISCARDED: 1}
+
+
+@pytest.mark.parametrize(
+    ("filters", "message_id", "says", "named"),
+    [
+        (("content_filter",), "<1@x>", SPAM, {witnesses.FILTERED: 1}),
+        (("content_filter",), "<1@x>", "250 Virus Detected; Discarded Email", {witnesses.FILTERED: 1}),
+        (("smtp-amavis:[127.0.0.1]:10024",), "<1@x>", SPAM, {witnesses.FILTERED: 1}),
+        (("sieve", "always_bcc"), "<1@x>", SPAM, {}),
+        (("content_filter",), "<mxgate.1@x>", SPAM, {}),
+    ],
+)
+def test_what_a_filter_throws_away_is_explained_where_the_operator_knows_of_it(
+    filters: tuple[str, ...], message_id: str, says: str, named: dict[str, int]
+) -> None:
+    """As amavis and clamsmtpd do. Our own mail they may not."""
+    at = NOW - 7200
+    found = compared(Dovecot({}, NOTED), at, at, message_id=message_id, filters=filters, says=says)
+    assert (found.named, bool(found.unexplained)) == (named, not named)
+    if not named:
+        assert "name content_filter in dell.filters" in witnesses.judged(found).hint
 
 
 @pytest.mark.parametrize(
