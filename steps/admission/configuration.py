@@ -64,7 +64,10 @@ def values_as_planned(
     migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
 ) -> None:
     found = postfix.judged_parameters(configuration, planned, migration.settings)
-    expect("Every parameter of the plan is in force", found)
+    written = configuration.values.get(tables.ALIAS_DOMAINS, "")
+    aliased = tables.aliased(dell(migration.settings), migration.settings, written)
+    judged = tables.judged_aliased(aliased, configuration.evidence)
+    expect("Every parameter of the plan is in force", [*found, judged])
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")

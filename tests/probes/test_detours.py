@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import Verdict
 from fixtures.probes.dell import filters, queue_lifetime, tables
 from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.smtp import gateway
@@ -105,6 +106,16 @@ def test_entries_of_a_table_without_notes_and_blanks() -> None:
     assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",
     }  # fmt: skip
+
+
+def test_a_domain_of_aliases_only_is_found() -> None:
+    """A-1: whoever names it in virtual_alias_domains after Dell was prepared."""
+    held = (tables.Aliased("a.example", "hash:/v"), tables.Aliased("b.example", "b.example"))
+    none, some = (tables.judged_aliased(each, LOOK) for each in ((), held))
+    assert (none.verdict, some.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert some.found == "a.example (by hash:/v), b.example (by b.example)"
+    assert "take its row out of hash:/v" in some.hint
+    assert "take it out of virtual_alias_domains" in some.hint
 
 
 @pytest.mark.parametrize(
