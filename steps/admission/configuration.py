@@ -148,6 +148,9 @@ def smart_host(migration: Migration) -> str:
     if not host:
         nothing = absent("the relay host", "a relay host by the settings", "none: Dell delivers by itself ([relay])")
         raise Absent("Dell sends by no relay host", (nothing,))
+    if not migration.settings.relay.login:
+        nothing = absent(host, "a login there by the settings", "none: it knows Dell by its address (relay.login)")
+        raise Absent("The relay host knows Dell by its address", (nothing,))
     return host
 
 

@@ -18,6 +18,7 @@ from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
 from fixtures.probes.dell.tables import ALIAS_DOMAINS
+from fixtures.probes.smtp import submission
 from fixtures.settings import Secrets, Transport
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Refused
@@ -73,6 +74,8 @@ class Says:
                 return Result(argv, 1, "", f"postmap: fatal: open database {table}: No such file or directory")
             case "postmap", "-s", table:
                 text = "".join(f"{key} {to}\n" for key, to in self.rows[table].items())
+            case "test", "-s", path:
+                return Result(argv, 0 if path in self.printed else 1, "", "")
             case _:
                 text = self.printed.get(argv[-1], "")
         return Result(argv, 0, text, "")
@@ -124,6 +127,36 @@ def test_a_domain_of_aliases_only_is_refused(
         dropped=("press@x.example",),
     )
     assert re.search(found, said) if found else said == "", said
+
+
+@pytest.mark.parametrize(("asks", "on", "insists"), [(True, "no", False), (True, "yes", True), (False, "no", True)])
+def test_dell_insists_on_a_login_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, on: str, *, asks: bool, insists: bool
+) -> None:
+    values = {"smtp_tls_security_level": "encrypt", "smtp_sasl_auth_enable": on, "smtp_sasl_password_maps": MAPS}
+    monkeypatch.setattr(submission, "dell", lambda _: Says(values, {}, {}))
+    settings = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": asks})})
+    assert submission.insistence(Migration(settings, Secrets())).both is insists
+
+
+def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
+    """Postfix would ask a table that is not there, and no mail would leave."""
+    host = {"relayhost": SETTINGS.relay.host}
+    knows = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": False})})
+    bare, there = (cast("Any", Says({}, {}, each)) for each in ({}, {"/etc/postfix/sasl_passwd": "x"}))
+    with pytest.raises(Refused, match=r"no login for .* in /etc/postfix/sasl_passwd, .* relay.login = false\. Nothing"):
+        kept.parameters(bare, SETTINGS, host)
+    assert kept.parameters(there, SETTINGS, host)["smtp_sasl_password_maps"] == "hash:/etc/postfix/sasl_passwd"
+    planned = kept.parameters(bare, knows, host)
+    assert planned["smtp_tls_security_level"] == "encrypt"
+    assert not [name for name in planned if name.startswith("smtp_sasl")]
+    assert [*dellplan.sends_otherwise(SETTINGS, host)] == [
+        *("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "smtp_tls_security_level")
+    ]
+    assert [*dellplan.sends_otherwise(knows, host)] == ["smtp_tls_security_level"]
+    mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
+    in_force = host | {"smtp_sasl_auth_enable": "yes", "smtp_sasl_password_maps": "hash:/nosuch"}
+    effect._require_tables(cast("Any", Says(in_force, mailboxes, {})), knows)
 
 
 SPAMPD = "lmtp:[127.0.0.1]:10025"

@@ -312,7 +312,8 @@ def _require_tables(shell: Shell, settings: Settings) -> None:
     for table in (each for name in dell.keeps.model_fields_set for each in getattr(dell.keeps, name) if ":" in each):
         postfix.lookup(shell, table, mailbox)
     login = postfix.parameters(shell, ("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "relayhost")).values
-    if login.get("smtp_sasl_auth_enable", "").lower() == "yes" and (relay := login.get("relayhost")):
+    on = settings.relay.login and login.get("smtp_sasl_auth_enable", "").lower() == "yes"
+    if on and (relay := login.get("relayhost")):
         logins = dellplan.elements(login.get("smtp_sasl_password_maps", ""))
         asked = itertools.product(logins, dellplan.login_keys(relay))
         if not any(postfix.lookup(shell, table, key, secret=True).value for table, key in asked):
