@@ -395,6 +395,13 @@ def test_tables_hold_every_address_and_ec2_only_if_asked() -> None:
         assert f"{address.mailbox} mailbox\n" in without[AT.mailboxes]
 
 
+def test_no_milter_hears_of_the_workers_login() -> None:
+    """Rspamd logs "skip SPF checks for local networks and authorized users", and signers sign a user's mail."""
+    there = by_worker()
+    ours = dellplan.services(there)[f"{there.route.listen}/inet"]
+    assert ours["milter_mail_macros"] == "i"
+
+
 def test_nothing_of_ours_has_two_lines_or_a_blank_in_an_option() -> None:
     assert not any("\n" in value for value in dellplan.parameters(SETTINGS).values())
     assert not any(" " in value for each in WANTED.values() for value in each.values())
