@@ -64,7 +64,10 @@ def values_as_planned(
     migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
 ) -> None:
     found = postfix.judged_parameters(configuration, planned, migration.settings)
-    expect("Every parameter of the plan is in force", found)
+    written = configuration.values.get(tables.ALIAS_DOMAINS, "")
+    aliased = tables.aliased(dell(migration.settings), migration.settings, written)
+    judged = tables.judged_aliased(aliased, configuration.evidence)
+    expect("Every parameter of the plan is in force", [*found, judged])
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")
@@ -145,6 +148,9 @@ def smart_host(migration: Migration) -> str:
     if not host:
         nothing = absent("the relay host", "a relay host by the settings", "none: Dell delivers by itself ([relay])")
         raise Absent("Dell sends by no relay host", (nothing,))
+    if not migration.settings.relay.login:
+        nothing = absent(host, "a login there by the settings", "none: it knows Dell by its address (relay.login)")
+        raise Absent("The relay host knows Dell by its address", (nothing,))
     return host
 
 

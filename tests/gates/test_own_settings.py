@@ -13,7 +13,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.gates.present import DOVECOT, POSTFIX
 from fixtures.lab import own, plan, present
 from fixtures.lab.errors import LabError
-from fixtures.lab.files import settings_text, settings_without_a_lab
+from fixtures.lab.files import SECRETS, render, settings_text, settings_without_a_lab
 from fixtures.lab.own import laid_over
 from fixtures.probes.smtp import clients
 from fixtures.settings import Settings, check
@@ -151,6 +151,15 @@ def test_a_vps_another_relay_and_a_backup_mx() -> None:
     assert [(each.name, each.addresses, each.stays) for each in made.backup_mx] == [
         (each.name, each.addresses, each.stays) for each in own.backup_mx
     ]
+
+
+def test_a_relay_host_that_knows_dell_by_its_address_does_so_in_the_lab(tmp_path: Path) -> None:
+    it = played(settings_with(relay={"login": False}))
+    render(tmp_path, "sendgrid", it.estate, secrets=dict.fromkeys(SECRETS, "x"), seed=1, knobs=())
+    it._known_by_address(tmp_path / "sendgrid/etc/postfix")
+    main, master = ((tmp_path / "sendgrid/etc/postfix" / name).read_text("utf-8") for name in ("main.cf", "master.cf"))
+    assert "smtpd_relay_restrictions=permit_mynetworks,reject\n" in master
+    assert f"\nmynetworks = {plan.DELL4}, [{plan.DELL6}], 127.0.0.0/8" in main
 
 
 def test_a_transport_by_itself_leads_to_dell_too() -> None:

@@ -34,6 +34,8 @@ OTHER = Relay(
     keys_shown="Domains", traces=("post.example",),
 )  # fmt: skip
 NONE = Relay(host="")
+KNOWS = OTHER.model_copy(update={"login": False})
+"""By its address, whoever comes from there."""
 
 
 def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  # noqa: B008 - frozen
@@ -146,6 +148,8 @@ def test_sendgrid_took_it_by_tls_after_a_login(hops: tuple[Hop, ...], both: bool
         (OTHER, (hop("ESMTPSA", by="mx7.post.example"),), PASS, "with ESMTPSA"),
         (OTHER, (hop("ESMTPS", by="mx7.post.example"),), FAIL, "with ESMTPS, without a login"),
         (OTHER, (hop("ESMTPSA"),), UNKNOWN, "it did not come through Post"),
+        (KNOWS, (hop("ESMTPS", by="mx7.post.example"),), PASS, "with ESMTPS"),
+        (KNOWS, (hop("ESMTP", by="mx7.post.example"),), FAIL, "with ESMTP, and Dell does not insist: what came"),
         (NONE, (hop("ESMTPSA", by="mx.outside.example"),), PASS, "there is none: Dell delivers by itself"),
     ],
 )

@@ -326,9 +326,15 @@ def test_what_waited_before_is_not_the_switch_s_doing() -> None:
         ({"recipient": "mxgate-nobody-1@x.example"}, True),
         ({"sender": "a@customer.example", "helo": "mx.customer.example", "recipient": "bob@x.example"}, False),
         ({"sender": SETTINGS.senders[0].address}, False),
+        ({"client_address": "104.30.0.1", "helo": "[104.30.0.1]"}, True),
+        ({"client_address": "104.30.0.1", "helo": "mx.cloudflare.net"}, False),
+        ({"helo": "[192.0.2.1]"}, False),
     ],
-    ids=["its sender", "in a domain that exists", "its HELO", "its recipient", "a customer", "numbered mail"],
+    ids=[
+        *("its sender", "in a domain that exists", "its HELO", "its recipient", "a customer", "numbered mail"),
+        *("prepare_dell's", "Email Routing's", "a stranger's"),
+    ],
 )
 def test_our_own_probes_are_no_news(fields: dict[str, str], *, ours: bool) -> None:
-    known = {"sender": "", "recipient": "", "helo": ""} | fields
-    assert own_probe(SETTINGS, Reject(0, "RCPT", "host", "192.0.2.1", 550, "no", **known)) is ours
+    known: dict[str, Any] = {"client_address": "192.0.2.1", "sender": "", "recipient": "", "helo": ""} | fields
+    assert own_probe(SETTINGS, Reject(0, "RCPT", "host", code=550, text="no", **known)) is ours

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import Verdict
 from fixtures.probes.dell import filters, queue_lifetime, tables
+from fixtures.probes.dell.filters import Filter
 from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.smtp import gateway
 from tests.judges import LOOK
@@ -105,6 +107,26 @@ def test_entries_of_a_table_without_notes_and_blanks() -> None:
     assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",
     }  # fmt: skip
+
+
+def test_a_domain_of_aliases_only_is_found() -> None:
+    """A-1: whoever names it in virtual_alias_domains after Dell was prepared."""
+    held = (tables.Aliased("a.example", "hash:/v"), tables.Aliased("b.example", "b.example"))
+    none, some = (tables.judged_aliased(each, LOOK) for each in ((), held))
+    assert (none.verdict, some.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert some.found == "a.example (by hash:/v), b.example (by b.example)"
+    assert "all mail for it bounces" in some.hint
+
+
+def test_what_a_filter_takes_the_workers_mail_for() -> None:
+    """Rspamd, OpenDKIM and amavis skip their checks for users and loopback, and sign what comes from there."""
+    ones = (Filter("smtpd_milters", "inet:1", "the settings: inet:1"), Filter("content_filter", "x", ""))
+    other = Filter("smtpd_client_restrictions", "check_policy_service inet:2", "")
+    named, alien, policy = filters.judged(filters.Filters((*ones, other), LOOK, by_worker=True), ("inet:1",))
+    assert named.found.startswith("known: the settings: inet:1; the Worker's mail comes to it from 127.0.0.1 or")
+    assert (named.verdict, alien.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert "out of Rspamd's local_addrs" in alien.hint
+    assert "127.0.0.1" not in policy.found
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,31 @@
 """main.cf, master.cf and their templates as text: ours is set, the rest stays, what can't be understood is refused."""
 
+import re
+import socket
+import threading
 from argparse import Namespace
+from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from fixtures.access.changing import Shell
+from fixtures.access.transport import Result
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
+from fixtures.probes.dell.tables import ALIAS_DOMAINS
+from fixtures.probes.smtp import submission
 from fixtures.settings import Secrets, Transport
+from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Refused
-from scripts.lib.dell import effect, restore
+from scripts.lib.dell import effect, kept, restore
 from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
+from tests.test_route import by_worker
 
 MAIN = """\
 # The operator's words.
@@ -39,6 +49,208 @@ SETTINGS = settings_without_a_lab()
 WANTED = dellplan.services(SETTINGS)
 AT = dellplan.places(SETTINGS)
 XCLIENT = AT.xclient
+
+
+MAPS = "hash:/etc/postfix/virtual"
+OURS, OWN = dellplan.parameters(SETTINGS), SETTINGS.domain_names[0]
+
+
+class Says:
+    """Dell, as far as it is asked: Postfix's parameters in force, rows of its tables, and what it prints else."""
+
+    name = "Dell"
+
+    def __init__(self, values: dict[str, str], rows: dict[str, dict[str, str]], printed: dict[str, str]) -> None:
+        self.values, self.rows, self.printed = values, rows, printed
+
+    def run(self, *argv: str, **_: object) -> Result:
+        match argv:
+            case "postconf", "-x", *names:
+                text = "".join(f"{each} = {self.values.get(each, '')}\n" for each in names)
+            case "postmap", "-q", key, table if table in self.rows:
+                text = self.rows[table].get(key, "")
+                return Result(argv, 0 if text else 1, f"{text}\n" if text else "", "")
+            case "postmap", "-q", _, table:
+                return Result(argv, 1, "", f"postmap: fatal: open database {table}: No such file or directory")
+            case "postmap", "-s", table:
+                text = "".join(f"{key} {to}\n" for key, to in self.rows[table].items())
+            case "test", "-s", path:
+                return Result(argv, 0 if path in self.printed else 1, "", "")
+            case _:
+                text = self.printed.get(argv[-1], "")
+        return Result(argv, 0, text, "")
+
+
+def named(
+    values: dict[str, str],
+    rows: dict[str, dict[str, str]] | None = None,
+    printed: dict[str, str] | None = None,
+    **dell: Any,
+) -> str:
+    """By what names a plan is refused where main.cf says VALUES, and DELL is other than in the settings; or nothing."""
+    settings = SETTINGS.model_copy(update={"dell": SETTINGS.dell.model_copy(update=dell)})
+    in_force = {"queue_directory": "/var/spool/postfix", "virtual_transport": OURS["virtual_transport"]} | values
+    shell: Any = Says(in_force, rows or {}, printed or {})
+    try:
+        kept.require(shell, settings, values)
+    except Refused as refused:
+        return str(refused)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "keeps", "found"),
+    [
+        # As Postfix's VIRTUAL_README has it, "Postfix virtual ALIAS example: separate domains, UNIX system accounts".
+        ({"virtual_alias_domains": f"x.example {OWN.upper()}"}, {}, (), f"out of {ALIAS_DOMAINS} in one go"),
+        ({}, {MAPS: {OWN: "anything"}}, (MAPS,), f"{OWN} is a virtual alias domain: .* its row out of {MAPS}"),
+        ({}, {MAPS: {OWN: "anything"}}, (), ""),
+        ({"virtual_alias_domains": "$own", "own": MAPS}, {MAPS: {OWN: "anything"}}, (), f"its row out of {MAPS}"),
+        ({"virtual_alias_domains": "hash:/nosuch"}, {}, (), f"{ALIAS_DOMAINS}: Dell: hash:/nosuch can't be asked"),
+        ({"virtual_alias_domains": "/etc/own"}, {}, (), "its row out of /etc/own"),
+        ({"virtual_alias_domains": f"!{OWN} {MAPS} other.example"}, {MAPS: {OWN: "x"}}, (), ""),
+        ({"virtual_alias_domains": ""}, {MAPS: {OWN: "anything"}}, (MAPS,), ""),
+        ({}, {MAPS: {"press@x.example": "anything"}}, (MAPS,), ""),
+    ],
+    ids="word row goes table unreadable file excluded none aliases".split(),
+)
+def test_a_domain_of_aliases_only_is_refused(
+    values: dict[str, str], rows: dict[str, dict[str, str]], keeps: tuple[str, ...], found: str
+) -> None:
+    """Postfix asks virtual_alias_domains before virtual_mailbox_domains: all mail of the domain would bounce."""
+    values = {"virtual_alias_maps": ", ".join(rows), **values}
+    said = named(
+        values,
+        rows,
+        {"/etc/own": f"a.example\n{OWN}\n"},
+        keeps=Keeps(virtual_alias_maps=keeps),
+        dropped=("press@x.example",),
+    )
+    assert re.search(found, said) if found else said == "", said
+
+
+@pytest.mark.parametrize(("asks", "on", "insists"), [(True, "no", False), (True, "yes", True), (False, "no", True)])
+def test_dell_insists_on_a_login_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, on: str, *, asks: bool, insists: bool
+) -> None:
+    values = {"smtp_tls_security_level": "encrypt", "smtp_sasl_auth_enable": on, "smtp_sasl_password_maps": MAPS}
+    monkeypatch.setattr(submission, "dell", lambda _: Says(values, {}, {}))
+    settings = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": asks})})
+    assert submission.insistence(Migration(settings, Secrets())).both is insists
+
+
+def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
+    """Postfix would ask a table that is not there, and no mail would leave."""
+    host = {"relayhost": SETTINGS.relay.host}
+    knows = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": False})})
+    bare, there = (cast("Any", Says({}, {}, each)) for each in ({}, {"/etc/postfix/sasl_passwd": "x"}))
+    with pytest.raises(Refused, match=r"no login for .* in /etc/postfix/sasl_passwd, .* relay.login = false\. Nothing"):
+        kept.parameters(bare, SETTINGS, host)
+    assert kept.parameters(there, SETTINGS, host)["smtp_sasl_password_maps"] == "hash:/etc/postfix/sasl_passwd"
+    planned = kept.parameters(bare, knows, host)
+    assert planned["smtp_tls_security_level"] == "encrypt"
+    assert not [name for name in planned if name.startswith("smtp_sasl")]
+    assert [*dellplan.sends_otherwise(SETTINGS, host)] == [
+        *("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "smtp_tls_security_level")
+    ]
+    assert [*dellplan.sends_otherwise(knows, host)] == ["smtp_tls_security_level"]
+    mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
+    in_force = host | {"smtp_sasl_auth_enable": "yes", "smtp_sasl_password_maps": "hash:/nosuch"}
+    effect._require_tables(cast("Any", Says(in_force, mailboxes, {})), knows)
+
+
+SPAMPD = "lmtp:[127.0.0.1]:10025"
+"""Mail-in-a-Box (setup/spamassassin.sh); its domains lie in SQLite."""
+
+
+@pytest.mark.parametrize(
+    ("transport", "domains", "dropped", "named_"),
+    [
+        (SPAMPD, OWN, (), True),
+        (
+            SPAMPD,
+            "sqlite:/etc/postfix/virtual-mailbox-domains.cf",
+            ("sqlite:/etc/postfix/virtual-mailbox-domains.cf",),
+            True,
+        ),
+        (SPAMPD, "hash:/nosuch", ("hash:/nosuch",), True),
+        (SPAMPD, OWN, (SPAMPD,), False),
+        (SPAMPD, "", (), False),
+        ("virtual", OWN, (), False),
+        ("lmtp:unix:/var/spool/postfix/private/dovecot-lmtp", OWN, (), False),
+        ("lmtp:unix:/var/run/dovecot/lmtp", OWN, (), False),
+    ],
+    ids="word database unreadable dropped elsewhere default spelling dovecots".split(),
+)
+def test_a_filter_that_mail_passes_on_its_way_to_the_mailboxes_is_named(
+    transport: str, domains: str, dropped: tuple[str, ...], *, named_: bool
+) -> None:
+    values = {"virtual_mailbox_domains": domains, "virtual_transport": transport}
+    said = named(values, {"sqlite:/etc/postfix/virtual-mailbox-domains.cf": {OWN: "1"}}, dropped=dropped)
+    assert (
+        f"virtual_transport: {transport}, which will be lmtp:unix:private/dovecot-lmtp: a filter" in said
+    ) is named_, said
+    assert bool(said) is named_
+
+
+def test_the_proof_of_service_sees_a_domain_of_aliases_only() -> None:
+    mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
+    shell: Any = Says({"virtual_alias_domains": OWN}, mailboxes, {})
+    with pytest.raises(Refused, match=f"{OWN} is a virtual alias domain"):
+        effect._require_tables(shell, SETTINGS)
+    effect._require_tables(cast("Any", Says({}, mailboxes, {})), SETTINGS)
+
+
+LISTENER = f"127.0.0.1:{AT.port} inet n - y - - smtpd\n"
+SOCKET = "   0: {}:2729 00000000:0000 0A 00000000:00000000 00:00000000 00000000   109        0 {} 1 0 100 0 0 10 0\n"
+
+
+@pytest.mark.parametrize(
+    ("sockets", "before", "worker", "taken"),
+    [
+        (SOCKET.format("0100007F", 41), "", False, "port 10025 at 127.0.0.1 .* as dell.xclient_port"),
+        (SOCKET.format("00000000", 41), "", False, "port 10025 at 0.0.0.0 .* as dell.xclient_port"),
+        (SOCKET.format("0100007F", 41), LISTENER, False, ""),
+        (SOCKET.format("0100007F", 40), "", False, ""),
+        (SOCKET.format("0101007F", 41), "", False, ""),
+        (SOCKET.format("0101007F", 41), LISTENER, True, "port 10025 at 127.0.1.1 .* as route.listen"),
+        ("", "", False, ""),
+    ],
+    ids=["a filter", "everywhere", "in master.cf", "an older one of Postfix's", "elsewhere", "the Worker's", "free"],
+)
+def test_a_port_that_another_program_has_is_refused(sockets: str, before: str, taken: str, *, worker: bool) -> None:
+    """``fatal: bind 127.0.0.1 port 10025: Address already in use``: the reload would end Postfix. spampd is there."""
+    there = by_worker()
+    settings = there.model_copy(update={"route": there.route.model_copy(update={"listen": "10025"})})
+    settings = settings if worker else SETTINGS
+    shell: Any = Says({}, {}, {"/proc/net/tcp6": sockets, effect._LISTENING: "socket:[40]\n"})
+    after = LISTENER + "10025 inet n - y - - smtpd\n"
+    with pytest.raises(Refused, match=taken) if taken else nullcontext():
+        effect.require_free(shell, settings, before, after)
+
+
+def test_the_proof_of_service_greets_by_the_address_that_it_claims() -> None:
+    """A name without records meets 450 4.7.1 where Dell has reject_unknown_helo_hostname."""
+    heard: list[str] = []
+
+    def serve(server: socket.socket) -> None:
+        with server.accept()[0] as client, client.makefile("rw", encoding="ascii", newline="\r\n") as talk:
+            print("220 dell", file=talk, flush=True)
+            for line in talk:
+                heard.append(line.strip())
+                if line.startswith("QUIT"):
+                    return
+                print("250-dell\n250 STARTTLS" if "EHLO" in line else "250 Ok", file=talk, flush=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listening = threading.Thread(target=serve, args=(server,))
+        listening.start()
+        dell = SETTINGS.dell.model_copy(update={"xclient_port": server.getsockname()[1]})
+        here = Shell("Dell", Transport(kind="local"))
+        effect._require_accepted(here, SETTINGS.model_copy(update={"dell": dell}), "104.30.0.1", f"bob@{OWN}")
+        listening.join()
+    greets, claims = "EHLO [104.30.0.1]", "XCLIENT ADDR=104.30.0.1"
+    assert heard == [greets, claims, greets, "MAIL FROM:<>", f"RCPT TO:<bob@{OWN}>", "QUIT"]
 
 
 def test_a_value_over_several_lines_becomes_one_and_the_rest_stays() -> None:
@@ -181,6 +393,13 @@ def test_tables_hold_every_address_and_ec2_only_if_asked() -> None:
     for address in SETTINGS.addresses():
         assert f"{address.destination} {address.mailbox}\n" in without[AT.aliases]
         assert f"{address.mailbox} mailbox\n" in without[AT.mailboxes]
+
+
+def test_no_milter_hears_of_the_workers_login() -> None:
+    """Rspamd logs "skip SPF checks for local networks and authorized users", and signers sign a user's mail."""
+    there = by_worker()
+    ours = dellplan.services(there)[f"{there.route.listen}/inet"]
+    assert ours["milter_mail_macros"] == "i"
 
 
 def test_nothing_of_ours_has_two_lines_or_a_blank_in_an_option() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.preflight.init import questions
 from fixtures.preflight.init.answers import Answers, Back, Past, kept
 from fixtures.settings import SettingsError
 from scripts import init
@@ -36,6 +37,21 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
         return asked
 
     return typing
+
+
+@pytest.mark.parametrize(
+    ("host", "auth", "login"),
+    [
+        ("[relay.isp.example]", "no", {"login": False}),
+        ("[relay.isp.example]", "Yes", {}),
+        ("[smtp.sendgrid.net]:587", "no", {}),
+    ],
+)
+def test_a_relay_host_that_asks_for_no_login_is_found(host: str, auth: str, login: dict[str, bool]) -> None:
+    """It knows Dell by its address. SendGrid knows nobody so: there the login is still to be set up."""
+    values = {"relayhost": host, "smtp_sasl_auth_enable": auth}
+    made = questions._relay(Answers(say=lambda _: None), values, ())
+    assert {key: made[key] for key in made.keys() & {"login"}} == login
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,26 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
             ["delivered by virtual_transport = virtual, which will be lmtp:unix:private/dovecot-lmtp"],
         ),
         (
+            "postconf -e 'virtual_transport = lmtp:[127.0.0.1]:10024'",
+            {"keeps": KEEPS},
+            ["virtual_transport: lmtp:[127.0.0.1]:10024, which will be lmtp:unix:private/dovecot-lmtp: a filter there"],
+        ),
+        (
+            f"postconf -e 'virtual_alias_domains = {HOME}'",
+            {"keeps": KEEPS},
+            [f"virtual_alias_domains: {HOME} is a virtual alias domain: no mailbox can be in it"],
+        ),
+        (
+            f"echo '{HOME} anything' >>virtual; postmap virtual",
+            {"keeps": KEEPS.model_copy(update={"virtual_alias_maps": (VIRTUAL,)})},
+            [f"virtual_alias_domains: {HOME} is a virtual alias domain", f"take its row out of {VIRTUAL}"],
+        ),
+        (
+            "postconf -X smtp_sasl_password_maps; rm sasl_passwd",
+            {"keeps": KEEPS},
+            ["Dell has no login for [smtp.sendgrid.net]:587: expected it in /etc/postfix/sasl_passwd"],
+        ),
+        (
             "postconf -e 'relayhost = [smtp.other.example]:587'",
             {"keeps": KEEPS},
             ["Dell sends by relayhost = [smtp.other.example]:587, and relay.host says [smtp.sendgrid.net]:587"],
@@ -149,7 +169,7 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
     ],
     ids=(
         "no-such-domain no-such-file no-database alias several behind mailbox compiled destination relayed network "
-        "transport relay grey listed"
+        "transport filter aliases key login relay grey listed"
     ).split(),
 )
 def test_what_would_vanish_or_can_not_be_kept_is_refused(
@@ -230,6 +250,35 @@ def test_with_keeps_the_family_is_served_as_before(dell: Single, monkeypatch: py
     _an_hour_passes(dell)
     assert "Postfix on Dell" in make(prepare_dell.plan(job))
     assert _unread_but_for_the_log(dell) == []
+
+
+def test_a_domain_of_aliases_only_is_found_by_its_mailbox_too(dell: Single) -> None:
+    """RCPT for the delivery domain is taken, and what comes would bounce (trivial-rewrite(8)). Who asks has no name."""
+    address = next(dell.settings.addresses())
+    helo = "smtpd_helo_required=yes smtpd_helo_restrictions=reject_unknown_helo_hostname"
+    dell.bash(f"postconf -e virtual_alias_domains={HOME} {helo}; postfix reload; sleep 1")
+    try:
+        with pytest.raises(Refused, match=f"{HOME} is a virtual alias domain"):
+            effect._require_tables(dell.shell, dell.settings)
+        effect._require_accepted(dell.shell, dell.settings, "104.30.0.1", address.destination)
+        with pytest.raises(Refused, match=r"heard 550 5\.1\.1 .* virtual alias table"):
+            effect._require_accepted(dell.shell, dell.settings, "104.30.0.1", address.mailbox)
+    finally:
+        dell.bash("postconf -X virtual_alias_domains smtpd_helo_required smtpd_helo_restrictions; postfix reload")
+
+
+def test_a_port_of_another_program_is_refused_and_postfix_s_own_is_not(dell: Single) -> None:
+    """Its master listens at a service that master.cf has no more, till it is reloaded."""
+    main, port = dell.bash("cat /etc/postfix/master.cf"), "127.0.0.1:10025 inet n - n - - smtpd\n"
+    effect.require_free(dell.shell, dell.settings, "", port)
+    there = dell.job(xclient_port=10125).migration.settings
+    dell.bash("python3 -m http.server -b 127.0.0.1 10125 >/dev/null 2>&1 & echo $! >/run/other; sleep 1")
+    try:
+        with pytest.raises(Refused, match=r"port 10125 at 127\.0\.0\.1 is another program's"):
+            effect.require_free(dell.shell, there, main, port.replace("10025", "10125"))
+        _refused(dell, "name a free one as dell.xclient_port. Nothing was changed", keeps=KEEPS, xclient_port=10125)
+    finally:
+        dell.bash("kill $(cat /run/other)")
 
 
 def _unread_but_for_the_log(dell: Single) -> list[str]:

@@ -18,15 +18,18 @@ from fixtures.access.changing import CommandFailed, Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
-from fixtures.probes.dell import doors, postfix
+from fixtures.probes.dell import doors, postfix, tables
+from fixtures.probes.smtp.smtp_client import literal
 from fixtures.settings import Settings
 from scripts.lib.change import Refused, Write
-from scripts.lib.dell import outgoing
+from scripts.lib.dell import outgoing, postfix_text
 from scripts.lib.dell.host_files import contents, restore
 
 LOAD_S_MAX, DIALOGUE_S_MAX, OPEN_S_MAX = 60.0, 60.0, 30.0
 _READABLE = "postconf -n >/dev/null && postconf -M >/dev/null && postfix check"
 _PID = 'cat -- "$(postconf -xh queue_directory)/pid/master.pid"'
+_LISTENING = f'readlink "/proc/$({_PID} | tr -d " ")/fd/"*'
+"""Postfix's master holds the sockets of all its services, also of one that master.cf has no more."""
 _SUMS = 'for each in "$@"; do [ ! -e "$each" ] || sha256sum -- "$each"; done'
 _SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
 EFFECT = "port 25 open at every address; files read"
@@ -79,6 +82,27 @@ def require_logins(settings: Settings, parameters: Mapping[str, str]) -> None:
             "main.cf has no smtpd_sasl_path, and the Worker's listener has to know where Dovecot answers. Write "
             "smtpd_sasl_type and smtpd_sasl_path into main.cf first, as the services for your users have them"
         )
+
+
+def require_free(shell: Shell, settings: Settings, before: str, after: str) -> None:
+    """Refuse a new listener of master.cf's, whose text is to be AFTER in place of BEFORE, where another program has the
+    port: at the reload Postfix would end.
+    """
+    at = dellplan.places(settings)
+    own = {*shell.run("sh", "-c", _LISTENING, check=False).stdout.split()}
+    lines = shell.run("cat", *_SOCKETS, check=False).stdout.splitlines()
+    foreign = (line for line in lines if not own & {f"socket:[{inode}]" for inode in line.split()[9:10]})
+    others = {*doors.sockets("\n".join(foreign))}
+    for service, key in ((at.xclient, "dell.xclient_port"), (f"{at.listen}/inet", "route.listen")):
+        if postfix_text.services(before, service) or not postfix_text.services(after, service):
+            continue
+        host, _, port = service.removesuffix("/inet").rpartition(":")
+        taken = {address for address, each in others if each == int(port)}
+        if taken & {host.strip("[]"), "0.0.0.0", "::"} or (taken and not host):  # noqa: S104 - as the kernel says it
+            raise Refused(
+                f"Dell: port {port} at {' and '.join(sorted(taken))} is another program's, such as a mail filter's: "
+                f"name a free one as {key}. Nothing was changed"
+            )
 
 
 def effect(
@@ -243,19 +267,27 @@ def _require_service(shell: Shell, settings: Settings) -> None:
         if time.monotonic() > until:
             raise Refused(f"after {OPEN_S_MAX:.0f} s, {unopened}")
         time.sleep(0.1)
-    client, recipient = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses()).destination
+    client, first = str(settings.cloudflare.prefixes[0][1]), next(settings.addresses())
     if settings.by_worker:
         _require_listening(shell, settings)
         client = ""  # nobody else may, from outside
     _require_tables(shell, settings)
     if not shell.run("postconf", "-M", dellplan.places(settings).xclient, check=False).stdout.strip():
         client = ""  # the listener is gone, after sign-off
-    said = (client, recipient, str(settings.dell.xclient_port if client else 25))
+    for recipient in dict.fromkeys((first.destination, first.mailbox)):
+        _require_accepted(shell, settings, client, recipient)
+    outgoing.require(shell, settings)
+
+
+def _require_accepted(shell: Shell, settings: Settings, client: str, recipient: str) -> None:
+    """CLIENT, or Dell itself, may send to RECIPIENT. It greets by its address: reject_unknown_helo_hostname asks for a
+    name's records.
+    """
+    said = (client, recipient, str(settings.dell.xclient_port if client else 25), literal(client or "127.0.0.1"))
     done = shell.run("bash", "-c", _DIALOGUE, "bash", *said, timeout_s=DIALOGUE_S_MAX, check=False)
     if not done.stdout.startswith("250 "):
         heard = done.stdout.strip() or done.stderr.strip() or "nothing"
         raise Refused(f"{client or 'Dell itself'} offers a message for {recipient}: expected 250, heard {heard}")
-    outgoing.require(shell, settings)
 
 
 def _require_listening(shell: Shell, settings: Settings) -> None:
@@ -272,17 +304,21 @@ def _require_tables(shell: Shell, settings: Settings) -> None:
     """Each table that Postfix would ask for a mailbox, or for its login at the relay host, can be asked."""
     at, dell = dellplan.places(settings), settings.dell
     mailbox = next(settings.addresses()).mailbox
+    in_force = postfix.parameters(shell, (tables.ALIAS_DOMAINS,)).values.get(tables.ALIAS_DOMAINS, "")
+    if aliased := tables.aliased(shell, settings, in_force):
+        raise Refused("; ".join(map(str, aliased)))
     if postfix.lookup(shell, f"texthash:{at.mailboxes}", mailbox).value is None:
         raise Refused(f"texthash:{at.mailboxes} does not know {mailbox}")
     for table in (each for name in dell.keeps.model_fields_set for each in getattr(dell.keeps, name) if ":" in each):
         postfix.lookup(shell, table, mailbox)
     login = postfix.parameters(shell, ("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "relayhost")).values
-    if login.get("smtp_sasl_auth_enable", "").lower() == "yes" and (relay := login.get("relayhost")):
-        tables = dellplan.elements(login.get("smtp_sasl_password_maps", ""))
-        asked = itertools.product(tables, dellplan.login_keys(relay))
+    on = settings.relay.login and login.get("smtp_sasl_auth_enable", "").lower() == "yes"
+    if on and (relay := login.get("relayhost")):
+        logins = dellplan.elements(login.get("smtp_sasl_password_maps", ""))
+        asked = itertools.product(logins, dellplan.login_keys(relay))
         if not any(postfix.lookup(shell, table, key, secret=True).value for table, key in asked):
             raise Refused(
-                f"no table of smtp_sasl_password_maps has a login for {relay} ({', '.join(tables) or 'none'})"
+                f"no table of smtp_sasl_password_maps has a login for {relay} ({', '.join(logins) or 'none'})"
             )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fixtures.access.changing import Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import filters, postfix
+from fixtures.probes.dell import filters, postfix, tables
 from fixtures.settings import Settings
 from fixtures.settings.dell import Keeps, hop
 from scripts.lib.change import Refused
@@ -36,7 +36,10 @@ _USUAL = re.compile(r"permit(_mynetworks|_sasl_authenticated)?|reject|(reject|de
 _ADMITS = re.compile(r"check_client_access \S+")
 """In the list of clients: who may connect is what the plan's own table says."""
 _OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
-_ASKED = ("myhostname", "mydomain", "myorigin", "virtual_transport", "transport_maps", *LISTED, *RESTRICTED)
+_TRANSPORT = "virtual_transport"
+_ASKED = ("myhostname", "mydomain", "myorigin", "queue_directory", _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED)
+_MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
+"""Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
@@ -53,8 +56,15 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
             "not changed here: correct the settings, or main.cf. Nothing was changed"
         )
     kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
-    sends = dellplan.outbound(settings, kind)
-    return dellplan.parameters(settings) | {name: value for name, value in sends.items() if not before.get(name)}
+    sends = {name: to for name, to in dellplan.outbound(settings, kind).items() if not before.get(name)}
+    logins = f"{settings.dell.config_directory}/sasl_passwd"
+    if "smtp_sasl_password_maps" in sends and not shell.run("test", "-s", logins, check=False).ok:
+        raise Refused(
+            f"Dell has no login for {settings.relay.host}: expected it in {logins}, found no such file, nor another by "
+            "main.cf's smtp_sasl_password_maps. Write it, mode 600, and postmap it; or, where the relay host knows "
+            "Dell by its address, say relay.login = false. Nothing was changed"
+        )
+    return dellplan.parameters(settings) | sends
 
 
 def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Today:
@@ -64,8 +74,8 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
     ends = [*today.ending_aliases()]
-    said = [*today.odd_keeps(), *today.vanishing(), *ends, *today.networks(before.get("mynetworks", ""))]
-    said += today.restrictions()
+    said = [*today.odd_keeps(), *today.vanishing(), *today.aliased(before), *today.passed_by(), *ends]
+    said += [*today.networks(before.get("mynetworks", "")), *today.restrictions()]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -112,6 +122,47 @@ class Today:
             for each in dellplan.elements(self.values.get(name, "")):
                 if each not in known and each.lower() not in self._served | self._own_names:
                     yield from self._unknown(name, each)
+
+    def aliased(self, before: Mapping[str, str]) -> Iterator[str]:
+        """Domains that move and will be virtual alias domains, by main.cf's words (BEFORE) and the tables that stay."""
+        planned = dellplan.parameters(self.settings)
+        planned["virtual_alias_maps"] = ", ".join(self.settings.dell.keeps.virtual_alias_maps)  # ours has no domains
+        written = before.get(tables.ALIAS_DOMAINS, "$virtual_alias_maps")
+        value = dellplan.expanded(written, {**self.values, **before, **planned})
+        try:
+            yield from (f"{tables.ALIAS_DOMAINS}: {each}" for each in tables.aliased(self.shell, self.settings, value))
+        except CouldNotAsk as fault:
+            yield f"{tables.ALIAS_DOMAINS}: {fault}"
+
+    def passed_by(self) -> Iterator[str]:
+        """By what the domains that move are delivered today, where that may be a filter in front of the mailboxes."""
+        today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
+        queue = f":{self.values['queue_directory']}/"
+        if (
+            today.replace(queue, ":") == ours.replace(queue, ":")
+            or today in _MAILBOXES_OWN
+            or today in self.settings.dell.dropped
+        ):
+            return
+        if any(self._is_virtual(each) and not self._has_transport(each) for each in self._served):
+            yield (
+                f"{_TRANSPORT}: {today}, which will be {ours}: a filter there would be passed by. Make it a milter or "
+                "a content_filter first; or name it in dell.dropped"
+            )
+
+    def _is_virtual(self, domain: str) -> bool:
+        try:
+            return bool(tables.holder(self.shell, self.values.get("virtual_mailbox_domains", ""), domain))
+        except CouldNotAsk:  # so that nothing is passed by unseen
+            return True
+
+    def _has_transport(self, domain: str) -> bool:
+        """Whether transport_maps has a row for it."""
+        maps = dellplan.elements(self.values.get("transport_maps", ""))
+        try:
+            return any(postfix.lookup(self.shell, table, domain).value for table in maps)
+        except CouldNotAsk:
+            return False
 
     def ending_aliases(self) -> Iterator[str]:
         """Addresses of the domains that move which today lead otherwise than by the plan, or to nobody by it."""
@@ -236,19 +287,11 @@ class Today:
 
     def _delivered_otherwise(self) -> Iterator[str]:
         """A kept domain that today is delivered by another transport than will be ours."""
-        today = self.values.get("virtual_transport", "")
-        ours = dellplan.parameters(self.settings)["virtual_transport"]
+        today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
         if today == ours:
             return
-        maps = dellplan.elements(self.values.get("transport_maps", ""))
         for each in self.settings.dell.keeps.virtual_mailbox_domains:
-            try:
-                found = not _TABLE.fullmatch(each) and any(
-                    postfix.lookup(self.shell, table, each).value for table in maps
-                )
-            except CouldNotAsk:
-                found = False
-            if not found:
+            if _TABLE.fullmatch(each) or not self._has_transport(each):
                 yield (
                     f"dell.keeps: {each} is delivered by virtual_transport = {today}, which will be {ours}: give it a "
                     "line of its own in transport_maps first"

@@ -74,6 +74,7 @@ def plan(
     main = templates.running(shell, at.folder, "main.cf") or ""
     effect.require_certificate(shell, settings, postfix_text.parameters(main))
     effect.require_logins(settings, postfix_text.parameters(main))
+    effect.require_free(shell, settings, change.before["master.cf"], change.after["master.cf"])
     if change.patch:
         repo.require_branch()
     if not shell.transport.container or host_files.mount_of(at.main, host_files.mounts(shell)):
