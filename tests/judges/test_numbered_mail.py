@@ -165,6 +165,13 @@ def test_ways(entries: tuple[Any, ...], verdict: object, found: str) -> None:
 HELD = "first of all, and held for 48 h"
 
 
+def test_a_hold_begins_again_with_a_red_night() -> None:
+    for red, verdict, hours in ((172_800.0, PASS, "48.0"), (172_801.0, FAIL, "48.0"), (180_000.0, FAIL, "46.0")):
+        judged = switches.judged_hold("p", {"p": 0.0}, 0.0, 345_600.0, 172_800.0, red=red)
+        found = f"held for {hours} h since its last red night, switched before it: none"
+        assert says(judged, "", 0) == (verdict, f"p: expected {HELD}, found {found}")
+
+
 @pytest.mark.parametrize(
     ("first", "since", "verdict", "found"),
     [
