@@ -186,6 +186,10 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
     monkeypatch.setattr(trials, "latest", lambda *_: found)
     assert first(migration).what.startswith("Judge phase2")
+    with monkeypatch.context() as other:
+        other.setattr(drill_certificate, "otherwise", lambda *_: "of another Cloudflare")
+        step = first(migration)
+        assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: of another Cloudflare")
     migration.clock.advance((migration.settings.bounds.trial_days + 1) * DAY_S)
     judge(migration, Gate.PHASE1, ())
     assert first(migration).what == "Run trial"
