@@ -79,19 +79,19 @@ def rehearse(migration: Migration, options: argparse.Namespace) -> Certificate:
         own.pack(file := Path(folder, "own.json"), migration.settings, body)
         report = str(options.out / drill_certificate.name_of(at))
         with closing(Store(f"sqlite:///{folder}/records.sqlite", Clock())) as records:
-            knobs = _observed(migration)
+            trial = trials.latest(migration.store, migration.settings)
+            knobs = _observed(migration, trial)
             route = "tunnel" if migration.settings.route.tunnel else migration.settings.route.kind
             given = {"own": str(file), "only": options.k, "report": report, "route": route}
             worlds = tuple(options.world or WORLDS)
             course = Course("own", options.seed, records.url, knobs=knobs, worlds=worlds, **given)
             with closing(Drills(course, _say)) as drills:
                 drills.wait()
-            return certify(played, records, options.seed, at, asked)
+            return certify(played, records, options.seed, at, asked, knobs=knobs, trial=trial.name if trial else "")
 
 
-def _observed(migration: Migration) -> tuple[str, ...]:
-    """What the last trial saw of the real Cloudflare, as the emulator's options; none: nobody tried it yet."""
-    found = trials.latest(migration.store, migration.settings)
+def _observed(migration: Migration, found: trials.Ended | None) -> tuple[str, ...]:
+    """What the last trial FOUND of the real Cloudflare, as the emulator's options; none: nobody tried it yet."""
     if found is None:
         return ()
     _say(f"Cloudflare as the trial at {found.name} saw it, {(migration.clock.now() - found.at) / 86400:.0f} days ago")

@@ -23,7 +23,7 @@ from fixtures.evidence.exiting import leave
 from fixtures.gates.drift.accepted import WAITS
 from fixtures.language import N_
 from fixtures.ledger.windows import SWITCHING, half_way, left_half_way
-from fixtures.migration.progress import Progress, unfinished
+from fixtures.migration.progress import BACK, Progress, unfinished
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts.lib.aws.power import FIRST, gateway_again
 from scripts.lib.change import Job, Refused, Script, Write
@@ -103,7 +103,7 @@ def _finish(job: Job) -> None:
         job.migration.store.record("undone", "", scripts=("stop_ec2",))
     if begun:
         seconds = time.time() - begun[0]["real_at"]
-        job.migration.store.record(takeback.BACK, job.domain, seconds=seconds)
+        job.migration.store.record(BACK, job.domain, seconds=seconds)
         job.say(N_(f"{job.domain} is back after {seconds:.1f} s of writing; caches follow within the TTL"))
         left_over(job)
         judged = f"pytest features/ --gate rolledback --domain {job.domain}"

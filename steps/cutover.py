@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from pytest_bdd import given, then, when
 
-from fixtures.evidence import Absent, Finding, absent
+from fixtures.evidence import Absent, Finding, Verdict, absent
+from fixtures.gates import nights
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.accounting import DRILL
 from fixtures.ledger.switches import (
@@ -129,12 +130,22 @@ def look_at_hold(migration: Migration, pilot: str) -> Switches:
     return settled(migration, {pilot: since}) if since is not None else ()
 
 
-@then("it was switched first, and has been served long enough")
+@then("it was switched first, was watched, and has been served long enough without a red night")
 def pilot_held(migration: Migration, expect: Expect, pilot: str) -> None:
     progress = Progress.read(migration.store, migration.settings)
     first = {d: first_switch(migration, d) for d in migration.settings.domain_names if progress.switched(d)}
-    since, now, bound = last_switch(migration, pilot), migration.clock.now(), migration.settings.bounds.pilot_hold_s
-    expect("The pilot went first and was held", [judged_hold(pilot, first, since, now, bound)])
+    since, now, bounds = last_switch(migration, pilot), migration.clock.now(), migration.settings.bounds
+    red = nights.last_red(migration, pilot, since) if since is not None else None
+    held = judged_hold(pilot, first, since, now, bounds.pilot_hold_s, red=red)
+    expect("The pilot went first and was held", [held, _looked_on(migration, pilot)])
+
+
+def _looked_on(migration: Migration, pilot: str) -> Finding:
+    """Only a watch counts the mail and knows the abort rules: how the pilot was in hours without one, nobody knows."""
+    bounds = migration.settings.bounds
+    least_s = min(bounds.pilot_hold_s, bounds.watch_s)
+    it = records.judged_watch(pilot, records.propagation(migration, pilot), least_s)
+    return replace(it, domain="", verdict=it.verdict if it.verdict.opens else Verdict.INCONCLUSIVE)
 
 
 @then("Cloudflare serves it, and its mail arrived all the while")

@@ -6,5 +6,5 @@ Feature: The test domain goes first
   Scenario: The pilot has been well since it was switched
     Given that a domain other than the pilot is about to be switched
     When the pilot's time since its switch is reviewed
-    Then it was switched first, and has been served long enough
+    Then it was switched first, was watched, and has been served long enough without a red night
     And Cloudflare serves it, and its mail arrived all the while

@@ -55,7 +55,7 @@ def drilled(records: Store, verdict: Verdict = Verdict.PASS) -> None:
 
 
 def made(played: Own, records: Store) -> Certificate:
-    return certify(played, records, 7, 1_000.0, Answer("rules", ()))
+    return certify(played, records, 7, 1_000.0, Answer("rules", ()), knobs=("--routing-mx=hidden", "--settle-s=40"))
 
 
 def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(played: Own, records: Store) -> None:
@@ -67,6 +67,8 @@ def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(playe
     assert {each.part for each in found.translations} == {"parameter milters", "version of Postfix"}
     assert found.not_certified == {"A-9": "Dell's mail passes m"}
     assert [(each.world, each.verdict) for each in found.drills] == [("prepared", Verdict.PASS)]
+    assert (found.knobs["routing_mx"], found.knobs["spf"]) == ("hidden", "replaced")
+    assert "settle_s" not in found.knobs
 
 
 @pytest.mark.parametrize(("owner", "ids"), [("host", {"A-9"}), ("docker", {"A-1", "A-9", "A-14"})])

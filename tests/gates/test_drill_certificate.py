@@ -1,6 +1,7 @@
 """A drill certificate opens what it covers, and nothing once it is void: each test breaks one thing it holds by."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from fixtures.gates.dellparts import parts
 from fixtures.gates.drill_certificate import DAY_S, Certificate, Drill
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
-from fixtures.migration import Migration
+from fixtures.migration import Migration, trials
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
 from fixtures.preflight import machine
@@ -199,6 +200,48 @@ def test_what_it_does_not_hold_for(
     assert sentence in live.why_not()
 
 
+KNOBS = {"routing_mx": "listed", "spf": "replaced", "enabling": "refuses"}
+HIDDEN = "otherwise than the trial of {day} saw: routing_mx listed, and not hidden"
+
+
+@pytest.mark.parametrize(
+    ("seen", "tag", "why"),
+    [
+        ({}, "X-5", ""),
+        ({"routing_mx": "listed", "spf": "replaced", "settle_s": 31.5, "states": "ready"}, "X-5", ""),
+        ({"routing_mx": "hidden"}, "X-5", HIDDEN),
+        ({"routing_mx": "hidden"}, "O-3", HIDDEN),
+        ({"routing_mx": "hidden"}, "E-7", HIDDEN),
+        ({"routing_mx": "hidden"}, "W-9", HIDDEN),
+        ({"routing_mx": "hidden"}, "A-6", ""),
+        ({"routing_mx": "hidden", "spf": "kept"}, "X-5", f"{HIDDEN}; spf replaced, and not kept"),
+        ({"enabling": "later"}, "X-5", ""),
+        ({"enabling": None}, "X-5", ""),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_rests_on_cloudflare_was_drilled_with_one_as_the_trial_saw_it(
+    live: Live, made: Callable[..., Certificate], seen: dict[str, object], tag: str, why: str
+) -> None:
+    """What no lab can play is C-8's, and a number is another each time."""
+    store, zone = live.migration.store, live.migration.settings.pilot
+    made(knobs=KNOBS)
+    for name, value in seen.items():
+        body = {"trial": "a", "fact": name, "what": name, "expected": "", "value": value, "shown": ""}
+        store.record(trials.OBSERVED, zone, **body, otherwise=value == "later")
+    if seen:
+        store.record(trials.TRIAL, zone, number="a", phase="ended", name=f"mxgate-trial.{zone}", stopped="")
+    (newest,) = machine.valid_certificate(live.migration)
+    assert newest.verdict is Verdict.PASS
+    if not why:
+        live.recall(tag)
+        return
+    said = live.why_not(tag)
+    assert "made with a Cloudflare that does " in said
+    assert why.format(day=time.strftime("%Y-%m-%d", time.localtime(live.migration.clock.now()))) in said
+    assert "Rehearse your own system" in said
+
+
 def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Callable[..., Certificate]) -> None:
     made()
     assert "does not cover this: a milter takes part" in live.why_not("A-9")
@@ -221,7 +264,11 @@ def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
     whole = made()
     said = drill_certificate.summary(live.migration)
     assert ": 2 drills, all green; says nothing of A-9; made " in said
-    assert said.endswith("(Postfix 3.10.13, Dovecot 2.4.1) of snapshot 0123456789abcdef, on Dell today, prepared")
+    assert "(Postfix 3.10.13, Dovecot 2.4.1) of snapshot 0123456789abcdef, on Dell today, prepared; " in said
+    assert said.endswith("; with the emulator's own Cloudflare")
+    made(trial="mxgate-trial.a.example")
+    said = drill_certificate.summary(live.migration)
+    assert said.endswith("; with Cloudflare as the trial at mxgate-trial.a.example saw it")
     red = whole.drills[0].model_copy(update={"verdict": Verdict.FAIL})
     made(drills=[red, *whole.drills[1:]], suite="0.0.9")
     said = drill_certificate.summary(live.migration)

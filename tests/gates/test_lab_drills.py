@@ -2,12 +2,12 @@
 can't be: nobody waits for its drills.
 """
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
-from fixtures.evidence import Inconclusive, Verdict
+from fixtures.evidence import Absent, Inconclusive, Verdict
 from fixtures.gates import drills
 from fixtures.gates.drills import FromRecord
 from fixtures.gates.outcome import Outcome, describe
@@ -74,6 +74,23 @@ def test_one_of_another_world_voids_nothing(stood: World) -> None:
     stood.present[POSTFIX] = "myhostname = prepared.example.net"
     with pytest.raises(FromRecord):
         recalled(stood)
+
+
+@pytest.mark.parametrize("tag", ["", "before_phase1"])
+@pytest.mark.parametrize("gate", [Gate.PHASE3, Gate.ROLLEDBACK])
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_with_dell_taken_back_there_is_nothing_to_come_back_from(
+    world: World, tag: str, gate: Gate, *, taken_back: bool
+) -> None:
+    """But what Dell proved before phase 1 is asked for; and where nobody knows of a prepared Dell, all of it is."""
+    store, tags = world.migration.store, {"drill", "after_rollback", *filter(None, [tag])}
+    drills.require_prepared(world.migration, gate, tags)
+    store.record("done", script="prepare_dell", plan="")
+    if taken_back:
+        store.record("undone", "", scripts=("publish_delivery", "prepare_dell"))
+    nothing = taken_back and gate is Gate.ROLLEDBACK and not tag
+    with pytest.raises(Absent, match="nothing left to come back from") if nothing else nullcontext():
+        drills.require_prepared(world.migration, gate, tags)
 
 
 def test_nobody_waits_for_a_lab_that_can_not_be(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fixtures.gates.script_gate import GOES_ON
 from fixtures.language import speaking
 from fixtures.ledger.agreement import LAG_S
 from fixtures.migration import Migration, trials
-from fixtures.migration.progress import QUIET_S, Progress, Stage, night_stages
+from fixtures.migration.progress import BACK, QUIET_S, Progress, Stage, night_stages
 from fixtures.migration.version import VERSION
 from fixtures.plan.gates import TABLE, Gate, gate_of_script
 from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
@@ -186,6 +186,10 @@ def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
     monkeypatch.setattr(trials, "latest", lambda *_: found)
     assert first(migration).what.startswith("Judge phase2")
+    with monkeypatch.context() as other:
+        other.setattr(drill_certificate, "otherwise", lambda *_: "of another Cloudflare")
+        step = first(migration)
+        assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: of another Cloudflare")
     migration.clock.advance((migration.settings.bounds.trial_days + 1) * DAY_S)
     judge(migration, Gate.PHASE1, ())
     assert first(migration).what == "Run trial"
@@ -226,6 +230,27 @@ def test_after_a_way_back_that_is_judged_first(world: World, gate: Gate) -> None
     assert first(world.migration).command == f"pytest features/ --gate rolledback --domain {PILOT}"
     judge(world.migration, gate, (PILOT,))
     assert all("rolledback" not in each.command for each in coming(world.migration))
+
+
+def test_a_way_back_that_was_judged_is_not_judged_again_for_its_clean_up(world: World) -> None:
+    """But another way back is, and one that nobody had judged before it was cleaned up."""
+    store, clock = world.migration.store, world.migration.clock
+    for judged_first, by_hand in ((True, False), (False, False), (True, False), (False, True)):
+        for script in ("prepare_cloudflare", "switch_mx"):
+            clock.advance(60)
+            store.record("done", PILOT, script=script, plan="")
+        clock.advance(60)
+        if not by_hand:
+            store.record(BACK, PILOT, seconds=1.0)
+        store.record("done", PILOT, script="rollback", plan="")
+        assert any("rolledback" in each.command for each in coming(world.migration))
+        if judged_first:
+            clock.advance(60)
+            judge(world.migration, Gate.ROLLEDBACK, (PILOT,))
+        clock.advance(600)
+        store.record("undone", PILOT, scripts=("prepare_cloudflare",))
+        store.record("done", PILOT, script="rollback", plan="")
+        assert any("rolledback" in each.command for each in coming(world.migration)) is not judged_first
 
 
 def test_a_switch_that_ended_half_way_comes_before_all_else(world: World) -> None:

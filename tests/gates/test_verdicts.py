@@ -1,5 +1,6 @@
 """What a gate makes of its scenarios, what it stores, and the exit status."""
 
+import re
 from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from fixtures.gates import waiver_titles
 from fixtures.gates.outcome import Claims, Outcome, describe
 from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.migration.progress import Stage
+from fixtures.migration.progress import Kind, Stage
 from fixtures.plan.gates import Gate
 from fixtures.probes.cloudflare import api as cloudflare, routed
 from fixtures.probes.dns import queries as dns
@@ -132,6 +133,40 @@ def test_a_sick_pilot_closes_the_gate_of_the_others(world: World, monkeypatch: p
     result = world.judge(stage, outcome)
     assert result.verdicts == {OTHER: Verdict.FAIL}
     assert "Email Routing" in {each.member for each in _of_its_domains(result).outcomes[0].findings}
+
+
+@pytest.mark.parametrize(
+    ("watched_h", "red_at_h", "said"),
+    [
+        (49.0, None, ""),
+        (0.2, None, "pilot.example.net: expected watched for 48 h, found watched for 0.2 h"),
+        (49.0, 20.0, "found held for 29.0 h since its last red night, switched before it: none"),
+        (99.0, 20.0, ""),
+    ],
+    ids=["well", "its watch ended after a quarter of an hour", "a red night", "a red night, and two days since"],
+)
+def test_a_hold_counts_while_somebody_watches_and_nights_are_green(
+    world: World, watched_h: float, red_at_h: float | None, said: str
+) -> None:
+    store, clock = world.migration.store, world.migration.clock
+    began = clock.now()
+    store.record("done", PILOT, script="switch_mx", plan="")
+    store.record("switch", PILOT, began=began, ended=began, real_began=began, real_ended=began)
+    store.record("watch", PILOT, running=True)
+    for at_h in sorted(filter(None, {watched_h, red_at_h, 49.0})):
+        clock.advance(began + at_h * 3600 - clock.now())
+        if at_h == red_at_h:
+            night = Stage(Gate.PHASE4, (PILOT,), "night-phase4", Kind.NIGHT)
+            world.judge(night, came_out(night, Verdict.FAIL, "C-1"))
+        if at_h == watched_h:
+            store.record("watch", PILOT, running=False)
+    claims = Claims([])
+    claims.begin(then=True)
+    cutover.pilot_held(world.migration, claims.claim, PILOT)
+    with pytest.raises(Judged, match=re.escape(said)) if said else nullcontext() as raised:
+        claims.conclude(None)
+    assert not raised or (raised.type is Inconclusive) == (red_at_h is None)
+    assert {each.domain for each in claims.findings} == {""}, "it counts for each domain of the gate"
 
 
 @pytest.mark.parametrize(

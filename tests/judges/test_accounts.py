@@ -191,10 +191,26 @@ def test_what_is_left_costs() -> None:
         (FAIL, f"volume v: expected gone, found 8 GiB. {hint}"),
         (PASS, "snapshot s: expected gone, found 8 GiB"),
     ]
-    assert all_say(cost.judged_left(saving(GONE), by_bill=True), "") == [(PASS, "volume v: expected gone, found 8 GiB")]
     assert all_say(cost.judged_left(saving(), by_bill=False), "") == [
         (PASS, "what is left: expected no charge, found no charge")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "usd", "verdict", "found"),
+    [
+        ("instance", 9.99, PASS, "instance: expected less than before, found said"),
+        ("instance", 9.996, UNKNOWN, "instance: expected less than before ($10.00 a month), found said. "),
+        ("instance", 12.0, UNKNOWN, "instance: expected less than before ($10.00 a month), found said. "),
+        ("PublicIPv4:IdleAddress", 3.65, UNKNOWN, "PublicIPv4:IdleAddress: expected less than before ($0.00 a month), found said. "),
+        (KEPT.name, 0.4, PASS, "snapshot s: expected less than before, or for what stays, found said"),
+    ],
+    ids=["another's is left", "the same", "more", "new since", "of the final image"],
+)  # fmt: skip
+def test_what_a_bill_still_has_is_less_than_before(name: str, usd: float, verdict: object, found: str) -> None:
+    """Whose the rest is no bill says: what did not become less may be the gateway's."""
+    (judged,) = all_say(cost.judged_left(saving(Charge(name, usd, "said")), by_bill=True), "")
+    assert judged == (verdict, found + (cost.WHOSE if verdict is UNKNOWN else ""))
 
 
 DAY = date(2026, 11, 1)

@@ -165,6 +165,13 @@ def test_ways(entries: tuple[Any, ...], verdict: object, found: str) -> None:
 HELD = "first of all, and held for 48 h"
 
 
+def test_a_hold_begins_again_with_a_red_night() -> None:
+    for red, verdict, hours in ((172_800.0, PASS, "48.0"), (172_801.0, FAIL, "48.0"), (180_000.0, FAIL, "46.0")):
+        judged = switches.judged_hold("p", {"p": 0.0}, 0.0, 345_600.0, 172_800.0, red=red)
+        found = f"held for {hours} h since its last red night, switched before it: none"
+        assert says(judged, "", 0) == (verdict, f"p: expected {HELD}, found {found}")
+
+
 @pytest.mark.parametrize(
     ("first", "since", "verdict", "found"),
     [
@@ -193,12 +200,13 @@ def moment(**changes: Any) -> Moment:
         "parts": (),
         "strays": (),
         "gap_s": 3.0,
+        "late_gap_s": 10.0,
     } | changes
     return Moment(DOMAIN, evidence=LOOK, **fields)
 
 
 SETS = "expected every answer the old set or the new one, found"
-FEW = f"expected 300 answers or more, no gap over 3 s around the switch, found what came. {records.NO_RECORD}"
+FEW = f"expected 300 answers or more, no gap over 3 s around the switch, and none over 10 s in the 30 s after it, found what came. {records.NO_RECORD}"
 BETWEEN = "Mail that asked then may have bounced, or gone to a stranger: look into X-2, and who else wrote there"
 
 
@@ -209,6 +217,7 @@ BETWEEN = "Mail that asked then may have bounced, or gone to a stranger: look in
         (moment(parts=("10 a", "20 b")), PASS, f"{SETS} 300 answers, 0 without a mail server; for seconds of propagation: 10 a; for seconds of propagation: 20 b"),
         (moment(answers=299), UNKNOWN, FEW),
         (moment(gap_s=3.1), UNKNOWN, FEW),
+        (moment(late_gap_s=10.1), UNKNOWN, FEW),
         (moment(answers=2, without_mx=1), FAIL, f"{SETS} 2 answers, 1 without a mail server. {BETWEEN}"),
         (moment(gap_s=9.0, strays=("10 x",)), FAIL, f"{SETS} 300 answers, 0 without a mail server; between: 10 x. {BETWEEN}"),
     ],

@@ -1,6 +1,7 @@
 """What the probes of feasibility and of the saving make of odd input."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,12 +11,12 @@ import pytest
 
 from fixtures.access.clock import Clock
 from fixtures.access.transport import Shell, here
-from fixtures.evidence import CouldNotAsk
+from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.preflight import reach
 from fixtures.probes import snapshot
-from fixtures.probes.aws import api, cost, other_jobs, references, terraform
+from fixtures.probes.aws import api, cost, ec2, other_jobs, references, terraform
 from fixtures.probes.aws.terraform import Holding
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
@@ -261,6 +262,28 @@ def test_a_bill_counts_before_its_month_is_closed_and_says_so(
     assert round(charge.usd or 0, 2) == 11.10
     says = "an estimate until AWS closes the month"
     assert [says in each for each in (charge.reckoning, found.source)] == [estimated, estimated]
+
+
+def test_by_the_bill_too_what_stays_for_a_reason_may_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A final image is new since the stop."""
+    names = ("APN1-EBS:SnapshotUsage", "APN1-EBS:VolumeUsage.gp3", "APN1-PublicIPv4:IdleAddress")
+    bill = cost.Saving((), tuple(cost.Charge(each, 1.0, "") for each in names), (), "", (), Evidence("", ""))
+    items = [ec2.Item(kind, number, "", "") for kind, number in (("image", "ami-1"), ("volume", "vol-1"))]
+    monkeypatch.setattr(cost, "_billed", lambda _: bill)
+    monkeypatch.setattr(ec2, "known", lambda _: frozenset())
+    monkeypatch.setattr(ec2, "inventory", lambda *_: SimpleNamespace(items=items))
+    monkeypatch.setattr(cost, "staying", lambda *_: {"ami-1": "the final image"})
+    given = SimpleNamespace(ec2=SimpleNamespace(at_aws=True), costs=SimpleNamespace(billing="cost explorer"))
+    assert cost.saving(cast("Migration", SimpleNamespace(settings=given))).staying == {names[0]}
+
+
+def test_a_disk_costs_the_same_in_a_long_month_and_in_a_short_one() -> None:
+    """AWS prices a month of it, and bills a day as a 28th to a 31st of that; an hour costs the same on each day."""
+    for month, disk in ((2, 1 / 28), (6, 1 / 30), (7, 1 / 31)):
+        groups = [_group("APN1-EBS:VolumeUsage.gp3", str(disk)), _group("APN1-BoxUsage:t2.micro", "0.24")]
+        bill = Bill({"Groups": groups})
+        (disk_a_month, box), _ = cost._of_day(bill, "ap-northeast-1", datetime(2026, month, 3, tzinfo=UTC))
+        assert (round(disk_a_month.usd or 0, 6), round(box.usd or 0, 6)) == (1.0, 7.3)
 
 
 def test_a_day_without_billing_data_is_no_day_without_costs() -> None:

@@ -61,6 +61,40 @@ def test_answers_around_the_switch_are_counted(tmp_path: Path) -> None:
     assert found.gap_s <= records.AROUND_S
 
 
+@pytest.mark.parametrize(
+    ("seen", "answers", "verdict"),
+    [
+        pytest.param([*range(-9, 31)], 800, Verdict.PASS, id="until the edge has followed"),
+        pytest.param([*range(-9, 4), *range(900, 950)], 260, Verdict.INCONCLUSIVE, id="too few, and others much later"),
+        pytest.param([*range(-30, 4), *range(29, 99)], 2080, Verdict.INCONCLUSIVE, id="the half minute was not seen"),
+        pytest.param([*range(-30, 4), 12, 20, 28], 740, Verdict.PASS, id="it was seen with pauses"),
+        pytest.param([*range(-30, 19)], 980, Verdict.INCONCLUSIVE, id="its end was not seen"),
+    ],
+)
+def test_only_the_minutes_around_a_switch_say_something_of_it(
+    tmp_path: Path, seen: list[int], answers: int, verdict: Verdict
+) -> None:
+    migration = _migration(tmp_path)
+    _switch(migration, *({"second": number} for number in seen))
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
+    assert found.answers == answers
+    assert records.judged_moment(DOMAIN, found).verdict is verdict, found.evidence.answer
+
+
+def test_in_a_lab_the_half_minute_ends_with_the_leap_of_its_clock(tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text("+0\n", encoding="ascii")
+    clock = Clock(tmp_path / "clock")
+    store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}", clock)
+    migration = cast("Migration", SimpleNamespace(store=store, clock=clock))
+    _switch(migration, *({"second": number} for number in range(-20, 3)))
+    clock.advance(50)
+    store.record("time passed", seconds=50)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
+    assert records.judged_moment(DOMAIN, found).verdict is Verdict.PASS, found.evidence.answer
+
+
 def test_a_part_long_after_the_batch_and_a_gap_are_seen(tmp_path: Path) -> None:
     migration = _migration(tmp_path)
     _switch(migration, {"second": -9}, {"second": 39, "mx": [[*OLD, *NEW]], "without_mx": 2})

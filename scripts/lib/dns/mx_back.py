@@ -35,7 +35,7 @@ from typing import Any
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
 from fixtures.ledger.windows import CLOSED, LATE_S, PUT_BACK, SWITCHING
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import BACK, Progress
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import queries as dns
@@ -219,7 +219,7 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
     book.later += [
         partial(_noted_if_ours, job, "back", kept, why=why),
         partial(job.migration.store.record, CLOSED, job.domain, why=PUT_BACK),
-        partial(job.migration.store.record, takeback.BACK, job.domain, seconds=took),
+        partial(job.migration.store.record, BACK, job.domain, seconds=took),
     ]
     book.write()
     done = f"EC2's MX of {job.domain} stands again, {took:.0f} s later; caches follow within {kept['mx_ttl']} s"

@@ -12,6 +12,7 @@ from typing import Any
 
 from fixtures.gates.drift.accepted import to_go_back_to
 from fixtures.language import N_
+from fixtures.migration.progress import BACK
 from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import AUTO_S, Record, record
 from fixtures.probes.dns import queries as dns
@@ -22,8 +23,6 @@ from scripts.lib.dns.mta_sts import publish, put_back
 from scripts.lib.dns.records import as_text, every, is_spf, merged, set_rrset, set_spf, value
 from scripts.lib.night_papers import first_snapshot
 
-BACK = "rolled back"
-"""The record that says since when a domain's MX has been EC2's again."""
 LAST_CACHE_S = 60.0
 ASSUMED_PREFERENCE = 10
 _ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
