@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from fixtures.evidence import Look
-from fixtures.probes.dell import boot, durability, ipv6_switch, log_rotation, units
+from fixtures.probes.dell import boot, durability, ipv6_switch, jobs, log_rotation, units
 from tests.judges import ABSENT, FAIL, LOOK, PASS, all_say, says
 
 ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"
@@ -71,6 +71,31 @@ def test_what_a_server_needs(lines: tuple[str, ...], by: str) -> None:
     verdict, said = all_say(boot.judged_held(boot.Start((), (), LOOK, held=(("d.service", found, LOOK),))), "")[0]
     assert verdict is (FAIL if by else PASS)
     assert f"asks for nothing that may be missing, and has room, found {by or 'nothing holds it up'}" in said
+
+
+IDLE, OFF = "/etc/systemd/logind.conf:IdleAction=suspend", ("/etc/cron.d/x:1", "0 1 * * * root poweroff")
+SUSPEND, WAKE = ("/etc/cron.d/x:2", "@daily root systemctl suspend"), ("/etc/cron.d/x:3", "@daily root rtcwake -m mem")
+OUT = "Take the job out: while the machine is off no mail is taken; or waive this row, if it switches off another"
+MASK = "systemctl mask sleep.target suspend.target hibernate.target: while it sleeps no mail is taken"
+
+
+@pytest.mark.parametrize(
+    ("idle", "found", "said"),
+    [
+        ((), (), "none"),
+        ((IDLE,), (), f"{IDLE}. {MASK}"),
+        ((IDLE, "masked"), (SUSPEND,), "none"),
+        ((), (SUSPEND,), f"{SUSPEND[0]}: {SUSPEND[1]}. {OUT}"),
+        (("masked",), (SUSPEND, WAKE), f"{WAKE[0]}: {WAKE[1]}. {OUT}"),
+        (("masked",), (OFF,), f"{OFF[0]}: {OFF[1]}. {OUT}"),
+        ((IDLE,), (OFF,), f"{IDLE}; {OFF[0]}: {OFF[1]}. {OUT}"),
+    ],
+)
+def test_whether_it_stays_awake(idle: tuple[str, ...], found: tuple[tuple[str, str], ...], said: str) -> None:
+    """Whoever masks sleep.target has not switched the job off that asks the kernel."""
+    start = boot.Start((), idle, LOOK, off=jobs.Jobs(found, 3, LOOK))
+    expected = "sleep: expected no idle action, and no job that switches it off, found"
+    assert says(boot.judged_awake(start), "", 2) == (PASS if said == "none" else FAIL, f"{expected} {said}")
 
 
 def test_postfix_does_with_less_memory() -> None:

@@ -129,6 +129,8 @@ def stopped(*files: tuple[str, str]) -> list[str]:
         "@daily root doveadm service stop lmtp",
         "@daily root postmulti -i - -p stop",
         "ExecStart=/bin/systemctl stop postfix@-.service",
+        "0 1 * * * root systemctl stop postfix && /sbin/shutdown -h now",
+        "0 1 * * * root systemctl stop dovecot; poweroff",
     ],
 )
 def test_what_stops_a_server(line: str) -> None:
@@ -143,6 +145,7 @@ def test_what_stops_a_server(line: str) -> None:
         [("/etc/cron.d/x", "@daily root systemctl stop postfix && rsync -a /srv /b; systemctl start postfix")],
         [("/usr/local/bin/x", "systemctl stop dovecot\nrsync -a /srv /b\nsystemctl start dovecot")],
         [("/usr/local/bin/x", "postfix stop\nreboot")],
+        [("/usr/local/bin/x", "postfix stop\nshutdown -fr now")],
         [("/usr/local/bin/x", "/usr/bin/doveadm stop\n/usr/sbin/dovecot")],
         [("/etc/letsencrypt/renewal/a.conf", "pre_hook = systemctl stop postfix\npost_hook = systemctl start postfix")],
         [
@@ -167,3 +170,74 @@ def test_no_job_stops_a_server() -> None:
     assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", deleting_jobs.UP)
     (none,) = deleting_jobs.judged_up(jobs.Jobs((), 3, LOOK))
     assert none.verdict is Verdict.PASS
+
+
+SWITCHES = [
+    ("/etc/cron.d/x", "0 1 * * * root /sbin/shutdown -h now", False),
+    ("/etc/cron.d/x", "0 1 * * * root /usr/sbin/shutdown -P +5 >/dev/null 2>&1", False),
+    ("/etc/cron.d/x", "@daily root sync && poweroff", False),
+    ("/etc/crontab", "0 1 * * * root [ -e /run/busy ] || halt -p", False),
+    ("/var/spool/cron/crontabs/root", "0 1 * * * shutdown now", False),
+    ("/var/spool/cron/crontabs/root", "0 1 * * 1-5 /sbin/init 0", False),
+    ("/usr/local/sbin/night", "shutdown -h 22:30", False),
+    ("/usr/local/sbin/night", "if ! who | grep -q .; then sudo /sbin/poweroff; fi", False),
+    ("/usr/local/sbin/night", "echo mem > /sys/power/state", False),
+    ("/usr/local/sbin/night", "echo disk | tee /sys/power/state", False),
+    ("/usr/local/sbin/night", "rtcwake -m off -s 18000", False),
+    ("/usr/local/sbin/night", "/usr/sbin/pm-suspend", False),
+    ("/etc/systemd/system/night.service", "ExecStart=-/usr/bin/systemctl --no-block poweroff", False),
+    ("/etc/systemd/system/night.service", "ExecStart=/usr/sbin/shutdown -h now", False),
+    ("/etc/systemd/system/night.service", "ExecStart=/bin/sh -c 'shutdown -h now'", False),
+    ("/etc/systemd/system/night.timer", "Unit=poweroff.target", False),
+    ("/etc/systemd/system/night.timer", "Unit=suspend.target", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl suspend-then-hibernate", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl suspend", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl start suspend.target", True),
+    ("/etc/cron.d/x", "0 1 * * * root loginctl hibernate; true", True),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "by_systemd"), SWITCHES)
+def test_what_switches_the_machine_off(file: str, line: str, by_systemd: bool) -> None:
+    """A masked sleep.target keeps it awake only where systemd is asked for it."""
+    assert [text for _, text in deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file))] == [line]
+    assert bool(deleting_jobs.BY_SYSTEMD.search(line)) is by_systemd
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("/etc/cron.d/x", "# 0 1 * * * root /sbin/shutdown -h now"),
+        ("/etc/cron.d/x", "0 4 * * 0 root /sbin/shutdown -r now"),
+        ("/etc/cron.d/x", "0 4 * * 0 root /sbin/shutdown -fr +5; true"),
+        ("/etc/cron.d/x", "0 4 * * 0 root shutdown --reboot 04:30"),
+        ("/etc/cron.d/x", "0 4 * * 0 root shutdown -c"),
+        ("/etc/cron.d/x", "0 4 * * 0 root systemctl reboot"),
+        ("/etc/cron.d/x", "0 4 * * * root mysqladmin shutdown"),
+        ("/etc/cron.d/x", "0 4 * * * root virsh shutdown guest"),
+        ("/etc/cron.d/x", "0 4 * * * root ssh nas /sbin/poweroff"),
+        ("/etc/cron.d/x", "0 4 * * * root ssh nas 'sync; poweroff' && rm /run/nas"),
+        ("/var/spool/cron/root", "0 4 * * * redis-cli shutdown"),
+        ("/etc/init.d/halt", "    halt -d -f -i $poweroff"),
+        ("/etc/apt/apt.conf.d/50unattended-upgrades", 'Unattended-Upgrade::InstallOnShutdown "true";'),
+        ("/etc/apt/apt.conf.d/50unattended-upgrades", 'Unattended-Upgrade::Automatic-Reboot "true";'),
+        (
+            "/etc/systemd/system/multi-user.target.wants/unattended-upgrades.service",
+            "ExecStart=/usr/share/unattended-upgrades/unattended-upgrade-shutdown --wait-for-signal",
+        ),
+        ("/etc/systemd/system/plymouth-halt.service", "ExecStart=/usr/sbin/plymouthd --mode=shutdown"),
+        ("/usr/local/bin/x", "systemctl mask sleep.target suspend.target hibernate.target"),
+        ("/etc/systemd/system/a.service", "Conflicts=shutdown.target reboot.target halt.target"),
+        ("/etc/systemd/system/a.service", "WantedBy=halt.target poweroff.target"),
+        ("/etc/systemd/system/a.service", "Description=Waits for shutdown"),
+        ("/etc/systemd/system/tomcat.service", "ExecStop=/opt/tomcat/bin/shutdown.sh"),
+        ("/etc/systemd/system/x.service", 'ExecStart=/usr/bin/nvidia-sleep.sh "suspend"'),
+        ("/usr/local/bin/x.py", "    def shutdown(self) -> None:"),
+        ("/usr/local/bin/x.py", "server.shutdown(2)"),
+        ("/usr/local/bin/x", "trap shutdown TERM"),
+        ("/usr/local/bin/x", "shutdown() {"),
+        ("/usr/local/bin/x", "cat /sys/power/state"),
+    ],
+)
+def test_what_does_not_switch_it_off(file: str, line: str) -> None:
+    assert not list(deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file)))
