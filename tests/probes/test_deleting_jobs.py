@@ -15,7 +15,8 @@ PLACES = (
     Place("bob@example.org", "bob", "/srv/vmail/bob@example.org/Maildir", (), ()),
     Place("carol@example.net", "carol", "/users/carol/Maildir", (), ()),
 )
-DELETES = deleting_jobs.deleting(map(deleting_jobs.folder, PLACES))
+QUEUE = deleting_jobs.queue("/var/spool/postfix")
+DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE])
 
 
 def found(line: str) -> list[str]:
@@ -39,6 +40,18 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "30 3 * * * root rsync -a nas:/users/carol/ /users/carol/ --delete",
         "0 4 * * * root postsuper -d ALL deferred >/dev/null 2>&1",
         "0 4 * * * root /usr/sbin/postsuper -c /etc/postfix -d ALL",
+        "0 4 * * * root postsuper -d ALL >>/var/log/queue.log 2>&1",
+        "0 4 * * * root postqueue -j | jq -r 'select(.queue_name == \"deferred\").queue_id' | postsuper -d - </tmp/q",
+        "0 4 * * * root postsuper -c /etc/postfix -d $(cat /run/old)",
+        "0 4 * * * root postsuper -v -d 4bXyZ",
+        "0 4 * * * root find /var/spool/postfix/deferred -type f -mmin +60 -delete",
+        "0 4 * * * root rm -rf /var/spool/postfix/deferred/* /var/spool/postfix/hold",
+        "0 4 * * * root rm -rf /var/spool/postfix",
+        "0 4 * * * root rsync -a --delete /backup/queue/ /var/spool/postfix/",
+        "@daily root tmpreaper 30d /srv/vmail",
+        "@daily root /usr/sbin/tmpwatch --mtime 720 /var/spool/postfix/incoming /srv/x",
+        "@daily root doveadm flags add -A '\\Deleted' mailbox INBOX savedbefore 30d",
+        '@daily root doveadm -v flags add -u bob@example.org "\\Deleted" mailbox INBOX all',
         "@daily root find /srv/vmail -type f -mtime +30 -delete",
         "@daily root find /srv/vmail/*/Maildir/cur -mtime +30 -exec rm {} +",
         "@daily root find /users/*/Maildir -mtime +365 | xargs rm -f",
@@ -64,6 +77,14 @@ def test_what_deletes_mail(line: str) -> None:
     [
         "# 0 4 * * * root postsuper -d ALL",
         "0 4 * * * root mailq | awk '/MAILER-DAEMON/ {print $1}' | postsuper -d -",
+        "*/5 * * * * root postsuper -s; postsuper -r ALL deferred",
+        "@daily root find /var/spool/postfix/corrupt -mtime +30 -delete",
+        "@daily root find /var/spool/cron -name '*.bak' -delete",
+        "cp -p /etc/resolv.conf /var/spool/postfix/etc/resolv.conf; rm -rf /var/spool/postfix/etc/ssl",
+        "@daily root tmpreaper 7d /tmp /var/tmp",
+        "@daily root /usr/sbin/tmpwatch -umc 10d /var/cache/man",
+        "@daily root doveadm flags add -A '\\Deleted' mailbox Junk savedbefore 30d",
+        "@daily root doveadm flags add -A '\\Seen' mailbox Archive savedbefore 30d",
         "30 3 * * * root rsync -a --delete /srv/vmail/ backup:/dell/vmail/",
         "30 3 * * * root rsync -a /srv/vmail/ backup:/dell/vmail/ --delete",
         "30 3 * * * root rsync -a --delete /etc/ /backup/srv/vmail/etc/",
@@ -111,9 +132,10 @@ def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, ve
 STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
 
 
-def stopped(*files: tuple[str, str]) -> list[str]:
-    lines = [line for file, text in files for line in grep(STOPS, text, file)]
-    return [text for _, text in deleting_jobs.lines_that_stop(lines)]
+def stopped(*files: tuple[str, str], containers: tuple[str, ...] = ()) -> list[str]:
+    words = "|".join((STOPS, *map(deleting_jobs.container_stops, containers)))
+    lines = [line for file, text in files for line in grep(words, text, file)]
+    return [text for _, text in deleting_jobs.lines_that_stop(lines, containers)]
 
 
 @pytest.mark.parametrize(
@@ -163,6 +185,22 @@ def test_what_stops_a_server(line: str) -> None:
 )
 def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
     assert stopped(*files) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "stops"),
+    [
+        ("0 22 * * * root docker stop mx", True),
+        ("0 22 * * * root docker stop -t 60 web mx >/dev/null", True),
+        ("0 22 * * * root podman container kill mx", True),
+        ("0 22 * * * root docker stop mx && tar czf /b/m.tgz /srv; docker start mx", False),
+        ("0 22 * * * root docker stop mx; docker compose -f /srv/mail.yml up -d", False),
+        ("0 22 * * * root docker stop mx-exporter web", False),
+        ("0 22 * * * root docker restart mx", False),
+    ],
+)
+def test_what_stops_a_server_s_container(line: str, stops: bool) -> None:
+    assert stopped(("/etc/cron.d/x", line), containers=("mx",)) == ([line] if stops else [])
 
 
 def test_no_job_stops_a_server() -> None:
