@@ -1,4 +1,8 @@
-"""Which commands in crontabs, units and tmpfiles.d delete mail, by grep's own word."""
+"""Which commands in crontabs, units and tmpfiles.d delete mail, by grep's own word; which switch it off,
+and which load other rules of a firewall.
+"""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
 
 import subprocess
 
@@ -6,7 +10,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.evidence.redaction import hidden
-from fixtures.probes.dell import deleting_jobs, jobs
+from fixtures.probes.dell import deleting_jobs, firewall, jobs
 from fixtures.probes.dell.mailbox_access import Place
 from tests.judges import LOOK
 
@@ -279,3 +283,41 @@ def test_what_switches_the_machine_off(file: str, line: str, by_systemd: bool) -
 )
 def test_what_does_not_switch_it_off(file: str, line: str) -> None:
     assert not list(deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file)))
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "loads"),
+    [
+        ("/etc/cron.d/x", "0 3 * * * root iptables-restore </srv/rules.v4", True),
+        ("/etc/cron.d/x", "0 3 * * * root /usr/sbin/ip6tables-legacy-restore -n /srv/rules.v6", True),
+        ("/etc/cron.d/x", "0 3 * * * root nft -f /srv/old.nft", True),
+        ("/etc/cron.d/x", "@reboot root /usr/sbin/nft 'flush ruleset'; true", True),
+        ("/usr/local/sbin/fw", "iptables -w -F", True),
+        ("/usr/local/sbin/fw", "ip6tables -P INPUT DROP", True),
+        ("/etc/ppp/ip-up.d/fw", "ipset -exist restore </srv/sets", True),
+        ("/etc/network/if-up.d/fw", "ipset swap new old", True),
+        ("/etc/cron.d/x", "0 3 * * * root ufw --force reset && ufw enable", True),
+        ("/etc/cron.d/x", "0 3 * * * root firewall-cmd -q --complete-reload", True),
+        ("/etc/cron.d/x", "0 3 * * * root systemctl -q restart nftables.service", True),
+        ("/etc/cron.d/x", "0 3 * * * root service iptables restart", True),
+        ("/etc/systemd/system/nftables.service", "ExecStart=/usr/sbin/nft -f /srv/old.nft", True),
+        # Debian's own, which is asked as the next start
+        ("/etc/systemd/system/sysinit.target.wants/nftables.service", "ExecStart=/usr/sbin/nft -f /etc/nftables.conf", False),
+        ("/etc/systemd/system/multi-user.target.wants/ufw.service", "ExecStart=/usr/lib/ufw/ufw-init start quiet", False),
+        ("/etc/systemd/system/multi-user.target.wants/netfilter-persistent.service", "ExecStart=/usr/sbin/netfilter-persistent start", False),
+        ("/etc/systemd/system/multi-user.target.wants/sshguard.service", "ExecStartPre=-/usr/sbin/iptables -w -N sshguard", False),
+        ("/etc/systemd/system/multi-user.target.wants/firewalld.service", "ExecReload=/bin/kill -HUP $MAINPID", False),
+        ("/etc/letsencrypt/renewal/a.conf", "pre_hook = ufw allow 80/tcp", False),
+        ("/etc/cron.d/x", "0 3 * * * root iptables-save >/srv/rules.v4; nft list ruleset >/srv/rules.nft", False),
+        ("/etc/cron.d/x", "0 3 * * * root nft -c -f /etc/nftables.conf", False),
+        ("/etc/cron.d/x", "0 3 * * * root iptables-restore --test /srv/rules.v4", False),
+        ("/etc/ppp/ip-up.d/mss", "iptables -t mangle -F FORWARD", False),
+        ("/etc/ppp/ip-up.d/nat", "iptables -t nat -F; iptables -t nat -A POSTROUTING -o ppp0 -j MASQUERADE", False),
+        ("/etc/cron.d/x", "0 3 * * * root systemctl restart fail2ban nginx", False),
+        ("/etc/cron.d/x", "0 3 * * * root fail2ban-client reload; ufw status", False),
+        ("/etc/cron.d/x", "# 0 3 * * * root iptables-restore </srv/rules.v4", False),
+    ],
+)  # fmt: skip
+def test_what_loads_other_rules(place: str, line: str, loads: bool) -> None:
+    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place)))
+    assert found == ([(f"{place}:1", line)] if loads else [])
