@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.evidence import Look
 from fixtures.probes.dell import boot, durability, ipv6_switch, jobs, log_rotation, units
-from tests.judges import ABSENT, FAIL, LOOK, PASS, all_say, says
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
 
 ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"
 DOVECOT = (
@@ -63,14 +63,53 @@ NAS = "ConditionPathIsMountPoint=/mnt/nas"
         (("TasksMax=20", "TasksMax=infinity", "MemoryMax=48M", "MemoryMax=80%"), ""),
         (("MemoryMax=48M",), f"MemoryMax=48M ({TOP}), and may need 256M"),
         (("MemoryMax=50331648",), f"MemoryMax=50331648 ({TOP}), and may need 256M"),
+        (("PrivateNetwork=yes",), f"PrivateNetwork=yes ({TOP}), which leaves it no network"),
+        (("PrivateNetwork=yes", "PrivateNetwork=no"), ""),
+        (("RestrictAddressFamilies=AF_UNIX AF_INET", "RestrictAddressFamilies=AF_INET6 AF_NETLINK"), ""),
+        (("RestrictAddressFamilies=AF_UNIX AF_INET",), f"RestrictAddressFamilies leaves out AF_INET6 ({TOP})"),
+        (("RestrictAddressFamilies=none",), f"RestrictAddressFamilies leaves out AF_INET AF_INET6 AF_UNIX ({TOP})"),
+        (("RestrictAddressFamilies=~AF_INET6 AF_PACKET",), f"RestrictAddressFamilies leaves out AF_INET6 ({TOP})"),
+        (("RestrictAddressFamilies=~AF_PACKET AF_NETLINK",), ""),
+        (("RestrictAddressFamilies=AF_UNIX", "RestrictAddressFamilies="), ""),
+        (("IPAddressDeny=any",), f"IPAddressDeny=any ({TOP}), which leaves it no network"),
+        (("IPAddressDeny=0.0.0.0/0 ::/0",), f"IPAddressDeny=0.0.0.0/0 ::/0 ({TOP}), which leaves it no network"),
+        (("IPAddressDeny=any", "IPAddressAllow=any"), ""),
     ],
 )
 def test_what_a_server_needs(lines: tuple[str, ...], by: str) -> None:
-    found = topped(*lines).held(100, ["/srv/vmail"])
+    found = topped(*lines).held(100, ["/srv/vmail"], ("AF_INET", "AF_INET6", "AF_UNIX"))
     assert found == by
     verdict, said = all_say(boot.judged_held(boot.Start((), (), LOOK, held=(("d.service", found, LOOK),))), "")[0]
     assert verdict is (FAIL if by else PASS)
     assert f"asks for nothing that may be missing, and has room, found {by or 'nothing holds it up'}" in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "by"),
+    [
+        ((), ""),
+        (("IPAddressDeny=multicast link-local",), ""),
+        (("IPAddressDeny=any",), ""),
+        (("IPAddressDeny=any", "IPAddressAllow=any"), ""),
+        (("IPAddressDeny=any", "IPAddressAllow=localhost 10.0.0.0/8"), f"IPAddressDeny=any ({TOP})"),
+        (("IPAddressDeny=104.30.0.0/19",), f"IPAddressDeny=104.30.0.0/19 ({TOP})"),
+        (("IPAddressDeny=multicast", "IPAddressDeny=192.0.2.0/24"), f"IPAddressDeny=multicast 192.0.2.0/24 ({TOP})"),
+        (("IPAddressDeny=192.0.2.0/24", "IPAddressDeny="), ""),
+    ],
+)
+def test_who_is_kept_from_it(lines: tuple[str, ...], by: str) -> None:
+    """Who is left out is not worked out here."""
+    assert topped(*lines).filtered == by
+    judged = all_say(boot.judged_held(boot.Start((), (), LOOK, filtered=(("d.service", by, LOOK),) if by else ())), "")
+    said = f"d.service: who may reach it: expected everybody, as far as systemd goes, found {by}"
+    assert judged == ([(UNKNOWN, said)] if by else [])
+
+
+def test_what_set_property_leaves() -> None:
+    """systemd.unit(5): system.control goes before a file of the same name of the administrator's."""
+    control, own = (f"{each}/dovecot.service.d/50-TasksMax.conf" for each in (f"{ETC}.control", ETC))
+    it = units.service(f"{DOVECOT}\n{own}:TasksMax=500\n{control}:TasksMax=20", "dovecot")
+    assert it.held(100, ()) == f"TasksMax=20 ({control}), and may need 100 processes"
 
 
 IDLE, OFF = "/etc/systemd/logind.conf:IdleAction=suspend", ("/etc/cron.d/x:1", "0 1 * * * root poweroff")
