@@ -15,3 +15,9 @@ Feature: Nothing on Dell shuts out an address that Dell admits
     Given the addresses that Dell is to admit
     When a kernel with Dell's ruleset and routes is asked with connections from them
     Then none of them is refused, limited or left without an answer at port 25
+
+  @A-19 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
+  Scenario: No job puts other rules in the place of those that were asked
+    Given the addresses that Dell is to admit
+    When the jobs of its machine are searched for what loads rules of a firewall
+    Then no job loads other rules

@@ -10,7 +10,7 @@ from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, given_up
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, bans, firewall, postfix, tables
+from fixtures.probes.dell import allow_list, bans, firewall, jobs, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
@@ -165,6 +165,11 @@ def ask_a_kernel(
     return _asked(migration, admitted_networks, asked_firewall)
 
 
+@when("the jobs of its machine are searched for what loads rules of a firewall", target_fixture="loading_jobs")
+def search_what_loads(migration: Migration) -> jobs.Jobs:
+    return firewall.loading(migration)
+
+
 def _asked(migration: Migration, networks: tuple[Network, ...], ask: AskedFirewall) -> list[Asked]:
     """Dell's ruleset, and that of the next start if it is another, each with what a kernel says of it."""
     ruleset = firewall.look(migration.settings)
@@ -185,6 +190,11 @@ def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall
     for ruleset, answer, why in after:
         found = firewall.judged_after(ruleset, answer, admitted_networks, why)
         expect("Nor does one after the next start", found)
+
+
+@then("no job loads other rules")
+def rules_stay(expect: Expect, admitted_networks: tuple[Network, ...], loading_jobs: jobs.Jobs) -> None:
+    expect("No job loads other rules", firewall.judged_loading(loading_jobs, admitted_networks))
 
 
 # By which address, as which sender and for which recipient ------------------------------------------------------------

@@ -7,9 +7,9 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix
-from fixtures.probes.dell import firewall
+from fixtures.probes.dell import firewall, jobs
 from fixtures.probes.dell.firewall import Answer, Ruleset, Shut
-from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, Says, all_say
 
 FOUR, SIX = ip_network("104.30.0.0/19"), ip_network("2001:db8::/32")
 COUNTS = "tcp dport 25 limit rate 9/second accept"
@@ -145,6 +145,20 @@ def test_a_rule_that_goes_by_the_clock_was_asked_now_only(rule: str, open_: bool
     ruleset = replace(WHOLE, parts={**WHOLE.parts, "nft": f"table inet a {{\n\tchain c {{\n\t\t{rule}\n\t}}\n}}"})
     said = f"{rule}: {CLAIMED}, found goes by the clock, and was asked now: nobody knows of other hours"
     assert judged(replace(WELL, text=ruleset.text), ruleset) == [*([(UNKNOWN, said)] if open_ else []), GOOD]
+
+
+def test_a_job_that_loads_other_rules() -> None:
+    """What they let in nobody has asked."""
+    expected, none = "expected no job that loads other rules", "none, in 3 places and what is named there"
+    job = ("/etc/cron.d/x:1", "0 3 * * * root nft -f /srv/old.nft")
+    hint = "Let what it loads accept these at port 25, run it once, and judge again; then waive this row"
+    its = f"{job[0]}: {expected}, found {job[1]}: its rules are not those that were asked. {hint}"
+    assert all_say(firewall.judged_loading(jobs.Jobs((job,), 3, LOOK), (FOUR,)), "") == [(UNKNOWN, its)]
+    assert all_say(firewall.judged_loading(jobs.Jobs((), 3, LOOK), (FOUR,)), "") == [
+        (PASS, f"Dell's jobs: {expected}, found {none}")
+    ]
+    (nobody,) = firewall.judged_loading(jobs.Jobs((job,), 3, LOOK), ())
+    assert nobody.verdict is ABSENT
 
 
 def test_a_set_that_the_file_leaves_empty_is_filled_again() -> None:

@@ -6,8 +6,8 @@ from ipaddress import IPv6Address
 import pytest
 
 from fixtures.evidence import Look
-from fixtures.probes.dell import boot, durability, ipv6_switch, log_rotation, units
-from tests.judges import ABSENT, FAIL, LOOK, PASS, all_say, says
+from fixtures.probes.dell import boot, durability, ipv6_switch, jobs, log_rotation, units
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
 
 ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"
 DOVECOT = (
@@ -63,14 +63,78 @@ NAS = "ConditionPathIsMountPoint=/mnt/nas"
         (("TasksMax=20", "TasksMax=infinity", "MemoryMax=48M", "MemoryMax=80%"), ""),
         (("MemoryMax=48M",), f"MemoryMax=48M ({TOP}), and may need 256M"),
         (("MemoryMax=50331648",), f"MemoryMax=50331648 ({TOP}), and may need 256M"),
+        (("PrivateNetwork=yes",), f"PrivateNetwork=yes ({TOP}), which leaves it no network"),
+        (("PrivateNetwork=yes", "PrivateNetwork=no"), ""),
+        (("RestrictAddressFamilies=AF_UNIX AF_INET", "RestrictAddressFamilies=AF_INET6 AF_NETLINK"), ""),
+        (("RestrictAddressFamilies=AF_UNIX AF_INET",), f"RestrictAddressFamilies leaves out AF_INET6 ({TOP})"),
+        (("RestrictAddressFamilies=none",), f"RestrictAddressFamilies leaves out AF_INET AF_INET6 AF_UNIX ({TOP})"),
+        (("RestrictAddressFamilies=~AF_INET6 AF_PACKET",), f"RestrictAddressFamilies leaves out AF_INET6 ({TOP})"),
+        (("RestrictAddressFamilies=~AF_PACKET AF_NETLINK",), ""),
+        (("RestrictAddressFamilies=AF_UNIX", "RestrictAddressFamilies="), ""),
+        (("IPAddressDeny=any",), f"IPAddressDeny=any ({TOP}), which leaves it no network"),
+        (("IPAddressDeny=0.0.0.0/0 ::/0",), f"IPAddressDeny=0.0.0.0/0 ::/0 ({TOP}), which leaves it no network"),
+        (("IPAddressDeny=any", "IPAddressAllow=any"), ""),
     ],
 )
 def test_what_a_server_needs(lines: tuple[str, ...], by: str) -> None:
-    found = topped(*lines).held(100, ["/srv/vmail"])
+    found = topped(*lines).held(100, ["/srv/vmail"], ("AF_INET", "AF_INET6", "AF_UNIX"))
     assert found == by
     verdict, said = all_say(boot.judged_held(boot.Start((), (), LOOK, held=(("d.service", found, LOOK),))), "")[0]
     assert verdict is (FAIL if by else PASS)
     assert f"asks for nothing that may be missing, and has room, found {by or 'nothing holds it up'}" in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "by"),
+    [
+        ((), ""),
+        (("IPAddressDeny=multicast link-local",), ""),
+        (("IPAddressDeny=any",), ""),
+        (("IPAddressDeny=any", "IPAddressAllow=any"), ""),
+        (("IPAddressDeny=any", "IPAddressAllow=localhost 10.0.0.0/8"), f"IPAddressDeny=any ({TOP})"),
+        (("IPAddressDeny=104.30.0.0/19",), f"IPAddressDeny=104.30.0.0/19 ({TOP})"),
+        (("IPAddressDeny=multicast", "IPAddressDeny=192.0.2.0/24"), f"IPAddressDeny=multicast 192.0.2.0/24 ({TOP})"),
+        (("IPAddressDeny=192.0.2.0/24", "IPAddressDeny="), ""),
+    ],
+)
+def test_who_is_kept_from_it(lines: tuple[str, ...], by: str) -> None:
+    """Who is left out is not worked out here."""
+    assert topped(*lines).filtered == by
+    judged = all_say(boot.judged_held(boot.Start((), (), LOOK, filtered=(("d.service", by, LOOK),) if by else ())), "")
+    said = f"d.service: who may reach it: expected everybody, as far as systemd goes, found {by}"
+    assert judged == ([(UNKNOWN, said)] if by else [])
+
+
+def test_what_set_property_leaves() -> None:
+    """systemd.unit(5): system.control goes before a file of the same name of the administrator's."""
+    control, own = (f"{each}/dovecot.service.d/50-TasksMax.conf" for each in (f"{ETC}.control", ETC))
+    it = units.service(f"{DOVECOT}\n{own}:TasksMax=500\n{control}:TasksMax=20", "dovecot")
+    assert it.held(100, ()) == f"TasksMax=20 ({control}), and may need 100 processes"
+
+
+IDLE, OFF = "/etc/systemd/logind.conf:IdleAction=suspend", ("/etc/cron.d/x:1", "0 1 * * * root poweroff")
+SUSPEND, WAKE = ("/etc/cron.d/x:2", "@daily root systemctl suspend"), ("/etc/cron.d/x:3", "@daily root rtcwake -m mem")
+OUT = "Take the job out: while the machine is off no mail is taken; or waive this row, if it switches off another"
+MASK = "systemctl mask sleep.target suspend.target hibernate.target: while it sleeps no mail is taken"
+
+
+@pytest.mark.parametrize(
+    ("idle", "found", "said"),
+    [
+        ((), (), "none"),
+        ((IDLE,), (), f"{IDLE}. {MASK}"),
+        ((IDLE, "masked"), (SUSPEND,), "none"),
+        ((), (SUSPEND,), f"{SUSPEND[0]}: {SUSPEND[1]}. {OUT}"),
+        (("masked",), (SUSPEND, WAKE), f"{WAKE[0]}: {WAKE[1]}. {OUT}"),
+        (("masked",), (OFF,), f"{OFF[0]}: {OFF[1]}. {OUT}"),
+        ((IDLE,), (OFF,), f"{IDLE}; {OFF[0]}: {OFF[1]}. {OUT}"),
+    ],
+)
+def test_whether_it_stays_awake(idle: tuple[str, ...], found: tuple[tuple[str, str], ...], said: str) -> None:
+    """Whoever masks sleep.target has not switched the job off that asks the kernel."""
+    start = boot.Start((), idle, LOOK, off=jobs.Jobs(found, 3, LOOK))
+    expected = "sleep: expected no idle action, and no job that switches it off, found"
+    assert says(boot.judged_awake(start), "", 2) == (PASS if said == "none" else FAIL, f"{expected} {said}")
 
 
 def test_postfix_does_with_less_memory() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes.aws import rented
+from fixtures.probes.aws import ec2, rented
 from fixtures.probes.aws.ec2 import Instance, Inventory, Item
 from fixtures.probes.aws.rented import CHANGED, STARTED, STOPPED, WHICH, Rented
 from fixtures.probes.aws.staying import Stay
@@ -72,6 +72,30 @@ def test_the_gateway_that_was_named() -> None:
     assert red(GIVEN_UP, elastic=False) == []
 
 
+STOP = "arn:aws:automate:ap-northeast-1:ec2:stop"
+
+
+def alarmed(ends: str) -> Rented:
+    alarm = Item("alarm", "idle box", "idle box", "watches i-1", "OK", ends=ends)
+    return replace(WELL, there=replace(THERE, items=(*THERE.items, alarm)))
+
+
+@pytest.mark.parametrize(
+    ("row", "ends"),
+    [
+        ({"ActionsEnabled": True, "AlarmActions": ["arn:aws:sns:ap-northeast-1:1:ops", STOP]}, STOP),
+        ({"ActionsEnabled": True, "InsufficientDataActions": [STOP.replace("stop", "terminate")]}, STOP.replace("stop", "terminate")),
+        ({"ActionsEnabled": True, "OKActions": ["arn:aws:swf:x:1:action/actions/AWS_EC2.InstanceId.Stop/1.0"]}, "arn:aws:swf:x:1:action/actions/AWS_EC2.InstanceId.Stop/1.0"),
+        ({"ActionsEnabled": False, "AlarmActions": [STOP]}, ""),
+        ({"ActionsEnabled": True, "AlarmActions": [STOP.replace("stop", "recover"), STOP.replace("stop", "reboot")]}, ""),
+        ({"ActionsEnabled": True, "AlarmActions": ["arn:aws:swf:x:1:action/actions/AWS_EC2.InstanceId.Reboot/1.0", "arn:aws:sns:x:1:ec2:stopped"]}, ""),
+        ({"VolumeId": "vol-1"}, ""),
+    ],
+)  # fmt: skip
+def test_what_an_alarm_ends(row: dict[str, Any], ends: str) -> None:
+    assert ec2._ends(row) == ends
+
+
 KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares with it in the end"
 
 
@@ -105,6 +129,9 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (replace(WELL, state=replace(STATE, resources=STATE.resources[:1])), {}, FAIL, f"aws_eip.mail: expected the gateway's own, as AWS has it (the settings), found not in the state. {WHICH}"),
         (replace(WELL, state=replace(STATE, resources=(holding("aws_instance.mail", "i-2"), STATE.resources[1]))), {}, FAIL, f"aws_instance.mail: expected the gateway's own, as AWS has it (the settings), found aws_instance.mail is i-2. {WHICH}"),
         (replace(WELL, makers=(("fleet-1", "aws ec2 x"),)), {}, FAIL, "instance i-1: expected nothing that makes another in its place, found fleet-1. Take it out of that first, or AWS deletes it, or makes it again: aws ec2 x"),
+        (alarmed(STOP), {}, FAIL, f"instance i-1: expected no alarm that stops or terminates it, found idle box: {STOP}. aws cloudwatch disable-alarm-actions --alarm-names 'idle box': it comes to rest once mail goes past it. Look for schedules of EventBridge's too, which are not seen here"),
+        (alarmed(""), {}, PASS, ""),
+        (replace(STILL, there=replace(STILL.there, items=alarmed(STOP).there.items)), {}, PASS, ""),
         (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
         (replace(WELL, there=replace(THERE, unread=("alarms: denied",))), {}, UNKNOWN, "Amazon: expected every kind read, found alarms: denied"),
     ],

@@ -1,4 +1,8 @@
-"""Which commands in crontabs, units and tmpfiles.d delete mail, by grep's own word."""
+"""Which commands in crontabs, units and tmpfiles.d delete mail, by grep's own word; which switch it off,
+and which load other rules of a firewall.
+"""
+
+# ruff: noqa: E501 - tables of cases read better unbroken
 
 import subprocess
 
@@ -6,7 +10,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.evidence.redaction import hidden
-from fixtures.probes.dell import deleting_jobs, jobs
+from fixtures.probes.dell import deleting_jobs, firewall, jobs
 from fixtures.probes.dell.mailbox_access import Place
 from tests.judges import LOOK
 
@@ -15,7 +19,8 @@ PLACES = (
     Place("bob@example.org", "bob", "/srv/vmail/bob@example.org/Maildir", (), ()),
     Place("carol@example.net", "carol", "/users/carol/Maildir", (), ()),
 )
-DELETES = deleting_jobs.deleting(map(deleting_jobs.folder, PLACES))
+QUEUE = deleting_jobs.queue("/var/spool/postfix")
+DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE])
 
 
 def found(line: str) -> list[str]:
@@ -39,6 +44,18 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "30 3 * * * root rsync -a nas:/users/carol/ /users/carol/ --delete",
         "0 4 * * * root postsuper -d ALL deferred >/dev/null 2>&1",
         "0 4 * * * root /usr/sbin/postsuper -c /etc/postfix -d ALL",
+        "0 4 * * * root postsuper -d ALL >>/var/log/queue.log 2>&1",
+        "0 4 * * * root postqueue -j | jq -r 'select(.queue_name == \"deferred\").queue_id' | postsuper -d - </tmp/q",
+        "0 4 * * * root postsuper -c /etc/postfix -d $(cat /run/old)",
+        "0 4 * * * root postsuper -v -d 4bXyZ",
+        "0 4 * * * root find /var/spool/postfix/deferred -type f -mmin +60 -delete",
+        "0 4 * * * root rm -rf /var/spool/postfix/deferred/* /var/spool/postfix/hold",
+        "0 4 * * * root rm -rf /var/spool/postfix",
+        "0 4 * * * root rsync -a --delete /backup/queue/ /var/spool/postfix/",
+        "@daily root tmpreaper 30d /srv/vmail",
+        "@daily root /usr/sbin/tmpwatch --mtime 720 /var/spool/postfix/incoming /srv/x",
+        "@daily root doveadm flags add -A '\\Deleted' mailbox INBOX savedbefore 30d",
+        '@daily root doveadm -v flags add -u bob@example.org "\\Deleted" mailbox INBOX all',
         "@daily root find /srv/vmail -type f -mtime +30 -delete",
         "@daily root find /srv/vmail/*/Maildir/cur -mtime +30 -exec rm {} +",
         "@daily root find /users/*/Maildir -mtime +365 | xargs rm -f",
@@ -64,6 +81,14 @@ def test_what_deletes_mail(line: str) -> None:
     [
         "# 0 4 * * * root postsuper -d ALL",
         "0 4 * * * root mailq | awk '/MAILER-DAEMON/ {print $1}' | postsuper -d -",
+        "*/5 * * * * root postsuper -s; postsuper -r ALL deferred",
+        "@daily root find /var/spool/postfix/corrupt -mtime +30 -delete",
+        "@daily root find /var/spool/cron -name '*.bak' -delete",
+        "cp -p /etc/resolv.conf /var/spool/postfix/etc/resolv.conf; rm -rf /var/spool/postfix/etc/ssl",
+        "@daily root tmpreaper 7d /tmp /var/tmp",
+        "@daily root /usr/sbin/tmpwatch -umc 10d /var/cache/man",
+        "@daily root doveadm flags add -A '\\Deleted' mailbox Junk savedbefore 30d",
+        "@daily root doveadm flags add -A '\\Seen' mailbox Archive savedbefore 30d",
         "30 3 * * * root rsync -a --delete /srv/vmail/ backup:/dell/vmail/",
         "30 3 * * * root rsync -a /srv/vmail/ backup:/dell/vmail/ --delete",
         "30 3 * * * root rsync -a --delete /etc/ /backup/srv/vmail/etc/",
@@ -111,9 +136,10 @@ def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, ve
 STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
 
 
-def stopped(*files: tuple[str, str]) -> list[str]:
-    lines = [line for file, text in files for line in grep(STOPS, text, file)]
-    return [text for _, text in deleting_jobs.lines_that_stop(lines)]
+def stopped(*files: tuple[str, str], containers: tuple[str, ...] = ()) -> list[str]:
+    words = "|".join((STOPS, *map(deleting_jobs.container_stops, containers)))
+    lines = [line for file, text in files for line in grep(words, text, file)]
+    return [text for _, text in deleting_jobs.lines_that_stop(lines, containers)]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +155,8 @@ def stopped(*files: tuple[str, str]) -> list[str]:
         "@daily root doveadm service stop lmtp",
         "@daily root postmulti -i - -p stop",
         "ExecStart=/bin/systemctl stop postfix@-.service",
+        "0 1 * * * root systemctl stop postfix && /sbin/shutdown -h now",
+        "0 1 * * * root systemctl stop dovecot; poweroff",
     ],
 )
 def test_what_stops_a_server(line: str) -> None:
@@ -143,6 +171,7 @@ def test_what_stops_a_server(line: str) -> None:
         [("/etc/cron.d/x", "@daily root systemctl stop postfix && rsync -a /srv /b; systemctl start postfix")],
         [("/usr/local/bin/x", "systemctl stop dovecot\nrsync -a /srv /b\nsystemctl start dovecot")],
         [("/usr/local/bin/x", "postfix stop\nreboot")],
+        [("/usr/local/bin/x", "postfix stop\nshutdown -fr now")],
         [("/usr/local/bin/x", "/usr/bin/doveadm stop\n/usr/sbin/dovecot")],
         [("/etc/letsencrypt/renewal/a.conf", "pre_hook = systemctl stop postfix\npost_hook = systemctl start postfix")],
         [
@@ -162,8 +191,133 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
     assert stopped(*files) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "stops"),
+    [
+        ("0 22 * * * root docker stop mx", True),
+        ("0 22 * * * root docker stop -t 60 web mx >/dev/null", True),
+        ("0 22 * * * root podman container kill mx", True),
+        ("0 22 * * * root docker stop mx && tar czf /b/m.tgz /srv; docker start mx", False),
+        ("0 22 * * * root docker stop mx; docker compose -f /srv/mail.yml up -d", False),
+        ("0 22 * * * root docker stop mx-exporter web", False),
+        ("0 22 * * * root docker restart mx", False),
+    ],
+)
+def test_what_stops_a_server_s_container(line: str, stops: bool) -> None:
+    assert stopped(("/etc/cron.d/x", line), containers=("mx",)) == ([line] if stops else [])
+
+
 def test_no_job_stops_a_server() -> None:
     (red,) = deleting_jobs.judged_up(jobs.Jobs((("/etc/cron.d/x:1", "postfix stop"),), 3, LOOK))
     assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", deleting_jobs.UP)
     (none,) = deleting_jobs.judged_up(jobs.Jobs((), 3, LOOK))
     assert none.verdict is Verdict.PASS
+
+
+SWITCHES = [
+    ("/etc/cron.d/x", "0 1 * * * root /sbin/shutdown -h now", False),
+    ("/etc/cron.d/x", "0 1 * * * root /usr/sbin/shutdown -P +5 >/dev/null 2>&1", False),
+    ("/etc/cron.d/x", "@daily root sync && poweroff", False),
+    ("/etc/crontab", "0 1 * * * root [ -e /run/busy ] || halt -p", False),
+    ("/var/spool/cron/crontabs/root", "0 1 * * * shutdown now", False),
+    ("/var/spool/cron/crontabs/root", "0 1 * * 1-5 /sbin/init 0", False),
+    ("/usr/local/sbin/night", "shutdown -h 22:30", False),
+    ("/usr/local/sbin/night", "if ! who | grep -q .; then sudo /sbin/poweroff; fi", False),
+    ("/usr/local/sbin/night", "echo mem > /sys/power/state", False),
+    ("/usr/local/sbin/night", "echo disk | tee /sys/power/state", False),
+    ("/usr/local/sbin/night", "rtcwake -m off -s 18000", False),
+    ("/usr/local/sbin/night", "/usr/sbin/pm-suspend", False),
+    ("/etc/systemd/system/night.service", "ExecStart=-/usr/bin/systemctl --no-block poweroff", False),
+    ("/etc/systemd/system/night.service", "ExecStart=/usr/sbin/shutdown -h now", False),
+    ("/etc/systemd/system/night.service", "ExecStart=/bin/sh -c 'shutdown -h now'", False),
+    ("/etc/systemd/system/night.timer", "Unit=poweroff.target", False),
+    ("/etc/systemd/system/night.timer", "Unit=suspend.target", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl suspend-then-hibernate", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl suspend", True),
+    ("/etc/cron.d/x", "0 1 * * * root systemctl start suspend.target", True),
+    ("/etc/cron.d/x", "0 1 * * * root loginctl hibernate; true", True),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "by_systemd"), SWITCHES)
+def test_what_switches_the_machine_off(file: str, line: str, by_systemd: bool) -> None:
+    """A masked sleep.target keeps it awake only where systemd is asked for it."""
+    assert [text for _, text in deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file))] == [line]
+    assert bool(deleting_jobs.BY_SYSTEMD.search(line)) is by_systemd
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("/etc/cron.d/x", "# 0 1 * * * root /sbin/shutdown -h now"),
+        ("/etc/cron.d/x", "0 4 * * 0 root /sbin/shutdown -r now"),
+        ("/etc/cron.d/x", "0 4 * * 0 root /sbin/shutdown -fr +5; true"),
+        ("/etc/cron.d/x", "0 4 * * 0 root shutdown --reboot 04:30"),
+        ("/etc/cron.d/x", "0 4 * * 0 root shutdown -c"),
+        ("/etc/cron.d/x", "0 4 * * 0 root systemctl reboot"),
+        ("/etc/cron.d/x", "0 4 * * * root mysqladmin shutdown"),
+        ("/etc/cron.d/x", "0 4 * * * root virsh shutdown guest"),
+        ("/etc/cron.d/x", "0 4 * * * root ssh nas /sbin/poweroff"),
+        ("/etc/cron.d/x", "0 4 * * * root ssh nas 'sync; poweroff' && rm /run/nas"),
+        ("/var/spool/cron/root", "0 4 * * * redis-cli shutdown"),
+        ("/etc/init.d/halt", "    halt -d -f -i $poweroff"),
+        ("/etc/apt/apt.conf.d/50unattended-upgrades", 'Unattended-Upgrade::InstallOnShutdown "true";'),
+        ("/etc/apt/apt.conf.d/50unattended-upgrades", 'Unattended-Upgrade::Automatic-Reboot "true";'),
+        (
+            "/etc/systemd/system/multi-user.target.wants/unattended-upgrades.service",
+            "ExecStart=/usr/share/unattended-upgrades/unattended-upgrade-shutdown --wait-for-signal",
+        ),
+        ("/etc/systemd/system/plymouth-halt.service", "ExecStart=/usr/sbin/plymouthd --mode=shutdown"),
+        ("/usr/local/bin/x", "systemctl mask sleep.target suspend.target hibernate.target"),
+        ("/etc/systemd/system/a.service", "Conflicts=shutdown.target reboot.target halt.target"),
+        ("/etc/systemd/system/a.service", "WantedBy=halt.target poweroff.target"),
+        ("/etc/systemd/system/a.service", "Description=Waits for shutdown"),
+        ("/etc/systemd/system/tomcat.service", "ExecStop=/opt/tomcat/bin/shutdown.sh"),
+        ("/etc/systemd/system/x.service", 'ExecStart=/usr/bin/nvidia-sleep.sh "suspend"'),
+        ("/usr/local/bin/x.py", "    def shutdown(self) -> None:"),
+        ("/usr/local/bin/x.py", "server.shutdown(2)"),
+        ("/usr/local/bin/x", "trap shutdown TERM"),
+        ("/usr/local/bin/x", "shutdown() {"),
+        ("/usr/local/bin/x", "cat /sys/power/state"),
+    ],
+)
+def test_what_does_not_switch_it_off(file: str, line: str) -> None:
+    assert not list(deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file)))
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "loads"),
+    [
+        ("/etc/cron.d/x", "0 3 * * * root iptables-restore </srv/rules.v4", True),
+        ("/etc/cron.d/x", "0 3 * * * root /usr/sbin/ip6tables-legacy-restore -n /srv/rules.v6", True),
+        ("/etc/cron.d/x", "0 3 * * * root nft -f /srv/old.nft", True),
+        ("/etc/cron.d/x", "@reboot root /usr/sbin/nft 'flush ruleset'; true", True),
+        ("/usr/local/sbin/fw", "iptables -w -F", True),
+        ("/usr/local/sbin/fw", "ip6tables -P INPUT DROP", True),
+        ("/etc/ppp/ip-up.d/fw", "ipset -exist restore </srv/sets", True),
+        ("/etc/network/if-up.d/fw", "ipset swap new old", True),
+        ("/etc/cron.d/x", "0 3 * * * root ufw --force reset && ufw enable", True),
+        ("/etc/cron.d/x", "0 3 * * * root firewall-cmd -q --complete-reload", True),
+        ("/etc/cron.d/x", "0 3 * * * root systemctl -q restart nftables.service", True),
+        ("/etc/cron.d/x", "0 3 * * * root service iptables restart", True),
+        ("/etc/systemd/system/nftables.service", "ExecStart=/usr/sbin/nft -f /srv/old.nft", True),
+        # Debian's own, which is asked as the next start
+        ("/etc/systemd/system/sysinit.target.wants/nftables.service", "ExecStart=/usr/sbin/nft -f /etc/nftables.conf", False),
+        ("/etc/systemd/system/multi-user.target.wants/ufw.service", "ExecStart=/usr/lib/ufw/ufw-init start quiet", False),
+        ("/etc/systemd/system/multi-user.target.wants/netfilter-persistent.service", "ExecStart=/usr/sbin/netfilter-persistent start", False),
+        ("/etc/systemd/system/multi-user.target.wants/sshguard.service", "ExecStartPre=-/usr/sbin/iptables -w -N sshguard", False),
+        ("/etc/systemd/system/multi-user.target.wants/firewalld.service", "ExecReload=/bin/kill -HUP $MAINPID", False),
+        ("/etc/letsencrypt/renewal/a.conf", "pre_hook = ufw allow 80/tcp", False),
+        ("/etc/cron.d/x", "0 3 * * * root iptables-save >/srv/rules.v4; nft list ruleset >/srv/rules.nft", False),
+        ("/etc/cron.d/x", "0 3 * * * root nft -c -f /etc/nftables.conf", False),
+        ("/etc/cron.d/x", "0 3 * * * root iptables-restore --test /srv/rules.v4", False),
+        ("/etc/ppp/ip-up.d/mss", "iptables -t mangle -F FORWARD", False),
+        ("/etc/ppp/ip-up.d/nat", "iptables -t nat -F; iptables -t nat -A POSTROUTING -o ppp0 -j MASQUERADE", False),
+        ("/etc/cron.d/x", "0 3 * * * root systemctl restart fail2ban nginx", False),
+        ("/etc/cron.d/x", "0 3 * * * root fail2ban-client reload; ufw status", False),
+        ("/etc/cron.d/x", "# 0 3 * * * root iptables-restore </srv/rules.v4", False),
+    ],
+)  # fmt: skip
+def test_what_loads_other_rules(place: str, line: str, loads: bool) -> None:
+    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place)))
+    assert found == ([(f"{place}:1", line)] if loads else [])

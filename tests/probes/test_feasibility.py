@@ -1,5 +1,8 @@
 """What the probes of feasibility and of the saving make of odd input."""
 
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -94,9 +97,27 @@ tcp
 =-=-= timers
 Thu 2026-11-26 00:00:00 JST 3h left Wed 2026-11-25 00:00:00 JST 20h ago logrotate.timer logrotate.service
 n/a n/a n/a n/a certbot-renew.timer certbot-renew.service
+n/a n/a n/a n/a aqua-sync.timer aqua-sync.service
+n/a n/a n/a n/a my-systemd-backup.timer my-systemd-backup.service
+n/a n/a n/a n/a refresh-policy-routes@ens5.timer refresh-policy-routes@ens5.service
+n/a n/a n/a n/a nm-cloud-setup.timer nm-cloud-setup.service
+n/a n/a n/a n/a ua-timer.timer ua-timer.service
+=-=-= services
+postfix.service ExecStart=/usr/sbin/postfix start
+postfix@-.service ExecStart=/usr/sbin/postmulti -i %i -p start
+snap.amazon-ssm-agent.amazon-ssm-agent.service ExecStart=/usr/bin/snap run amazon-ssm-agent
+amazon-cloudwatch-agent.service ExecStart=/opt/aws/amazon-cloudwatch-agent/bin/start-amazon-cloudwatch-agent
+tunnel.service ExecStart=/usr/bin/autossh -N -R 2222:localhost:22 home.example
 =-=-= cron
 /etc/cron.daily/logrotate
+/etc/cron.daily/apport
 /etc/cron.d/wiki: 5 3 * * * root backup-wiki
+/etc/cron.d/club: 5 3 * * * root run-parts /srv/club/jobs
+/etc/cron.d/copy: 5 3 * * * root rsync -a /etc/shadow nas:/etc/passwd
+/etc/crontab: 17 *	* * *	root	cd / && run-parts --report /etc/cron.hourly
+/etc/crontab: 25 6	* * *	root	test -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.daily; }
+/etc/anacrontab: 1	5	cron.daily	nice run-parts /etc/cron.daily
+/etc/anacrontab: 1	9	club	/srv/club/nightly
 =-=-= containers
 postfix 0.0.0.0:25->25/tcp
 wiki
@@ -112,7 +133,13 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     assert [job.name for job in jobs if not job.expected] == [
         "listener tcp/443",
         "timer certbot-renew.timer",
+        "timer aqua-sync.timer",
+        "timer my-systemd-backup.timer",
+        "service tunnel.service",
         "cron job /etc/cron.d/wiki: 5 3 * * * root backup-wiki",
+        "cron job /etc/cron.d/club: 5 3 * * * root run-parts /srv/club/jobs",
+        "cron job /etc/cron.d/copy: 5 3 * * * root rsync -a /etc/shadow nas:/etc/passwd",
+        "cron job /etc/anacrontab: 1\t9\tclub\t/srv/club/nightly",
         "container postfix",
         "container wiki",
         "certificate of shop.webmakeprofit.org",
@@ -120,6 +147,27 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     assert not any("3306" in job.name or "323" in job.name for job in jobs)
     assert not list(other_jobs.read({}, settings()))
     assert other_jobs.listed("no mark at all\n") == {}
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/etc/systemd/system").is_dir() or not all(map(shutil.which, ("unshare", "ss"))),
+    reason="needs root, unshare, ss and systemd's folder",
+)
+def test_which_services_are_somebody_s_own() -> None:
+    """A file of /etc's that systemd starts with the machine: no link to a package's, and nothing that is off."""
+    script = """\
+mount -t tmpfs none /etc/systemd/system; cd /etc/systemd/system; mkdir multi-user.target.wants
+for n in bot off tunnel@; do printf '[Service]\\nExecStart=/srv/%s run\\n' "$n" >$n.service; done
+ln -s /usr/lib/systemd/system/cron.service aliased.service
+ln -s ../bot.service /usr/lib/systemd/system/cron.service multi-user.target.wants/
+ln -s ../aliased.service multi-user.target.wants/
+ln -s ../tunnel@.service multi-user.target.wants/tunnel@home.service
+"""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-s"], input=script + other_jobs._ASK, capture_output=True, text=True, check=True
+    )
+    services = other_jobs.listed(done.stdout)["services"]
+    assert services == ["bot.service ExecStart=/srv/bot run", "tunnel@home.service ExecStart=/srv/tunnel@ run"]
 
 
 def test_mail_of_domains_that_nobody_moves_is_named() -> None:

@@ -181,6 +181,45 @@ def test_nobody_else_s_password_is_shown(
     assert all(each.format(ec2=ec2) in repr(found) for each in seen), found
 
 
+DDNS_HOST = """\
+for d in /etc/cron.d /etc/cron.weekly /etc/systemd/system /usr/local/sbin /srv /run; do
+    mkdir -p $d; mount -t tmpfs none $d
+done
+put() { mkdir -p "${1%/*}"; echo "$2" >"$1"; }
+put /run/bin/ps "#!/bin/sh
+echo /bin/ddns; echo python -u /cloudflare-ddns.py --repeat; echo /usr/sbin/kea-dhcp-ddns -c x"
+put /run/bin/podman "#!/bin/sh
+echo docker.io/timothyjmiller/cloudflare-ddns:1; echo nginx:1"
+put /run/bin/docker "#!/bin/sh
+false"
+chmod +x /run/bin/*; PATH=/run/bin:$PATH
+put /srv/u/ddns.sh 'curl https://api.cloudflare.com/client/v4/zones/1 -d name=a.example'
+put /srv/u/unit.sh 'curl https://api.cloudflare.com/client/v4/zones/1 -d name=b.example'
+put /srv/u/unnamed.sh 'curl https://api.cloudflare.com/client/v4/zones/1 -d name=c.example'
+put /srv/u/data/x 'https://api.cloudflare.com/client/v4/zones/1'
+put /etc/cron.d/x '*/5 * * * * root sh /srv/u/ddns.sh; tar c /srv/u/data >/dev/null
+# sh /srv/u/unnamed.sh'
+put /etc/cron.weekly/y 'curl https://api.cloudflare.com/client/v4/zones/1 -d name=d.example'
+put /etc/systemd/system/u.service 'ExecStart=/srv/u/unit.sh'
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts of its own")
+def test_who_writes_dns_from_here() -> None:
+    """By a process of a container's image, by a container, by scripts that jobs name; nobody else."""
+    script = f"{DDNS_HOST}set -- '{jobs.SCRIPTS}'\n{writers._CLIENTS}"
+    done = subprocess.run(["unshare", "--mount", "sh", "-s"], input=script, capture_output=True, text=True, check=True)
+    assert [": ".join(line.split(": ")[:2]) for line in done.stdout.splitlines()] == [
+        "process: /bin/ddns",
+        "process: python -u /cloudflare-ddns.py --repeat",
+        "container of: docker.io/timothyjmiller/cloudflare-ddns:1",
+        "file: /etc/cron.weekly/y",
+        "file: /srv/u/ddns.sh",
+        "file: /srv/u/unit.sh",
+        "done",
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
 def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
     daily, script, unused = tmp_path / "cron.daily", tmp_path / "scripts/golden", tmp_path / "scripts/unused"

@@ -76,12 +76,13 @@ def test_what_the_next_start_loads(script: str, said: str) -> None:
 
 
 UNITS = """\
-mount -t tmpfs none /etc/systemd/system
+mount -t tmpfs none /etc/systemd
 mount -t tmpfs none /mnt
-mkdir /etc/systemd/system/postfix.service.d /mnt/disk /mnt/mail
+mkdir -p /etc/systemd/system/postfix.service.d /etc/systemd/system.control/postfix.service.d /mnt/disk /mnt/mail
 printf '[Unit]\\nConditionPathIsMountPoint=/mnt/nas\\nConditionPathIsMountPoint = /mnt\\nConditionPathExists=|/no\\n' \
     >/etc/systemd/system/postfix.service.d/own.conf
 printf '[Unit]\\nAssertPathExists=/etc/passwd\\nRequisite=a.service\\n' >/etc/systemd/system/dovecot.service
+printf '[Service]\\nTasksMax=20\\nIPAddressAllow=any\\n' >/etc/systemd/system.control/postfix.service.d/50-TasksMax.conf
 mount --bind /mnt/disk /mnt/mail
 printf '/mnt/disk /mnt/mail none bind 0 0\\n#/a /b none bind\\n' >/mnt/fstab
 mount --bind /mnt/fstab /etc/fstab
@@ -102,6 +103,9 @@ def test_what_is_asked_for_and_mounted() -> None:
     ]
     held = units.service(files, "postfix").held(100, ["/mnt", "/mnt/nas"])
     assert held == f"ConditionPathIsMountPoint=/mnt/nas ({own}), which does not hold"
+    control = "/etc/systemd/system.control/postfix.service.d/50-TasksMax.conf"
+    assert f"{control}:TasksMax=20" in files.splitlines()
+    assert f"{control}:IPAddressAllow=any" in files.splitlines()
     assert units.service(files, "dovecot").held(100, ()).startswith("Requisite=a.service (/etc/systemd/system/dovecot")
     assert durability.mounted(parts) == {"/mnt/mail": "fstab"}
     assert len(parts["inodes"].splitlines()) == 2
