@@ -129,6 +129,15 @@ def test_a_block_is_found_by_its_address(tmp_path: Path, line: str, word: str) -
     assert [each.word for each in mentions(tmp_path, OURS).mentions] == [word] * bool(word)
 
 
+def test_an_address_is_one_of_its_own_module(tmp_path: Path) -> None:
+    """A module below may have a variable of the same name; an instance's id means the same everywhere."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules/main.tf").write_text('variable "ip" {}\noutput "ip" {\n  value = "${var.ip} i-0"\n}\n')
+    assert [each.word for each in mentions(tmp_path, ("output.ip", "var.ip", "i-0")).mentions] == ["i-0"]
+    (tmp_path / "main.tf").write_text('output "ip" {}\n')
+    assert [each.file for each in mentions(tmp_path, ("output.ip",)).mentions] == ["main.tf"]
+
+
 @pytest.mark.parametrize(
     ("held", "workspace", "says"),
     [
@@ -147,7 +156,9 @@ def test_it_goes_by_id_through_modules_and_workspaces(held: Holding, workspace: 
 
 
 def test_every_workspace_is_listed_but_the_chosen_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "terraform").write_text("#!/bin/sh\nprintf '  default\\n* prod\\n  test\\n\\n'\n")
+    note = "The active workspace is being overridden using the TF_WORKSPACE environment\nvariable.\n"
+    listed = f"  default\n* prod\n  test\n\n{note}"
+    (tmp_path / "terraform").write_text(f"#!/bin/sh\nprintf '%s' '{listed}'\n")
     (tmp_path / "terraform").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert workspaces(tmp_path) == ("default", "test")
