@@ -29,8 +29,8 @@ THERE = Inventory(BOX, (ELASTIC, ROLE), (), LOOK)
 BEFORE = {"volumes": ["vol-1"], "security_groups": ["sg-1"], "image": "ami-1", "type": "t2.micro"}
 
 
-def holding(address: str, number: str) -> Holding:
-    return Holding(address, address.split(".")[-2], {"id": number})
+def holding(address: str, number: str, **more: str) -> Holding:
+    return Holding(address, address.split(".")[-2], {"id": number, **more})
 
 
 STATE = Held((holding("aws_instance.mail", "i-1"), holding("aws_eip.mail", "eipalloc-1")), (), LOOK)
@@ -48,6 +48,11 @@ def box(found: Rented = WELL, **changes: Any) -> Rented:
     return replace(found, there=replace(found.there, instance=replace(found.there.instance, **changes)))
 
 
+def having(*held: Holding, found: Rented = WELL) -> Rented:
+    return replace(found, state=replace(STATE, resources=(*STATE.resources, *held)))
+
+
+MADE = {"aws:autoscaling:groupName": "mail", "SpotInstanceRequestId": "sir-1"}
 STILL = replace(box(state="stopped", address=""), stopped=True)
 GIVEN_UP = replace(STILL, there=replace(STILL.there, items=(ROLE,)), state=None)
 
@@ -133,6 +138,12 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (alarmed(""), {}, PASS, ""),
         (replace(STILL, there=replace(STILL.there, items=alarmed(STOP).there.items)), {}, PASS, ""),
         (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
+        (having(holding("aws_iam_role.a", "its-name", unique_id="mail")), {}, FAIL, f"aws_iam_role.a: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's role. {WHICH}"),
+        (having(holding("aws_iam_role.a", "mail", unique_id="AROA1"), holding("aws_s3_bucket.b", "mails")), {}, PASS, ""),
+        (having(holding("aws_autoscaling_group.a", "mail"), found=box(made_by=MADE)), {}, FAIL, f"aws_autoscaling_group.a: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's Auto Scaling group. {WHICH}"),
+        (having(holding("aws_spot_instance_request.a", "sir-1"), found=replace(WELL, before={**BEFORE, "made_by": MADE})), {}, FAIL, f"aws_spot_instance_request.a: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's fleet or Spot request. {WHICH}"),
+        (having(holding("aws_spot_instance_request.a", "sir-1"), found=replace(WELL, before={"id": "i-9", "made_by": MADE, **BEFORE})), {}, PASS, ""),
+        (having(holding("aws_s3_bucket.b", "mail"), found=box(replace(WELL, there=replace(THERE, items=(ELASTIC,))), made_by=MADE, profile="")), {"role_name": ""}, PASS, ""),
         (replace(WELL, there=replace(THERE, unread=("alarms: denied",))), {}, UNKNOWN, "Amazon: expected every kind read, found alarms: denied"),
     ],
 )  # fmt: skip
@@ -146,3 +157,16 @@ def test_what_stays_is_shown_with_its_reason() -> None:
     assert shown["address eipalloc-1"] == "delete_ec2 leaves it: ec2.keep names it"
     later = "Sign-off asks for a decision: ec2.keep, or ec2.delete_copies"
     assert shown["role mail mail"] == f"delete_ec2 leaves it: others use it. {later}"
+
+
+def test_what_stays_at_aws_may_stay_in_terraform() -> None:
+    """As a security group that guards a web server too, and both are in one Terraform. A person may name it yet."""
+    shared, kept = holding("aws_security_group.shared", "sg-2"), holding("aws_eip.mail", "eipalloc-1")
+    there = replace(THERE, items=(*THERE.items, Item("security group", "sg-2", "shared", "guards it")))
+    stays = {"sg-2": Stay("guards eni-9 web too"), "eipalloc-1": Stay("ec2.keep names it")}
+    found = having(shared, found=replace(WELL, there=there, stays=stays))
+    shown = {each.member: (each.verdict, each.found) for each in rented.judged(found, EC2)}
+    assert shown[shared.address] == (PASS, "it stays there, as it does at AWS: guards eni-9 web too")
+    assert shown[kept.address] == (PASS, "aws_eip.mail is eipalloc-1")
+    assert red(found, terraform_addresses=("aws_instance.mail",)) == []
+    assert len(red(replace(found, stays={}))) == 1

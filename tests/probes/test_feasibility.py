@@ -1,5 +1,6 @@
 """What the probes of feasibility and of the saving make of odd input."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,7 +21,8 @@ from fixtures.migration import Migration
 from fixtures.preflight import reach
 from fixtures.probes import snapshot
 from fixtures.probes.aws import api, cost, ec2, other_jobs, references, terraform
-from fixtures.probes.aws.terraform import Holding
+from fixtures.probes.aws.terraform import Held, Holding
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import writers
 from fixtures.probes.smtp import public_address
@@ -207,6 +209,55 @@ def test_a_resource_of_terraform_says_what_it_writes() -> None:
     assert touched("cloudflare_record", name="x", hostname="a.net", type="MX") == ("a.net MX",)
     assert touched("cloudflare_record", name="") is None
     assert touched("cloudflare_email_routing_settings", name="a.net") is None
+    # Each is one record, by its id: Cloudflare's provider touches no other of the same name and type.
+    ours.add(("_mta-sts.a.net", "TXT"))
+    proof = {"name": "a.net", "type": "TXT", "content": '"google-site-verification=x"'}
+    assert touched("cloudflare_dns_record", **proof) == ()
+    assert touched("cloudflare_record", name="@", type="TXT", value="MS=ms1") == ()
+    assert touched("cloudflare_record", name="a.net", type="TXT", content="", value="") == ("a.net TXT",)
+    assert touched("cloudflare_dns_record", **proof | {"content": '"v=spf1 " "-all"'}) == ("a.net TXT",)
+    assert touched("cloudflare_record", name="_mta-sts", type="TXT", value="v=STSv1; id=1") == ("_mta-sts.a.net TXT",)
+    assert touched("aws_route53_record", name="a.net", type="TXT", records=["MS=ms1"]) == ("a.net TXT",)
+
+
+def test_what_terraform_holds_and_would_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's records are held, by whatever key; what a ``*.tf.json`` declares, and nobody has applied, is not."""
+    ours = settings()
+    destination = next(iter(ours.addresses())).destination
+    held = (
+        ("module.dns.", "record", "www", "", {"name": "www", "type": "CNAME"}),
+        ('module.zone["b.org"].', "record", "this", '["www"]', {"name": "www", "type": "CNAME"}),
+        ("", "zone_settings_override", "web", "", {"zone_id": "z"}),
+        ("", "email_routing_settings", "other", "", {"zone_id": "other's"}),
+        ("", "email_routing_settings", "a", "", {"zone_id": "z"}),
+        ("", "email_routing_address", "other", "", {"email": "me@elsewhere.example"}),
+        ("", "email_routing_address", "a", "", {"email": destination}),
+    )
+    rows = tuple(
+        Holding(f"{module}cloudflare_{kind}.{name}{key}", f"cloudflare_{kind}", attributes)
+        for module, kind, name, key, attributes in held
+    )
+    monkeypatch.setattr(terraform, "held", lambda _: Held(rows, (), LOOK))
+    monkeypatch.setattr(cloudflare, "zone", lambda *_: SimpleNamespace(id="z"))
+    (tmp_path / "dns").mkdir()
+    (tmp_path / "dns/main.tf").write_text('resource "cloudflare_record" "www" {}\nresource cloudflare_record mx {}\n')
+    (tmp_path / "main.tf").write_text('resource "cloudflare_record" "this" {}\n')
+    made: dict[str, Any] = {
+        "data": {"cloudflare_record": {"x": {}}},
+        "resource": {"cloudflare_record": {"this": {}, "txt": {}}},
+    }
+    made["output"] = {"x": {"value": "${cloudflare_record.txt.hostname}"}}
+    (tmp_path / "cdk.tf.json").write_text(json.dumps(made, indent=1))
+
+    def red() -> list[str]:
+        found = writers._terraform(Migration(ours, Secrets()), tmp_path, {("a.net", "MX")})
+        return [each.name.removeprefix("Terraform's cloudflare_") for each in found if each.touches != ()]
+
+    assert red() == ["email_routing_settings.a", "email_routing_address.a", "record.txt", "record.mx"]
+    rows = ()
+    (tmp_path / "main.tf").unlink()
+    (tmp_path / "dns/main.tf").unlink()
+    assert red() == ["record.this", "record.txt"]
 
 
 @pytest.mark.parametrize(
@@ -236,6 +287,10 @@ def test_a_mark_is_a_tools_name_and_no_part_of_a_word() -> None:
     assert writers.marks(record("MX", "a.net", "m", comment="managed by Terraform"))
     assert writers.marks(record("TXT", "a.net", '"heritage=external-dns,external-dns/owner=k8s"'))
     assert not writers.marks(record("MX", "a.net", "m", comment="the terraformers' club"))
+    proof = record("TXT", "a.net", '"google-site-verification=x"', comment="Managed by Terraform")
+    assert not writers.marks(proof)
+    assert writers.marks(replace(proof, content='"v=spf1 -all"'))
+    assert writers.marks(replace(proof, comment="managed by octodns"))  # which writes all of a name and type
 
 
 def test_resources_of_a_state_have_their_keys() -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import CouldNotAsk, Evidence, Finding, Verdict
-from fixtures.probes.aws import terraform_retired
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes import snapshot
+from fixtures.probes.aws import ec2, terraform, terraform_retired
+from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform import (
     Change,
     Held,
@@ -20,6 +24,7 @@ from fixtures.probes.aws.terraform import (
     workspaces,
 )
 from fixtures.probes.aws.terraform_retired import Retired
+from fixtures.settings import Secrets
 
 LINES = """\
 {"@level":"info","@message":"Terraform 1.9.8","type":"version","terraform":"1.9.8","ui":"1.2"}
@@ -129,6 +134,15 @@ def test_a_block_is_found_by_its_address(tmp_path: Path, line: str, word: str) -
     assert [each.word for each in mentions(tmp_path, OURS).mentions] == [word] * bool(word)
 
 
+def test_an_address_is_one_of_its_own_module(tmp_path: Path) -> None:
+    """A module below may have a variable of the same name; an instance's id means the same everywhere."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules/main.tf").write_text('variable "ip" {}\noutput "ip" {\n  value = "${var.ip} i-0"\n}\n')
+    assert [each.word for each in mentions(tmp_path, ("output.ip", "var.ip", "i-0")).mentions] == ["i-0"]
+    (tmp_path / "main.tf").write_text('output "ip" {}\n')
+    assert [each.file for each in mentions(tmp_path, ("output.ip",)).mentions] == ["main.tf"]
+
+
 @pytest.mark.parametrize(
     ("held", "workspace", "says"),
     [
@@ -146,8 +160,45 @@ def test_it_goes_by_id_through_modules_and_workspaces(held: Holding, workspace: 
     assert (judged.verdict is Verdict.FAIL, says in judged.sentence()) == (bool(says), True)
 
 
+def test_what_stays_at_aws_may_stay_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group that a web server has too, and the network's own; what made the gateway may not. AWS is asked only then,
+    since its account may be closed by sign-off.
+    """
+    named = settings_without_a_lab()
+    ec2_settings = named.ec2.model_copy(update={"terraform": tmp_path, "terraform_addresses": ()})
+    migration = Migration(named.model_copy(update={"ec2": ec2_settings}), Secrets())
+    body = {"ec2": {"instance": {"made_by": {"aws:autoscaling:groupName": "mail"}}}}
+    rows = (
+        Holding("aws_security_group.shared", "aws_security_group", {"id": "sg-1"}),
+        Holding("aws_default_security_group.a", "aws_default_security_group", {"id": "sg-0"}),
+        Holding("aws_key_pair.a", "aws_key_pair", {"id": "mail", "key_pair_id": "key-1"}),
+        Holding("aws_autoscaling_group.a", "aws_autoscaling_group", {"id": "mail"}),
+        Holding("aws_iam_user.mail", "aws_iam_user", {"id": "mail"}),
+    )
+    asked: list[frozenset[str]] = []
+    monkeypatch.setattr(snapshot, "first", lambda _: snapshot.Kept("", "", body, LOOK))
+    monkeypatch.setattr(snapshot, "terraform_at_first", lambda _: {})
+    monkeypatch.setattr(ec2, "known", lambda _: frozenset({"sg-0", "sg-1", "key-1"}))
+    monkeypatch.setattr(ec2, "inventory", lambda _, known: asked.append(known))
+    monkeypatch.setattr(terraform_retired, "staying", lambda *_: {"sg-1": Stay("guards eni-9 web too")})
+    monkeypatch.setattr(terraform, "workspaces", lambda _: ())
+
+    def red(*held: Holding) -> list[str]:
+        monkeypatch.setattr(terraform, "held", lambda _: Held(held, tuple(each.address for each in held), LOOK))
+        found = terraform_retired.ask(migration)
+        assert found is not None
+        return [each.member for each in terraform_retired.forgotten(found) if each.verdict is Verdict.FAIL]
+
+    assert red(rows[1], rows[-1]) == []
+    assert not asked
+    assert red(*rows) == ["aws_key_pair.a", "aws_autoscaling_group.a"]
+    assert asked == [frozenset({"sg-0", "sg-1", "key-1"})]
+
+
 def test_every_workspace_is_listed_but_the_chosen_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "terraform").write_text("#!/bin/sh\nprintf '  default\\n* prod\\n  test\\n\\n'\n")
+    note = "The active workspace is being overridden using the TF_WORKSPACE environment\nvariable.\n"
+    listed = f"  default\n* prod\n  test\n\n{note}"
+    (tmp_path / "terraform").write_text(f"#!/bin/sh\nprintf '%s' '{listed}'\n")
     (tmp_path / "terraform").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert workspaces(tmp_path) == ("default", "test")

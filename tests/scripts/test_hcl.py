@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.probes.aws import terraform
 from fixtures.settings import Secrets, StoreSettings
 from scripts import retire_terraform
 from scripts.lib.change import Job, Refused
@@ -156,6 +157,7 @@ def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monke
     folder, workspace = tmp_path / "at", tmp_path / "at/terraform.tfstate.d/prod"
     workspace.mkdir(parents=True)
     (folder / "terraform.tfstate").write_text(json.dumps(STATE))
+    assert terraform.workspaces(folder) == ("default",)
     named = settings_without_a_lab()
     ec2 = named.ec2.model_copy(update={"terraform": folder, "terraform_addresses": ("aws_instance.mail",)})
     store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
