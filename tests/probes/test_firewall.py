@@ -237,6 +237,18 @@ def test_a_firewall_as_it_is_delivered_shuts_nobody_out(files: tuple[str, ...], 
     assert found(f"{saved(*files)}\n{more}") == []
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "iptables -t mangle -A PREROUTING -p tcp -m conntrack --ctstate NEW -m tcpmss ! --mss 536:65535 -j DROP",
+        "nft 'table inet guard { chain in { type filter hook input priority 0; tcp flags syn meta length 40 drop; }\n}'",
+    ],
+)
+def test_who_refuses_what_no_client_sends_shuts_nobody_out(rules: str) -> None:
+    """The first is in many lists against floods, such as javapipe.com's: all real clients say what they take (MSS)."""
+    assert found(rules) == []
+
+
 def test_a_firewall_that_does_not_pass_mail_on_to_a_container_shuts_it_out() -> None:
     (it,) = found(f"{saved('ufw.rules')}\n{CONTAINED}")
     assert it.verdict is Verdict.FAIL
