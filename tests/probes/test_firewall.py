@@ -249,35 +249,6 @@ def test_who_refuses_what_no_client_sends_shuts_nobody_out(rules: str) -> None:
     assert found(rules) == []
 
 
-REDIRECTED = """\
-iptables -t nat -A PREROUTING -p tcp --dport 25 -j REDIRECT --to-ports 2525
-ip6tables -t nat -A PREROUTING -p tcp --dport 25 -j REDIRECT --to-ports 2525
-"""
-LISTENING = """\
-exec env AT=%s python3 -c 'import os, socket
-at = os.environ["AT"]
-six = socket.AF_INET6 if ":" in at else socket.AF_INET
-it = socket.create_server((at, 2525), family=six, dualstack_ipv6=at == "::")
-os.set_inheritable(it.fileno(), True)
-os.execvp("sh", ["sh", "-c", os.environ["READ"]])'
-"""
-
-
-@pytest.mark.parametrize(
-    ("listening", "refused"),
-    [
-        ("", "104.30.0.0/19, 2405:8100:c000::/38, 100.64.10.1/32"),
-        (LISTENING % "127.0.0.1", "104.30.0.0/19, 2405:8100:c000::/38, 100.64.10.1/32"),
-        (LISTENING % "0.0.0.0", "2405:8100:c000::/38"),
-        (LISTENING % "::", ""),
-    ],
-)
-def test_port_25_may_lead_to_another_at_which_dell_listens(listening: str, refused: str) -> None:
-    """As rootless Podman has it, and firewalld's forward-port."""
-    said = found(REDIRECTED + listening)
-    assert [each.found for each in said] == ([f"refuses {refused}"] if refused else [])
-
-
 def test_a_firewall_that_does_not_pass_mail_on_to_a_container_shuts_it_out() -> None:
     (it,) = found(f"{saved('ufw.rules')}\n{CONTAINED}")
     assert it.verdict is Verdict.FAIL
