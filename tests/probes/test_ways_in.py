@@ -100,3 +100,31 @@ def test_behind_a_tunnel_that_forwards_both_lines_are_tried(
     both = tunnel("10.0.0.2", **changes)
     assert [each for each, _ in both] == ([] if verdict is Verdict.PASS else [verdict])
     assert all(text.endswith(said) for _, text in both)
+
+
+BRIDGED = """\
+for each in br0 lan0; do ip link add "$each" type ${{kind:-bridge}}; ip link set "$each" up; kind=veth; done
+ip link set lan0 master br0
+ip addr del 198.51.100.10/24 dev eth0; ip addr add 198.51.100.10/24 dev br0
+ip route add default via 198.51.100.1 dev br0
+nft 'table {} guard {{
+    chain in {{ type filter hook {} priority 0; {} }}
+}}'
+"""
+"""A Dell whose card is a port of a bridge, as with virtual machines on it."""
+SHUT = "ip saddr 104.30.0.0/20 drop;"
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "rule", "said"),
+    [
+        ("netdev", 'ingress device "lan0"', SHUT, "the chain netdev guard in at lan0, a port of br0, was not met"),
+        ("inet", 'ingress devices = { "lan0", "eth0" }', SHUT, "the chain inet guard in at lan0, a port of br0, was "),
+        ("bridge", "input", SHUT, f"a rule of table bridge guard was not met: {SHUT[:-1]}"),
+        ("bridge", "input", "ip saddr 192.0.2.0/24 drop;", ""),
+    ],
+)
+def test_what_stands_at_a_port_of_a_bridge_is_said_to_be_unasked(family: str, hook: str, rule: str, said: str) -> None:
+    both = found(BRIDGED.format(family, hook, rule))
+    assert [each.verdict for each in both] == ([Verdict.INCONCLUSIVE] if said else [])
+    assert all(each.found.startswith(said) for each in both)
