@@ -41,6 +41,24 @@ def test_port_25_may_lead_to_another_at_which_dell_listens(listening: str, refus
     assert [each.found for each in said] == ([f"refuses {refused}"] if refused else [])
 
 
+TWO_WAYS = """\
+there=$(ls -d /usr/share/iproute2 /usr/lib/iproute2 /etc/iproute2 2>/dev/null | tail -n 1)
+mount -t tmpfs none "$there"
+printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1' >"$there/rt_tables"
+ip addr add 10.8.0.6 peer 10.8.0.5/32 dev tailscale0
+ip route add default via 10.8.0.5 table isp1
+ip route add prohibit 104.30.17.0/24 table isp1
+ip rule add pref 100 from 198.51.100.10 lookup isp1
+ip rule add pref 101 to 104.30.17.0/24 lookup isp1
+"""
+
+
+def test_named_tables_and_the_other_end_of_a_line_are_known_there() -> None:
+    """Of two ways into the world: the second by PPP or a tunnel, with a table of its own by name."""
+    (shut,) = found(TWO_WAYS)
+    assert shut.sentence().startswith("ip route prohibit 104.30.17.0/24 table isp1: expected")
+
+
 BY_A_TUNNEL = """\
 ip link add wg0 type veth; ip link set wg0 up; ip addr add {address} dev wg0
 ip rule add pref 100 from {address} lookup 123; ip route add default dev wg0 table 123; {route}
