@@ -335,3 +335,12 @@ def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
     found, reason = drill_certificate.firewall_of(live.migration, RULES)
     assert (found == asked) == (not why)
     assert why in reason
+
+
+@pytest.mark.parametrize(("host", "holds"), [("203.0.113.9", True), ("104.30.0.9", False)])
+def test_a_firewall_holds_also_when_a_host_was_banned_that_nobody_is_to_admit(
+    live: Live, made: Callable[..., Certificate], host: str, holds: bool
+) -> None:
+    asked = Answer(f"table inet a {{\n\t\tip saddr {host} drop\n}}", ())
+    made(firewall=asked)
+    assert (drill_certificate.firewall_of(live.migration, RULES)[0] == asked) is holds

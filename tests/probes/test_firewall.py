@@ -237,6 +237,18 @@ def test_a_firewall_as_it_is_delivered_shuts_nobody_out(files: tuple[str, ...], 
     assert found(f"{saved(*files)}\n{more}") == []
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "iptables -t mangle -A PREROUTING -p tcp -m conntrack --ctstate NEW -m tcpmss ! --mss 536:65535 -j DROP",
+        "nft 'table inet g { chain in { type filter hook input priority 0; tcp flags syn meta length 40 drop; }\n}'",
+    ],
+)
+def test_who_refuses_what_no_client_sends_shuts_nobody_out(rules: str) -> None:
+    """The first is in many lists against floods, such as javapipe.com's: all real clients say what they take (MSS)."""
+    assert found(rules) == []
+
+
 def test_a_firewall_that_does_not_pass_mail_on_to_a_container_shuts_it_out() -> None:
     (it,) = found(f"{saved('ufw.rules')}\n{CONTAINED}")
     assert it.verdict is Verdict.FAIL
@@ -388,24 +400,6 @@ def test_who_can_not_come_is_not_asked_for() -> None:
     assert {each.found for each in said} == {"no route of Dell's leads there"}
 
 
-TWO_WAYS = """\
-there=$(ls -d /usr/share/iproute2 /usr/lib/iproute2 /etc/iproute2 2>/dev/null | tail -n 1)
-mount -t tmpfs none "$there"
-printf '255 local\\n254\\tmain # /24\\n253 default\\n#1 isp2\\n0x64 isp1' >"$there/rt_tables"
-ip addr add 10.8.0.6 peer 10.8.0.5/32 dev tailscale0
-ip route add default via 10.8.0.5 table isp1
-ip route add prohibit 104.30.17.0/24 table isp1
-ip rule add pref 100 from 198.51.100.10 lookup isp1
-ip rule add pref 101 to 104.30.17.0/24 lookup isp1
-"""
-
-
-def test_named_tables_and_the_other_end_of_a_line_are_known_there() -> None:
-    """Of two ways into the world: the second by PPP or a tunnel, with a table of its own by name."""
-    (shut,) = found(TWO_WAYS)
-    assert shut.sentence().startswith("ip route prohibit 104.30.17.0/24 table isp1: expected")
-
-
 WHOLE = Ruleset({"addresses": "[]", "routes": "", "nft": "", "sysctls": ""}, Evidence("the firewall", "read"))
 TAKEN = "table inet a {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t%s\n\t}\n}"
 
@@ -470,3 +464,31 @@ def test_a_ruleset_is_known_again_while_only_counters_and_bans_change() -> None:
     other = read(GROWN % ("192.0.2.1", 1, "drop", "192.0.2.2", "192.0.2.3") + "ip route add blackhole 192.0.2.0/24")
     said = ruleset_text.differences(one.text, other.text)
     assert said == "-counter accept; +counter drop; +ip route blackhole 192.0.2.0/24"
+
+
+UFW = "iptables -N ufw-user-input; %s iptables -A ufw-user-input -s 192.0.2.1 -j ACCEPT"
+FIREWALLD = "nft 'table inet firewalld {\n chain filter_IN_public_deny { %s }\n }'"
+BY_UFW = "iptables -I ufw-user-input -s {} -j REJECT;"
+BY_FIREWALLD = "ip saddr {} tcp dport 25 ct state new,untracked reject;"
+
+
+@pytest.mark.parametrize(
+    ("rules", "ban", "same"),
+    [
+        (UFW, BY_UFW.format("203.0.113.9"), True),
+        (FIREWALLD, BY_FIREWALLD.format("203.0.113.9"), True),
+        (FIREWALLD, "ip6 saddr 2001:db8::9 counter drop;", True),
+        *(
+            (UFW, BY_UFW.format(each), False)
+            for each in ("104.30.0.9", "203.0.113.0/24", "198.51.100.10", "172.17.0.2")
+        ),
+        (UFW, BY_UFW.format("203.0.113.9").replace("REJECT", "ACCEPT"), False),
+        (UFW, BY_UFW.format("203.0.113.9").replace("-s", "! -s"), False),
+        *((FIREWALLD, BY_FIREWALLD.format(each), False) for each in ("104.30.0.9", "!= 203.0.113.9")),
+    ],
+)
+def test_a_ban_of_a_host_makes_no_other_ruleset_whoever_writes_it(rules: str, ban: str, same: bool) -> None:
+    """fail2ban by ufw and by firewalld's rich rules, and mailcow's netfilter: but not of who is admitted, or Dell."""
+    calm, banning = (read(rules % each) for each in ("", ban))
+    near = (*ADMITTED, *calm.own)
+    assert (ruleset_text.without_bans(calm.text, near) == ruleset_text.without_bans(banning.text, near)) is same

@@ -1,0 +1,75 @@
+"""CrowdSec bans by its own decisions and by others' lists, which know other exceptions."""
+
+import subprocess
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from fixtures.access.transport import sections
+from fixtures.evidence import Evidence
+from fixtures.probes.dell import bans
+
+FOUR, SIX, EC2 = (ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
+BY_LISTS = """\
+=-=-= crowdsec
+--- bouncers
+name,ip,revoked,last_pull,type
+nft,127.0.0.1,validated,,crowdsec-{type}-bouncer
+--- decisions
+{held}
+--- origins
+crowdsec
+{origin}
+--- spared
+cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
+--- allowed
+104.30.0.0/19
+--- capi
+{capi}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({"origin": "CAPI"}, "inconclusive", "a list of others' could hold 2405:8100:c000::/38"),
+        ({"origin": "lists"}, "inconclusive", "a list of others' could hold 2405:8100:c000::/38"),
+        ({"origin": "CAPI", "capi": "- 2405:8100:c000::/38"}, "pass", ""),
+        ({"origin": "CAPI", "type": "traefik"}, "pass", ""),
+        ({"origin": "cscli"}, "pass", ""),
+        ({"origin": "CAPI", "held": "CAPI,Ip:104.30.3.7"}, "fail", "bans now: 104.30.3.7/32: could ban 104.30.0.0/19;"),
+    ],
+)
+def test_crowdsecs_lists_of_others_know_no_parsers_whitelist(changes: dict[str, str], verdict: str, said: str) -> None:
+    """crowdsecurity/crowdsec issue 1545: only its allowlists, and capi_whitelists_path, take somebody off them."""
+    text = BY_LISTS.format_map({"type": "firewall", "held": "", "capi": ""} | changes)
+    banners = (each for each in bans.judge_all({"": text}, (FOUR, SIX, EC2)) if not each.absent)
+    (it,) = [each.judged(Evidence("Dell", "read"), (FOUR, SIX, EC2)) for each in banners]
+    assert (it.verdict.value, said in it.found, "cscli allowlists" in it.hint) == (verdict, True, bool(said))
+
+
+CSCLI = """\
+#!/bin/sh
+case "$*" in
+    bouncers*) printf 'name,ip\\nnft,127.0.0.1\\n' ;;
+    decisions*-a*) printf '%s\\n' id,source,ip,reason 1,CAPI,Ip:104.30.3.7,a/b 2,CAPI,Ip:192.0.2.7,a/b \\
+        3,lists,Range:104.0.0.0/8,a 4,crowdsec,Ip:2405:8100:c000::7,a/b ;;
+    decisions*) echo 4,crowdsec,Ip:2405:8100:c000::7,a/b ;;
+    "allowlists list"*) printf 'name\\nmine\\n' ;;
+    "allowlists inspect mine"*) printf 'value\\n104.30.0.0/19\\n' ;;
+esac
+"""
+
+
+def test_crowdsec_is_asked_for_all_decisions_that_touch_somebody(tmp_path: Path) -> None:
+    (tmp_path / "cscli").write_text(CSCLI, encoding="utf-8")
+    (tmp_path / "cscli").chmod(0o755)
+    command = bans.command((FOUR, SIX), bans.NO_WORKER)
+    done = subprocess.run(
+        command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    part = sections(sections(done.stdout)["crowdsec"], "--- ")
+    assert part["decisions"] == "CAPI,Ip:104.30.3.7\nlists,Range:104.0.0.0/8\ncrowdsec,Ip:2405:8100:c000::7"
+    assert {"CAPI", "lists"} < set(part["origins"].split())
+    assert (part["spared"], part["allowed"], part["capi"]) == ("", "value\n104.30.0.0/19", "")
