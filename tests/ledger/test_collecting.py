@@ -163,7 +163,7 @@ def test_copies_are_explained_once_each_log_could_be_read(
 
 @pytest.mark.parametrize("kind", ["smtp", "SMTP"], ids=["as Postfix writes it", "as Sendmail does"])
 def test_a_refusal_that_a_bounce_tells_is_on_record(book: Book, world: World, kind: str) -> None:
-    """An announced refusal counts apart from losses by this record (github.com/sisimai/set-of-emails, lhost-sendmail-01)."""
+    """By this record an announced one is no loss (Sendmail's: github.com/sisimai/set-of-emails, lhost-sendmail-01)."""
     book.add("<mxgate.1@four.example>", mailbox=CAROL)
     more = "Remote-MTA: DNS; route1.mx.cloudflare.net\n"
     dsn = DSN.format(action="failed", kind="message/rfc822", more=more).replace("smtp;", f"{kind};")
