@@ -11,11 +11,13 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.ledger import collect, collecting
 from fixtures.ledger.collecting import forget, look
 from fixtures.ledger.switches import settled
+from fixtures.ledger.windows import REJECTED
 from fixtures.probes.logs.postfix_log import Delivery
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.imap import Mailbox, Stored
 from fixtures.store import Store, StoreError
 from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book, stored
+from tests.ledger.test_failure import DSN
 
 USERS = set(SETTINGS.mailboxes())
 CAROL, DAVE = SETTINGS.mailboxes((DOMAIN,))[:2]
@@ -157,6 +159,18 @@ def test_copies_are_explained_once_each_log_could_be_read(
     later(monkeypatch, collecting.ASK_S)
     collect(book.migration, RUN)
     assert len(book.balance().explained_copies) == 1
+
+
+@pytest.mark.parametrize("kind", ["smtp", "SMTP"], ids=["as Postfix writes it", "as Sendmail does"])
+def test_a_refusal_that_a_bounce_tells_is_on_record(book: Book, world: World, kind: str) -> None:
+    """By this record an announced one is no loss (Sendmail's: github.com/sisimai/set-of-emails, lhost-sendmail-01)."""
+    book.add("<mxgate.1@four.example>", mailbox=CAROL)
+    more = "Remote-MTA: DNS; route1.mx.cloudflare.net\n"
+    dsn = DSN.format(action="failed", kind="message/rfc822", more=more).replace("smtp;", f"{kind};")
+    assert SETTINGS.outside_mailbox
+    world.inbox = [Stored(SETTINGS.outside_mailbox.user, "INBOX", 1, (), content=dsn.encode())]
+    assert collect(book.migration, RUN) == []
+    assert [each["relay"] for each in book.store.recorded(REJECTED)] == ["route1.mx.cloudflare.net"]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,21 @@ def test_a_failure_names_its_message(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        "Message-ID: <mxgate.1@four.example> (added by postmaster@tin.it)",
+        "Message-ID: <0106018f@email.amazonses.com>\nX-Mxgate-Id: <mxgate.1@four.example>",
+    ],
+    ids=["a comment behind it", "one that Amazon SES put in its place"],
+)
+def test_the_message_is_named_as_it_was_sent(names: str) -> None:
+    text = DSN.format(action="failed", kind="message/rfc822", more="")
+    found = failure(text.replace("Message-ID: <mxgate.1@four.example>", names).encode(), 0)
+    assert found is not None
+    assert found.message_id == "<mxgate.1@four.example>"
+
+
+@pytest.mark.parametrize(
     ("more", "relay", "at"),
     [
         ("Remote-MTA: dns; route1.mx.cloudflare.net\n", "route1.mx.cloudflare.net", 7.0),

@@ -63,6 +63,21 @@ def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) ->
         until(lambda: senders_so_far() == {"quick", "held"}, lambda: f"mail of both, only of {senders_so_far()}", 29)
 
 
+def test_numbered_mail_repeats_its_message_id(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By that it is known where its sender's server puts another in place of it."""
+    heads = list[str]()
+
+    async def taken(_: object, __: str, ___: object, content: bytes, **____: object) -> None:
+        heads.append(content.partition(b"\r\n\r\n")[0].decode())
+
+    monkeypatch.setattr("aiosmtplib.SMTP.sendmail", taken)
+    migration = migration_of(tmp_path, port, "s")
+    with Traffic(migration, "named", 20, count_max=1):
+        until(lambda: heads, "one message", 20)
+    (row,) = migration.store.numbered()
+    assert f"Message-ID: {row['message_id']}\r\nX-Mxgate-Id: {row['message_id']}\r\n" in heads[0]
+
+
 @pytest.mark.parametrize("what", ["add_message", "update_messages"])
 def test_a_store_that_was_away_ends_no_mail(
     what: str, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """The message matrix as data, and what is called a change of a message."""
 
 import email
+import re
 from base64 import encodebytes
 from dataclasses import replace
 from email.policy import default
@@ -32,6 +33,7 @@ def named(name: str) -> Shape:
 def test_every_shape_is_a_message_that_says_what_is_special(shape: Shape) -> None:
     content = written(small(shape))
     assert len(shape.special) > 10
+    assert re.search(rb"^Message-ID: (\S+)\r\nX-Mxgate-Id: \1\r\n", content, re.MULTILINE)
     assert b"{" not in content.split(b"\r\n\r\n")[0]
     assert b"\n" not in content.replace(b"\r\n", b"")
     assert max(map(len, content.split(b"\r\n"))) <= 998
@@ -69,6 +71,7 @@ def test_directives_are_read_and_mistakes_named() -> None:
     ("name", "was", "becomes", "said"),
     [
         ("html", b"From: ", b"From: Gateway ", "From was changed"),
+        ("html", b"Message-ID: <mxgate", b"Message-ID: <0106018f", "Message-ID was changed"),
         ("raw-subject", "移行".encode(), "試験".encode(), "Subject was changed"),
         ("utf-8", "これは".encode(), "それは".encode(), "the body or its parts"),
         ("file-names", b"filename*=ISO-2022-JP''", b"filename*=UTF-8''", "names of attachments"),

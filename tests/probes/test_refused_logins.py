@@ -4,17 +4,30 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 from pydantic import SecretStr
 
+from fixtures.ledger import cleaning
 from fixtures.probes.mailbox import imap, refused_logins
 
+BOX = imap.Mailbox("mx.example", 993, "alice", SecretStr("x"))
 PASSWORD = "login refused"
 BUSY = "no login"
+
+
+def open_(monkeypatch: pytest.MonkeyPatch, client: Any) -> None:
+    """Every connection is CLIENT."""
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Any]:
+        yield client, {b"UIDNEXT": 1, b"UIDVALIDITY": 1}
+
+    for module in (imap, cleaning):
+        monkeypatch.setattr(module, "opened", opened)
 
 
 def refusal(said: Exception) -> LoginError:
@@ -62,18 +75,54 @@ def test_a_connection_by_which_nothing_comes(fault: Exception, closed: bool) -> 
 
 def test_what_was_sent_just_now_is_not_sought_in_all_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever day the server has: to look for a header that it has not indexed, Dovecot reads each message."""
-    client, box = Mock(**{"search.return_value": []}), imap.Mailbox("mx.example", 993, "alice", SecretStr("x"))
-
-    @contextmanager
-    def opened(*_: object) -> Iterator[Any]:
-        yield client, {b"UIDNEXT": 1}
-
-    monkeypatch.setattr(imap, "opened", opened)
-    imap.find(box, [f"<{number}@x>" for number in range(imap.IDS_AT_ONCE + 1)], 0)
-    imap.of_run(box, "a run")
+    client = Mock(**{"search.return_value": []})
+    open_(monkeypatch, client)
+    imap.find(BOX, [f"<{number}@x>" for number in range(imap.IDS_AT_ONCE + 1)], 0)
+    imap.of_run(BOX, "a run")
     asked = [call.args[0] for call in client.search.call_args_list]
     assert len(asked) == 3
     for criteria in asked:
         assert criteria[0] == "SINCE"
         days = (time.time() - time.mktime(time.strptime(criteria[1], "%d-%b-%Y"))) / 86_400
         assert 2 <= days < 4
+
+
+class LeavesOut:
+    """A server whose full-text index has no X-* (fts_header_excludes): it searches for those in vain.
+
+    As nixos-mailserver sets Dovecot up, and Dovecot's own page on the setting has it for an example.
+    """
+
+    noop, has_capability = Mock(), Mock(return_value=False)
+    heads: ClassVar[dict[int, bytes]] = {
+        5: b"X-Mxgate-Run: a run\r\nMessage-ID: <5@x>\r\n",
+        6: b"X-Mxgate-Run: a run of another name\r\nMessage-ID: <6@x>\r\n",
+        7: b"X-Mxgate-Run: a run\r\nMessage-ID: <7@x>\r\n",
+        8: b"Content-Type: Multipart/Report; boundary=b\r\nMessage-ID: <8@x>\r\n",
+    }
+
+    def search(self, keys: Any) -> list[int]:
+        return [] if "HEADER" in keys else list(self.heads)
+
+    def fetch(self, uids: list[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
+        part = b"BODY[HEADER.FIELDS (X)]" if any("HEADER.FIELDS" in each for each in items) else b"BODY[]"
+        known = {b"RFC822.SIZE": 9, b"FLAGS": ()}
+        return {uid: {**known, part: self.heads[uid] + b"\r\n"} for uid in uids}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [(lambda it: it.run == "a run", [5, 7]), (lambda it: "report" in it.header("Content-Type").lower(), [8])],
+    ids=["a run's", "reports"],
+)
+def test_whose_mail_it_is_no_server_judges(monkeypatch: pytest.MonkeyPatch, wanted: Any, found: list[int]) -> None:
+    open_(monkeypatch, LeavesOut())
+    reader = imap.Reader(BOX, wanted, 0.0)
+    assert [each.uid for each in reader.new()] == found
+    assert list(reader.new()) == []
+
+
+def test_test_mail_is_found_whatever_a_server_has_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_(monkeypatch, LeavesOut())
+    assert [each.uid for each in imap.of_run(BOX, "a run").messages] == [5, 7]
+    assert cleaning.cleanable(BOX, cleaning.Ledger({}, {})).kept == {"it doesn't have our marks just once": 3}

@@ -68,9 +68,16 @@ def test_reads_a_report_in_a_namespace() -> None:
     assert parse(REPORT.replace(b"<feedback>", b'<feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">')).rows
 
 
-@pytest.mark.parametrize("packed", [REPORT, gzip.compress(REPORT)])
+@pytest.mark.parametrize("packed", [REPORT, gzip.compress(REPORT), gzip.compress(REPORT) + b"\r\n"])
 def test_unpacks(packed: bytes) -> None:
+    """Mimecast sends gzip with a line end behind it (parsedmarc's sample mimecast-weird-gzip.eml)."""
     assert unpacked(packed) == REPORT
+
+
+@pytest.mark.parametrize("end", [-1, -8, -9, 30])
+def test_what_is_cut_off_is_unreadable(end: int) -> None:
+    with pytest.raises(Unreadable, match="can't be unpacked"):
+        unpacked(gzip.compress(REPORT)[:end])
 
 
 def test_unpacks_a_zip_archive_of_one_file_only() -> None:
@@ -162,6 +169,20 @@ def test_each_policy_of_a_report_on_tls_is_counted() -> None:
         "100 certificate-expired at mx1.company-y.example",
         "203 starttls-not-supported at no server",
     )
+
+
+def test_two_policies_of_a_kind_in_a_report_on_tls_are_two() -> None:
+    """Google reports so when a policy changes within the day: who keeps one by its identifier keeps both."""
+    twice = TLS_REPORT | {"policies": TLS_REPORT["policies"][:1] * 2}
+    found = parse_tls(json.dumps(twice).encode())
+    assert len({each.identifier for each in found}) == 2
+
+
+def test_where_no_policy_was_found_a_report_on_tls_may_lack_the_domain() -> None:
+    """As one reporter has it (github.com/sys4/tlsrpt-reporter, issue 51): the other policies are read."""
+    nameless = {**TLS_REPORT["policies"][1], "policy": {"policy-type": "no-policy-found"}}
+    report = TLS_REPORT | {"policies": [nameless, *TLS_REPORT["policies"]]}
+    assert [each.succeeded for each in parse_tls(json.dumps(report).encode())] == [5326, 7]
 
 
 @pytest.mark.parametrize("key", ["organization-name", "date-range", "report-id", "policies"])

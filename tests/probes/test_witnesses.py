@@ -28,10 +28,12 @@ STORED, DISCARDED, SENT_ON = (
 )
 
 
-def lying(user: str, folder: str = "INBOX", session: str = "ses+1", at: float = NOW - 7200) -> Stored:
-    """The message in a folder, with the trace of the delivery that it came by."""
+def lying(
+    user: str, folder: str = "INBOX", session: str = "ses+1", at: float = NOW - 7200, written: str = "<1@x>"
+) -> Stored:
+    """The message in a folder, with the trace of the delivery that it came by. WRITTEN: its Message-ID there."""
     received = f"from x (104.30.0.9) by dell.example.jp with LMTP id {session} for <{CAROL}>; {formatdate(at)}"
-    return Stored(user, folder, 1, (("Message-ID", "<1@x>"), ("Received", received)))
+    return Stored(user, folder, 1, (("Message-ID", written), ("Received", received)))
 
 
 def copied(to: str, original: str = "", daemon: str = "lmtp") -> Delivery:
@@ -98,6 +100,12 @@ def test_dovecot_tells_what_it_has_done(did: tuple[str, ...], name: str) -> None
     (difference,) = found.differences
     assert (difference.name, difference.doubt, bool(found.unexplained)) == (name, "", not name)
     assert did[0] in difference.says
+
+
+def test_a_word_behind_a_message_id_is_no_part_of_it() -> None:
+    """As servers write that put one in themselves. Postfix logs it with that word, and is read without it."""
+    kept = (lying(CAROL, written="<1@x> (added by postmaster@tin.it)"),)
+    assert compared(Dovecot({}, NOTED), NOW - 7200, NOW - 7200, kept=kept).differences == ()
 
 
 def test_without_a_word_of_dovecots_nobody_can_tell() -> None:

@@ -109,7 +109,7 @@ def test_what_does_not_arrive_is_missing(migration: Migration) -> None:
 
 def test_a_mailbox_is_read_on_and_by_run(migration: Migration, mark: str) -> None:
     box = imap.mailbox(migration, "bob@webmakeprofit.org")
-    reader = imap.Reader(box, ("HEADER", RUN, mark), time.time())
+    reader = imap.Reader(box, lambda it: it.run == mark, time.time())
     with closing(reader):
         assert list(reader.new()) == []
         letters = [Letter("friend@four.example", (box.user,), mark).write() for _ in range(3)]
