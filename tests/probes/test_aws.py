@@ -26,6 +26,7 @@ from fixtures.gates.drift import reading
 from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.preflight.init.reading import of_terraform
 from fixtures.probes.aws import api, ec2, resembling, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.probes.smtp import clients
@@ -232,6 +233,21 @@ def test_a_profile_may_be_in_use_in_another_region(
         profile.id: Stay(why, decided=not silent),
         role.id: Stay("the instance profile mail has it, which stays"),
     }
+
+
+def test_what_init_proposes_of_terraform_is_what_goes(aws: Any) -> None:
+    """A group that guards a web server too stays, and so does the network's own; a key pair goes by AWS's id."""
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    default = aws.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
+    own, shared = (aws.create_security_group(GroupName=each, Description=each)["GroupId"] for each in ("own", "shared"))
+    key = aws.create_key_pair(KeyName="mail")["KeyPairId"]
+    ask = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
+    (its,) = aws.run_instances(**ask, KeyName="mail", SecurityGroupIds=[own, shared, default])["Instances"]
+    aws.run_instances(**ask, SecurityGroupIds=[shared])
+    aws.create_tags(Resources=[its["InstanceId"]], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "mail"}])
+    found = of_terraform(region=ZONE[:-1], instance_id=its["InstanceId"], ipv4="203.0.113.20")
+    assert {its["InstanceId"], own, key, "aws_autoscaling_group mail"} <= found
+    assert found.isdisjoint({shared, default})
 
 
 def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
