@@ -132,6 +132,22 @@ def test_an_open_gate_grows_old(world: World) -> None:
     assert "stale" in step.why
 
 
+def test_the_others_wait_for_a_pilot_whose_night_was_red(world: World) -> None:
+    migration = world.migration
+    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3):
+        for script in TABLE[gate].opens:
+            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
+                if script != "switch_mx" or domain == PILOT:
+                    migration.store.record("done", domain, script=script, plan="")
+    migration.clock.advance(2 * DAY_S)
+    assert not next(each for each in coming(migration) if each.what.startswith("Judge phase3")).waits
+    migration.store.record("night", gate="phase4", domains=[PILOT], run="x", suite="", verdict="fail", bad=[])
+    migration.clock.advance(DAY_S)
+    step = next(each for each in coming(migration) if each.what.startswith("Judge phase3"))
+    assert step.waits
+    assert step.since == pytest.approx(migration.clock.now() + DAY_S, abs=60)
+
+
 def test_nights_of_other_systems_are_waited_for_again(world: World) -> None:
     """As the gate counts them: another machine saw another Dell, say."""
     migration = world.migration
