@@ -468,6 +468,7 @@ def test_a_ruleset_is_known_again_while_only_counters_and_bans_change() -> None:
 
 UFW = "iptables -N ufw-user-input; %s iptables -A ufw-user-input -s 192.0.2.1 -j ACCEPT"
 FIREWALLD = "nft 'table inet firewalld {\n chain filter_IN_public_deny { %s }\n }'"
+SIX_TOO = "ip6tables -N own; %s"
 BY_UFW = "iptables -I ufw-user-input -s {} -j REJECT;"
 BY_FIREWALLD = "ip saddr {} tcp dport 25 ct state new,untracked reject;"
 
@@ -478,10 +479,9 @@ BY_FIREWALLD = "ip saddr {} tcp dport 25 ct state new,untracked reject;"
         (UFW, BY_UFW.format("203.0.113.9"), True),
         (FIREWALLD, BY_FIREWALLD.format("203.0.113.9"), True),
         (FIREWALLD, "ip6 saddr 2001:db8::9 counter drop;", True),
-        *(
-            (UFW, BY_UFW.format(each), False)
-            for each in ("104.30.0.9", "203.0.113.0/24", "198.51.100.10", "172.17.0.2")
-        ),
+        (SIX_TOO, "ip6tables -A own -s 2001:db8::9 -j DROP", True),
+        (SIX_TOO, "ip6tables -A own -s 2001:db8::/32 -j DROP", False),
+        *((UFW, BY_UFW.format(each), False) for each in ("104.30.0.9", "203.0.113.0/24", PUBLIC[0], "172.17.0.2")),
         (UFW, BY_UFW.format("203.0.113.9").replace("REJECT", "ACCEPT"), False),
         (UFW, BY_UFW.format("203.0.113.9").replace("-s", "! -s"), False),
         *((FIREWALLD, BY_FIREWALLD.format(each), False) for each in ("104.30.0.9", "!= 203.0.113.9")),
