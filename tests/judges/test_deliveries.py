@@ -57,6 +57,7 @@ def came(
         (came(replace(COPY, saved_at=60.0)), PASS, "arrived after 60.0 s"),
         (came(replace(COPY, saved_at=61.0)), FAIL, "arrived after 61 s"),
         (came(replace(COPY, content=TEXT.replace(b"hello", b"bye"))), FAIL, "Subject was changed from 'hello' to 'bye'"),
+        (came(replace(COPY, content=b"Message-ID: <2@ses.example>\r\n" + TEXT)), FAIL, f"Message-ID was changed from '' to '<2@ses.example>'. {delivery.RENAMED_HINT}"),
         (replace(came(COPY), strays=(replace(COPY, user="bob"),)), FAIL, f"a copy lies in the mailbox bob too. {delivery.COPIES_HINT}"),
         (came(COPY, COPY), FAIL, "2 copies, and no 4xx in its trail"),
         (came(COPY, COPY, trace=Trace("", "", ())), FAIL, "2 copies, and no 4xx in its trail"),
@@ -176,12 +177,14 @@ def test_its_source(each: Sought, verdict: object, found: str) -> None:
 
 OUTER, INNER = Marked("<o@x>", "", ("a@b",), b"", ""), Marked("<i@x>", "", ("a@b",), b"", "")
 CLIENT = Client("Email Routing", "104.30.0.1", None)
-TAKEN = "250 2.0.0 Ok: queued as A"
+TAKEN, ANSWERED = "250 2.0.0 Ok: queued as A", "250 2.1.0 Ok"
 
 
-def attempt(*arrived: str, replies: tuple[str, ...] = (TAKEN,), stray: int = 0, control: bool = False) -> Attempt:
+def attempt(
+    *arrived: str, replies: tuple[str, ...] = (TAKEN,), stray: int = 0, control: bool = False, chunking: bool = True
+) -> Attempt:
     offer = Offer(CLIENT, Knock("192.0.2.1"), Variant("LF.LF", "\n.\n", "old Postfix"), control, OUTER, INNER)
-    return Attempt(offer, replies, arrived, stray, LOOK)
+    return Attempt(offer, replies, arrived, stray, LOOK, chunking)
 
 
 ONE = f"LF.LF from {CLIENT}: expected exactly one message, no bare CR or LF, found"
@@ -198,6 +201,8 @@ NORMALIZE = (
         (attempt("<o@x>", "<i@x>"), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
         (attempt("<i@x>"), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
         (attempt("<o@x>", replies=(TAKEN, TAKEN)), FAIL, f"two messages: the second was smuggled in. {NORMALIZE}"),
+        (attempt("<o@x>", replies=(TAKEN, ANSWERED)), FAIL, f"commands that stand in it are answered. {NORMALIZE}"),
+        (attempt("<o@x>", replies=(TAKEN, "221 2.0.0 Bye")), PASS, "one message"),
         (attempt("<o@x>", stray=2), FAIL, "2 bare CRs or LFs in what arrived. cleanup_replace_stray_cr_lf = yes"),
         (attempt(), FAIL, "taken, but not in the mailbox"),
         (attempt(replies=("521 bare <LF>",)), FAIL, "refused: 521 bare <LF>. Refusing bare line ends refuses real mail, too: normalize them"),
@@ -216,10 +221,16 @@ def test_smuggling(it: Attempt, verdict: object, found: str) -> None:
         (attempt(replies=(TAKEN, TAKEN), control=True), FAIL, "2 taken, 0 arrived"),
         (attempt("<o@x>", control=True), UNKNOWN, "1 taken, 1 arrived"),
         (attempt(replies=(), control=True), UNKNOWN, "0 taken, 0 arrived"),
+        (attempt("<o@x>", replies=(TAKEN, ANSWERED), control=True), UNKNOWN, "1 taken, 1 arrived"),
+        (attempt("<o@x>", replies=(TAKEN, ANSWERED), control=True, chunking=False), PASS, "1 taken, 1 arrived"),
+        (attempt("<o@x>", replies=(TAKEN, "554 5.5.0"), control=True, chunking=False), UNKNOWN, "1 taken, 1 arrived"),
+        (attempt(replies=(TAKEN, ANSWERED), control=True, chunking=False), FAIL, "1 taken, 0 arrived"),
     ],
 )
 def test_control_of_smuggling(it: Attempt, verdict: object, found: str) -> None:
     words = "expected two messages, or a smuggled one would not have been seen, found"
+    if not it.chunking:
+        words = "expected one message, and an answer to what stands behind it, or it would not have been seen, found"
     member = f"the control of LF.LF from {CLIENT}"
     assert says(smuggling.judged_control(it), "") == (verdict, f"{member}: {words} {found}")
 

@@ -4,6 +4,7 @@ import email
 
 import pytest
 
+from fixtures.evidence import Evidence, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from fixtures.probes.mailbox.message import Letter, body_digest
@@ -29,23 +30,64 @@ def test_twelve_false_ends_and_none_is_the_true_one() -> None:
         assert "." in each.bytes
 
 
-@pytest.mark.parametrize("variant", smuggling.variants(), ids=lambda each: each.name)
-def test_a_carrier_ends_once_and_its_control_twice(variant: smuggling.Variant) -> None:
-    data, control = (_offer(variant, control=each).data() for each in (False, True))
+EVERY = pytest.mark.parametrize("variant", smuggling.variants(), ids=lambda each: each.name)
+CHUNKING = pytest.mark.parametrize("chunking", [True, False], ids=["CHUNKING", "none"])
+
+
+@EVERY
+@CHUNKING
+def test_a_carrier_ends_once_and_its_control_twice(variant: smuggling.Variant, *, chunking: bool) -> None:
+    data, control = (_offer(variant, control=each).data(chunking=chunking) for each in (False, True))
     # The whole inner message is within: what comes behind a false end is one transaction, to the last byte.
     assert data.count(smuggling.END) == 1
     assert data.endswith(b"\r\n.\r\nQUIT\r\n")
     assert control.count(smuggling.END) == 2
-    assert data.count(b"Message-ID:") == control.count(b"Message-ID:") == 2
+    assert data.count(b"Message-ID:") == control.count(b"Message-ID:") == 1 + chunking
 
 
 def test_what_is_announced_by_bdat_is_what_follows() -> None:
     offer = _offer(smuggling.variants()[0], control=False)
-    head, _, rest = offer.data().partition(b"BDAT ")
+    head, _, rest = offer.data(chunking=True).partition(b"BDAT ")
     size, _, rest = rest.partition(b" LAST\r\n")
     assert rest[: int(size)] == offer.inner.content
     assert rest[int(size) :] == smuggling.END + b"QUIT\r\n"
     assert head.endswith(b"RCPT TO:<b@own.example>\r\n")
+
+
+def _answers(data: bytes, ends: tuple[bytes, ...], *, chunking: bool) -> tuple[str, ...]:
+    """A server's, to what is sent after DATA, that takes any of ENDS for the end of a message."""
+    at, end = min((data.index(each), each) for each in ends if each in data)
+    rest, said = data[at + len(end) :], ["250 2.0.0 Ok: queued as 1"]
+    while rest:
+        line, _, rest = rest.partition(b"\r\n")
+        match line.split(b" "):
+            case [b"BDAT", _, _] if not chunking:
+                return (*said, "521 5.5.1 Error: command not implemented")
+            case [b"BDAT", size, _]:
+                rest = rest[int(size) :]
+                said.append("250 2.0.0 Ok: 9 bytes queued as 2")
+            case [b"MAIL", _] | [b"RCPT", _] | [b"RSET"]:
+                said.append("250 2.0.0 Ok")
+            case _:
+                said.append("221 2.0.0 Bye" if line == b"QUIT" else "500 5.5.2 Error: bad syntax")
+    return tuple(said)
+
+
+@EVERY
+@CHUNKING
+@pytest.mark.parametrize("taken", [True, False], ids=["vulnerable", "sound"])
+def test_a_false_end_that_is_taken_shows_with_chunking_or_without(
+    variant: smuggling.Variant, *, chunking: bool, taken: bool
+) -> None:
+    found = []
+    for control in (False, True):
+        offer = _offer(variant, control=control)
+        ends = (smuggling.END, variant.bytes.encode("latin-1")) if taken else (smuggling.END,)
+        replies = _answers(offer.data(chunking=chunking), ends, chunking=chunking)
+        arrived = (offer.outer.message_id, offer.inner.message_id)[: smuggling._queued(replies)]
+        found.append(smuggling.Attempt(offer, replies, arrived, 0, Evidence("", ""), chunking))
+    assert smuggling.judged(found[0]).verdict == (Verdict.FAIL if taken else Verdict.PASS)
+    assert smuggling.judged_control(found[1]).verdict == Verdict.PASS
 
 
 def test_replies_that_queue() -> None:
