@@ -244,7 +244,11 @@ def enable_by_subdomain(job: Job) -> Write:
 
 
 def subdomain_removed(job: Job, *, fresh: bool) -> Iterator[Write]:
-    """What was placed for the subdomain goes again. FRESH: it will have been."""
+    """What was placed for the subdomain goes again. FRESH: it will have been.
+
+    By DNS, and not by ``disable`` with its name, for which only tests of Cloudflare's own ask: if it reads no name
+    there, it switches off the domain, whose mail it has by then.
+    """
     if not (fresh or _below(job)):
         return
 
