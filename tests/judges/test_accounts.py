@@ -203,9 +203,10 @@ def test_what_is_left_costs() -> None:
         ("instance", 9.996, UNKNOWN, "instance: expected less than before ($10.00 a month), found said. "),
         ("instance", 12.0, UNKNOWN, "instance: expected less than before ($10.00 a month), found said. "),
         ("PublicIPv4:IdleAddress", 3.65, UNKNOWN, "PublicIPv4:IdleAddress: expected less than before ($0.00 a month), found said. "),
+        ("APN1-DataTransfer-Out-Bytes", 0.004, PASS, "APN1-DataTransfer-Out-Bytes: expected less than before, found said"),
         (KEPT.name, 0.4, PASS, "snapshot s: expected less than before, or for what stays, found said"),
     ],
-    ids=["another's is left", "the same", "more", "new since", "of the final image"],
+    ids=["another's is left", "the same", "more", "new since", "nothing worth a cent", "of the final image"],
 )  # fmt: skip
 def test_what_a_bill_still_has_is_less_than_before(name: str, usd: float, verdict: object, found: str) -> None:
     """Whose the rest is no bill says: what did not become less may be the gateway's."""

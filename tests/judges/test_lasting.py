@@ -2,11 +2,17 @@
 
 from dataclasses import replace
 from ipaddress import IPv6Address
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from fixtures.evidence import Look
+from fixtures.access.transport import Result
+from fixtures.evidence import CouldNotAsk, Look
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.probes.dell import boot, durability, ipv6_switch, jobs, log_rotation, units
+from fixtures.settings import Secrets
 from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
 
 ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"
@@ -101,7 +107,7 @@ def test_who_is_kept_from_it(lines: tuple[str, ...], by: str) -> None:
     """Who is left out is not worked out here."""
     assert topped(*lines).filtered == by
     judged = all_say(boot.judged_held(boot.Start((), (), LOOK, filtered=(("d.service", by, LOOK),) if by else ())), "")
-    said = f"d.service: who may reach it: expected everybody, as far as systemd goes, found {by}"
+    said = f"d.service: who may reach it: expected everybody, as far as systemd goes, found {by}. {boot.REACHED}"
     assert judged == ([(UNKNOWN, said)] if by else [])
 
 
@@ -135,6 +141,42 @@ def test_whether_it_stays_awake(idle: tuple[str, ...], found: tuple[tuple[str, s
     start = boot.Start((), idle, LOOK, off=jobs.Jobs(found, 3, LOOK))
     expected = "sleep: expected no idle action, and no job that switches it off, found"
     assert says(boot.judged_awake(start), "", 2) == (PASS if said == "none" else FAIL, f"{expected} {said}")
+
+
+def test_where_nobody_may_search_the_jobs_only_sleep_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another account than root without sudo: all else is judged."""
+
+    def refused(*_: object) -> jobs.Jobs:
+        raise CouldNotAsk("only root may read what others' jobs do")
+
+    monkeypatch.setattr(jobs, "search", refused)
+    monkeypatch.setattr(boot, "_look", lambda *_: boot.Start((), (), LOOK))
+    monkeypatch.setattr(boot, "_restarts", lambda *_: ())
+    start = boot.look(Migration(settings_without_a_lab(), Secrets()))
+    expected = "sleep: expected no idle action, and no job that switches it off, found"
+    assert says(boot.judged_awake(start), "") == (UNKNOWN, f"{expected} only root may read what others' jobs do")
+    assert says(boot.judged_awake(replace(start, sleeps=(IDLE,))), "") == (FAIL, f"{expected} {IDLE}. {MASK}")
+
+
+@pytest.mark.parametrize(
+    ("server", "line", "held", "filtered"),
+    [
+        ("dovecot", "IPAddressDeny=any\n{0}IPAddressAllow=localhost 100.64.0.0/10", False, False),
+        ("postfix", "IPAddressDeny=any\n{0}IPAddressAllow=localhost 100.64.0.0/10", False, True),
+        ("dovecot", "RestrictAddressFamilies=AF_UNIX AF_INET", False, False),
+        ("postfix", "RestrictAddressFamilies=AF_UNIX AF_INET", True, False),
+        ("dovecot", "RestrictAddressFamilies=AF_UNIX", True, False),
+        ("dovecot", "IPAddressDeny=any", True, False),
+    ],
+)
+def test_mail_comes_to_postfix_only(server: str, line: str, *, held: bool, filtered: bool) -> None:
+    """Dovecot has it from Postfix, on the same machine: its users may be those of a tailnet."""
+    at = f"{ETC}/{server}.service.d/own.conf:"
+    own = f"{LIB}/{server}.service:[Service]\n{at}{line.format(at)}"
+    text = f"=-=-= {server}\nstate enabled\n=-=-= files of units\n{own}\n"
+    there: Any = SimpleNamespace(name="Dell", run=lambda *_, **__: Result((), 0, text, ""))
+    start = boot._look(there, {"postfix": False, "dovecot": False}, "/etc/postfix", IPv6Address("2001:db8::1"))
+    assert (bool(start.held[0][1]), bool(start.filtered)) == (held, filtered)
 
 
 def test_postfix_does_with_less_memory() -> None:

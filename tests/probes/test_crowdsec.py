@@ -27,7 +27,8 @@ cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
 104.30.0.0/19
 --- capi
 {capi}
-"""
+{old}"""
+OLD = {"old": "--- no allowlists\n"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,14 @@ cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
         ({"origin": "CAPI"}, "inconclusive", "a list of others' could hold 2405:8100:c000::/38"),
         ({"origin": "lists"}, "inconclusive", "a list of others' could hold 2405:8100:c000::/38"),
         ({"origin": "CAPI", "capi": "- 2405:8100:c000::/38"}, "pass", ""),
+        # Debian 12's CrowdSec is 1.4.6: what takes nobody off such a list can't be asked to.
+        (
+            OLD | {"origin": "CAPI"},
+            "pass",
+            "by this version nobody can be taken off others' lists (capi_whitelists_path:",
+        ),
+        (OLD | {"origin": "cscli"}, "pass", "spares"),
+        (OLD | {"origin": "CAPI", "held": "CAPI,Ip:104.30.3.7"}, "fail", "could ban 104.30.0.0/19"),
         ({"origin": "CAPI", "type": "traefik"}, "pass", ""),
         ({"origin": "cscli"}, "pass", ""),
         ({"origin": "CAPI", "held": "CAPI,Ip:104.30.3.7"}, "fail", "bans now: 104.30.3.7/32: could ban 104.30.0.0/19;"),
@@ -43,17 +52,19 @@ cidr: ["104.30.0.0/19", "2405:8100:c000::/38", 100.64.0.0/10]
 )
 def test_crowdsecs_lists_of_others_know_no_parsers_whitelist(changes: dict[str, str], verdict: str, said: str) -> None:
     """crowdsecurity/crowdsec issue 1545: only its allowlists, and capi_whitelists_path, take somebody off them."""
-    text = BY_LISTS.format_map({"type": "firewall", "held": "", "capi": ""} | changes)
+    text = BY_LISTS.format_map({"type": "firewall", "held": "", "capi": "", "old": ""} | changes)
     banners = (each for each in bans.judge_all({"": text}, (FOUR, SIX, EC2)) if not each.absent)
     (it,) = [each.judged(Evidence("Dell", "read"), (FOUR, SIX, EC2)) for each in banners]
-    assert (it.verdict.value, said in it.found, "cscli allowlists" in it.hint) == (verdict, True, bool(said))
+    listed = "a list of others' could hold" in it.found
+    assert (it.verdict.value, said in it.found, "cscli allowlists" in it.hint) == (verdict, True, listed)
+    assert ("api.server.capi_whitelists_path" in it.hint, listed) in {(True, True), (False, False)}
 
 
 CSCLI = """\
 #!/bin/sh
 case "$*" in
     bouncers*) printf 'name,ip\\nnft,127.0.0.1\\n' ;;
-    decisions*-a*) printf '%s\\n' id,source,ip,reason 1,CAPI,Ip:104.30.3.7,a/b 2,CAPI,Ip:192.0.2.7,a/b \\
+    decisions*"-a -l 0"*) printf '%s\\n' id,source,ip,reason 1,CAPI,Ip:104.30.3.7,a/b 2,CAPI,Ip:192.0.2.7,a/b \\
         3,lists,Range:104.0.0.0/8,a 4,crowdsec,Ip:2405:8100:c000::7,a/b ;;
     decisions*) echo 4,crowdsec,Ip:2405:8100:c000::7,a/b ;;
     "allowlists list"*) printf 'name\\nmine\\n' ;;
@@ -66,10 +77,16 @@ def test_crowdsec_is_asked_for_all_decisions_that_touch_somebody(tmp_path: Path)
     (tmp_path / "cscli").write_text(CSCLI, encoding="utf-8")
     (tmp_path / "cscli").chmod(0o755)
     command = bans.command((FOUR, SIX), bans.NO_WORKER)
-    done = subprocess.run(
-        command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
-    )
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     part = sections(sections(done.stdout)["crowdsec"], "--- ")
     assert part["decisions"] == "CAPI,Ip:104.30.3.7\nlists,Range:104.0.0.0/8\ncrowdsec,Ip:2405:8100:c000::7"
     assert {"CAPI", "lists"} < set(part["origins"].split())
     assert (part["spared"], part["allowed"], part["capi"]) == ("", "value\n104.30.0.0/19", "")
+    assert "no allowlists" not in part
+    old = 'allowlists*) echo \'level=fatal msg="unknown command \\"allowlists\\" for \\"cscli\\""\' >&2; exit 1 ;;'
+    (tmp_path / "cscli").write_text(
+        CSCLI.replace('"allowlists list"*', f'{old}\n    "allowlists list"*'), encoding="utf-8"
+    )
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "no allowlists" in sections(sections(done.stdout)["crowdsec"], "--- ")

@@ -201,10 +201,37 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
         ("0 22 * * * root docker stop mx; docker compose -f /srv/mail.yml up -d", False),
         ("0 22 * * * root docker stop mx-exporter web", False),
         ("0 22 * * * root docker restart mx", False),
+        ("@daily root docker kill -s HUP mx", False),
+        ("@daily root docker kill --signal=SIGHUP mx", False),
+        ('@daily root docker kill --signal "USR1" mx', False),
+        ("@daily root docker kill -s TERM mx", True),
+        ("@daily root podman kill --signal=9 mx", True),
+        ("@daily root docker kill web-s1 mx", True),
+        ("@daily root docker kill --signal=HUP web; docker stop mx", True),
     ],
 )
 def test_what_stops_a_server_s_container(line: str, stops: bool) -> None:
     assert stopped(("/etc/cron.d/x", line), containers=("mx",)) == ([line] if stops else [])
+
+
+MAILCOW = "mailcowdockerized-postfix-mailcow-1"
+RM, RUN = "ExecStartPre=-/usr/bin/docker rm -f mail", "ExecStart=/usr/bin/docker run --rm \\\n    --name mail x/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [
+        (f"{RM}\n{RUN}", []),
+        (f"{RM}\nExecStart=/usr/bin/tar czf /b/m.tgz /srv", [RM]),
+        (f"ExecStartPre=/bin/systemctl stop postfix\n{RUN}", ["ExecStartPre=/bin/systemctl stop postfix"]),
+        (f"docker stop {MAILCOW}\ntar czf /b/m.tgz /srv\ndocker compose up -d", []),
+        (f"docker stop {MAILCOW}\ntar czf /b/m.tgz /srv", [f"docker stop {MAILCOW}"]),
+        ("systemctl stop postfix\ndocker compose up -d", ["systemctl stop postfix"]),
+    ],
+    ids=["made again", "stopped before a backup", "the machine's own stopped", "composed again", "left", "another's"],
+)
+def test_what_a_file_does_with_a_container(text: str, stops: list[str]) -> None:
+    assert stopped(("/etc/systemd/system/x.service", text), containers=("mail", MAILCOW)) == stops
 
 
 def test_no_job_stops_a_server() -> None:

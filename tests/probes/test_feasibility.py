@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -172,6 +173,12 @@ ln -s ../tunnel@.service multi-user.target.wants/tunnel@home.service
     assert services == ["bot.service ExecStart=/srv/bot run", "tunnel@home.service ExecStart=/srv/tunnel@ run"]
 
 
+def test_a_file_of_every_folder_for_jobs_is_one_job() -> None:
+    """Its lines are a script's, and no crontab's."""
+    folders = re.findall(r"/etc/cron\.(\w+ly)/\*", other_jobs._ASK)
+    assert re.findall(r"\*\.(\w+ly)/\*", other_jobs._ASK) == folders
+
+
 def test_mail_of_domains_that_nobody_moves_is_named() -> None:
     taken = ["webmakeprofit.org", "# a note", "dell.webmakeprofit.org OK", ".webmakeprofit.org OK", "club.example OK"]
     taken += ["info@club.example someone", "$mydestination", "localhost", "", "Club.example"]
@@ -217,6 +224,10 @@ def test_a_resource_of_terraform_says_what_it_writes() -> None:
     assert touched("cloudflare_record", name="a.net", type="TXT", content="", value="") == ("a.net TXT",)
     assert touched("cloudflare_dns_record", **proof | {"content": '"v=spf1 " "-all"'}) == ("a.net TXT",)
     assert touched("cloudflare_record", name="_mta-sts", type="TXT", value="v=STSv1; id=1") == ("_mta-sts.a.net TXT",)
+    ours.add(("k1._domainkey.a.net", "TXT"))
+    key = {"type": "TXT", "value": "k=rsa; p=MIIB"}  # RFC 6376, 3.6.1: v= may be left out
+    for name in ("k1._domainkey", "k1._domainkey.a.net"):
+        assert touched("cloudflare_record", name=name, **key) == ("k1._domainkey.a.net TXT",)
     assert touched("aws_route53_record", name="a.net", type="TXT", records=["MS=ms1"]) == ("a.net TXT",)
 
 

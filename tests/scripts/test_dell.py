@@ -17,6 +17,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
+from fixtures.probes.dell import tables
 from fixtures.probes.dell.tables import ALIAS_DOMAINS
 from fixtures.probes.smtp import submission
 from fixtures.settings import Secrets, Transport
@@ -62,11 +63,17 @@ class Says:
 
     def __init__(self, values: dict[str, str], rows: dict[str, dict[str, str]], printed: dict[str, str]) -> None:
         self.values, self.rows, self.printed = values, rows, printed
+        self.asked = list[str]()
+        """Tables, each as often as somebody had questions for it."""
 
-    def run(self, *argv: str, **_: object) -> Result:
+    def run(self, *argv: str, stdin: str = "", **_: object) -> Result:
         match argv:
             case "postconf", "-x", *names:
                 text = "".join(f"{each} = {self.values.get(each, '')}\n" for each in names)
+            case "postmap", "-q", "-", table if table in self.rows:
+                self.asked.append(table)
+                text = "".join(f"{key}\t{self.rows[table][key]}\n" for key in stdin.split() if key in self.rows[table])
+                return Result(argv, 0 if text else 1, text, "")
             case "postmap", "-q", key, table if table in self.rows:
                 text = self.rows[table].get(key, "")
                 return Result(argv, 0 if text else 1, f"{text}\n" if text else "", "")
@@ -199,6 +206,18 @@ def test_the_proof_of_service_sees_a_domain_of_aliases_only() -> None:
     with pytest.raises(Refused, match=f"{OWN} is a virtual alias domain"):
         effect._require_tables(shell, SETTINGS)
     effect._require_tables(cast("Any", Says({}, mailboxes, {})), SETTINGS)
+
+
+def test_a_table_is_asked_once_for_all_domains() -> None:
+    """Each question is a round trip, at each gate; the first pattern decides for each name."""
+    domains = [name for each in SETTINGS.domains for name in each.served]
+    assert len(domains) > 1
+    said = Says({}, {MAPS: dict.fromkeys(domains, "x"), "hash:/late": {domains[0]: "x"}}, {"/etc/own": domains[1]})
+    shell: Any = said
+    out, *others = tables.aliased(shell, SETTINGS, f"!{domains[0]} /etc/own {MAPS} hash:/late")
+    assert (out.domain, out.by) == (domains[1], "/etc/own")
+    assert [(each.domain, each.by) for each in others] == [(each, MAPS) for each in domains[2:]]
+    assert said.asked == [MAPS] * bool(domains[2:])
 
 
 LISTENER = f"127.0.0.1:{AT.port} inet n - y - - smtpd\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fixtures.access.changing import Shell
@@ -144,17 +144,18 @@ class Today:
             or today in self.settings.dell.dropped
         ):
             return
-        if any(self._is_virtual(each) and not self._has_transport(each) for each in self._served):
+        if not all(map(self._has_transport, self._virtual)):
             yield (
                 f"{_TRANSPORT}: {today}, which will be {ours}: a filter there would be passed by. Make it a milter or "
                 "a content_filter first; or name it in dell.dropped"
             )
 
-    def _is_virtual(self, domain: str) -> bool:
+    @property
+    def _virtual(self) -> Collection[str]:
         try:
-            return bool(tables.holder(self.shell, self.values.get("virtual_mailbox_domains", ""), domain))
+            return tables.holders(self.shell, self.values.get("virtual_mailbox_domains", ""), self._served)
         except CouldNotAsk:  # so that nothing is passed by unseen
-            return True
+            return self._served
 
     def _has_transport(self, domain: str) -> bool:
         """Whether transport_maps has a row for it."""
