@@ -129,6 +129,7 @@ def test_one_that_met_a_script_of_ours_is_judged_again(world: World, met: str, b
     assert newest is not None
     assert (counting.BY_A_SCRIPT in newest.bad) != red
     assert counted(world).green_in_a_row == (0 if red else 1)
+    assert (counting.last_red(world.migration, PILOT, 0) is not None) == red
     night(world)
     assert counted(world).green_in_a_row == (1 if red else 2)
 

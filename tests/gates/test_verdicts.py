@@ -136,17 +136,26 @@ def test_a_sick_pilot_closes_the_gate_of_the_others(world: World, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("watched_h", "red_at_h", "said"),
+    ("watched_h", "red_at_h", "whose", "said"),
     [
-        (49.0, None, ""),
-        (0.2, None, "pilot.example.net: expected watched for 48 h, found watched for 0.2 h"),
-        (49.0, 20.0, "found held for 29.0 h since its last red night, switched before it: none"),
-        (99.0, 20.0, ""),
+        (49.0, None, "", ""),
+        (0.2, None, "", "pilot.example.net: expected watched for 48 h, found watched for 0.2 h"),
+        (49.0, 20.0, "", "found held for 29.0 h since its last red night, switched before it: none"),
+        (49.0, 20.0, PILOT, "found held for 29.0 h since its last red night, switched before it: none"),
+        (49.0, 20.0, OTHER, ""),
+        (99.0, 20.0, "", ""),
     ],
-    ids=["well", "its watch ended after a quarter of an hour", "a red night", "a red night, and two days since"],
+    ids=[
+        "well",
+        "its watch ended after a quarter of an hour",
+        "a red night",
+        "a red night of its own",
+        "a night that was red for another domain",
+        "a red night, and two days since",
+    ],
 )
 def test_a_hold_counts_while_somebody_watches_and_nights_are_green(
-    world: World, watched_h: float, red_at_h: float | None, said: str
+    world: World, watched_h: float, red_at_h: float | None, whose: str, said: str
 ) -> None:
     store, clock = world.migration.store, world.migration.clock
     began = clock.now()
@@ -156,8 +165,12 @@ def test_a_hold_counts_while_somebody_watches_and_nights_are_green(
     for at_h in sorted(filter(None, {watched_h, red_at_h, 49.0})):
         clock.advance(began + at_h * 3600 - clock.now())
         if at_h == red_at_h:
-            night = Stage(Gate.PHASE4, (PILOT,), "night-phase4", Kind.NIGHT)
-            world.judge(night, came_out(night, Verdict.FAIL, "C-1"))
+            night = Stage(Gate.PHASE4, (PILOT, OTHER), "night-phase4", Kind.NIGHT)
+            broken = came_out(night, Verdict.FAIL, "C-1")
+            if whose:
+                other = OTHER if whose == PILOT else PILOT
+                broken.findings = [failed("x", "y", "z", domain=whose), passed("x", "y", domain=other)]
+            assert world.judge(night, broken).verdict is Verdict.FAIL
         if at_h == watched_h:
             store.record("watch", PILOT, running=False)
     claims = Claims([])

@@ -196,6 +196,33 @@ def test_an_alias_and_two_filters_are_seen_through(tmp_path: Path) -> None:
     assert (found.taken, found.hosts[1].trails[0].deliveries[0].thrown_away) == ((), True)
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "received"),
+    [
+        (("<bob>",), ("<bob>", "<office>"), {"bob": 1, "office": 1}),
+        (("<bob>", "<bob>, orig_to=<sales>"), ("<bob>",), {"sales": 1}),
+        (("<bob>", "<sales>"), ("<bob>", "<bob>, orig_to=<sales>"), {"bob": 1, "sales": 1}),
+        (("<sales>",), ("<bob>, orig_to=<sales>", "<alice>, orig_to=<sales>"), {"sales": 2}),
+    ],
+    ids=["always_bcc behind it only", "an alias and its mailbox", "an alias behind it only", "an alias for two"],
+)
+def test_each_delivery_behind_a_filter_counts_once_and_none_is_left_out(
+    before: tuple[str, ...], behind: tuple[str, ...], received: dict[str, int], tmp_path: Path
+) -> None:
+    (tmp_path / "ec2.log").write_text("")
+    lines = filtered(AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", "status=sent (250 Ok)", to="x")
+    for queue_id, recipients in (("AAAAAA1", before), ("BBBBBB1", behind)):
+        line = next(each for each in lines.splitlines(keepends=True) if f"{queue_id}: to=" in each)
+        each = (line.replace("<x>", to.replace(">", f"@{MAIN}>")) for to in recipients)
+        lines = lines.replace(line, "".join(each))
+    (tmp_path / "dell.log").write_text(lines)
+    found = history.received(migration(tmp_path))
+    assert {address: len(taken) for address, taken in found.by_address.items()} == {
+        f"{name}@{MAIN}": number for name, number in received.items()
+    }
+    assert [each.queue_id for each in found.hosts[1].trails] == ["AAAAAA1"]
+
+
 def test_what_is_no_line_is_counted_and_passed_over(tmp_path: Path) -> None:
     """Half a line, binary rubbish, an impossible date."""
     rubbish = "Feb 31 25:00:00 host postfix/smtp[1]: AAAAAA9: to=<a@b>\n\x00\xff postfix/x to=<\npostfix/smtp to=<"

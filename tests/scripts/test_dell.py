@@ -81,6 +81,8 @@ class Says:
                 return Result(argv, 1, "", f"postmap: fatal: open database {table}: No such file or directory")
             case "postmap", "-s", table:
                 text = "".join(f"{key} {to}\n" for key, to in self.rows[table].items())
+            case "postconf", "-M", service:
+                text = self.printed.get(f"-M {service}", "")
             case "test", "-s", path:
                 return Result(argv, 0 if path in self.printed else 1, "", "")
             case _:
@@ -96,7 +98,14 @@ def named(
 ) -> str:
     """By what names a plan is refused where main.cf says VALUES, and DELL is other than in the settings; or nothing."""
     settings = SETTINGS.model_copy(update={"dell": SETTINGS.dell.model_copy(update=dell)})
-    in_force = {"queue_directory": "/var/spool/postfix", "virtual_transport": OURS["virtual_transport"]} | values
+    built_in = {
+        "config_directory": "/etc/postfix",
+        "data_directory": "/var/lib/postfix",
+        "default_database_type": "lmdb",
+    }
+    in_force = (
+        {"queue_directory": "/var/spool/postfix", "virtual_transport": OURS["virtual_transport"]} | built_in | values
+    )
     shell: Any = Says(in_force, rows or {}, printed or {})
     try:
         kept.require(shell, settings, values)
@@ -113,13 +122,20 @@ def named(
         ({}, {MAPS: {OWN: "anything"}}, (MAPS,), f"{OWN} is a virtual alias domain: .* its row out of {MAPS}"),
         ({}, {MAPS: {OWN: "anything"}}, (), ""),
         ({"virtual_alias_domains": "$own", "own": MAPS}, {MAPS: {OWN: "anything"}}, (), f"its row out of {MAPS}"),
+        ({"virtual_alias_domains": "hash:$config_directory/own"}, {"hash:/etc/postfix/own": {}}, (), ""),
+        (
+            {"virtual_alias_domains": "${indexed}own", "indexed": "${default_database_type}:${config_directory}/"},
+            {"lmdb:/etc/postfix/own": {OWN: "anything"}},
+            (),
+            f"{OWN} is a virtual alias domain: .* its row out of lmdb:/etc/postfix/own",
+        ),
         ({"virtual_alias_domains": "hash:/nosuch"}, {}, (), f"{ALIAS_DOMAINS}: Dell: hash:/nosuch can't be asked"),
         ({"virtual_alias_domains": "/etc/own"}, {}, (), "its row out of /etc/own"),
         ({"virtual_alias_domains": f"!{OWN} {MAPS} other.example"}, {MAPS: {OWN: "x"}}, (), ""),
         ({"virtual_alias_domains": ""}, {MAPS: {OWN: "anything"}}, (MAPS,), ""),
         ({}, {MAPS: {"press@x.example": "anything"}}, (MAPS,), ""),
     ],
-    ids="word row goes table unreadable file excluded none aliases".split(),
+    ids="word row goes table folder indexed unreadable file excluded none aliases".split(),
 )
 def test_a_domain_of_aliases_only_is_refused(
     values: dict[str, str], rows: dict[str, dict[str, str]], keeps: tuple[str, ...], found: str
@@ -168,6 +184,13 @@ def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
 
 SPAMPD = "lmtp:[127.0.0.1]:10025"
 """Mail-in-a-Box (setup/spamassassin.sh); its domains lie in SQLite."""
+PIPES = {
+    # As iRedMail has it (samples/postfix/master.cf), and by the path of Dovecot's own pages (doc.dovecot.org, LDA).
+    "-M dovecot/unix": "dovecot unix - n n - - pipe flags=DRh user=vmail argv=/usr/lib/dovecot/deliver -f ${sender}",
+    "-M lda/unix": "lda unix - n n - - pipe flags=DRhu user=vmail argv=/usr/local/libexec/dovecot/dovecot-lda -d $user",
+    "-M cyrus/unix": "cyrus unix - n n - - pipe flags=R user=cyrus argv=/usr/lib/cyrus/deliver -e -m ${extension}",
+    "-M spam/unix": "spam unix - n n - - pipe user=vmail argv=/usr/bin/spamc -e /usr/lib/dovecot/deliver -d $user",
+}
 
 
 @pytest.mark.parametrize(
@@ -186,17 +209,25 @@ SPAMPD = "lmtp:[127.0.0.1]:10025"
         ("virtual", OWN, (), False),
         ("lmtp:unix:/var/spool/postfix/private/dovecot-lmtp", OWN, (), False),
         ("lmtp:unix:/var/run/dovecot/lmtp", OWN, (), False),
+        ("dovecot", OWN, (), False),
+        ("lda:", OWN, (), False),
+        ("cyrus", OWN, (), True),
+        ("spam", OWN, (), True),
+        ("nosuch", OWN, (), True),
+        ("lmtp:inet:127.0.0.1:24", OWN, (), True),
+        ("lmtp:inet:127.0.0.1:24", OWN, ("lmtp:inet:127.0.0.1:24",), False),
     ],
-    ids="word database unreadable dropped elsewhere default spelling dovecots".split(),
+    ids=(
+        "word database unreadable dropped elsewhere default spelling dovecots deliver lda cyrus spamc none tcp named"
+    ).split(),
 )
 def test_a_filter_that_mail_passes_on_its_way_to_the_mailboxes_is_named(
     transport: str, domains: str, dropped: tuple[str, ...], *, named_: bool
 ) -> None:
     values = {"virtual_mailbox_domains": domains, "virtual_transport": transport}
-    said = named(values, {"sqlite:/etc/postfix/virtual-mailbox-domains.cf": {OWN: "1"}}, dropped=dropped)
-    assert (
-        f"virtual_transport: {transport}, which will be lmtp:unix:private/dovecot-lmtp: a filter" in said
-    ) is named_, said
+    said = named(values, {"sqlite:/etc/postfix/virtual-mailbox-domains.cf": {OWN: "1"}}, PIPES, dropped=dropped)
+    expected = f"virtual_transport: {transport}, which will be lmtp:unix:private/dovecot-lmtp: another way into the "
+    assert (expected in said and f"name {transport} in dell.dropped" in said) is named_, said
     assert bool(said) is named_
 
 

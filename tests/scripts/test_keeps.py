@@ -134,7 +134,7 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
         (
             "postconf -e 'virtual_transport = lmtp:[127.0.0.1]:10024'",
             {"keeps": KEEPS},
-            ["virtual_transport: lmtp:[127.0.0.1]:10024, which will be lmtp:unix:private/dovecot-lmtp: a filter there"],
+            ["virtual_transport: lmtp:[127.0.0.1]:10024, which will be lmtp:unix:private/dovecot-lmtp: another way "],
         ),
         (
             f"postconf -e 'virtual_alias_domains = {HOME}'",

@@ -171,14 +171,6 @@ def test_text_that_would_need_escapes_is_refused(text: str) -> None:
         quoted(text)
 
 
-@pytest.mark.parametrize(("kind", "text"), [("TLSA", "3 1 1 " + "ab" * 32), ("SRV", "0 993 own.example")])
-def test_what_cloudflare_takes_by_its_fields_only_is_refused_and_can_be_deleted(kind: str, text: str) -> None:
-    """kubernetes-sigs/external-dns issue 5551 and pull request 6616; 5aaee9/Dnsflare issue 42."""
-    with pytest.raises(Refused, match="by its fields only"):
-        changes((), NAME, kind, [text], 300)
-    assert changes((Record(kind, NAME, text, 300, id="x"),), NAME, kind, [], 300) == ({"deletes": [{"id": "x"}]},)
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "texts", "deletes", "expected"),
     [

@@ -37,9 +37,14 @@ _ADMITS = re.compile(r"check_client_access \S+")
 """In the list of clients: who may connect is what the plan's own table says."""
 _OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
 _TRANSPORT = "virtual_transport"
-_ASKED = ("myhostname", "mydomain", "myorigin", "queue_directory", _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED)
+_BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
+"""By which main.cf names tables, without a word of its own on them."""
+_ASKED = ("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED)
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
+_PIPE = re.compile(r"([\w-]+):?")
+_BY_DOVECOT = re.compile(r" pipe .*\bargv=\S*/dovecot/(deliver|dovecot-lda)\s")
+"""A service of master.cf by which Dovecot's own program has the mail at once, and nothing in front of it."""
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
@@ -142,13 +147,20 @@ class Today:
             today.replace(queue, ":") == ours.replace(queue, ":")
             or today in _MAILBOXES_OWN
             or today in self.settings.dell.dropped
+            or self._is_dovecots(today)
         ):
             return
         if not all(map(self._has_transport, self._virtual)):
             yield (
-                f"{_TRANSPORT}: {today}, which will be {ours}: a filter there would be passed by. Make it a milter or "
-                "a content_filter first; or name it in dell.dropped"
+                f"{_TRANSPORT}: {today}, which will be {ours}: another way into the mailboxes, or a filter, which "
+                f"would be passed by. Make a filter a milter or a content_filter first; or name {today} in dell.dropped"
             )
+
+    def _is_dovecots(self, transport: str) -> bool:
+        """Whether it is a pipe to Dovecot's own program, as before there was LMTP."""
+        name = _PIPE.fullmatch(transport)
+        service = self.shell.run("postconf", "-M", f"{name[1]}/unix", check=False).stdout if name else ""
+        return bool(_BY_DOVECOT.search(" ".join(service.split())))
 
     @property
     def _virtual(self) -> Collection[str]:

@@ -107,8 +107,6 @@ def _fields(name: str, kind: str, text: str, ttl: int) -> dict[str, Any]:
         return {**fields, "priority": int(priority), "content": host}
     if kind == "TXT":
         return {**fields, "content": quoted(text)}
-    if kind in {"NAPTR", "SRV", "TLSA"}:
-        raise Refused(f"{name} {kind}: Cloudflare takes such a record by its fields only (9101). Set it by hand")
     return {**fields, "content": text, **({"proxied": False} if kind in {"A", "AAAA", "CNAME"} else {})}
 
 
