@@ -53,11 +53,12 @@ PAUSE_S = 0.2
 AT = Places()
 TAKEN = """\
 perl -MIO::Socket::INET -e '
-    my $held = IO::Socket::INET->new(LocalAddr => "127.0.0.1:10025", Listen => 5, ReuseAddr => 1) or die;
-    while (my $client = $held->accept) { print $client "421 not Postfix\\r\\n"; close $client }
+    my $held = IO::Socket::INET->new(LocalAddr => "127.0.0.1:10025", Proto => "tcp") or die;
+    sleep;
 ' >/dev/null 2>&1 </dev/null &
 echo $! >/run/taken.pid
 """
+"""By a program that doesn't listen yet, so that nobody sees it before Postfix does."""
 GIVEN_BACK = "kill $(cat /run/taken.pid)"
 EMPTIED = "for _ in $(seq 50); do postqueue -f; sleep 1; postqueue -p | grep -q 'queue is empty' && exit; done; exit 1"
 FRANK = ('["carol", ', '["frank", "carol", ')
