@@ -45,6 +45,7 @@ def plan(job: Job) -> Iterator[Write]:
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
+    kept.require_login(shell, settings, stands)
     today = kept.require(shell, settings, stands)
     ends = today.ending() if files else ""
     for write in files:

@@ -168,7 +168,9 @@ def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
     knows = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": False})})
     bare, there = (cast("Any", Says({}, {}, each)) for each in ({}, {"/etc/postfix/sasl_passwd": "x"}))
     with pytest.raises(Refused, match=r"no login for .* in /etc/postfix/sasl_passwd, .* relay.login = false\. Nothing"):
-        kept.parameters(bare, SETTINGS, host)
+        kept.require_login(bare, SETTINGS, host)
+    for shell, settings in ((there, SETTINGS), (bare, knows)):
+        kept.require_login(shell, settings, host)
     assert kept.parameters(there, SETTINGS, host)["smtp_sasl_password_maps"] == "hash:/etc/postfix/sasl_passwd"
     planned = kept.parameters(bare, knows, host)
     assert planned["smtp_tls_security_level"] == "encrypt"

@@ -62,14 +62,19 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
         )
     kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
     sends = {name: to for name, to in dellplan.outbound(settings, kind).items() if not before.get(name)}
-    logins = f"{settings.dell.config_directory}/sasl_passwd"
-    if "smtp_sasl_password_maps" in sends and not shell.run("test", "-s", logins, check=False).ok:
+    return dellplan.parameters(settings) | sends
+
+
+def require_login(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
+    """Refuse a relay host that wants a login where Dell has none. BEFORE: what main.cf says. Raises ``Refused``."""
+    maps, logins = "smtp_sasl_password_maps", f"{settings.dell.config_directory}/sasl_passwd"
+    wanted = maps in dellplan.outbound(settings, "hash") and not before.get(maps)
+    if wanted and not shell.run("test", "-s", logins, check=False).ok:
         raise Refused(
             f"Dell has no login for {settings.relay.host}: expected it in {logins}, found no such file, nor another by "
-            "main.cf's smtp_sasl_password_maps. Write it, mode 600, and postmap it; or, where the relay host knows "
-            "Dell by its address, say relay.login = false. Nothing was changed"
+            f"main.cf's {maps}. Write it, mode 600, and postmap it; or, where the relay host knows Dell by its "
+            "address, say relay.login = false. Nothing was changed"
         )
-    return dellplan.parameters(settings) | sends
 
 
 def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Today:

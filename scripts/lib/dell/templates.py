@@ -98,7 +98,9 @@ def plan(
 def _change(shell: Shell, template: Template, settings: Settings, tables: Mapping[str, str], *, claims: bool) -> Change:
     with templates.copied(template) as copy:
         before = copy.render()
-        planned = kept.parameters(shell, settings, postfix_text.parameters(before["main.cf"]))
+        stands = postfix_text.parameters(before["main.cf"])
+        kept.require_login(shell, settings, stands)
+        planned = kept.parameters(shell, settings, stands)
         services = dellplan.services(settings, claims=claims)
         files = dict(_files(copy, settings, planned, services, before, tables))
         for path, text in files.items():
