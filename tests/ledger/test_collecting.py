@@ -13,7 +13,7 @@ from fixtures.ledger.collecting import forget, look
 from fixtures.ledger.switches import settled
 from fixtures.ledger.windows import REJECTED
 from fixtures.probes.logs.postfix_log import Delivery
-from fixtures.probes.mailbox import imap
+from fixtures.probes.mailbox import bounces, imap
 from fixtures.probes.mailbox.imap import Mailbox, Stored
 from fixtures.store import Store, StoreError
 from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book, stored
@@ -88,6 +88,7 @@ def world(book: Book, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             ]
 
     monkeypatch.setattr(collecting, "Reader", Box)
+    monkeypatch.setattr(bounces, "Reader", Box)
     monkeypatch.setattr(collecting, "SenderLog", Log)
     monkeypatch.setattr(collecting, "shell", lambda name, _: name)
     monkeypatch.setattr(collecting, "ec2", lambda _: "EC2")
