@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Evidence, Verdict
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
 from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
-from fixtures.probes.smtp import mx_hosts
+from fixtures.probes.mailbox import delivery
+from fixtures.probes.smtp import mx_hosts, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.mx_hosts import Asked, judge
 from fixtures.settings import Address
@@ -101,12 +103,12 @@ def test_what_is_not_taken_in_company_is_asked_for_by_itself(monkeypatch: pytest
 
     addresses = [Address(name, f"dell.{name}", box, box) for name in ("a.example", "b.example") for box in BOXES]
     monkeypatch.setattr(mx_hosts, "probe_all", hear)
-    monkeypatch.setattr(mx_hosts.delivery, "senders", lambda _: [SimpleNamespace(address="s@x", vantage="")])
+    monkeypatch.setattr(delivery, "senders", lambda _: [SimpleNamespace(address="s@x", vantage="")])
     monkeypatch.setattr(mx_hosts, "vantage", lambda *_: None)
-    monkeypatch.setattr(mx_hosts.cloudflare, "mx_hosts", lambda *_: ["route1", "route2"])
+    monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: ["route1", "route2"])
     place = SimpleNamespace(ipv6=("2001:db8::1",), ipv4=("192.0.2.1",))
-    monkeypatch.setattr(mx_hosts.vantages, "places", lambda _: place)
-    monkeypatch.setattr(mx_hosts.vantages, "has_way", lambda *_: None)
+    monkeypatch.setattr(vantages, "places", lambda _: place)
+    monkeypatch.setattr(vantages, "has_way", lambda *_: None)
     monkeypatch.setattr(mx_hosts, "run", lambda _: True)
     found = mx_hosts.ask_for_all(SimpleNamespace(settings=None), addresses)  # type: ignore[arg-type]
     assert len(found) == 4 * len(addresses) == len({(each.host, each.at, each.address) for each in found})
