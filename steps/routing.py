@@ -114,7 +114,7 @@ def delivery_is_its_own(migration: Migration, expect: Expect, mx: Answers) -> No
 
 @when("each host is asked whether it takes mail for each address", target_fixture="mx_answers")
 def ask_mx_hosts(migration: Migration, addresses: Addresses) -> tuple[mx_hosts.Asked, ...]:
-    return mx_hosts.ask(migration, addresses)
+    return mx_hosts.ask_for_all(migration, addresses)
 
 
 @then("every host says yes to every address")

@@ -11,7 +11,7 @@ from tests.emulator.hop_support import Scene, message
 
 async def handed(stage: Scene, extension: str, *to: str) -> Conversation:
     content = stage.signed(message())
-    marked = Marked("<x@y>", f"bob@{SENDER}", to, content, "")
+    marked = Marked("<x@y>", f"bob@{SENDER}", to, content)
     return await hand_over(Knock("127.0.0.1", stage.mx_port), marked, extension)
 
 
@@ -52,7 +52,7 @@ def test_a_server_that_is_none_is_no_answer() -> None:
     async def inside() -> Conversation:
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            marked = Marked("<x@y>", "a@b.example", ("c@d.example",), b"From: a\r\n\r\n", "")
+            marked = Marked("<x@y>", "a@b.example", ("c@d.example",), b"From: a\r\n\r\n")
             return await hand_over(Knock("127.0.0.1", port), marked, "CHUNKING")
 
     sent = asyncio.run(inside())

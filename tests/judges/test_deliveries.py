@@ -26,7 +26,7 @@ from fixtures.probes.smtp.smuggling import Attempt, Offer, Variant
 from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
 TEXT = b"From: a@four.example\r\nSubject: hello\r\n\r\nbody\r\n"
-MARKED = Marked("<1@x>", "a@four.example", (ALICE.address,), TEXT, "d")
+MARKED = Marked("<1@x>", "a@four.example", (ALICE.address,), TEXT)
 THERE = replace(LOOK, asked="the log")
 COPY = Stored("alice", "INBOX", 7, (("Received", "from a by b"),), saved_at=2.0, content=TEXT)
 EXPECTED = "in the mailbox alice@a.example within 60 s, body as sent, one copy (two only after a 4xx)"
@@ -175,7 +175,7 @@ def test_its_source(each: Sought, verdict: object, found: str) -> None:
     assert says(judged) == (verdict, f"{SOURCE} {found}")
 
 
-OUTER, INNER = Marked("<o@x>", "", ("a@b",), b"", ""), Marked("<i@x>", "", ("a@b",), b"", "")
+OUTER, INNER = Marked("<o@x>", "", ("a@b",), b""), Marked("<i@x>", "", ("a@b",), b"")
 CLIENT = Client("Email Routing", "104.30.0.1", None)
 TAKEN, ANSWERED = "250 2.0.0 Ok: queued as A", "250 2.1.0 Ok"
 

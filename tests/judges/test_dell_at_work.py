@@ -253,7 +253,7 @@ def test_each_of_a_hundred_is_served(said: Conversation, verdict: Verdict, found
     assert says(judged, "") == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
 
 
-ONE = Marked("<1@x>", "a@x", ("b@x",), b"", "d")
+ONE = Marked("<1@x>", "a@x", ("b@x",), b"")
 TAKEN = talk(code=250, text="ok", at="", queued="250 as 1")
 WAITS = Delivery(0.0, "lmtp", "b@x", "", "dovecot", 0.0, (), "4.3.0", "deferred", "too many")
 SENT = replace(WAITS, status="sent", text="saved")

@@ -341,9 +341,7 @@ def test_no_port_is_open(said: dict[str, Any], blind: str, verdict: Any) -> None
     [("bob@four.example", PASS), ("Bob@Four.example", PASS), ("SRS0=x@a.example", FAIL), ("", FAIL), (None, UNKNOWN)],
 )
 def test_the_envelope_is_as_it_was(path: str | None, verdict: Any) -> None:
-    sent = Sent(
-        ALICE, "four", Marked("<m>", "bob@four.example", ("alice@a.example",), b"", ""), "alice@a.example", talk()
-    )
+    sent = Sent(ALICE, "four", Marked("<m>", "bob@four.example", ("alice@a.example",), b""), "alice@a.example", talk())
     copy = None if path is None else Stored("alice", "INBOX", 7, (("Return-Path", f"<{path}>"),) if path else ())
     delivery = Delivery(sent, (), Search("alice", (), (), 0.0, LOOK), "")
     assert says(unaltered.judged_envelope(Forwarded(delivery, copy, (), None, (LOOK,))))[0] is verdict
@@ -360,7 +358,7 @@ def test_the_envelope_is_as_it_was(path: str | None, verdict: Any) -> None:
     ],
 )
 def test_the_sender_hears_dells_words(said: str, relay: str, *, known: bool, verdict: Any) -> None:
-    sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("b@x",), b"", ""), "b@x", replace(SERVED, queued="250 ok"))
+    sent = Sent(ALICE, "four", Marked("<m>", "b@x", ("b@x",), b""), "b@x", replace(SERVED, queued="250 ok"))
     back = Returned(Report("<m>", said, relay) if said else None, 2.0, LOOK)
     assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
 

@@ -100,3 +100,12 @@ def test_what_is_no_message_is_named_and_not_raised() -> None:
     sent = written(named("smime-signed"))
     for arrived in (b"", b"\r\n", b"\xff" * 1000, sent[:200], b"Content-Type: multipart/signed\r\n\r\n--"):
         assert list(changes(sent, arrived))
+
+
+def test_a_line_that_breaks_off_the_header_changes_the_body() -> None:
+    """Below the first empty line all is as it was."""
+    sent = written(named("utf-8"))
+    head, _, body = sent.partition(b"\r\n\r\n")
+    assert list(changes(sent, head + b"\r\nno field\r\nX-Last: x\r\n\r\n" + body))
+    declared = sent.replace(b"Content-Type: ", b"Content-Type: image/png\r\nContent-Type: ", 1)
+    assert any("the body or its parts" in change for change in changes(sent, declared))

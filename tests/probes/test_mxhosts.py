@@ -1,12 +1,18 @@
 """What Cloudflare's MX hosts said, and what it says: of an address, of the client that asks, or nothing at all."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fixtures.evidence import Evidence, Verdict
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
 from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
+from fixtures.probes.mailbox import delivery
+from fixtures.probes.smtp import mx_hosts, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.mx_hosts import Asked, judge
 from fixtures.settings import Address
@@ -32,6 +38,7 @@ REFERENCE = said(550, "5.1.1 Address does not exist. RBLtaaXomW5E", stage="rcpt"
 BUSY = said(421, "too many connections", stage="banner", banner="")
 SILENT = said(0, "no answer in 5 s", connection="silent", stage="connect", banner="")
 SHUT = said(0, "connection refused", connection="refused", stage="connect", banner="")
+BOXES = ("a", "gone", "b", "c")
 CUT = said(0, "closed", connection="dropped", stage="rcpt")
 
 
@@ -74,6 +81,44 @@ def test_who_could_not_ask_learns_what_to_do(asked: Asked, found: str, hint: str
     (it,) = judge([asked], accept=True)
     assert hint in it.hint
     assert found in it.found
+
+
+@pytest.mark.parametrize("taken_max", [100, 2, 0], ids=["all", "two", "none"])
+def test_what_is_not_taken_in_company_is_asked_for_by_itself(monkeypatch: pytest.MonkeyPatch, taken_max: int) -> None:
+    """A host may take so many recipients of a dialogue; nobody has "gone"."""
+    dialogues: list[tuple[str, ...]] = []
+
+    def hear(knocks: Iterable[Knock], _: int) -> list[Conversation]:
+        found = []
+        for knock in knocks:
+            dialogues.append(knock.rcpt)
+            room = max(taken_max, 1) if len(knock.rcpt) == 1 else taken_max
+            codes = [452 if at >= room else 550 if "gone" in each else 250 for at, each in enumerate(knock.rcpt)]
+            results = (
+                RcptResult(to, code, "", "" if code == 250 else "rcpt")
+                for to, code in zip(knock.rcpt, codes, strict=True)
+            )
+            found.append(replace(YES.talk, recipients=tuple(results)))
+        return found
+
+    addresses = [Address(name, f"dell.{name}", box, box) for name in ("a.example", "b.example") for box in BOXES]
+    monkeypatch.setattr(mx_hosts, "probe_all", hear)
+    monkeypatch.setattr(delivery, "senders", lambda _: [SimpleNamespace(address="s@x", vantage="")])
+    monkeypatch.setattr(mx_hosts, "vantage", lambda *_: None)
+    monkeypatch.setattr(cloudflare, "mx_hosts", lambda *_: ["route1", "route2"])
+    place = SimpleNamespace(ipv6=("2001:db8::1",), ipv4=("192.0.2.1",))
+    monkeypatch.setattr(vantages, "places", lambda _: place)
+    monkeypatch.setattr(vantages, "has_way", lambda *_: None)
+    monkeypatch.setattr(mx_hosts, "run", lambda _: True)
+    found = mx_hosts.ask_for_all(SimpleNamespace(settings=None), addresses)  # type: ignore[arg-type]
+    assert len(found) == 4 * len(addresses) == len({(each.host, each.at, each.address) for each in found})
+    assert all((each.talk.outcome.code == 250) is ("gone" not in each.address.local) for each in found)
+    assert all(each.talk.outcome.recipient == each.address.address for each in found)
+    assert all(len({to.rpartition("@")[2] for to in each}) == 1 for each in dialogues), "of one domain each"
+    first, again = dialogues[:8], dialogues[8:]
+    assert sum(map(len, first)) == len(found)
+    assert {len(each) for each in again} == {1}
+    assert len(again) == 4 * sum(box == "gone" or at >= taken_max for _ in range(2) for at, box in enumerate(BOXES))
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,6 @@ def test_a_letter_has_its_marks() -> None:
     assert b"X-Mxgate-Number: 0\r\n" in letter.content
     assert b"X-Mxgate-Run: run-1\r\n" in letter.content
     assert letter.message_id.endswith("@four.example>")
-    assert letter.digest == body_digest(letter.content)
 
 
 @pytest.mark.parametrize("prefix", ["104.30.0.0/19", "2405:8100:c000::/38", "192.0.2.0/30"])

@@ -21,9 +21,6 @@ EARLY_S = 900.0
 PAUSE_S = 1.0
 UNHEARD_S = 30.0
 """Hosts that can't be asked are asked again for so long; those that were heard decide then, if any was."""
-TOGETHER = 30
-"""Addresses in one dialogue: with its other commands no more than a probe sends. Fewer, once more where one is refused:
-how many Cloudflare takes is not documented."""
 Words = dict[tuple[str, str, str], str]
 """The last word of each host, at each of its addresses, on each of ours: a refusal, until it takes it (empty). Silence
 is none."""
@@ -121,7 +118,7 @@ def _wait(job: Job, since: float, limit_s: float) -> Look:
     A host stands for several machines, which learn of a domain one after the other: once each address was taken, all
     are asked once more, as long as half of the time is left.
     """
-    clock, pause, together = job.migration.clock, PAUSE_S, TOGETHER
+    clock, pause, together = job.migration.clock, PAUSE_S, mx_hosts.TOGETHER
     addresses = job.migration.settings.domain(job.domain).addresses
     words: Words = {}
     whole = True
@@ -135,7 +132,7 @@ def _wait(job: Job, since: float, limit_s: float) -> Look:
             return Look(refused, unheard, bool(words), waited)
         if whole := clean:
             continue
-        if refused and not _refused(words, addresses[0]):
+        if refused and not _refused(words, addresses[0]):  # or it takes no more in one dialogue
             together = max(1, together // 2)
         clock.sleep(pause)
         pause = min(pause * 1.3, limit_s / 30)

@@ -5,7 +5,7 @@ Everything is kept in the store as soon as it is known, so that a trial that was
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dkim
@@ -17,7 +17,7 @@ from fixtures.migration import Migration
 from fixtures.migration.trials import OBSERVED, TRIAL, Seen, begun, observed, zone_of
 from fixtures.plan.dkim import new_key
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.mailbox.message import Letter, Marked, body_digest
+from fixtures.probes.mailbox.message import Letter, Marked
 from fixtures.probes.smtp import vantages
 from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.mx_hosts import is_heard
@@ -167,8 +167,7 @@ class Course:
         selector, pem = self._key
         domain = sender.rpartition("@")[2].encode()
         head = dkim.sign(made.content, selector.encode(), domain, pem, canonicalize=(b"relaxed", b"relaxed"))
-        content = bytes(head) + made.content
-        return Marked(made.message_id, made.sender, made.recipients, content, body_digest(content))
+        return replace(made, content=bytes(head) + made.content)
 
     def send(self, *letters: Marked) -> list[Conversation]:
         """Hand letters over to the MX hosts in turn, side by side."""
