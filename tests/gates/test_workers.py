@@ -17,7 +17,9 @@ from fixtures.gates.side_by_side import SideBySide
 
 class Gates:
     closed_by, noted = "", {}
-    migration = types.SimpleNamespace(store=types.SimpleNamespace(forked=lambda: None))
+    store = types.SimpleNamespace(forked=lambda: None)
+    settings = types.SimpleNamespace(ec2=types.SimpleNamespace(at_aws=False))
+    migration = types.SimpleNamespace(store=store, settings=settings)
     def begin(self): pass
     def is_open(self, label): return label in self.noted
     def open_stage(self, label): self.noted[label] = "noted when " + label + " began"

@@ -35,14 +35,13 @@ LEFT = "as Email Routing leaves it"
 
 def status(migration: Migration, domain: str) -> str:
     """``off``, or the API's word."""
-    return _ask(migration, domain, lambda stands: str(stands.status or "unknown") if stands.enabled else "off")
+    return _ask(migration, domain, lambda it: str(it.get("status") or "unknown") if it["enabled"] else "off")
 
 
-def _ask(migration: Migration, domain: str, read: Callable[[Any], T]) -> T:
+def _ask(migration: Migration, domain: str, read: Callable[[dict[str, Any]], T]) -> T:
     """What READ finds in the settings of Email Routing. An answer that is none of these is a ``CouldNotAsk`` too."""
-    zone = cloudflare.zone(migration, domain)
     with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
-        return read(cloudflare.client(migration).email_routing.get(zone_id=zone.id))
+        return read(cloudflare.routing_settings(migration, domain).json()["result"])
 
 
 def require_no_trial(job: Job) -> None:
@@ -55,7 +54,7 @@ def require_no_trial(job: Job) -> None:
 
 
 def _takes_details(job: Job) -> bool:
-    return _ask(job.migration, job.domain, lambda stands: bool(stands.support_subaddress))
+    return _ask(job.migration, job.domain, lambda it: bool(it.get("support_subaddress")))
 
 
 def _switched(job: Job) -> str:
@@ -196,10 +195,8 @@ def prove_right(job: Job) -> None:
 
 def wait_s(job: Job, requests: int) -> float:
     """In how many seconds Cloudflare takes so many REQUESTS; 0: now, or it does not say. ``CouldNotAsk``."""
-    zone = cloudflare.zone(job.migration, job.domain)
     with cloudflare.asking(f"Email Routing of {job.domain}", "Zone Settings: Read"):
-        reply = cloudflare.client(job.migration).email_routing.with_raw_response.get(zone_id=zone.id)
-    return rate_limit.wait_s(requests, reply.headers)
+        return rate_limit.wait_s(requests, cloudflare.routing_settings(job.migration, job.domain).headers)
 
 
 def say_state(job: Job) -> None:

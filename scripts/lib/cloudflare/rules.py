@@ -16,7 +16,7 @@ TRIES = cloudflare.RETRIES + 1
 """For a rule that is made: a second one of an address is refused (2014), so what stands is read before each try."""
 UNKNOWN_WORKER, KNOWN_S, KNOWN_PAUSE_S = 2016, 60.0, 2.0
 """A rule to a Worker that isn't known (yet); how long that is waited for: a quarter of it was seen."""
-EDIT, READ = "Email Routing Rules: Edit", "Email Routing Rules: Read"
+EDIT = "Email Routing Rules: Edit"
 ABSENT = "absent"
 
 
@@ -163,12 +163,8 @@ def _put_catch_all(job: Job, rule: cloudflare.Rule) -> None:
 
 
 def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
-    zone = cloudflare.zone(job.migration, job.domain)
-    catch_alls = changing.client(job.migration).email_routing.rules.catch_alls
-
     def read() -> str:
-        with cloudflare.asking(f"catch-all of {job.domain}", READ):
-            return _text(cloudflare.rule(catch_alls.get(zone_id=zone.id)))
+        return _text(cloudflare.catch_all(job.migration, job.domain))
 
     now, wanted = read(), _text(rule)
     if now != wanted:

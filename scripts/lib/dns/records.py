@@ -213,7 +213,7 @@ def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *,
 
     def do() -> list[str]:
         with cloudflare.asking(f"change of {what}", "DNS: Edit"):
-            return _ids(client.dns.records.batch(zone_id=zone_id, **body))
+            return _ids(client.post(f"/zones/{zone_id}/dns_records/batch", cast_to=object, body=body))
 
     try:
         return do()
@@ -224,10 +224,12 @@ def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *,
         return do()
 
 
-def _ids(done: object) -> list[str]:
+def _ids(answer: Any) -> list[str]:
     """Of what was made and patched; whoever needs them looks for more where an answer is odd."""
-    parts = (getattr(done, name, None) for name in ("posts", "patches"))
-    return [str(each.id) for part in parts if isinstance(part, list) for each in part if hasattr(each, "id")]
+    done = answer.get("result") if isinstance(answer, dict) else None
+    parts = [done.get(name) for name in ("posts", "patches")] if isinstance(done, dict) else []
+    rows = [each for part in parts if isinstance(part, list) for each in part if isinstance(each, dict)]
+    return [str(each["id"]) for each in rows if "id" in each]
 
 
 def unlock_records(migration: Migration, domain: str, name: str = "") -> None:
