@@ -11,7 +11,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.gates.nights import DAY_S, RECORD
 from fixtures.lab.faults import named, planted
-from fixtures.lab.faults.walk import keyword
+from fixtures.lab.faults.walk import carry, keyword, seldom
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
 from tests.labs import features, standing
@@ -31,7 +31,9 @@ rm -f /var/log/mail.log.*
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab whose domains have all been switched, before its first night."""
-    with standing(NAME, 8, "phase4", month=True) as made:
+    with standing(NAME, 8, month=True) as made:
+        seldom(made)
+        carry(NAME, "phase4", straight=True)
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
             store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
         past = Store(f"sqlite:///{made.folder}/operator/store.sqlite", made.clock)
