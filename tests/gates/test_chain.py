@@ -271,7 +271,7 @@ def test_it_is_checked_in_a_second_and_slows_nobody(tmp_path: Path) -> None:
             assert found(made) == ()
             return time.process_time() - began
 
-        assert min(took() for _ in range(3)) < CHECK_S_MAX
+        assert any(took() < CHECK_S_MAX for _ in range(3))
         tracemalloc.start()
         assert found(made, chain.Seen(head(made), "the report", 0)) == ()
         assert tracemalloc.get_traced_memory()[1] < CHECK_BYTES_MAX

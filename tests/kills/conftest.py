@@ -9,7 +9,7 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import ClockSettings, Secrets, StoreSettings
 from scripts.lib.change import Job, Run
-from tests.emulator.conftest import authority, authority_file, certificate, emulator, signing_key  # noqa: F401 - the fixtures of an emulator on loopback
+from tests.emulator.conftest import authority, authority_file, certificate, emulator, signing_key, trust  # noqa: F401 - the fixtures of an emulator on loopback
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,7 +14,8 @@ from fixtures.lab.faults import named, planted
 from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
-from tests.labs import features, standing
+from tests.lab.test_after_the_switch import NUMBERED
+from tests.labs import features, operator, standing
 
 NAME = "tests-nights"
 RED, BLIND = "a rule is disabled", "the token may not read analytics"
@@ -31,7 +32,9 @@ rm -f /var/log/mail.log.*
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab whose domains have all been switched, before its first night."""
-    with standing(NAME, 8, "phase4", month=True) as made:
+    with standing(NAME, 8, "phase4", month=True, quiet=True) as made:
+        done = operator(NAME, "-c", NUMBERED, "before")
+        assert done.returncode == 0, done.stderr[-3000:]
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
             store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
         past = Store(f"sqlite:///{made.folder}/operator/store.sqlite", made.clock)

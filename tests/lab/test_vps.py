@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from fixtures.lab.faults import Fault, catalogue
-from fixtures.lab.faults.walk import Walk, amiss, keyword
+from fixtures.lab.faults.walk import Walk, amiss, keyword, seldom
 from fixtures.lab.present import BACKUP_NAME, MX_NAME, PILOT
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
@@ -34,6 +34,7 @@ print(json.dumps([status, json.loads(said.getvalue())["writes"][0]]))
 
 @pytest.fixture(scope="module")
 def walk(lab: Lab) -> Walk:
+    seldom(lab)
     return Walk(lab)
 
 

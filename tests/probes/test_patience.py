@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, wait_s
-from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key
+from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key, trust
 
-__all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key"]  # fixtures
+__all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key", "trust"]  # fixtures
 LIMIT, BLOCK_S = 10, 300
 
 

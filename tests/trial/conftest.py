@@ -10,7 +10,16 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.settings.secrets import Secrets
-from tests.emulator.conftest import ACCOUNT, Running, authority, authority_file, certificate, emulator, signing_key  # noqa: F401 - the fixtures of an emulator on loopback
+from tests.emulator.conftest import (  # noqa: F401 - the fixtures of an emulator on loopback
+    ACCOUNT,
+    Running,
+    authority,
+    authority_file,
+    certificate,
+    emulator,
+    signing_key,
+    trust,
+)
 from tests.emulator.test_lexicon import lexicon  # noqa: F401 - foreign clients
 from tests.emulator.test_octodns import octodns  # noqa: F401
 from tests.emulator.test_packaged_clients import cli4, curl  # noqa: F401
