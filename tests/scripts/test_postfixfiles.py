@@ -15,6 +15,7 @@ POSTCONF = """\
 #!/bin/sh
 case "$1" in
 -h) echo "{folder}" ;;
+-n) printf '%s\\n' 'smtp_sasl_password_maps = hash:$config_directory/relay_login' ;;
 -nx) printf '%s\\n' "smtp_sasl_password_maps = hash:{folder}/relay_login" "smtpd_tls_key_file = {folder}/own" \\
      "alias_maps = hash:{outside}/aliases" "virtual_alias_maps = mysql:{outside}/lookups.cf" ;;
 *) echo "mydomain = example.net" ;;
