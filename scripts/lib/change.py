@@ -24,7 +24,7 @@ from fixtures.evidence.waiting import waiting
 from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.present import present_digest
-from fixtures.gates.script_gate import GateClosed, on_record, require_open
+from fixtures.gates.script_gate import GateClosed, in_force, on_record, require_open
 from fixtures.language import N_, tr
 from fixtures.ledger.windows import left_half_way
 from fixtures.migration import Migration, open_migration
@@ -294,10 +294,10 @@ def _accepting(script: Script, job: Job) -> AbstractContextManager[None]:
 
 def _stands(script: Script, job: Job) -> str:
     """The digest of the present state. Empty for a script without a gate, as a way back asks nobody that it doesn't
-    need; where no open gate was asked for it is empty too if a system is silent: AWS may have blocked the account.
+    need; where no open gate was asked for, if no verdict rests on it, or a system is silent: AWS may have blocked us.
     """
-    if gate_of_script(script.name):
-        silent = (CouldNotAsk,) if job.options.override or upkeep.applies(job.migration, script.name) else ()
+    silent = (CouldNotAsk,) if job.options.override or upkeep.applies(job.migration, script.name) else ()
+    if (gate := gate_of_script(script.name)) and (not silent or in_force(job.migration, gate)):
         with suppress(*silent), waiting(lambda: tr("{script}: reading what stands", script=script.name)):
             return present_digest(job.migration)
     return ""

@@ -51,6 +51,13 @@ def test_a_verdict_on_the_whole_needs_no_domain(world: World) -> None:
     world.require("publish_delivery", OTHER)
 
 
+def test_a_verdict_is_in_force_until_it_is_void(judged: World) -> None:
+    assert script_gate.in_force(judged.migration, Gate.PHASE3)
+    assert not script_gate.in_force(judged.migration, Gate.PHASE2)
+    judged.migration.store.void_verdict(Gate.PHASE3, PILOT)
+    assert not script_gate.in_force(judged.migration, Gate.PHASE3)
+
+
 def test_a_gate_opens_its_own_scripts_only(judged: World) -> None:
     refused(judged, r"gate phase4 .*the whole migration.*not judged", "stop_ec2")
 

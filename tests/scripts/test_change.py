@@ -23,6 +23,7 @@ from fixtures.gates.drift import accepted
 from fixtures.gates.script_gate import GateClosed
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
+from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
 from fixtures.store import Locked, Store, StoreError, locks, records
 from scripts.lib import change
@@ -171,6 +172,26 @@ def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
     assert file.read_text(encoding="ascii") == ("new" if freely else "old")
     file.write_text("old", encoding="ascii")
     assert gated.main([*APPLY, plan]) == 0
+
+
+@pytest.mark.parametrize("in_force", [True, False])
+def test_an_override_reads_what_stands_only_for_a_verdict(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_force: bool
+) -> None:
+    asked, verdicts = list[Migration](), list[object]()
+
+    def look(migration: Migration) -> str:
+        asked.append(migration)
+        return "0" * 16
+
+    def of_a_gate(_: Migration, gate: object) -> bool:
+        verdicts.append(gate)
+        return in_force
+
+    monkeypatch.setattr(change, "present_digest", look)
+    monkeypatch.setattr(change, "in_force", of_a_gate)
+    assert replace(script(file), name="prepare_dell").main([*APPLY, digest(file, capsys)]) == 0
+    assert (len(asked), verdicts) == (2 if in_force else 0, [Gate.PHASE1] * 2)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,14 @@
 import base64
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fixtures.access.changing import Shell
+from fixtures.access.transport import Result
+from fixtures.gates import present
 from fixtures.gates.present import without_passwords
 from fixtures.settings import Transport
 from scripts.snapshot import files_of
@@ -15,11 +19,17 @@ POSTCONF = """\
 #!/bin/sh
 case "$1" in
 -h) echo "{folder}" ;;
+-n) {said} ;;
 -nx) printf '%s\\n' "smtp_sasl_password_maps = hash:{folder}/relay_login" "smtpd_tls_key_file = {folder}/own" \\
      "alias_maps = hash:{outside}/aliases" "virtual_alias_maps = mysql:{outside}/lookups.cf" ;;
 *) echo "mydomain = example.net" ;;
 esac
 """
+SAID = {
+    "in whole": """exec "$0" -nx""",
+    "by another parameter": """echo 'smtp_sasl_password_maps = hash:$config_directory/relay_login'""",
+}
+"""What main.cf says of its files."""
 KEPT = {
     "main.cf": "smtp_sasl_password_maps = static:needed-for-the-way-back\n",
     "virtual": "alice@example.net alice\n",
@@ -41,8 +51,8 @@ SECRET = {
 }
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Shell:
+@pytest.fixture(params=SAID.values(), ids=list(SAID))
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     folder, outside, programs = (tmp_path / name for name in ("postfix", "outside", "bin"))
     for each in (folder, outside, programs):
         each.mkdir()
@@ -52,7 +62,7 @@ def host(tmp_path: Path) -> Shell:
     (outside / "aliases").write_text("root: alice\n", encoding="ascii")
     (outside / "lookups.cf").write_text("password = hunter2\n", encoding="ascii")
     postconf = programs / "postconf"
-    postconf.write_text(POSTCONF.format(folder=folder, outside=outside), encoding="ascii")
+    postconf.write_text(POSTCONF.format(folder=folder, outside=outside, said=request.param), encoding="ascii")
     postconf.chmod(0o755)
     return Shell("Dell", Transport(kind="local", prefix=("env", f"PATH={programs}:/usr/bin:/bin")))
 
@@ -69,6 +79,16 @@ def host(tmp_path: Path) -> Shell:
 )
 def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> None:
     assert without_passwords(line) == shown
+
+
+def test_dovecots_version_stands_ahead_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n# Hostname: dell\nprotocols = imap\nquota user {\n}\n"
+    shell = SimpleNamespace(run=lambda *_, **__: Result((), 0, said, ""))
+    monkeypatch.setattr(present, "dell", lambda _: shell)
+    monkeypatch.setattr(present, "dovecot", lambda _: shell)
+    settings: Any = None
+    runs = present.dell_as_it_runs(settings)
+    assert runs[present.DOVECOT] == "2.4.1-4 (7d8c0e5759)\nprotocols = imap\nquota user {\n}\n"
 
 
 def test_no_password_and_no_key_is_kept(host: Shell) -> None:
