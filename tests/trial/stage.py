@@ -7,7 +7,6 @@ in processes of its own, forked from here, so that each can be killed as any pro
 
 import asyncio
 import contextlib
-import ctypes
 import ipaddress
 import json
 import os
@@ -38,6 +37,7 @@ import trustme
 from pydantic import SecretStr
 
 from fixtures.access.clock import Clock
+from fixtures.evidence.exiting import end_with
 from fixtures.lab.emulator.api import app, routing
 from fixtures.lab.emulator.api.calls import Context
 from fixtures.lab.emulator.api.publisher import Publisher
@@ -72,8 +72,6 @@ PATIENCE_S, HURRIED_S = 8.0, 2.0
 CPU_MS_MAX = 1000
 """Whatever the knob says: a Worker that computes for ever is soon ended."""
 WRITTEN_S = 30.0
-PR_SET_PDEATHSIG = 1
-"""prctl(2): it ends with whoever started it."""
 DRAWN: list[float] = []
 
 
@@ -179,7 +177,6 @@ def emulate(
 
     KEPT: as an emulator stood that SIGUSR1 made keep its account there, in ``moments``.
     """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     made, key = world(folder, knobs, seed), SigningKey.generate()
     if kept:
         made.zones, made.destinations, made.verifications, made.workers = pickle.loads(kept.read_bytes())
@@ -273,9 +270,10 @@ class Stage:
             shutil.copy(kept.with_suffix(".sqlite"), folder / "store.sqlite")
             shutil.copy(kept.parent / "clock", folder)
         read, write = os.pipe()
-        self.pid = os.fork()
+        maker, self.pid = os.getpid(), os.fork()
         if not self.pid:
             try:
+                end_with(maker, signal.SIGKILL)
                 emulate(folder, knobs, seed, write, kept=kept, patience_s=patience_s)
             except BaseException:  # noqa: BLE001 - shown, whatever it is
                 traceback.print_exc()
