@@ -81,14 +81,30 @@ def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> Non
     assert without_passwords(line) == shown
 
 
-def test_dovecots_version_stands_ahead_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n# Hostname: dell\nprotocols = imap\nquota user {\n}\n"
-    shell = SimpleNamespace(run=lambda *_, **__: Result((), 0, said, ""))
+DOVECONF = "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n# Hostname: dell\nprotocols = imap\nquota user {\n}\n"
+AS_KEPT = "2.4.1-4 (7d8c0e5759)\nprotocols = imap\nquota user {\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kept"),
+    [
+        pytest.param(0, DOVECONF, AS_KEPT, id="in order"),
+        pytest.param(89, DOVECONF, AS_KEPT, id="a setting fails its check"),
+        pytest.param(0, f"welcome\n{DOVECONF}", AS_KEPT.replace("\n", "\nwelcome\n", 1), id="the shell says something"),
+        pytest.param(
+            89, "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n", "can't be asked", id="it can't be read"
+        ),
+        pytest.param(127, "", "can't be asked", id="there is none"),
+    ],
+)
+def test_dovecots_version_stands_ahead_of_its_settings(
+    monkeypatch: pytest.MonkeyPatch, status: int, said: str, kept: str
+) -> None:
+    shell = SimpleNamespace(run=lambda *_, **__: Result((), status, said, ""))
     monkeypatch.setattr(present, "dell", lambda _: shell)
     monkeypatch.setattr(present, "dovecot", lambda _: shell)
     settings: Any = None
-    runs = present.dell_as_it_runs(settings)
-    assert runs[present.DOVECOT] == "2.4.1-4 (7d8c0e5759)\nprotocols = imap\nquota user {\n}\n"
+    assert present.dell_as_it_runs(settings)[present.DOVECOT] == kept
 
 
 def test_no_password_and_no_key_is_kept(host: Shell) -> None:
