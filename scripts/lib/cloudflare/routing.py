@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.migration.trials import begun
-from fixtures.probes.cloudflare import api as cloudflare, changing, rate_limit
+from fixtures.probes.cloudflare import answers, api as cloudflare, changing, rate_limit
 from fixtures.probes.cloudflare.api import Record
 from scripts.lib.change import TRY_AGAIN_S, Job, Refused, Write
 from scripts.lib.dns.records import danger_of, merged, set_rrset, set_spf, spf_texts, unlock_records
@@ -41,7 +41,7 @@ def status(migration: Migration, domain: str) -> str:
 def _ask(migration: Migration, domain: str, read: Callable[[dict[str, Any]], T]) -> T:
     """What READ finds in the settings of Email Routing. An answer that is none of these is a ``CouldNotAsk`` too."""
     with cloudflare.asking(f"Email Routing of {domain}", "Zone Settings: Read"):
-        return read(cloudflare.routing_settings(migration, domain).json()["result"])
+        return read(answers.result_of(cloudflare.routing_settings(migration, domain).json()))
 
 
 def require_no_trial(job: Job) -> None:
