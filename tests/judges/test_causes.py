@@ -91,9 +91,7 @@ def test_whether_it_is_spoofing_that_is_refused(
     client = Client("EC2", "192.0.2.1", None)
     offers = [("own.example", client, seen)]
     if control:
-        knock = Knock("192.0.2.1", mail_from=PROBE)
-        values = {name: getattr(control, name) for name in control.__slots__} | {"knock": knock}
-        offers.append(("own.example", client, Conversation(**values)))
+        offers.append(("own.example", client, replace(control, knock=Knock("192.0.2.1", mail_from=PROBE))))
     (found,) = judged_own_senders(offers)
     assert (found.verdict, says in found.hint) == (verdict, True), found
     assert (found.member, found.found, found.domain) == (f"<> from {client}", str(seen.outcome), "own.example")

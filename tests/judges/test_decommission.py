@@ -121,10 +121,8 @@ def test_the_instance_is_gone(state: str, verdict: Verdict) -> None:
 
 def test_no_copy_of_its_disk_is_public() -> None:
     has, copy = Inventory(instance(), (), (), LOOK), Item("snapshot", "snap-1", "", "of its volume vol-1")
-    expected, hint = (
-        "snapshot snap-1: expected not public, found shared with",
-        "Take the permission back, or delete the copy",
-    )
+    expected = "snapshot snap-1: expected not public, found shared with"
+    hint = "Take the permission back, or delete the copy"
     for others, verdict, found in (
         ((), PASS, "nobody"),
         (("123456789012",), PASS, "123456789012"),

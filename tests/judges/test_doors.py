@@ -12,11 +12,9 @@ from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
 from fixtures.probes.dell.postfix import Configuration, File, Service
 from fixtures.probes.mailbox.clear_text import Answer, Place, judged as clear_judged, taken
 from fixtures.probes.smtp.doors import EXPECTED, NAME_IT, Knocked, Tried, judged
-from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
-from tests.judges import LOOK, all_say, says
+from fixtures.probes.smtp.knock import Conversation, RcptResult
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN as OPEN, all_say, says, talk as dialogue
 
-PASS, FAIL, OPEN, ABSENT = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ABSENT
-NOTED = LOOK
 INSIST = (
     "In Dovecot: ssl = required, and no auth_allow_cleartext = yes (2.3: disable_plaintext_auth = yes). "
     "In Postfix: smtpd_tls_auth_only = yes, or smtpd_tls_security_level = encrypt on that service"
@@ -94,120 +92,90 @@ def talk(code: int, text: str = "", *, to: str = HERE, stage: Any = "rcpt", **mo
         return RcptResult(recipient, answer, text, "" if answer == 250 else stage)
 
     results = tuple(map(result, (HERE, SINK)))
-    values = {"connection": "open", "stage": stage, "extensions": (), "tls": "", **more}
-    return Conversation(
-        Knock("192.0.2.1", 2525),
-        code=code,
-        text=text,
-        banner="x",
-        recipients=results,
-        queued="",
-        evidence=NOTED,
-        **values,
-    )
+    return replace(dialogue(banner="x"), code=code, text=text, stage=stage, recipients=results, **more)
 
 
 REFUSED, SHUT = talk(554, "Access denied"), talk(0, "refused", connection="refused", stage="connect")
 SILENT, AWAY = talk(0, "", connection="silent", stage="connect"), talk(0, "no way", connection="unreachable", stage="")
 OFFERS = talk(554, "no", extensions=("PIPELINING", "AUTH PLAIN LOGIN"))
 OFFERS_BY_TLS = talk(554, "no", extensions=("AUTH PLAIN LOGIN",), tls="TLSv1.3 x")
+TLS_FIRST = talk(530, "STARTTLS first")
 
 
 def door(port: int = 2525, *addresses: str, trusts: tuple[str, ...] = ()) -> Door:
     return Door(port, addresses or ("0.0.0.0",), f"{port}/inet", wrapped=False, trusts=trusts)
 
 
-@pytest.mark.parametrize(
-    ("of", "named", "heard", "verdict", "said"),
-    [
-        pytest.param(door(), False, [REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="closed"),
-        pytest.param(door(), False, [SHUT], PASS, "a stranger: no connection (refused)", id="a firewall refuses"),
-        pytest.param(door(), False, [SILENT], PASS, "a stranger: no connection (silent)", id="a firewall is silent"),
-        pytest.param(
-            door(), False, [AWAY, REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="one of two could come"
-        ),
-        pytest.param(
-            door(), False, [talk(250, "ok")], FAIL, f"it takes mail for {HERE} from a stranger: 250 ok", id="takes mail"
-        ),
-        pytest.param(door(), False, [talk(250, "ok", to=SINK)], FAIL, "it relays for a stranger: 250 ok", id="relays"),
-        pytest.param(
-            door(),
-            False,
-            [REFUSED, OFFERS],
-            FAIL,
-            "it offers a login in the clear to a stranger",
-            id="a login in the clear",
-        ),
-        pytest.param(
-            door(),
-            False,
-            [OFFERS_BY_TLS],
-            PASS,
-            "a stranger: 554 no (at rcpt)",
-            id="a login over TLS is what it is for",
-        ),
-        pytest.param(
-            door(trusts=("a = b",)), False, [REFUSED], FAIL, "others may say who its clients are: a = b", id="trusts"
-        ),
-        pytest.param(door(), False, [AWAY], OPEN, "a stranger: nothing no way", id="nobody could come"),
-        pytest.param(door(), False, [talk(451, "later")], OPEN, "a stranger: 451 later (at rcpt)", id="put off"),
-        pytest.param(
-            door(),
-            False,
-            [talk(530, "STARTTLS first")],
-            OPEN,
-            "a stranger: 530 STARTTLS first (at rcpt)",
-            id="TLS is wanted, and was not tried",
-        ),
-        pytest.param(
-            door(),
-            False,
-            [talk(530, "x"), REFUSED],
-            PASS,
-            "a stranger: 554 Access denied (at rcpt)",
-            id="TLS is wanted, and it is closed",
-        ),
-        pytest.param(door(), False, [], OPEN, "nobody", id="nobody was there to try"),
-        pytest.param(door(), True, [], PASS, "named in the settings (dell.doors)", id="named"),
-        pytest.param(
-            door(2525, "127.0.0.1", trusts=("a = b",)), False, [], PASS, "on Dell's own loopback only", id="loopback's"
-        ),
-        pytest.param(door(2525, "127.0.0.1", "192.0.2.1"), False, [], OPEN, "nobody", id="not only loopback's"),
-        pytest.param(door(25), False, [], PASS, "the door that A-2, A-3 and A-6 judge", id="port 25"),
-        pytest.param(
-            door(25, trusts=("a = b",)),
-            False,
-            [],
-            FAIL,
-            "others may say who its clients are: a = b",
-            id="port 25 trusts",
-        ),
-    ],
-)
-def test_a_door_is_closed_or_named(
-    of: Door, named: bool, heard: list[Conversation], verdict: Verdict, said: str
-) -> None:
+def whether(of: Door, heard: list[Conversation], verdict: Verdict, said: str, *, named: bool = False) -> None:
+    """What a stranger HEARD at a door is judged so."""
     tried = tuple(Tried("a stranger", each, SINK) for each in heard)
-    (found,) = judged([Knocked(of, named, tried, "" if heard else "nobody")], NOTED)
+    (found,) = judged([Knocked(of, named, tried, "" if heard else "nobody")], LOOK)
     hint = "" if verdict is PASS else f". Either {NAME_IT}"
     assert (found.verdict, found.sentence()) == (verdict, f"{of}: expected {EXPECTED}, found {said}{hint}")
-    assert found.evidence == (NOTED,) * (len(heard) + 1)
+    assert found.evidence == (LOOK,) * (len(heard) + 1)
+
+
+@pytest.mark.parametrize(
+    ("heard", "verdict", "said"),
+    [
+        pytest.param([REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="closed"),
+        pytest.param([SHUT], PASS, "a stranger: no connection (refused)", id="a firewall refuses"),
+        pytest.param([SILENT], PASS, "a stranger: no connection (silent)", id="a firewall is silent"),
+        pytest.param([AWAY, REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="one of two could come"),
+        pytest.param([talk(250, "ok")], FAIL, f"it takes mail for {HERE} from a stranger: 250 ok", id="takes mail"),
+        pytest.param([talk(250, "ok", to=SINK)], FAIL, "it relays for a stranger: 250 ok", id="relays"),
+        pytest.param(
+            [REFUSED, OFFERS], FAIL, "it offers a login in the clear to a stranger", id="a login in the clear"
+        ),
+        pytest.param([OFFERS_BY_TLS], PASS, "a stranger: 554 no (at rcpt)", id="a login over TLS is what it is for"),
+        pytest.param([AWAY], OPEN, "a stranger: nothing no way", id="nobody could come"),
+        pytest.param([talk(451, "later")], OPEN, "a stranger: 451 later (at rcpt)", id="put off"),
+        pytest.param(
+            [TLS_FIRST], OPEN, "a stranger: 530 STARTTLS first (at rcpt)", id="TLS is wanted, and was not tried"
+        ),
+        pytest.param([TLS_FIRST, REFUSED], PASS, "a stranger: 554 Access denied (at rcpt)", id="it is closed over TLS"),
+        pytest.param([], OPEN, "nobody", id="nobody was there to try"),
+    ],
+)
+def test_a_door_is_closed(heard: list[Conversation], verdict: Verdict, said: str) -> None:
+    whether(door(), heard, verdict, said)
+
+
+TRUSTS = ("a = b",)
+
+
+@pytest.mark.parametrize(
+    ("of", "verdict", "said"),
+    [
+        pytest.param(door(2525, "127.0.0.1", trusts=TRUSTS), PASS, "on Dell's own loopback only", id="loopback's"),
+        pytest.param(door(2525, "127.0.0.1", "192.0.2.1"), OPEN, "nobody", id="not only loopback's"),
+        pytest.param(door(25), PASS, "the door that A-2, A-3 and A-6 judge", id="port 25"),
+        pytest.param(door(25, trusts=TRUSTS), FAIL, "others may say who its clients are: a = b", id="port 25 trusts"),
+    ],
+)
+def test_a_door_that_nobody_tried(of: Door, verdict: Verdict, said: str) -> None:
+    whether(of, [], verdict, said)
+
+
+def test_a_door_that_is_named_and_one_that_trusts_others() -> None:
+    whether(door(), [], PASS, "named in the settings (dell.doors)", named=True)
+    whether(door(trusts=TRUSTS), [REFUSED], FAIL, "others may say who its clients are: a = b")
 
 
 def test_every_client_and_every_door_is_said() -> None:
     """Twice the same is said once."""
     tried = tuple(Tried(who, REFUSED, SINK) for who in ("one", "two", "two"))
     trusting = tuple(Tried("one", each, SINK) for each in (OFFERS, talk(250, "ok")))
-    closed, open_ = judged([Knocked(door(), False, tried), Knocked(door(trusts=("a", "b")), False, trusting)], NOTED)
+    closed, open_ = judged([Knocked(door(), False, tried), Knocked(door(trusts=("a", "b")), False, trusting)], LOOK)
     assert closed.found == "one: 554 Access denied (at rcpt); two: 554 Access denied (at rcpt)"
     who = "others may say who its clients are"
     assert open_.found.startswith(f"{who}: a; {who}: b; it offers a login in the clear to one; it takes mail for ")
-    (put_off,) = judged([Knocked(door(), False, (Tried("one", AWAY, SINK), Tried("two", AWAY, SINK)))], NOTED)
+    (put_off,) = judged([Knocked(door(), False, (Tried("one", AWAY, SINK), Tried("two", AWAY, SINK)))], LOOK)
     assert put_off.found == "one: nothing no way; two: nothing no way"
 
 
 def test_no_door_at_all_is_not_seen() -> None:
-    (found,) = judged([], NOTED)
+    (found,) = judged([], LOOK)
     assert says(found, "") == (
         OPEN,
         "Dell's Postfix: expected at least one port on which it listens, found none is seen",

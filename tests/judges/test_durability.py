@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures.evidence import Look, Verdict
+from fixtures.evidence import Look
 from fixtures.probes.dell import durability, units
-from tests.judges import LOOK, all_say
+from tests.judges import FAIL, LOOK, PASS, all_say
 
-PASS, FAIL = Verdict.PASS, Verdict.FAIL
 MOUNTS = {
     "paths": "/srv/vmail/alice/Maildir\n/var/spool/postfix\n/users/bob/Maildir",
     "mounts": "/dev/a / ext4 rw 0 0\n/dev/b /srv/vmail xfs rw 0 0\n/dev/c /var ext4 rw 0 0\ntank/u /users zfs rw 0 0",

@@ -22,11 +22,9 @@ from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN,
 
 # What it takes -----------------------------------------------------------------------------------------------------
 
-TAKEN, REFUSED, LATER = (
-    RcptResult("a", 250, "ok", ""),
-    RcptResult("a", 550, "5.1.1 unknown", "rcpt"),
-    RcptResult("a", 450, "later", "rcpt"),
-)
+TAKEN = RcptResult("a", 250, "ok", "")
+REFUSED = RcptResult("a", 550, "5.1.1 unknown", "rcpt")
+LATER = RcptResult("a", 450, "later", "rcpt")
 DETAILED = replace(ALICE, local="alice+mxgate")
 LOST = "A rollback would lead its mail there, and lose it: let EC2 know the domain and the address again"
 DELIMITER = 'EC2 takes the address itself: postconf -e recipient_delimiter=+ there, then postfix reload. If nobody is to have such addresses: plus_addresses = "refused" in the settings'
@@ -111,11 +109,9 @@ CERTIFICATE = x509.load_pem_x509_certificate(trustme.CA().issue_cert("dell.x").c
 RAW = CERTIFICATE.public_bytes(Encoding.DER)
 KEY = CERTIFICATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 SHOWN = replace(SERVED, chain=(RAW,))
-OWN, OWN_MD5, OWN_KEY = (
-    hashlib.sha256(RAW).hexdigest(),
-    hashlib.md5(RAW, usedforsecurity=False).hexdigest(),
-    hashlib.sha256(KEY).hexdigest(),
-)
+OWN = hashlib.sha256(RAW).hexdigest()
+OWN_MD5 = hashlib.md5(RAW, usedforsecurity=False).hexdigest()
+OWN_KEY = hashlib.sha256(KEY).hexdigest()
 
 
 @pytest.mark.parametrize(

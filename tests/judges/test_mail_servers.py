@@ -152,12 +152,10 @@ def test_a_forgotten_name() -> None:
 
 def test_an_alias() -> None:
     hint = "RFC 2181, 10.3: some senders refuse an alias. Name the host itself"
-    own, none, led, mute = (
-        "a name of its own, no alias",
-        answer(type="CNAME"),
-        answer("h.x", type="CNAME"),
-        answer(error="SERVFAIL"),
-    )
+    own = "a name of its own, no alias"
+    none = answer(type="CNAME")
+    led = answer("h.x", type="CNAME")
+    mute = answer(error="SERVFAIL")
     name = f"list.{DOMAIN}"
     its = mx(name=name, owner_aliases=(Record("CNAME", name, "y.x", 1),), answers=(none, led, mute))
     owner, *targets = mail_servers.judged_aliases(its)

@@ -41,7 +41,8 @@ KNOWS = OTHER.model_copy(update={"login": False})
 def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  # noqa: B008 - frozen
     """A reply of alice's, as far as a judge looks."""
     judged = SimpleNamespace(evidence=LOOK, **authentication) if authentication else None
-    sent = SimpleNamespace(address=ALICE, sender="587", message=SimpleNamespace(message_id="<1@x>"))
+    message, talked = SimpleNamespace(message_id="<1@x>"), SimpleNamespace(evidence=LOOK)
+    sent = SimpleNamespace(address=ALICE, sender="587", message=message, taken=True, conversation=talked)
     arrived = SimpleNamespace(received=hops) if hops else None
     return submission.Receipt(sent, arrived, SimpleNamespace(evidence=LOOK), judged, relay)  # type: ignore[arg-type] # stand-ins
 
@@ -170,7 +171,6 @@ def test_another_relay_or_none(relay: Relay, hops: tuple[Hop, ...], verdict: Ver
 )
 def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verdict: Verdict, found: str) -> None:
     it = receipt(*((hop("ESMTPSA", by=by),) if by else ()), relay=relay)
-    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
     (judged,) = submission.judged_arrived([it], relay)
     through = f" through {relay.host}" if relay.host else ""
     expected = f"alice@{DOMAIN} by 587: expected taken, and in the outside mailbox{through}, found "
@@ -181,7 +181,6 @@ def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verd
 @pytest.mark.parametrize(("junk", "hint"), [(True, "An outside server takes it for spam"), (False, "Last seen: ")])
 def test_a_reply_that_was_filed_is_found(hint: str, *, junk: bool) -> None:
     it = replace(receipt(), filed=Stored("me", "[Gmail]/Spam", 7, (), junk=junk))
-    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
     (judged,) = submission.judged_arrived([it], Relay())
     assert (judged.verdict, judged.found) == (FAIL, "not in INBOX of the outside mailbox, but in [Gmail]/Spam")
     assert judged.hint.startswith(hint)
@@ -199,7 +198,6 @@ def test_a_reply_is_known_by_another_message_id() -> None:
 def test_a_reply_that_waits_on_dell_is_not_lost() -> None:
     waits = "in Dell's own queue (active), for 9 s: kept to a pace by main.cf: smtp_destination_rate_delay = 9m"
     it = replace(receipt(), trace=Trace("", "", (), waits))
-    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
     (judged,) = submission.judged_arrived([it], Relay())
     assert (judged.verdict, judged.found) == (FAIL, f"not in the outside mailbox, but {waits}")
     assert "It is not lost" in judged.hint
@@ -265,7 +263,6 @@ def test_where_the_quota_is_used_up_nothing_is_sent(monkeypatch: pytest.MonkeyPa
 
 def test_a_reply_that_used_up_the_quota_says_so() -> None:
     it = replace(receipt(), trace=Trace("", "", (), f"in Dell's own queue (deferred), for 9 s: {SPENT}"))
-    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
     (judged,) = submission.judged_arrived([it], Relay())
     assert (judged.verdict, judged.hint) == (FAIL, submission.OWN_QUOTA)
 
@@ -302,7 +299,7 @@ def test_a_reply_that_is_not_taken(connection: str, others: str, verdict: Verdic
     refused, taken = receipt(), receipt(hop("ESMTPSA"))
     refused.sent.taken, refused.sent.answer = False, "554 no"
     refused.sent.conversation = talk(connection, code=554, text="no")
-    taken.sent.taken, taken.sent.sender, taken.sent.conversation = True, others, SimpleNamespace(evidence=LOOK)
+    taken.sent.sender = others
     judged, well = submission.judged_arrived([refused, taken], Relay(host=""))
     assert (judged.verdict, judged.found, judged.evidence, well.verdict) == (
         verdict,

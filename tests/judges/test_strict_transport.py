@@ -31,10 +31,8 @@ def published(*answers: Answer, policy: Policy | None = POLICY, why: str = "", c
     return Published(DOMAIN, answers or (answer(ID),), policy, why, could_ask, LOOK)
 
 
-ONE, TAKEN = (
-    f"{DOMAIN} at {NS}: expected one record with an id, found ",
-    f"{DOMAIN}: expected a policy that senders take, found ",
-)
+ONE = f"{DOMAIN} at {NS}: expected one record with an id, found "
+TAKEN = f"{DOMAIN}: expected a policy that senders take, found "
 
 
 def test_a_policy_of_mta_sts() -> None:

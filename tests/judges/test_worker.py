@@ -117,6 +117,9 @@ def test_no_rule_comes_before_it() -> None:
     assert "found alice@a.example: forward x@b.example. A rule comes before" in found[1]
 
 
+TUNNEL: dict[str, Any] = {"connection": "refused", "tunnel": True}
+
+
 def way(*addresses: str, error: str = "", tunnel: bool = False, **said: Any) -> reach.Way:
     server = Server("quad9", "9.9.9.9")
     answer = Answer(server, "in.example.net", "A", addresses, 60, "NOERROR", (), error, LOOK)
@@ -124,29 +127,18 @@ def way(*addresses: str, error: str = "", tunnel: bool = False, **said: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("address", "verdict", "said"),
+    ("address", "tunnel", "verdict", "said"),
     [
-        ("198.51.100.10", PASS, "found public"),
-        ("100.64.1.1", FAIL, "found of 100.64.0.0/10"),
-        ("192.168.1.1", FAIL, "found private (RFC 1918)"),
-        ("104.16.0.7", FAIL, "found Cloudflare's web proxy, to which no Worker may connect"),
+        ("198.51.100.10", False, PASS, "found public"),
+        ("100.64.1.1", False, FAIL, "found of 100.64.0.0/10"),
+        ("192.168.1.1", False, FAIL, "found private (RFC 1918)"),
+        ("104.16.0.7", False, FAIL, "found Cloudflare's web proxy, to which no Worker may connect"),
+        ("104.16.0.7", True, PASS, "expected Cloudflare's web proxy, found proxied"),
+        ("198.51.100.10", True, FAIL, "found no proxy's. Publish it as a proxied CNAME"),
     ],
 )
-def test_its_name_is_public(address: str, verdict: Any, said: str) -> None:
-    ((found, sentence),) = all_say(reach.judged_name(way(address)), "")
-    assert found is verdict
-    assert said in sentence
-
-
-@pytest.mark.parametrize(
-    ("address", "verdict", "said"),
-    [
-        ("104.16.0.7", PASS, "expected Cloudflare's web proxy, found proxied"),
-        ("198.51.100.10", FAIL, "found no proxy's. Publish it as a proxied CNAME"),
-    ],
-)
-def test_a_tunnels_name_is_cloudflares(address: str, verdict: Any, said: str) -> None:
-    ((found, sentence),) = all_say(reach.judged_name(way(address, tunnel=True)), "")
+def test_its_name_is_public_and_a_tunnels_cloudflares(address: str, tunnel: bool, verdict: Any, said: str) -> None:
+    ((found, sentence),) = all_say(reach.judged_name(way(address, tunnel=tunnel)), "")
     assert found is verdict
     assert said in sentence
 
@@ -180,19 +172,15 @@ def test_a_name_that_is_not_there_and_one_that_nobody_could_ask_for() -> None:
         ({"connection": "silent"}, "", UNKNOWN),
         ({"connection": "unreachable"}, "", UNKNOWN),
         ({"connection": "silent"}, "the provider", PASS),
+        (TUNNEL | {"text": "the tunnel's name answers 302 Found"}, "", UNKNOWN),
+        (TUNNEL | {"text": "the tunnel's name answers 404 Not Found"}, "", UNKNOWN),
+        (TUNNEL | {"text": "the tunnel's name answers 502 Bad Gateway"}, "", PASS),
+        (TUNNEL | {"text": "the tunnel's name answers 530"}, "", UNKNOWN),
     ],
 )
 def test_before_the_start_an_answer_or_a_word_is_enough(said: dict[str, Any], word: str, verdict: Any) -> None:
+    """For a tunnel it is cloudflared that has to answer."""
     assert says(reach.judged_before(way(**said), word), "")[0] is verdict
-
-
-@pytest.mark.parametrize(
-    ("answer", "verdict"),
-    [("302 Found", UNKNOWN), ("404 Not Found", UNKNOWN), ("502 Bad Gateway", PASS), ("530", UNKNOWN)],
-)
-def test_before_the_start_it_is_cloudflared_that_answers_for_a_tunnel(answer: str, verdict: Any) -> None:
-    talked = {"connection": "refused", "text": f"the tunnel's name answers {answer}"}
-    assert says(reach.judged_before(way(**talked, tunnel=True), ""), "")[0] is verdict
 
 
 @pytest.mark.parametrize(
@@ -210,11 +198,8 @@ def test_it_is_dell_that_greets(said: dict[str, Any], verdict: Any) -> None:
     assert says(reach.judged_greeting(way(**said), "dell.example"), "")[0] is verdict
 
 
-OK, NO, LATER = (
-    RcptResult("a", 250, "ok", ""),
-    RcptResult("a", 554, "no", "rcpt"),
-    RcptResult("a", 450, "later", "rcpt"),
-)
+OK, NO = RcptResult("a", 250, "ok", ""), RcptResult("a", 554, "no", "rcpt")
+LATER = RcptResult("a", 450, "later", "rcpt")
 UNSAID = RcptResult("a", 0, "", "rcpt")
 
 
@@ -423,17 +408,15 @@ def test_nobody_else_reads_what_waits(modes: Mapping[str, str], public: tuple[st
     assert _faults(fetched.judged_private(it, replace(BUCKET, public=public))) == said
 
 
-@pytest.mark.parametrize(("status", "verdict"), [(403, PASS), (401, PASS), (200, FAIL), (0, UNKNOWN), (503, UNKNOWN)])
-def test_dells_keys_open_nothing_else(status: int, verdict: Any) -> None:
-    assert says(fetched.judged_narrow(fetched.Tried("the list of buckets", status, LOOK)), "")[0] is verdict
+OPENS_NOTHING_ELSE = {403: PASS, 401: PASS, 200: FAIL, 0: UNKNOWN, 503: UNKNOWN}
+DELETES = {204: PASS, 404: PASS, 403: FAIL, 401: FAIL, 200: UNKNOWN, 0: UNKNOWN, 503: UNKNOWN}
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
-    [(204, PASS), (404, PASS), (403, FAIL), (401, FAIL), (200, UNKNOWN), (0, UNKNOWN), (503, UNKNOWN)],
+    ("judge", "verdicts"), [(fetched.judged_narrow, OPENS_NOTHING_ELSE), (fetched.judged_deleting, DELETES)]
 )
-def test_dells_keys_delete(status: int, verdict: Any) -> None:
-    assert says(fetched.judged_deleting(fetched.Tried("deleting", status, LOOK)), "")[0] is verdict
+def test_what_dells_keys_may(judge: Any, verdicts: dict[int, Any]) -> None:
+    assert {each: says(judge(fetched.Tried("it", each, LOOK)), "")[0] for each in verdicts} == verdicts
 
 
 @pytest.mark.parametrize(

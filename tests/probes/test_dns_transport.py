@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import dns.flags
 import dns.message
@@ -105,6 +106,25 @@ def answer_to(query: dns.message.Message, text: str = "") -> bytes:
     return reply.to_wire()
 
 
+def saying(section: Literal["answer", "authority"], *rrset: Any) -> Replies:
+    """Replies with this RRset, if any: an answer of the server's own, or what it names in its place."""
+
+    def replies(query: dns.message.Message) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.AA if section == "answer" else 0
+        getattr(reply, section).extend([dns.rrset.from_text(*rrset)] if rrset else [])
+        return [reply.to_wire()]
+
+    return replies
+
+
+def asked(replies: Replies, name: str, kind: str = "TXT", *, recursive: bool = True) -> probe.Answer:
+    """What comes of one question that is answered so."""
+    with answering(replies, 1) as (port, _):
+        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, recursive=recursive)], name, kind)
+    return answer
+
+
 NAMES = [f"{number}.own.example" for number in range(8)]
 
 
@@ -131,8 +151,7 @@ def test_an_answer_to_another_question_is_none() -> None:
         wrong.id = query.id
         return [answer_to(wrong)]
 
-    with answering(other, 1) as (port, _):
-        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port)], "own.example", "TXT")
+    answer = asked(other, "own.example")
     assert "BadResponse" in answer.error
     assert answer.rrset == ()
 
@@ -151,44 +170,22 @@ def test_an_answer_to_another_question_is_none() -> None:
 def test_a_servers_own_word_that_the_answer_is_elsewhere(
     owner: str, aliases: str, recursive: bool, elsewhere: str
 ) -> None:
-    def replies(query: dns.message.Message) -> list[bytes]:
-        reply = dns.message.make_response(query)
-        if aliases:
-            reply.flags |= dns.flags.AA
-            reply.answer.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "CNAME", f"{aliases}."))
-        else:
-            reply.authority.append(dns.rrset.from_text(owner, 300, "IN", "NS", "ns1.d.example."))
-        return [reply.to_wire()]
-
-    with answering(replies, 1) as (port, _):
-        server = probe.Server("own", "127.0.0.1", port=port, recursive=recursive)
-        (answer,) = probe.ask([server], "_dmarc.own.example", "TXT")
+    led = saying("authority", owner, 300, "IN", "NS", "ns1.d.example.")
+    if aliases:
+        led = saying("answer", "_dmarc.own.example.", 300, "IN", "CNAME", f"{aliases}.")
+    answer = asked(led, "_dmarc.own.example", recursive=recursive)
     assert (answer.rrset, answer.error, answer.elsewhere) == ((), "", elsewhere)
 
 
 @pytest.mark.parametrize(("owner", "led"), [("dell.own.example.", ("ns1.d.example",)), ("own.example.", ())])
 def test_a_name_that_is_delegated_itself(owner: str, led: tuple[str, ...]) -> None:
     """Whatever it is called; a zone above it is where the question came from."""
-
-    def replies(query: dns.message.Message) -> list[bytes]:
-        reply = dns.message.make_response(query)
-        reply.authority.append(dns.rrset.from_text(owner, 300, "IN", "NS", "ns1.d.example."))
-        return [reply.to_wire()]
-
-    with answering(replies, 1) as (port, _):
-        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, recursive=False)], "dell.own.example", "MX")
-    assert answer.referral == led
+    there = saying("authority", owner, 300, "IN", "NS", "ns1.d.example.")
+    assert asked(there, "dell.own.example", "MX", recursive=False).referral == led
 
 
 @pytest.mark.parametrize(("ttl", "minimum", "kept_s"), [(1766, 3600, 1766), (3600, 300, 300), (None, 0, None)])
 def test_how_long_a_cache_keeps_that_there_is_none(ttl: int | None, minimum: int, kept_s: int | None) -> None:
-    def replies(query: dns.message.Message) -> list[bytes]:
-        reply = dns.message.make_response(query)
-        if ttl is not None:
-            soa = f"ns1.own.example. dns.own.example. 1 2 3 4 {minimum}"
-            reply.authority.append(dns.rrset.from_text("own.example.", ttl, "IN", "SOA", soa))
-        return [reply.to_wire()]
-
-    with answering(replies, 1) as (port, _):
-        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port)], "dell.own.example", "MX")
+    soa = ("own.example.", ttl, "IN", "SOA", f"ns1.own.example. dns.own.example. 1 2 3 4 {minimum}")
+    answer = asked(saying("authority", *(() if ttl is None else soa)), "dell.own.example", "MX")
     assert (answer.ttl, answer.absent_s) == (None, kept_s)

@@ -43,16 +43,21 @@ def mail(days_ago: float, queue_id: str, message_id: str, to: str, status: str =
     )
 
 
+def received(folder: Path, *, ec2: str = "", dell: str = "") -> history.History:
+    """By these logs."""
+    (folder / "ec2.log").write_text(ec2)
+    (folder / "dell.log").write_text(dell)
+    return history.received(migration(folder))
+
+
 def test_reads_rotated_and_compressed_files(tmp_path: Path) -> None:
     """The log, its plain and its packed rotations count alike; what is older than the window doesn't."""
-    (tmp_path / "ec2.log").write_text("")
-    (tmp_path / "dell.log").write_text(mail(0.1, "AAAAAA1", "<1@x>", f"alice@{MAIN}"))
     (tmp_path / "dell.log.1").write_text(mail(5, "AAAAAA2", "<2@x>", f"bob@{MAIN}"))
     packed = mail(40, "AAAAAA3", "<3@x>", f"bob@{MAIN}") + mail(20, "AAAAAA4", "<4@x>", f"office@{MAIN}", original="x")
     (tmp_path / "dell.log.2.gz").write_bytes(gzip.compress(packed.encode()))
     (tmp_path / "dell.log-20260101.gz").write_bytes(gzip.compress(mail(9, "AAAAAA5", "<5@x>", f"bob@{MAIN}").encode()))
     (tmp_path / "dell.login").write_text(mail(1, "AAAAAA6", "<6@x>", f"nobody@{MAIN}"))
-    found = history.received(migration(tmp_path))
+    found = received(tmp_path, dell=mail(0.1, "AAAAAA1", "<1@x>", f"alice@{MAIN}"))
     assert {address: len(taken) for address, taken in found.by_address.items()} == {
         f"alice@{MAIN}": 1,
         f"bob@{MAIN}": 2,
@@ -62,31 +67,27 @@ def test_reads_rotated_and_compressed_files(tmp_path: Path) -> None:
 
 def test_a_message_counts_once_and_only_where_it_was_kept(tmp_path: Path) -> None:
     """What EC2 passed on and Dell returned was not received; what Dell's log has, EC2's tells no second time."""
-    (tmp_path / "ec2.log").write_text(
+    ec2 = (
         mail(2, "EEEEEE1", "<1@x>", f"alice@{MAIN}")
         + mail(2, "EEEEEE2", "<2@x>", f"nobody@{MAIN}")
         + mail(2, "EEEEEE3", "<3@x>", f"Info@{MAIN}")
         + mail(2, "EEEEEE4", "<mxgate.1@x>", f"bob@{MAIN}")
         + mail(2, "EEEEEE5", "<5@x>", "somebody@elsewhere.example")
     )
-    (tmp_path / "dell.log").write_text(
-        mail(2, "DDDDDD1", "<1@x>", f"alice@{MAIN}", original=f"Alice+shop@dell.{MAIN}")
-        + mail(2, "DDDDDD2", "<2@x>", f"nobody@{MAIN}", "bounced")
-    )
-    found = history.received(migration(tmp_path))
+    dell = mail(2, "DDDDDD1", "<1@x>", f"alice@{MAIN}", original=f"Alice+shop@dell.{MAIN}")
+    found = received(tmp_path, ec2=ec2, dell=dell + mail(2, "DDDDDD2", "<2@x>", f"nobody@{MAIN}", "bounced"))
     assert {each.address: each.host for each in found.taken} == {f"alice@{MAIN}": "Dell", f"info@{MAIN}": "EC2"}
     assert found.daily_peak.messages == 2
 
 
 def test_mail_without_a_message_id_is_distinguished_by_its_queue_ids(tmp_path: Path) -> None:
     """EC2 names the queue id that Dell gave it; what Dell's log lacks isn't taken for what it has."""
-    (tmp_path / "ec2.log").write_text(
+    ec2 = (
         mail(2, "EEEEEE1", "<>", f"alice@{MAIN}").replace("(said)", "(250 2.0.0 Ok: queued as DDDDDD1)")
         + mail(2, "EEEEEE2", "<>", f"alice@{MAIN}").replace("(said)", "(250 2.0.0 Ok: queued as DDDDDD2)")
         + mail(2, "EEEEEE3", "<>", f"bob@{MAIN}")
     )
-    (tmp_path / "dell.log").write_text(mail(2, "DDDDDD1", "<>", f"alice@{MAIN}"))
-    found = history.received(migration(tmp_path))
+    found = received(tmp_path, ec2=ec2, dell=mail(2, "DDDDDD1", "<>", f"alice@{MAIN}"))
     assert [(each.address, each.host, each.message_id) for each in found.taken] == [
         (f"alice@{MAIN}", "Dell", "DDDDDD1"),
         (f"alice@{MAIN}", "EC2", "DDDDDD2"),
@@ -143,17 +144,15 @@ REFUSED = "status=bounced (host dell said: 550 5.1.1 unknown)"
 )
 def test_what_a_filter_hands_in_again_is_the_same_message(filter_: tuple[str, str], taken: str, tmp_path: Path) -> None:
     """What became of it behind the filter is what became of it: Dell has refused it, or taken it once."""
-    (tmp_path / "dell.log").write_text("")
-    (tmp_path / "ec2.log").write_text(filtered(filter_, taken, REFUSED))
-    found = history.received(migration(tmp_path))
+    found = received(tmp_path, ec2=filtered(filter_, taken, REFUSED))
     assert (found.taken, found.daily_peak.messages) == ((), 0)
     (trail,) = found.hosts[0].trails
     assert (trail.queue_id, trail.client_address, trail.removed_at) == ("AAAAAA1", "203.0.113.9", None)
     assert ec2_silence.sort(migration(tmp_path).settings, trail).kind == "refused"
     for said, status in (("status=sent (250 Ok)", ["sent"]), ("status=deferred (later)", ["deferred"])):
         lines = filtered(filter_, taken, said, to=f"alice@{MAIN}")
-        (tmp_path / "dell.log").write_text(lines.replace("BBBBBB1: to=<alice@", "BBBBBB1: to=<Alice+spam@"))
-        found = history.received(migration(tmp_path))
+        lines = lines.replace("BBBBBB1: to=<alice@", "BBBBBB1: to=<Alice+spam@")
+        found = received(tmp_path, ec2=filtered(filter_, taken, REFUSED), dell=lines)
         assert [each.status for trail in found.hosts[1].trails for each in trail.deliveries] == status
         assert list(found.by_address) == [f"alice@{MAIN}"] * (status == ["sent"])
 
@@ -167,17 +166,14 @@ def test_what_a_filter_hands_in_again_is_the_same_message(filter_: tuple[str, st
     ],
 )
 def test_what_only_looks_as_handed_in_again_is_another_message(taken: str, id_: str, to: str, tmp_path: Path) -> None:
-    (tmp_path / "ec2.log").write_text("")
     said = filtered(AMAVIS, taken, "status=sent (250 Ok)", to=f"bob@{MAIN}")
     said = said.replace("cleanup[1]: BBBBBB1: message-id=<1@x>", f"cleanup[1]: BBBBBB1: message-id={id_}")
     said = said.replace(f"BBBBBB1: to=<bob@{MAIN}>", f"BBBBBB1: to=<{to}>")
-    (tmp_path / "dell.log").write_text(said)
-    assert len(history.received(migration(tmp_path)).hosts[1].trails) == 2
+    assert len(received(tmp_path, dell=said).hosts[1].trails) == 2
 
 
 def test_an_alias_and_two_filters_are_seen_through(tmp_path: Path) -> None:
     """Postfix names the alias only before the first of them; what one throws away nobody received."""
-    (tmp_path / "ec2.log").write_text("")
     said = filtered(
         AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", f"status=sent ({AMAVIS[1]})", to=f"bob@{MAIN}"
     )
@@ -187,17 +183,15 @@ def test_an_alias_and_two_filters_are_seen_through(tmp_path: Path) -> None:
     both = f"{first}smtp[1]: BBBBBB1: to={last}".replace(
         "AAAAAA1: to=<bob", f"AAAAAA1: to=<bob@{MAIN}>, orig_to=<sales"
     )
-    (tmp_path / "dell.log").write_text(both + third)
-    found = history.received(migration(tmp_path))
+    found = received(tmp_path, dell=both + third)
     assert [(each.address, each.line.split()[0]) for each in found.taken] == [(f"sales@{MAIN}", "AAAAAA1")]
     thrown = mail(1, "DDDDDD1", "<2@x>", f"bob@{MAIN}").replace("(said)", "(250 2.7.0 Ok, discarded, id=7-01 - spam)")
-    (tmp_path / "dell.log").write_text(thrown)
-    found = history.received(migration(tmp_path))
+    found = received(tmp_path, dell=thrown)
     assert (found.taken, found.hosts[1].trails[0].deliveries[0].thrown_away) == ((), True)
 
 
 @pytest.mark.parametrize(
-    ("before", "behind", "received"),
+    ("before", "behind", "each_has"),
     [
         (("<bob>",), ("<bob>", "<office>"), {"bob": 1, "office": 1}),
         (("<bob>", "<bob>, orig_to=<sales>"), ("<bob>",), {"sales": 1}),
@@ -207,19 +201,16 @@ def test_an_alias_and_two_filters_are_seen_through(tmp_path: Path) -> None:
     ids=["always_bcc behind it only", "an alias and its mailbox", "an alias behind it only", "an alias for two"],
 )
 def test_each_delivery_behind_a_filter_counts_once_and_none_is_left_out(
-    before: tuple[str, ...], behind: tuple[str, ...], received: dict[str, int], tmp_path: Path
+    before: tuple[str, ...], behind: tuple[str, ...], each_has: dict[str, int], tmp_path: Path
 ) -> None:
-    (tmp_path / "ec2.log").write_text("")
     lines = filtered(AMAVIS, "smtpd[2]: BBBBBB1: client=localhost[127.0.0.1]", "status=sent (250 Ok)", to="x")
     for queue_id, recipients in (("AAAAAA1", before), ("BBBBBB1", behind)):
         line = next(each for each in lines.splitlines(keepends=True) if f"{queue_id}: to=" in each)
         each = (line.replace("<x>", to.replace(">", f"@{MAIN}>")) for to in recipients)
         lines = lines.replace(line, "".join(each))
-    (tmp_path / "dell.log").write_text(lines)
-    found = history.received(migration(tmp_path))
-    assert {address: len(taken) for address, taken in found.by_address.items()} == {
-        f"{name}@{MAIN}": number for name, number in received.items()
-    }
+    found = received(tmp_path, dell=lines)
+    has = {address.removesuffix(f"@{MAIN}"): len(taken) for address, taken in found.by_address.items()}
+    assert has == each_has
     assert [each.queue_id for each in found.hosts[1].trails] == ["AAAAAA1"]
 
 

@@ -62,10 +62,8 @@ def _pflogsumm(log: Path, folder: Path) -> dict[str, int]:
 def _message(number: int) -> str:
     """A message's lines, of many kinds."""
     host, key = f"Sep 21 12:{number // 60 % 60:02}:{number % 60:02} dell postfix", f"4A{number:08X}"
-    client, sender = (
-        f"mx{number % 9}.four{number % 5}.example[192.0.2.{number % 99}]",
-        f"f{number % 40}@four{number % 5}.example",
-    )
+    client = f"mx{number % 9}.four{number % 5}.example[192.0.2.{number % 99}]"
+    sender = f"f{number % 40}@four{number % 5}.example"
     kind = number % 12
     said = f"from=<{sender}> to=<x@a.example> proto=ESMTP helo=<h>"
     single = {

@@ -30,6 +30,11 @@ def _migration(tmp_path: Path) -> Migration:
     return cast("Migration", SimpleNamespace(store=store, clock=store.clock, settings=settings))
 
 
+@pytest.fixture(name="migration")
+def its_own(tmp_path: Path) -> Migration:
+    return _migration(tmp_path)
+
+
 def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
     began = migration.store.clock.now()
     for second in seconds:
@@ -41,8 +46,7 @@ def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
     return began
 
 
-def test_nothing_recorded_is_distinguished_from_nothing_wrong(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_nothing_recorded_is_distinguished_from_nothing_wrong(migration: Migration) -> None:
     assert records.moment(migration, DOMAIN) is None
     assert records.propagation(migration, DOMAIN) is None
     _switch(migration)
@@ -52,8 +56,7 @@ def test_nothing_recorded_is_distinguished_from_nothing_wrong(tmp_path: Path) ->
     assert [turn.new_after_s for turn in found.turns] == [None, None]
 
 
-def test_answers_around_the_switch_are_counted(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_answers_around_the_switch_are_counted(migration: Migration) -> None:
     _switch(migration, *({"second": number, "mx": [OLD] if number < 0 else [NEW]} for number in range(-9, 9)))
     found = records.moment(migration, DOMAIN)
     assert found is not None
@@ -72,9 +75,8 @@ def test_answers_around_the_switch_are_counted(tmp_path: Path) -> None:
     ],
 )
 def test_only_the_minutes_around_a_switch_say_something_of_it(
-    tmp_path: Path, seen: list[int], answers: int, verdict: Verdict
+    migration: Migration, seen: list[int], answers: int, verdict: Verdict
 ) -> None:
-    migration = _migration(tmp_path)
     _switch(migration, *({"second": number} for number in seen))
     found = records.moment(migration, DOMAIN)
     assert found is not None
@@ -95,8 +97,7 @@ def test_in_a_lab_the_half_minute_ends_with_the_leap_of_its_clock(tmp_path: Path
     assert records.judged_moment(DOMAIN, found).verdict is Verdict.PASS, found.evidence.answer
 
 
-def test_a_part_long_after_the_batch_and_a_gap_are_seen(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_a_part_long_after_the_batch_and_a_gap_are_seen(migration: Migration) -> None:
     _switch(migration, {"second": -9}, {"second": 39, "mx": [[*OLD, *NEW]], "without_mx": 2})
     found = records.moment(migration, DOMAIN)
     assert found is not None
@@ -105,9 +106,8 @@ def test_a_part_long_after_the_batch_and_a_gap_are_seen(tmp_path: Path) -> None:
     assert found.gap_s > records.AROUND_S
 
 
-def test_parts_belong_to_the_seconds_of_any_batch_that_the_journal_has(tmp_path: Path) -> None:
+def test_parts_belong_to_the_seconds_of_any_batch_that_the_journal_has(migration: Migration) -> None:
     """A way back writes the MX as well."""
-    migration = _migration(tmp_path)
     _switch(migration, {"second": 1, "mx": [NEW[:1]]}, {"second": 40, "mx": [NEW[1:]]})
     assert records.moment(migration, DOMAIN) is not None
     for phase in ("before", "after"):
@@ -136,14 +136,8 @@ def test_equal_seconds_become_one_row_and_say_the_same(tmp_path: Path, seen: str
         began = _switch(migration)
         watch = Watch(migration, DOMAIN, started_at=began - BUSY_S - 10 if calm else began)
         for number in range(-100, 100):
-            body = {
-                "second": number,
-                "answers": 4,
-                "without_mx": 0,
-                "errors": 0,
-                "mx": [OLD],
-                **SEEN[seen].get(number, {}),
-            }
+            calmly = {"second": number, "answers": 4, "without_mx": 0, "errors": 0, "mx": [OLD]}
+            body = calmly | SEEN[seen].get(number, {})
             if body["second"] == number:
                 watch._over.append({**body, "second": int(began) + number, "last": int(began) + number})
                 run(watch._record_seconds())
@@ -160,8 +154,7 @@ def test_equal_seconds_become_one_row_and_say_the_same(tmp_path: Path, seen: str
     assert rows[1] <= 10
 
 
-def test_of_a_row_that_began_too_early_only_what_was_seen_later_counts(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_of_a_row_that_began_too_early_only_what_was_seen_later_counts(migration: Migration) -> None:
     began = int(_switch(migration))
     body = {"second": began - 320, "last": began - 291, "answers": 4, "without_mx": 0, "errors": 0, "mx": [OLD]}
     with migration.store.engine.begin() as db:
@@ -172,9 +165,8 @@ def test_of_a_row_that_began_too_early_only_what_was_seen_later_counts(tmp_path:
     assert found.answers == 10 * 4
 
 
-def test_where_nothing_moves_the_heart_beats_more_slowly(tmp_path: Path) -> None:
+def test_where_nothing_moves_the_heart_beats_more_slowly(migration: Migration) -> None:
     """But sooner than a switch, or anybody who counts the hours, asks for; and at once where something is wrong."""
-    migration = _migration(tmp_path)
     watch = Watch(migration, DOMAIN, started_at=time.time() - AFTER_S + 60)
 
     def beats(times: int = 3) -> int:
@@ -220,8 +212,7 @@ def test_which_sets_are_propagation(second: int, rrset: list[str], expected: str
     assert ("part" if parts else "stray" if strays else "") == expected
 
 
-def test_each_resolvers_turn_is_the_first_one(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_each_resolvers_turn_is_the_first_one(migration: Migration) -> None:
     _switch(migration, {"second": 0})
     for after in (12.0, 99.0):
         migration.store.record("propagation", DOMAIN, resolver="quick", mx=NEW, after_s=after, old_ttl_s=300)
@@ -241,9 +232,8 @@ def test_each_resolvers_turn_is_the_first_one(tmp_path: Path) -> None:
     ],
 )
 def test_an_old_answer_is_stale_by_its_ttl_and_the_lag_of_cloudflares_edge(
-    tmp_path: Path, ago_s: float, verdict: Verdict
+    migration: Migration, ago_s: float, verdict: Verdict
 ) -> None:
-    migration = _migration(tmp_path)
     began = _switch(migration)
     watch = Watch(migration, DOMAIN, _current=tuple(NEW), _old_ttl=300, _changed_at=began - ago_s)
     for rrset, name in ((OLD, "slow"), (NEW, "slow"), (NEW, "quick")):
@@ -269,8 +259,7 @@ def test_time_counts_only_while_the_heart_beats() -> None:
     assert records.watched_s([beat(0, 0, running=False), beat(2, 2)]) == 0
 
 
-def test_hours_in_which_nobody_could_count_mail_are_not_watched(tmp_path: Path) -> None:
-    migration = _migration(tmp_path)
+def test_hours_in_which_nobody_could_count_mail_are_not_watched(migration: Migration) -> None:
     began, real_began, hour = _switch(migration), time.time(), 3600
     for at, counted_at in ((0, 0), (hour, 10), (3 * hour, 10 - 900), (4 * hour, 40)):
         real = real_began + at / hour * 10  # the lab's clock is moved between two beats

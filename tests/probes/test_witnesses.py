@@ -21,11 +21,9 @@ SWITCHED = NOW - 86400
 CAROL, DAVE = "carol@pilot.example.net", "dave@pilot.example.net"
 NOTED = Evidence("asked", "answered")
 SPAM = "250 2.7.0 Ok, discarded, id=7-01 - spam"
-STORED, DISCARDED, SENT_ON = (
-    "stored mail into mailbox 'INBOX'",
-    "discard action: Marked message to be discarded if not explicitly delivered (discard action)",
-    "redirect action: forwarded to <b@c.example>",
-)
+STORED = "stored mail into mailbox 'INBOX'"
+DISCARDED = "discard action: Marked message to be discarded if not explicitly delivered (discard action)"
+SENT_ON = "redirect action: forwarded to <b@c.example>"
 
 
 def lying(
