@@ -247,14 +247,6 @@ def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Ca
     assert "does not cover this: a milter takes part" in live.why_not("A-9")
 
 
-def test_a_red_drill_is_red(live: Live, made: Callable[..., Certificate]) -> None:
-    red = Drill(key=KEY, name="n", ids=("A-6",), world="today", verdict=Verdict.FAIL, error="it relayed", evidence="e")
-    made(drills=[red])
-    with pytest.raises(drills.FromRecord, match="it relayed") as raised:
-        live.recall()
-    assert raised.value.verdict is Verdict.FAIL
-
-
 def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
     live: Live, made: Callable[..., Certificate]
 ) -> None:
