@@ -1,8 +1,9 @@
 """A migration with a real store and no systems: what stands is said by the test, in ``World``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,10 @@ class World:
         zones = dict.fromkeys(self.migration.settings.domain_names, "")
         self.migration.store.put_snapshot("start", "0", {"zones": zones})
         return Session(self.migration, list(stages), after=after, look=self.look, who=self.who, accept=lambda _: None)
+
+    def having(self, **changes: Any) -> Migration:
+        """The migration, with other settings."""
+        return replace(self.migration, settings=self.migration.settings.model_copy(update=changes))
 
     def begun(self, stage: Stage, scenarios: int = 1) -> Session:
         """A run of one gate that has so many SCENARIOS."""

@@ -3,7 +3,6 @@
 import re
 import secrets
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,8 +190,7 @@ def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
 def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = world.migration.settings.model_copy(update={"target": "live"})
-    migration = replace(world.migration, settings=settings)
+    migration = world.having(target="live")
     step = first(migration)
     assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: there is none")
     monkeypatch.setattr(drill_certificate, "newest", lambda _: object())
