@@ -12,7 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fixtures.evidence import redaction
+from fixtures.lab.files import settings_without_a_lab
 from fixtures.language import pasting
+from fixtures.migration import Migration
+from fixtures.settings import Secrets, StoreSettings
 
 PROJECT = Path(__file__).parents[1]
 # Hundreds of processes are started: what one has compiled, the next need not compile again.
@@ -91,6 +94,12 @@ def minimal(folder: Path, more: str = "") -> Path:
     return file
 
 
+def migration_in(folder: Path, **changes: Any) -> Migration:
+    """No systems, and a store in FOLDER; CHANGES: other settings."""
+    store = StoreSettings(url=f"sqlite:///{folder}/store.sqlite")
+    return Migration(settings_without_a_lab().model_copy(update={"store": store, **changes}), Secrets())
+
+
 def inherited() -> dict[str, str]:
     """The environment of whoever runs the tests, without their settings."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("MXGATE_", "PYTEST_"))}
@@ -101,11 +110,12 @@ def run(
     environment: dict[str, str] | None = None,
     stdin: str | None = None,
     timeout_s: float = COMMAND_S_MAX,
+    cwd: Path = PROJECT,
 ) -> subprocess.CompletedProcess[str]:
-    """Run COMMAND at the project's top, without the settings of whoever runs the tests."""
+    """Run COMMAND, at the project's top, without the settings of whoever runs the tests."""
     return subprocess.run(
         command,
-        cwd=PROJECT,
+        cwd=cwd,
         env=inherited() | (environment or {}),
         capture_output=True,
         text=True,

@@ -1,13 +1,12 @@
 """What failed once runs once more by itself, and is named whatever comes of it."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.again import FILES_MAX
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, run
 
 AT_FIRST = "from pathlib import Path\ndef test_it():\n    new = not Path('seen').exists()\n    Path('seen').touch()\n"
 GOOD, BAD = "def test_it(): pass\n", "def test_it(): assert 0\n"
@@ -31,9 +30,6 @@ def test_what_failed(files: list[str], status: int, said: str, tmp_path: Path) -
     for number, text in enumerate(files):
         (tmp_path / f"test_{number}.py").write_text(text, encoding="ascii")
     command = [sys.executable, "-m", "tests.again", "-q", "-n", "2", "-p", "no:cacheprovider", "."]
-    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = run(command, {"PYTHONPATH": str(PROJECT)}, cwd=tmp_path)
     assert (done.returncode, said in done.stdout) == (status, True), done.stdout + done.stderr
     assert ("once more" in done.stdout) == bool(said)

@@ -1,13 +1,12 @@
 """How programs end: in a sentence, with no traceback, and whoever reads may go."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, minimal, python
+from tests.conftest import PROJECT, minimal, python, run
 
 PROGRAM = """\
 import sys
@@ -26,8 +25,7 @@ leave(main)
 def ended(body: str, reader: str = "cat") -> tuple[int, str]:
     """The status of a program that READER reads, and what all of them said."""
     command = f'"$0" -c "$1" | {reader}; exit ${{PIPESTATUS[0]}}'
-    argv = ["bash", "-c", command, sys.executable, PROGRAM.format(body=body)]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    done = run(["bash", "-c", command, sys.executable, PROGRAM.format(body=body)])
     return done.returncode, done.stdout + done.stderr
 
 
@@ -75,8 +73,7 @@ def test_whoever_interrupts_is_answered() -> None:
 
 
 def test_a_program_that_is_run_by_its_path_names_the_command() -> None:
-    argv = [sys.executable, "scripts/rollback.py", "--domain", "example.net"]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    done = run([sys.executable, "scripts/rollback.py", "--domain", "example.net"])
     way = f"cd {PROJECT} && .venv/bin/python -m scripts.rollback --domain example.net"
     assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (2, "", way)
 
@@ -85,8 +82,7 @@ def test_a_program_that_is_run_by_its_path_names_the_command() -> None:
 def test_a_gate_whose_output_goes_nowhere_keeps_its_status(output: str, tmp_path: Path) -> None:
     """Nothing can be asked here: 1 would say that it was judged, and is closed."""
     command = f'"$0" -m pytest features/ --gate phase1 --config "$1" {output}; exit ${{PIPESTATUS[0]}}'
-    argv = ["bash", "-c", command, sys.executable, str(minimal(tmp_path))]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    done = run(["bash", "-c", command, sys.executable, str(minimal(tmp_path))])
     assert done.returncode == 2
     assert "Traceback" not in done.stderr + done.stdout
     assert done.stderr.count("the output is cut off") <= 1
@@ -110,8 +106,7 @@ def test_every_program_ends_so(program: Path) -> None:
 
 
 def test_a_program_may_be_interrupted_before_it_has_begun() -> None:
-    code = "import scripts; raise KeyboardInterrupt"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = python("-c", "import scripts; raise KeyboardInterrupt")
     assert done.stderr == "interrupted; nothing was begun\n"
     assert done.returncode != 0
 
@@ -127,7 +122,6 @@ def test_a_program_may_be_interrupted_before_it_has_begun() -> None:
 )
 def test_a_program_that_never_begins_ends_at_once(argv: list[str], status: int, words: str) -> None:
     """Mistyped, without its packages, or interrupted: whatever says that it is starting is waited for by nobody."""
-    argv = [sys.executable, *argv]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=30)
+    done = run([sys.executable, *argv], timeout_s=30)
     assert (done.returncode, words in done.stderr) == (status, True)
     assert "Traceback" not in done.stderr or "fixtures.none" in words

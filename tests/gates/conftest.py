@@ -1,8 +1,9 @@
 """A migration with a real store and no systems: what stands is said by the test, in ``World``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,10 @@ from fixtures.evidence import Verdict
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.script_gate import require_open
 from fixtures.gates.session import Session, StageResult
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.settings import ClockSettings
+from tests.conftest import migration_in
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
@@ -37,11 +38,20 @@ class World:
         self.migration.store.put_snapshot("start", "0", {"zones": zones})
         return Session(self.migration, list(stages), after=after, look=self.look, who=self.who, accept=lambda _: None)
 
+    def having(self, **changes: Any) -> Migration:
+        """The migration, with other settings."""
+        return replace(self.migration, settings=self.migration.settings.model_copy(update=changes))
+
+    def begun(self, stage: Stage, scenarios: int = 1) -> Session:
+        """A run of one gate that has so many SCENARIOS."""
+        run = self.session(stage)
+        run.selected[stage.label] = scenarios
+        run.open_stage(stage.label)
+        return run
+
     def judge(self, stage: Stage, *outcomes: Outcome) -> StageResult:
         """A whole run of one gate that came out like this."""
-        run = self.session(stage)
-        run.selected[stage.label] = len(outcomes)
-        run.open_stage(stage.label)
+        run = self.begun(stage, len(outcomes))
         for outcome in outcomes:
             run.add(outcome)
         return run.conclude(stage)
@@ -61,5 +71,4 @@ def came_out(stage: Stage, verdict: Verdict, *tags: str) -> Outcome:
 def world(tmp_path: Path) -> World:
     clock = tmp_path / "clock"
     clock.write_text("+0\n", encoding="ascii")
-    changes = {"store": StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite"), "clock": ClockSettings(file=clock)}
-    return World(Migration(settings_without_a_lab().model_copy(update=changes), Secrets()))
+    return World(migration_in(tmp_path, clock=ClockSettings(file=clock)))

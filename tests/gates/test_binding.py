@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -173,9 +172,7 @@ def test_a_plan_says_how_long_its_gate_is_open(judged: World) -> None:
 
 def test_other_settings(judged: World) -> None:
     bounds = judged.migration.settings.bounds.model_copy(update={"arrival_s": 61.0})
-    judged.migration = replace(
-        judged.migration, settings=judged.migration.settings.model_copy(update={"bounds": bounds})
-    )
+    judged.migration = judged.having(bounds=bounds)
     refused(judged, "migration.toml has changed since it was judged")
 
 

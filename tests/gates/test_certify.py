@@ -18,10 +18,10 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.own import Own, postfix
 from fixtures.lab.own.certify import certify, sentences
 from fixtures.lab.present import DEFAULT
-from fixtures.migration import Migration
 from fixtures.probes.dell.firewall import Answer
 from fixtures.store import Store
 from scripts import rehearse_own, snapshot
+from tests.gates.conftest import World
 
 VERSIONS = {"version of Postfix": "3.7.11", "version of Dovecot": "2.4.1-4 (x)"}
 LIVE = VERSIONS | {
@@ -93,16 +93,14 @@ def test_without_drills_there_is_nothing_to_certify(played: Own, records: Store)
         made(played, records)
 
 
-def test_once_dell_is_prepared_the_first_snapshot_counts(world: object) -> None:
-    migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
-    migration.store.put_snapshot("start", "0" * 16, {"dell": {}})
-    migration.store.record("done", script="prepare_dell")
-    assert rehearse_own._take(migration) == "start"
+def test_once_dell_is_prepared_the_first_snapshot_counts(world: World) -> None:
+    world.migration.store.put_snapshot("start", "0" * 16, {"dell": {}})
+    world.migration.store.record("done", script="prepare_dell")
+    assert rehearse_own._take(world.migration) == "start"
 
 
-def test_and_it_has_the_versions_and_tables_of_today(world: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_and_it_has_the_versions_and_tables_of_today(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What scripts of ours have written since is as it was then: the lab's run them too."""
-    migration: Migration = world.migration  # type: ignore[attr-defined] # of this package's conftest
 
     def runs(version: str, table: str, *, prepared: bool) -> dict[str, str]:
         names = ["main.cf", "mxgate-guests", "virtual", "/etc/aliases", *(["mxgate-new"] if prepared else [])]
@@ -116,11 +114,11 @@ def test_and_it_has_the_versions_and_tables_of_today(world: object, monkeypatch:
             "elsewhere": {"/etc/aliases": text},
         }
 
-    migration.store.log("prepare_dell", "", "r", "/etc/postfix/mxgate-guests", "before")
+    world.migration.store.log("prepare_dell", "", "r", "/etc/postfix/mxgate-guests", "before")
     monkeypatch.setattr(rehearse_own, "dell_as_it_runs", lambda _: runs("2", "b", prepared=True))
     monkeypatch.setattr(snapshot, "files_of", lambda _: kept("new"))
     made = rehearse_own._renewed(
-        migration, {"zones": {}, "dell": {"runs": runs("1", "a", prepared=False), **kept("old")}}
+        world.migration, {"zones": {}, "dell": {"runs": runs("1", "a", prepared=False), **kept("old")}}
     )
     dell = made["dell"]
     assert (made["zones"], dell["elsewhere"]) == ({}, {"/etc/aliases": "new"})

@@ -41,6 +41,7 @@ for number in range(60):
     store.add_message(message_id=f"<{sys.argv[2]}.{number}@x>", run=sys.argv[2], domain="a.example.net")
     store.update_messages([{"message_id": f"<{sys.argv[2]}.{number}@x>", "arrived_real": 1.5, "copies": 1}])
 """
+BOUND = {"gate": "phase3", "domain": PILOT, "target": "t", "settings": "s", "suite": "1", "present": "p"}
 ALL_BUT_ID = "kind, domain, at, real_at, body"
 CHECK_S_MAX = 1.5
 CHECK_BYTES_MAX = 5 * 2**20
@@ -56,17 +57,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.record("night", gate="phase4", verdict="fail")
     made.log("switch_mx", PILOT, "r", "MX", "before", before="a", after="b")
     for run, verdict in (("one", "pass"), ("two", "fail")):
-        made.put_verdict(
-            gate="phase3",
-            domain=PILOT,
-            verdict=verdict,
-            target="t",
-            settings="s",
-            suite="1",
-            present="p",
-            run=run,
-            body={},
-        )
+        made.put_verdict(**BOUND, verdict=verdict, run=run, body={})
     made.add_message(message_id="<1@x>", run="r", domain=PILOT, injected_at=1.0, injected_real=2.0)
     made.update_messages([{"message_id": "<1@x>", "bounced": "5.1.1 unknown"}])
     yield made
@@ -209,10 +200,9 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_verdict_outlives_what_is_accepted(tmp_path: Path, how: str) -> None:
     """It may be what was edited, and in an older copy the one that voided it is missing."""
     config, file, backup = minimal(tmp_path), tmp_path / "store.sqlite", tmp_path / "backup.sqlite"
-    bound = {"gate": "phase3", "domain": PILOT, "target": "t", "settings": "s", "suite": "1", "present": "p"}
     for verdict in ("pass", "fail"):
         with closing(Store(f"sqlite:///{file}", Clock())) as made:
-            made.put_verdict(**bound, verdict=verdict, run=verdict, body={})
+            made.put_verdict(**BOUND, verdict=verdict, run=verdict, body={})
             if how == "edited" and verdict == "fail":
                 by_hand(made, "UPDATE verdicts SET verdict = 'pass'")
         if verdict == "pass":

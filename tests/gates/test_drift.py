@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,9 +177,8 @@ def test_a_script_has_no_more_scope_than_its_page_says() -> None:
 def test_a_stop_answers_for_dell_and_dns_only_where_the_address_may_go(
     world: World, elastic: bool | None, more: bool
 ) -> None:
-    settings = world.migration.settings
-    its = settings.model_copy(update={"ec2": settings.ec2.model_copy(update={"elastic": elastic})})
-    reach = set(accepted.scope(replace(world.migration, settings=its), "stop_ec2", "", hurried=False))
+    its = world.having(ec2=world.migration.settings.ec2.model_copy(update={"elastic": elastic}))
+    reach = set(accepted.scope(its, "stop_ec2", "", hurried=False))
     assert ({dns_of(PILOT), POSTFIX} <= reach, bool({dns_of(PILOT), POSTFIX} & reach)) == (more, more)
 
 

@@ -3,7 +3,6 @@
 import re
 import secrets
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +42,19 @@ signoff retire_xclient
 
 def first(migration: Migration) -> Coming:
     return coming(migration)[0]
+
+
+def done(migration: Migration, *scripts: str, domain: str = "") -> None:
+    for script in scripts:
+        migration.store.record("done", domain, script=script, plan="")
+
+
+def behind(migration: Migration, *gates: Gate, switched: tuple[str, ...] = ()) -> None:
+    """All is done behind GATES, for every domain; a switch for SWITCHED only, if any is named."""
+    for script in (each for gate in gates for each in TABLE[gate].opens):
+        for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
+            if script != "switch_mx" or domain in (switched or (domain,)):
+                done(migration, script, domain=domain)
 
 
 def judge(
@@ -134,11 +146,7 @@ def test_an_open_gate_grows_old(world: World) -> None:
 
 def test_the_others_wait_for_a_pilot_whose_night_was_red(world: World) -> None:
     migration = world.migration
-    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3):
-        for script in TABLE[gate].opens:
-            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
-                if script != "switch_mx" or domain == PILOT:
-                    migration.store.record("done", domain, script=script, plan="")
+    behind(migration, Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, switched=(PILOT,))
     migration.clock.advance(2 * DAY_S)
     assert not next(each for each in coming(migration) if each.what.startswith("Judge phase3")).waits
     migration.store.record("night", gate="phase4", domains=[PILOT], run="x", suite="", verdict="fail", bad=[])
@@ -151,10 +159,7 @@ def test_the_others_wait_for_a_pilot_whose_night_was_red(world: World) -> None:
 def test_nights_of_other_systems_are_waited_for_again(world: World) -> None:
     """As the gate counts them: another machine saw another Dell, say."""
     migration = world.migration
-    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3):
-        for script in TABLE[gate].opens:
-            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
-                migration.store.record("done", domain, script=script, plan="")
+    behind(migration, Gate.PHASE1, Gate.PHASE2, Gate.PHASE3)
     for _ in range(migration.settings.bounds.nights_before_stop):
         migration.clock.advance(DAY_S)
         night(migration)
@@ -168,36 +173,30 @@ def test_nights_of_other_systems_are_waited_for_again(world: World) -> None:
 def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
     """Its gate can't be judged again, and that of what comes after it is over."""
     migration = world.migration
-    for gate in (Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, Gate.PHASE4):
-        for script in TABLE[gate].opens:
-            for domain in migration.settings.domain_names if script in PER_DOMAIN else ("",):
-                migration.store.record("done", domain, script=script, plan="")
+    behind(migration, Gate.PHASE1, Gate.PHASE2, Gate.PHASE3, Gate.PHASE4)
     migration.clock.advance(30 * DAY_S)
     judge(migration, Gate.DELETION, ())
     migration.clock.advance(2 * DAY_S)
     assert first(migration).what.startswith("Judge")
     migration.store.record("run", script="retire_ec2_access", gate="deletion", run="r", target="lab:one")
     migration.store.log("retire_ec2_access", "", "r", "Dell's table", "before")
-    migration.store.record("done", script="retire_ec2_access", plan="")
+    done(migration, "retire_ec2_access")
     steps = [each for each in coming(migration) if each.command == "python -m scripts.retire_terraform"]
     assert [each.why for each in steps] == [GOES_ON]
-    for script in ("retire_terraform", "delete_ec2"):
-        migration.store.record("done", script=script, plan="")
+    done(migration, "retire_terraform", "delete_ec2")
     assert first(migration).why == "it needs no gate any more"
 
 
 def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = world.migration.settings.model_copy(update={"target": "live"})
-    migration = replace(world.migration, settings=settings)
+    migration = world.having(target="live")
     step = first(migration)
     assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: there is none")
     monkeypatch.setattr(drill_certificate, "newest", lambda _: object())
     monkeypatch.setattr(drill_certificate, "void", lambda *_: "")
     judge(migration, Gate.PHASE1, ())
-    for script in ("publish_delivery", "prepare_dell"):
-        migration.store.record("done", script=script, plan="")
+    done(migration, "publish_delivery", "prepare_dell")
     assert first(migration).what == "Run trial"
     found = trials.Ended("1", "mxgate-trial", migration.clock.now(), "", {})
     monkeypatch.setattr(trials, "latest", lambda *_: found)
@@ -217,8 +216,7 @@ def test_a_domain_that_comes_later_begins_at_phase1(world: World) -> None:
     """What phase 1 has done of the others says nothing of it, and theirs stays done."""
     store, (late, *names) = world.migration.store, world.migration.settings.domain_names
     store.put_snapshot("start", "0", {"zones": dict.fromkeys(names, "")})
-    for script in ("publish_delivery", "prepare_dell"):
-        store.record("done", script=script, plan="")
+    done(world.migration, "publish_delivery", "prepare_dell")
     for taken in (False, True):
         if taken:
             world.migration.clock.advance(60)
@@ -235,14 +233,10 @@ def test_a_domain_that_comes_later_begins_at_phase1(world: World) -> None:
 
 @pytest.mark.parametrize("gate", [Gate.ROLLEDBACK, Gate.PHASE3])
 def test_after_a_way_back_that_is_judged_first(world: World, gate: Gate) -> None:
-    store = world.migration.store
-    for script in ("publish_delivery", "prepare_dell"):
-        store.record("done", script=script, plan="")
+    done(world.migration, "publish_delivery", "prepare_dell")
     for domain in (PILOT, OTHER):
-        for script in ("merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare"):
-            store.record("done", domain, script=script, plan="")
-    store.record("done", PILOT, script="switch_mx", plan="")
-    store.record("done", PILOT, script="rollback", plan="")
+        done(world.migration, "merge_spf", "lower_ttl", "widen_mta_sts", "prepare_cloudflare", domain=domain)
+    done(world.migration, "switch_mx", "rollback", domain=PILOT)
     assert first(world.migration).command == f"pytest features/ --gate rolledback --domain {PILOT}"
     judge(world.migration, gate, (PILOT,))
     assert all("rolledback" not in each.command for each in coming(world.migration))

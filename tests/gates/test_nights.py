@@ -72,8 +72,7 @@ def test_the_boundary(world: World, gap_s: float, count: int) -> None:
 def test_where_no_time_is_compressed_the_systems_clock_counts_too(world: World) -> None:
     for _ in range(3):
         night(world)
-    live = world.migration.settings.model_copy(update={"target": "live"})
-    assert counting.series(replace(world.migration, settings=live)).compressed is False
+    assert counting.series(world.having(target="live")).compressed is False
     here = replace(counted(world), compressed=False)
     assert (here.green_in_a_row, len(here.doubles)) == (1, 2)
 
@@ -116,9 +115,7 @@ def test_one_that_met_a_script_of_ours_is_judged_again(world: World, met: str, b
     if "done" in met:
         store.record("done", PILOT, script="add_address", plan="p")
     clock.advance(world.migration.settings.bounds.soak_gap_s if "for long" in met else 0)
-    run = world.session(NIGHT)
-    run.selected[NIGHT.label] = 2
-    run.open_stage(NIGHT.label)
+    run = world.begun(NIGHT, 2)
     run.outcomes = [letters(NIGHT), came_out(NIGHT, Verdict.FAIL, broken)]
     if "during" in met:
         store.log("add_address", PILOT, "1", "a rule", "after")
@@ -149,9 +146,7 @@ def test_an_address_that_was_added_by_its_script_leaves_the_count(world: World) 
     night(world)
     domain, *others = world.migration.settings.domains
     more = domain.model_copy(update={"mailboxes": (*domain.mailboxes, "erin")})
-    world.migration = replace(
-        world.migration, settings=world.migration.settings.model_copy(update={"domains": (more, *others)})
-    )
+    world.migration = world.having(domains=(more, *others))
     found = counted(world)
     assert found.green_in_a_row == 0
     assert found.against[0].endswith(f": it was judged of other addresses: erin@{domain.name} to erin@{domain.name}")
@@ -189,15 +184,13 @@ def test_those_of_strangers(world: World, monkeypatch: pytest.MonkeyPatch) -> No
 def test_settings_that_decide_about_nights(world: World) -> None:
     """A waiver of something else costs no two weeks; another bound does."""
     night(world)
-    given = world.migration.settings
     waiver = Waiver.model_validate(
         {"id": "S-5", "owner": "Tanaka", "reason": "no reports came in", "expires": "2099-01-01"}
     )
-    waived = replace(world.migration, settings=given.model_copy(update={"waivers": (waiver,)}))
-    assert counted(world, migration=waived).green_in_a_row == 1
-    bounds = given.bounds.model_copy(update={"arrival_s": 6.0})
-    other = replace(world.migration, settings=given.model_copy(update={"bounds": bounds}))
-    assert "it was judged by other settings; these are " in counted(world, migration=other).against[0]
+    assert counted(world, migration=world.having(waivers=(waiver,))).green_in_a_row == 1
+    bounds = world.migration.settings.bounds.model_copy(update={"arrival_s": 6.0})
+    said = counted(world, migration=world.having(bounds=bounds)).against[0]
+    assert "it was judged by other settings; these are " in said
 
 
 def test_gaps_are_reported(world: World) -> None:

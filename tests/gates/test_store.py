@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,17 @@ except StoreError as error:
 """
 
 
+def opened(file: Path) -> closing[Store]:
+    return closing(Store(f"sqlite:///{file}", Clock()))
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A store in which something stands."""
     made = tmp_path / "store.sqlite"
-    store = Store(f"sqlite:///{made}", Clock())
-    for number in range(50):
-        store.record("entry", number=number, filling="x" * 2000)
-    store.close()
+    with opened(made) as store:
+        for number in range(50):
+            store.record("entry", number=number, filling="x" * 2000)
     return made
 
 
@@ -54,10 +58,8 @@ def write(file: Path, count: int = 1) -> subprocess.CompletedProcess[str]:
 
 
 def entries(file: Path) -> list[int]:
-    store = Store(f"sqlite:///{file}", Clock())
-    found = [row["number"] for row in store.recorded("entry")]
-    store.close()
-    return found
+    with opened(file) as store:
+        return [row["number"] for row in store.recorded("entry")]
 
 
 def _modes(file: Path) -> dict[str, str]:
@@ -182,10 +184,8 @@ def _write_and_be_killed(file: Path, count: int) -> list[int]:
 
 def test_what_was_stored_outlives_a_power_cut(file: Path) -> None:
     """Each commit waits for the disk (2: FULL): with less, sqlite.org/wal.html promises nothing for the newest ones."""
-    store = Store(f"sqlite:///{file}", Clock())
-    with store.engine.connect() as db:
+    with opened(file) as store, store.engine.connect() as db:
         assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-    store.close()
 
 
 @pytest.fixture

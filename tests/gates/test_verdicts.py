@@ -54,9 +54,7 @@ def ended(stage: Stage, error: BaseException | None, *tags: str, waivers: tuple[
 
 def test_what_is_lost_at_the_end_of_several_workers_run_is_no_verdict(world: World, tmp_path: Path) -> None:
     """All was judged, and what stands then can't be read: the report is written, and says so."""
-    run = world.session(PHASE1)
-    run.selected["phase1"] = 1
-    run.open_stage("phase1")
+    run = world.begun(PHASE1)
     run.add(ended(PHASE1, None))
     run.look = lambda _: _unasked("Cloudflare's API does not answer")
     target = Target(run, [], tmp_path / "report.html")
@@ -273,9 +271,7 @@ def test_what_leaves_scenarios_out_is_partial(
 
 
 def test_what_changes_while_it_is_judged(world: World) -> None:
-    run = world.session(PHASE1)
-    run.selected["phase1"] = 1
-    run.open_stage("phase1")
+    run = world.begun(PHASE1)
     world.present["EC2's instance"] = "stopped"
     run.add(came_out(PHASE1, Verdict.PASS))
     result = run.conclude(PHASE1)

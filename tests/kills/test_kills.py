@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from fixtures.lab.plan import ROUTES
+from tests.conftest import PROJECT, inherited
 from tests.kills import under
 from tests.kills.standing import NOT_OURS
 
-PROJECT = Path(__file__).parents[2]
 SAMPLE_S_MAX, ALL_S_MAX = 1200.0, 5400.0
 SAMPLE = ("--until", "phase3-pilot")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
@@ -34,11 +34,10 @@ class Begun:
         # As a main module it would run again in each copy that it makes (multiprocessing.spawn).
         code = "import sys; from tests.kills.walk import main; sys.exit(main())"
         command = [sys.executable, "-c", code, "--name", f"kills-{name}", "--out", str(self.outcome)]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MXGATE_")}
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, *options], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+                [*command, *options], cwd=PROJECT, env=inherited(), stdout=log, stderr=subprocess.STDOUT
             )
 
     def ended(self, limit_s: float) -> dict[str, Any]:

@@ -28,9 +28,10 @@ from scripts.lib.aws import power
 from scripts.lib.aws.power import SILENT, Heard
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import routing, settling
+from tests.conftest import PROJECT
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
-from tests.kills.test_switch_writes import LASTING, PROJECT, SETTINGS, Switch, _leads_to_one_side, _store, switch  # noqa: F401 - a fixture
+from tests.kills.switching import LASTING, SETTINGS, Switch, _store
 
 
 def _mx(*hosts: str) -> Any:
@@ -82,10 +83,7 @@ def test_the_plan_says_for_how_long_mail_may_bounce_if_it_fails(job: Job) -> Non
     ids=["refused", "taken, and never shown"],
 )
 def test_what_only_helps_a_way_back_fails_no_switch(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    fault: dict[str, Any],
-    says: str,
+    switch: Switch, emulator: Running, fault: dict[str, Any], says: str
 ) -> None:
     emulator.management.post("/faults", json={**LASTING, "method": "PATCH", **fault})
     status, said, state = switch()

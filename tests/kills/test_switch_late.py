@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,21 +15,11 @@ import pytest
 
 from fixtures.lab.emulator.state import Token
 from scripts.lib import change
-from tests.conftest import until
+from tests.conftest import run, until
 from tests.emulator.conftest import ALL, APEX, OLD_MX, Running
 from tests.kills.injector import AFTER, injected
-from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
-    BATCH,
-    LASTING,
-    MERGED,
-    PROJECT,
-    Switch,
-    _leads_to_one_side,
-    _log,
-    _over,
-    _store,
-    switch,
-)
+from tests.kills.switching import LASTING, MERGED, Switch, _leads_to_one_side, _log, _over, _store, _where
+from tests.kills.test_switch_writes import BATCH
 
 MADE_LATE = {"path": "/dns_records/batch$", "method": "POST"}
 WAIT_S_MAX = 30.0
@@ -41,10 +30,7 @@ AGAIN = "It is tried again"
     ("answered", "late_s"), [({"kind": "acknowledged"}, 20), ({"status": 504, "times": 3}, 8)], ids=["success", "504"]
 )
 def test_a_batch_that_is_made_late_goes_back_too(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    answered: dict[str, Any],
-    late_s: float,
+    switch: Switch, emulator: Running, answered: dict[str, Any], late_s: float
 ) -> None:
     """After EC2's MX seemed to stand for good. Email Routing is not enabled then: all mail would bounce."""
     emulator.management.post("/faults", json={**MADE_LATE, **answered, "late_s": late_s})
@@ -55,7 +41,7 @@ def test_a_batch_that_is_made_late_goes_back_too(
     assert said.index("so that it may still come") < said.index("HAS COME, LATE") < said.index("stands again")
 
 
-def test_the_guard_looks_for_a_late_batch_too(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_the_guard_looks_for_a_late_batch_too(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     """The run is killed, and nobody knows what became of what it sent."""
     emulator.management.post("/faults", json={**MADE_LATE, "status": 504, "late_s": 8})
     status, said, state = switch("kills", BATCH, 0)
@@ -74,7 +60,7 @@ def _is_made(emulator: Running) -> None:
 
 
 @contextmanager
-def _moved(switch: Switch, emulator: Running, folder: Path) -> Iterator[list[Any]]:  # noqa: F811
+def _moved(switch: Switch, emulator: Running, folder: Path) -> Iterator[list[Any]]:
     """A switch that has moved the MX, and hears nothing of enabling; filled with what it came to, in the end."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "kind": "timeout"})
     outcome: list[Any] = []
@@ -89,7 +75,7 @@ def _moved(switch: Switch, emulator: Running, folder: Path) -> Iterator[list[Any
 
 
 @contextmanager
-def _token_revoked(switch: Switch, emulator: Running, folder: Path) -> Iterator[Callable[[], Any]]:  # noqa: F811
+def _token_revoked(switch: Switch, emulator: Running, folder: Path) -> Iterator[Callable[[], Any]]:
     """A switch whose token dies once the MX has moved, and which goes back in vain; what it came to, in the end."""
     with _moved(switch, emulator, folder) as outcome:
         emulator.world.tokens[0].status = "disabled"
@@ -103,16 +89,9 @@ def _token_revoked(switch: Switch, emulator: Running, folder: Path) -> Iterator[
 
 def _refused_rollback(emulator: Running, authority_file: str, folder: Path) -> str:
     """What an operator reads who has a token that works."""
-    where = {
-        "MXGATE_CLOUDFLARE_TOKEN": "fresh",
-        "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
-        "SSL_CERT_FILE": authority_file,
-        "PYTHONPATH": str(PROJECT),
-    }
+    where = _where(emulator, authority_file, "fresh")
     command = [sys.executable, "-m", "scripts.rollback", "--domain", APEX, "--apply", "0" * 12]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | where, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run(command, where, cwd=folder)
     assert done.returncode == change.REFUSED, done
     return done.stderr
 
@@ -123,11 +102,7 @@ def _holder(folder: Path) -> tuple[int, str]:
     return int(re.findall(r"pid (\d+)", who)[0]), why
 
 
-def test_a_run_that_another_has_overtaken_puts_nothing_back(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    tmp_path: Path,
-) -> None:
+def test_a_run_that_another_has_overtaken_puts_nothing_back(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     """Its machine was away while an operator at another took the lock over, and switched."""
     with _token_revoked(switch, emulator, tmp_path) as ended:
         with closing(_store(tmp_path)) as store:
@@ -145,11 +120,7 @@ def test_a_run_that_another_has_overtaken_puts_nothing_back(
     ids=["SIGKILL", "SIGHUP", "SIGTERM", "SIGINT"],
 )
 def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    tmp_path: Path,
-    number: int,
-    by: str,
+    switch: Switch, emulator: Running, tmp_path: Path, number: int, by: str
 ) -> None:
     """By its own last act, or, where that can't be, by the guard that outlives it; nobody does anything."""
     with _moved(switch, emulator, tmp_path) as outcome:
@@ -172,11 +143,7 @@ def test_a_run_that_is_ended_half_way_leaves_no_domain_at_cloudflare(
 
 @pytest.mark.parametrize("by", ["run", "guard"])
 def test_a_fresh_token_goes_back_at_once(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    authority_file: str,
-    tmp_path: Path,
-    by: str,
+    switch: Switch, emulator: Running, authority_file: str, tmp_path: Path, by: str
 ) -> None:
     """Who only tries to go back, run or guard, ends when it is asked to, as the refused rollback says how."""
     with _token_revoked(switch, emulator, tmp_path) as ended:

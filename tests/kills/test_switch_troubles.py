@@ -36,19 +36,10 @@ from scripts.lib.cloudflare import routing, settling
 from scripts.lib.dns import mx_back
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
-from tests.kills.test_switch_writes import (  # noqa: F401 - a fixture
-    LASTING,
-    MERGED,
-    PROJECT,
-    SETTINGS,
-    Switch,
-    _leads_to_one_side,
-    _store,
-    switch,
-)
+from tests.kills.switching import LASTING, MERGED, Switch, _leads_to_one_side, _store
 
 
-def test_nobody_reads_what_it_says(switch: Switch, emulator: Running) -> None:  # noqa: F811
+def test_nobody_reads_what_it_says(switch: Switch, emulator: Running) -> None:
     """``| tee log``, and Ctrl-C takes tee along: EC2's MX goes back all the same."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
     status, _, state = switch(heard=False)
@@ -327,7 +318,7 @@ def test_what_was_taken_early_is_asked_once_more(
     assert ends or found.seconds > bounces_s
 
 
-def test_whatever_hangs_the_window_ends(switch: Switch, emulator: Running) -> None:  # noqa: F811
+def test_whatever_hangs_the_window_ends(switch: Switch, emulator: Running) -> None:
     """The client of the API tries again after whatever ``Exception``: the end of the window is none."""
     emulator.management.post("/faults", json={**LASTING, "method": "PATCH", "kind": "timeout", "times": 3})
     status, said, state = switch(window_s=10)  # before the client has given up: three tries take 18 s
@@ -347,10 +338,7 @@ def _left_by_a_power_cut(folder: Path) -> None:
 
 @pytest.mark.parametrize("code", [250, 550])
 def test_after_a_power_cut_the_hosts_are_asked_and_the_spf_record_comes_back(
-    switch: Switch,  # noqa: F811
-    emulator: Running,
-    tmp_path: Path,
-    code: int,
+    switch: Switch, emulator: Running, tmp_path: Path, code: int
 ) -> None:
     assert switch()[2] == "through"
     _left_by_a_power_cut(tmp_path)
@@ -363,7 +351,7 @@ def test_after_a_power_cut_the_hosts_are_asked_and_the_spf_record_comes_back(
     assert set(emulator.contents("TXT")[0].strip('"').split()) == set(MERGED.split())
 
 
-def test_after_a_power_cut_a_rollback_ends_it(switch: Switch, tmp_path: Path) -> None:  # noqa: F811
+def test_after_a_power_cut_a_rollback_ends_it(switch: Switch, tmp_path: Path) -> None:
     assert switch()[2] == "through"
     _left_by_a_power_cut(tmp_path)
     status, said, _ = switch(script="rollback")
@@ -455,7 +443,7 @@ def test_a_guard_without_its_store_goes_by_what_it_read_last(
             switch_guard.act(job, now)
 
 
-def test_dns_waits_for_no_store(switch: Switch, emulator: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_dns_waits_for_no_store(switch: Switch, emulator: Running, tmp_path: Path) -> None:
     """Another process holds the store from the moment that the MX has moved; the store gets the record afterwards."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
     took: list[float] = []

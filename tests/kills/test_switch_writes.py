@@ -6,12 +6,9 @@ Cloudflare's API is the emulator's, and the run and its guard are processes of t
 mail that flows meanwhile is looked at in a lab (``walk.py``).
 """
 
-import os
 import signal
 import threading
-import time
 from argparse import Namespace
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -19,46 +16,15 @@ from typing import Any
 
 import pytest
 
-from fixtures.access.clock import Clock
-from fixtures.lab.emulator.api.routing import MX_HOSTS, NAMED_MX_HOSTS
+from fixtures.lab.emulator.api.routing import MX_HOSTS
 from fixtures.migration import open_migration
 from fixtures.probes.cloudflare.api import Rule
-from fixtures.store import Store
 from scripts.lib import change
 from scripts.lib.dns import takeback
-from tests.emulator.conftest import ACCOUNT, APEX, OLD_MX, OLD_SPF, Running
-from tests.kills import driver
+from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.injector import injected
+from tests.kills.switching import FIRST, LASTING, MERGED, Switch, _leads_to_one_side, _log, _store, _where
 
-PROJECT = Path(__file__).parents[2]
-WINDOW_S = 12
-OVER_S_MAX = WINDOW_S + 20.0
-"""For so long what was written and not seen is looked for; and the rest."""
-SETTINGS = f"""
-pilot = "{APEX}"
-domains = [{{ name = "{APEX}", delivery = "dell.{APEX}", mailboxes = ["alice", "bob"] }}]
-resolvers = [{{ name = "Quad9", address = "9.9.9.9" }}]
-cloudflare = {{ account_id = "{ACCOUNT}" }}
-senders = [{{ name = "a rented host", address = "probe@elsewhere.example.net", host = "203.0.113.150" }}]
-store = {{ url = "sqlite:///store.sqlite" }}
-clock = {{ file = "clock" }}
-bounds = {{ window_s = {WINDOW_S} }}
-[dell]
-name = "dell.{APEX}"
-ipv4 = "198.51.100.10"
-networks = ["127.0.0.0/8"]
-imap_host = "192.168.1.10"
-transport = {{ host = "192.168.1.10" }}
-[ec2]
-region = "ap-northeast-1"
-instance_id = "i-0123456789abcdef0"
-name = "{OLD_MX}"
-ipv4 = "203.0.113.20"
-seen_by_dell_as = "100.64.10.1"
-transport = {{ host = "100.64.10.1" }}
-"""
-MERGED = OLD_SPF.replace("~all", "include:_spf.mx.cloudflare.net ~all")
-FIRST = {"type": "MX", "name": APEX, "content": OLD_MX, "ttl": 3600, "priority": 10}
 WRITES = BATCH, ENABLE, UNLOCK = 1, 2, 3
 """The writes of a switch in the default order, as calls of the API."""
 DEEDS = {"kills": ("before", "after"), "faults": ("429", "500", "time-out", "lost", "403", "409", "422")}
@@ -66,73 +32,6 @@ SAMPLE = {*((BATCH, kind, turn) for kind in DEEDS for turn in (0, 1)), (ENABLE, 
 SAMPLE |= {(ENABLE, "faults", turn) for turn in range(3)} | {(UNLOCK, "kills", 1)}
 
 CATCH_ALL = asdict(Rule("", "", enabled=False, priority=0, address="", action="drop", destinations=()))
-
-Switch = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def switch(emulator: Running, authority_file: str, tmp_path: Path) -> Switch:
-    """Run it; returns its exit status, what it said, and what it came to.
-
-    AT: kind, write, turn, and what the MX hosts answer. ORDER: in ``cloudflare.enabling``, if not the default. HEARD:
-    whether anybody reads what it says. WINDOW_S: ``bounds.window_s``. TOKEN: Cloudflare's.
-    """
-    for each in emulator.zone.records.values():
-        each.content = MERGED if each.content == OLD_SPF else each.content
-    with closing(_store(tmp_path)) as store:
-        store.put_snapshot("start", "", {"zones": {APEX: {"records": [FIRST]}}})
-
-    def run(
-        *at: Any,
-        order: str = "",
-        script: str = "switch_mx",
-        heard: bool = True,
-        window_s: int = WINDOW_S,
-        token: str = "all",
-    ) -> tuple[int, str, str]:
-        more = f', enabling = "{order}", by_subdomain_shown = "played in this very test" }}' if order else " }"
-        text = SETTINGS.replace(f'account_id = "{ACCOUNT}" }}', f'account_id = "{ACCOUNT}"{more}')
-        text = text.replace(f"window_s = {WINDOW_S} ", f"window_s = {window_s} ")
-        (tmp_path / "migration.toml").write_text(text, encoding="utf-8")
-        where = {
-            "MXGATE_CLOUDFLARE_TOKEN": token,
-            "CLOUDFLARE_BASE_URL": f"{emulator.url}/client/v4",
-            "SSL_CERT_FILE": authority_file,
-            "PYTHONPATH": str(PROJECT),
-        }
-        status = driver.run(tmp_path, script, at or ("", 0, 0), os.environ | where, heard=heard)
-        said = (tmp_path / "said").read_text(encoding="utf-8")
-        return status, said, _over(tmp_path) if script == "switch_mx" else ""
-
-    return run
-
-
-def _store(folder: Path) -> Store:
-    return Store(f"sqlite:///{folder / 'store.sqlite'}", Clock(folder / "clock"))
-
-
-def _over(folder: Path) -> str:
-    """What the switch has come to, once its run or the guard is through."""
-    until = time.monotonic() + OVER_S_MAX
-    with closing(_store(folder)) as store:
-        while True:
-            last = str((store.last("switching", APEX) or {"state": "unmoved"})["state"])
-            if last in {"begun", "through"} or (
-                last not in {"moving", "going back"} and store._held("migration") is None
-            ):
-                return last
-            assert time.monotonic() < until, f"{last}: {_log(folder)}"
-            time.sleep(0.1)
-
-
-def _log(folder: Path) -> str:
-    return (folder / f"night/switch-{APEX}.log").read_text(encoding="utf-8")
-
-
-def _leads_to_one_side(emulator: Running, state: str) -> None:
-    hosts = MX_HOSTS if emulator.world.knobs.mx_names == "route" else NAMED_MX_HOSTS
-    assert emulator.contents("MX") == (sorted(hosts) if state == "through" else [OLD_MX])
-    assert emulator.contents("TXT") == [MERGED]
 
 
 @pytest.mark.parametrize("spf", ["replaced", "kept"])
@@ -203,9 +102,8 @@ def test_what_a_person_has_accepted_is_what_it_goes_back_to(
         emulator.management.delete("/faults")
     assert stands == [([new], [merged]), (sorted(MX_HOSTS), [merged]), ([new], [merged])], said
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", "all")
-    monkeypatch.setenv("CLOUDFLARE_BASE_URL", f"{emulator.url}/client/v4")
-    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    for key, value in _where(emulator, authority_file, "all").items():
+        monkeypatch.setenv(key, value)
     policies: list[tuple[str, list[str]]] = []
 
     def publish(_: change.Job, domain: str, mx: list[str]) -> tuple[()]:
@@ -299,9 +197,6 @@ def test_what_email_routing_hides_from_the_list_goes_too(switch: Switch, emulato
     _, said, state = switch(*at)
     assert state == "back", said
     _leads_to_one_side(emulator, state)
-
-
-LASTING = {"path": "/email/routing/dns$", "times": 10_000}
 
 
 @pytest.mark.parametrize("status", [403, 409, 422, 429, 500])

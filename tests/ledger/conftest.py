@@ -13,10 +13,10 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Balance, balance
 from fixtures.ledger.collecting import _Collector
 from fixtures.ledger.windows import REJECTED
-from fixtures.migration import Migration
 from fixtures.probes.mailbox.imap import Stored
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.settings import ClockSettings
 from fixtures.store import records
+from tests.conftest import migration_in
 
 DOMAIN, OTHER, RUN = "pilot.example.net", "fx-trader-life.com", "a-run"
 SETTINGS = settings_without_a_lab()
@@ -37,8 +37,7 @@ class Book:
     """A store to write into."""
 
     def __init__(self, folder: Path) -> None:
-        changes = {"store": StoreSettings(url=f"sqlite:///{folder}/store.sqlite"), "clock": ClockSettings()}
-        self.migration = Migration(SETTINGS.model_copy(update=changes), Secrets())
+        self.migration = migration_in(folder, clock=ClockSettings())
         self.store = self.migration.store
 
     def add(self, name: str = "", *, age: float = 5, domain: str = DOMAIN, **fields: Any) -> float:

@@ -36,6 +36,22 @@ class Mail(Book):
     def hold(self, sender: str, seconds: float) -> None:
         self.held.append((sender, seconds))
 
+    def many(self, **fields: Any) -> None:
+        """As many as an abort rule asks for."""
+        for number in range(SETTINGS.bounds.abort_deferred):
+            self.add(f"<{number}@s>", **fields)
+
+    def miss(self) -> None:
+        """One that is lost, by a round."""
+        self.add("<1@s>", age=1800)
+        self.counting.round(0)
+
+    def next(self) -> Counting:
+        """The next watch, which has begun."""
+        made = Counting(self.migration, DOMAIN, self.counting.traffic, self.began)
+        made.begin()
+        return made
+
     def arrives(self, name: str) -> None:
         self.store.update_messages([{"message_id": name, "arrived_real": time.time(), "bounced": None}])
 
@@ -74,8 +90,7 @@ def test_nothing_is_lost_while_a_collector_has_trouble(mail: Mail) -> None:
 )
 def test_what_is_known_in_spite_of_trouble(mail: Mail, fields: dict[str, Any], waiting: int, met: list[str]) -> None:
     """One mailbox can't be read; a sender's log and Dell's queue can."""
-    for number in range(SETTINGS.bounds.abort_deferred):
-        mail.add(f"<{number}@s>", **fields)
+    mail.many(**fields)
     mail.troubles = ["alice: the connection was reset"]
     for _ in range(2):
         with pytest.raises(CouldNotAsk, match="reset"):
@@ -119,16 +134,14 @@ def test_what_a_second_look_finds_is_not_lost(mail: Mail, monkeypatch: pytest.Mo
         return []
 
     monkeypatch.setattr(counting, "collect", collect)
-    mail.add("<1@s>", age=1800)
-    mail.counting.round(0)
+    mail.miss()
     mail.counting.round(0)
     assert mail.met() == [(LOST, False)] * gone
     assert [len(each) for each in looks] == [0, 1, 0]
 
 
 def test_an_alarm_that_proves_wrong_is_withdrawn_on_record(mail: Mail) -> None:
-    mail.add("<1@s>", age=1800)
-    mail.counting.round(0)
+    mail.miss()
     (alarm,) = news.due(mail.migration)
     news.keep(mail.migration, alarm)
     mail.arrives("<1@s>")
@@ -152,13 +165,11 @@ def test_one_that_is_half_wrong_stands(mail: Mail) -> None:
 
 def test_one_that_proved_wrong_stands_while_others_are_lost(mail: Mail) -> None:
     """The next watch judges its own run only: this alarm is all that still says it."""
-    mail.add("<1@s>", age=1800)
-    mail.counting.round(0)
+    mail.miss()
     mail.add("<2@s>", bounced="550 5.1.1")
     mail.arrives("<1@s>")
     mail.run = "another"
-    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
-    again.begin()
+    again = mail.next()
     assert mail.met() == [(LOST, False)]
     assert LOST in again.standing
     closed_losses.close(mail.store, "<2@s>", "sent once more", "op on host")
@@ -167,8 +178,7 @@ def test_one_that_proved_wrong_stands_while_others_are_lost(mail: Mail) -> None:
 
 
 def test_the_next_loss_is_a_new_alarm(mail: Mail) -> None:
-    mail.add("<1@s>", age=1800)
-    mail.counting.round(0)
+    mail.miss()
     mail.arrives("<1@s>")
     mail.counting.round(0)
     mail.add("<2@s>", bounced="550 5.1.1")
@@ -177,11 +187,9 @@ def test_the_next_loss_is_a_new_alarm(mail: Mail) -> None:
 
 
 def test_the_next_watch_withdraws_what_an_earlier_one_left(mail: Mail) -> None:
-    mail.add("<1@s>", age=1800)
-    mail.counting.round(0)
+    mail.miss()
     mail.arrives("<1@s>")
-    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
-    again.begin()
+    again = mail.next()
     assert mail.met() == [(LOST, True)]
     assert again.standing == {}
 
@@ -205,8 +213,7 @@ def arrived(mail: Mail) -> None:
 def test_who_waited_and_waits_no_more(
     mail: Mail, *, queued: int | None, more: list[dict[str, Any]], withdrawn: bool
 ) -> None:
-    for number in range(SETTINGS.bounds.abort_deferred):
-        mail.add(f"<{number}@s>", deferrals=1)
+    mail.many(deferrals=1)
     mail.counting.round(0, 0)
     assert mail.met() == [(DEFERRED, False)]
     (alarm,) = news.due(mail.migration)
@@ -225,12 +232,10 @@ def test_who_waited_and_waits_no_more(
 
 def test_the_next_watch_sees_that_nobody_waits_any_more(mail: Mail) -> None:
     """Once it has looked at Dell: not before, and not by what it sends itself."""
-    for number in range(SETTINGS.bounds.abort_deferred):
-        mail.add(f"<{number}@s>", deferrals=1)
+    mail.many(deferrals=1)
     mail.counting.round(0, 0)
     mail.run = "another"
-    again = Counting(mail.migration, DOMAIN, mail.counting.traffic, mail.began)
-    again.begin()
+    again = mail.next()
     again.round(0, 0)
     assert mail.met() == [(DEFERRED, False)]
     arrived(mail)
@@ -267,8 +272,7 @@ def test_what_dell_held_is_not_known_while_it_is_asked(monkeypatch: pytest.Monke
     ids=["put off at its sender", "taken since", "arrived since", "under way", "at Dell"],
 )
 def test_who_waits(mail: Mail, fields: dict[str, Any], waiting: int, *, met: bool) -> None:
-    for number in range(SETTINGS.bounds.abort_deferred):
-        mail.add(f"<{number}@s>", **fields)
+    mail.many(**fields)
     mail.counting.round(waiting)
     assert mail.met() == [(DEFERRED, False)] * met
 

@@ -17,10 +17,10 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import Traffic
 from fixtures.migration import Migration
-from fixtures.settings import ClockSettings, Secrets, Sender, StoreSettings, Traffic as Rates
+from fixtures.settings import ClockSettings, Sender, Traffic as Rates
 from fixtures.store import StoreError
 from fixtures.watching.counting import pace
-from tests.conftest import until
+from tests.conftest import migration_in, until
 
 SETTINGS = settings_without_a_lab()
 
@@ -40,12 +40,7 @@ def migration_of(folder: Path, port: int, *names: str) -> Migration:
         Sender(name=name, address=f"{name}@s.example", host="127.0.0.1", port=port, family="ipv4", tls=False)
         for name in names
     )
-    changes = {
-        "store": StoreSettings(url=f"sqlite:///{folder}/store.sqlite"),
-        "clock": ClockSettings(),
-        "senders": senders,
-    }
-    return Migration(SETTINGS.model_copy(update=changes), Secrets())
+    return migration_in(folder, clock=ClockSettings(), senders=senders)
 
 
 def test_no_mail_is_made_for_a_sender_that_is_held(tmp_path: Path, port: int) -> None:
@@ -144,12 +139,8 @@ def test_a_senders_server_is_reached_by_whatever_family_it_has(
         return known("127.0.0.1" if host == "smtp.s.example" else host, *how, **fields)
 
     monkeypatch.setattr(socket, "getaddrinfo", named)
-    migration = migration_of(tmp_path, port, "s")
-    (sender,) = migration.settings.senders
+    (sender,) = migration_of(tmp_path, port, "s").settings.senders
     sender = sender.model_copy(update={"host": "smtp.s.example", "family": "ipv6"})
-    settings = migration.settings.model_copy(update={"senders": (sender,)})
-    until = time.monotonic() + 20
-    with Traffic(Migration(settings, Secrets()), "named", 20) as traffic:
-        while not traffic.state.injected:
-            assert time.monotonic() < until, traffic.state.trouble
-            time.sleep(0.05)
+    migration = migration_in(tmp_path, clock=ClockSettings(), senders=(sender,))
+    with Traffic(migration, "named", 20) as traffic:
+        until(lambda: traffic.state.injected, lambda: traffic.state.trouble, 20)

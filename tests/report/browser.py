@@ -80,10 +80,6 @@ class Page:
             text = {"text": "\r"} if (name, kind) == ("Enter", "keyDown") else {}
             self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, **text)
 
-    def picture(self, file: Path) -> None:
-        """What is seen, as PNG."""
-        file.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
-
     def paper(self, file: Path) -> None:
         """The page as PDF, by its own style for print."""
         self.send("Emulation.clearDeviceMetricsOverride")

@@ -1,15 +1,13 @@
 """Every step fails and says secrets in every encoding: none of them leaves the run by any way (Z-2)."""
 
-import subprocess
 import sys
 from html import unescape
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import PROJECT, run
 from tests.report.test_redaction import SECRETS, WAYS
 
-ROOT = Path(__file__).parents[2]
 NAMED = {name: secret for name, secret in SECRETS.items() if name != "of four"}
 
 FEATURE = """\
@@ -63,11 +61,10 @@ from fixtures.evidence import Absent, CouldNotAsk, Evidence, Finding, Inconclusi
 from fixtures.plan.gates import Gate; from fixtures.gates import collection, plugin
 from fixtures.migration.progress import Stage
 from fixtures.gates.session import SESSION, Session
-from fixtures.lab.files import settings_without_a_lab
-from fixtures.migration import Migration
 from fixtures.report import index
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.settings import ClockSettings
 from fixtures.target import Target
+from tests.conftest import migration_in
 from tests.report.test_redaction import WAYS
 from tests.report.test_canaries import NAMED
 
@@ -83,8 +80,7 @@ def pytest_configure(config):
     keep_secret(*NAMED.values())
     clock = HERE / "clock"
     clock.write_text("+0\\n")
-    changes = {"store": StoreSettings(url=f"sqlite:///{HERE}/store.sqlite"), "clock": ClockSettings(file=clock)}
-    migration = Migration(settings_without_a_lab().model_copy(update=changes), Secrets())
+    migration = migration_in(HERE, clock=ClockSettings(file=clock))
     migration.store.put_snapshot("start", "0", {"zones": dict.fromkeys(migration.settings.domain_names, "")})
     migration.store.record("override", "", script="stop_ec2", reason=LINE)
     migration.store.record("done", "", script="prepare_dell", plan=LINE)
@@ -144,11 +140,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "[pytest]\nbdd_features_base_dir = features\njunit_logging = all\n", encoding="utf-8"
     )
     options = ["-vv", "-ra", "--junitxml=out/ours.xml", "--html=out/theirs.html", "--self-contained-html", "--tb=long"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "features/"], cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "features/"]
+    done = run(command, {"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=folder)
     assert done.returncode in {1, 2}, done.stdout[-4000:] + done.stderr[-4000:]
     found = {path.name: path.read_text(encoding="utf-8") for path in (folder / "out").iterdir()}
     return found | {"stdout": done.stdout, "stderr": done.stderr}

@@ -8,12 +8,11 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.gates.drift import accepted
 from fixtures.gates.drills import OVERRIDE
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger import closed_losses
-from fixtures.migration import Migration
 from fixtures.plan.gates import Gate
 from fixtures.report import history
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.settings import ClockSettings
+from tests.conftest import migration_in
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 
@@ -21,9 +20,8 @@ PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
 class Past:
     """A store in which scripts leave what they leave."""
 
-    def __init__(self, url: str) -> None:
-        changes = {"store": StoreSettings(url=url), "clock": ClockSettings()}
-        self.migration = Migration(settings_without_a_lab().model_copy(update=changes), Secrets())
+    def __init__(self, folder: Path) -> None:
+        self.migration = migration_in(folder, clock=ClockSettings())
         self.store, self.number = self.migration.store, 0
 
     def apply(self, script: str, subject: str, reason: str = "", domain: str = PILOT, *, killed: bool = False) -> None:
@@ -48,7 +46,7 @@ class Past:
 
 @pytest.fixture
 def past(tmp_path: Path) -> Past:
-    return Past(f"sqlite:///{tmp_path}/store.sqlite")
+    return Past(tmp_path)
 
 
 def test_what_was_only_planned_or_done_already_is_no_event(past: Past) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -20,6 +19,7 @@ from fixtures.report import index
 from fixtures.report.model import Decision, RunReport
 from fixtures.report.render import write
 from fixtures.settings import Waiver
+from tests.conftest import run
 from tests.report import sample
 from tests.report.browser import Page, chromium
 from tests.report.test_report import ALLOWED
@@ -184,29 +184,27 @@ def test_the_keyboard_is_enough(page: Page, folder: Path) -> None:
     assert page.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
+def _sheets(page: Page, file: Path, folder: Path) -> list[str]:
+    page.open(file.as_uri())
+    page.paper(folder / "reply.pdf")
+    return run(["pdftotext", "-layout", str(folder / "reply.pdf"), "-"]).stdout.split("\f")
+
+
 @pytest.mark.parametrize("file", ["hostile", "clean", "fullest"], indirect=True)
 def test_the_first_sheet_of_paper_stands_for_itself(page: Page, file: Path, tmp_path: Path) -> None:
-    page.open(file.as_uri())
-    page.paper(tmp_path / "reply.pdf")
-    sheets = subprocess.run(
-        ["pdftotext", "-layout", tmp_path / "reply.pdf", "-"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout.split("\f")
-    first = sheets[0]
+    sheets = _sheets(page, file, tmp_path)
     for wanted in (
         "GO", "Why", "mail lost", "of 1200", "gates open", "waivers", "overrides", "To be signed", "SHA-256",
         "Gates by domain", "What somebody answers for", "Proved in rehearsal", "drills, never",
     ):  # fmt: skip
-        assert wanted in first, (wanted, first)
+        assert wanted in sheets[0], (wanted, sheets[0])
     assert sheets[1].strip().startswith("Numbered mail"), "the first page runs over"
     assert "Sign-off" in sheets[-2]
 
 
 @pytest.mark.parametrize("file", ["japanese"], indirect=True)
 def test_so_it_does_in_japanese(page: Page, file: Path, tmp_path: Path) -> None:
-    page.open(file.as_uri())
-    page.paper(tmp_path / "reply.pdf")
-    read = ["pdftotext", "-layout", str(tmp_path / "reply.pdf"), "-"]
-    sheets = subprocess.run(read, capture_output=True, text=True, check=True, timeout=60).stdout.split("\f")
+    sheets = _sheets(page, file, tmp_path)
     for wanted in ("実施不可", "理由", "消失メール", "免除", "強行", "ドメイン別のゲート", "実システムでは"):
         assert wanted in sheets[0], (wanted, sheets[0])
     assert sheets[1].strip().startswith("連番メール"), "the first page runs over"

@@ -2,29 +2,13 @@
 
 import json
 import re
-import subprocess
 import sys
 from html import unescape
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import PROJECT, run
 
 CONFTEST = 'pytest_plugins = ["fixtures.report.redacted_output"]\n'
-TEST = """
-from pathlib import Path
-
-from fixtures.evidence import keep_secret
-from fixtures.report.model import Decision
-from fixtures.report.redacted_output import REPORT
-from tests.report import sample
-
-pytest_plugins = ["fixtures.report.redacted_output"]
-
-
-def pytest_sessionfinish(session):
-    keep_secret(sample.SECRET)
-    session.config.stash[REPORT] = (sample.report(), Path("signed.html"))
-"""
 TEST = """
 import pytest
 
@@ -40,9 +24,7 @@ def test_nothing_is_markup_or_a_secret(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TEST, encoding="utf-8")
     options = ["-q", "--html=page.html", "--self-contained-html", "--junitxml=junit.xml", f"--rootdir={tmp_path}"]
     command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "test_it.py"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run(command, {"PYTHONPATH": str(PROJECT)}, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert {oct((tmp_path / name).stat().st_mode & 0o777) for name in ("page.html", "junit.xml")} == {"0o600"}
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
