@@ -116,14 +116,9 @@ def run(
 
 
 def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ARGV`` (or ``-c CODE``), after BEFORE."""
+    """Run ``python -m ARGV`` (or ``-c CODE``), after BEFORE, from a cold start (warm: ``tests.warm.program``)."""
     given = ("-m", *argv) if argv[0] != "-c" else argv
     return run([*before, sys.executable, *given], environment)
-
-
-def features(*options: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``pytest features/`` with OPTIONS."""
-    return python("pytest", "features/", "-q", *options, before=before, **environment)
 
 
 def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:
