@@ -3,7 +3,7 @@
 The plan is typed on Dell: the phase2 gate is closed each time, and says why. A fault turns its scenario red, only that
 one of its expectation's, and for the stated reason. The lab goes from gate to gate. At each one what belongs there is
 green before anything is planted, and again when the last fault was taken back: the first look at the next gate would
-show what was left.
+show what was left. What can stand each other is planted at once.
 """
 
 from collections.abc import Iterable, Iterator
