@@ -28,7 +28,7 @@ LONG = """
     lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
     kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
     scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
-    scripts/test_owner_template lab/test_live_by_worker lab/test_own_by_worker
+    scripts/test_owner_template lab/test_live_by_worker
     lab/test_live_by_init ledger/test_announced scripts/test_switch scripts/test_feasibility
     lab/test_leaves_nothing scripts/test_doctor scripts/test_ec2 scripts/test_rollback lab/test_phase3
     kills/ emulator/test_workers ledger/ trial/ lab/ scripts/ faults/ emulator/
