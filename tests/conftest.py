@@ -31,7 +31,7 @@ LONG = """
     lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
     kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
     scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
-    scripts/test_owner_template lab/test_live_by_worker lab/test_own_by_worker
+    scripts/test_owner_template lab/test_live_by_worker
     lab/test_live_by_init ledger/test_announced scripts/test_switch scripts/test_feasibility
     lab/test_leaves_nothing scripts/test_doctor scripts/test_ec2 scripts/test_rollback lab/test_phase3
     kills/ emulator/test_workers ledger/ trial/ lab/ scripts/ faults/ emulator/
@@ -126,14 +126,9 @@ def run(
 
 
 def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ARGV`` (or ``-c CODE``), after BEFORE."""
+    """Run ``python -m ARGV`` (or ``-c CODE``), after BEFORE, from a cold start (warm: ``tests.warm.program``)."""
     given = ("-m", *argv) if argv[0] != "-c" else argv
     return run([*before, sys.executable, *given], environment)
-
-
-def features(*options: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``pytest features/`` with OPTIONS."""
-    return python("pytest", "features/", "-q", *options, before=before, **environment)
 
 
 def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:

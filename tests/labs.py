@@ -66,14 +66,9 @@ def cut_the_power(lab: Lab, host: str) -> None:
     until(lambda: lab.power(host) == "on", f"{host}'s power is on", POWER_S_MAX)
 
 
-def features(*options: str) -> subprocess.CompletedProcess[str]:
-    """``pytest features/`` with OPTIONS, against a lab that they name."""
-    return warm.python(("-m", "pytest", "features/", "-q", *options), inherited(), None, COMMAND_S_MAX)
-
-
 def opens(lab: Lab, gate: Gate) -> None:
     """GATE is judged, and opens."""
-    done = features("--lab", lab.name, "--gate", gate.value)
+    done = warm.features("--lab", lab.name, "--gate", gate.value)
     assert done.returncode == 0, done.stdout[-8000:]
 
 

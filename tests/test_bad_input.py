@@ -16,10 +16,11 @@ from fixtures.lab.world import standing
 from fixtures.migration import open_migration
 from fixtures.settings import EXAMPLE, SettingsError, load
 from fixtures.store import Store, StoreError
-from tests import labs
-from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, features, minimal, python
+from tests.conftest import MINIMAL, NOBODY, PROJECT, ended, minimal, python
 from tests.test_route import WORKER
+from tests.warm import features, program
 
+FEATURES = ("pytest", "features/", "-q")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 
 
@@ -253,7 +254,7 @@ def test_what_is_wrong_with_them_ends_a_run(config: Path, was: str, is_: str, wo
 )
 @pytest.mark.usefixtures("config")
 def test_options(options: list[str], words: list[str]) -> None:
-    ended(labs.features(*options), 2, *words)
+    ended(features(*options), 2, *words)
 
 
 @pytest.mark.usefixtures("config")
@@ -261,14 +262,14 @@ def test_no_settings_where_they_are_looked_for() -> None:
     """It says who named the file, and how to write it."""
     words = ["migration.toml: there is no such file in /", "Go to the folder where it is", "--config or $MXGATE_CONFIG"]
     if not (PROJECT / "migration.toml").exists():
-        ended(python("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
-    done = python("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
+        ended(program("scripts.doctor"), 2, *words, "or write it: python -m scripts.init")
+    done = program("scripts.doctor", MXGATE_CONFIG="/nowhere/m.toml")
     ended(done, 2, "/nowhere/m.toml: there is no such file. $MXGATE_CONFIG names it: correct or unset that")
     assert "python -m scripts.init --config /nowhere/m.toml" in done.stderr
 
 
 def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
-    done = python("pytest", "--gate", "phase1", "--collect-only", "-q", MXGATE_CONFIG=str(config))
+    done = program("pytest", "--gate", "phase1", "--collect-only", "-q", MXGATE_CONFIG=str(config))
     ended(done, 0, "features/dns/")
     _opened(config)
 
@@ -276,7 +277,7 @@ def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
 @pytest.mark.usefixtures("config")
 def test_features_in_a_folder_that_has_none() -> None:
     """No lab is put up, of which nothing would be asked."""
-    done = features(before=("env", "-C", str(PROJECT / "scripts")), PATH="/nowhere:/usr/bin:/bin")
+    done = python(*FEATURES, before=("env", "-C", str(PROJECT / "scripts")), PATH="/nowhere:/usr/bin:/bin")
     ended(done, 2, f"features/: there is no such file or folder in {PROJECT}/scripts", f"Run this in {PROJECT}, where")
 
 
@@ -315,14 +316,14 @@ def test_no_root() -> None:
     readable = python("pytest", "--version", before=NOBODY)
     if readable.returncode != 0:
         pytest.skip("nobody may not read this checkout")
-    ended(features("--rehearse", before=NOBODY), 2, "the lab needs root", "sudo")
+    ended(python(*FEATURES, "--rehearse", before=NOBODY), 2, "the lab needs root", "sudo")
     ended(python("scripts.lab_cli", "up", "--name", "rootless", before=NOBODY), 2, "the lab needs root")
 
 
 def test_scripts(config: Path, main: Main) -> None:
     ours, theirs = "pilot.example.net", "nobody.example.net"
     given = ["switch_mx", "--config", str(config)]
-    ended(python("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
+    ended(program("scripts.stop_ec2", "--config", "no-such.toml"), 2, "stop_ec2: no-such.toml: there is no such file")
     ended(main(*given), 2, "switch_mx changes one domain at a time", f"one of {ours}")
     ended(main(*given, "--domain", theirs), 2, f"--domain {theirs}: not in {config}, which", ours)
     for name in ("PILOT.example.net", "pilot.example.net."):  # as people and zone files write it
@@ -340,7 +341,7 @@ def test_scripts(config: Path, main: Main) -> None:
         done = main("watch", "--config", str(config), *options)
         ended(done, 2)
         assert done.stderr.startswith(f"watch: {words}")
-    ended(python("scripts.next", "--config", ""), 2, "--config: expected a file's path, and found nothing")
+    ended(program("scripts.next", "--config", ""), 2, "--config: expected a file's path, and found nothing")
     ended(features("--config", ""), 2, "--config: expected a file's path, and found nothing")
     ended(features("--config", str(config), "--report", str(config)), 2, "is no page, and would be replaced")
     _opened(config)
@@ -378,10 +379,10 @@ def _opened(config: Path) -> None:
     ],
 )
 def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: str) -> None:
-    """No library's own end, neither of a script nor of a gate."""
+    """No library's own end as it is imported, neither of a script nor of a gate."""
     for done in (
         python("scripts.next", "--config", str(config), **{name: value}),
-        features("--gate", "phase1", "--config", str(config), **{name: value}),
+        python(*FEATURES, "--gate", "phase1", "--config", str(config), **{name: value}),
     ):
         ended(done, 2, words)
         assert "hunter22" not in done.stdout + done.stderr
@@ -463,7 +464,7 @@ def test_help_names_the_exit_codes(script: str, words: tuple[str, ...], main: Ma
 @pytest.mark.usefixtures("config")
 def test_a_fault_that_there_is_not() -> None:
     """The nearest are named, and not the whole catalogue."""
-    done = python("fixtures.lab.faults", "spf-two-record")
+    done = program("fixtures.lab.faults", "spf-two-record")
     ended(done, 2, "faults: spf-two-record: no such fault. Did you mean ", "All of them: python -m fixtures.lab.faults")
     assert len(done.stderr) < 300
 

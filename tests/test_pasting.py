@@ -13,7 +13,8 @@ from fixtures.language.pasting import pasted
 from fixtures.report.next_lines import lines
 from fixtures.report.text import completed, explained
 from scripts import accept
-from tests.conftest import ended, minimal, python
+from tests.conftest import ended, minimal
+from tests.warm import program
 
 OTHER = "my files/other.toml"
 
@@ -84,12 +85,12 @@ def test_it_is_shown_so_and_kept_as_it_was(capsys: pytest.CaptureFixture[str]) -
 def test_programs_name_the_settings_that_they_were_given(tmp_path: Path) -> None:
     """``next`` and ``by_hand`` as a person runs them; what they show is a command that finds the same settings."""
     config = minimal(tmp_path).rename(tmp_path / "other.toml")
-    said = python("scripts.next", "--config", str(config)).stdout
+    said = program("scripts.next", "--config", str(config)).stdout
     assert f"sudo -E scripts/rehearse --config {config}\n" in said
-    paper = python("scripts.by_hand", f"--config={config}", "--domain", "pilot.example.net").stdout
+    paper = program("scripts.by_hand", f"--config={config}", "--domain", "pilot.example.net").stdout
     (back,) = (line.split() for line in paper.splitlines() if "scripts.rollback" in line)
     ended(
-        python(*back[2:]), 2, "MXGATE_CLOUDFLARE_TOKEN is not set", f"scripts.by_hand --config {config} --domain pilot"
+        program(*back[2:]), 2, "MXGATE_CLOUDFLARE_TOKEN is not set", f"scripts.by_hand --config {config} --domain pilot"
     )
 
 

@@ -19,8 +19,8 @@ from fixtures.gates.traceability import FEATURES, PAGES, Scenario, current, scen
 from fixtures.plan.gates import KINDS, TABLE
 from fixtures.settings import Settings, check
 from fixtures.settings.bounds import Bounds, example
-from tests.conftest import features
 from tests.reading import ROOT, files, report, text, under
+from tests.warm import features
 
 EXAMPLE = ROOT / "fixtures/migration.example.toml"
 SETTINGS_PAGE = ROOT / "fixtures/settings/README.md"

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.conftest import PROJECT
+from tests.conftest import COMMAND_S_MAX, PROJECT, inherited
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 with suppress(ModuleNotFoundError):  # whose operator has no lab, says so (``tests.lab.live_server``)
@@ -50,6 +50,17 @@ def python(
             raise subprocess.TimeoutExpired(argv, timeout_s)
         texts = (each.read_text(encoding="utf-8") for each in (said, errors))
         return subprocess.CompletedProcess(list(argv), process.exitcode, *texts)
+
+
+def program(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m ARGV`` (or ``-c CODE``), as ``tests.conftest.python`` runs it from a cold start."""
+    given = argv if argv[0] == "-c" else ("-m", *argv)
+    return python(given, inherited() | environment, None, COMMAND_S_MAX)
+
+
+def features(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``pytest features/`` with OPTIONS, which may name a lab."""
+    return program("pytest", "features/", "-q", *options, **environment)
 
 
 def _serve(

@@ -11,9 +11,10 @@ import yaml
 
 from fixtures.plan.gates import Gate
 from fixtures.settings import Secrets
-from tests.conftest import PROJECT, ended, features, minimal
+from tests.conftest import PROJECT, ended, minimal
 from tests.reading import files, text, under
 from tests.scripts.receiver import receiving
+from tests.warm import features
 
 PROGRAMS = Path(sys.executable).parent
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))

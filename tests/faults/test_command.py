@@ -11,7 +11,8 @@ import pytest
 from fixtures.lab.faults import named, usual
 from fixtures.lab.faults.walk import Result, Sort, can_stand, in_turn, is_drill
 from scripts.lib.faults import command
-from tests.conftest import ended, python
+from tests.conftest import ended
+from tests.warm import program
 
 ID = "users can't submit"
 
@@ -106,5 +107,5 @@ def test_where_one_lab_fails_the_others_begin_nothing_more() -> None:
 
 
 def test_a_slip_of_the_pen(tmp_path: Path) -> None:
-    done = python("scripts.lib.faults.command", "--only", "users can submit", "--file", str(tmp_path / "f.jsonl"))
+    done = program("scripts.lib.faults.command", "--only", "users can submit", "--file", str(tmp_path / "f.jsonl"))
     ended(done, 2, "faults: users can submit: no such fault. Did you mean ")

@@ -22,8 +22,9 @@ from fixtures.report.model import _of_its_domains
 from fixtures.settings import SettingsError, Waiver
 from fixtures.target import Target
 from steps import cutover
-from tests.conftest import minimal, python
+from tests.conftest import minimal
 from tests.gates.conftest import OTHER, PILOT, World, came_out
+from tests.warm import program
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
 PHASE2 = Stage(Gate.PHASE2, (PILOT, OTHER), "phase2")
@@ -41,7 +42,7 @@ class Shows:
         from fixtures.gates.session import SESSION
         print("PARTIAL", *session.config.stash[SESSION].partial.values())
 
-pytest.main([*sys.argv[2:], "-q", "--collect-only", "--gate", "phase2"], plugins=[Shows()])
+pytest.main([*sys.argv[2:], "-q", "--assert=plain", "--collect-only", "--gate", "phase2"], plugins=[Shows()])
 """
 BURSTS = "features/admission/bursts.feature"
 
@@ -266,7 +267,7 @@ def test_a_partial_run_stores_no_verdict(world: World, why: str) -> None:
 def test_what_leaves_scenarios_out_is_partial(
     tmp_path: Path, *, asked: list[str], breaks: str, environment: dict[str, str], partial: bool
 ) -> None:
-    done = python("-c", COLLECTED, breaks, *asked, **environment, MXGATE_CONFIG=str(minimal(tmp_path)))
+    done = program("-c", COLLECTED, breaks, *asked, **environment, MXGATE_CONFIG=str(minimal(tmp_path)))
     assert f"PARTIAL {partial}" in done.stdout.splitlines(), done.stdout[-3000:] + done.stderr
 
 

@@ -4,15 +4,22 @@ Cloudflare's MX hosts are played: they answer CODE to every address, 250 by defa
 DNS judges an SPF record.
 """
 
+import gc
+import json
 import multiprocessing
 import os
+import runpy
 import signal
+import socket
+import subprocess
 import sys
+import time
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import IO, Any, NoReturn, Self
 
 from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.faults.forks import WARM
@@ -22,7 +29,7 @@ from fixtures.probes.smtp import mx_hosts
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.settings import Address
 from scripts import merge_spf, rollback, switch_mx
-from scripts.lib import change
+from scripts.lib import change, safeguard
 from scripts.lib.aws import power
 from scripts.lib.aws.power import ACCEPTS, Heard
 from tests.kills import wires
@@ -60,13 +67,65 @@ def run(folder: Path, name: str, at: tuple[Any, ...], environment: Mapping[str, 
     return process.exitcode
 
 
+class _Guard:
+    """In the place of ``subprocess.Popen``: a guard as a copy of what is loaded, made before anything is tapped.
+
+    How a guard begins as a program of its own, each switch in a lab shows.
+    """
+
+    def __init__(self) -> None:
+        (hears, word), (said, says), (self._begins, asked) = os.pipe(), os.pipe(), socket.socketpair()
+        self._pid = os.fork()
+        if not self._pid:
+            for each in (word, said, self._begins.detach()):
+                os.close(each)
+            _be_guard(asked, hears, says)
+        for each in (hears, says, asked.detach()):
+            os.close(each)
+        self.stdin, self.stdout = os.fdopen(word, "wb"), os.fdopen(said, "rb")
+
+    def __call__(self, command: Sequence[str], *, stderr: IO[bytes], env: Mapping[str, str], **_: Any) -> Self:
+        socket.send_fds(self._begins, [json.dumps([command[2:], dict(env)]).encode()], [stderr.fileno()])
+        return self
+
+    def wait(self, timeout_s: float = RUN_S_MAX) -> None:
+        until = time.monotonic() + timeout_s
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("the guard", timeout_s)
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+
+
+def _be_guard(asked: socket.socket, hears: int, says: int) -> NoReturn:
+    """Once it is begun; or end with a run that begins none."""
+    try:
+        text, (log,), *_ = socket.recv_fds(asked, 1 << 20, 1)
+    except ValueError:
+        os._exit(0)
+    os.setsid()
+    for number, each in enumerate((hears, says, log)):
+        os.dup2(each, number)
+        os.close(each)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it ends with this process
+    sys.argv, environment = json.loads(text)
+    os.environ.clear()
+    os.environ.update(environment)
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    os._exit(1)
+
+
 def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, str], heard: bool) -> None:
+    gc.freeze()  # what is warm is never garbage
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     # Whoever runs these tests under nohup, or in the background, ignores signals that this run is to get.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    vars(safeguard)["subprocess"] = SimpleNamespace(**vars(subprocess) | {"Popen": _Guard()})
     said = os.open(folder / "said", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     if not heard:
         read, said = os.pipe()

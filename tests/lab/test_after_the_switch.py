@@ -11,7 +11,8 @@ import pytest
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import PROJECT, ended
-from tests.labs import MAILBOX_MADE, applied, features, operator, planned, shared, shell
+from tests.labs import MAILBOX_MADE, applied, operator, planned, shared, shell
+from tests.warm import features
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
 BOXES, WITH_ERIN = '"office", "tanaka"]', '"office", "tanaka", "erin"]'

@@ -7,8 +7,9 @@ import pytest
 
 from fixtures.lab.files import SCOPES
 from fixtures.lab.world import Lab
-from tests.labs import applied, features, operator, standing
+from tests.labs import applied, operator, standing
 from tests.reading import ROOT
+from tests.warm import features
 
 NAME = "tests-sudo"
 RULE = "mxgate ALL=(root) NOPASSWD: ALL"

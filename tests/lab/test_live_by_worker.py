@@ -1,4 +1,4 @@
-"""The live path by an Email Worker: nobody reaches this Dell, and its operator has no lab."""
+"""The live path by an Email Worker, and a rehearsal of it: nobody reaches this Dell, and its operator has no lab."""
 
 import json
 import time
@@ -12,6 +12,7 @@ from fixtures.lab.faults.walk import keyword
 from fixtures.lab.present import WAY_LOGIN, WAY_NAME
 from fixtures.settings import load
 from tests.lab.live import Live, living
+from tests.lab.test_rehearse_own import rehearsed
 from tests.labs import standing
 from tests.scripts.test_feasibility import AS_BEFORE, CARRIER_NAT
 from tests.scripts.test_init import unreadable
@@ -19,6 +20,8 @@ from tests.scripts.test_init import unreadable
 NAME = "tests-live-worker"
 ROUTE = f'[route]\nkind = "worker"\nhost = "{WAY_NAME}"\nlogin = "{WAY_LOGIN}"\nunit = "{plan.WAY_UNIT}"\n'
 SHUT = "The way outwards is supervised"
+OWN = "own.toml"
+DRILLS = "way_to_dell or over_its_quota"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,17 @@ def test_what_init_writes(live: Live) -> None:
     assert settings.route == load(live.folder / "migration.toml").route
 
 
+def test_rehearse_your_own(live: Live) -> None:
+    """Dell as it is today, of which the settings name no public address."""
+    text = (live.folder / "migration.toml").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith(f'ipv4 = "{plan.DELL4}"')]
+    (live.folder / OWN).write_text("\n".join(kept), encoding="utf-8")
+    given = ["--config", str(live.folder / OWN), "--seed", "6", "--out", str(live.folder), "-k", DRILLS]
+    done = rehearsed(NAME, [*given, "--world", "prepared"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "drills, all green" in done.stdout
+
+
 def test_phase_1(live: Live) -> None:
     assert _whole(live, "phase1") >= {"W-3", "I-1", "I-2", "I-4", "I-5", "E-2"}
     for script in ("prepare_dell", "deploy_worker"):
@@ -56,6 +70,12 @@ def test_the_doctor_asks_what_this_way_needs(live: Live) -> None:
 
 def test_phase_2(live: Live) -> None:
     assert _whole(live, "phase2") >= {"W-1", "W-3", "W-4", "W-5", "W-6", "A-1", "A-3", "A-11", "A-13", "E-1"}
+
+
+def test_its_certificate_opens_the_rows_of_drills(live: Live) -> None:
+    asked = ["--config", str(live.folder / OWN), "--gate", "phase2", "-k", DRILLS]
+    done = live.python("-m", "pytest", "features/", "-q", *asked, "--report", str(live.folder / "own.html"))
+    assert done.stdout.count("OPEN") == 3, done.stdout[-3000:]
 
 
 def test_without_a_public_address(live: Live) -> None:

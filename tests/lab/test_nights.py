@@ -15,7 +15,8 @@ from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
 from fixtures.store import Store, chain
 from tests.lab.test_after_the_switch import NUMBERED
-from tests.labs import features, operator, standing
+from tests.labs import operator, standing
+from tests.warm import features
 
 NAME = "tests-nights"
 RED, BLIND = "a rule is disabled", "the token may not read analytics"

@@ -13,7 +13,8 @@ from pathlib import Path
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.conftest import ended, python, until
-from tests.labs import as_operator, features, operator, shared
+from tests.labs import as_operator, operator, shared
+from tests.warm import features
 
 PHASE3 = "tests-path"
 phase3 = shared(PHASE3, 3, "phase3", month=True)

@@ -72,9 +72,9 @@ def opened(config: Path) -> Iterator[Store]:
         store.close()
 
 
-def rehearsed(given: list[str]) -> subprocess.CompletedProcess[str]:
+def rehearsed(lab: str, given: list[str]) -> subprocess.CompletedProcess[str]:
     """What it says where the live system answers, and labs can be put up all the same."""
-    code = f"from fixtures.lab.world import Lab; Lab.find({NAME!r}).enter(); from scripts import rehearse_own; "
+    code = f"from fixtures.lab.world import Lab; Lab.find({lab!r}).enter(); from scripts import rehearse_own; "
     command = [sys.executable, "-c", f"{code} raise SystemExit(rehearse_own.main({given!r}))"]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=REHEARSAL_S_MAX)
 
@@ -96,7 +96,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         config, out = settings_for(lab), tmp_path_factory.mktemp("reports")
         given = ["--config", str(config), "--seed", "6", "--out", str(out), "-k", DRILLS]
         given += ["--world", "today", "--world", "prepared"]
-        done = rehearsed(given)
+        done = rehearsed(NAME, given)
         assert done.returncode == 0, done.stdout + done.stderr
         carry(NAME, "phase2")
         (certificate,) = out.glob("certificate-*[0-9].json")
@@ -153,7 +153,7 @@ def test_the_firewall_is_asked_and_has_to_stay_what_it_was(live: Live, tmp_path:
         done, page = live.gate(tmp_path, *here, words=RULES)
         assert done.stdout.count("CLOSED (inconclusive)") == 3, done.stdout[-3000:]
         assert "another than the one that was asked: +table inet guard" in page
-        asked = rehearsed([*here, "--firewall", "--out", str(tmp_path)])
+        asked = rehearsed(NAME, [*here, "--firewall", "--out", str(tmp_path)])
         ended(asked, 1, f"nftables inet guard input: {rule}: refuses 104.30.5.0/25")
         done, page = live.gate(tmp_path, *here, words=RULES)
         assert done.stdout.count("CLOSED (fail)") == 3, done.stdout[-3000:]

@@ -7,7 +7,8 @@ import pytest
 
 from fixtures.lab.plan import DELL6
 from fixtures.lab.world import Lab
-from tests.labs import features, standing
+from tests.labs import standing
+from tests.warm import features
 
 
 @pytest.fixture(params=["proxied", "proxied-ipv6"])

@@ -7,12 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from fixtures.lab.faults import Fault, catalogue
-from fixtures.lab.faults.walk import Walk, amiss, keyword, seldom
+from fixtures.lab.faults import catalogue
+from fixtures.lab.faults.walk import Walk, keyword, seldom
 from fixtures.lab.present import BACKUP_NAME, MX_NAME, PILOT
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from fixtures.store import Store
+from tests.faults.seeing import wrongly_seen
 from tests.labs import as_operator, shared, standing
 
 lab = shared("tests-vps", 18, month=True, gateway="vps")
@@ -65,16 +66,10 @@ def test_it_ends_as_a_person_has_deleted_it(walk: Walk) -> None:
 
 def _sees_and_opens(walk: Walk, gate: Gate) -> None:
     walk.to(gate)
-    wrong = {fault.id: _amiss(walk, fault) for fault in _FAULTS if fault.at is gate}
-    assert not any(wrong.values()), wrong
+    wrong = wrongly_seen(walk, [fault for fault in _FAULTS if fault.at is gate])
+    assert not wrong, "\n".join(wrong)
     judged = walk.judge(gate)
     assert judged.status == 0, judged.output[-8000:]
-
-
-def _amiss(walk: Walk, fault: Fault) -> str:
-    judged = walk.judged_with(fault)
-    why = amiss(fault, judged)
-    return why and f"{why}\n{judged.output[-3000:]}"
 
 
 def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:

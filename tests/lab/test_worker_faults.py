@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab.faults import Fault, catalogue
-from fixtures.lab.faults.walk import Walk, amiss, can_stand, hasty
+from fixtures.lab.faults import catalogue
+from fixtures.lab.faults.walk import Walk, hasty
 from fixtures.lab.present import PILOT
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
 from tests.conftest import until
+from tests.faults.seeing import wrongly_seen
 from tests.lab import test_by_worker as by
 from tests.lab.test_by_worker import BOB, CAROL, arrived
 from tests.labs import cut_the_power, operator, shared
@@ -88,24 +89,9 @@ def green_and_sees(walk: Walk, gate: Gate, route: str) -> None:
     judged = walk.judge(gate)
     red = {row.name: row.message for row in judged.looked}
     assert not red, "\n".join(f"{name}: {said}" for name, said in red.items())
-    together: list[list[Fault]] = []
-    for fault in (each for each in catalogue() if each.route == route and each.at is gate and each.quick):
-        group = next((group for group in together if all(can_stand(fault, each) for each in group)), [])
-        if not group:
-            together.append(group)
-        group.append(fault)
-    wrong = [said for group in together for said in _amiss(walk, group)]
+    mine = (each for each in catalogue() if each.route == route and each.at is gate and each.quick)
+    wrong = wrongly_seen(walk, mine)
     assert not wrong, "\n".join(wrong)
-
-
-def _amiss(walk: Walk, faults: list[Fault]) -> list[str]:
-    """What of FAULTS, which can stand each other, comes out otherwise than its page says, by itself too."""
-    judged = walk.judged_with(*faults)
-    if len(faults) == 1:
-        (fault,) = faults
-        why = amiss(fault, judged)
-        return [f"{fault.id}: {why}\n{judged.output[-3000:]}"] if why else []
-    return [said for each in faults if amiss(each, judged) for said in _amiss(walk, [each])]
 
 
 def on(lab: Lab, host: str, command: str) -> str:

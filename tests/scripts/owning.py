@@ -12,7 +12,8 @@ from fixtures.lab.faults import named, planted
 from fixtures.lab.faults.walk import keyword
 from fixtures.lab.world import Lab
 from tests.conftest import run
-from tests.labs import features, operator, shell, standing
+from tests.labs import operator, shell, standing
+from tests.warm import features
 
 FILES = Path("/srv/mail/postfix")
 """Where Postfix's files lie on Dell itself."""

@@ -11,8 +11,9 @@ import pytest
 
 from fixtures.lab import plan, present
 from fixtures.lab.world import Lab
-from tests.conftest import ended, python, until
+from tests.conftest import ended, until
 from tests.labs import cut_the_power, operator, shared
+from tests.warm import program
 
 NAME = "tests-doctor"
 LIAR = f"""
@@ -259,4 +260,4 @@ def test_an_expired_token(lab: Lab, ask: Callable[..., Doctor]) -> None:
 
 
 def test_bad_input() -> None:
-    ended(python("scripts.doctor", "--config", "/no/such.toml"), 2, "doctor: /no/such.toml: there is no such file")
+    ended(program("scripts.doctor", "--config", "/no/such.toml"), 2, "doctor: /no/such.toml: there is no such file")

@@ -22,6 +22,7 @@ from scripts.lib import feasibility_options
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, minimal, python
 from tests.labs import operator, shared
+from tests.warm import program
 
 NAME = "tests-feasible"
 TWO_MINUTES_S = 120
@@ -195,13 +196,13 @@ def test_settings_of_another_domain(tmp_path: Path) -> None:
     file = minimal(tmp_path)
     fault = f"{file} has pilot.example.net, and not own.example.net"
     ended(
-        python("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out"
+        program("scripts.feasibility", "own.example.net", "--config", str(file)), 2, f"--config: {fault}. Leave it out"
     )
     done = python("scripts.feasibility", "own.example.net", "--json", before=("unshare", "-n"), MXGATE_CONFIG=str(file))
     assert f"feasibility: {fault}: it is not used" in done.stderr
     assert json.loads(done.stdout)["verdict"] == "UNKNOWN"
     given = {"MXGATE_CONFIG": str(tmp_path / "none.toml")}
-    ended(python("scripts.feasibility", "own.example.net", **given), 2, f"{tmp_path}/none.toml: ")
+    ended(program("scripts.feasibility", "own.example.net", **given), 2, f"{tmp_path}/none.toml: ")
 
 
 def test_it_writes_nothing(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from fixtures.settings.route import Route
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, python, run
 from tests.labs import operator, shared
+from tests.warm import program
 
 NAME = "tests-init"
 EXAMPLE = PROJECT / "fixtures/migration.example.toml"
@@ -97,7 +98,7 @@ def test_what_it_writes_is_what_there_is(lab: Lab, init: Init, tmp_path: Path) -
     secrets = json.loads((lab.folder / "operator/secrets.json").read_text(encoding="utf-8"))
     assert not [name for name, value in secrets.items() if value in text + said]
     assert "MXGATE_CLOUDFLARE_TOKEN_FILE" in said or "MXGATE_X_FILE" in said
-    listed = python("pytest", "features/", "--config", str(file), "--gate", "phase1", "--collect-only", "-q")
+    listed = program("pytest", "features/", "--config", str(file), "--gate", "phase1", "--collect-only", "-q")
     assert listed.returncode == 0, listed.stdout[-3000:] + listed.stderr[-3000:]
     assert "[phase1" in listed.stdout
 
@@ -152,7 +153,7 @@ def test_what_nobody_answers_is_listed(tmp_path: Path) -> None:
     file = tmp_path / "answers.toml"
     file.write_text('[[domains]]\nname = "own.example.net"\n[dell.transport]\nkind = "local"\n', encoding="utf-8")
     made = tmp_path / "made.toml"
-    done = python("scripts.init", "--defaults", "--answers", str(file), "--config", str(made), AWS_REGION="mars-1")
+    done = program("scripts.init", "--defaults", "--answers", str(file), "--config", str(made), AWS_REGION="mars-1")
     assert done.returncode == 2, done.stderr
     for key in ("cloudflare.account_id: ", "ec2.instance_id: ", "dell.ipv4: ", "ec2.name: "):
         assert f"\n  {key}" in done.stderr
@@ -193,9 +194,9 @@ def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[
 
 
 def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
-    ended(python("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
+    ended(program("scripts.init", "--answers", "/no/such"), 2, "--answers /no/such: can't be read")
     for target in (tmp_path, tmp_path / "none/migration.toml"):
-        done = python("scripts.init", "--force", "--defaults", "--config", str(target))
+        done = program("scripts.init", "--force", "--defaults", "--config", str(target))
         ended(done, 2, f"init: {target}: expected a file to write, in a folder that there is")
     answers = tmp_path / "answers.toml"
     answers.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -210,7 +211,7 @@ def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
 
 
 def test_nobody_is_asked_and_nothing_names_a_domain(tmp_path: Path) -> None:
-    done = python("scripts.init", "--defaults", "--dry-run", "--config", str(tmp_path / "made.toml"))
+    done = program("scripts.init", "--defaults", "--dry-run", "--config", str(tmp_path / "made.toml"))
     ended(done, 2, "domains: at least one is needed", "--answers FILE", "leave out --defaults")
 
 
