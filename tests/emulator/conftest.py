@@ -6,8 +6,8 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from cloudflare import AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, DefaultHttpxClient
+from cloudflare import APIStatusError, AsyncCloudflare, Cloudflare, DefaultAsyncHttpxClient, DefaultHttpxClient
+from pydantic import SecretStr
 
 from fixtures.access.clock import Clock
 from fixtures.lab import image
@@ -26,8 +27,12 @@ from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.keys import SigningKey
 from fixtures.lab.emulator.knobs import Knobs
 from fixtures.lab.emulator.state import Record, ServiceToken, Token, World, Zone
+from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.nameserver import ZoneDatabase
 from fixtures.lab.person import open_link
+from fixtures.migration import Migration
+from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.settings.secrets import Secrets
 from tests.emulator.hop_support import Scene, scene
 from tests.emulator.worker_support import Deploying
 
@@ -63,16 +68,30 @@ class Running:
             _strict_response_validation=strict,
         )  # fmt: skip
 
-    def async_client(self, *, strict: bool = False) -> AsyncCloudflare:
+    def async_client(self) -> AsyncCloudflare:
+        """As strict as may be."""
         http = DefaultAsyncHttpxClient(verify=self.tls)
         return AsyncCloudflare(
             api_token="all", base_url=f"{self.url}/client/v4", max_retries=0, http_client=http,
-            _strict_response_validation=strict,
+            _strict_response_validation=True,
         )  # fmt: skip
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """What no client of Cloudflare's would ask, or show; with the token ``all`` unless MORE has other headers."""
+        given = {"headers": {"authorization": "Bearer all"}, **more}
+        return httpx.request(method, f"{self.url}/client/v4{path}", verify=self.tls, **given)
 
     def contents(self, kind: str, name: str = APEX) -> list[str]:
         """What the account holds of that type at that name."""
         return sorted(r.content for r in self.zone.records.values() if (r.type, r.name) == (kind, name))
+
+
+@contextmanager
+def refused(kind: type[APIStatusError], code: int) -> Iterator[pytest.ExceptionInfo[APIStatusError]]:
+    """Whatever is asked within it is, with CODE as the answer's first."""
+    with pytest.raises(kind) as error:
+        yield error
+    assert error.value.errors[0].code == code
 
 
 def calls(emulator: Running) -> set[tuple[str, str]]:
@@ -181,39 +200,51 @@ def emulator(trust: ssl.SSLContext, certificate: Path, signing_key: SigningKey, 
     databases = tuple(ZoneDatabase(tmp_path / f"ns{number}.sqlite") for number in (1, 2))
     context = Context(world, signing_key, Publisher(databases, world.knobs, world.seed, world.clock))
     context.publisher.publish(zone)
-    with _served(context, certificate) as (api, side), ExitStack() as closing:
-        manager = closing.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{side}", verify=trust))
-        yield Running(world, zone, signing_key, databases, f"https://127.0.0.1:{api}", manager, trust, closing)
+    api = HttpServer(app.application(context), listen("127.0.0.1", 0), certificate)
+    side = HttpServer(management.application(context), listen("127.0.0.1", 0))
+    with _serving(api, side), ExitStack() as closing:
+        manager = closing.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{side.port}", verify=trust))
+        yield Running(world, zone, signing_key, databases, f"https://127.0.0.1:{api.port}", manager, trust, closing)
     context.publisher.close()
 
 
-class _served:  # noqa: N801 - used as a context manager
-    """The two servers in a loop of their own thread; gives their ports."""
+@contextmanager
+def _serving(*servers: HttpServer) -> Iterator[None]:
+    """In a loop of their own thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
 
-    def __init__(self, context: Context, certificate: Path) -> None:
-        self._servers = [
-            HttpServer(app.application(context), listen("127.0.0.1", 0), certificate),
-            HttpServer(management.application(context), listen("127.0.0.1", 0)),
-        ]
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+    def each(do: Callable[[HttpServer], Coroutine[Any, Any, None]]) -> None:
+        for begun in [asyncio.run_coroutine_threadsafe(do(server), loop) for server in servers]:
+            begun.result(DEADLINE_S)
 
-    def __enter__(self) -> list[int]:
-        self._thread.start()
-        self._each(lambda server: server.start())
-        return [server.port for server in self._servers]
+    thread.start()
+    each(HttpServer.start)
+    yield
+    each(HttpServer.stop)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(DEADLINE_S)
+    loop.close()
 
-    def __exit__(self, *_: object) -> None:
-        self._each(lambda server: server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(DEADLINE_S)
-        self._loop.close()
 
-    def _each(self, do: Callable[[HttpServer], Any]) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*map(do, self._servers))
-
-        asyncio.run_coroutine_threadsafe(all_of_them(), self._loop).result(DEADLINE_S)
+@pytest.fixture
+def migration(
+    emulator: Running, authority_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Migration]:
+    """Whose settings name this emulator's account; of its zones the pilot's is another."""
+    monkeypatch.setenv("CLOUDFLARE_BASE_URL", f"{emulator.url}/client/v4")
+    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
+    settings = settings_without_a_lab()
+    changed = {
+        "cloudflare": settings.cloudflare.model_copy(update={"account_id": ACCOUNT}),
+        "store": settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/store.sqlite"}),
+        "clock": settings.clock.model_copy(update={"file": emulator.world.clock.file}),
+    }
+    made = Migration(settings.model_copy(update=changed), Secrets(cloudflare_token=SecretStr("all")))
+    yield made
+    cloudflare.client(made).close()
+    changing.client(made).close()
+    made.store.close()
 
 
 @pytest.fixture

@@ -66,16 +66,21 @@ class Scene:
     signing: SigningKey
     hop: Hop
 
-    async def send(self, message: bytes, *, sender: str = f"bob@{SENDER}", to: tuple[str, ...] = ()) -> str:
-        """Hand MESSAGE over as ``client.sender.example.net`` and return the last reply, whatever it is."""
-        client = aiosmtplib.SMTP(
-            hostname="127.0.0.1", port=self.mx_port, local_hostname=f"client.{SENDER}", validate_certs=False, timeout=20
-        )
-        async with client:
+    def client(self, **more: Any) -> aiosmtplib.SMTP:
+        """Of SMTP, as ``client.sender.example.net``."""
+        name = f"client.{SENDER}"
+        given = {"local_hostname": name, "validate_certs": False, "timeout": 20, **more}
+        return aiosmtplib.SMTP(hostname="127.0.0.1", port=self.mx_port, **given)
+
+    async def send(
+        self, message: bytes, *, sender: str = f"bob@{SENDER}", to: tuple[str, ...] = (), option: str = "SIZE=100"
+    ) -> str:
+        """Hand MESSAGE over and return the last reply, whatever it is. OPTION: of MAIL."""
+        async with self.client() as client:
             try:
-                await client.mail(sender, options=["SIZE=100"])
+                await client.mail(sender, options=[option] if option else [], encoding="utf-8")
                 for recipient in to or (f"alice@{ROUTED}",):
-                    await client.rcpt(recipient)
+                    await client.rcpt(recipient, encoding="utf-8")
                 reply = await client.data(message)
             except aiosmtplib.SMTPResponseException as error:
                 return f"{error.code} {error.message}"

@@ -4,7 +4,6 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from cloudflare import APIStatusError, Cloudflare
 
@@ -177,5 +176,5 @@ def test_who_may_ask(emulator: Running, asking: Any) -> None:
     emulator.world.tokens[0] = Token("all", frozenset({"zone:read"}))
     with pytest.raises(APIStatusError, match="does not have permission"):
         asking(RECENT, start=stamp(60), end=stamp())
-    said = httpx.post(f"{emulator.url}/client/v4/graphql", json={"query": RECENT}, verify=emulator.tls)
+    said = emulator.ask("POST", "/graphql", json={"query": RECENT}, headers={})
     assert (said.status_code, said.json()["errors"][0]["message"]) == (401, "Unauthorized")

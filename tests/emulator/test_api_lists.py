@@ -17,11 +17,9 @@ OWNER = "owner@outside.example"
 @pytest.fixture
 def ask(emulator: Running) -> Any:
     """One request: status and body."""
-    http = emulator.closing.enter_context(httpx.Client(verify=emulator.tls))
 
-    def get(path: str, method: str = "GET", headers: dict[str, str] | None = None, **more: Any) -> tuple[int, Any]:
-        headers = {"authorization": "Bearer all"} if headers is None else headers
-        answer = http.request(method, f"{emulator.url}/client/v4{path}", headers=headers, **more)
+    def get(path: str, **more: Any) -> tuple[int, Any]:
+        answer = emulator.ask("GET", path, **more)
         return answer.status_code, answer.json()
 
     return get

@@ -43,10 +43,8 @@ def test_the_clock_is_the_labs(emulator: Running) -> None:
 def test_knobs_are_set_all_or_none(emulator: Running) -> None:
     bad = {"settle_s": 5, "enabling": "sometimes"}
     answer = emulator.management.post("/knobs", json=bad)
-    assert (answer.status_code, answer.json()["error"]) == (
-        400,
-        "enabling: expected 'refuses', 'replaces' or 'later', found 'sometimes'",
-    )
+    said = "enabling: expected 'refuses', 'replaces' or 'later', found 'sometimes'"
+    assert (answer.status_code, answer.json()["error"]) == (400, said)
     assert emulator.management.get("/knobs").json()["settle_s"] == 30
     good = {"settle_s": None, "duplicate_421": 0.5, "upstream_4xx": "retried"}
     answer = emulator.management.post("/knobs", json=good)

@@ -11,8 +11,7 @@ from cloudflare import Cloudflare
 from fixtures.lab.emulator.api.rules import RULES_MAX
 from fixtures.lab.emulator.state import Destination, Rule, Subdomain
 from fixtures.lab.person import open_link
-from tests.emulator.conftest import ACCOUNT, APEX, Running
-from tests.emulator.test_api_records import refusal
+from tests.emulator.conftest import ACCOUNT, APEX, Running, refused
 
 
 def to(address: str) -> Any:
@@ -60,9 +59,8 @@ def test_a_rules_life(emulator: Running, client: Any, destination: str) -> None:
 @pytest.mark.usefixtures("destination")
 def test_rules_refused(emulator: Running, client: Cloudflare, matchers: Any, actions: Any, code: int) -> None:
     client.email_routing.addresses.create(account_id=ACCOUNT, email="late@dell.webmakeprofit.org")
-    with pytest.raises(cloudflare.APIStatusError) as error:
+    with refused(cloudflare.APIStatusError, code):
         client.email_routing.rules.create(zone_id=emulator.zone.id, matchers=matchers, actions=actions)
-    assert refusal(error) == code
     assert emulator.zone.routing.rules == []
 
 
@@ -100,8 +98,7 @@ def test_the_plan_of_wrangler(emulator: Running, targets: list[Any], status: int
     whole = [{"target": each} for each in targets if str(each).startswith("*")]
     single = [{"matchers": to(each)} for each in targets if not str(each).startswith("*")]
     body = {"owner_worker_tag": "a" * 32, "rules": single, "catch_all_rules": whole}
-    where = f"{emulator.url}/client/v4/accounts/{ACCOUNT}/email/routing/rules/plan"
-    answer = httpx.post(where, json=body, headers={"authorization": "Bearer all"}, verify=emulator.tls)
+    answer = emulator.ask("POST", f"/accounts/{ACCOUNT}/email/routing/rules/plan", json=body)
     said = answer.json()
     assert (answer.status_code, next((each["code"] for each in said["errors"]), None)) == (status, code)
     assert said["result"] == (None if code else {"zones": []})
@@ -124,23 +121,28 @@ def test_the_catch_all(emulator: Running, client: Any, destination: str) -> None
     catch_alls.update(zone_id=zone_id, matchers=[{"type": "all"}], actions=forward(destination), enabled=True)
     got = catch_alls.get(zone_id=zone_id)
     assert (got.id, got.enabled, got.actions and got.actions[0].value) == (first.id, True, [destination])
-    with pytest.raises(cloudflare.ConflictError) as error:
+    with refused(cloudflare.ConflictError, 2020):
         client.email_routing.rules.get(got.id, zone_id=zone_id)
-    assert refusal(error) == 2020
     with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
         client.email_routing.rules.delete(got.id, zone_id=zone_id)
     with pytest.raises(cloudflare.ConflictError, match="Invalid rule operation"):
         client.email_routing.rules.create(zone_id=zone_id, matchers=[{"type": "all"}], actions=[{"type": "drop"}])
 
 
-def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: Any) -> None:
-    """Opened by a person: HEAD, GET and a wrong answer or token don't; the API, only an administrator."""
-    asked: queue.Queue[str] = queue.Queue()
+@pytest.fixture
+def asked(emulator: Running) -> queue.Queue[str]:
+    """Who was written to, so that they open a link."""
+    those: queue.Queue[str] = queue.Queue()
 
     async def send(destination: Destination) -> None:
-        asked.put(destination.email)
+        those.put(destination.email)
 
     emulator.world.verifier = send
+    return those
+
+
+def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: Any, asked: queue.Queue[str]) -> None:
+    """Opened by a person: HEAD, GET and a wrong answer or token don't; the API, only an administrator."""
     made = client.email_routing.addresses.create(account_id=ACCOUNT, email="bob@dell.webmakeprofit.org")
     (kept,) = emulator.world.destinations.values()
     assert (made.verified, asked.get(timeout=5)) == (None, "bob@dell.webmakeprofit.org")
@@ -164,28 +166,22 @@ def test_a_destination_is_verified_by_its_link_only(emulator: Running, client: A
     assert client.email_routing.addresses.get(made.id, account_id=ACCOUNT).verified is not None
 
 
-def test_a_destination_is_asked_again_after_five_minutes(emulator: Running, client: Any) -> None:
+def test_a_destination_is_asked_again_after_five_minutes(
+    emulator: Running, client: Any, asked: queue.Queue[str]
+) -> None:
     """Not before, not even where it was deleted meanwhile, which it can be after 15; another spelling is another
     address.
     """
-    asked: queue.Queue[str] = queue.Queue()
-
-    async def send(destination: Destination) -> None:
-        asked.put(destination.email)
-
-    emulator.world.verifier = send
     addresses, email = client.email_routing.addresses, "bob@dell.webmakeprofit.org"
     made = addresses.create(account_id=ACCOUNT, email=email)
     assert made.status == "unverified"
-    with pytest.raises(cloudflare.RateLimitError) as error:
+    with refused(cloudflare.RateLimitError, 2025):
         addresses.create(account_id=ACCOUNT, email=email)
-    assert refusal(error) == 2025
     emulator.world.clock.advance(301)
     again = addresses.create(account_id=ACCOUNT, email=email)
     assert again.id == made.id
-    with pytest.raises(cloudflare.APIStatusError) as young:
+    with refused(cloudflare.APIStatusError, 2032):
         addresses.delete(made.id, account_id=ACCOUNT)
-    assert refusal(young) == 2032
     emulator.world.clock.advance(600)
     addresses.create(account_id=ACCOUNT, email=email)
     addresses.delete(made.id, account_id=ACCOUNT)
@@ -225,6 +221,5 @@ def test_deleting_a_destination_disables_its_rules(emulator: Running, client: Cl
     [("nobody", 2007), ("a@b c.example", 2007), ("ü@utf.example", 2007), ("alice@dell.webmakeprofit.org", 100640)],
 )
 def test_destinations_refused(client: Cloudflare, email: str, code: int) -> None:
-    with pytest.raises(cloudflare.APIStatusError) as error:
+    with refused(cloudflare.APIStatusError, code):
         client.email_routing.addresses.create(account_id=ACCOUNT, email=email)
-    assert refusal(error) == code

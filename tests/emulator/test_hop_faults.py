@@ -17,9 +17,7 @@ STALL_S = 0.3
 
 async def met(stage: Scene) -> tuple[str, int]:
     """A whole session: where it ended otherwise than well, and with which code (0: hung up); ``("", 0)``: nowhere."""
-    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=stage.mx_port, start_tls=False, timeout=10)
-    client.local_hostname = f"client.{SENDER}"
-    at = "connect"
+    client, at = stage.client(start_tls=False), "connect"
     try:
         await client.connect()
         at = "ehlo"

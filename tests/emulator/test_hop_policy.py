@@ -1,9 +1,10 @@
 """The block list, addresses that aren't ASCII, and what the forwarder makes of a destination's abilities."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import aiosmtplib
 import pytest
 from aiosmtpd.smtp import SMTP
 
@@ -11,7 +12,7 @@ from fixtures.lab.emulator.hop.delivery import BriefCache
 from fixtures.lab.emulator.hop.lookups import BLOCKLIST
 from fixtures.lab.emulator.rig import DELIVERY, ROUTED, SENDER, Names, rule
 from fixtures.lab.emulator.state import Rule
-from tests.emulator.hop_support import Destination25, Scene, message
+from tests.emulator.hop_support import Scene, message
 
 
 @pytest.fixture(autouse=True)
@@ -86,18 +87,8 @@ async def test_mail_to_nobody_may_be_taken_and_dropped(stage: Scene) -> None:
 
 async def utf8(stage: Scene, recipient: str, content: bytes, *, asked: bool = True, sender: str = "bob") -> str:
     """The last reply to CONTENT for RECIPIENT, with or without SMTPUTF8."""
-    client = aiosmtplib.SMTP(
-        hostname="127.0.0.1", port=stage.mx_port, local_hostname=f"client.{SENDER}", start_tls=False, timeout=10
-    )
-    async with client:
-        try:
-            options = ["SMTPUTF8"] if asked else []
-            await client.mail(f"{sender}@{SENDER}", options=options, encoding="utf-8")
-            await client.rcpt(recipient, encoding="utf-8")
-            reply = await client.data(content)
-        except aiosmtplib.SMTPResponseException as error:
-            return f"{error.code} {error.message}"
-    return f"{reply.code} {reply.message}"
+    option = "SMTPUTF8" if asked else ""
+    return await stage.send(content, sender=f"{sender}@{SENDER}", to=(recipient,), option=option)
 
 
 async def test_international_domains_are_served_and_local_parts_are_not(stage: Scene) -> None:
@@ -159,27 +150,17 @@ async def test_a_header_without_end_is_refused(stage: Scene) -> None:
 async def test_each_recipient_has_its_own_answer(stage: Scene) -> None:
     stage.zone.routing.rules.append(rule("carol", {"type": "drop"}))
     both = (f"nobody@{ROUTED}", f"carol@{ROUTED}")
-    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=stage.mx_port, start_tls=False)
-    client.local_hostname = f"client.{SENDER}"
-    async with client:
+    async with stage.client() as client:
         errors, _ = await client.sendmail(f"bob@{SENDER}", both, message())
     assert list(errors) == [both[0]]
     assert [row["status"] for row in stage.world.events] == ["rejected", "dropped"]
 
 
-class _other:  # noqa: N801  used as a context manager
+@asynccontextmanager
+async def _other(stage: Scene, kind: type[SMTP] = SMTP, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[None]:
     """Another server for the destination, on HOST."""
-
-    def __init__(self, stage: Scene, kind: type[SMTP] = SMTP, host: str = "127.0.0.1", **options: Any) -> None:
-        self._stage, self._kind, self._host, self._options = stage, kind, host, options
-
-    async def __aenter__(self) -> Destination25:
-        loop, destination = asyncio.get_running_loop(), self._stage.destination
-        self._server = await loop.create_server(
-            lambda: self._kind(destination, hostname=DELIVERY, loop=loop, **self._options), self._host, 0
-        )
-        self._stage.hop.forwarder.delivery.port = self._server.sockets[0].getsockname()[1]
-        return destination
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: kind(stage.destination, hostname=DELIVERY, loop=loop, **options), host, 0)
+    stage.hop.forwarder.delivery.port = server.sockets[0].getsockname()[1]
+    yield
+    server.close()

@@ -10,18 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.emulator.hop.verification import verification_mail
 from fixtures.lab.emulator.state import Destination, Record, Zone
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.lab.person import Inboxes, open_link
 from fixtures.migration import Migration
 from fixtures.preflight import accounts
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.mailbox.verification import VerificationMail
-from fixtures.settings.secrets import Secrets
 from scripts import prepare_cloudflare
 from scripts.lib.change import Refused
 from scripts.lib.cloudflare import verification
@@ -31,22 +28,11 @@ PAGE = "/email-routing/verify"
 
 
 @pytest.fixture
-def job(emulator: Running, authority_file: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def job(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What the scripts are given, against this emulator; nobody can read the mailboxes."""
-    monkeypatch.setenv("CLOUDFLARE_BASE_URL", f"{emulator.url}/client/v4")
-    monkeypatch.setenv("SSL_CERT_FILE", authority_file)
     monkeypatch.setattr(verification, "LOOK_S", 0.02)
-    settings = settings_without_a_lab()
-    changed = {
-        "cloudflare": settings.cloudflare.model_copy(update={"account_id": ACCOUNT}),
-        "store": settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/store.sqlite"}),
-        "clock": settings.clock.model_copy(update={"file": emulator.world.clock.file}),
-    }
-    migration = Migration(settings.model_copy(update=changed), Secrets(cloudflare_token=SecretStr("all")))
     said: list[str] = []
-    yield SimpleNamespace(migration=migration, domain="pilot.example.net", say=said.append, said=said)
-    cloudflare.client(migration).close()
-    migration.store.close()
+    return SimpleNamespace(migration=migration, domain="pilot.example.net", say=said.append, said=said)
 
 
 def asked(emulator: Running, method: str, path: str) -> int:
@@ -76,7 +62,6 @@ def test_only_the_named_token_counts(job: Any, monkeypatch: pytest.MonkeyPatch, 
         reply = client.get("/zones", cast_to=httpx.Response)
         sent = {name: value for name, value in reply.request.headers.items() if "auth" in name}
         assert (reply.status_code, sent) == (200, {"authorization": "Bearer all"})
-    changing.client(job.migration).close()
 
 
 def test_an_international_domain_keeps_the_name_of_the_settings(emulator: Running, job: Any) -> None:

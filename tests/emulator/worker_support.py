@@ -26,8 +26,8 @@ TOKEN = ("id.access", "s3cret")
 class Dell:
     """An SMTP server.
 
-    ``replies``: to a command, to ``CONNECT``, and to the last piece of a message, ``LAST``; "" hangs up, None says
-    nothing.
+    ``replies``: to a command, to ``CONNECT``, and to the last piece of a message, ``LAST``, or the end of data, ``.``;
+    "" hangs up, None says nothing.
     """
 
     replies: dict[str, str | None] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Dell:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         known = {"CONNECT": "220-Dell\r\n220 ESMTP", "EHLO": "250-Dell\r\n250-CHUNKING\r\n250 AUTH PLAIN"}
-        known |= {"AUTH": "235 2.7.0 Ok", "QUIT": "221 2.0.0 Bye"}
+        known |= {"AUTH": "235 2.7.0 Ok", "DATA": "354 Go on", "QUIT": "221 2.0.0 Bye"}
         command, line, pieces = "CONNECT", b"-", []
         while line and (reply := self.replies.get(command, known.get(command, "250 2.0.0 Ok"))) != "":
             if reply is None:
@@ -57,6 +57,13 @@ class Dell:
             if late_s := self.late_s.get(command):
                 await asyncio.sleep(late_s)
             writer.write(f"{reply}\r\n".encode())
+            if reply.startswith("354"):
+                lines = []
+                while (line := await reader.readline()) and line.rstrip() != b".":
+                    lines.append(line.removeprefix(b"."))
+                self.whole += [b"".join(lines)] if line else []
+                command = "."
+                continue
             line = await reader.readline()
             self.said.append(line.decode().rstrip())
             command, _, size = self.said[-1].partition(" ")

@@ -80,8 +80,7 @@ def single(folder: Path, kind: str) -> Iterator[Single]:
     containers.finish({"dell": containers.start(lab / "dell", root, options)})
     try:
         (lab / "dell/wired").write_text("\n", encoding="ascii")
-        pid = (lab / "dell/pid").read_text(encoding="ascii").strip()
-        inside = ("nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "--wdns=/")
+        inside = tuple(containers.inside(int((lab / "dell/pid").read_text(encoding="ascii")), ()))
         there = Transport(kind="local", prefix=inside, container="postfix" if start.contained else "", engine="podman")
         settings = files.settings_without_a_lab()
         more = {"config_directory": "/opt/postfix/conf", "owner": "docker"} if start.contained else {}

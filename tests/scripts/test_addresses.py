@@ -1,23 +1,15 @@
 """Of which address ``add_address`` and ``remove_address`` are asked, before anything else is looked at."""
 
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
-from fixtures.settings import Secrets, SettingsError, StoreSettings
+from fixtures.settings import SettingsError
 from scripts.lib import addresses
 from scripts.lib.change import Job, Refused
 
 DOMAIN = "pilot.example.net"
-
-
-@pytest.fixture
-def migration(tmp_path: Path) -> Migration:
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    return Migration(settings_without_a_lab().model_copy(update={"store": store}), Secrets())
 
 
 def job(migration: Migration, given: str) -> Job:

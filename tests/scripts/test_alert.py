@@ -330,13 +330,8 @@ def test_ways_that_are_well(migration: Migration, monkeypatch: pytest.MonkeyPatc
     """Mail elsewhere is a way, and so is a service at which we are known by an address of ours."""
     urls = f"mailtos://me:pass-word@elsewhere.net sendgrid://abcdefghijklm:noreply@{PILOT}/me@elsewhere.net"
     monkeypatch.setenv("MXGATE_ALARM_URLS", urls)
-    found = ways(open_migration_of(migration).secrets, migration.settings)
+    found = ways(type(migration.secrets)(), migration.settings)
     assert [each.name for each in found] == ["way 1 (mailtos)", "way 2 (sendgrid)"]
-
-
-def open_migration_of(migration: Migration) -> Migration:
-    """With the environment of now."""
-    return Migration(migration.settings, type(migration.secrets)())
 
 
 @pytest.mark.parametrize(

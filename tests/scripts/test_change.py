@@ -16,20 +16,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, waiting
 from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
 from fixtures.gates.script_gate import GateClosed
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.plan.gates import Gate
-from fixtures.settings import Secrets
-from fixtures.store import Locked, Store, StoreError, locks, records
+from fixtures.store import Locked, StoreError, locks, records
 from scripts.lib import change
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import guests
 
+pytestmark = pytest.mark.usefixtures("file")
 APPLY = ("--override", "a test of only the scripts", "--apply")
 HOLDER = """
 import sys, time
@@ -42,11 +40,8 @@ with Store(sys.argv[1], Clock()).lock("migration", "switch_mx pilot.example.net"
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the script changes from "old" to "new"; the migration's systems are not there."""
-    settings = settings_without_a_lab()
-    store = settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/store.sqlite"})
-    migration = Migration(settings.model_copy(update={"store": store}), Secrets())
     monkeypatch.setattr(change, "open_migration", lambda _: migration)
     monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
     made = tmp_path / "record"
@@ -81,9 +76,13 @@ def holder(file: Path) -> Iterator[subprocess.Popen[str]]:
     begun.stdout.close()
 
 
-def digest(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    assert script(file).main(["--json"]) == 3
+def planned(program: Script, capsys: pytest.CaptureFixture[str]) -> str:
+    assert program.main(["--json"]) == 3
     return str(json.loads(capsys.readouterr().out)["digest"])
+
+
+def digest(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    return planned(script(file), capsys)
 
 
 def test_the_second_operator_reads_who_is_at_work(
@@ -98,12 +97,11 @@ def test_the_second_operator_reads_who_is_at_work(
     assert file.read_text(encoding="ascii") == "old"
 
 
-def test_only_a_switch_puts_its_mx_back_first(file: Path) -> None:
-    store = change.opened(None).store
+def test_only_a_switch_puts_its_mx_back_first(migration: Migration) -> None:
+    store = migration.store
     with store.lock("migration", "merge_spf pilot.example.net"), pytest.raises(Locked) as raised:
         store.take_over("migration")
     assert str(raised.value).endswith("and run this again")
-    assert file.exists()
 
 
 def test_a_dead_operators_lock_is_taken_on_request_only(
@@ -241,49 +239,42 @@ def nothing(name: str, **more: Any) -> Script:
     return Script(name, "A test.", lambda _: (), **more)
 
 
-def done(file: Path, script: str) -> int:
-    return count(file, "done", script)
-
-
-def count(file: Path, kind: str, script: str) -> int:
+def done(script: str, kind: str = "done") -> int:
     """Records of that kind."""
-    store = Store(f"sqlite:///{file.parent}/store.sqlite", Clock())
-    try:
-        return len(store.recorded(kind, script=script))
-    finally:
-        store.close()
+    return len(change.opened(None).store.recorded(kind, script=script))
 
 
-def test_nothing_to_do_behind_a_closed_gate_is_no_progress(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_do_behind_a_closed_gate_is_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     """Another account's credentials find nothing to delete, and the way back would be closed for good."""
     for given in ([], ["--apply", "0" * 12]):
         assert nothing("delete_ec2").main(given) == 0
         assert "not counted as done, since its gate is not open" in capsys.readouterr().err
-    assert done(file, "delete_ec2") == 0
+    assert done("delete_ec2") == 0
     for given in ([], ["--apply", "0" * 12]):
-        assert done(file, "delete_ec2") == 0
+        assert done("delete_ec2") == 0
         assert nothing("delete_ec2").main(["--override", "a test of only the scripts", *given]) == 0
-    assert done(file, "delete_ec2") == 1
-    assert count(file, "override", "delete_ec2") == 1
+    assert done("delete_ec2") == 1
+    assert done("delete_ec2", "override") == 1
 
 
-def test_nothing_to_do_for_a_domain_that_came_later_is_progress(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_to_do_for_a_domain_that_came_later_is_progress(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(change, "require_open", lambda *_: "")
-    migration: Migration = vars(change)["open_migration"](None)
     names = migration.settings.domain_names
     for counted, zones in (1, names[1:]), (2, names[:1]), (2, names):
         migration.store.put_snapshot("start", "", {"zones": dict.fromkeys(zones, "")})
         assert nothing("publish_delivery").main([]) == 0
         assert nothing("stop_ec2").main([]) == 0
-        assert (count(file, "done", "publish_delivery"), count(file, "done", "stop_ec2")) == (counted, 1)
+        assert (done("publish_delivery"), done("stop_ec2")) == (counted, 1)
 
 
-def test_what_a_person_did_by_hand_is_counted_though_it_was_done_before(file: Path) -> None:
+def test_what_a_person_did_by_hand_is_counted_though_it_was_done_before() -> None:
     finished: list[Job] = []
     by_hand = {"still_counts": lambda _: not finished, "finish": finished.append}
     for counted in (1, 2, 2):
         assert nothing("rollback", **(by_hand if counted > 1 else {})).main([]) == 0
-        assert done(file, "rollback") == counted
+        assert done("rollback") == counted
     assert len(finished) == 1
 
 
@@ -310,8 +301,7 @@ def in_three_writes(file: Path, interrupted: list[str], trouble: Any = KeyboardI
 
 def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = in_three_writes(file, ["record1", "record2"])
-    assert program.main(["--json"]) == 3
-    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    plan = planned(program, capsys)
     for left in ("", f"plan {plan} was interrupted: 2 of its writes are left"):
         assert program.main([*APPLY, plan]) == 1
         outcome = capsys.readouterr().err
@@ -322,20 +312,14 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("all_written", [True, False])
-def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path, all_written: bool) -> None:
+def test_one_that_was_killed_after_its_last_write_tells_where_it_led(all_written: bool) -> None:
     """As does one that ended: else the gate of its phase would be closed to every other script. What another hand has
     finished nobody has judged.
     """
     store = change.opened(None).store
     for given in [], ["--apply", "0" * 12]:
-        about: dict[str, Any] = {
-            "script": "rollback",
-            "gate": "",
-            "run": str(given),
-            "plan": "p",
-            "before": "",
-            "writes": ["one", "two"],
-        }
+        about: dict[str, Any] = {"script": "rollback", "gate": "", "run": str(given), "plan": "p", "before": ""}
+        about["writes"] = ["one", "two"]
         store.record("run", **about)
         store.log("rollback", "", str(given), "a subject", "before")
         if all_written:
@@ -343,7 +327,7 @@ def test_one_that_was_killed_after_its_last_write_tells_where_it_led(file: Path,
         assert nothing("rollback").main(given) == 0
         *_, last = store.recorded("run", script="rollback")
         assert {key: last.get(key) for key in (*about, "after")} == {**about, "after": "" if all_written else None}
-    assert done(file, "rollback") == 2
+    assert done("rollback") == 2
 
 
 def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
@@ -360,8 +344,7 @@ def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
     monkeypatch.setattr(guests, "guests", lambda _: ", ".join(let_in) or guests.NOBODY)
     monkeypatch.setattr(guests, "write_guests", lambda *_: let_in.clear())
     made = replace(script(file), name="prepare_cloudflare", around=guests.withdrawing)
-    assert made.main(["--json"]) == 3
-    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    plan = planned(made, capsys)
     for begun in False, True:
         if begun:
             change.opened(None).store.record("run", script="prepare_cloudflare", run="1", plan=plan, writes=[])
@@ -406,8 +389,7 @@ def test_a_write_that_hangs_says_which_it_is(
 
 def test_one_that_fails_half_way_says_what_it_has_written(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = in_three_writes(file, ["record1"], CouldNotAsk("the network is gone"))
-    assert program.main(["--json"]) == 3
-    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    plan = planned(program, capsys)
     assert program.main([*APPLY, plan]) == 1
     said = (
         "rollback: the network is gone\n"
@@ -429,8 +411,7 @@ def test_a_run_whose_lock_was_taken_over_writes_no_more(file: Path, capsys: pyte
         for each in program.plan(job):
             yield replace(each, do=partial(taken, each.do))
 
-    assert program.main(["--json"]) == 3
-    shown = str(json.loads(capsys.readouterr().out)["digest"])
+    shown = planned(program, capsys)
     assert replace(program, plan=plan).main([*APPLY, shown]) == 1
     assert "lock 'migration' was taken over from this run" in capsys.readouterr().err
     assert [file.with_name(f"record{n}").read_text(encoding="ascii") for n in range(3)] == ["new", "old", "old"]
@@ -440,8 +421,7 @@ def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = in_three_writes(file, ["record1"])
-    assert program.main(["--json"]) == 3
-    plan = str(json.loads(capsys.readouterr().out)["digest"])
+    plan = planned(program, capsys)
     assert program.main([*APPLY, plan]) == 1
     file.with_name("record2").write_text("another hand's", encoding="ascii")
     assert program.main([*APPLY, plan]) == 1

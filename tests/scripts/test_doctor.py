@@ -64,6 +64,13 @@ def _bad(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith(("WRONG", "missing"))]
 
 
+def _only_bad(answer: Doctor, status: int = 2) -> str:
+    """The one line that says so, of a doctor who ended with STATUS."""
+    assert answer[0] == status, answer[1]
+    (bad,) = _bad(answer[1])
+    return bad
+
+
 @contextmanager
 def _planted(lab: Lab, host: str, plant: str) -> Iterator[None]:
     done = lab.exec(host, ["sh", "-c", plant])
@@ -114,14 +121,16 @@ def test_passwords_and_alarms_that_are_wrong(ask: Callable[..., Doctor]) -> None
 
 def test_a_key_that_is_not_there(lab: Lab, ask: Callable[..., Doctor]) -> None:
     """It is the file that is named, once, and not that the host can't be reached."""
-    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if line.startswith("transport = ") and plan.EC2_TAILNET in line)
-    status, said = ask((line, line.replace(f"{lab.folder}/operator/ssh_key", "keys/ec2")))
-    assert status == 2, said
-    assert len(_bad(said)) == 1, said
-    (bad,) = _bad(said)
+    line = _way_to_ec2(lab)
+    bad = _only_bad(ask((line, line.replace(f"{lab.folder}/operator/ssh_key", "keys/ec2"))))
     assert bad.startswith("WRONG    the way to EC2"), bad
     assert "EC2: key_file keys/ec2: no such file. Correct it in that transport" in bad
+
+
+def _way_to_ec2(lab: Lab) -> str:
+    """As the settings have it."""
+    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    return next(line for line in text.splitlines() if line.startswith("transport = ") and plan.EC2_TAILNET in line)
 
 
 def test_a_host_key_that_nobody_knows(lab: Lab, ask: Callable[..., Doctor]) -> None:
@@ -143,12 +152,8 @@ def test_a_host_key_that_nobody_knows(lab: Lab, ask: Callable[..., Doctor]) -> N
 
 def test_a_clock_that_is_off(lab: Lab, ask: Callable[..., Doctor]) -> None:
     library = lab.exec("ec2", ["sh", "-c", "echo /usr/lib/*/faketime/libfaketime.so.1"]).stdout.strip()
-    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if line.startswith("transport = ") and plan.EC2_TAILNET in line)
-    prefix = json.dumps(["env", f"LD_PRELOAD={library}", "FAKETIME=+90s"])
-    status, said = ask((line, line.replace(" }", f", prefix = {prefix} }}")))
-    assert status == 2, said
-    (bad,) = _bad(said)
+    line, prefix = _way_to_ec2(lab), json.dumps(["env", f"LD_PRELOAD={library}", "FAKETIME=+90s"])
+    bad = _only_bad(ask((line, line.replace(" }", f", prefix = {prefix} }}"))))
     assert re.match(r"WRONG    the clock of EC2: (89\.9|9\d\.\d) s ahead", bad), bad
     assert "timedatectl set-ntp true" in bad
 
@@ -176,18 +181,13 @@ def test_a_vantage_where_somebody_else_answers_for_cloudflare(lab: Lab, ask: Cal
         add chain ip n o { type nat hook output priority dstnat; }
         add rule ip n o tcp dport 25 redirect'"""
     with _planted(lab, "ec2", redirect):
-        status, said = ask()
-    assert status == 2, said
-    (bad,) = _bad(said)
-    assert "port 25 outwards from ec2: 220 mail.webmakeprofit.org" in bad
+        assert "port 25 outwards from ec2: 220 mail.webmakeprofit.org" in _only_bad(ask())
 
 
 def test_port_25_blocked_at_a_vantage_is_no_fault_of_the_settings(lab: Lab, ask: Callable[..., Doctor]) -> None:
     drop = "nft 'add table inet f; add chain inet f o { type filter hook output priority 0; };"
     with _planted(lab, "ec2", f"{drop} add rule inet f o tcp dport 25 drop'"):
-        status, said = ask()
-    assert status == 1, said
-    (bad,) = _bad(said)
+        bad = _only_bad(ask(), status=1)
     assert bad.startswith("missing  port 25 outwards from ec2")
     assert "Most hosted machines have port 25 blocked" in bad
 
@@ -199,9 +199,7 @@ def test_a_store_from_a_newer_version(tmp_path: Path, ask: Callable[..., Doctor]
         db.execute("INSERT INTO schema VALUES (99)")
         db.commit()
     before = file.read_bytes()
-    status, said = ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{file}" #'))
-    assert status == 2, said
-    (bad,) = _bad(said)
+    bad = _only_bad(ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{file}" #')))
     assert "version 99" in bad
     assert "update this one" in bad
     assert file.read_bytes() == before
@@ -211,9 +209,7 @@ def test_a_folder_that_can_not_be_written_to(tmp_path: Path, ask: Callable[..., 
     folder = tmp_path / "sealed"
     folder.mkdir()
     seal = f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} &&"
-    status, said = ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{folder}/s.sqlite" #'), before=seal)
-    assert status == 2, said
-    (bad,) = _bad(said)
+    bad = _only_bad(ask(("[store]\nurl = ", f'[store]\nurl = "sqlite:///{folder}/s.sqlite" #'), before=seal))
     assert f"{folder}: user 0 may not write there" in bad
 
 
@@ -238,10 +234,7 @@ def test_tokens(lab: Lab, ask: Callable[..., Doctor]) -> None:
         ("", "it reads 2 zones besides: fx-trader-life.com, webmakeprofit.org"),
         ('zone = "webmakeprofit.org"\n', "it reads 1 zones besides: fx-trader-life.com"),
     ):
-        status, said = ask(*only, ("[trial]\n", f"[trial]\n{more}"))
-        assert status == 2, said
-        (bad,) = _bad(said)
-        assert f"{found}. Narrow it" in bad
+        assert f"{found}. Narrow it" in _only_bad(ask(*only, ("[trial]\n", f"[trial]\n{more}")))
 
 
 def test_an_expired_token(lab: Lab, ask: Callable[..., Doctor]) -> None:

@@ -88,11 +88,8 @@ def apply(script: str, *options: str) -> tuple[int, str]:
 
 
 def protect(attribute: str, on: bool) -> None:
-    python(
-        f"""
-        aws.client(m).modify_instance_attribute(InstanceId=m.settings.ec2.instance_id, {attribute}={{"Value": {on}}})
-        """
-    )
+    its = "InstanceId=m.settings.ec2.instance_id"
+    python(f"aws.client(m).modify_instance_attribute({its}, {attribute}={{'Value': {on}}})")
 
 
 def test_the_operator_may_do_what_the_published_policy_says_and_no_more() -> None:
@@ -143,11 +140,7 @@ def test_stop(lab: Lab) -> None:
 
 def test_deletion_wants_access_retired_and_terraform_forgotten() -> None:
     assert "scripts.retire_ec2_access first" in apply("delete_ec2")[1]
-    python(
-        """
-        m.store.record("done", "", script="retire_ec2_access", plan="")
-        """
-    )
+    python("m.store.record('done', '', script='retire_ec2_access', plan='')")
     said = apply("delete_ec2")[1]
     assert "aws_instance.mail, in the state" in said
     assert "aws_eip.mail, in main.tf:" in said
@@ -172,9 +165,8 @@ def test_terraform_forgets_it(lab: Lab) -> None:
     assert after.endswith(before[before.index(b"# Not the gateway's") :])
     assert [file.read_bytes() for file in folder.glob("main.tf.bak-*")] == [before]
     assert len(list(folder.glob("terraform.tfstate.bak-serial-13-*"))) == 1
-    assert run("-c", f"import subprocess; subprocess.run(['terraform', '-chdir={folder}', 'state', 'list'])")[
-        1
-    ].split() == ["terraform_data.keep"]
+    left = run("-c", f"import subprocess; subprocess.run(['terraform', '-chdir={folder}', 'state', 'list'])")[1]
+    assert left.split() == ["terraform_data.keep"]
 
 
 def test_deletion_wants_no_protection_and_an_address_that_can_go(lab: Lab) -> None:

@@ -62,11 +62,11 @@ def test_domains_and_mailboxes_in_a_database_are_refused_by_name(dell: Single) -
 
 def test_init_proposes_to_keep_them(dell: Single) -> None:
     """Before and after Dell was prepared; a domain in words too, and none that moves."""
-    names, proposed = (
-        dell.settings.domain_names,
-        {"virtual_mailbox_domains": [DOMAINS], "virtual_mailbox_maps": [BOXES]},
-    )
-    assert reading.mail(dell.shell, names).keeps == proposed
+    names = dell.settings.domain_names
+    assert reading.mail(dell.shell, names).keeps == {
+        "virtual_mailbox_domains": [DOMAINS],
+        "virtual_mailbox_maps": [BOXES],
+    }
     dell.bash(f"cp -a /etc/postfix/virtual* /run; cd /etc/postfix; {SEVERAL}")
     read = reading.mail(dell.shell, names)
     dell.bash("mv /run/virtual* /etc/postfix")

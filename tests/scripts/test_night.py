@@ -4,9 +4,11 @@ With Email Routing's API dead, without AWS, without the store, and with port 25 
 """
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,15 +135,18 @@ def test_by_hand_ends_quietly_where_nobody_reads_on() -> None:
     assert done.stdout.startswith(f"The way of {PILOT} back to EC2 by hand")
 
 
+def elsewhere(lab: Lab, name: str) -> Path:
+    """The settings once more, in a folder of their own."""
+    made = lab.folder / "operator" / name
+    made.mkdir()
+    return Path(shutil.copy(lab.folder / "operator/migration.toml", made))
+
+
 @pytest.mark.usefixtures("_switched")
 @pytest.mark.parametrize("copy", [True, False])
 def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
     """With the copy that ``switch_mx`` left, else only by the settings."""
-    config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/without"
-    if not copy:
-        elsewhere.mkdir()
-        (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
-        config = elsewhere / "migration.toml"
+    config = lab.folder / "operator/migration.toml" if copy else elsewhere(lab, "without")
     paper = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, "--config", str(config), environ=DEAD_STORE)
     status, said, _ = roll_back(str(config), DEAD_STORE)
     assert paper.returncode == status == 0, paper.stderr + said
@@ -153,10 +158,9 @@ def test_the_store_is_not_needed(lab: Lab, copy: bool) -> None:
 
 
 def test_a_start_is_seen_before_the_first_switch(lab: Lab) -> None:
-    given = ["-m", "scripts.restart_ec2"]
     applied(NAME, "restart_ec2", *OVERRIDE)
     assert lab.power("ec2") == "on"
-    assert operator(NAME, *given).returncode == 0
+    assert operator(NAME, "-m", "scripts.restart_ec2").returncode == 0
 
 
 @pytest.mark.parametrize("shut", [False, True])
@@ -196,7 +200,8 @@ def test_a_person_goes_back_by_the_paper_only(lab: Lab, trouble: str) -> None:
                 troubles.enter_context(without(lab, SHUT, "operator"))
             case "locked":
                 as_operator(LOCK, NAME)
-        person = Person(lab, PILOT, _printed(lab) if trouble == "no store" else _by_hand())
+        printed = lab.folder / f"operator/night/{PILOT}.txt"
+        person = Person(lab, PILOT, printed.read_text(encoding="utf-8") if trouble == "no store" else _by_hand())
         person.goes_back()
     _mail_flows(person)  # our senders are reached by port 25, too
     added, gone = [f"added MX {each}" for each in MX], [f"deleted {each}" for each in CLOUDFLARES]
@@ -221,10 +226,7 @@ def test_a_person_starts_ec2_by_the_paper_first(lab: Lab, shut: bool) -> None:
 def test_a_person_without_a_store_does_not_start_what_runs(lab: Lab) -> None:
     """Nobody knows then whether EC2 was stopped: the console says."""
     as_operator("assert switch(PILOT)['status'] == 0; print(json.dumps([]))", NAME)
-    config, elsewhere = lab.folder / "operator/migration.toml", lab.folder / "operator/bare"
-    elsewhere.mkdir()
-    (elsewhere / "migration.toml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
-    given = ("--config", f"{elsewhere}/migration.toml")
+    given = ("--config", str(elsewhere(lab, "bare")))
     person = Person(lab, PILOT, _by_hand(*given, environ=DEAD_STORE))
     assert 0 in person.steps
     person.goes_back()
@@ -237,10 +239,6 @@ def _by_hand(*options: str, environ: Mapping[str, str | None] | None = None) -> 
     done = operator(NAME, "-m", "scripts.by_hand", "--domain", PILOT, *options, environ=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def _printed(lab: Lab) -> str:
-    return (lab.folder / f"operator/night/{PILOT}.txt").read_text(encoding="utf-8")
 
 
 def _mail_flows(person: Person) -> None:

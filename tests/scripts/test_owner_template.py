@@ -3,8 +3,8 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,11 +23,17 @@ def dell() -> Iterator[Owned]:
         yield made
 
 
-def committed(dell: Owned, file: str, text: str) -> None:
-    """TEXT is put at the end of a file of the repository's, and committed."""
+@contextmanager
+def committed(dell: Owned, file: str, text: str) -> Iterator[None]:
+    """Meanwhile TEXT stands at the end of a file of the repository's, committed."""
+    head = dell.git("rev-parse", "HEAD").strip()
     with (dell.repo / file).open("a", encoding="utf-8") as out:
         out.write(text)
     dell.git("commit", "-q", "-a", "-m", "a test")
+    try:
+        yield
+    finally:
+        dell.git("reset", "-q", "--hard", head)
 
 
 @pytest.mark.parametrize(
@@ -43,25 +49,20 @@ def committed(dell: Owned, file: str, text: str) -> None:
     ids=["fails", "leaves one out", "unparsable", "twice", "goes its own way", "not deployed"],
 )
 def test_it_is_refused_before_the_first_write(dell: Owned, file: str, text: str, words: list[str]) -> None:
-    head = dell.git("rev-parse", "HEAD")
-    committed(dell, file, text)
-    try:
+    with committed(dell, file, text):
         dell.refused(*words)
         assert dell.git("branch", "--format=%(refname:short)").split() == ["main"]
         assert not dell.git("status", "--porcelain")
-    finally:
-        dell.git("reset", "-q", "--hard", head.strip())
 
 
 def test_what_hangs_is_ended_at_its_limit(dell: Owned) -> None:
-    head, settings = dell.git("rev-parse", "HEAD"), dell.settings.read_text()
+    settings = dell.settings.read_text()
     dell.settings.write_text(settings.replace("limit_s = 60", "limit_s = 5"))
-    committed(dell, "render.sh", "sleep 600\n")
     try:
-        dell.refused("`sh render.sh` was not done in 5 s", "was ended")
+        with committed(dell, "render.sh", "sleep 600\n"):
+            dell.refused("`sh render.sh` was not done in 5 s", "was ended")
     finally:
         dell.settings.write_text(settings)
-        dell.git("reset", "-q", "--hard", head.strip())
 
 
 def test_what_nobody_committed_is_refused(dell: Owned) -> None:
@@ -93,7 +94,7 @@ def test_an_edit_on_dell_that_no_template_knows_is_refused(dell: Owned) -> None:
 
 
 def test_the_patch_applies_anywhere_and_renders_as_planned(dell: Owned, tmp_path: Path) -> None:
-    patch = _patch(dell.plan())
+    patch = next(str(each["after"]) for each in dell.plan()["writes"] if each["group"] == "the templates")
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", dell.repo, clone], check=True)
     subprocess.run(["git", "apply", "--index"], cwd=clone, input=patch.encode(), check=True)
@@ -111,25 +112,21 @@ def test_the_patch_applies_anywhere_and_renders_as_planned(dell: Owned, tmp_path
 
 
 def test_what_does_not_serve_is_left_and_what_was_is_deployed_again(dell: Owned) -> None:
-    head = dell.git("rev-parse", "HEAD").strip()
-    committed(dell, MAIN, "smtpd_helo_restrictions = reject\n")
-    deployed(dell)
-    before = dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf")
-    came_to(dell.apply(dell.plan()["digest"]), 1, "heard 554", "what was rendered before is deployed again")
-    assert dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf") == before
-    assert dell.git("branch", "--format=%(refname:short)").split() == ["main"]
-    dell.dell(UP)
-    dell.git("reset", "-q", "--hard", head)
+    with committed(dell, MAIN, "smtpd_helo_restrictions = reject\n"):
+        deployed(dell)
+        before = dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf")
+        came_to(dell.apply(dell.plan()["digest"]), 1, "heard 554", "what was rendered before is deployed again")
+        assert dell.dell(f"sha256sum {FILES}/main.cf {FILES}/master.cf") == before
+        assert dell.git("branch", "--format=%(refname:short)").split() == ["main"]
+        dell.dell(UP)
     deployed(dell)
 
 
 def test_a_deployment_that_fails_is_reported_with_its_reason(dell: Owned) -> None:
-    head = dell.git("rev-parse", "HEAD").strip()
-    committed(dell, "deploy.sh", "echo no registry >&2\nexit 5\n")
-    words = "`sh deploy.sh` ended with 5", "no registry", "Going back failed too"
-    came_to(dell.apply(dell.plan()["digest"]), 1, *words)
-    assert dell.git("branch", "--show-current").strip() == "main"
-    dell.git("reset", "-q", "--hard", head)
+    with committed(dell, "deploy.sh", "echo no registry >&2\nexit 5\n"):
+        words = "`sh deploy.sh` ended with 5", "no registry", "Going back failed too"
+        came_to(dell.apply(dell.plan()["digest"]), 1, *words)
+        assert dell.git("branch", "--show-current").strip() == "main"
     deployed(dell)
 
 
@@ -147,7 +144,3 @@ def deployed(dell: Owned) -> None:
     done = dell.operator("sh", "-c", f"cd {dell.repo} && sh render.sh && sh deploy.sh")
     assert done.returncode == 0, done.stdout + done.stderr
     dell.dell(UP)
-
-
-def _patch(plan: dict[str, Any]) -> str:
-    return next(str(each["after"]) for each in plan["writes"] if each["group"] == "the templates")

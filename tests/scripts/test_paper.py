@@ -8,7 +8,6 @@ import pytest
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.reading import dns_of
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
@@ -23,12 +22,6 @@ DOMAIN = "pilot.example.net"
 MX = {"type": "MX", "name": DOMAIN, "content": "mail.webmakeprofit.org", "ttl": 3600, "priority": 10}
 EXPORT = f"{DOMAIN}. 1 IN A 203.0.113.9"
 WITHOUT = "THERE IS NO COPY OF THE ZONE"
-
-
-@pytest.fixture
-def migration(tmp_path: Path) -> Migration:
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    return Migration(settings_without_a_lab().model_copy(update={"store": store}), Secrets())
 
 
 @pytest.mark.parametrize("export", [EXPORT, ""])
@@ -92,13 +85,11 @@ def test_the_zone_of_the_snapshot_is_called_old(migration: Migration) -> None:
 
 def test_no_snapshot_begins_with_cloudflares_mx(migration: Migration) -> None:
     """But one that comes after another is taken, whose domains are known."""
-    body = {
-        "zones": {DOMAIN: {"records": [MX | {"content": "route1.mx.cloudflare.net"}], "routing": {"enabled": True}}}
-    }
-    for records in (body["zones"][DOMAIN]["records"], []):
-        odd = {"zones": {DOMAIN: body["zones"][DOMAIN] | {"records": records}}}
+    routed = [MX | {"content": "route1.mx.cloudflare.net"}]
+    for records in ([], routed):
+        body = {"zones": {DOMAIN: {"records": records, "routing": {"enabled": True}}}}
         with pytest.raises(CouldNotAsk, match=rf"{DOMAIN}.*Cloudflare.*the store that knows of that switch"):
-            snapshot._keep(migration, START, odd)
+            snapshot._keep(migration, START, body)
     snapshot._keep(migration, "another", body)
     migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [MX]}}})
     snapshot._keep(migration, START, body)

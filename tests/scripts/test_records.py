@@ -17,7 +17,7 @@ from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns.mta_sts import ROUTING
-from fixtures.settings import Secrets, StoreSettings, Transport
+from fixtures.settings import Secrets, Transport
 from fixtures.settings.schema import MtaSts
 from scripts import narrow_mta_sts, publish_delivery
 from scripts.lib.change import Job, Refused
@@ -293,10 +293,8 @@ def test_identifier_follows_the_text() -> None:
 
 def test_a_record_that_lies_elsewhere_is_not_changed_here(monkeypatch: pytest.MonkeyPatch) -> None:
     migration = Migration(settings_without_a_lab(), Secrets())
-    led = Record("CNAME", "_mta-sts.webmakeprofit.org", "_mta-sts.provider.example", 300)
-    zone = Records(Zone("z", "webmakeprofit.org", "active", (), "a"), (led,), Evidence("", "", "", "", 0.0, 0.0))
+    stands(monkeypatch, Record("CNAME", "_mta-sts.webmakeprofit.org", "_mta-sts.provider.example", 300))
     monkeypatch.setattr(mta_sts, "published", lambda *_: WIDE)
-    monkeypatch.setattr(cloudflare, "records", lambda *_: zone)
     with pytest.raises(Refused, match=r"is an alias of _mta-sts\.provider\.example: change the policy by hand"):
         list(mta_sts.publish(Job(migration, "webmakeprofit.org", Namespace()), "webmakeprofit.org", (ROUTING,)))
 
@@ -348,6 +346,17 @@ def test_a_policy_that_two_domains_share_is_not_written_for_one(tmp_path: Path) 
         list(mta_sts.put_back(job, job.domain, WIDE))
 
 
+def stands(monkeypatch: pytest.MonkeyPatch, *those: Record) -> None:
+    """In each zone, below the name servers of its apex."""
+
+    def records(_: Migration, domain: str) -> Records:
+        zone, apex = Zone("z", domain, "active", (), "a"), Record("NS", domain, "ada.ns.cloudflare.com", 300)
+        return Records(zone, (apex, *those), Evidence("", "", "", "", 0.0, 0.0))
+
+    monkeypatch.setattr(cloudflare, "records", records)
+    monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
+
+
 @pytest.mark.parametrize(
     ("kind", "says"),
     [("NS", "is delegated to ns.x: what stands at that name here nobody sees"), ("CNAME", "is an alias of ns.x")],
@@ -355,46 +364,30 @@ def test_a_policy_that_two_domains_share_is_not_written_for_one(tmp_path: Path) 
 def test_nothing_is_published_where_nobody_sees_it(kind: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     migration = Migration(settings_without_a_lab(), Secrets())
     delivery = migration.settings.domain(migration.settings.pilot).delivery
-
-    def records(_: Migration, domain: str) -> Records:
-        stands = (Record("NS", domain, "ada.ns.cloudflare.com", 300), Record(kind, delivery, "ns.x", 300))
-        return Records(Zone("z", domain, "active", (), "a"), stands, Evidence("", "", "", "", 0.0, 0.0))
-
-    monkeypatch.setattr(cloudflare, "records", records)
-    monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
+    stands(monkeypatch, Record(kind, delivery, "ns.x", 300))
     with pytest.raises(Refused, match=f"{delivery} {says}"):
         list(publish_delivery.plan(Job(migration, "", Namespace())))
 
 
 @pytest.mark.parametrize(("late", "says"), [(True, "stands already and leads to"), (False, "")])
 def test_only_names_of_a_domain_that_comes_later_may_be_in_use(
-    late: bool, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    late: bool, says: str, migration: Migration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dell's own name, of which the others have been living, moves as before."""
-    settings = settings_without_a_lab()
-    store = settings.store.model_copy(update={"url": f"sqlite:///{tmp_path}/s.sqlite"})
-    migration = Migration(settings.model_copy(update={"store": store}), Secrets())
+    settings = migration.settings
     pilot, *others = settings.domain_names
     migration.store.put_snapshot("start", "0", {"zones": {each: {} for each in others}})
     migration.store.record("done", script="publish_delivery", plan="")
     name, kind = (settings.domain(pilot).delivery, "MX") if late else (settings.dell.name, "A")
-
-    def records(_: Migration, domain: str) -> Records:
-        stands = (Record(kind, name, "10 old.example.net" if late else "192.0.2.99", 300),)
-        return Records(Zone("z", domain, "active", (), "a"), stands, Evidence("", "", "", "", 0.0, 0.0))
-
-    monkeypatch.setattr(cloudflare, "records", records)
-    monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
+    stands(monkeypatch, Record(kind, name, "10 old.example.net" if late else "192.0.2.99", 300))
     with pytest.raises(Refused, match=says) if says else nullcontext():
         list(publish_delivery.plan(Job(migration, "", Namespace())))
 
 
 def test_narrowed_when_no_sender_can_hold_the_policy_from_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    migration: Migration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sooner, nothing could mend it: what N-11 counts at sign-off is the time of that one change."""
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    migration = Migration(settings_without_a_lab().model_copy(update={"store": store}), Secrets())
     monkeypatch.setattr(narrow_mta_sts, "published", lambda *_: WIDE)
     job = Job(migration, "webmakeprofit.org", Namespace())
     narrow_mta_sts.check(job)  # no record of a switch is N-11's to say

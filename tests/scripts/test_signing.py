@@ -191,6 +191,17 @@ def _another_store(desk: Desk) -> None:
         chain.begin(db, "it was restored by hand", 0)
 
 
+def _signed_past_mxgate(desk: Desk, key: Path, name: str) -> None:
+    file = desk.page.with_suffix(".intoto.json")
+    with file.open("rb") as text, (desk.page.parent / f"{file.name}.{name}.sig").open("wb") as out:
+        subprocess.run(["ssh-keygen", "-Y", "sign", "-f", key, "-n", "mxgate"], stdin=text, stdout=out, check=True)
+
+
+def _by_a_colleague(desk: Desk) -> None:
+    desk.allow(key := desk.key("colleague"), "yuki@webmakeprofit.org")
+    _signed_past_mxgate(desk, key, "yuki")
+
+
 def _older(desk: Desk) -> None:
     """The store as it was before the report: the newest rows are gone, with their links."""
     with desk.store.engine.begin() as db:
@@ -199,35 +210,8 @@ def _older(desk: Desk) -> None:
             db.execute(sa.text(f"DELETE FROM {table} WHERE {key} > (SELECT min({key}) FROM {table})"))
 
 
-def _stranger(desk: Desk) -> None:
-    file = desk.page.with_suffix(".intoto.json")
-    signature = desk.page.parent / f"{file.name}.{OPERATOR}.sig"
-    signature.unlink()
-    with file.open("rb") as text, signature.open("wb") as out:
-        subprocess.run(
-            ["ssh-keygen", "-Y", "sign", "-f", desk.key("stranger"), "-n", "mxgate"], stdin=text, stdout=out, check=True
-        )
-
-
-def _made_past_mxgate(desk: Desk) -> None:
-    key = desk.key("colleague")
-    desk.allow(key, "yuki@webmakeprofit.org")
-    file = desk.page.with_suffix(".intoto.json")
-    with file.open("rb") as text, (desk.page.parent / f"{file.name}.yuki.sig").open("wb") as out:
-        subprocess.run(["ssh-keygen", "-Y", "sign", "-f", key, "-n", "mxgate"], stdin=text, stdout=out, check=True)
-
-
-def _forged(desk: Desk) -> None:
-    """Report, record and statement agree; only the signature is of what was there before."""
-    desk.edit(".intoto.json", '"PASSED"', '"WARNED"')
-
-
 def _taken(desk: Desk, name: str) -> None:
     (desk.page.parent / name).unlink()
-
-
-def _damaged(desk: Desk, name: str) -> None:
-    (desk.page.parent / name).write_bytes(b"\xff\xfe\x80")
 
 
 EDITED = "edited since, or a file of another run was put in its place"
@@ -254,15 +238,24 @@ CASES: dict[str, tuple[Callable[[Desk], object], str, bool]] = {
     "a row is deleted": (lambda desk: desk.sql("DELETE FROM records WHERE kind = 'night'"), "it was deleted", True),
     "an older store": (_older, "an older copy was put in its place", True),
     "another store": (_another_store, "is another than the report has seen", False),
-    "a stranger signed": (_stranger, "is unknown: no line of", False),
-    "a signature that mxgate did not make": (_made_past_mxgate, "the store knows of none by yuki@webmakeprofit.org", False),
-    "the statement is edited": (_forged, "the statement was edited since, or it is another's signature", False),
+    "a stranger signed": (lambda desk: _signed_past_mxgate(desk, desk.key("stranger"), OPERATOR), "is unknown: no line of", False),
+    "a signature that mxgate did not make": (_by_a_colleague, "the store knows of none by yuki@webmakeprofit.org", False),
+    # Report, record and statement agree; only the signature is of what was there before.
+    "the statement is edited": (
+        lambda desk: desk.edit(".intoto.json", '"PASSED"', '"WARNED"'),
+        "the statement was edited since, or it is another's signature",
+        False,
+    ),
     "the signature is taken away": (
         lambda desk: _taken(desk, f"phase3.intoto.json.{OPERATOR}.sig"),
         f"{OPERATOR} has signed, by the store; it was taken away",
         False,
     ),
-    "the statement is damaged": (lambda desk: _damaged(desk, "phase3.intoto.json"), "phase3.intoto.json: is no statement any more", False),
+    "the statement is damaged": (
+        lambda desk: desk.page.with_suffix(".intoto.json").write_bytes(b"\xff\xfe\x80"),
+        "phase3.intoto.json: is no statement any more",
+        False,
+    ),
     "the statement is taken away": (lambda desk: _taken(desk, "phase3.intoto.json"), "phase3.intoto.json is missing: it was taken away", False),
 }  # fmt: skip
 

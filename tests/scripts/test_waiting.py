@@ -12,11 +12,9 @@ import pytest
 from fixtures.evidence import Finding, passed, waiting
 from fixtures.gates.drift import accepted
 from fixtures.gates.drift.reading import State
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.preflight import checklist
 from fixtures.preflight.checklist import Question
-from fixtures.settings import Secrets, StoreSettings
 from scripts import accept, snapshot
 from scripts.lib import change
 from scripts.lib.change import Job, Script, Write
@@ -41,12 +39,10 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Migration:
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    made = Migration(settings_without_a_lab().model_copy(update={"store": store}), Secrets())
-    monkeypatch.setattr(change, "open_migration", lambda _: made)
+def opened(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> Migration:
+    monkeypatch.setattr(change, "open_migration", lambda _: migration)
     monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
-    return made
+    return migration
 
 
 def slowly(outcome: Any) -> Any:
@@ -79,7 +75,7 @@ def test_questions_that_are_asked_are_named(capsys: pytest.CaptureFixture[str]) 
     assert "1 of 2 questions are answered, waiting for: the clock (0 s)\n" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("migration")
+@pytest.mark.usefixtures("opened")
 def test_what_is_read_to_be_accepted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accept, "read", slowly(State()))
     monkeypatch.setattr(accept, "permits", lambda *_: ())
@@ -87,7 +83,7 @@ def test_what_is_read_to_be_accepted(capsys: pytest.CaptureFixture[str], monkeyp
     assert "reading all that decides about mail" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("migration")
+@pytest.mark.usefixtures("opened")
 def test_what_is_read_for_a_snapshot(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     there: dict[str, Any] = {"files": {}, "digests": {}}
     body = {"zones": {}, "destinations": [], "dell": there, "ec2": {**there, "items": [], "unread": []}}
@@ -97,7 +93,7 @@ def test_what_is_read_for_a_snapshot(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 def test_a_script_says_what_it_reads_before_and_after_it_writes(
-    migration: Migration, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    opened: Migration, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = ["old"]
 
@@ -109,7 +105,7 @@ def test_a_script_says_what_it_reads_before_and_after_it_writes(
     assert made.main(["--json"]) == 3
     shown = capsys.readouterr()
     assert "merge_spf: reading what stands (0 s)\n" in shown.err
-    accepted.keep(migration, accepted.FIRST, {"DNS of pilot.example.net": {}})
+    accepted.keep(opened, accepted.FIRST, {"DNS of pilot.example.net": {}})
     monkeypatch.setattr(accepted, "read", slowly(State()))
     monkeypatch.setattr(change, "require_open", slowly(None))
     assert made.main(["--apply", shown.out.partition('"digest": "')[2][:12]]) == 0

@@ -98,11 +98,6 @@ def _is_mail(url: str) -> bool:
     return url.partition(":")[0].lower() in {"mailto", "mailtos"}
 
 
-def _dells(settings: Settings) -> tuple[str, ...]:
-    """By what a URL of mail could name Dell, besides its name."""
-    return tuple(str(each).lower() for each in (settings.dell.ipv4, settings.dell.imap_host) if each)
-
-
 def _is_own_mail(url: str, settings: Settings | None) -> str:
     """Why a way would end in the mail under test; empty if it doesn't."""
     if settings is None:
@@ -112,7 +107,8 @@ def _is_own_mail(url: str, settings: Settings | None) -> str:
     # Other services are judged by the addresses that they write to, which come after who we are there.
     rest = text.partition("://")[2].partition("@")[2]
     found = _NAME.findall(text) if _is_mail(url) else _ADDRESS.findall("@".join(["", *rest.split("@")[1:]]))
-    if _is_mail(url) and any(host in text for host in _dells(settings)):
+    dell = settings.dell.ipv4, settings.dell.imap_host  # besides its name
+    if _is_mail(url) and any(str(each).lower() in text for each in dell if each):
         return "it sends through Dell"
     hit = next((name for name in found for own in ours if name == own or name.endswith(f".{own}")), "")
     return f"it writes to {hit}, whose mail is under test" if hit else ""

@@ -42,8 +42,8 @@ class Call:
     @property
     def command(self) -> str:
         """The same for the aws command."""
-        options = ((_dashed(key), value) for key, value in self.arguments.items())
-        return shlex.join(["aws", self.service, self.name.replace("_", "-"), *(w for o in options for w in _words(*o))])
+        words = (word for key, value in self.arguments.items() for word in _words(key, value))
+        return shlex.join(["aws", self.service, self.name.replace("_", "-"), *words])
 
     def wait(self, waiter: str, limit_s: int, **arguments: Any) -> None:
         """Until what it asked for is so, by boto3's WAITER. ``CouldNotAsk`` after LIMIT_S."""
@@ -159,11 +159,8 @@ def watched(look: Callable[[], Any], key: str = "") -> Callable[[], str]:
     return read
 
 
-def _dashed(name: str) -> str:
-    return "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
-
-
-def _words(option: str, value: object) -> list[str]:
+def _words(name: str, value: object) -> list[str]:
+    option = "--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
     if isinstance(value, bool):
         return [option if value else option.replace("--", "--no-", 1)]
     return [option, *(map(str, value) if isinstance(value, list) else [str(value)])]

@@ -5,14 +5,13 @@ another server's port 25 is heard (``vantages.blind``), or where this one was he
 port outwards.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from fixtures.access.loop import run
+from fixtures.access.loop import gather, run
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
 from fixtures.migration import Migration
@@ -79,13 +78,10 @@ def greetings(migration: Migration, *addresses: str) -> dict[str, dict[Vantage |
         except (CouldNotAsk, OSError):
             return ""
 
-    async def ask_all(questions: Sequence[tuple[str, Vantage | None]]) -> list[str]:
-        return await asyncio.gather(*(ask(*each) for each in questions))
-
     places = (None, *(each for each in migration.settings.vantages if each.plays != "ec2"))
     questions = [(address, via) for address in addresses for via in places]
     found: dict[str, dict[Vantage | None, str]] = {address: {} for address in addresses}
-    for (address, via), said in zip(questions, run(ask_all(questions)), strict=True):
+    for (address, via), said in zip(questions, run(gather(ask(*each) for each in questions)), strict=True):
         found[address][via] = said
     return found
 

@@ -80,7 +80,8 @@ def _rows(text: str) -> Iterator[Row]:
 
 def kept(wire: Wire, known: Mapping[str, Any]) -> Iterator[Kept]:
     """Ask all of it. KNOWN: zone, zone_name, account, name, destination, outside. Raises ``CouldNotAsk``."""
-    values: dict[str, Any] = {"nothing": NOTHING, "today": _today(wire), "on": False, **known}
+    today = datetime.fromtimestamp(wire.migration.clock.now(), UTC).strftime("%Y-%m-%dT00:00:00Z")
+    values: dict[str, Any] = {"nothing": NOTHING, "today": today, "on": False, **known}
     for row in rows():
         lacking = [name for name in _PARAMETER.findall(row.path + row.body) if name not in values]
         if lacking:
@@ -126,10 +127,6 @@ def _shown(value: Any) -> str:
 def _value(result: Any, key: str) -> Any:
     first = result[0] if isinstance(result, list) and result else result
     return first.get(key) if isinstance(first, dict) else None
-
-
-def _today(wire: Wire) -> str:
-    return datetime.fromtimestamp(wire.migration.clock.now(), UTC).strftime("%Y-%m-%dT00:00:00Z")
 
 
 def outside(zone_name: str) -> str:
