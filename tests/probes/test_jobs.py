@@ -28,6 +28,8 @@ WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
     [
         "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf",
         "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf >/dev/null 2>&1",
+        "17 3 * * * root cd /etc/postfix && cp main.cf.orig main.cf && postfix reload",
+        'ExecStart="/usr/bin/cp" "/srv/golden/main.cf" "/etc/postfix/main.cf"',
         "17 3 * * * root cp /srv/golden/main.cf /etc/postfix/ && postfix reload",
         'DPkg::Post-Invoke { "cp -p /etc/postfix/main.cf.golden /etc/postfix/main.cf && postfix reload || true"; };',
         "@reboot root rsync -a --delete /srv/golden/ /etc/dovecot",
@@ -69,6 +71,7 @@ def test_what_writes(line: str) -> None:
         "5 4 * * * root tar czf /backup/postfix.tgz /etc/postfix",
         "tar -C /etc/postfix -czf /backup/postfix.tgz .",
         "5 4 * * * root cp -a /etc/postfix /backup/",
+        "5 4 * * * root cd /etc/postfix && cp -a main.cf main.cf.bak",
         "5 4 * * * root rsync -a /etc/postfix/ /etc/dovecot/ backup:/dell/",
         "0 2 * * * root cp -a /var/vmail /backup && tar czf /backup/c.tgz /etc/postfix /etc/dovecot",
         "mv /backup/a.tgz /backup/b.tgz; tar czf /backup/a.tgz /etc/postfix",
@@ -234,6 +237,27 @@ def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
         1,
     )
     assert _searched(tmp_path, tmp_path / "absent") == ((), 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) -> None:
+    """A script that a script names, one that is found in its folder, and a place that each user has."""
+    for name, text in {
+        "users/alice/units/a.service": f"ExecStart={tmp_path}/scripts/first\n",
+        "users/bob/units/b.service": f"ExecStart=sh -c 'cd {tmp_path}/scripts && ./in-there'\n",
+        "scripts/first": f"# a box |\n{tmp_path}/scripts/second\n",
+        "scripts/second": "#!/bin/sh\ncp \\\n  /a \\\n  /etc/postfix/main.cf\ncp /b /etc/postfix/main.cf\n",
+        "scripts/in-there": "render |\n  tee /etc/postfix/main.cf\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found, places = _searched(tmp_path, tmp_path / "users/*/units")
+    assert places == 2
+    assert [(where.removeprefix(f"{tmp_path}/scripts/"), " ".join(text.split())) for where, text in found] == [
+        ("in-there:1", "render | tee /etc/postfix/main.cf"),
+        ("second:2", "cp /a /etc/postfix/main.cf"),
+        ("second:5", "cp /b /etc/postfix/main.cf"),
+    ]
 
 
 def _searched(scripts: Path, *places: Path) -> tuple[tuple[tuple[str, str], ...], int]:
