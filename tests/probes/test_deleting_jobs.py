@@ -11,6 +11,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.evidence.redaction import hidden
 from fixtures.probes.dell import deleting_jobs, firewall, jobs
+from fixtures.probes.dell.deleting_jobs import Container
 from fixtures.probes.dell.mailbox_access import Place
 from tests.judges import LOOK
 
@@ -140,8 +141,8 @@ def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, ve
 STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
 
 
-def stopped(*files: tuple[str, str], containers: tuple[str, ...] = ()) -> list[str]:
-    words = "|".join((STOPS, *map(deleting_jobs.container_stops, containers)))
+def stopped(*files: tuple[str, str], containers: tuple[Container, ...] = ()) -> list[str]:
+    words = "|".join((STOPS, *(each.words for each in containers)))
     lines = [line for file, text in files for line in grep(words, text, file)]
     return [text for _, text in deleting_jobs.lines_that_stop(lines, containers)]
 
@@ -205,6 +206,10 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
         ("0 22 * * * root docker stop mx; docker compose -f /srv/mail.yml up -d", False),
         ("0 22 * * * root docker stop mx-exporter web", False),
         ("0 22 * * * root docker restart mx", False),
+        ("0 22 * * * root docker stop $(docker ps -q)", True),
+        ("0 22 * * * root docker stop $(docker ps -q --filter name=web)", False),
+        ("0 22 * * * root podman stop --all", True),
+        ("0 22 * * * root docker pause mx; tar czf /b/m.tgz /srv; docker unpause mx", False),
         ("@daily root docker kill -s HUP mx", False),
         ("@daily root docker kill --signal=SIGHUP mx", False),
         ('@daily root docker kill --signal "USR1" mx', False),
@@ -215,7 +220,39 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
     ],
 )
 def test_what_stops_a_server_s_container(line: str, stops: bool) -> None:
-    assert stopped(("/etc/cron.d/x", line), containers=("mx",)) == ([line] if stops else [])
+    assert stopped(("/etc/cron.d/x", line), containers=(Container("mx"),)) == ([line] if stops else [])
+
+
+COMPOSED = Container("mail-mx-1", "mail", "/opt/mail", "mx")
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [
+        ("0 22 * * * root cd /opt/mail && docker compose down >/dev/null 2>&1", True),
+        ("0 22 * * * root docker-compose -f /opt/mail/docker-compose.yml stop", True),
+        ("0 22 * * * root docker compose -p mail down -t 30", True),
+        ("0 22 * * * root docker compose --project-directory /opt/mail stop web mx", True),
+        ("0 22 * * * root cd /opt/mail && docker compose pause", True),
+        ("0 22 * * * root cd /opt/mail && docker compose stop web", False),
+        ("0 22 * * * root cd /opt/mail && docker compose kill -s HUP mx", False),
+        ("0 22 * * * root cd /opt/mail && docker compose down && docker compose up -d", False),
+        ("0 22 * * * root cd /opt/mail && docker compose pull -q", False),
+        ("0 22 * * * root cd /opt/mail-archive && docker compose down", False),
+        ("0 22 * * * root cd /opt/cloud && docker compose down", False),
+        ("0 22 * * * root docker compose -p mailman down", False),
+    ],
+)
+def test_what_stops_a_composed_one(text: str, stops: bool) -> None:
+    assert stopped(("/etc/cron.d/x", text), containers=(COMPOSED,)) == ([text] if stops else [])
+
+
+def test_a_job_of_more_lines_names_the_project_in_another() -> None:
+    down = "docker compose down"
+    assert stopped(("/usr/local/bin/x", f"cd /opt/mail\n{down}"), containers=(COMPOSED,)) == [down]
+    assert stopped(("/opt/mail/stop.sh", down), containers=(COMPOSED,)) == [down]
+    assert stopped(("/usr/local/bin/x", f"cd /opt/mail\n{down}\ndocker compose up -d"), containers=(COMPOSED,)) == []
+    assert stopped(("/usr/local/bin/x", f"cd /opt/web\n{down}"), containers=(COMPOSED,)) == []
 
 
 MAILCOW = "mailcowdockerized-postfix-mailcow-1"
@@ -235,7 +272,7 @@ RM, RUN = "ExecStartPre=-/usr/bin/docker rm -f mail", "ExecStart=/usr/bin/docker
     ids=["made again", "stopped before a backup", "the machine's own stopped", "composed again", "left", "another's"],
 )
 def test_what_a_file_does_with_a_container(text: str, stops: list[str]) -> None:
-    assert stopped(("/etc/systemd/system/x.service", text), containers=("mail", MAILCOW)) == stops
+    assert stopped(("/etc/systemd/system/x.service", text), containers=(Container("mail"), Container(MAILCOW))) == stops
 
 
 def test_no_job_stops_a_server() -> None:
