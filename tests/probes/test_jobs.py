@@ -129,11 +129,10 @@ class Host:
         return Result(argv, 0, self.text, "")
 
 
-DDNS = """\
-process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1
-file: /usr/local/bin/cf-token: a.example
-done
-"""
+DDNS = (
+    "process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1: \n"
+    "file: /usr/local/bin/cf-token: a.example\ndone\n"
+)
 CRON = (
     """/etc/cron.d/x: 5 4 * * * root curl -H "X-Auth-Key: s3cret" -u me:s3cret https://me:s3cret@{ec2}/fullchain.pem"""
 )
@@ -190,9 +189,14 @@ for d in /etc/cron.d /etc/cron.weekly /etc/systemd/system /usr/local/sbin /srv /
 done
 put() { mkdir -p "${1%/*}"; echo "$2" >"$1"; }
 put /run/bin/ps "#!/bin/sh
-echo /bin/ddns; echo python -u /cloudflare-ddns.py --repeat; echo /usr/sbin/kea-dhcp-ddns -c x"
-put /run/bin/podman "#!/bin/sh
-echo docker.io/timothyjmiller/cloudflare-ddns:1; echo nginx:1"
+echo 1 /bin/ddns; echo 22 python -u /cloudflare-ddns.py --repeat; echo 333 /usr/sbin/kea-dhcp-ddns -c x"
+put /srv/u/config.json '{"domain": "home.c.example", "token": "sec.ret.c.example.x"}'
+put /run/bin/podman '#!/bin/sh
+case $* in
+*Mounts*) echo /srv/u/config.json ;;
+inspect*) echo "[DOMAINS=cam.c.example DB=s3cret.b.example]" ;;
+*) echo 1 docker.io/timothyjmiller/cloudflare-ddns:1; echo 2 nginx:1 ;;
+esac'
 put /run/bin/docker "#!/bin/sh
 false"
 chmod +x /run/bin/*; PATH=/run/bin:$PATH
@@ -210,7 +214,7 @@ put /etc/systemd/system/u.service 'ExecStart=/srv/u/unit.sh'
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts of its own")
 def test_who_writes_dns_from_here() -> None:
     """By a process of a container's image, by a container, by scripts that jobs name; nobody else."""
-    script = f"{DDNS_HOST}set -- '{jobs.SCRIPTS}'\n{writers._CLIENTS}"
+    script = f"{DDNS_HOST}set -- '{jobs.SCRIPTS}' 'a\\.example|c\\.example'\n{writers._CLIENTS}"
     done = subprocess.run(["unshare", "--mount", "sh", "-s"], input=script, capture_output=True, text=True, check=True)
     assert [": ".join(line.split(": ")[:2]) for line in done.stdout.splitlines()] == [
         "process: /bin/ddns",
@@ -221,6 +225,17 @@ def test_who_writes_dns_from_here() -> None:
         "file: /srv/u/unit.sh",
         "done",
     ]
+    assert "container of: docker.io/timothyjmiller/cloudflare-ddns:1: cam.c.example home.c.example " in done.stdout
+    assert "nginx" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "touches"), [("home.a.example ", ()), ("home.a.example mx.a.example ", ("mx.a.example A",)), ("", None)]
+)
+def test_what_a_container_says_that_it_writes(names: str, touches: tuple[str, ...] | None) -> None:
+    host = Host(f"container of: favonia/cloudflare-ddns:1: {names}\ndone\n")
+    (found,) = writers._clients(host, {("mx.a.example", "A")}, ("a.example",))  # type: ignore[arg-type]
+    assert (found.name, found.touches) == ("Dell: container of favonia/cloudflare-ddns:1", touches)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
