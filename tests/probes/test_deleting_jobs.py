@@ -387,5 +387,24 @@ def test_what_does_not_switch_it_off(file: str, line: str) -> None:
     ],
 )  # fmt: skip
 def test_what_loads_other_rules(place: str, line: str, loads: bool) -> None:
-    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place)))
+    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place), lambda *_: False))
     assert found == ([(f"{place}:1", line)] if loads else [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "loads"),
+    [
+        ("0 3 * * * root /usr/sbin/iptables-restore </etc/same", False),
+        ("iptables-restore /etc/same || true", False),
+        ("pre-up ip6tables-restore < /etc/same", False),
+        ("ExecStart=/usr/sbin/nft -f /etc/same", False),
+        ("/sbin/iptables-restore </etc/same\nnft -f /etc/other", True),
+        ("0 3 * * * root iptables-restore </etc/other", True),
+        ("0 3 * * * root iptables-restore -n </etc/same", True),
+        ("0 3 * * * root iptables -F; iptables-restore </etc/same", True),
+        ("0 3 * * * root nft -f /etc/same.d", True),
+    ],
+)
+def test_what_loads_the_rules_that_stand(lines: str, loads: bool) -> None:
+    found = firewall.lines_that_load(grep(firewall.LOADS, lines), lambda _, file: file == "/etc/same")
+    assert bool([*found]) is loads

@@ -152,3 +152,25 @@ def test_what_iptables_persistent_loads(script: str, said: str) -> None:
         found = [each.sentence() for each in firewall.judged_after(after, asked, ADMITTED)]
         assert after.unread or "iptables -A DOCKER -p tcp -m tcp --dport 80 -j ACCEPT" in after.text
         assert any(said in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("tool", "file", "stays"),
+    [
+        ("iptables", "/etc/iptables/rules.v4", True),
+        ("nft", "/mnt/own.nft", True),
+        ("nft", "/mnt/other.nft", False),
+        ("iptables", "/mnt/none", False),
+    ],
+)
+def test_a_file_that_makes_the_rules_that_stand(tool: str, file: str, stays: bool) -> None:
+    """By a hook of the network's, say: it is loaded in a network apart, and compared."""
+    script = f"""{SAVED % (OPEN + SHUT)}
+echo 'table inet own {{ chain input {{ type filter hook input priority 1; tcp dport 99 drop; }}; }}' >/mnt/own.nft
+sed s/99/98/ /mnt/own.nft >/mnt/other.nft
+nft -f /mnt/own.nft
+sh -c "$READ" sh {tool} {file} >/mnt/said
+printf '=-=-= said\\n'; cat /mnt/said
+"""
+    ruleset = read(script)
+    assert ruleset.stays(tool, ruleset.parts["said"]) is stays
