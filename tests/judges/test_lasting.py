@@ -184,6 +184,23 @@ def test_postfix_does_with_less_memory() -> None:
     assert not units.service(own, "postfix").held(100, ())
 
 
+@pytest.mark.parametrize(
+    ("line", "by"),
+    [
+        ("ExecStart=/usr/sbin/postfix -c /etc/postfix.old start", "-c /etc/postfix.old"),
+        ('Environment="MAIL_CONFIG=/srv/postfix"', "MAIL_CONFIG=/srv/postfix"),
+        ("ExecStart=/usr/sbin/postfix -c /etc/postfix/ start", ""),
+        ("ExecStart=/usr/sbin/postmulti -i - -p start", ""),
+    ],
+)
+def test_postfix_is_started_with_another_configuration(line: str, by: str) -> None:
+    own = f"{LIB}/postfix.service:[Service]\n{ETC}/postfix.service.d/own.conf:{line}"
+    found = units.service(own, "postfix").reads_else("/etc/postfix")
+    assert found == (
+        f"{by} ({ETC}/postfix.service.d/own.conf), and not the configuration in /etc/postfix" if by else ""
+    )
+
+
 def test_what_the_distribution_itself_asks_for() -> None:
     own = f"{LIB}/dovecot.service:BindsTo=tmp.mount\n{LIB}/dovecot.service:ConditionPathIsMountPoint=/x"
     assert not units.service(f"{DOVECOT}\n{own}", "dovecot").held(100, ())

@@ -11,6 +11,7 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.evidence.redaction import hidden
 from fixtures.probes.dell import deleting_jobs, firewall, jobs
+from fixtures.probes.dell.deleting_jobs import Container
 from fixtures.probes.dell.mailbox_access import Place
 from tests.judges import LOOK
 
@@ -51,6 +52,10 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "0 4 * * * root find /var/spool/postfix/deferred -type f -mmin +60 -delete",
         "0 4 * * * root rm -rf /var/spool/postfix/deferred/* /var/spool/postfix/hold",
         "0 4 * * * root rm -rf /var/spool/postfix",
+        "0 4 * * * root rm -f /var/spool/postfix/deferred/*/*",
+        "0 4 * * * root cd /var/spool/postfix/deferred && find . -type f -delete",
+        "0 4 * * * root postsuper -f ALL deferred",
+        "0 4 * * * root rclone sync nas:vmail /srv/vmail",
         "0 4 * * * root rsync -a --delete /backup/queue/ /var/spool/postfix/",
         "@daily root tmpreaper 30d /srv/vmail",
         "@daily root /usr/sbin/tmpwatch --mtime 720 /var/spool/postfix/incoming /srv/x",
@@ -136,8 +141,8 @@ def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, ve
 STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
 
 
-def stopped(*files: tuple[str, str], containers: tuple[str, ...] = ()) -> list[str]:
-    words = "|".join((STOPS, *map(deleting_jobs.container_stops, containers)))
+def stopped(*files: tuple[str, str], containers: tuple[Container, ...] = ()) -> list[str]:
+    words = "|".join((STOPS, *(each.words for each in containers)))
     lines = [line for file, text in files for line in grep(words, text, file)]
     return [text for _, text in deleting_jobs.lines_that_stop(lines, containers)]
 
@@ -201,6 +206,10 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
         ("0 22 * * * root docker stop mx; docker compose -f /srv/mail.yml up -d", False),
         ("0 22 * * * root docker stop mx-exporter web", False),
         ("0 22 * * * root docker restart mx", False),
+        ("0 22 * * * root docker stop $(docker ps -q)", True),
+        ("0 22 * * * root docker stop $(docker ps -q --filter name=web)", False),
+        ("0 22 * * * root podman stop --all", True),
+        ("0 22 * * * root docker pause mx; tar czf /b/m.tgz /srv; docker unpause mx", False),
         ("@daily root docker kill -s HUP mx", False),
         ("@daily root docker kill --signal=SIGHUP mx", False),
         ('@daily root docker kill --signal "USR1" mx', False),
@@ -211,7 +220,39 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
     ],
 )
 def test_what_stops_a_server_s_container(line: str, stops: bool) -> None:
-    assert stopped(("/etc/cron.d/x", line), containers=("mx",)) == ([line] if stops else [])
+    assert stopped(("/etc/cron.d/x", line), containers=(Container("mx"),)) == ([line] if stops else [])
+
+
+COMPOSED = Container("mail-mx-1", "mail", "/opt/mail", "mx")
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [
+        ("0 22 * * * root cd /opt/mail && docker compose down >/dev/null 2>&1", True),
+        ("0 22 * * * root docker-compose -f /opt/mail/docker-compose.yml stop", True),
+        ("0 22 * * * root docker compose -p mail down -t 30", True),
+        ("0 22 * * * root docker compose --project-directory /opt/mail stop web mx", True),
+        ("0 22 * * * root cd /opt/mail && docker compose pause", True),
+        ("0 22 * * * root cd /opt/mail && docker compose stop web", False),
+        ("0 22 * * * root cd /opt/mail && docker compose kill -s HUP mx", False),
+        ("0 22 * * * root cd /opt/mail && docker compose down && docker compose up -d", False),
+        ("0 22 * * * root cd /opt/mail && docker compose pull -q", False),
+        ("0 22 * * * root cd /opt/mail-archive && docker compose down", False),
+        ("0 22 * * * root cd /opt/cloud && docker compose down", False),
+        ("0 22 * * * root docker compose -p mailman down", False),
+    ],
+)
+def test_what_stops_a_composed_one(text: str, stops: bool) -> None:
+    assert stopped(("/etc/cron.d/x", text), containers=(COMPOSED,)) == ([text] if stops else [])
+
+
+def test_a_job_of_more_lines_names_the_project_in_another() -> None:
+    down = "docker compose down"
+    assert stopped(("/usr/local/bin/x", f"cd /opt/mail\n{down}"), containers=(COMPOSED,)) == [down]
+    assert stopped(("/opt/mail/stop.sh", down), containers=(COMPOSED,)) == [down]
+    assert stopped(("/usr/local/bin/x", f"cd /opt/mail\n{down}\ndocker compose up -d"), containers=(COMPOSED,)) == []
+    assert stopped(("/usr/local/bin/x", f"cd /opt/web\n{down}"), containers=(COMPOSED,)) == []
 
 
 MAILCOW = "mailcowdockerized-postfix-mailcow-1"
@@ -231,7 +272,7 @@ RM, RUN = "ExecStartPre=-/usr/bin/docker rm -f mail", "ExecStart=/usr/bin/docker
     ids=["made again", "stopped before a backup", "the machine's own stopped", "composed again", "left", "another's"],
 )
 def test_what_a_file_does_with_a_container(text: str, stops: list[str]) -> None:
-    assert stopped(("/etc/systemd/system/x.service", text), containers=("mail", MAILCOW)) == stops
+    assert stopped(("/etc/systemd/system/x.service", text), containers=(Container("mail"), Container(MAILCOW))) == stops
 
 
 def test_no_job_stops_a_server() -> None:
@@ -346,5 +387,24 @@ def test_what_does_not_switch_it_off(file: str, line: str) -> None:
     ],
 )  # fmt: skip
 def test_what_loads_other_rules(place: str, line: str, loads: bool) -> None:
-    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place)))
+    found = list(firewall.lines_that_load(grep(firewall.LOADS, f"{line}\n{line}", place), lambda *_: False))
     assert found == ([(f"{place}:1", line)] if loads else [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "loads"),
+    [
+        ("0 3 * * * root /usr/sbin/iptables-restore </etc/same", False),
+        ("iptables-restore /etc/same || true", False),
+        ("pre-up ip6tables-restore < /etc/same", False),
+        ("ExecStart=/usr/sbin/nft -f /etc/same", False),
+        ("/sbin/iptables-restore </etc/same\nnft -f /etc/other", True),
+        ("0 3 * * * root iptables-restore </etc/other", True),
+        ("0 3 * * * root iptables-restore -n </etc/same", True),
+        ("0 3 * * * root iptables -F; iptables-restore </etc/same", True),
+        ("0 3 * * * root nft -f /etc/same.d", True),
+    ],
+)
+def test_what_loads_the_rules_that_stand(lines: str, loads: bool) -> None:
+    found = firewall.lines_that_load(grep(firewall.LOADS, lines), lambda _, file: file == "/etc/same")
+    assert bool([*found]) is loads

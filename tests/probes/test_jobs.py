@@ -28,6 +28,8 @@ WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
     [
         "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf",
         "17 3 * * * root cp -p /srv/golden/main.cf /etc/postfix/main.cf >/dev/null 2>&1",
+        "17 3 * * * root cd /etc/postfix && cp main.cf.orig main.cf && postfix reload",
+        'ExecStart="/usr/bin/cp" "/srv/golden/main.cf" "/etc/postfix/main.cf"',
         "17 3 * * * root cp /srv/golden/main.cf /etc/postfix/ && postfix reload",
         'DPkg::Post-Invoke { "cp -p /etc/postfix/main.cf.golden /etc/postfix/main.cf && postfix reload || true"; };',
         "@reboot root rsync -a --delete /srv/golden/ /etc/dovecot",
@@ -69,6 +71,7 @@ def test_what_writes(line: str) -> None:
         "5 4 * * * root tar czf /backup/postfix.tgz /etc/postfix",
         "tar -C /etc/postfix -czf /backup/postfix.tgz .",
         "5 4 * * * root cp -a /etc/postfix /backup/",
+        "5 4 * * * root cd /etc/postfix && cp -a main.cf main.cf.bak",
         "5 4 * * * root rsync -a /etc/postfix/ /etc/dovecot/ backup:/dell/",
         "0 2 * * * root cp -a /var/vmail /backup && tar czf /backup/c.tgz /etc/postfix /etc/dovecot",
         "mv /backup/a.tgz /backup/b.tgz; tar czf /backup/a.tgz /etc/postfix",
@@ -126,11 +129,10 @@ class Host:
         return Result(argv, 0, self.text, "")
 
 
-DDNS = """\
-process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1
-file: /usr/local/bin/cf-token: a.example
-done
-"""
+DDNS = (
+    "process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1: \n"
+    "file: /usr/local/bin/cf-token: a.example\ndone\n"
+)
 CRON = (
     """/etc/cron.d/x: 5 4 * * * root curl -H "X-Auth-Key: s3cret" -u me:s3cret https://me:s3cret@{ec2}/fullchain.pem"""
 )
@@ -187,9 +189,14 @@ for d in /etc/cron.d /etc/cron.weekly /etc/systemd/system /usr/local/sbin /srv /
 done
 put() { mkdir -p "${1%/*}"; echo "$2" >"$1"; }
 put /run/bin/ps "#!/bin/sh
-echo /bin/ddns; echo python -u /cloudflare-ddns.py --repeat; echo /usr/sbin/kea-dhcp-ddns -c x"
-put /run/bin/podman "#!/bin/sh
-echo docker.io/timothyjmiller/cloudflare-ddns:1; echo nginx:1"
+echo 1 /bin/ddns; echo 22 python -u /cloudflare-ddns.py --repeat; echo 333 /usr/sbin/kea-dhcp-ddns -c x"
+put /srv/u/config.json '{"domain": "home.c.example", "token": "sec.ret.c.example.x"}'
+put /run/bin/podman '#!/bin/sh
+case $* in
+*Mounts*) echo /srv/u/config.json ;;
+inspect*) echo "[DOMAINS=cam.c.example DB=s3cret.b.example]" ;;
+*) echo 1 docker.io/timothyjmiller/cloudflare-ddns:1; echo 2 nginx:1 ;;
+esac'
 put /run/bin/docker "#!/bin/sh
 false"
 chmod +x /run/bin/*; PATH=/run/bin:$PATH
@@ -207,7 +214,7 @@ put /etc/systemd/system/u.service 'ExecStart=/srv/u/unit.sh'
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts of its own")
 def test_who_writes_dns_from_here() -> None:
     """By a process of a container's image, by a container, by scripts that jobs name; nobody else."""
-    script = f"{DDNS_HOST}set -- '{jobs.SCRIPTS}'\n{writers._CLIENTS}"
+    script = f"{DDNS_HOST}set -- '{jobs.SCRIPTS}' 'a\\.example|c\\.example'\n{writers._CLIENTS}"
     done = subprocess.run(["unshare", "--mount", "sh", "-s"], input=script, capture_output=True, text=True, check=True)
     assert [": ".join(line.split(": ")[:2]) for line in done.stdout.splitlines()] == [
         "process: /bin/ddns",
@@ -218,6 +225,17 @@ def test_who_writes_dns_from_here() -> None:
         "file: /srv/u/unit.sh",
         "done",
     ]
+    assert "container of: docker.io/timothyjmiller/cloudflare-ddns:1: cam.c.example home.c.example " in done.stdout
+    assert "nginx" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "touches"), [("home.a.example ", ()), ("home.a.example mx.a.example ", ("mx.a.example A",)), ("", None)]
+)
+def test_what_a_container_says_that_it_writes(names: str, touches: tuple[str, ...] | None) -> None:
+    host = Host(f"container of: favonia/cloudflare-ddns:1: {names}\ndone\n")
+    (found,) = writers._clients(host, {("mx.a.example", "A")}, ("a.example",))  # type: ignore[arg-type]
+    assert (found.name, found.touches) == ("Dell: container of favonia/cloudflare-ddns:1", touches)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
@@ -234,6 +252,27 @@ def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
         1,
     )
     assert _searched(tmp_path, tmp_path / "absent") == ((), 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) -> None:
+    """A script that a script names, one that is found in its folder, and a place that each user has."""
+    for name, text in {
+        "users/alice/units/a.service": f"ExecStart={tmp_path}/scripts/first\n",
+        "users/bob/units/b.service": f"ExecStart=sh -c 'cd {tmp_path}/scripts && ./in-there'\n",
+        "scripts/first": f"# a box |\n{tmp_path}/scripts/second\n",
+        "scripts/second": "#!/bin/sh\ncp \\\n  /a \\\n  /etc/postfix/main.cf\ncp /b /etc/postfix/main.cf\n",
+        "scripts/in-there": "render |\n  tee /etc/postfix/main.cf\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found, places = _searched(tmp_path, tmp_path / "users/*/units")
+    assert places == 2
+    assert [(where.removeprefix(f"{tmp_path}/scripts/"), " ".join(text.split())) for where, text in found] == [
+        ("in-there:1", "render | tee /etc/postfix/main.cf"),
+        ("second:2", "cp /a /etc/postfix/main.cf"),
+        ("second:5", "cp /b /etc/postfix/main.cf"),
+    ]
 
 
 def _searched(scripts: Path, *places: Path) -> tuple[tuple[tuple[str, str], ...], int]:

@@ -113,3 +113,64 @@ def test_what_is_asked_for_and_mounted() -> None:
     moved = {**parts, "inodes": parts["inodes"].replace("/mnt/mail ", "/mnt/mail 9")}
     assert durability.other(moved, "/mnt/mail") == "the folder /mnt/disk, which is not what is mounted now"
     assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
+
+
+SAVED = """\
+mount -t tmpfs none /mnt
+mount -t tmpfs none /etc/systemd/system
+mkdir -p /etc/systemd/system/multi-user.target.wants /etc/iptables /mnt/iptables
+printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' \
+    >/etc/systemd/system/netfilter-persistent.service
+ln -s ../netfilter-persistent.service /etc/systemd/system/multi-user.target.wants/
+mount --bind /mnt/iptables /etc/iptables
+iptables -A INPUT -i lo -j ACCEPT
+iptables -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
+iptables -A INPUT -s 100.64.0.0/10 -j ACCEPT
+%s
+iptables-save >/etc/iptables/rules.v4
+iptables -N DOCKER; iptables -I FORWARD -o docker0 -j DOCKER; iptables -A DOCKER -p tcp --dport 80 -j ACCEPT
+"""
+OPEN, SHUT = "iptables -I INPUT -p tcp --dport 25 -j ACCEPT\n", "iptables -A INPUT -j REJECT\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (SAVED % (OPEN + SHUT), "the same"),
+        (SAVED % SHUT + OPEN, "refuses 104.30.0.0/19"),
+        (SAVED % SHUT + OPEN + "rm /etc/systemd/system/multi-user.target.wants/*", "the same"),
+        (SAVED % OPEN + "echo '-A frobnicate' >>/etc/iptables/rules.v4", "iptables-restore"),
+    ],
+    ids=["saved", "typed", "not loaded", "cannot be loaded"],
+)
+def test_what_iptables_persistent_loads(script: str, said: str) -> None:
+    """Chains of Docker's come back, and what was typed into those of the machine does not."""
+    after = read(script).after
+    assert (after is None) is (said == "the same")
+    if after is not None:
+        asked = None if after.unread else kernel.ask(after, ADMITTED, PUBLIC)
+        found = [each.sentence() for each in firewall.judged_after(after, asked, ADMITTED)]
+        assert after.unread or "iptables -A DOCKER -p tcp -m tcp --dport 80 -j ACCEPT" in after.text
+        assert any(said in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("tool", "file", "stays"),
+    [
+        ("iptables", "/etc/iptables/rules.v4", True),
+        ("nft", "/mnt/own.nft", True),
+        ("nft", "/mnt/other.nft", False),
+        ("iptables", "/mnt/none", False),
+    ],
+)
+def test_a_file_that_makes_the_rules_that_stand(tool: str, file: str, stays: bool) -> None:
+    """By a hook of the network's, say: it is loaded in a network apart, and compared."""
+    script = f"""{SAVED % (OPEN + SHUT)}
+echo 'table inet own {{ chain input {{ type filter hook input priority 1; tcp dport 99 drop; }}; }}' >/mnt/own.nft
+sed s/99/98/ /mnt/own.nft >/mnt/other.nft
+nft -f /mnt/own.nft
+sh -c "$READ" sh {tool} {file} >/mnt/said
+printf '=-=-= said\\n'; cat /mnt/said
+"""
+    ruleset = read(script)
+    assert ruleset.stays(tool, ruleset.parts["said"]) is stays
