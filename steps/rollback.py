@@ -13,6 +13,7 @@ from fixtures.ledger.wayback import Journey, at_first, travel
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.dell import boot
+from fixtures.probes.dns import queries as dns
 from fixtures.probes.smtp import gateway
 from fixtures.settings import Address
 
@@ -74,6 +75,12 @@ def ask_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[gatew
 @then("it says yes to every address")
 def ec2_takes_all(migration: Migration, expect: Expect, at_ec2: tuple[gateway.Asked, ...]) -> None:
     expect("EC2 takes what a rollback leads to it", gateway.judged(at_ec2, migration.settings.ec2.name))
+
+
+@then("its name leads to it, whoever is asked")
+def ec2_is_found(migration: Migration, expect: Expect) -> None:
+    it = migration.settings.ec2
+    expect("EC2's name leads to EC2", gateway.judged_name(dns.ask_addresses(migration, it.name), it))
 
 
 @then("it will listen for it after its next start")

@@ -57,9 +57,9 @@ def renewal_without_ec2(expect: Expect, renewals: certificate_renewal.Renewals) 
     expect("Certificates are renewed without EC2", certificate_renewal.judged(renewals))
 
 
-@given("the authorities by which Dell's certificates are renewed", target_fixture="directories")
-def authorities(migration: Migration) -> tuple[str, ...]:
-    return certificate_renewal.look(migration, certificate_renewal.marks(migration)).directories
+@given("the authorities by which Dell's certificates are renewed", target_fixture="renewals")
+def authorities(migration: Migration) -> certificate_renewal.Renewals:
+    return certificate_renewal.look(migration, certificate_renewal.marks(migration))
 
 
 @when("the CAA records that stand for Dell's name are looked up", target_fixture="caa_found")
@@ -68,5 +68,5 @@ def look_up_caa(migration: Migration) -> caa.Found:
 
 
 @then("they shut out none of these authorities")
-def authorities_may(expect: Expect, caa_found: caa.Found, directories: tuple[str, ...]) -> None:
-    expect("Authorities may renew the certificate", caa.judged(caa_found, directories))
+def authorities_may(expect: Expect, caa_found: caa.Found, renewals: certificate_renewal.Renewals) -> None:
+    expect("Authorities may renew the certificate", caa.judged(caa_found, renewals.directories, renewals.accounts))

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fixtures.evidence import Verdict
+from fixtures.lab.files import settings_without_a_lab
 from fixtures.probes.aws import way_in
 from fixtures.probes.aws.ec2 import Row
 from fixtures.probes.aws.way_in import Protection, WayIn
@@ -18,7 +19,9 @@ from fixtures.probes.dell import boot
 from fixtures.probes.smtp import gateway, tls
 from fixtures.probes.smtp.gateway import Asked, Pins, Strict
 from fixtures.probes.smtp.knock import Knock, RcptResult
-from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, UNKNOWN, Says, all_say, says
+from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, SILENT, UNKNOWN, Says, all_say, answer, says
+
+EC2 = settings_without_a_lab().ec2
 
 # What it takes -----------------------------------------------------------------------------------------------------
 
@@ -81,6 +84,30 @@ def test_its_container_comes_back_with_it(policy: str, by: tuple[str, ...], verd
     it = boot.Restarts("mx", policy, by, LOOK, "EC2")
     judged = all_say(boot.judged(boot.Start((), (), LOOK, containers=(it,))), "")
     assert judged == [(verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rrset", "error", "verdict"),
+    [
+        ("A", (str(EC2.ipv4), "192.0.2.99"), "", PASS),
+        ("A", (), "", FAIL),
+        ("A", ("192.0.2.99",), "", FAIL),
+        ("A", (), SILENT, UNKNOWN),
+        ("AAAA", (str(EC2.ipv6),), "", PASS),
+        ("AAAA", ("2001:db8::99",), "", FAIL),
+        ("AAAA", (), SILENT, UNKNOWN),
+    ],
+)
+def test_its_name_leads_to_it(kind: str, rrset: tuple[str, ...], error: str, verdict: Verdict) -> None:
+    (found,) = gateway.judged_name([answer(*rrset, error=error, type=kind)], EC2)
+    assert found.verdict is verdict
+    assert (found.hint.startswith("A rollback leads mail to this name: ")) is (verdict is FAIL)
+
+
+def test_it_needs_no_ipv6() -> None:
+    without = EC2.model_copy(update={"ipv6": None})
+    assert list(gateway.judged_name([answer(type="AAAA")], EC2)) == []
+    assert list(gateway.judged_name([answer("2001:db8::99", type="AAAA")], without)) == []
 
 
 # From senders who insist on TLS ------------------------------------------------------------------------------------

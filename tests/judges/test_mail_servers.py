@@ -11,7 +11,7 @@ from fixtures.evidence import Verdict
 from fixtures.probes.cloudflare.api import Record
 from fixtures.probes.dns import mail_servers, queries
 from fixtures.probes.dns.mail_servers import Exchanger
-from fixtures.probes.dns.queries import Answer, Host
+from fixtures.probes.dns.queries import Answer
 from fixtures.probes.smtp import clients, public_address
 from fixtures.probes.smtp.knock import Conversation
 from tests import judges
@@ -182,18 +182,28 @@ def test_an_alias_that_nobody_sees() -> None:
 # Dell's name and door ------------------------------------------------------------------------------------------------
 
 
-def test_dells_name() -> None:
+@pytest.mark.parametrize(
+    ("kind", "rrset", "error", "verdict", "said"),
+    [
+        ("A", ("203.0.113.9",), "", PASS, "203.0.113.9, found 203.0.113.9"),
+        ("A", ("203.0.113.10",), "", FAIL, "203.0.113.9, found 203.0.113.10. {hint}"),
+        ("A", (), "", FAIL, "203.0.113.9, found none. {hint}"),
+        ("A", (), "no answer", UNKNOWN, "203.0.113.9, found no answer"),
+        ("AAAA", (), "", PASS, "none, found none"),
+        ("AAAA", ("2001:db8::1",), "", FAIL, "none, found 2001:db8::1. {hint}"),
+    ],
+)
+def test_dells_name(kind: str, rrset: tuple[str, ...], error: str, verdict: Verdict, said: str) -> None:
     hint = "A proxied record, or one of the tailnet, leads Email Routing nowhere (X4)"
-    found = Host("mx.dell", ("203.0.113.9", "100.64.0.1"), ("2001:db8::1",), (answer(),))
-    own = {"203.0.113.9", "100.64.0.1", "203.0.113.10", "2001:db8::2"}
-    wanted = "one of 100.64.0.1, 2001:db8::2, 203.0.113.10, 203.0.113.9"
-    assert all_say(public_address.judged_name(found, own), "") == [
-        (FAIL, f"mx.dell 2001:db8::1: expected {wanted}, found 2001:db8::1. {hint}"),
-        (PASS, f"mx.dell 203.0.113.9: expected {wanted}, found Dell's own, public"),
-        (FAIL, f"mx.dell 100.64.0.1: expected {wanted}, found 100.64.0.1. {hint}"),
-        (FAIL, "mx.dell: expected 2001:db8::2, found not in DNS"),
-        (FAIL, "mx.dell: expected 203.0.113.10, found not in DNS"),
-    ]
+    seen = answer(*rrset, error=error, type=kind)
+    judged = all_say(public_address.judged_name([seen], {"203.0.113.9"}), "")
+    assert judged == [(verdict, f"{DOMAIN} {kind} at {NS}: expected {said.format(hint=hint)}")]
+
+
+def test_dells_name_in_the_tailnet() -> None:
+    (found,) = public_address.judged_name([answer("100.64.0.1", type="A")], {"100.64.0.1"})
+    assert found.verdict is FAIL
+    assert found.found.startswith("100.64.0.1 (of 100.64.0.0/10: ")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,25 @@ def test_an_authority_that_caa_shuts_out(
     assert judged == (verdict, f"mx.dell.example by {host}: expected no CAA record that shuts it out, found {found}")
 
 
+@pytest.mark.parametrize(
+    ("accounts", "issuing", "verdict", "found"),
+    [
+        (("https://ca/acct/2",), ("https://ca/acct/2",), PASS, "only letsencrypt.org, by dell.example"),
+        (("https://ca/acct/2",), ("https://ca/acct/1", "https://ca/acct/2"), PASS, "only letsencrypt.org, letsencrypt.org, by dell.example"),
+        (("https://ca/acct/2",), ("https://ca/acct/1",), FAIL, "only letsencrypt.org, by dell.example, to the account https://ca/acct/1. Let its accounturi be that of Dell's client, https://ca/acct/2 (RFC 8657)"),
+        ((), ("https://ca/acct/1",), ABSENT, "only letsencrypt.org, by dell.example, to the account https://ca/acct/1: which is Dell's could not be read"),
+    ],
+)  # fmt: skip
+def test_caa_that_is_bound_to_an_account(
+    accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str
+) -> None:
+    rrset = tuple(f'0 issue "letsencrypt.org; validationmethods=dns-01; accounturi={each}"' for each in issuing)
+    answer = dns.Answer(dns.Server("r", "192.0.2.53"), "dell.example", "CAA", rrset, 300, "NOERROR", (), "", LOOK)
+    directory = "https://acme-v02.api.letsencrypt.org/directory"
+    ((was, said),) = all_say(caa.judged(caa.Found("mx.dell.example", answer), [directory], accounts), "")
+    assert (was, said.partition(", found ")[2]) == (verdict, found)
+
+
 def test_the_authorities_are_those_that_the_clients_name() -> None:
     text = "server = https://a.example/directory\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
     assert certificate_renewal._DIRECTORY.findall(text) == [

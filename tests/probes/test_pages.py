@@ -57,8 +57,10 @@ def test_a_list_is_read_to_its_end(answers: list[dict[str, Any]], expected: tupl
         ({"result": {"error": "x"}, "result_info": {"per_page": 20, "total_count": 1}}, "its result is no list"),
         ({"result": "abc", "result_info": {"per_page": 20, "total_count": 3}}, "its result is no list"),
         (page(1, per_page=1, total_count=1), "20 pages, and none says"),
+        ({"success": False, "errors": [{"code": 1, "message": "a fault"}], "result": []}, "failed: code 1: a fault"),
+        ({"success": False, "errors": [], "result": []}, "failed: no reason given"),
     ],
-    ids=["no result", "an object", "a text", "without an end"],
+    ids=["no result", "an object", "a text", "without an end", "no success", "no success, and no reason"],
 )
 def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(CouldNotAsk, match=said):

@@ -59,7 +59,10 @@ start = [files(), zones(), {k: v for k, v in present(migration).items() if k.sta
 
 @pytest.mark.usefixtures("start")
 def test_back_from_another_machine_with_the_store_exported(lab: Lab) -> None:
-    """Another folder, another store of the same content, and nothing that the first process had in its memory."""
+    """Another folder, another store of the same content, and nothing that the first process had in its memory.
+
+    Somebody has tidied EC2's address away meanwhile: the MX would lead nowhere.
+    """
     (lab.folder / "operator/elsewhere").mkdir()
     there = ask("""
 there = switch(PILOT)
@@ -74,12 +77,15 @@ print(json.dumps(there))
     assert there["status"] == 0, there["said"]
     done, mx, way, early = ask(f"""
 config = "{lab.folder}/operator/elsewhere/migration.toml"
+(tidied,) = cloudflare.records(migration, OTHER).of("mail." + OTHER, "A")
+changing.client(migration).dns.records.delete(tidied.id, zone_id=cloudflare.zone(migration, OTHER).id)
 done = back(PILOT, config=config)
 mx = [each.text for each in cloudflare.records(migration, PILOT).of(PILOT, "MX")]
 early = back(PILOT, "--clean-up", config=config)
 print(json.dumps([done, mx, paths(PILOT), early]))
 """)
     assert done["status"] == 0, done["said"]
+    assert done["subjects"][0] == "mail.webmakeprofit.org A"
     assert "is back after" in done["said"]
     assert (mx, way) == (["mail.webmakeprofit.org"], ["ec2"])
     assert early["status"] == 1

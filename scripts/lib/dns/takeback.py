@@ -6,10 +6,12 @@ Not before the switched TTL and a minute have passed since the MX came back, and
 more: until then mail still comes that way. Destinations stay: they are the account's, and move no mail.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.gates.drift.accepted import to_go_back_to
 from fixtures.language import N_
 from fixtures.migration.progress import BACK
@@ -83,6 +85,31 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
         f"migration.toml that is {shown}, with the preference {ASSUMED_PREFERENCE} and the TTL {ttl} s for want of "
         "others"
     )
+
+
+def gateways_name(job: Job) -> Iterator[Write]:
+    """EC2's name leads to EC2 again, where somebody has tidied that away: the MX that comes back would lead nowhere.
+
+    An alias stays: no address can be made next to it. What can't be asked is no reason not to go back.
+    """
+    migration, it = job.migration, job.migration.settings.ec2
+    if not dns.is_ours(migration, it.name):
+        return
+    zone = dns.zone_of(migration, it.name)
+    try:
+        present = cloudflare.records(migration, zone)
+    except CouldNotAsk as fault:
+        job.say(N_(f"whether {it.name} still leads to {it.ipv4} could not be asked: {fault}"))
+        return
+    first = first_snapshot(migration)[0].get("zones", {}).get(zone, {}).get("records", ())
+    kept = {each.type: each.ttl for each in map(record, first) if each.name == it.name}
+    for kind, address in (("A", it.ipv4), ("AAAA", it.ipv6)):
+        stands = present.of(it.name, kind)
+        led = {str(ipaddress.ip_address(each.text)) for each in stands if not each.proxied}
+        wanted = address and (stands or kind == "A") and not present.of(it.name, "CNAME")
+        if wanted and str(address) not in led:
+            ttl, danger = kept.get(kind, migration.settings.bounds.ttl_s), "deletes" if len(stands) > 1 else ""
+            yield from set_rrset(job, zone, it.name, kind, [str(address)], ttl, danger, present=present)
 
 
 def spf_again(job: Job) -> Iterator[Write]:
