@@ -193,6 +193,14 @@ def test_who_uses_it() -> None:
         ("/etc/fstab:4", "mail.a.example:/srv /mnt/srv nfs defaults 0 0", FAIL),
         ("/opt/webmail/.env:3", "SMTP_HOST=mail.a.example", PASS),
         ("/etc/postfix/admit.cidr:1", "100.64.10.1/32 OK", PASS),
+        ("/etc/postfix/main.cf:9", "mynetworks = 127.0.0.0/8, 100.64.10.1", PASS),
+        ("/etc/postfix/main.cf:10", "smtpd_authorized_xforward_hosts = 100.64.10.1", PASS),
+        ("/etc/postfix/main.cf:11", "smtpd_milters = inet:100.64.10.1:11332", FAIL),
+        ("/etc/postfix/aliases-mysql.cf:3", "hosts = mail.a.example", FAIL),
+        ("/etc/dovecot/conf.d/auth-ldap.conf.ext:2", "ldap_uris = ldap://100.64.10.1", FAIL),
+        ("/etc/dovecot/conf.d/10-auth.conf:4", "mysql mail.a.example {", FAIL),
+        ("/etc/dovecot/dovecot.conf:8", "login_trusted_networks = 100.64.10.1", PASS),
+        ("/etc/dovecot/dovecot.conf:9", "remote 100.64.10.1 {", PASS),
     ],
 )
 def test_by_which_files_dell_leans_on_it(place: str, text: str, verdict: Verdict) -> None:

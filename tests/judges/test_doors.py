@@ -272,10 +272,13 @@ def test_keys_are_read_from_both_configurations() -> None:
     there = configuration({}, smtp={"smtpd_tls_chain_files": "/etc/k.pem, /etc/c.pem"})
     assert list(private_keys.of_postfix(there)) == ["/etc/k.pem", "/etc/c.pem"]
     lines = "ssl_key = </etc/old.pem\nssl_server_key_file = /etc/new.pem\n  ssl_server_key_file = /etc/local.pem\n"
+    lines += "ssl_server {\n  cert_file = /etc/c.pem\n  alt_key_file = /etc/alt.pem\n  key_file = /etc/block.pem\n}\n"
     assert list(private_keys.of_dovecot(lines + "ssl_client_ca_file = /etc/ca.pem\n")) == [
         "/etc/old.pem",
         "/etc/new.pem",
         "/etc/local.pem",
+        "/etc/alt.pem",
+        "/etc/block.pem",
     ]
 
 

@@ -34,6 +34,7 @@ OTHER = Relay(
     keys_shown="Domains", traces=("post.example",),
 )  # fmt: skip
 NONE = Relay(host="")
+REPLY = b"From: alice@x.example\r\nSubject: [mxgate] reply\r\nMessage-ID: <1@x>\r\n\r\nYes.\r\n"
 KNOWS = OTHER.model_copy(update={"login": False})
 """By its address, whoever comes from there."""
 
@@ -41,9 +42,9 @@ KNOWS = OTHER.model_copy(update={"login": False})
 def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  # noqa: B008 - frozen
     """A reply of alice's, as far as a judge looks."""
     judged = SimpleNamespace(evidence=LOOK, **authentication) if authentication else None
-    message, talked = SimpleNamespace(message_id="<1@x>"), SimpleNamespace(evidence=LOOK)
+    message, talked = SimpleNamespace(message_id="<1@x>", content=REPLY), SimpleNamespace(evidence=LOOK)
     sent = SimpleNamespace(address=ALICE, sender="587", message=message, taken=True, conversation=talked)
-    arrived = SimpleNamespace(received=hops) if hops else None
+    arrived = SimpleNamespace(received=hops, content=b"Received: x\r\n" + REPLY) if hops else None
     return submission.Receipt(sent, arrived, SimpleNamespace(evidence=LOOK), judged, relay)  # type: ignore[arg-type] # stand-ins
 
 
@@ -176,6 +177,15 @@ def test_a_reply_leaves_by_the_relay_of_the_settings(relay: Relay, by: str, verd
     expected = f"alice@{DOMAIN} by 587: expected taken, and in the outside mailbox{through}, found "
     last = "" if by else ". Last seen: in no log that can be read"
     assert says(judged, "", 2) == (verdict, expected + found + last)
+
+
+def test_a_reply_keeps_its_author() -> None:
+    it = receipt(hop("ESMTPSA", by="smtp.sendgrid.net"))
+    it.sent.taken, it.sent.conversation = True, SimpleNamespace(evidence=LOOK)
+    it.arrived.content = REPLY.replace(b"alice@", b"office@").replace(b"Yes", b"No")
+    (judged,) = submission.judged_arrived([it], Relay())
+    said = "arrived through SendGrid; From was changed from 'alice@x.example' to 'office@x.example'"
+    assert (judged.verdict, judged.found) == (FAIL, said)
 
 
 @pytest.mark.parametrize(("junk", "hint"), [(True, "An outside server takes it for spam"), (False, "Last seen: ")])

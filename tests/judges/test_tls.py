@@ -81,6 +81,26 @@ def test_renewal() -> None:
     ]
 
 
+CERTBOT = "version = 2.9.0\nserver = https://acme-v02.example/directory\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "by_hand"),
+    [
+        ("authenticator = dns-rfc2136\n", ""),
+        ("authenticator = dns-rfc2136\nautorenew = False\n", "autorenew = False: it is passed over"),
+        ("authenticator = manual\n", "authenticator = manual without a hook: a person has to answer"),
+        ("authenticator = manual\nmanual_auth_hook = /usr/local/bin/dns\n", ""),
+        ("manual_auth_hook = /usr/local/bin/dns\nauthenticator = manual\n", ""),
+    ],
+)
+def test_what_certbot_does_not_renew_by_itself(more: str, by_hand: str) -> None:
+    way = certificate_renewal._way("client", "/etc/letsencrypt/renewal/dell.conf", CERTBOT + more, (), {})
+    assert way.by_hand == by_hand
+    _, *more_found = certificate_renewal.judged(Renewals((way,), LOOK))
+    assert [each.verdict for each in more_found] == [UNKNOWN] * bool(by_hand)
+
+
 ONLY = 'Add dell.example CAA 0 issue "letsencrypt.org", before the certificate runs out'
 
 

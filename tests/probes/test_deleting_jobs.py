@@ -21,7 +21,7 @@ PLACES = (
     Place("carol@example.net", "carol", "/users/carol/Maildir", (), ()),
 )
 QUEUE = deleting_jobs.queue("/var/spool/postfix")
-DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE])
+DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE], ("localhost", "imap.example.org"))
 
 
 def found(line: str) -> list[str]:
@@ -43,6 +43,9 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "30 3 * * * root rsync -a --delete rsync://nas.lan/export/vmail/ /srv/vmail/ >/dev/null 2>&1",
         "30 3 * * * root rsync -a --delete-after nas:/vmail/ '/srv/vmail'",
         "30 3 * * * root rsync -a nas:/users/carol/ /users/carol/ --delete",
+        "0 4 * * * root imapsync --host1 old.example --user1 bob --host2 localhost --user2 bob --delete2 --ssl2",
+        "0 4 * * * root imapsync --delete2folders --host1=old.example --host2=imap.example.org",
+        "0 4 * * * root imapsync --host1 'imap.example.org' --host2 new.example --delete1",
         "0 4 * * * root postsuper -d ALL deferred >/dev/null 2>&1",
         "0 4 * * * root /usr/sbin/postsuper -c /etc/postfix -d ALL",
         "0 4 * * * root postsuper -d ALL >>/var/log/queue.log 2>&1",
@@ -84,6 +87,9 @@ def test_what_deletes_mail(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "0 4 * * * root imapsync --host1 localhost --user1 bob --host2 backup.example --user2 bob --delete2",
+        "0 4 * * * root imapsync --host1 old.example --delete1 --host2 localhost",
+        "0 4 * * * root imapsync --host1 imap.example.org.old.example --delete1 --host2 localhost",
         "# 0 4 * * * root postsuper -d ALL",
         "0 4 * * * root mailq | awk '/MAILER-DAEMON/ {print $1}' | postsuper -d -",
         "*/5 * * * * root postsuper -s; postsuper -r ALL deferred",

@@ -1,13 +1,14 @@
 """What Dell's configuration says of discarding, copying, re-routing and giving up, read without a Dell."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import filters, queue_lifetime, tables
+from fixtures.probes.dell import filters, mailbox_access, private_keys, queue_lifetime, tables
 from fixtures.probes.dell.filters import Filter
 from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.smtp import gateway
@@ -24,8 +25,20 @@ protocol lmtp {
     type = before
   }
 }
+mailbox Junk {
+  sieve_script learn {
+    cause = copy
+    path = /usr/lib/dovecot/sieve/report-spam.sieve
+    type = before
+  }
+}
 passdb static {
   type = after
+}
+"""
+SHARED_24 = """\
+sieve_script personal {
+  path = /etc/dovecot/all.sieve
 }
 """
 UNTIL_23 = """\
@@ -45,6 +58,10 @@ plugin {
         ("", []),
         (SINCE_24, ["sieve_script spam: before"]),
         (UNTIL_23, ["sieve_before: /etc/dovecot/sieve/before.d", "sieve_before2: /etc/dovecot/sieve/more.d"]),
+        (SHARED_24, ["sieve_script personal: personal, /etc/dovecot/all.sieve"]),
+        ("plugin {\n  sieve = /etc/dovecot/all.sieve\n}\n", ["sieve: /etc/dovecot/all.sieve"]),
+        ("plugin {\n  sieve = file:/var/mail/%d/%n/sieve;active=/var/mail/%d/%n.sieve\n}\n", []),
+        ("plugin {\n  imapsieve_mailbox1_before = file:/etc/dovecot/report-spam.sieve\n}\n", []),
     ],
 )
 def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[str]) -> None:
@@ -62,6 +79,9 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
         ),
         ("mailbox Trash {\n  autoexpunge = 30 d\n  special_use = \\Trash\n}\n", []),
         ('mailbox Trash {\n  autoexpunge = 30 d\n  special_use = "\\\\Trash"\n}\n', []),
+        ("mailbox INBOX {\n  autoexpunge_max_mails = 50\n}\n", ["mailbox INBOX: autoexpunge_max_mails = 50"]),
+        ("mailbox INBOX {\n  trash_priority = 2\n}\n", ["mailbox INBOX: trash_priority = 2"]),
+        ("mailbox Junk {\n  special_use = \\Junk\n  trash_priority = 1\n}\n", []),
         ("mailbox Sent {\n  autoexpunge = 0\n  special_use = \\Sent\n}\n}\n", []),
     ],
 )
@@ -174,3 +194,44 @@ def test_which_tables_are_compared(tmp_path: Path) -> None:
         f"other lmdb:{tmp_path}/b",
     ]
     assert not said.stderr
+
+
+KEYS = """\
+ssl_key = </etc/old.pem
+ssl_server {
+  cert_file = /etc/c.pem
+  key_file = /etc/block.pem
+}
+oauth2_key = s3cret
+mail_crypt_key = /etc/other.pem
+"""
+
+
+def test_only_lines_of_keys_and_paths_are_taken_from_doveconf() -> None:
+    """``-P`` shows secrets, too."""
+    shown = private_keys._DOVECONF.partition("doveconf -nP | ")[2]
+    done = subprocess.run(["sh", "-c", shown], check=True, input=KEYS, text=True, capture_output=True)
+    assert "s3cret" not in done.stdout
+    assert list(private_keys.of_dovecot(done.stdout)) == ["/etc/old.pem", "/etc/block.pem"]
+
+
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ("connect = host=db dbname=mail user=mail password=s3cret", True),
+        ("dnpass = s3cret", True),
+        ("  ldap_auth_dn_password = s3cret", True),
+        ("passdb static { password = s3cret }", True),
+        ("  #password = s3cret", False),
+        ("auth_verbose_passwords = sha1", False),
+        ("passwd_file_path = /etc/dovecot/users", False),
+        ("password = %{ldap:userPassword}", False),
+        ("ssl_key_password = </etc/dovecot/private/word", False),
+        ("password_query = SELECT username, password FROM users", False),
+        ("default_pass_scheme = BLF-CRYPT", False),
+    ],
+)
+def test_which_file_of_dovecots_holds_a_password(line: str, held: bool) -> None:
+    (word,) = re.findall(r"^word='(.*)'", mailbox_access._PLACES, re.MULTILINE)
+    done = subprocess.run(["grep", "-qE", word], check=False, input=f"# a file\n{line}\n", text=True)
+    assert (done.returncode == 0) is held

@@ -14,14 +14,16 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from fixtures.access import loop
 from fixtures.access.loop import run
-from fixtures.evidence import CouldNotAsk
-from fixtures.probes.mailbox import delivery
+from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.probes.mailbox import clear_text, delivery
+from fixtures.probes.mailbox.clear_text import Answer, Place
 from fixtures.probes.mailbox.delivery import Work
 from fixtures.probes.mailbox.message import Letter
 from fixtures.probes.smtp import smtp_client, tls
 from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.smtp_client import Dialogue, aprobe
 from fixtures.probes.smtp.tls import Port
+from tests.judges import LOOK
 
 T = TypeVar("T")
 NAME = "mx.own.example"
@@ -205,17 +207,34 @@ def test_what_a_probe_does_not_say(commands: list[str], why: str) -> None:
 
 def test_tls_is_looked_at_with_and_without_trust() -> None:
     port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
-    strict = at_server(lambda there: tls._look(replace(port, knock=replace(port.knock, port=there.port))))
+    (strict,) = at_server(lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))))
     assert "self-signed" in strict.fault or "unable to get" in strict.fault
     assert (strict.names, strict.version, strict.left_s > 0) == ((NAME,), "TLSv1.3", True)
     outdated = at_server(lambda there: tls._try_outdated(replace(port, knock=replace(port.knock, port=there.port))))
     assert (outdated.spoken, outdated.tried) == ("", True)
 
 
+def test_a_second_certificate_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another kind of key (smtpd_tls_eccert_file, ssl_alt_cert): whoever renews one may forget the other."""
+
+    def both() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        for name, key in ((NAME, trustme.KeyType.ECDSA), ("old.own.example", trustme.KeyType.RSA)):
+            trustme.CA().issue_cert(name, key_type=key).configure_cert(context)
+        return context
+
+    monkeypatch.setitem(globals(), "own_tls", both)
+    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
+    first, second = at_server(lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))))
+    assert (first.names, str(first.port).partition(" (")[0]) == ((NAME,), "port 25")
+    assert second.names == ("old.own.example",)
+    assert str(second.port).startswith("port 25, for clients of RSA keys (")
+
+
 def test_tls_that_is_not_offered_is_a_fault_and_not_asked_for() -> None:
     port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
-    found = at_server(
-        lambda there: tls._look(replace(port, knock=replace(port.knock, port=there.port))), starttls=False
+    (found,) = at_server(
+        lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))), starttls=False
     )
     assert found.fault == "STARTTLS is not offered"
     assert "C: STARTTLS" not in found.evidence.transcript
@@ -262,3 +281,29 @@ def test_a_name_is_reached_by_its_other_family_too(monkeypatch: pytest.MonkeyPat
     found = at_server(aprobe, starttls=False, host=NAME, source=source)
     assert set(asked) == {(NAME, socket.AF_INET6 if source else 0)}
     assert found.connected != bool(source)
+
+
+@pytest.mark.parametrize(
+    ("open_at", "addresses", "members"),
+    [
+        ("127.0.0.2", ("127.0.0.1", "127.0.0.2"), ["IMAP at imap.own.example (127.0.0.2) port 143"]),
+        ("", ("127.0.0.1", "127.0.0.2"), []),
+        ("127.0.0.1", ("127.0.0.1",), ["IMAP at imap.own.example port 143"]),
+        ("127.0.0.1", ("127.0.0.1", "lost"), ["IMAP at imap.own.example (127.0.0.1) port 143"]),
+    ],
+)
+def test_each_address_of_a_name_is_asked_for_a_login_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, open_at: str, addresses: tuple[str, ...], members: list[str]
+) -> None:
+    async def resolved(*_: object) -> tuple[str, ...]:
+        return addresses
+
+    async def asked(place: Place, address: str) -> Answer:
+        why = "no route" if address == "lost" else ""
+        return Answer(place, "PLAIN is offered" if address == open_at else "", "", why, itself=False, evidence=LOOK)
+
+    monkeypatch.setattr(clear_text, "resolve", resolved)
+    monkeypatch.setattr(clear_text, "_ask", asked)
+    found = [*clear_text.judged(clear_text.ask([Place("IMAP", "imap.own.example", 143)]))]
+    assert [each.member for each in found if each.verdict is Verdict.FAIL] == members
+    assert not any(each.verdict is Verdict.INCONCLUSIVE for each in found)

@@ -137,6 +137,16 @@ def test_shapes_are_known_without_the_secret() -> None:
     assert redact(block := "service auth { unix_listener auth-userdb }") == block
     assert redact("Authorization: Bearer abc.def") == f"Authorization: Bearer {REDACTED}"
     assert redact("key SG.abcdefghijk.lmn") == f"key {REDACTED}"
+    for token in (
+        "ghp_0123456789abcdef",
+        "glpat-0123456789abc",
+        "cfut_0123456789abc",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2",
+    ):
+        assert redact(f"curl -d {token} a.example") == f"curl -d {REDACTED} a.example"
+    for hook in ("api.telegram.org/bot", "hooks.slack.com/services/", "discord.com/api/webhooks/"):
+        assert redact(f"curl https://{hook}123456:AAE/x-y_z0123 -d x") == f"curl https://{hook}{REDACTED} -d x"
+    assert redact(plain := "right_after the hooks of /etc/letsencrypt/renewal-hooks/deploy/botany") == plain
 
 
 @pytest.mark.parametrize(
@@ -152,6 +162,8 @@ def test_shapes_are_known_without_the_secret() -> None:
         ("mariadb -h a.example -ps3cret", "mariadb -h a.example -p..."),
         ("rsync rsync://me:s3cret@a.example:873/x /x", "rsync rsync://me:...@a.example:873/x /x"),
         ("curl --user me:s3cret a.example; curl -ume:s3cret b", "curl --user me:... a.example; curl -ume:... b"),
+        ("MYSQL_PWD=s3cret mysqldump wiki", "MYSQL_PWD=... mysqldump wiki"),
+        ("nsupdate -v -y hmac-sha256:dell:s3cret /x", "nsupdate -v -y ... /x"),
         ("ldapsearch.conf: bindpw=s3cret", "ldapsearch.conf: bindpw=..."),
         ("systemctl --user restart x.service; chown -R me:me /x", ""),
         ("restic --password-file /etc/x -r https://a.example:8000/b", ""),
