@@ -123,7 +123,7 @@ tunnel.service ExecStart=/usr/bin/autossh -N -R 2222:localhost:22 home.example
 /etc/anacrontab: 1	9	club	/srv/club/nightly
 /var/spool/at/a00001: /opt/report.sh
 /etc/rc.local: autossh -f -N -R 8443:localhost:443 home.example
-/home/rocky/.config/systemd/user/timers.target.wants/dump.timer
+/srv/rocky/.config/systemd/user/timers.target.wants/dump.timer
 =-=-= forwards
 tcp dport { 993, 4190 } dnat to 100.64.10.2
 -A DOCKER ! -i docker0 -p tcp -m tcp --dport 25 -j DNAT --to-destination 172.17.0.2:25
@@ -157,7 +157,7 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
         "cron job /etc/anacrontab: 1\t9\tclub\t/srv/club/nightly",
         "cron job /var/spool/at/a00001: /opt/report.sh",
         "cron job /etc/rc.local: autossh -f -N -R 8443:localhost:443 home.example",
-        "cron job /home/rocky/.config/systemd/user/timers.target.wants/dump.timer",
+        "cron job /srv/rocky/.config/systemd/user/timers.target.wants/dump.timer",
         "container postfix",
         "container wiki",
         "certificate of shop.webmakeprofit.org",
