@@ -156,7 +156,8 @@ def only_the_mail_server(expect: Expect, mentions: Mentions) -> None:
 
 @then("nothing that is in use names it")
 def nothing_names_it(migration: Migration, expect: Expect, mentions: Mentions) -> None:
-    expect("Nothing refers to EC2", references.judged_gone(mentions, migration.settings))
+    searched = references.names(migration.settings, references.lost(migration))
+    expect("Nothing refers to EC2", references.judged_gone(mentions, searched))
 
 
 @when("what it cost, what is left of that and what is new are added up", target_fixture="saving")

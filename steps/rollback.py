@@ -14,6 +14,8 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
 from fixtures.probes.dell import boot
 from fixtures.probes.dns import queries as dns
+from fixtures.probes.mailbox import delivery
+from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.smtp import gateway
 from fixtures.settings import Address
 
@@ -70,6 +72,11 @@ def all_arrived(expect: Expect, journey: Journey) -> None:
 @when("EC2 is asked whether it takes mail for each address", target_fixture="at_ec2")
 def ask_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[gateway.Asked, ...]:
     return gateway.ask(migration, addresses)
+
+
+@when("an outside sender brings EC2 a message for one address of each domain", target_fixture="deliveries")
+def bring_to_ec2(migration: Migration, addresses: tuple[Address, ...]) -> tuple[Delivery, ...]:
+    return delivery.arrivals(migration, gateway.bring(migration, addresses))
 
 
 @then("it says yes to every address")

@@ -74,4 +74,4 @@ def _silent(job: Job) -> Iterator[Finding]:
 
 
 def _named(migration: Migration) -> Iterator[Finding]:
-    return references.judged_gone(references.in_records(migration), migration.settings)
+    return references.judged_gone(references.in_records(migration), references.names(migration.settings))

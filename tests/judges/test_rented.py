@@ -14,6 +14,7 @@ from fixtures.probes.aws.ec2 import Instance, Inventory, Item
 from fixtures.probes.aws.rented import CHANGED, STARTED, STOPPED, WHICH, Rented
 from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform import Held, Holding
+from fixtures.probes.aws.timed import Timed
 from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says
 
 IP = "203.0.113.20"
@@ -80,6 +81,10 @@ def test_the_gateway_that_was_named() -> None:
 STOP = "arn:aws:automate:ap-northeast-1:ec2:stop"
 
 
+ENDING = Timed("EventBridge rule night", "aws-sdk:ec2:stopInstances", "aws events x")
+STARTING = Timed("EventBridge schedule morning", "aws-sdk:ec2:startInstances", "the console")
+
+
 def alarmed(ends: str) -> Rented:
     alarm = Item("alarm", "idle box", "idle box", "watches i-1", "OK", ends=ends)
     return replace(WELL, there=replace(THERE, items=(*THERE.items, alarm)))
@@ -134,9 +139,12 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (replace(WELL, state=replace(STATE, resources=STATE.resources[:1])), {}, FAIL, f"aws_eip.mail: expected the gateway's own, as AWS has it (the settings), found not in the state. {WHICH}"),
         (replace(WELL, state=replace(STATE, resources=(holding("aws_instance.mail", "i-2"), STATE.resources[1]))), {}, FAIL, f"aws_instance.mail: expected the gateway's own, as AWS has it (the settings), found aws_instance.mail is i-2. {WHICH}"),
         (replace(WELL, makers=(("fleet-1", "aws ec2 x"),)), {}, FAIL, "instance i-1: expected nothing that makes another in its place, found fleet-1. Take it out of that first, or AWS deletes it, or makes it again: aws ec2 x"),
-        (alarmed(STOP), {}, FAIL, f"instance i-1: expected no alarm that stops or terminates it, found idle box: {STOP}. aws cloudwatch disable-alarm-actions --alarm-names 'idle box': it comes to rest once mail goes past it. Look for schedules of EventBridge's too, which are not seen here"),
+        (alarmed(STOP), {}, FAIL, f"instance i-1: expected no alarm that stops or terminates it, found idle box: {STOP}. aws cloudwatch disable-alarm-actions --alarm-names 'idle box': it comes to rest once mail goes past it"),
         (alarmed(""), {}, PASS, ""),
         (replace(STILL, there=replace(STILL.there, items=alarmed(STOP).there.items)), {}, PASS, ""),
+        (replace(WELL, by_itself=(ENDING, STARTING)), {}, FAIL, "instance i-1: expected nothing that stops or terminates it by itself, found EventBridge rule night: aws-sdk:ec2:stopInstances. End that first: aws events x"),
+        (replace(STILL, by_itself=(ENDING, STARTING)), {}, FAIL, "instance i-1: expected nothing that starts it by itself, found EventBridge schedule morning: aws-sdk:ec2:startInstances. End that first: the console"),
+        (replace(WELL, by_itself=CouldNotAsk("denied")), {}, UNKNOWN, "instance i-1: expected nothing that stops or terminates it by itself, found denied"),
         (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
         (having(holding("aws_iam_role.a", "its-name", unique_id="mail")), {}, FAIL, f"aws_iam_role.a: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's role. {WHICH}"),
         (having(holding("aws_iam_role.a", "mail", unique_id="AROA1"), holding("aws_s3_bucket.b", "mails")), {}, PASS, ""),

@@ -27,7 +27,7 @@ from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.preflight.init.reading import of_terraform
-from fixtures.probes.aws import api, ec2, resembling, way_in
+from fixtures.probes.aws import api, ec2, resembling, timed, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import RcptResult
@@ -409,3 +409,38 @@ def test_a_gateway_that_takes_mail_and_cannot_hand_it_on(
     monkeypatch.setattr(power, "POLL_S", 0.01)
     power.see_it_reach_dell(cast("Job", SimpleNamespace(migration=its, say=heard.append)))
     assert [said in each and "NOBODY SAW DELL TAKE IT" in each for each in heard] == [True] * bool(said)
+
+
+def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> None:
+    """By the clock or by an event; what is off, or is handed another instance, does nothing to it."""
+    del aws
+    number, region = migration.settings.ec2.instance_id, ZONE[:-1]
+    events, scheduler = (boto3.client(each, region_name=region) for each in ("events", "scheduler"))
+    automation = f"arn:aws:ssm:{region}::automation-definition/AWS-StopEC2Instance"
+    for name, state, it in (("night", "ENABLED", number), ("off", "DISABLED", number), ("other", "ENABLED", "i-9")):
+        events.put_rule(Name=name, ScheduleExpression="cron(0 15 * * ? *)", State=state)
+        handed = json.dumps({"InstanceId": [it], "DocumentName": "AWS-StopEC2Instance"})
+        events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": automation, "Input": handed}])
+        scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression="cron(0 22 * * ? *)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State=state,
+            Target={
+                "Arn": "arn:aws:scheduler:::aws-sdk:ec2:startInstances",
+                "RoleArn": "arn:aws:iam::123456789012:role/stops-and-starts",
+                "Input": json.dumps({"InstanceIds": [it]}),
+            },
+        )
+    found = timed.ask(migration)
+    assert isinstance(found, tuple)
+    assert [(each.name, each.off) for each in found] == [
+        ("EventBridge rule night", "aws events disable-rule --name night"),
+        ("EventBridge schedule night", "disable it in AWS's console, in the group default"),
+    ]
+    its = ec2.instance(migration)
+    ends, starts = (tuple(timed.judged(found, its, stopped=stopped)) for stopped in (False, True))
+    assert [(each.verdict, each.found.partition(":")[0]) for each in ends] == [(Verdict.FAIL, found[0].name)]
+    assert [(each.verdict, each.found.partition(":")[0]) for each in starts] == [(Verdict.FAIL, found[1].name)]
+    starting = timed.Timed("x", "arn:aws:scheduler:::aws-sdk:ssm:startAutomationExecution, AWS-StopEC2Instance", "")
+    assert not tuple(timed.judged((starting,), its, stopped=True))

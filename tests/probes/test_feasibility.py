@@ -121,6 +121,14 @@ tunnel.service ExecStart=/usr/bin/autossh -N -R 2222:localhost:22 home.example
 /etc/crontab: 25 6	* * *	root	test -x /usr/sbin/anacron || { cd / && run-parts --report /etc/cron.daily; }
 /etc/anacrontab: 1	5	cron.daily	nice run-parts /etc/cron.daily
 /etc/anacrontab: 1	9	club	/srv/club/nightly
+/var/spool/at/a00001: /opt/report.sh
+/etc/rc.local: autossh -f -N -R 8443:localhost:443 home.example
+/srv/rocky/.config/systemd/user/timers.target.wants/dump.timer
+=-=-= forwards
+tcp dport { 993, 4190 } dnat to 100.64.10.2
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 25 -j DNAT --to-destination 172.17.0.2:25
+udp dport 51820 redirect to :53
+iifname "eth0" dnat to 100.64.10.2
 =-=-= containers
 postfix 0.0.0.0:25->25/tcp
 wiki
@@ -135,6 +143,10 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
     jobs = list(other_jobs.read(other_jobs.listed(ANSWER), settings()))
     assert [job.name for job in jobs if not job.expected] == [
         "listener tcp/443",
+        "forwarding of tcp/993",
+        "forwarding of tcp/4190",
+        "forwarding of udp/51820",
+        "forwarding of tcp/all",
         "timer certbot-renew.timer",
         "timer aqua-sync.timer",
         "timer my-systemd-backup.timer",
@@ -143,6 +155,9 @@ def test_what_a_machine_does_is_apart_from_what_serves_itself() -> None:
         "cron job /etc/cron.d/club: 5 3 * * * root run-parts /srv/club/jobs",
         "cron job /etc/cron.d/copy: 5 3 * * * root rsync -a /etc/shadow nas:/etc/passwd",
         "cron job /etc/anacrontab: 1\t9\tclub\t/srv/club/nightly",
+        "cron job /var/spool/at/a00001: /opt/report.sh",
+        "cron job /etc/rc.local: autossh -f -N -R 8443:localhost:443 home.example",
+        "cron job /srv/rocky/.config/systemd/user/timers.target.wants/dump.timer",
         "container postfix",
         "container wiki",
         "certificate of shop.webmakeprofit.org",

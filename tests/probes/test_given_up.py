@@ -12,6 +12,7 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import GIVEN_UP, Progress, Stage, former, given_up
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.gates import Gate
+from fixtures.probes.aws import references
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dell import allow_list, postfix
@@ -155,3 +156,23 @@ def test_a_stop_that_gives_up_the_address_withdraws_it(
     assert [each.subject for each in stop_ec2.plan(job)] == subjects[2:]
     with pytest.raises(Refused, match=f"stop_ec2 gave {kept} back to Amazon"):
         require_way_back(job, Progress.read(its.store, its.settings))
+
+
+def test_what_was_its_address_is_searched_for_too(migration: Migration) -> None:  # noqa: F811
+    """D-5, N-12: one of before, and a second one by the first snapshot; not one that the settings keep."""
+    its = migration.settings.ec2.model_copy(update={"keep": ("eipalloc-2",)})
+    migration = replace(migration, settings=migration.settings.model_copy(update={"ec2": its}))
+    addresses = (str(its.ipv4), "203.0.113.22", "203.0.113.23")
+    items = [{"kind": "address", "id": f"eipalloc-{n}", "name": "", "detail": at} for n, at in enumerate(addresses)]
+    body = {"ec2": {"instance": {}, "items": [*items, {"kind": "volume", "id": "vol-1", "detail": "8 GiB"}]}}
+    migration.store.put_snapshot("start", "", body)
+    migration.store.record(GIVEN_UP, address=OLD)
+    were = references.lost(migration)
+    assert were == {*addresses[:2], OLD}
+    for address in were:
+        found = Record("A", "old.a.example", address, 300, None)
+        assert references.leads(found, migration.settings, were) == f"it names EC2's address {address}"
+        assert references.names_ec2(found, migration.settings, were)
+    cloud = Record("CNAME", "www.a.example", "ec2-203-0-113-22.ap-northeast-1.compute.amazonaws.com", 300, None)
+    assert references.leads(cloud, migration.settings, were) == "it names ec2-203-0-113-22...."
+    assert not references.names_ec2(cloud, migration.settings)

@@ -157,12 +157,12 @@ CRON = (
             ["it names EC2: /etc/cron.d/x: 5 4 * * * root curl", "...@{ec2}/fullchain.pem"],
         ),
         (
-            lambda it, _: references.judged_gone(references._on_dell(it), it.settings),
+            lambda it, _: references.judged_gone(references._on_dell(it), ()),
             f"used\n{CRON.replace('x: 5', 'x:9:5')}\n/etc/postfix/sasl_passwd:1:[{{ec2}}]:587 me:s3cret\n",
             ["Dell: /etc/cron.d/x:9", "...@{ec2}/fullchain.pem", "Dell: /etc/postfix/sasl_passwd:1", "[{ec2}]:587 ..."],
         ),
         (
-            lambda it, _: references.judged_gone(references._ways_out(it), it.settings),
+            lambda it, _: references.judged_gone(references._ways_out(it), ()),
             "relayhost = {ec2}\n/etc/postfix/transport.cf: password = s3cret\n",
             ["Dell: relayhost", "{ec2}"],
         ),
