@@ -6,7 +6,6 @@
 
 Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where who could send before no
 longer can. Both as the first snapshot has them, or a person has accepted them by name since (python -m scripts.accept).
-First of all EC2's address at its name, where that leads elsewhere or nowhere.
 Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
 locked. It never waits in silence for longer than 20 s, except while EC2 starts.
 Later: --clean-up, once the TTL and a minute have passed; it refuses before, since mail still comes that way. Without it
@@ -80,9 +79,8 @@ def _mail(job: Job) -> Iterator[Write]:
     before, assumed = takeback.mx_at_first(job)
     if assumed:
         job.say(assumed)
-    mx = tuple(mx_back(job, [value(each) for each in before], ttl_back(job, before)))
-    yield from takeback.gateways_name(job)
-    yield from mx
+    yield from mx_back(job, [value(each) for each in before], ttl_back(job, before))
+    takeback.say_where_ec2s_name_leads(job)
     yield from takeback.spf_again(job)
 
 

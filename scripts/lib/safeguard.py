@@ -60,7 +60,7 @@ def guarded(job: Job) -> Iterator[None]:
             why = "it was interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             job.say("Ctrl-C has no effect now: EC2's MX is being put back")
             kept = job.run.kept
-            # Another may have gone on since. Where nothing is known to be down the store is asked that first.
+            # Another run may have gone on since: unless something is known to be down, the store is asked that first.
             if isinstance(error, Locked | Refused | Overdue):
                 kept = {**kept, "real_at": 0.0}
             try:

@@ -89,11 +89,13 @@ def test_its_container_comes_back_with_it(policy: str, by: tuple[str, ...], verd
 @pytest.mark.parametrize(
     ("kind", "rrset", "error", "verdict"),
     [
-        ("A", (str(EC2.ipv4), "192.0.2.99"), "", PASS),
+        ("A", (str(EC2.ipv4),), "", PASS),
+        ("A", (str(EC2.ipv4), "192.0.2.99"), "", FAIL),
         ("A", (), "", FAIL),
         ("A", ("192.0.2.99",), "", FAIL),
         ("A", (), SILENT, UNKNOWN),
         ("AAAA", (str(EC2.ipv6),), "", PASS),
+        ("AAAA", (), "", PASS),
         ("AAAA", ("2001:db8::99",), "", FAIL),
         ("AAAA", (), SILENT, UNKNOWN),
     ],
@@ -104,10 +106,13 @@ def test_its_name_leads_to_it(kind: str, rrset: tuple[str, ...], error: str, ver
     assert (found.hint.startswith("A rollback leads mail to this name: ")) is (verdict is FAIL)
 
 
-def test_it_needs_no_ipv6() -> None:
+def test_its_name_without_ipv6_and_behind_an_alias() -> None:
+    """A name server that sends on to others is right: resolvers follow, and are asked too."""
     without = EC2.model_copy(update={"ipv6": None})
-    assert list(gateway.judged_name([answer(type="AAAA")], EC2)) == []
-    assert list(gateway.judged_name([answer("2001:db8::99", type="AAAA")], without)) == []
+    alias = answer(type="A", aliases=("gateway.elsewhere.example",))
+    found = [*gateway.judged_name([answer("2001:db8::99", type="AAAA")], without), *gateway.judged_name([alias], EC2)]
+    assert [each.verdict for each in found] == [FAIL, PASS]
+    assert found[1].found == "an alias of gateway.elsewhere.example"
 
 
 # From senders who insist on TLS ------------------------------------------------------------------------------------

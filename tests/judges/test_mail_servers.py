@@ -200,6 +200,13 @@ def test_dells_name(kind: str, rrset: tuple[str, ...], error: str, verdict: Verd
     assert judged == [(verdict, f"{DOMAIN} {kind} at {NS}: expected {said.format(hint=hint)}")]
 
 
+def test_dells_name_where_others_have_it() -> None:
+    """A dynamic name, say, of which the zone's own name server knows only the alias."""
+    seen = answer(type="A", aliases=("dell.elsewhere.example",))
+    (found,) = public_address.judged_name([seen], {"203.0.113.9"})
+    assert (found.verdict, found.found) == (PASS, "an alias of dell.elsewhere.example")
+
+
 def test_dells_name_in_the_tailnet() -> None:
     (found,) = public_address.judged_name([answer("100.64.0.1", type="A")], {"100.64.0.1"})
     assert found.verdict is FAIL

@@ -6,7 +6,6 @@ Not before the switched TTL and a minute have passed since the MX came back, and
 more: until then mail still comes that way. Destinations stay: they are the account's, and move no mail.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -87,29 +86,28 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
     )
 
 
-def gateways_name(job: Job) -> Iterator[Write]:
-    """EC2's name leads to EC2 again, where somebody has tidied that away: the MX that comes back would lead nowhere.
+def say_where_ec2s_name_leads(job: Job) -> None:
+    """Where that is no longer to EC2, since somebody has tidied up: the MX that comes back would lead nowhere.
 
-    An alias stays: no address can be made next to it. What can't be asked is no reason not to go back.
+    It is said, and left to a person: a second write would be one more that can fail before the MX is back.
     """
-    migration, it = job.migration, job.migration.settings.ec2
-    if not dns.is_ours(migration, it.name):
+    it = job.migration.settings.ec2
+    if not dns.is_ours(job.migration, it.name):
         return
-    zone = dns.zone_of(migration, it.name)
     try:
-        present = cloudflare.records(migration, zone)
+        present = cloudflare.records(job.migration, dns.zone_of(job.migration, it.name))
     except CouldNotAsk as fault:
         job.say(N_(f"whether {it.name} still leads to {it.ipv4} could not be asked: {fault}"))
         return
-    first = first_snapshot(migration)[0].get("zones", {}).get(zone, {}).get("records", ())
-    kept = {each.type: each.ttl for each in map(record, first) if each.name == it.name}
-    for kind, address in (("A", it.ipv4), ("AAAA", it.ipv6)):
-        stands = present.of(it.name, kind)
-        led = {str(ipaddress.ip_address(each.text)) for each in stands if not each.proxied}
-        wanted = address and (stands or kind == "A") and not present.of(it.name, "CNAME")
-        if wanted and str(address) not in led:
-            ttl, danger = kept.get(kind, migration.settings.bounds.ttl_s), "deletes" if len(stands) > 1 else ""
-            yield from set_rrset(job, zone, it.name, kind, [str(address)], ttl, danger, present=present)
+    led = [each.text for each in present.of(it.name, "A")]
+    if str(it.ipv4) not in led and not present.of(it.name, "CNAME"):
+        found = ", ".join(led) or "nowhere"
+        job.say(
+            N_(
+                f"EC2's NAME NO LONGER LEADS TO EC2: {it.name} A is {found}. Mail that goes back would be lost on its "
+                f"way: before you go on, put the record {it.name} A {it.ipv4} back at Cloudflare, without its proxy"
+            )
+        )
 
 
 def spf_again(job: Job) -> Iterator[Write]:
