@@ -288,6 +288,22 @@ def test_no_job_stops_a_server() -> None:
     assert none.verdict is Verdict.PASS
 
 
+def test_a_long_line_is_judged_to_its_end() -> None:
+    """And shown by its beginning."""
+    long = f"0 1 * * * root {'x' * 200}; true &&"
+    line, deletes = f"{long} systemctl stop postfix", f"{long} postsuper -d ALL"
+    assert stopped(("/etc/cron.d/x", line)) == [line]
+    assert found(deletes) == [deletes]
+    off = grep(deleting_jobs.OFF, f"{long} poweroff")
+    assert [text for _, text in deleting_jobs.lines_that_switch_off(off)] == [f"{long} poweroff"]
+    loads = grep(firewall.LOADS, f"{long} nft -f /srv/old.nft")
+    assert [text for _, text in firewall.lines_that_load(loads, lambda *_: False)] == [f"{long} nft -f /srv/old.nft"]
+    it = jobs.Jobs((("/etc/cron.d/x:1", line),), 3, LOOK)
+    for judged in (jobs.judged, deleting_jobs.judged, deleting_jobs.judged_up, firewall.judged_loading):
+        (red,) = judged(it)
+        assert red.found.partition(":")[0] == line[:200]
+
+
 SWITCHES = [
     ("/etc/cron.d/x", "0 1 * * * root /sbin/shutdown -h now", False),
     ("/etc/cron.d/x", "0 1 * * * root /usr/sbin/shutdown -P +5 >/dev/null 2>&1", False),
