@@ -187,10 +187,12 @@ def test_postfix_does_with_less_memory() -> None:
 @pytest.mark.parametrize(
     ("line", "by"),
     [
-        ("ExecStart=/usr/sbin/postfix -c /etc/postfix.old start", "-c /etc/postfix.old"),
+        ("ExecStart=/usr/sbin/postfix -c /etc/postfix.old start", "postfix -c /etc/postfix.old"),
+        ("ExecStart=/usr/lib/postfix/sbin/master -w -c/etc/postfix.old", "master -w -c/etc/postfix.old"),
         ('Environment="MAIL_CONFIG=/srv/postfix"', "MAIL_CONFIG=/srv/postfix"),
         ("ExecStart=/usr/sbin/postfix -c /etc/postfix/ start", ""),
         ("ExecStart=/usr/sbin/postmulti -i - -p start", ""),
+        ("ExecStart=/bin/sh -c /usr/local/bin/start-postfix", ""),
     ],
 )
 def test_postfix_is_started_with_another_configuration(line: str, by: str) -> None:

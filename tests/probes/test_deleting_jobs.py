@@ -58,7 +58,11 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "0 4 * * * root rm -f /var/spool/postfix/deferred/*/*",
         "0 4 * * * root cd /var/spool/postfix/deferred && find . -type f -delete",
         "0 4 * * * root postsuper -f ALL deferred",
+        "0 4 * * * root cd /srv/vmail; rm --force --recursive bob@example.org",
+        "0 4 * * * root cd /users/carol/Maildir && rm -f cur/*",
+        "0 4 * * * root cd /srv/vmail && find . -mtime +30 -print0 | xargs -0 rm",
         "0 4 * * * root rclone sync nas:vmail /srv/vmail",
+        "0 4 * * * root rclone -v move --transfers 4 --checksum /srv/vmail nas:vmail",
         "0 4 * * * root rsync -a --delete /backup/queue/ /var/spool/postfix/",
         "@daily root tmpreaper 30d /srv/vmail",
         "@daily root /usr/sbin/tmpwatch --mtime 720 /var/spool/postfix/incoming /srv/x",
@@ -113,6 +117,12 @@ def test_what_deletes_mail(line: str) -> None:
         "@daily root find /users/carol/Downloads -mtime +30 -delete",
         "@daily root find /srv/vmail -name 'dovecot.index.cache' -size +50M -delete",
         "@daily root find /var/log -mtime +30 -delete",
+        "@daily root rm -f /users/dump.sql.gz /srv/vmail",
+        "@daily root cd /users/carol; rm report.txt",
+        "@daily root cd /srv/vmail && find . -newer /run/x | cpio -o >/backup/vmail.cpio",
+        "@daily root rclone move -v /srv/in /srv/vmail",
+        "@daily root rclone move nas:in /srv/vmail",
+        "@daily root rclone copy /srv/vmail nas:move",
         "@daily root doveadm backup -u alice@example.org remote:new",
         "d /srv/vmail 0700 vmail vmail -",
         "d /srv/vmail-old 0700 vmail vmail 30d",
@@ -215,6 +225,13 @@ def test_what_stops_none_for_good(files: list[tuple[str, str]]) -> None:
         ("0 22 * * * root docker stop $(docker ps -q)", True),
         ("0 22 * * * root docker stop $(docker ps -q --filter name=web)", False),
         ("0 22 * * * root podman stop --all", True),
+        ("0 22 * * * root podman stop --all; tar czf /b/m.tgz /srv; podman start --all", False),
+        ("0 22 * * * root podman stop -a; podman start -a web", True),
+        ("0 22 * * * root docker rm $(docker ps -aq)", False),
+        ("0 22 * * * root docker rm -f $(docker ps -aq)", True),
+        ("0 22 * * * root docker rm $(docker ps -aq) --force", True),
+        ("0 22 * * * root docker rm -v mx", False),
+        ("0 22 * * * root podman rm -fa", True),
         ("0 22 * * * root docker pause mx; tar czf /b/m.tgz /srv; docker unpause mx", False),
         ("@daily root docker kill -s HUP mx", False),
         ("@daily root docker kill --signal=SIGHUP mx", False),
@@ -253,6 +270,16 @@ def test_what_stops_a_composed_one(text: str, stops: bool) -> None:
     assert stopped(("/etc/cron.d/x", text), containers=(COMPOSED,)) == ([text] if stops else [])
 
 
+@pytest.mark.parametrize(
+    ("text", "stops"), [("cd /opt/web && docker compose down", False), ("docker compose -p mail down", True)]
+)
+def test_what_compose_does_not_say_of_a_container_names_nothing(text: str, stops: bool) -> None:
+    """An older one, or Podman's, leaves out the folder."""
+    for project in ("mail", ""):
+        composed = Container("mail-mx-1", project, "", "mx")
+        assert stopped(("/etc/cron.d/x", text), containers=(composed,)) == ([text] if stops and project else [])
+
+
 def test_a_job_of_more_lines_names_the_project_in_another() -> None:
     down = "docker compose down"
     assert stopped(("/usr/local/bin/x", f"cd /opt/mail\n{down}"), containers=(COMPOSED,)) == [down]
@@ -286,6 +313,22 @@ def test_no_job_stops_a_server() -> None:
     assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", deleting_jobs.UP)
     (none,) = deleting_jobs.judged_up(jobs.Jobs((), 3, LOOK))
     assert none.verdict is Verdict.PASS
+
+
+def test_a_long_line_is_judged_to_its_end() -> None:
+    """And shown by its beginning."""
+    long = f"0 1 * * * root {'x' * 200}; true &&"
+    line, deletes = f"{long} systemctl stop postfix", f"{long} postsuper -d ALL"
+    assert stopped(("/etc/cron.d/x", line)) == [line]
+    assert found(deletes) == [deletes]
+    off = grep(deleting_jobs.OFF, f"{long} poweroff")
+    assert [text for _, text in deleting_jobs.lines_that_switch_off(off)] == [f"{long} poweroff"]
+    loads = grep(firewall.LOADS, f"{long} nft -f /srv/old.nft")
+    assert [text for _, text in firewall.lines_that_load(loads, lambda *_: False)] == [f"{long} nft -f /srv/old.nft"]
+    it = jobs.Jobs((("/etc/cron.d/x:1", line),), 3, LOOK)
+    for judged in (jobs.judged, deleting_jobs.judged, deleting_jobs.judged_up, firewall.judged_loading):
+        (red,) = judged(it)
+        assert red.found.partition(":")[0] == line[:200]
 
 
 SWITCHES = [

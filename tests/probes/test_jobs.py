@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,6 +274,27 @@ def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) ->
         ("second:2", "cp /a /etc/postfix/main.cf"),
         ("second:5", "cp /b /etc/postfix/main.cf"),
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (9 * "true -a-word-that-takes-room && \\\n" + "cp /a /etc/postfix/main.cf\n", [1]),
+        ("render |\n  # cp /a /etc/postfix/main.cf\n  less\ncp /b /etc/postfix/main.cf\n", [4]),
+        ("render |\n# to there |\n  tee /etc/postfix/main.cf\n", [1]),
+        ("render \\\n# of mine\ncp /b /etc/postfix/main.cf\n", [3]),
+        (5999 * "render |\n" + "tee /etc/postfix/main.cf\n", [5951]),
+    ],
+    ids=["long", "a comment in a pipe", "a pipe goes on behind it", "a comment ends a line", "thousands of lines"],
+)
+def test_a_command_of_more_lines_is_judged_whole(text: str, found: list[int], tmp_path: Path) -> None:
+    """Comments between its lines are none of it; and it takes no more than a moment."""
+    (tmp_path / "x").write_text(text, encoding="utf-8")
+    began = time.process_time() + os.times().children_user
+    lines, _ = _searched(tmp_path, tmp_path / "x")
+    assert [int(where.rpartition(":")[2]) for where, _ in lines] == found
+    assert time.process_time() + os.times().children_user - began < 5
 
 
 def _searched(scripts: Path, *places: Path) -> tuple[tuple[tuple[str, str], ...], int]:

@@ -157,18 +157,33 @@ def test_what_iptables_persistent_loads(script: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "file", "stays"),
     [
-        ("iptables", "/etc/iptables/rules.v4", True),
+        ("iptables", "/mnt/all.v4", True),
+        ("iptables", "/mnt/filter.v4", True),
+        ("iptables", "/mnt/nat.v4", False),
+        ("iptables", "/etc/iptables/rules.v4", False),
         ("nft", "/mnt/own.nft", True),
+        ("nft", "/mnt/again.nft", True),
         ("nft", "/mnt/other.nft", False),
+        ("nft", "/mnt/only.nft", False),
+        ("nft", "/mnt/into.nft", False),
         ("iptables", "/mnt/none", False),
     ],
 )
 def test_a_file_that_makes_the_rules_that_stand(tool: str, file: str, stays: bool) -> None:
-    """By a hook of the network's, say: it is loaded in a network apart, and compared."""
+    """By a hook of the network's, say: it is loaded in a network apart, and compared. Docker does not make its chains
+    again, nor anybody a table that the file takes away.
+    """
     script = f"""{SAVED % (OPEN + SHUT)}
 echo 'table inet own {{ chain input {{ type filter hook input priority 1; tcp dport 99 drop; }}; }}' >/mnt/own.nft
 sed s/99/98/ /mnt/own.nft >/mnt/other.nft
+{{ echo 'delete table inet own'; cat /mnt/own.nft; }} >/mnt/again.nft
+{{ echo 'flush ruleset'; cat /mnt/own.nft; }} >/mnt/only.nft
+{{ echo 'add rule ip filter INPUT tcp dport 25 drop'; cat /mnt/own.nft; }} >/mnt/into.nft
 nft -f /mnt/own.nft
+iptables -t nat -A PREROUTING -p tcp --dport 25 -j DNAT --to-destination 172.17.0.2:25
+iptables-save >/mnt/all.v4
+iptables-save -t filter >/mnt/filter.v4
+{{ cat /mnt/filter.v4; echo '*nat'; echo COMMIT; }} >/mnt/nat.v4
 sh -c "$READ" sh {tool} {file} >/mnt/said
 printf '=-=-= said\\n'; cat /mnt/said
 """
