@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from fixtures.access.changing import dell
 from fixtures.evidence.exiting import leave
-from fixtures.migration.progress import former
+from fixtures.migration.progress import lost
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Records
 from fixtures.settings import Settings
@@ -33,7 +33,7 @@ def plan(job: Job) -> Iterator[Write]:
     _require_unused(job, zones)
     yield from dells_table(job, with_ec2=False)
     for domain, present in zones.items():
-        yield from spf(job, domain, present, settings)
+        yield from spf(job, domain, present, settings, lost(job.migration.store, settings))
     for domain, present in zones.items():
         hosts = [each.name for each in settings.leaving]
         for name, kind in ((f"_25._tcp.{host}" if kind == "TLSA" else host, kind) for host in hosts for kind in _OWN):
@@ -52,25 +52,24 @@ def dells_table(job: Job, *, with_ec2: bool, gives_up: Collection[str] = ()) -> 
     yield from effect.effect(shell, settings, planned=bool(tables))
 
 
-def spf(job: Job, domain: str, present: Records, settings: Settings) -> Iterator[Write]:
-    """Each SPF record of the domain's zone, without who leaves by SETTINGS."""
-    lost = former(job.migration.store, settings)
+def spf(job: Job, domain: str, present: Records, settings: Settings, besides: Collection[str]) -> Iterator[Write]:
+    """Each SPF record of the domain's zone, without who leaves by SETTINGS, and addresses that go BESIDES."""
     for each in filter(is_spf, present.records):
-        text = without_ec2(each.text, settings, lost)
+        text = without_ec2(each.text, settings, besides)
         if text != each.text:
             if len(spf_texts(present, each.name)) > 1:
                 raise Refused(f"{each.name} has several SPF records, an error to receivers: run merge_spf first")
             yield from set_spf(job, each.name, [text], each.ttl, domain=domain, present=present)
 
 
-def without_ec2(text: str, settings: Settings, lost: Collection[str] = ()) -> str:
-    """An SPF record without the terms that name only who leaves (RFC 7208, 5.3 and 5.6), or an address that is LOST to
-    them; a wider network stays.
+def without_ec2(text: str, settings: Settings, besides: Collection[str] = ()) -> str:
+    """An SPF record without the terms that name only who leaves (RFC 7208, 5.3 and 5.6), or an address that goes
+    BESIDES; a wider network stays.
     """
-    return " ".join(term for term in text.split() if not _names_ec2(term, settings, lost))
+    return " ".join(term for term in text.split() if not _names_ec2(term, settings, besides))
 
 
-def _names_ec2(term: str, settings: Settings, lost: Collection[str]) -> bool:
+def _names_ec2(term: str, settings: Settings, besides: Collection[str]) -> bool:
     name, _, value = term.lstrip(_QUALIFIERS).lower().partition(":")
     if name == "a":
         return value.partition("/")[0].rstrip(".") in {each.name for each in settings.leaving}
@@ -80,13 +79,13 @@ def _names_ec2(term: str, settings: Settings, lost: Collection[str]) -> bool:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
         return False
-    return network.num_addresses == 1 and network.network_address in _addresses(settings, lost)
+    return network.num_addresses == 1 and network.network_address in _addresses(settings, besides)
 
 
 def _require_unused(job: Job, zones: dict[str, Records]) -> None:
     settings = job.migration.settings
-    names, lost = {each.name for each in settings.leaving}, former(job.migration.store, settings)
-    ours = _addresses(settings, lost)
+    names = {each.name for each in settings.leaving}
+    ours = _addresses(settings, lost(job.migration.store, settings))
     for each in (record for present in zones.values() for record in present.records):
         led = names & {word.rstrip(".") for word in each.text.split()} if each.type in _LEADS else set()
         if led:
@@ -99,9 +98,9 @@ def _require_unused(job: Job, zones: dict[str, Records]) -> None:
                 job.say(f"{each.name} {each.type} is EC2's address too; whose name that is, you have to say")
 
 
-def _addresses(settings: Settings, lost: Collection[str]) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _addresses(settings: Settings, besides: Collection[str]) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     own = {address for each in settings.leaving for address in (each.ipv4, each.ipv6) if address}
-    return own | set(map(ipaddress.ip_address, lost))
+    return own | set(map(ipaddress.ip_address, besides))
 
 
 SCRIPT = Script("retire_ec2_access", __doc__, plan)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from fixtures.evidence.exiting import leave
-from fixtures.migration.progress import GIVEN_UP, given_up
+from fixtures.migration.progress import GIVEN_UP, former, given_up
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from scripts import retire_ec2_access
@@ -58,7 +58,8 @@ def _withdrawn(job: Job) -> Iterator[Write]:
         yield from retire_ec2_access.dells_table(job, with_ec2=with_ec2, gives_up={address})
     only_ec2 = settings.model_copy(update={"backup_mx": ()})
     for domain in settings.domain_names:
-        yield from retire_ec2_access.spf(job, domain, cloudflare.records(job.migration, domain), only_ec2)
+        present = cloudflare.records(job.migration, domain)
+        yield from retire_ec2_access.spf(job, domain, present, only_ec2, former(store, settings))
 
 
 def check(job: Job) -> None:

@@ -10,9 +10,8 @@ from fixtures.gates.drift.reading import dns_of
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, Stage, former
+from fixtures.migration.progress import Progress, Stage, former, lost
 from fixtures.probes import snapshot
-from fixtures.probes.aws import references
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import (
     after_all,
@@ -422,7 +421,7 @@ def read_zones(migration: Migration, subjects: tuple[str, ...]) -> Zones:
 
 @then("none mentions them")
 def no_trace(migration: Migration, expect: Expect, zones: Zones) -> None:
-    settings, were = migration.settings, references.lost(migration)
+    settings, were = migration.settings, lost(migration.store, migration.settings)
     found = (each for name, it in zones.items() for each in after_all.judged_records(name, it, settings, were))
     expect("No record leads to EC2", found)
 
@@ -437,7 +436,7 @@ def old_name_is_gone(migration: Migration, expect: Expect) -> None:
 @then("no SPF record lets its address send")
 def no_permit(migration: Migration, expect: Expect, subjects: tuple[str, ...]) -> None:
     its = migration.settings.ec2
-    addresses = {str(each) for each in (its.ipv4, its.ipv6) if each} | references.lost(migration)
+    addresses = {str(each) for each in (its.ipv4, its.ipv6) if each} | lost(migration.store, migration.settings)
     records = [spf.evaluate(migration, domain) for domain in subjects]
     found = (spf.judged_gone(record, address) for record in records for address in sorted(addresses))
     expect("No SPF mechanism lets EC2 send", found)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.probes.aws import way_in
 from fixtures.probes.aws.ec2 import Row
 from fixtures.probes.aws.way_in import Protection, WayIn
@@ -19,9 +20,20 @@ from fixtures.probes.dell import boot
 from fixtures.probes.smtp import gateway, tls
 from fixtures.probes.smtp.gateway import Asked, Pins, Strict
 from fixtures.probes.smtp.knock import Knock, RcptResult
+from fixtures.settings import Secrets
 from tests.judges import ABSENT, ALICE, FAIL, LOOK, PASS, SERVED, SHUT, SILENT, UNKNOWN, Says, all_say, answer, says
 
 EC2 = settings_without_a_lab().ec2
+
+
+def test_who_brings_it_mail_comes_by_ipv4() -> None:
+    """EC2 may have no other address; the first sender, where none does."""
+    settings = settings_without_a_lab()
+    first = settings.senders[0].model_copy(update={"name": "by IPv6", "family": "ipv6"})
+    for every, name in (((first, *settings.senders), settings.senders[0].name), ((first,), first.name)):
+        its = Migration(settings.model_copy(update={"senders": every}), Secrets())
+        assert gateway._sender(its).name == name
+
 
 # What it takes -----------------------------------------------------------------------------------------------------
 

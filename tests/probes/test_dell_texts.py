@@ -1,7 +1,9 @@
 """What Dell's files and commands print, read without a Dell: tables, rulesets, jails, aliases, restrictions."""
 
 import ipaddress
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -293,6 +295,26 @@ def test_a_client_is_run_by_a_job_or_by_a_program_that_a_job_runs() -> None:
     assert certificate_renewal.idle((of_certbot, off)) == ("certbot",)
     assert certificate_renewal.idle((of_certbot, debians)) == ()
     assert certificate_renewal.idle((of_certbot, debians, systemd)) == ("certbot",)
+
+
+def test_what_is_read_of_clients(tmp_path: Path) -> None:
+    """A hook, whatever it is called, and no key; an account's URL, where dehydrated keeps it."""
+    url = "https://acme.example/acct/1"
+    texts = {
+        "etc/letsencrypt/renewal/a.conf": "manual_auth_hook = /opt/token-hook\nkey = s3cret\ndns_x_token = s3cret\n",
+        "etc/dehydrated/accounts/YWNtZQ/account_id.json": f'{{"url":"{url}"}}\n',
+        "var/lib/dehydrated/accounts/YWNtZQ/account_id.json": f'{{"url":"{url}2"}}\n',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    script = re.sub(r"(?<![\w/*~]) ?(/(?:etc|var|run|usr)/)", rf" {tmp_path}\1", certificate_renewal._READ)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={"HOME": str(tmp_path)})
+    assert [(kind, text) for kind, _, text in certificate_renewal.parts(done.stdout)] == [
+        ("client", "manual_auth_hook = /opt/token-hook"),
+        ("account", f"{url}2"),
+        ("account", url),
+    ]
 
 
 def test_names_that_must_be_reached_over_http() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.evidence import Evidence, Finding
 from fixtures.migration import Migration
-from fixtures.migration.progress import GIVEN_UP, Progress, Stage, former, given_up
+from fixtures.migration.progress import GIVEN_UP, Progress, Stage, former, given_up, lost
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.gates import Gate
 from fixtures.probes.aws import references
@@ -20,6 +20,7 @@ from fixtures.probes.dns import spf
 from fixtures.probes.smtp import clients
 from fixtures.settings import BackupMx
 from scripts import retire_ec2_access, stop_ec2
+from scripts.lib import vps
 from scripts.lib.aws.power import require_way_back
 from scripts.lib.change import Job, Refused
 from scripts.lib.dell import effect, host_files
@@ -112,7 +113,9 @@ def test_an_address_that_ec2_had_before_is_a_strangers(
     zone = Zone("z", "a.example", "active", (), "a")
     monkeypatch.setattr(cloudflare, "zone", lambda *_: zone)
     present = Records(zone, (Record("TXT", "a.example", record.records[0], 300),), look)
-    writes = list(retire_ec2_access.spf(Job(its, "", Namespace()), "a.example", present, settings))
+    writes = list(
+        retire_ec2_access.spf(Job(its, "", Namespace()), "a.example", present, settings, former(store, settings))
+    )
     assert [each.after for each in writes] == (["v=spf1 -all (TTL 300)"] if known else [])
 
 
@@ -158,17 +161,27 @@ def test_a_stop_that_gives_up_the_address_withdraws_it(
         require_way_back(job, Progress.read(its.store, its.settings))
 
 
-def test_what_was_its_address_is_searched_for_too(migration: Migration) -> None:  # noqa: F811
-    """D-5, N-12: one of before, and a second one by the first snapshot; not one that the settings keep."""
+def test_what_was_its_address_is_searched_for_too(
+    migration: Migration,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """D-5, N-12, and retire_ec2_access: one of before, and a second one by the first snapshot; not one that the
+    settings keep, nor another machine's of ours, nor of another instance's snapshot.
+    """
     its = migration.settings.ec2.model_copy(update={"keep": ("eipalloc-2",)})
     migration = replace(migration, settings=migration.settings.model_copy(update={"ec2": its}))
     addresses = (str(its.ipv4), "203.0.113.22", "203.0.113.23")
     items = [{"kind": "address", "id": f"eipalloc-{n}", "name": "", "detail": at} for n, at in enumerate(addresses)]
-    body = {"ec2": {"instance": {}, "items": [*items, {"kind": "volume", "id": "vol-1", "detail": "8 GiB"}]}}
+    body = {
+        "ec2": {
+            "instance": {"id": its.instance_id},
+            "items": [*items, {"kind": "volume", "id": "vol-1", "detail": "8 GiB"}],
+        }
+    }
     migration.store.put_snapshot("start", "", body)
     migration.store.record(GIVEN_UP, address=OLD)
-    were = references.lost(migration)
-    assert were == {*addresses[:2], OLD}
+    were = lost(migration.store, migration.settings)
+    assert were == {addresses[1], OLD}
     for address in were:
         found = Record("A", "old.a.example", address, 300, None)
         assert references.leads(found, migration.settings, were) == f"it names EC2's address {address}"
@@ -176,3 +189,16 @@ def test_what_was_its_address_is_searched_for_too(migration: Migration) -> None:
     cloud = Record("CNAME", "www.a.example", "ec2-203-0-113-22.ap-northeast-1.compute.amazonaws.com", 300, None)
     assert references.leads(cloud, migration.settings, were) == "it names ec2-203-0-113-22...."
     assert not references.names_ec2(cloud, migration.settings)
+    taken = BackupMx(name="mx2.b.example", ipv4=IPv4Address("203.0.113.22"))
+    assert lost(migration.store, migration.settings.model_copy(update={"backup_mx": (taken,)})) == {OLD}
+    another = its.model_copy(update={"instance_id": "i-0fedcba9876543210"})
+    assert lost(migration.store, migration.settings.model_copy(update={"ec2": another})) == {OLD}
+    term = Record("TXT", "a.example", "v=spf1 ip4:203.0.113.22 ip4:203.0.113.23 -all", 300)
+    present = Records(Zone("z", "a.example", "active", (), "a"), (term,), Evidence("", ""))
+    monkeypatch.setattr(cloudflare, "records", lambda *_: present)
+    monkeypatch.setattr(cloudflare, "zone", lambda *_: present.zone)
+    monkeypatch.setattr(retire_ec2_access, "dells_table", lambda *_, **__: iter(()))
+    writes = list(retire_ec2_access.plan(Job(migration, "", Namespace())))
+    assert {each.after for each in writes} == {"v=spf1 ip4:203.0.113.23 -all (TTL 300)"}
+    searched, *_ = vps._named(migration)
+    assert searched.found.endswith(f"203.0.113.22, {OLD}")

@@ -231,12 +231,22 @@ def test_who_writes_dns_from_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "touches"), [("home.a.example ", ()), ("home.a.example mx.a.example ", ("mx.a.example A",)), ("", None)]
+    ("names", "touches"),
+    [
+        ("home.a.example ", ()),
+        ("home.a.example mx.a.example ", ("mx.a.example A",)),
+        ("a.example home.a.example ", ("a.example TXT",)),  # of a whole zone any label may be written
+        ("", None),
+    ],
 )
 def test_what_a_container_says_that_it_writes(names: str, touches: tuple[str, ...] | None) -> None:
-    host = Host(f"container of: favonia/cloudflare-ddns:1: {names}\ndone\n")
-    (found,) = writers._clients(host, {("mx.a.example", "A")}, ("a.example",))  # type: ignore[arg-type]
-    assert (found.name, found.touches) == ("Dell: container of favonia/cloudflare-ddns:1", touches)
+    lines = (f"container of: favonia/cloudflare-ddns:1: {names}", f"process: /ddns --token s3cret: {names}")
+    host = Host("\n".join((*lines, "done\n")))
+    found = writers._clients(host, {("mx.a.example", "A"), ("a.example", "TXT")}, ("a.example",))  # type: ignore[arg-type]
+    assert [(each.name, each.touches) for each in found] == [
+        ("Dell: container of favonia/cloudflare-ddns:1", touches),
+        ("Dell: process /ddns --token ...", touches),
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")

@@ -1,5 +1,6 @@
 """N-11: an MTA-STS policy is read at each address of its host, since senders come to any of them."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -13,6 +14,17 @@ OURS, OLD = (parse(TEXT.format(name)) for name in ("*.mx.cloudflare.net", "mail.
 WELL: Fetched = (OURS, "", True, "")
 AWAY: Fetched = (None, "no connection: no route", False, "")
 GONE: Fetched = (None, "HTTP 404", True, "")
+
+
+def test_no_proxy_is_asked_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tunnel would have the certificate checked for the address."""
+    monkeypatch.setattr(mta_sts, "FETCH_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        run(mta_sts._fetch_at("mta-sts.a.example", "127.0.0.1"))
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 @pytest.mark.parametrize(

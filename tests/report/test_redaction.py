@@ -140,7 +140,7 @@ def test_shapes_are_known_without_the_secret() -> None:
     for token in (
         "ghp_0123456789abcdef",
         "glpat-0123456789abc",
-        "cfut_0123456789abc",
+        *("cfk_0123456789abc", "cfut_0123456789abc", "cfat_0123456789abc"),
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9.c2",
     ):
         assert redact(f"curl -d {token} a.example") == f"curl -d {REDACTED} a.example"
