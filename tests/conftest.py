@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fixtures.evidence import redaction
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.language import pasting
 from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
@@ -96,6 +95,8 @@ def minimal(folder: Path, more: str = "") -> Path:
 
 def migration_in(folder: Path, **changes: Any) -> Migration:
     """No systems, and a store in FOLDER; CHANGES: other settings."""
+    from fixtures.lab.files import settings_without_a_lab  # what has no lab imports this module too
+
     store = StoreSettings(url=f"sqlite:///{folder}/store.sqlite")
     return Migration(settings_without_a_lab().model_copy(update={"store": store, **changes}), Secrets())
 
