@@ -8,7 +8,7 @@ from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.ledger.switches import judged_since_stop, settled
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, Stage, lost
+from fixtures.migration.progress import Progress, Stage
 from fixtures.plan.gates import Gate
 from fixtures.probes import snapshot
 from fixtures.probes.aws import confirmed, cost, ec2, references, resembling, staying, terraform_retired
@@ -156,8 +156,7 @@ def only_the_mail_server(expect: Expect, mentions: Mentions) -> None:
 
 @then("nothing that is in use names it")
 def nothing_names_it(migration: Migration, expect: Expect, mentions: Mentions) -> None:
-    searched = references.names(migration.settings, lost(migration.store, migration.settings))
-    expect("Nothing refers to EC2", references.judged_gone(mentions, searched))
+    expect("Nothing refers to EC2", references.judged_gone(mentions, references.Sought.ever(migration)))
 
 
 @when("what it cost, what is left of that and what is new are added up", target_fixture="saving")

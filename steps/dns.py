@@ -12,6 +12,7 @@ from fixtures.ledger.switches import last_switch
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, former, lost
 from fixtures.probes import snapshot
+from fixtures.probes.aws.references import Sought
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dns import (
     after_all,
@@ -421,8 +422,8 @@ def read_zones(migration: Migration, subjects: tuple[str, ...]) -> Zones:
 
 @then("none mentions them")
 def no_trace(migration: Migration, expect: Expect, zones: Zones) -> None:
-    settings, were = migration.settings, lost(migration.store, migration.settings)
-    found = (each for name, it in zones.items() for each in after_all.judged_records(name, it, settings, were))
+    sought = Sought.ever(migration)
+    found = (each for name, it in zones.items() for each in after_all.judged_records(name, it, sought))
     expect("No record leads to EC2", found)
 
 

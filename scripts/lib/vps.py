@@ -5,7 +5,7 @@ from functools import partial
 
 from fixtures.evidence import Finding, finding
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, lost
+from fixtures.migration.progress import Progress
 from fixtures.plan.vps_checklist import ASKED, CHECKLIST, CONFIRMED
 from fixtures.probes.aws import references
 from fixtures.probes.logs import came_from
@@ -74,5 +74,4 @@ def _silent(job: Job) -> Iterator[Finding]:
 
 
 def _named(migration: Migration) -> Iterator[Finding]:
-    searched = references.names(migration.settings, lost(migration.store, migration.settings))
-    return references.judged_gone(references.in_records(migration), searched)
+    return references.judged_gone(references.in_records(migration), references.Sought.ever(migration))

@@ -112,5 +112,5 @@ def test_one_that_goes_loses_all_and_one_that_stays_nothing() -> None:
     assert [str(goes.ipv4) in after, str(stays.ipv4) in after] == [False, True]
     text = f"v=spf1 ip4:{goes.ipv4} ip4:{stays.ipv4} a:mx2.b.example ~all"
     assert without_ec2(text, settings) == f"v=spf1 ip4:{stays.ipv4} ~all"
-    assert {goes.name, str(goes.ipv4)} < set(references.names(settings))
-    assert stays.name not in references.names(settings)
+    assert {goes.name, str(goes.ipv4)} < set(references.Sought.now(settings).words)
+    assert stays.name not in references.Sought.now(settings).words

@@ -219,8 +219,9 @@ def test_which_of_dells_files_have_to_be_read() -> None:
 def test_who_still_names_it() -> None:
     hint = "Take it out: run retire_ec2_access for records, SPF and Dell's table, and correct the rest by hand"
     settings = settings_without_a_lab()
-    searched, *judged = references.judged_gone([MX, UNUSED, NAMED], references.names(settings))
-    words = f"no mention of {', '.join(references.names(settings))}"
+    sought = references.Sought.now(settings)
+    searched, *judged = references.judged_gone([MX, UNUSED, NAMED], sought)
+    words = f"no mention of {', '.join(sought.words)}"
     assert says(searched, "", 0) == (PASS, f"what was searched for: expected {words}, found {words}")
     assert all_say(judged, None) == [
         (FAIL, f"a.example MX: expected no mention of EC2, found 10 mail. {hint}"),

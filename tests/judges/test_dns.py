@@ -13,6 +13,7 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes import snapshot
+from fixtures.probes.aws.references import Sought
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns import after_all, dkim_keys, dmarc, nameservers, prepared_change, spf, writers
@@ -463,10 +464,10 @@ def test_records_that_lead_to_ec2() -> None:
         return Records(Zone("z", DOMAIN, "active", (), "a"), records, LOOK)
 
     other, old = Record("A", DOMAIN, "192.0.2.250", 300), Record("A", "old.a.example", str(SETTINGS.ec2.ipv4), 300)
-    assert all_say(after_all.judged_records(DOMAIN, zone(other), SETTINGS)) == [
+    assert all_say(after_all.judged_records(DOMAIN, zone(other), Sought.now(SETTINGS))) == [
         (PASS, f"{DOMAIN}: expected no record that leads to EC2, found none of 1 records")
     ]
-    (led,) = after_all.judged_records(DOMAIN, zone(other, old), SETTINGS)
+    (led,) = after_all.judged_records(DOMAIN, zone(other, old), Sought.now(SETTINGS))
     assert (led.verdict, led.member, led.expected) == (FAIL, "old.a.example A", "no record that leads to EC2")
     assert led.found.startswith(f"{SETTINGS.ec2.ipv4}: ")
     assert (led.hint, led.domain) == ("Delete it, or let it lead to where it should now", DOMAIN)

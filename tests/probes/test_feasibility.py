@@ -83,9 +83,9 @@ def test_a_target_leads_to_a_host(target: str, host: str) -> None:
     ],
 )
 def test_what_leads_to_ec2_and_what_only_names_it(kind: str, name: str, content: str, leads: bool, names: bool) -> None:
-    found = record(kind, name, content)
-    assert bool(references.leads(found, settings())) is leads
-    assert references.names_ec2(found, settings()) is names
+    found, sought = record(kind, name, content), references.Sought.now(settings())
+    assert bool(references.leads(found, sought)) is leads
+    assert references.names_ec2(found, sought) is names
 
 
 ANSWER = """\

@@ -180,15 +180,15 @@ def test_what_was_its_address_is_searched_for_too(
     }
     migration.store.put_snapshot("start", "", body)
     migration.store.record(GIVEN_UP, address=OLD)
-    were = lost(migration.store, migration.settings)
+    were, sought = lost(migration.store, migration.settings), references.Sought.ever(migration)
     assert were == {addresses[1], OLD}
     for address in were:
         found = Record("A", "old.a.example", address, 300, None)
-        assert references.leads(found, migration.settings, were) == f"it names EC2's address {address}"
-        assert references.names_ec2(found, migration.settings, were)
+        assert references.leads(found, sought) == f"it names EC2's address {address}"
+        assert references.names_ec2(found, sought)
     cloud = Record("CNAME", "www.a.example", "ec2-203-0-113-22.ap-northeast-1.compute.amazonaws.com", 300, None)
-    assert references.leads(cloud, migration.settings, were) == "it names ec2-203-0-113-22...."
-    assert not references.names_ec2(cloud, migration.settings)
+    assert references.leads(cloud, sought) == "it names ec2-203-0-113-22...."
+    assert not references.names_ec2(cloud, references.Sought.now(migration.settings))
     taken = BackupMx(name="mx2.b.example", ipv4=IPv4Address("203.0.113.22"))
     assert lost(migration.store, migration.settings.model_copy(update={"backup_mx": (taken,)})) == {OLD}
     another = its.model_copy(update={"instance_id": "i-0fedcba9876543210"})

@@ -16,11 +16,13 @@ from fixtures.evidence import Finding, Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import other_jobs, references
+from fixtures.probes.aws.references import Sought
 from fixtures.probes.dell import certificate_renewal, jobs
 from fixtures.probes.dns import writers
 from fixtures.settings import Secrets
 from tests.judges import LOOK
 
+SOUGHT = Sought.now(settings_without_a_lab())
 WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
 
 
@@ -158,12 +160,12 @@ CRON = (
             ["it names EC2: /etc/cron.d/x: 5 4 * * * root curl", "...@{ec2}/fullchain.pem"],
         ),
         (
-            lambda it, _: references.judged_gone(references._on_dell(it), ()),
+            lambda it, _: references.judged_gone(references._on_dell(it, SOUGHT), SOUGHT),
             f"used\n{CRON.replace('x: 5', 'x:9:5')}\n/etc/postfix/sasl_passwd:1:[{{ec2}}]:587 me:s3cret\n",
             ["Dell: /etc/cron.d/x:9", "...@{ec2}/fullchain.pem", "Dell: /etc/postfix/sasl_passwd:1", "[{ec2}]:587 ..."],
         ),
         (
-            lambda it, _: references.judged_gone(references._ways_out(it), ()),
+            lambda it, _: references.judged_gone(references._ways_out(it, SOUGHT), SOUGHT),
             "relayhost = {ec2}\n/etc/postfix/transport.cf: password = s3cret\n",
             ["Dell: relayhost", "{ec2}"],
         ),
