@@ -19,5 +19,5 @@ Feature: Nothing on Dell shuts out an address that Dell admits
   @A-19 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
   Scenario: No job puts other rules in the place of those that were asked
     Given the addresses that Dell is to admit
-    When the jobs of its machine are searched for what loads rules of a firewall
-    Then no job loads other rules
+    When the jobs of its machine are searched for what changes its rules or its network
+    Then no job loads other rules or takes the network away

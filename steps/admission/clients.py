@@ -165,7 +165,7 @@ def ask_a_kernel(
     return _asked(migration, admitted_networks, asked_firewall)
 
 
-@when("the jobs of its machine are searched for what loads rules of a firewall", target_fixture="loading_jobs")
+@when("the jobs of its machine are searched for what changes its rules or its network", target_fixture="loading_jobs")
 def search_what_loads(migration: Migration, admitted_networks: tuple[Network, ...]) -> jobs.Jobs | None:
     return firewall.loading(migration, admitted_networks)
 
@@ -192,9 +192,9 @@ def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall
         expect("Nor does one after the next start", found)
 
 
-@then("no job loads other rules")
+@then("no job loads other rules or takes the network away")
 def rules_stay(expect: Expect, loading_jobs: jobs.Jobs | None) -> None:
-    expect("No job loads other rules", firewall.judged_loading(loading_jobs))
+    expect("No job loads other rules or takes the network away", firewall.judged_loading(loading_jobs))
 
 
 # By which address, as which sender and for which recipient ------------------------------------------------------------
