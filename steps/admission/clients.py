@@ -10,7 +10,7 @@ from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, given_up
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, bans, firewall, jobs, postfix, tables
+from fixtures.probes.dell import allow_list, bans, firewall, firewalld, jobs, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
@@ -186,7 +186,8 @@ def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_foun
 def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: list[Asked]) -> None:
     (ruleset, answer, why), *after = firewall_asked
     claim = "No rule and no route shuts out an admitted address"
-    expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
+    saved = firewalld.judged(ruleset.parts, ruleset.evidence, "Dell") if admitted_networks else ()
+    expect(claim, (*firewall.judged(ruleset, answer, admitted_networks, why), *saved))
     for ruleset, answer, why in after:
         found = firewall.judged_after(ruleset, answer, admitted_networks, why)
         expect("Nor does one after the next start", found)
