@@ -12,7 +12,7 @@ from fixtures.ledger import wayback
 from fixtures.ledger.wayback import Journey, at_first, travel
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
-from fixtures.probes.dell import boot
+from fixtures.probes.dell import boot, firewall
 from fixtures.probes.dns import queries as dns
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.mailbox.delivery import Delivery
@@ -93,7 +93,8 @@ def ec2_is_found(migration: Migration, expect: Expect) -> None:
 @then("it will listen for it after its next start")
 def ec2_will_listen(migration: Migration, expect: Expect) -> None:
     listens = gateway.judged_listens(gateway.listens(migration), migration.settings.ec2.name)
-    expect("EC2 listens again once it is started", (listens, *boot.judged(boot.gateways(migration))))
+    rules = firewall.judged_lasting(firewall.gateways(migration.settings), "EC2")
+    expect("EC2 listens again once it is started", (listens, *rules, *boot.judged(boot.gateways(migration))))
 
 
 @then("its tables hold what is written there")

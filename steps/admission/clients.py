@@ -10,7 +10,7 @@ from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, given_up
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, bans, firewall, jobs, postfix, tables
+from fixtures.probes.dell import allow_list, bans, firewall, firewalld, jobs, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
@@ -165,7 +165,7 @@ def ask_a_kernel(
     return _asked(migration, admitted_networks, asked_firewall)
 
 
-@when("the jobs of its machine are searched for what loads rules of a firewall", target_fixture="loading_jobs")
+@when("the jobs of its machine are searched for what changes its rules or its network", target_fixture="loading_jobs")
 def search_what_loads(migration: Migration, admitted_networks: tuple[Network, ...]) -> jobs.Jobs | None:
     return firewall.loading(migration, admitted_networks)
 
@@ -186,15 +186,16 @@ def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_foun
 def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: list[Asked]) -> None:
     (ruleset, answer, why), *after = firewall_asked
     claim = "No rule and no route shuts out an admitted address"
-    expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
+    saved = firewalld.judged(ruleset.parts, ruleset.evidence, "Dell") if admitted_networks else ()
+    expect(claim, (*firewall.judged(ruleset, answer, admitted_networks, why), *saved))
     for ruleset, answer, why in after:
         found = firewall.judged_after(ruleset, answer, admitted_networks, why)
         expect("Nor does one after the next start", found)
 
 
-@then("no job loads other rules")
+@then("no job loads other rules or takes the network away")
 def rules_stay(expect: Expect, loading_jobs: jobs.Jobs | None) -> None:
-    expect("No job loads other rules", firewall.judged_loading(loading_jobs))
+    expect("No job loads other rules or takes the network away", firewall.judged_loading(loading_jobs))
 
 
 # By which address, as which sender and for which recipient ------------------------------------------------------------

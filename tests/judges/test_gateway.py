@@ -16,7 +16,7 @@ from fixtures.migration import Migration
 from fixtures.probes.aws import way_in
 from fixtures.probes.aws.ec2 import Row
 from fixtures.probes.aws.way_in import Protection, WayIn
-from fixtures.probes.dell import boot
+from fixtures.probes.dell import boot, durability
 from fixtures.probes.smtp import gateway, tls
 from fixtures.probes.smtp.gateway import Asked, Pins, Strict
 from fixtures.probes.smtp.knock import Knock, RcptResult
@@ -77,6 +77,35 @@ def test_its_postfix_comes_back_with_it() -> None:
     )
     said = "EC2: postfix.service: expected started with the machine, found disabled"
     assert all_say(boot.judged(boot.Start((unit,), (), LOOK)), "") == [(FAIL, f"{said}. {hint}")]
+
+
+@pytest.mark.parametrize(
+    ("line", "gone"),
+    [
+        ("/dev/xvdf /backup ext4 defaults 0 2", "/dev/xvdf at /backup"),
+        ("UUID=0a1b-2c3d /my\\040data vfat rw 0 0", "UUID=0a1b-2c3d at /my data"),
+        ("UUID=22b3-9c04 /boot/efi vfat umask=0077 0 1", ""),
+        ("/dev/xvdf /backup ext4 nofail 0 2", ""),
+        ("/dev/xvdf /backup ext4 noauto 0 2", ""),
+        ("/dev/xvdf /backup ext4 x-systemd.automount 0 2", ""),
+        ("/dev/sda1 /backup ext4 _netdev 0 2", ""),
+        ("/dev/xvdf none swap sw 0 0", ""),
+        ("LABEL=data /backup ext4 defaults 0 2", ""),
+        ("nas:/backup /backup nfs defaults 0 0", ""),
+        ("# /dev/xvdf /backup ext4 defaults 0 2", ""),
+    ],
+)
+def test_what_its_fstab_waits_for_is_there(line: str, gone: str) -> None:
+    """A disk that was detached holds up the start for good: ssh does not run either. By label this machine lists none,
+    as in a container.
+    """
+    disks = "/dev/stdin /proc/self/fd/0\n/dev/nvme0n1p1 \n/dev/disk/by-uuid/22b3-9c04 ../../nvme0n1p1"
+    found = tuple(durability.missing(f"/dev/nvme0n1p1 / ext4 defaults 0 1\n{line}", disks))
+    hint = "Take it out of fstab, or say nofail there: the next start of EC2 ends in systemd's emergency mode"
+    said = f"{gone}: not there. {hint}" if gone else "nothing is missing"
+    expected = "EC2: /etc/fstab: expected nothing that is missing holds up the start, found"
+    start = boot.Start((), (), LOOK, missing=("EC2", found, LOOK))
+    assert all_say(boot.judged(start), "") == [(FAIL if gone else PASS, f"{expected} {said}")]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE], (
 
 def found(line: str) -> list[str]:
     lines = grep(DELETES, line)
-    assert bool(lines) is bool(deleting_jobs._python(DELETES).search(line))
+    assert bool(lines) is bool(deleting_jobs.python(DELETES).search(line))
     return [text for _, text in deleting_jobs.lines_that_delete(lines)]
 
 
@@ -257,6 +257,11 @@ COMPOSED = Container("mail-mx-1", "mail", "/opt/mail", "mx")
         ("0 22 * * * root docker compose -p mail down -t 30", True),
         ("0 22 * * * root docker compose --project-directory /opt/mail stop web mx", True),
         ("0 22 * * * root cd /opt/mail && docker compose pause", True),
+        ("0 22 * * * root cd /opt/mail && docker compose rm -fs", True),
+        ("0 22 * * * root cd /opt/mail && docker compose rm --force --stop -v mx", True),
+        ("0 22 * * * root cd /opt/mail && docker compose rm -f", False),
+        ("0 22 * * * root cd /opt/mail && docker compose rm -f -v mx", False),
+        ("0 22 * * * root cd /opt/mail && docker compose rm -fs web", False),
         ("0 22 * * * root cd /opt/mail && docker compose stop web", False),
         ("0 22 * * * root cd /opt/mail && docker compose kill -s HUP mx", False),
         ("0 22 * * * root cd /opt/mail && docker compose down && docker compose up -d", False),

@@ -309,6 +309,34 @@ def test_a_command_of_more_lines_is_judged_whole(text: str, found: list[int], tm
     assert time.process_time() + os.times().children_user - began < 5
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@pytest.mark.parametrize(
+    ("tools", "found"),
+    [
+        ({"run-parts": "Debian run-parts program", "dpkg-query": "install ok installed"}, ["cron.d/a", "cron.daily/a"]),
+        ({"run-parts": "Debian run-parts program"}, ["cron.d/a", "cron.d/a.sh", "cron.daily/a"]),
+        ({"run-parts": "run-parts: unknown"}, ["cron.d/a", "cron.d/a.sh", "cron.daily/a", "cron.daily/a.sh"]),
+    ],
+    ids=["Debian's cron", "cronie on Debian", "another distribution"],
+)
+def test_what_cron_passes_over_is_no_job(
+    tools: dict[str, str], found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's passes over a name with a dot, as other distributions' does not."""
+    for name in ("cron.d/a", "cron.d/a.sh", "cron.daily/a", "cron.daily/a.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("cp /b /etc/postfix/main.cf\n", encoding="utf-8")
+    for name in ("run-parts", "dpkg-query"):
+        tool = tmp_path / "bin" / name
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(f"#!/bin/sh\necho '{tools.get(name, '')}'\n", encoding="utf-8")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    lines, places = _searched(tmp_path, tmp_path / "cron.d", tmp_path / "cron.daily")
+    assert places == 2
+    assert sorted(where.removeprefix(f"{tmp_path}/").partition(":")[0] for where, _ in lines) == found
+
+
 def _searched(scripts: Path, *places: Path) -> tuple[tuple[tuple[str, str], ...], int]:
     named = rf"{re.escape(str(scripts))}/scripts/[A-Za-z0-9_./-]+"
     argv = ["sh", "-c", jobs._SEARCH, "sh", WRITES, named, *map(str, places)]

@@ -189,3 +189,82 @@ printf '=-=-= said\\n'; cat /mnt/said
 """
     ruleset = read(script)
     assert ruleset.stays(tool, ruleset.parts["said"]) is stays
+
+
+UFW = """\
+mount -t tmpfs none /mnt
+mkdir /mnt/up /mnt/work /mnt/etc /mnt/etc-work
+mount -t overlay none -o lowerdir=/usr/lib,upperdir=/mnt/up,workdir=/mnt/work /usr/lib
+mount -t overlay none -o lowerdir=/etc,upperdir=/mnt/etc,workdir=/mnt/etc-work /etc
+mkdir -p /usr/lib/ufw /etc/ufw /etc/systemd/system/multi-user.target.wants
+cat >/usr/lib/ufw/ufw-init-functions <<'X'
+set -e
+. /etc/ufw/ufw.conf
+ufw_start() {
+    modprobe nf_conntrack_ftp
+    if [ -x "/etc/ufw/before.init" ]; then /etc/ufw/before.init start; fi
+    iptables-restore -n </etc/ufw/before.rules || return 1
+    iptables-restore -n </etc/ufw/user.rules || return 1
+    iptables -P INPUT DROP
+}
+X
+printf '#!/bin/sh\\ntouch /mnt/ran\\n' >/etc/ufw/before.init
+chmod +x /etc/ufw/before.init
+echo ENABLED=%s >/etc/ufw/ufw.conf
+printf '%%s\\n' '*filter' ':ufw-user-input - [0:0]' '-A INPUT -i lo -j ACCEPT' '-A INPUT -s 100.64.0.0/10 -j ACCEPT' \
+    '-A INPUT -j ufw-user-input' COMMIT >/etc/ufw/before.rules
+printf '%%s\\n' '*filter' ':ufw-user-input - [0:0]' '-A ufw-user-input -p tcp --dport 22 -j ACCEPT' \
+    '-A ufw-user-input -p tcp --dport 25 -j ACCEPT' COMMIT >/etc/ufw/user.rules
+sh -c 'modprobe() { :; }; . /usr/lib/ufw/ufw-init-functions; ufw_start'
+rm -f /mnt/ran
+printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/ufw.service
+ln -s ../ufw.service /etc/systemd/system/multi-user.target.wants/
+%s
+printf '=-=-= ran\\n'; ls /mnt
+"""
+"""What ufw's own functions do at a start, in short; the hook is the operator's."""
+
+
+@pytest.mark.parametrize(
+    ("enabled", "then", "said"),
+    [
+        ("yes", "", "the same"),
+        ("yes", "sed -i /25/d /etc/ufw/user.rules", "refuses 104.30.0.0/19"),
+        ("yes", f"sed -i /25/d /etc/ufw/user.rules; {OPEN}", "refuses 104.30.0.0/19"),
+        ("yes", "iptables -F; iptables -P INPUT ACCEPT; sed -i /25/d /etc/ufw/user.rules", "refuses 104.30.0.0/19"),
+        ("yes", "echo -A frobnicate >>/etc/ufw/user.rules", "iptables-restore"),
+        ("no", "sed -i /25/d /etc/ufw/user.rules", "the same"),
+    ],
+    ids=["saved", "closed", "typed", "not loaded now", "cannot be loaded", "off"],
+)  # fmt: skip
+def test_what_ufw_loads(enabled: str, then: str, said: str) -> None:
+    """By its own functions, in a network apart; its hooks don't run."""
+    ruleset = read(UFW % (enabled, then))
+    assert "ran" not in ruleset.parts["ran"].split()
+    after = ruleset.after
+    assert (after is None) is (said == "the same")
+    if after is not None:
+        asked = None if after.unread else kernel.ask(after, ADMITTED, PUBLIC)
+        found = [each.sentence() for each in firewall.judged_after(after, asked, ADMITTED)]
+        assert any(said in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("iptables -A INPUT -p tcp --dport 8080 -j DROP\n", "the same"),
+        (SAVED % "" + "iptables -A INPUT -p tcp --dport 8080 -j ACCEPT\n", "the same"),
+        (SAVED % "" + "iptables -A INPUT -s 192.0.2.66 -j DROP\n", "the same"),
+        (SAVED % SHUT + OPEN, "-iptables -A INPUT -p tcp -m tcp --dport 25 -j ACCEPT"),
+        (STARTS % (FILE % ", 25"), "the same"),
+        (STARTS % (FILE % "") + TYPED, "-tcp dport 25 accept"),
+        (SAVED % OPEN + "echo '-A frobnicate' >>/etc/iptables/rules.v4", "iptables-restore"),
+    ],
+    ids=["nothing is loaded", "another port", "a ban", "typed", "nft's file", "typed to nft", "cannot be loaded"],
+)
+def test_the_rules_of_ec2_stay(script: str, said: str) -> None:
+    """No kernel is asked of it, where everybody may come: they are compared, as far as they decide about port 25."""
+    (it,) = firewall.judged_lasting(read(script), "EC2")
+    assert it.member == "EC2's firewall"
+    assert it.verdict is (Verdict.PASS if said == "the same" else Verdict.INCONCLUSIVE)
+    assert said in it.sentence()
