@@ -43,6 +43,9 @@ _PERHAPS_STARTING = N_("""\
 _ADDING = N_("""\
     If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records.
     Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled.""")
+_LEADING = N_("""\
+    They lead to EC2 only while its name does: dig +short A {name} says {address}. If it says anything
+    else, put {name} A {address} back where that name's zone lies, without Cloudflare's proxy.""")
 _DELETING = N_("2. Then DELETE the MX records that name a server that ends in .mx.cloudflare.net.")
 _LEAVING = N_("""\
 3. Leave the SPF record, the rules, the destinations and Dell as they are. Don't disable Email Routing: it
@@ -139,6 +142,7 @@ def _steps(job: Job) -> Iterator[str]:
     yield tr("1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:", domain=domain)
     yield _mx_lines(mx)
     yield tr(_ADDING)
+    yield tr(_LEADING, name=settings.ec2.name, address=settings.ec2.ipv4)
     yield tr(_DELETING)
     without = _NO_SPF if known(job) else _UNKNOWN_SPF
     yield tr(_LEAVING, domain=domain, then=tr(_SPF_ONCE if once else without))

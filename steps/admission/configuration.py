@@ -13,6 +13,7 @@ from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import (
     backups,
     boot,
+    client_limits,
     deleting_jobs,
     durability,
     filters,
@@ -67,7 +68,8 @@ def values_as_planned(
     written = configuration.values.get(tables.ALIAS_DOMAINS, "")
     aliased = tables.aliased(dell(migration.settings), migration.settings, written)
     judged = tables.judged_aliased(aliased, configuration.evidence)
-    expect("Every parameter of the plan is in force", [*found, judged])
+    limits = client_limits.judged(configuration, migration.settings)
+    expect("Every parameter of the plan is in force", [*found, judged, *limits])
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")

@@ -10,7 +10,8 @@ import pytest
 
 from fixtures.access.transport import Shell
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import queue_lifetime
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.probes.dell import client_limits, queue_lifetime
 from fixtures.probes.dell.postfix import Configuration, Service
 from fixtures.probes.logs.log_files import Position
 from fixtures.probes.logs.postfix_log import Delivery, Log, Trail
@@ -459,3 +460,27 @@ def test_what_holds_mail_up(values: dict[str, str], overrides: dict[str, dict[st
     assert spans["smtp_destination_rate_delay"] == "10s at most"
     assert spans["qmgr_message_active_limit"] == "1000 or more"
     assert spans.get("smtp_sasl_auth_soft_bounce", "yes") == "yes"
+
+
+@pytest.mark.parametrize(
+    ("values", "red"),
+    [
+        ({"smtpd_hard_error_limit": "20", "smtpd_error_sleep_time": "1s", "smtpd_client_message_rate_limit": "0"}, []),
+        ({"smtpd_hard_error_limit": "9", "smtpd_error_sleep_time": "11"}, [0, 2]),
+        ({"smtpd_junk_command_limit": "0"}, [1]),
+        ({"smtpd_recipient_limit": "x"}, [3]),
+        ({"smtpd_client_connection_count_limit": "4", "smtpd_client_connection_rate_limit": "20"}, [4]),
+        ({"smtpd_client_recipient_rate_limit": "100", "anvil_rate_time_unit": "5m"}, []),
+        ({"smtpd_client_recipient_rate_limit": "100", "anvil_rate_time_unit": "6m"}, [7]),
+    ],
+)
+def test_what_turns_away_who_brings_mail(values: dict[str, str], red: list[int]) -> None:
+    """An older Postfix, which knows a parameter not, has no such limit."""
+    settings = settings_without_a_lab()
+    it = Configuration("Dell", values, {}, (), {}, (), 1, 0.0, LOOK)
+    found = [each.member for each in client_limits.judged(it, settings) if each.verdict is FAIL]
+    assert found == [client_limits.LIMITS[each].parameter for each in red]
+    own = replace(it, overrides={"smtp/inet": {"smtpd_hard_error_limit": "1"}})
+    assert client_limits.LIMITS[0].parameter in [
+        each.member for each in client_limits.judged(own, settings) if each.verdict is FAIL
+    ]

@@ -58,6 +58,14 @@ def test_it_takes_each_address_and_its_details() -> None:
     assert [verdict for verdict, _ in asked(LATER, TAKEN)] == [UNKNOWN, PASS]
 
 
+def test_it_takes_bounces_too() -> None:
+    for other, rule in ((TAKEN, True), (REFUSED, False)):
+        both = [Asked(ALICE, other, LOOK), Asked(ALICE, REFUSED, LOOK, bounce=True)]
+        verdict, said = all_say(gateway.judged(both, "mx.x"))[1]
+        assert (verdict, said.startswith(f"{ALICE.address}, from <> at mx.x: expected 250 to RCPT")) == (FAIL, True)
+        assert ("refuses the null one" in said) is rule
+
+
 def test_its_tables_hold_what_is_written_there() -> None:
     hint = "The next postmap there changes where mail goes: see which of the two is right, and make them one"
     judged = gateway.judged_maps([("hash:/a", "same"), ("hash:/b", "other"), ("hash:/c", "unread")], LOOK, "mx.x")

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.lab.files import settings_without_a_lab
-from fixtures.probes.aws import ec2, rented
+from fixtures.probes.aws import ec2, rented, timed
 from fixtures.probes.aws.ec2 import Instance, Inventory, Item
 from fixtures.probes.aws.rented import CHANGED, STARTED, STOPPED, WHICH, Rented
 from fixtures.probes.aws.staying import Stay
@@ -178,3 +178,26 @@ def test_what_stays_at_aws_may_stay_in_terraform() -> None:
     assert shown[kept.address] == (PASS, "aws_eip.mail is eipalloc-1")
     assert red(found, terraform_addresses=("aws_instance.mail",)) == []
     assert len(red(replace(found, stays={}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ends", "starts"),
+    [
+        ("Schedule", "office-hours", True, True),
+        ("cloudaware:scheduler", "default=9-17", True, True),
+        ("maid_offhours", "tz=jst", True, True),
+        ("auto-stop", "true", True, True),
+        ("InstanceScheduleName", "night", True, True),
+        ("Schedule", "always-on", False, True),
+        ("Schedule", "24x7", False, True),
+        ("AutoStop", "false", False, False),
+        ("Schedule", "", False, False),
+        ("BackupSchedule", "daily", False, False),
+        ("Patch-Schedule", "sunday", False, False),
+        ("NonStop", "true", False, False),
+    ],
+)
+def test_a_tag_that_a_scheduler_goes_by(key: str, value: str, ends: bool, starts: bool) -> None:
+    tags = ec2.schedules({"Tags": [{"Key": key, "Value": value}, {"Key": "Name", "Value": "mail"}]})
+    its = replace(BOX, schedules=tags)
+    assert [bool([*timed.judged((), its, stopped=stopped)]) for stopped in (False, True)] == [ends, starts]

@@ -71,13 +71,22 @@ def test_an_empty_folder_is_right_at_sign_off_and_an_output_that_goes_blocks_not
     assert not found.red, found.output[-5000:]
 
 
-def test_what_would_make_the_gateway_again_is_red(walk: Walk) -> None:
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        ('resource "aws_eip" "mail" {\n  domain = "vpc"\n}\n', 'found resource "aws_eip" "mail"'),
+        ("removed {\n  from = aws_eip.mail\n}\n", "found from = aws_eip.mail"),
+        ("removed {\n  from = aws_eip.mail\n  lifecycle {\n    destroy = false\n  }\n}\n", ""),
+    ],
+    ids=["makes it again", "destroys it", "has Terraform forget it"],
+)
+def test_what_would_make_or_destroy_the_gateway_is_red(walk: Walk, block: str, says: str) -> None:
     file = _folder(walk) / "main.tf"
     before = file.read_text()
-    file.write_text(before + 'resource "aws_eip" "mail" {\n  domain = "vpc"\n}\n')
+    file.write_text(before + block)
     found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
     file.write_text(before)
-    assert 'found resource "aws_eip" "mail"' in found.red[0].message
+    assert says in found.red[0].message if says else not found.red, found.output[-5000:]
 
 
 def test_a_folder_whose_files_are_gone_is_right(walk: Walk) -> None:

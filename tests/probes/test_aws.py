@@ -459,7 +459,7 @@ def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> No
 )
 def test_what_a_target_does(target: dict[str, str], ends: bool, starts: bool) -> None:
     """By what it is, and is handed; a name that a person gave is the last to say."""
-    its = cast("ec2.Instance", SimpleNamespace(id="i-1", evidence=Evidence("", "")))
+    its = cast("ec2.Instance", SimpleNamespace(id="i-1", evidence=Evidence("", ""), schedules={}))
     row = timed.Timed("x", timed._does(target), "")
     assert [bool([*timed.judged((row,), its, stopped=stopped)]) for stopped in (False, True)] == [ends, starts]
 

@@ -73,6 +73,12 @@ def test_a_connection_by_which_nothing_comes(fault: Exception, closed: bool) -> 
     assert ("process_limit" in refused_logins.broken("alice", fault)) is closed
 
 
+def test_a_folder_that_its_owner_may_not_read() -> None:
+    said = refused_logins.broken("alice", IMAPClientError("select failed: [NOPERM] Permission denied"))
+    assert said.startswith("alice: error: select failed")
+    assert "dovecot-acl" in said
+
+
 def test_what_was_sent_just_now_is_not_sought_in_all_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever day the server has: to look for a header that it has not indexed, Dovecot reads each message."""
     client = Mock(**{"search.return_value": []})

@@ -134,6 +134,26 @@ def test_a_block_is_found_by_its_address(tmp_path: Path, line: str, word: str) -
     assert [each.word for each in mentions(tmp_path, OURS).mentions] == [word] * bool(word)
 
 
+@pytest.mark.parametrize(
+    ("inside", "word"),
+    [
+        ("lifecycle {\n    destroy = false # AWS keeps it\n  }", ""),
+        ("lifecycle { destroy=false }", ""),
+        ("lifecycle {\n    destroy = true\n  }", "aws_eip.mail"),
+        ("lifecycle {\n    # destroy = false\n  }", "aws_eip.mail"),
+        ("lifecycle {\n    prevent_destroy = false\n  }", "aws_eip.mail"),
+        ("", "aws_eip.mail"),
+        ("destroy = false", "aws_eip.mail"),
+    ],
+)
+def test_a_removed_block_that_destroys_nothing_is_no_mention(tmp_path: Path, inside: str, word: str) -> None:
+    """Terraform 1.15 plans to destroy for each of the others."""
+    block = f"removed {{\n  from = aws_eip.mail\n  {inside}\n}}\n"
+    (tmp_path / "main.tf").write_text(f'{block}# module.relay\nmodule "relay" {{}}\n')
+    found = [(each.word, each.line) for each in mentions(tmp_path, OURS).mentions]
+    assert found == [(word, 2)] * bool(word) + [("module.relay", block.count("\n") + 2)]
+
+
 def test_an_address_is_one_of_its_own_module(tmp_path: Path) -> None:
     """A module below may have a variable of the same name; an instance's id means the same everywhere."""
     (tmp_path / "modules").mkdir()

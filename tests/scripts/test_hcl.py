@@ -12,11 +12,11 @@ import pytest
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import terraform
+from fixtures.probes.aws.hcl import HclError, blocks, code, cut
 from fixtures.settings import Secrets, StoreSettings
 from scripts import retire_terraform
 from scripts.lib.change import Job, Refused
 from scripts.lib.terraform.configuration import Configuration, copy, doomed, unshared
-from scripts.lib.terraform.hcl import HclError, blocks, code, cut
 
 PROGRAM = f"""\
 #!{sys.executable}
@@ -94,6 +94,13 @@ def test_what_stays_may_not_refer_to_what_goes() -> None:
     assert "output" not in cuts(more, "aws_instance.mail", "output.ip")
     for other in ("aws_instance.mailer.id", "data.aws_instance.mail.id", "x_aws_instance.mail"):
         cuts(TRICKY + f"locals {{ a = {other} }}\n", "aws_instance.mail")
+
+
+def test_what_has_terraform_forget_it_stays_unless_it_destroys() -> None:
+    removed = "removed {\n  from = aws_instance.mail\n  lifecycle {\n    destroy = false\n  }\n}\n"
+    assert cuts(TRICKY + removed, "aws_instance.mail").endswith(removed)
+    with pytest.raises(Refused, match=r"main.tf:25: removed refers to aws_instance.mail"):
+        cuts(TRICKY + removed.replace("false", "true"), "aws_instance.mail")
 
 
 @pytest.mark.parametrize("text", ['a "b" {', 'a { b = "c }\n', 'a { b = "${c }'])

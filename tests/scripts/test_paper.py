@@ -30,6 +30,7 @@ def test_the_zone_of_the_snapshot_stands_below(migration: Migration, export: str
     said, _, below = paper(migration, DOMAIN).partition("import the zone below")
     assert WITHOUT not in said + below
     assert "there was none before either" in said
+    assert "dig +short A mail.webmakeprofit.org says 203.0.113.20" in said
     assert (export or f"{DOMAIN}. 3600 IN MX 10 mail.webmakeprofit.org.") in below
 
 

@@ -17,8 +17,8 @@ from typing import TypeAlias
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan.templates import git
 from fixtures.probes.aws import terraform
+from fixtures.probes.aws.hcl import Block, HclError, blocks, code, cut, forgets, lines, token_end
 from scripts.lib.change import Refused, Write
-from scripts.lib.terraform.hcl import Block, HclError, blocks, code, cut, lines, token_end
 
 PROVIDER = "aws"
 ABSENT, NOTHING = "absent", "nothing of the gateway"
@@ -90,7 +90,7 @@ def _require_unreferenced(files: Mapping[str, str], staying: Mapping[str, list[B
     faults = []
     for name, found in staying.items():
         text = code(files[name])
-        for block in found:
+        for block in (each for each in found if not forgets(text, each)):
             for mention in pattern.finditer(text, block.start, block.end):
                 line = text.count("\n", 0, mention.start()) + 1
                 what = " ".join((block.type, *block.labels))
