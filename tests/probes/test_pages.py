@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes.cloudflare import api as cloudflare, permissions
+from fixtures.probes.cloudflare import api as cloudflare, bucket, permissions
 
 ZONE = cloudflare.Zone("0" * 32, "own.example", "active", (), "1" * 32)
 
@@ -74,6 +74,33 @@ def test_a_list_that_changes_while_it_is_read_is_read_again() -> None:
 def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(CouldNotAsk, match=said):
         asked([answer])
+
+
+def test_a_bucket_is_read_to_its_end_and_no_answer_is_no_empty_one() -> None:
+    pages: list[dict[str, Any]] = [
+        {
+            "result": [{"key": "mail/1", "size": 3, "last_modified": "2026-11-01T00:00:00.5Z"}],
+            "result_info": {"cursor": "c"},
+        },
+        {"result": [{"key": "mark", "custom_metadata": {"to": "YUBiLmV4YW1wbGU="}}], "result_info": {"cursor": ""}},
+        {"result": None},
+    ]
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("cursor"))
+        return httpx.Response(200, json=pages[len(asked) - 1])
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        sdk.Cloudflare(api_token="x" * 40, http_client=http) as client,
+    ):
+        first, second = map(bucket._waits, bucket._objects(client, "objects"))
+        assert (first.key, first.octets, first.since is None) == ("mail/1", 3, False)
+        assert (second.key, second.recipient, second.since) == ("mark", "a@b.example", None)
+        with pytest.raises(ValueError, match="it has no result"):
+            list(bucket._objects(client, "objects"))
+    assert asked == [None, "c", None]
 
 
 @pytest.mark.parametrize(
