@@ -50,6 +50,7 @@ def code(answer: tuple[int, Any]) -> tuple[int, int]:
         ("", {0, 1, 2}),
         ("name=second.example", {1}),
         ("name=SECOND.example", {1}),
+        ("name=second.example.", {1}),
         ("name=contains:example", {1, 2}),
         ("name=starts_with:web", {0}),
         ("name=starts_with_case_sensitive:Web", set()),

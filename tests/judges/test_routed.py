@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from fixtures.probes.cloudflare import routed
-from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Records, Routing, Rule, Zone
+from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Records, Routing, Rule, Zone, rule as read
 from fixtures.probes.dns import queries
 from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
 
@@ -31,6 +31,15 @@ def routing(*rules: Rule, **changes: Any) -> Routing:
     return Routing(
         ZONE, subaddressing=False, required=(), rules=rules, evidence=LOOK, present=Records(ZONE, (), LOOK), **fields
     )
+
+
+def test_a_rule_that_asks_for_more_than_an_address_is_not_that_addresss_own() -> None:
+    to = {"type": "literal", "field": "to", "value": "Alice@a.example"}
+    assert [read({"matchers": each}).address for each in ([to], [to, {"type": "all"}], [])] == [
+        "alice@a.example",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(

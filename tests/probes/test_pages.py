@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fixtures.evidence import CouldNotAsk
-from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.cloudflare import api as cloudflare, bucket, permissions
 
 ZONE = cloudflare.Zone("0" * 32, "own.example", "active", (), "1" * 32)
 
@@ -50,6 +50,15 @@ def test_a_list_is_read_to_its_end(answers: list[dict[str, Any]], expected: tupl
     assert asked(answers) == expected
 
 
+def test_a_list_that_changes_while_it_is_read_is_read_again() -> None:
+    """What goes from its first page draws an item of its second there, which was read already."""
+    changed = [page(2, per_page=2, total_count=4), page(1, per_page=2, total_count=3)]
+    assert asked([*changed, page(2, per_page=2, total_count=3), page(1, per_page=2, total_count=3)]) == (3, 4)
+    assert asked([page(2, per_page=2, total_count=2), page(1, per_page=2, total_count=1), page(0)] * 2) == (3, 6)
+    with pytest.raises(CouldNotAsk, match="the list changes while it is read"):
+        asked([each for n in (2, 3, 2, 3) for each in (page(n, total_count=n + 1), page(0, total_count=n))])
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -65,3 +74,46 @@ def test_a_list_is_read_to_its_end(answers: list[dict[str, Any]], expected: tupl
 def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> None:
     with pytest.raises(CouldNotAsk, match=said):
         asked([answer])
+
+
+def test_a_bucket_is_read_to_its_end_and_no_answer_is_no_empty_one() -> None:
+    pages: list[dict[str, Any]] = [
+        {
+            "result": [{"key": "mail/1", "size": 3, "last_modified": "2026-11-01T00:00:00.5Z"}],
+            "result_info": {"cursor": "c"},
+        },
+        {"result": [{"key": "mark", "custom_metadata": {"to": "YUBiLmV4YW1wbGU="}}], "result_info": {"cursor": ""}},
+        {"result": None},
+    ]
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("cursor"))
+        return httpx.Response(200, json=pages[len(asked) - 1])
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        sdk.Cloudflare(api_token="x" * 40, http_client=http) as client,
+    ):
+        first, second = map(bucket._waits, bucket._objects(client, "objects"))
+        assert (first.key, first.octets, first.since is None) == ("mail/1", 3, False)
+        assert (second.key, second.recipient, second.since) == ("mark", "a@b.example", None)
+        with pytest.raises(ValueError, match="it has no result"):
+            list(bucket._objects(client, "objects"))
+    assert asked == [None, "c", None]
+
+
+@pytest.mark.parametrize(
+    ("body", "before"),
+    [("<html>Attention Required!</html>", True), ('{"success": false, "errors": [{"code": 10000}]}', False)],
+    ids=["a page", "the API"],
+)
+def test_a_page_that_turns_a_machine_away_says_nothing_of_the_token(body: str, before: bool) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(403, text=body))
+    asked = permissions.Try("read zone", "Zone: Read", "/zones")
+    with httpx.Client(transport=transport) as http, sdk.Cloudflare(api_token="x" * 40, http_client=http) as client:
+        if before:
+            with pytest.raises(CouldNotAsk, match="No word of the API's"):
+                permissions._request(client, asked)
+        else:
+            assert permissions._request(client, asked)[0] == 403

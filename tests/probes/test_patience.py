@@ -1,12 +1,16 @@
 """Cloudflare's limit on requests is waited out, once for all that run into it."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 
 import httpx
 import pytest
 
-from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, wait_s
+from fixtures.access.clock import Clock
+from fixtures.probes.cloudflare import rate_limit
+from fixtures.probes.cloudflare.rate_limit import ANSWER_S_MAX, WAIT_S_MAX, Hurried, Patient, asked_s, wait_s
 from tests.emulator.conftest import Running, authority, authority_file, certificate, emulator, signing_key, trust
 
 __all__ = ["authority", "authority_file", "certificate", "emulator", "signing_key", "trust"]  # fixtures
@@ -52,6 +56,34 @@ def test_no_time_or_too_long_a_time_is_reported_to_the_caller(emulator: Running,
     began = emulator.world.clock.now()
     assert asked(emulator, 1) == [429]
     assert emulator.world.clock.now() - began < 30
+
+
+def test_a_limit_may_end_at_a_date() -> None:
+    """A cache or a proxy may say so; the API itself gives seconds."""
+    at = formatdate(time.time() + 90, usegmt=True)
+    assert 80 < asked_s(httpx.Response(429, headers={"retry-after": at})) <= 90
+    assert asked_s(httpx.Response(429, headers={"retry-after": "some day, perhaps"})) == 0
+    assert asked_s(httpx.Response(503, headers={"retry-after": at})) == 0
+
+
+def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each octet in time, and the whole never."""
+
+    class Dripping(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"{}"
+            while not ended:
+                time.sleep(0.05)
+                yield b" "
+
+    monkeypatch.setattr(rate_limit, "BODY_S_MAX", 0.3)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping()))
+    with Patient(Clock(), transport=transport) as api:
+        ended = True
+        assert api.get("https://api.example/").json() == {}
+        ended = False
+        with pytest.raises(httpx.ReadTimeout, match="has not ended"):
+            api.get("https://api.example/")
 
 
 @pytest.mark.parametrize("kind", ["timeout", "status"])

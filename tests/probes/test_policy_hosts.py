@@ -1,8 +1,10 @@
 """N-11: an MTA-STS policy is read at each address of its host, since senders come to any of them."""
 
+import asyncio
 import socket
 from typing import Any
 
+import httpx
 import pytest
 
 from fixtures.access.loop import run
@@ -25,6 +27,17 @@ def test_no_proxy_is_asked_for_an_address(monkeypatch: pytest.MonkeyPatch) -> No
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
+
+
+def test_a_policy_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each octet in time, and the whole never."""
+
+    async def drip(*_: object, **_how: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(mta_sts, "FETCH_S", 0.5)
+    monkeypatch.setattr(httpx.AsyncClient, "get", drip)
+    assert run(mta_sts._fetch_at("mta-sts.a.example", "127.0.0.1"))[1:3] == ("no answer (TimeoutError: )", False)
 
 
 @pytest.mark.parametrize(
