@@ -78,8 +78,15 @@ def _keep(migration: Migration, name: str, body: dict[str, Any]) -> str:
 
 
 def _require_before(migration: Migration, body: dict[str, Any]) -> None:
-    """``CouldNotAsk`` where Cloudflare is the MX of a domain of which this would be the first snapshot."""
+    """``CouldNotAsk`` where Cloudflare is the MX of a domain of which this would be the first snapshot, or where the
+    first one is of other domains.
+    """
     known = (migration.store.snapshot(START) or {}).get("zones", {})
+    if known and not known.keys() & body["zones"].keys():
+        raise CouldNotAsk(
+            f"this store ({migration.store.shown}) is another migration's, of {', '.join(known)}: a way back would "
+            "restore that one's Dell. Name another in [store] url, sqlite:///FILE"
+        )
     for domain in body["zones"].keys() - known.keys():
         zone = body["zones"][domain]
         mx = [each for each in map(cloudflare.record, zone["records"]) if (each.type, each.name) == ("MX", domain)]

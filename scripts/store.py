@@ -7,15 +7,16 @@ Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
 """
 
 import sys
+from contextlib import suppress
 
 from fixtures.evidence import redact, tell
 from fixtures.evidence.exiting import leave
 from fixtures.gates import trust
 from fixtures.language import tr
-from fixtures.migration import Migration
+from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, chain
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, opened, require_reason
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, name_half_way, require_reason
 from scripts.lib.commandline import parser
 
 
@@ -26,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = made.parse_args(arguments)
     try:
         require_reason("--accept", options.accept)
-        migration = opened(options.config)
+        migration = open_migration(options.config)
+        with suppress(StoreError):  # of a row that another hand has spoiled; which one, follows
+            name_half_way(migration)
         if options.accept:
             _accept(migration, redact(options.accept))
         if edited := trust.faults(migration):

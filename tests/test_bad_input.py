@@ -376,6 +376,9 @@ def _opened(config: Path) -> None:
         ("AWS_CA_BUNDLE", "/etc/hostname", "AWS_CA_BUNDLE=/etc/hostname: holds no certificates"),
         ("ALL_PROXY", "socks5://me:hunter22@proxy.example:1080", "ALL_PROXY=socks5://proxy.example: can't be used"),
         ("https_proxy", "proxy.example:99999", "https_proxy=(no URL): can't be used"),
+        ("NO_PROXY", "localhost,2001:db8::/32", "NO_PROXY=localhost,2001:db8::/32: can't be used: Invalid port"),
+        ("SSLKEYLOGFILE", "/nowhere/keys", "SSLKEYLOGFILE=/nowhere/keys: can't be written"),
+        ("MXGATE_STORE_URL", "sqlite:///:memory:", "[store] url: in memory all would be gone with this process"),
     ],
 )
 def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: str) -> None:

@@ -64,8 +64,9 @@ def test_what_editors_and_shells_add_is_none_of_it(file: Path, monkeypatch: pyte
     monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
     assert _token() == SECRET
     monkeypatch.delenv("MXGATE_CLOUDFLARE_TOKEN_FILE")
-    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", f"{SECRET}\n")
-    assert _token() == SECRET
+    for added in ("\n", "\r\n", " ", " \n"):
+        monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", f"{SECRET}{added}")
+        assert _token() == SECRET
     for wrong, says in ((f"\u201c{SECRET}\u201d", "none of ASCII's"), (f"{SECRET}\nmore", "2 lines")):
         monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", wrong)
         with pytest.raises(SettingsError, match=says) as raised:

@@ -32,6 +32,9 @@ BEGIN_S, END_S = 30.0, 10.0
 OVER = b"over\n"
 """The word by which the guard knows that nothing is left to do."""
 
+_guards: dict[str, subprocess.Popen[bytes]] = {}
+"""Of this process's runs, by number."""
+
 
 class Overdue(BaseException):
     """Cloudflare refused mail for longer than the plan lets it. No client's ``except Exception`` may swallow it."""
@@ -43,7 +46,7 @@ def guarded(job: Job) -> Iterator[None]:
     job.run.through = False
     mx_back.noted(job, "begun", {})
     over = False
-    guard = _guard(job)
+    guard = _guards[job.run.number] = _guard(job)
     with _signals():
         try:
             yield
@@ -82,6 +85,10 @@ def moving(job: Job) -> None:
     """To be called just before a write that moves the MX: from here on Cloudflare has ``bounds.window_s``."""
     if job.run.kept is not None:
         return
+    if (guard := _guards.get(job.run.number)) and guard.poll() is not None:  # memory ran out, say
+        raise Refused(
+            f"{job.domain}: its guard was killed, so the MX was not moved. Look into {log_of(job)}, plan again"
+        )
     kept = mx_back.before(job)
     store, bounds = job.migration.store, job.migration.settings.bounds
     mx_back.noted(job, "moving", kept)

@@ -25,7 +25,7 @@ from fixtures.report.history import let_through
 from fixtures.report.index import heads
 from fixtures.report.render import write
 from fixtures.store import Store, chain, messages, records
-from scripts import store as script
+from scripts import next as next_steps, store as script
 from tests.conftest import minimal, python
 from tests.gates.conftest import PILOT, World, came_out
 from tests.report import sample
@@ -194,6 +194,19 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert script.main(["--config", str(config), "--accept", "the clock was off that night"]) == 0
         assert [row["reason"] for row in made.recorded(chain.ACCEPTED)] == ["the clock was off that night"]
         assert found(made) == ()
+
+
+@pytest.mark.parametrize("body", ["{not JSON", "[]"])
+def test_a_row_that_can_not_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str) -> None:
+    """Others name the script that says which row it is."""
+    config = minimal(tmp_path)
+    with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as made:
+        made.record("switching", PILOT)
+        by_hand(made, f"UPDATE records SET body = '{body}'")
+        assert next_steps.main(["--config", str(config)]) == 2
+        assert re.search(r"python -m scripts\.store .*says which rows", capsys.readouterr().err)
+        assert script.main(["--config", str(config)]) == 1
+        assert "row 1 of records (switching" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("how", ["edited", "an older copy"])

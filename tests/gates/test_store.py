@@ -248,8 +248,10 @@ PASSWORD = "hunter2-and-more"
         (f"postgresql://u@127.0.0.1:1/mxgate?password={PASSWORD}", "stands in its query"),
         (f"mysql://u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
         (f"postgresql//u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
+        (f"postgresql://u:{PASSWORD}@127.0.0.1:port/mxgate", "expected an SQLAlchemy URL"),
+        (f"postgresql://u:an@{PASSWORD}@127.0.0.1/mxgate", "@ is written %40"),
     ],
-    ids=["no server", "in the query", "another database", "no URL"],
+    ids=["no server", "in the query", "another database", "no URL", "no port", "with an @"],
 )
 def test_its_password_is_never_shown(url: str, words: str) -> None:
     with pytest.raises(StoreError, match=words) as raised:
@@ -290,6 +292,23 @@ def test_a_store_that_a_switch_has_left_a_copy_of_is_not_begun_from_nothing(
     assert entries(file) == list(range(50))
     if killed:
         assert (file.parent / "store.sqlite.lost" / log.name).read_bytes() == log_before
+
+
+@pytest.mark.parametrize("how", ["restored", "moved"])
+def test_a_store_that_is_put_elsewhere_while_it_is_open(file: Path, how: str) -> None:
+    """What went on into the file that nobody looks at any more, such as a watch's mail, would be lost."""
+    with opened(file) as store:
+        backup = file.with_name("backup")
+        shutil.copy(file, backup)
+        for each in file.parent.glob("store.sqlite*"):
+            each.rename(file.with_name(f"{each.name}.old"))
+        if how == "restored":
+            shutil.copy(backup, file)
+        with pytest.raises(StoreError, match="moved, deleted or restored while this run had it open"):
+            store.record("entry", number=50)
+        assert file.exists() == (how == "restored")
+        (backup if how == "moved" else file).replace(file)
+    assert entries(file) == list(range(50))
 
 
 LIVES, DEAD, UNKNOWN = "end it by kill", "That process is dead: take", "or, if that process is dead"

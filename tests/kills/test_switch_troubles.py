@@ -75,6 +75,16 @@ def test_the_guard_is_sent_home_only_when_all_is_over(
     ears.wait()
 
 
+def test_no_mx_moves_without_a_guard(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has killed it, nobody would put EC2's MX back after this run."""
+    dead = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    dead.wait()
+    monkeypatch.setattr(safeguard, "_guard", lambda _: dead)
+    with pytest.raises(Refused, match="its guard was killed, so the MX was not moved"), safeguard.guarded(job):
+        safeguard.moving(job)
+    assert job.run.kept is None
+
+
 ODD = {
     "half": (200, "application/json", '{"result": [{"id": "1", "na'),
     "empty": (200, "application/json", ""),

@@ -96,6 +96,13 @@ def test_no_snapshot_begins_with_cloudflares_mx(migration: Migration) -> None:
     snapshot._keep(migration, START, body)
 
 
+def test_no_snapshot_of_another_migration_is_gone_back_to(migration: Migration) -> None:
+    """Two that share a store by its default name: the second one's Dell would get the first one's files."""
+    migration.store.put_snapshot(START, "0", {"zones": {"other.example": {"records": [MX]}}, "dell": {"files": {}}})
+    with pytest.raises(CouldNotAsk, match=r"another migration's, of other\.example"):
+        snapshot._keep(migration, START, {"zones": {DOMAIN: {"records": [MX]}}})
+
+
 def test_what_cloudflare_exports_now_does_without_a_snapshot(migration: Migration) -> None:
     said = paper(migration, DOMAIN, EXPORT)
     assert "import the zone below" in said
