@@ -160,7 +160,7 @@ def count(migration: Migration, subjects: tuple[str, ...]) -> Limits:
 
 @then("each number is within Cloudflare's limit, and what is left is stated")
 def numbers_fit(expect: Expect, needs: Limits) -> None:
-    expect("The numbers fit", (limits.judged_use(each, limits.FEWER) for each in needs.uses))
+    expect("The numbers fit", (limits.judged_use(each, hint=limits.FEWER) for each in needs.uses))
 
 
 @then("the largest message was within the limit, and the busiest day is shown with what is documented of one by day")

@@ -179,9 +179,9 @@ def origin_known(migration: Migration, expect: Expect, sought: tuple[Sought, ...
 
 @then("a person has opened its link")
 def opened(migration: Migration, expect: Expect, addresses: Addresses) -> None:
-    known, hint = cloudflare.destinations(migration), "in a browser: nothing else verifies it"
-    where = {each: f"open the link in Cloudflare's mail in {each.mailbox}, {hint}" for each in addresses}
-    found = (routed.judged_destination(each, known, where[each]) for each in addresses)
+    known = cloudflare.destinations(migration)
+    where = "Open the link in Cloudflare's mail in {0}, in a browser: nothing else verifies it"
+    found = (routed.judged_destination(each, known, hint=where.format(each.mailbox)) for each in addresses)
     expect("A person has opened the link", found)
 
 

@@ -4,7 +4,7 @@
     .venv/bin/python -m tests.messages --write  adds what it lacks, untranslated, at its place
 
 Found by ``tr("...")`` and ``N_(...)`` in Python, also around an f-string, whose expressions become ``{places}``; by
-``_("...")`` in the report's templates; by every ``hint`` of a finding, since that is what to do next.
+``_("...")`` in the report's templates; by every ``hint`` of a finding, since that is what to do next (``tests.hints``).
 """
 
 import ast
@@ -26,6 +26,7 @@ from fixtures.gates.catalogue import plan_lines
 from fixtures.gates.traceability import FEATURES
 from fixtures.language import HERE, entries
 from fixtures.plan.gates import TABLE
+from tests.hints import Hints, trees
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
@@ -33,6 +34,7 @@ CALLS = {"tr", "N_", "expect", "Absent", "Inconclusive"}
 PREFLIGHT = ROOT / "fixtures" / "preflight"
 ASKS = {"ask", "several", "yes"}
 """Methods of whoever answers ``init``: a key, and the question."""
+PHRASE = re.compile(r"[a-z]{2,}.*\s.*[a-z]{2,}")
 UNSHOWN = {"Evidence", "keep_secret"}
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: {0}\\n"\n'
 
@@ -40,7 +42,7 @@ HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"La
 def wanted() -> dict[str, str]:
     """Each text with where it stands first."""
     found: dict[str, str] = {}
-    places = chain(_python(), _templates(), _features(), _tables())
+    places = chain(_python(), _hints(), _templates(), _features(), _tables())
     for where, text in places:
         if not re.fullmatch(r"(\{\d\}\W*)*", text):
             found.setdefault(text, where)
@@ -48,25 +50,26 @@ def wanted() -> dict[str, str]:
 
 
 def _python() -> Iterator[tuple[str, str]]:
-    for folder in ("fixtures", "steps", "scripts"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            where, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-            marked = (each for node in ast.walk(tree) for each in _said(node))
-            phrases = _phrases(tree) if path.parent == PREFLIGHT else ()
-            phrases = _questions(tree) if path.parent == PREFLIGHT / "init" else phrases
-            yield from ((where, text) for each in chain(marked, phrases) for text in _texts(each))
+    for where, tree in trees().items():
+        marked = (each for node in ast.walk(tree) for each in _said(node))
+        folder = (ROOT / where).parent
+        phrases = _phrases(tree) if folder == PREFLIGHT else ()
+        phrases = _questions(tree) if folder == PREFLIGHT / "init" else phrases
+        yield from ((where, text) for each in chain(marked, phrases) for text in _texts(each))
+
+
+def _hints() -> Iterator[tuple[str, str]]:
+    """What to do next, but for names, commands and records that stand in it; "; " is between the parts of one."""
+    for where, each in Hints().texts():
+        for text in (text.removeprefix("; ") for text in _texts(each)):
+            if re.match("[A-Z][a-z]", text) or PHRASE.search(text):
+                yield where, text
 
 
 def _said(node: ast.AST) -> Iterator[ast.expr]:
     """What a node marks for translation."""
-    if isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Name) and node.func.id in CALLS and node.args:
-            yield node.args[0]
-        yield from (each.value for each in node.keywords if each.arg == "hint")
-    if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["hint"]:
-        yield node.value
-    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id.endswith("HINT") for t in node.targets):
-        yield node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS and node.args:
+        yield node.args[0]
 
 
 def _phrases(tree: ast.AST) -> Iterator[ast.expr]:
@@ -79,7 +82,7 @@ def _phrases(tree: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.keyword) and node.arg in {"expected", "again"}:
             continue
         if isinstance(node, ast.Constant | ast.JoinedStr):
-            yield from (node for text in _texts(node) if re.search(r"[a-z]{2,}.*\s.*[a-z]{2,}", text))
+            yield from (node for text in _texts(node) if PHRASE.search(text))
         else:
             yield from _phrases(node)
 
@@ -149,9 +152,9 @@ def quoted(text: str) -> str:
 
 
 def written(language: str, said: dict[str, str]) -> str:
-    """The catalogue, with what is translated so far; what nobody wants any more is left out."""
-    blocks = [HEADER.format(language)]
-    for text, where in sorted(wanted().items(), key=lambda each: each[1]):
+    """The catalogue, with what is translated so far, in its order; what nobody wants any more is left out."""
+    blocks, order = [HEADER.format(language)], {each: place for place, each in enumerate(said)}
+    for text, where in sorted(wanted().items(), key=lambda it: (it[1], order.get(it[0], len(order)))):
         blocks.append(f"#: {where}\nmsgid {quoted(text)}\nmsgstr {quoted(said.get(text, ''))}\n")
     return "\n".join(blocks)
 
