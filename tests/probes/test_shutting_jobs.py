@@ -154,7 +154,25 @@ def test_whether_a_rule_stands(asked: str, has: bool) -> None:
 
 def test_a_rule_starts_no_program() -> None:
     """What an account wrote into its own crontab is never handed on."""
-    line = "0 22 * * * iptables --modprobe=/tmp/x -A INPUT --modprobe=/tmp/x -p tcp --dport 25 -j DROP"
-    assert found(line) == [line]
+    asked = list[tuple[str, ...]]()
+
+    def stands(*rule: str) -> bool:
+        asked.append(rule)
+        return False
+
+    for line in (
+        "0 22 * * * iptables -A INPUT --modprobe=/tmp/x -p tcp --dport 25 -j DROP",
+        "0 22 * * * nft add rule -f/tmp/x a drop",
+        "0 22 * * * nft add rule inet -f/tmp/x drop",
+        "0 22 * * * iptables -t --f=/tmp/x -A INPUT -p tcp -j DROP",
+        "0 22 * * * nft 'add rule ip a b tcp dport 25 drop; include /tmp/x'",
+    ):
+        hit = f"/var/spool/cron/crontabs/eve:1:{line}"
+        assert list(shutting_jobs.lines([hit], ADMITTED, PARTS, stands))
+    assert asked == [
+        ("nft", "ip inet", "add rule ip inet -f/tmp/x drop"),
+        ("iptables", "filter", "-A INPUT -p tcp -j DROP"),
+        ("nft", "ip a", "add rule ip a b tcp dport 25 drop"),
+    ]
     assert not shutting_jobs._PLAIN.fullmatch("-A INPUT -M /tmp/x -j DROP")
     assert not shutting_jobs._PLAIN.fullmatch("add rule ip a b drop; include a")
