@@ -33,8 +33,7 @@ SAYS = {
 }
 EXAMPLE = """\
 example: python -m scripts.doctor                    with ./migration.toml and the secrets in the environment
-         python -m scripts.doctor --config other.toml --json
-exit: 0 all is well, 1 something is missing or could not be asked, 2 something that was given is wrong"""
+         python -m scripts.doctor --config other.toml --json"""
 
 
 def main(arguments: list[str] | None = None) -> int:

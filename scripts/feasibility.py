@@ -3,7 +3,7 @@
 Reads only: no root, no writes, no migration.toml needed (one that names the domains is used, and answers more).
 Run it on Dell, or say how Dell is reached. Nobody can see port 25 from within: name a host outside.
 
-Exit: 0 GO, 1 NO-GO, 2 something that decides is not known, or bad input.
+Exit: 0 GO, 1 NO-GO, 2 UNKNOWN (something that decides is not known), or bad input.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BAD_INPUT = 2
 EXAMPLE = """\
 example, on Dell:     python -m scripts.feasibility mydomain.net --outside me@vps.elsewhere.net --addresses 12
 example, on a laptop: python -m scripts.feasibility mydomain.net --dell root@192.168.1.10 --outside me@vps.elsewhere.net
-exit: 0 GO, 1 NO-GO, 2 UNKNOWN or bad input"""
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,7 +3,8 @@
 Enter takes what stands in [brackets], < goes back to the question before. Secrets are neither asked for nor written.
 The file is checked as every script checks it, and one that is there already is left as it is.
 
-Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is, 2 bad input: nothing is written.
+Exit: 0 written (or shown, with --dry-run), 1 a file is there and is left as it is (--force replaces it), 2 bad input:
+nothing is written.
 """
 
 import argparse
@@ -31,7 +32,7 @@ example: python -m scripts.init                                   asks, and writ
          python -m scripts.init --dry-run                         asks, and shows what it would write
          python -m scripts.init --answers mine.toml --defaults    asks nothing: mine.toml names the [[domains]] and
                  what else nobody can read; it has the shape of migration.toml, as does fixtures/migration.example.toml
-exit: 0 written or shown, 1 left as it is, since a file is there (--force replaces it), 2 bad input"""
+"""
 SECRETS = N_("""\
 Secrets stay out of this file. Each comes from the environment (MXGATE_X), from a file that it names (MXGATE_X_FILE), or
 from systemd (LoadCredential=mxgate_x, lower case):

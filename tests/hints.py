@@ -145,8 +145,10 @@ def _parts(value: ast.expr) -> Iterator[ast.expr | str]:
     match value:
         case ast.IfExp(body=body, orelse=other):
             yield from (body, other)
-        case ast.BoolOp(values=values) | ast.Dict(values=values) | ast.JoinedStr(values=values):
-            yield from (each for each in values if isinstance(each, ast.expr) and not isinstance(each, ast.Constant))
+        case ast.JoinedStr(values=values):
+            yield from (each for each in values if isinstance(each, ast.FormattedValue))
+        case ast.BoolOp(values=values) | ast.Dict(values=values) | ast.Tuple(elts=values):
+            yield from values
         case ast.FormattedValue(value=inner) | ast.Subscript(value=inner):
             yield inner
         case ast.Call(func=ast.Attribute(value=inner, attr="get"), args=given):
