@@ -28,7 +28,7 @@ os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoeve
 LONG = """
     kills/test_kills lab/test_vps lab/test_worker_faults scripts/test_night lab/test_debian_12_drills
     lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
-    kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
+    kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_rendered_gates
     scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
     scripts/test_owner_template lab/test_live_by_worker
     lab/test_live_by_init ledger/test_announced scripts/test_switch scripts/test_feasibility
