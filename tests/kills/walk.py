@@ -242,7 +242,7 @@ def main() -> int:
         try:
             lab.enter()
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([*HEAVY, "fixtures.report.warmth", "tests.kills.under"])
+            context.set_forkserver_preload([*HEAVY, "tests.kills.under"])
             walk = Walk.of(lab, open_migration())
             assert isinstance(walk, Walk)
             walk.kind, walk.every, walk.turn, walk.folder = options.kind, options.every, options.turn, Path(folder)
