@@ -26,13 +26,13 @@ settings.load_profile("busy")
 os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoever runs them
 
 LONG = """
-    kills/test_kills lab/test_vps lab/test_worker_faults scripts/test_night lab/test_debian_12_drills
-    lab/test_by_tunnel lab/test_rendered_drills faults/test_faults lab/test_by_worker
-    kills/test_switch_writes scripts/test_keeps lab/test_after_the_switch lab/test_nights lab/test_rendered_gates
-    scripts/test_owner_docker lab/test_debian_12_gates lab/test_live_path trial/test_trial lab/test_rehearse_own
-    scripts/test_owner_template lab/test_live_by_worker
-    lab/test_live_by_init ledger/test_announced scripts/test_switch scripts/test_feasibility
-    lab/test_leaves_nothing scripts/test_doctor scripts/test_ec2 scripts/test_rollback lab/test_phase3
+    lab/test_after_the_switch lab/test_worker_faults lab/test_vps lab/test_by_tunnel kills/test_kills faults/test_faults
+    kills/test_switch_writes lab/test_rendered_drills scripts/test_night trial/test_trial lab/test_debian_12_drills
+    lab/test_by_worker lab/test_rendered_gates lab/test_debian_12_gates kills/test_switch_late scripts/test_keeps
+    faults/test_drawn scripts/test_owner_docker lab/test_lab lab/test_live_path lab/test_rehearse_own
+    scripts/test_owner_template scripts/test_ec2 lab/test_second_dell lab/test_live_by_worker scripts/test_feasibility
+    lab/test_live_by_init ledger/test_announced scripts/test_switch lab/test_leaves_nothing scripts/test_doctor
+    scripts/test_rollback lab/test_phase3
     kills/ emulator/test_workers ledger/ trial/ lab/ scripts/ faults/ emulator/
 """.split()
 """Files and folders that take long, the longest first: so begins who has several workers, and none is left with one."""

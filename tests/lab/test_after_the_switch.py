@@ -1,17 +1,28 @@
-"""Life after sign-off, in a lab where all is over: an address comes and goes; Cloudflare sends from elsewhere too.
+"""Life after the last switch: nights hold phase4's gate back; after sign-off an address comes and goes.
 
-No script here goes past a gate: none is given ``--override``.
+Nights are compressed: a red one, and one on which nobody could look. In the end Cloudflare sends from elsewhere too. No
+script here goes past a gate: none is given ``--override``.
 """
 
+import re
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 
+from fixtures.evidence import Verdict
+from fixtures.gates.nights import DAY_S, RECORD
+from fixtures.lab.faults import named, planted
+from fixtures.lab.faults.walk import carry, keyword
 from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
+from fixtures.store import Store, chain
 from tests.conftest import PROJECT, ended
-from tests.labs import MAILBOX_MADE, applied, operator, planned, shared, shell
+from tests.labs import MAILBOX_MADE, applied, operator, planned, shell, standing
 from tests.warm import features
 
 NAME, DOMAIN = "tests-after", "webmakeprofit.org"
@@ -31,9 +42,113 @@ migration.clock.advance(LAG_S + 60)
 migration.store.record("time passed", seconds=LAG_S + 60)
 """
 """Numbered mail, and so much time that Cloudflare's events have to be there (C-7)."""
+RED, BLIND = "a rule is disabled", "the token may not read analytics"
+GREEN = ""
+KINDS = keyword("Whoever passes SPF or DKIM gets through, by whatever way")
+NO_MONTH = """\
+mkdir /run/month
+cp -a /var/log/mail.log* /run/month
+rm -f /var/log/mail.log.*
+: >/var/log/mail.log
+[ ! -d /srv/vmail ] || cp -a /srv/vmail /run/month
+[ ! -d /srv/vmail ] || find /srv/vmail -type f \\( -path '*/new/*' -o -path '*/cur/*' \\) -delete
+"""
+"""Of real mail: nothing is known of it any more."""
+MONTH = """\
+cat /run/month/mail.log >/var/log/mail.log
+cp -a /run/month/mail.log.* /var/log
+[ ! -d /srv/vmail ] || cp -a --update=none /run/month/vmail /srv
+rm -r /run/month
+"""
 
 
-lab = shared(NAME, 21, Gate.SIGNOFF, month=True, quiet=True)
+@pytest.fixture(scope="module")
+def switched() -> Iterator[Lab]:
+    """A lab whose domains have all been switched, before its first night."""
+    with standing(NAME, 21, Gate.PHASE4, month=True, quiet=True) as made:
+        done = operator(NAME, "-c", NUMBERED, "switched")
+        assert done.returncode == 0, done.stderr[-3000:]
+        with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:
+            store.execute("DELETE FROM records WHERE kind = 'night'")  # at which nobody looked
+        past = Store(f"sqlite:///{made.folder}/operator/store.sqlite", made.clock)
+        with closing(past), past.engine.begin() as db:
+            chain.begin(db, "", 0)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lab(switched: Lab) -> Lab:
+    """The same lab, where all is over."""
+    carry(NAME, Gate.SIGNOFF, Gate.PHASE4, quiet=True, straight=True)
+    return switched
+
+
+def nights(switched: Lab, *faults: str) -> list[int]:
+    """A night for each of FAULTS, with that one planted; the exit status of each."""
+    found = []
+    for fault in faults:
+        switched.clock.advance(DAY_S)
+        with ExitStack() as stack:
+            if fault:
+                stack.enter_context(planted(switched, named(fault)))
+            found.append(features("--soak", "--lab", NAME).returncode)
+    return found
+
+
+def more_like_it(switched: Lab, number: int = 1) -> None:
+    """So many nights of which the record says what it says of the last green one: nobody needs to look each time."""
+    for _ in range(number):
+        switched.clock.advance(DAY_S)
+        with closing(Store(f"sqlite:///{switched.folder}/operator/store.sqlite", switched.clock)) as store:
+            *_, last = (each for each in store.recorded(RECORD) if each["verdict"] == Verdict.PASS)
+            night = {key: value for key, value in last.items() if key not in {"at", "real_at", "domain"}}
+            store.record(RECORD, **{**night, "run": f"{night['run']}, again"})
+
+
+def gate(switched: Lab) -> str:
+    """How phase4's gate judges the nights so far, and nothing else."""
+    return features("--gate", "phase4", "--lab", switched.name, "-k", "enough_green_nights").stdout
+
+
+def test_phase4_waits_for_a_week_of_green_nights(switched: Lab) -> None:
+    for faults, statuses, more in (((GREEN,), [0], 1), ((RED,), [1], 2), ((BLIND,), [1], 3)):
+        assert nights(switched, *faults) == statuses
+        more_like_it(switched, more)
+    said = gate(switched)
+    assert "the nights: expected 7 green nights in a row, found 5 in a row, of 9 nights: " in said
+    assert " fail (" in said
+    assert "every night: 2 more" in said
+    more_like_it(switched)
+    assert nights(switched, GREEN) == [0]
+    assert "OPEN                  phase4" in gate(switched)
+
+
+@contextmanager
+def a_small_operators(lab: Lab) -> Iterator[None]:
+    """One sender over IPv4, nobody else who could write, and no real mail in the month; then all is again."""
+    file = lab.folder / "operator/migration.toml"
+    text = file.read_text(encoding="utf-8")
+    small = re.sub(r"\[\[other_senders\]\]\n(.+\n)+\n?", "", text)
+    file.write_text(re.sub(r'\[\[senders\]\]\nname = "over IPv6"\n(.+\n)+\n?', "", small), encoding="utf-8")
+    _on_both(lab, NO_MONTH)
+    yield
+    _on_both(lab, MONTH)
+    file.write_text(text, encoding="utf-8")
+
+
+def _on_both(lab: Lab, command: str) -> None:
+    for host in ("ec2", "dell"):
+        done = lab.exec(host, ["bash", "-ec", command])
+        assert done.returncode == 0, done.stderr
+
+
+def test_of_a_small_operator_no_kind_of_sender_has_to_be_waived(switched: Lab, tmp_path: Path) -> None:
+    page = tmp_path / "judged.html"
+    with a_small_operators(switched):
+        done = features("--lab", switched.name, "--gate", "phase4", "-k", KINDS, "--report", str(page))
+    assert re.search(r"^OPEN +phase4 ", done.stdout, re.MULTILINE), done.stdout[-5000:]
+    assert "not tried: no [[senders]]" in page.read_text(encoding="utf-8")
+    assert "waived" not in done.stdout
 
 
 def settings(lab: Lab, *changes: tuple[str, str]) -> None:

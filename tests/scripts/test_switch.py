@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from fixtures.lab.world import Lab
-from tests.labs import shared, standing
+from tests.labs import shared
 from tests.scripts import operating
 from tests.scripts.operating import PREPARE, PREPARE_PILOT, plant
 
@@ -141,18 +141,26 @@ print(json.dumps([back, paths(PILOT)]))
     assert paths_back == ["ec2"]
 
 
-def test_where_enabling_would_move_the_mx_by_itself_it_goes_first_all_the_same() -> None:
+def test_where_enabling_would_move_the_mx_by_itself_it_goes_first_all_the_same(lab: Lab) -> None:
     """So its records are known, and a rollback finds them though Email Routing hides them from the list."""
-    name = f"{NAME}-replaces"
-    with standing(name, 7, knobs=("--enabling", "replaces", "--routing-mx", "hidden")):
-        done, way, spf, switches, again, back, way_back = as_operator(
-            f"""{PREPARE_PILOT}
-done, switches = switch(PILOT), len(migration.store.recorded("switch", PILOT))
+    as_operator("""
+migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+status, plan = call("rollback", ["--domain", PILOT, "--clean-up", "--json"])
+assert status == 3, plan
+status, said = call("rollback", ["--domain", PILOT, "--clean-up", "--apply", json.loads(plan)["digest"]])
+assert status == 0, said
+print(json.dumps([]))
+""")
+    plant(lab, {"enabling": "replaces", "routing_mx": "hidden"}, "knobs")
+    done, way, spf, switches, again, back, way_back = as_operator(
+        PREPARE_PILOT
+        + """
+before = len(migration.store.recorded("switch", PILOT))
+done, switches = switch(PILOT), len(migration.store.recorded("switch", PILOT)) - before
 there = done, paths(PILOT), spf(PILOT), switches, do("switch_mx", PILOT)["writes"]
 print(json.dumps([*there, do("rollback", PILOT), paths(PILOT)]))
-""",
-            lab=name,
-        )
+"""
+    )
     assert done["status"] == 0, done["said"]
     assert (way, switches, again) == (["cloudflare"], 1, 0)
     assert spf == ["v=spf1 ip4:203.0.113.20 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"]
