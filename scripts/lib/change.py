@@ -141,7 +141,7 @@ class Script:
     options: Callable[[argparse.ArgumentParser], object] | None = None
     check: Callable[[Job], None] | None = None
     """Refuses before the first write; not asked of a plan."""
-    finish: Callable[[Job], None] | None = None
+    finish: Callable[[Job], None] = lambda _job: None
     """After the last write; may refuse."""
     around: Callable[[Job], AbstractContextManager[object]] = nullcontext
     """Entered around the writes: what it does at its end it does in any case, also when one failed."""
@@ -217,7 +217,8 @@ def _apply(script: Script, job: Job) -> int:
             if begun:
                 _complete_late(script, job, begun)
             elif _may_count(script, job):
-                _complete(script, job, "")
+                script.finish(job)
+                migration.store.record("done", job.domain, script=script.name, plan="")
             return DONE
         if digest(writes) != options.apply and not _left_over(job, begun, writes):
             _show(script, job, writes)
@@ -239,8 +240,10 @@ def _apply(script: Script, job: Job) -> int:
         migration.store.record("run", job.domain, **about)
         with accepting, script.around(job):
             make(script, job, writes)
-            _complete(script, job, options.apply)
+            script.finish(job)
         _led(script, job, about)
+        # Last: a run that is killed before, while nobody has accepted what it wrote, is finished by the next one.
+        migration.store.record("done", job.domain, script=script.name, plan=options.apply)
     back = PROGRAMS[script.name][1].replace("`", "") if script.name in PROGRAMS else ""
     done = tr("done, writes: {n}", n=len(writes))
     print(f"{script.name}: {done}" + (f"{tr('. ')}{tr('The way back: {program}', program=back)}" if back else ""))
@@ -303,18 +306,14 @@ def _stands(script: Script, job: Job) -> str:
     return ""
 
 
-def _complete(script: Script, job: Job, plan: str) -> None:
-    if script.finish:
-        script.finish(job)
-    job.migration.store.record("done", job.domain, script=script.name, plan=plan)
-
-
 def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> None:
     """What was BEGUN has nothing left to write: it is done, and what stands now is where it has led."""
     with _accepting(script, job):
-        _complete(script, job, begun[-1]["plan"] if begun else "")
+        script.finish(job)
     if begun and came_to_its_end(job.migration.store, begun[-1]):
         _led(script, job, {key: begun[-1][key] for key in begun[-1].keys() - {"at", "real_at", "domain", "place"}})
+    plan = begun[-1]["plan"] if begun else ""
+    job.migration.store.record("done", job.domain, script=script.name, plan=plan)
 
 
 def _led(script: Script, job: Job, about: dict[str, Any]) -> None:

@@ -152,10 +152,11 @@ def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int =
             writes = tuple(script.plan(job))
             with script.around(job):
                 change.make(script, job, writes)
-                change._complete(script, job, "")
+                script.finish(job)
+            migration.store.record("done", job.domain, script=name, plan="")
         again = change.Job(migration, job.domain, Namespace(without_asking_ec2=False, **plain))
         assert not tuple(script.plan(again)), "it goes on after it was done"
-        change._complete(script, again, "")
+        script.finish(again)
     except (change.Refused, CouldNotAsk) as error:
         print(error, file=sys.stderr)
         return change.REFUSED

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -309,6 +309,33 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
         assert left in outcome
     assert program.main([*APPLY, plan]) == 0
     assert file.with_name("record2").read_text(encoding="ascii") == "new"
+
+
+def test_one_that_was_killed_before_what_it_wrote_was_accepted_is_finished(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else S-6 would name as another hand's what a script of ours has written, and nobody would ever take it on."""
+    finishes: list[Any] = []
+
+    class Killed(BaseException):
+        """As SIGKILL: nothing that follows is done."""
+
+    @contextmanager
+    def by_script(*_: object, **given: Any) -> Iterator[None]:
+        finishes.append(given["finishes"])
+        yield
+        if len(finishes) == 1:
+            raise Killed
+
+    monkeypatch.setattr(accepted, "by_script", by_script)
+    program = in_three_writes(file, [])
+    plan = planned(program, capsys)
+    with pytest.raises(Killed):
+        program.main([*APPLY, plan])
+    assert done("rollback") == 0
+    assert program.main([*APPLY, plan]) == 0
+    assert finishes == [[], ["rollback"]]
+    assert done("rollback") == 1
 
 
 @pytest.mark.parametrize("all_written", [True, False])
