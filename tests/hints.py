@@ -5,6 +5,7 @@ function, the constants and functions of its module, and those of the module whi
 """
 
 import ast
+import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -98,12 +99,12 @@ def _hints(scope: _WHOLE, tree: ast.Module) -> Iterator[ast.expr]:
         yield from (value for name, value in pairs if name.arg == "hint" and value)
 
 
-def _own(scope: _WHOLE) -> Iterator[ast.AST]:
-    """The nodes of SCOPE that no function within it has."""
+def _own(scope: _WHOLE, *, but: type[ast.AST] | types.UnionType = _FUNCTION) -> Iterator[ast.AST]:
+    """The nodes of SCOPE but for those of functions within it, and of what else is named in BUT."""
     nodes: list[ast.AST] = list(scope.body)
     while nodes:
         node = nodes.pop()
-        if not isinstance(node, _FUNCTION):
+        if not isinstance(node, but):
             yield node
             nodes += ast.iter_child_nodes(node)
 
@@ -134,7 +135,7 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 def _assigned(place: _WHOLE, name: str) -> Iterator[tuple[_WHOLE, ast.expr]]:
     """What NAME is in PLACE, or what the function of that name may return."""
-    for node in _own(place):
+    for node in _own(place, but=_FUNCTION | ast.ClassDef):  # a field of a class is no name of its module
         yield from ((place, value) for bound, value in _bindings(node) if bound == name)
     for function in (each for each in place.body if isinstance(each, _FUNCTION) and each.name == name):
         yield from ((function, each.value) for each in _own(function) if isinstance(each, ast.Return) and each.value)
