@@ -88,6 +88,9 @@ class _Guard:
         socket.send_fds(self._begins, [json.dumps([command[2:], dict(env)]).encode()], [stderr.fileno()])
         return self
 
+    def poll(self) -> object:
+        return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
     def wait(self, timeout_s: float = RUN_S_MAX) -> None:
         until = time.monotonic() + timeout_s
         while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
