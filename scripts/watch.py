@@ -7,6 +7,7 @@ output is a file, it says how things stand at each change, and every ten minutes
 Exit: 0 done, 1 an abort rule is met, or the mail can't be counted, 2 bad input.
 """
 
+import math
 import signal
 import sys
 import time
@@ -53,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         run = f"watch-{options.domain}-{time.strftime('%Y%m%dT%H%M%S')}"
         seconds = migration.settings.bounds.watch_s if options.seconds is None else options.seconds
         rate = migration.settings.traffic.switch_rate_per_s if options.rate is None else options.rate
-        if seconds <= 0:
-            raise ValueError(f"--seconds {seconds:g}: expected more than 0")
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"--seconds {seconds:g}: expected more than 0, and an end")
         with Traffic(migration, run, rate, domains=(options.domain,), time_max_s=seconds) as traffic:
             return _look_on(migration, Watch(migration, options.domain, traffic, rate), seconds)
     except (SettingsError, StoreError, CouldNotAsk, ValueError, TimeoutError) as error:

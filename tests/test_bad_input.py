@@ -337,6 +337,7 @@ def test_scripts(config: Path, main: Main) -> None:
         (["--domain", theirs], f"--domain {theirs}: not in "),
         (["--domain", ours, "--rate", "0"], "rate 0.0/s: expected more than 0 and at most 20"),
         (["--domain", ours, "--seconds", "-5"], "--seconds -5: expected more than 0"),
+        (["--domain", ours, "--seconds", "nan"], "--seconds nan: expected more than 0, and an end"),
     ):
         done = main("watch", "--config", str(config), *options)
         ended(done, 2)

@@ -15,6 +15,9 @@ def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys:
     argv = ["--dell", str(tmp_path / "none"), "--page", str(tmp_path / "page.html")]
     assert reconcile.main(argv) == reconcile.BAD_INPUT
     assert "there is no such log file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "pipe")
+    assert reconcile.main(["--dell", str(tmp_path / "pipe")]) == reconcile.BAD_INPUT
+    assert "a pipe, which can't be read twice. Name the file" in capsys.readouterr().err
     (tmp_path / "log").write_bytes(b"")
     assert reconcile.main(["--dell", str(tmp_path / "log"), "--switch", "noon"]) == reconcile.BAD_INPUT
     assert "expected a time such as" in capsys.readouterr().err
