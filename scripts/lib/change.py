@@ -8,6 +8,7 @@ is done is no longer planned, and the rest is.
 import argparse
 import json
 import secrets
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -90,6 +91,7 @@ class Run:
     """When the MX moved, on the migration's clock."""
     through: bool = True
     """Mail is taken: whatever fails from then on undoes nothing."""
+    guard: subprocess.Popen[bytes] | None = None  # puts the MX back if this process can't (safeguard)
     made: list[str] | None = None
     """Ids of the MX records that a switch made; None: not looked up yet."""
     begun: list[str] = field(default_factory=list)
@@ -310,10 +312,9 @@ def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> Non
     """What was BEGUN has nothing left to write: it is done, and what stands now is where it has led."""
     with _accepting(script, job):
         script.finish(job)
-    if begun and came_to_its_end(job.migration.store, begun[-1]):
+    if came_to_its_end(job.migration.store, begun[-1]):
         _led(script, job, {key: begun[-1][key] for key in begun[-1].keys() - {"at", "real_at", "domain", "place"}})
-    plan = begun[-1]["plan"] if begun else ""
-    job.migration.store.record("done", job.domain, script=script.name, plan=plan)
+    job.migration.store.record("done", job.domain, script=script.name, plan=begun[-1]["plan"])
 
 
 def _led(script: Script, job: Job, about: dict[str, Any]) -> None:

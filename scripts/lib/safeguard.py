@@ -32,9 +32,6 @@ BEGIN_S, END_S = 30.0, 10.0
 OVER = b"over\n"
 """The word by which the guard knows that nothing is left to do."""
 
-_guards: dict[str, subprocess.Popen[bytes]] = {}
-"""Of this process's runs, by number."""
-
 
 class Overdue(BaseException):
     """Cloudflare refused mail for longer than the plan lets it. No client's ``except Exception`` may swallow it."""
@@ -46,7 +43,7 @@ def guarded(job: Job) -> Iterator[None]:
     job.run.through = False
     mx_back.noted(job, "begun", {})
     over = False
-    guard = _guards[job.run.number] = _guard(job)
+    guard = job.run.guard = _guard(job)
     with _signals():
         try:
             yield
@@ -85,9 +82,9 @@ def moving(job: Job) -> None:
     """To be called just before a write that moves the MX: from here on Cloudflare has ``bounds.window_s``."""
     if job.run.kept is not None:
         return
-    if (guard := _guards.get(job.run.number)) and guard.poll() is not None:  # memory ran out, say
+    if job.run.guard and job.run.guard.poll() is not None:  # memory ran out, say
         raise Refused(
-            f"{job.domain}: its guard was killed, so the MX was not moved. Look into {log_of(job)}, plan again"
+            f"{job.domain}: its guard has ended, so the MX was not moved. Look into {log_of(job)}, plan again"
         )
     kept = mx_back.before(job)
     store, bounds = job.migration.store, job.migration.settings.bounds

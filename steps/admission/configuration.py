@@ -8,7 +8,7 @@ from fixtures.access.transport import dell
 from fixtures.evidence import Absent, absent
 from fixtures.gates.plugin import Expect
 from fixtures.migration import Migration
-from fixtures.migration.progress import Stage
+from fixtures.migration.progress import Progress, Stage
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import (
     backups,
@@ -68,7 +68,8 @@ def values_as_planned(
     written = configuration.values.get(tables.ALIAS_DOMAINS, "")
     aliased = tables.aliased(dell(migration.settings), migration.settings, written)
     judged = tables.judged_aliased(aliased, configuration.evidence)
-    limits = client_limits.judged(configuration, migration.settings)
+    with_ec2 = Progress.read(migration.store, migration.settings).done_at("retire_ec2_access") is None
+    limits = client_limits.judged(configuration, migration.settings, with_ec2=with_ec2)
     expect("Every parameter of the plan is in force", [*found, judged, *limits])
 
 

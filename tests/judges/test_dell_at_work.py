@@ -478,9 +478,11 @@ def test_what_turns_away_who_brings_mail(values: dict[str, str], red: list[int])
     """An older Postfix, which knows a parameter not, has no such limit."""
     settings = settings_without_a_lab()
     it = Configuration("Dell", values, {}, (), {}, (), 1, 0.0, LOOK)
-    found = [each.member for each in client_limits.judged(it, settings) if each.verdict is FAIL]
+    found = [each.member for each in client_limits.judged(it, settings, with_ec2=True) if each.verdict is FAIL]
     assert found == [client_limits.LIMITS[each].parameter for each in red]
+    others = [each.member for each in client_limits.judged(it, settings, with_ec2=False) if each.verdict is FAIL]
+    assert others == [name for name in found if not name.startswith("smtpd_client_")]
     own = replace(it, overrides={"smtp/inet": {"smtpd_hard_error_limit": "1"}})
     assert client_limits.LIMITS[0].parameter in [
-        each.member for each in client_limits.judged(own, settings) if each.verdict is FAIL
+        each.member for each in client_limits.judged(own, settings, with_ec2=True) if each.verdict is FAIL
     ]

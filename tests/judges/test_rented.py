@@ -193,6 +193,8 @@ def test_what_stays_at_aws_may_stay_in_terraform() -> None:
         ("AutoStop", "false", False, False),
         ("Schedule", "", False, False),
         ("BackupSchedule", "daily", False, False),
+        ("backup:schedule", "daily", False, False),
+        ("dlm/Schedule", "weekly", False, False),
         ("Patch-Schedule", "sunday", False, False),
         ("NonStop", "true", False, False),
     ],

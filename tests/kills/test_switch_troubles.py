@@ -80,7 +80,7 @@ def test_no_mx_moves_without_a_guard(job: Job, monkeypatch: pytest.MonkeyPatch) 
     dead = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     dead.wait()
     monkeypatch.setattr(safeguard, "_guard", lambda _: dead)
-    with pytest.raises(Refused, match="its guard was killed, so the MX was not moved"), safeguard.guarded(job):
+    with pytest.raises(Refused, match="its guard has ended, so the MX was not moved"), safeguard.guarded(job):
         safeguard.moving(job)
     assert job.run.kept is None
 

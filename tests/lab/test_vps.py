@@ -86,7 +86,7 @@ def test_a_second_mx_that_goes_is_shut_out_in_the_end() -> None:
         text = settings.read_text(encoding="utf-8")
         assert text.count("stays = true") == 1
         settings.write_text(text.replace("stays = true", "stays = false"), encoding="utf-8")
-        walk = Walk(lab, quiet=True, straight=True)
+        walk = Walk(lab, quiet=True)
         for gate, scenario in ((Gate.PHASE3, admitted), (Gate.DELETION, admitted), (Gate.SIGNOFF, only_staying)):
             walk.to(gate)
             (row,) = walk.judge(gate, keyword(scenario)).rows

@@ -63,6 +63,8 @@ def test_a_limit_may_end_at_a_date() -> None:
     at = formatdate(time.time() + 90, usegmt=True)
     assert 80 < asked_s(httpx.Response(429, headers={"retry-after": at})) <= 90
     assert asked_s(httpx.Response(429, headers={"retry-after": "some day, perhaps"})) == 0
+    for never in ("inf", formatdate(time.time() - 90, usegmt=True)):
+        assert asked_s(httpx.Response(429, headers={"retry-after": never})) == 0
     assert asked_s(httpx.Response(503, headers={"retry-after": at})) == 0
 
 
