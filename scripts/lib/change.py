@@ -312,9 +312,9 @@ def _complete_late(script: Script, job: Job, begun: list[dict[str, Any]]) -> Non
     """What was BEGUN has nothing left to write: it is done, and what stands now is where it has led."""
     with _accepting(script, job):
         script.finish(job)
-    if came_to_its_end(job.migration.store, begun[-1]):
+    if begun and came_to_its_end(job.migration.store, begun[-1]):
         _led(script, job, {key: begun[-1][key] for key in begun[-1].keys() - {"at", "real_at", "domain", "place"}})
-    job.migration.store.record("done", job.domain, script=script.name, plan=begun[-1]["plan"])
+    job.migration.store.record("done", job.domain, script=script.name, plan=begun[-1]["plan"] if begun else "")
 
 
 def _led(script: Script, job: Job, about: dict[str, Any]) -> None:
