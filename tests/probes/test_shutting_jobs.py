@@ -255,3 +255,21 @@ def test_what_comes_up_before_brings_nothing_back() -> None:
     assert found("ip link set eth0 up\nip link set eth0 down", "/usr/local/sbin/x") == ["ip link set eth0 down"]
     pair = ("/etc/letsencrypt/renewal-hooks/pre/x:1:ifdown eth0", "/etc/letsencrypt/renewal-hooks/post/x:1:ifup eth0")
     assert [*shutting_jobs.lines_that_take_away([*reversed(pair)], ADMITTED, PARTS)] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "other"),
+    [
+        ("tcp dport 22 accept", True),
+        ("tcp dport { 22, 80 } accept", True),
+        ("tcp dport 20-30 accept", False),
+        ("tcp dport vmap { 22 : accept, 25 : accept }", False),
+        ("tcp dport vmap { 22 : accept }", False),
+        ("dnat to tcp dport map { 80 : 192.0.2.1 }", False),
+        ("-A INPUT -p tcp -m multiport --dports 22,80 -j ACCEPT", True),
+        ("-A INPUT -p tcp -m multiport --dports $PORTS -j ACCEPT", False),
+    ],
+)
+def test_which_rule_is_of_another_port(rule: str, other: bool) -> None:
+    """What a map decides by the port is none: nobody says what it holds."""
+    assert shutting_jobs.other_port(rule) is other
