@@ -18,7 +18,7 @@ Feature: Nothing on Dell shuts out an address that Dell admits
     Then none of them is refused, limited or left without an answer at port 25
 
   @A-19 @R1 @observe @before_phase2 @before_phase3 @before_phase4 @before_deletion @at_signoff
-  Scenario: No job puts other rules in the place of those that were asked
+  Scenario: No job changes the rules that were asked, or takes the network away
     Given the addresses that Dell is to admit
     When the jobs of its machine are searched for what changes its rules or its network
     Then no job loads other rules or takes the network away

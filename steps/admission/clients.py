@@ -10,7 +10,7 @@ from fixtures.gates.plugin import AskedFirewall, Expect
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, given_up
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import allow_list, bans, firewall, firewalld, jobs, postfix, tables
+from fixtures.probes.dell import allow_list, bans, firewall, firewalld, postfix, tables
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
@@ -166,7 +166,7 @@ def ask_a_kernel(
 
 
 @when("the jobs of its machine are searched for what changes its rules or its network", target_fixture="loading_jobs")
-def search_what_loads(migration: Migration, admitted_networks: tuple[Network, ...]) -> jobs.Jobs | None:
+def search_what_loads(migration: Migration, admitted_networks: tuple[Network, ...]) -> firewall.Changing | None:
     return firewall.loading(migration, admitted_networks)
 
 
@@ -194,7 +194,7 @@ def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall
 
 
 @then("no job loads other rules or takes the network away")
-def rules_stay(expect: Expect, loading_jobs: jobs.Jobs | None) -> None:
+def rules_stay(expect: Expect, loading_jobs: firewall.Changing | None) -> None:
     expect("No job loads other rules or takes the network away", firewall.judged_loading(loading_jobs))
 
 

@@ -331,8 +331,8 @@ def test_a_long_line_is_judged_to_its_end() -> None:
     loads = grep(firewall.LOADS, f"{long} nft -f /srv/old.nft")
     assert [text for _, text in firewall.lines_that_load(loads, lambda *_: False)] == [f"{long} nft -f /srv/old.nft"]
     it = jobs.Jobs((("/etc/cron.d/x:1", line),), 3, LOOK)
-    for judged in (jobs.judged, deleting_jobs.judged, deleting_jobs.judged_up, firewall.judged_loading):
-        (red,) = judged(it)
+    judged = (*jobs.judged(it), *deleting_jobs.judged(it), *deleting_jobs.judged_up(it))
+    for red in (*judged, *firewall.judged_loading(firewall.Changing(it))):
         assert red.found.partition(":")[0] == line[:200]
 
 

@@ -167,11 +167,15 @@ def test_what_iptables_persistent_loads(script: str, said: str) -> None:
         ("nft", "/mnt/only.nft", False),
         ("nft", "/mnt/into.nft", False),
         ("iptables", "/mnt/none", False),
+        ("iptables", "/mnt/anybodys.v4", False),
+        ("iptables", "/mnt/users/link.v4", True),
+        ("iptables", "/mnt/users/all.v4", False),
+        ("nft", "/mnt/users/own.nft", False),
     ],
 )
 def test_a_file_that_makes_the_rules_that_stand(tool: str, file: str, stays: bool) -> None:
     """By a hook of the network's, say: it is loaded in a network apart, and compared. Docker does not make its chains
-    again, nor anybody a table that the file takes away.
+    again, nor anybody a table that the file takes away. A user's own file is not loaded: it may name programs.
     """
     script = f"""{SAVED % (OPEN + SHUT)}
 echo 'table inet own {{ chain input {{ type filter hook input priority 1; tcp dport 99 drop; }}; }}' >/mnt/own.nft
@@ -184,6 +188,9 @@ iptables -t nat -A PREROUTING -p tcp --dport 25 -j DNAT --to-destination 172.17.
 iptables-save >/mnt/all.v4
 iptables-save -t filter >/mnt/filter.v4
 {{ cat /mnt/filter.v4; echo '*nat'; echo COMMIT; }} >/mnt/nat.v4
+mkdir /mnt/users; cp /mnt/all.v4 /mnt/own.nft /mnt/users; chown -R 1000 /mnt/users
+cp /mnt/all.v4 /mnt/anybodys.v4; chmod 666 /mnt/anybodys.v4; ln -s ../all.v4 /mnt/users/link.v4
+chmod 755 /mnt
 sh -c "$READ" sh {tool} {file} >/mnt/said
 printf '=-=-= said\\n'; cat /mnt/said
 """
