@@ -12,7 +12,7 @@ import pytest
 from fixtures.access.transport import sections
 from fixtures.evidence import Verdict
 from fixtures.lab.firewall import kernel
-from fixtures.probes.dell import durability, firewall, units
+from fixtures.probes.dell import durability, firewall, ruleset_text, units
 from tests.probes.rulesets import ADMITTED, PUBLIC, read
 
 pytestmark = pytest.mark.skipif(
@@ -296,7 +296,9 @@ def test_what_ufw_loads(enabled: str, then: str, said: str) -> None:
         (SAVED % OPEN + "echo '-A frobnicate' >>/etc/iptables/rules.v4", "iptables-restore"),
         (UFW % ("yes", TAILNET), "the same"),
     ],
-    ids="nothing is loaded|another port|a ban|typed|nft's file|typed to nft|cannot be loaded|ufw and a tailnet".split("|"),
+    ids="nothing is loaded|another port|a ban|typed|nft's file|typed to nft|cannot be loaded|ufw and a tailnet".split(
+        "|"
+    ),
 )
 def test_the_rules_of_ec2_stay(script: str, said: str) -> None:
     """No kernel is asked of it, where everybody may come: they are compared, as far as they decide about port 25."""
@@ -304,3 +306,11 @@ def test_the_rules_of_ec2_stay(script: str, said: str) -> None:
     assert it.member == "EC2's firewall"
     assert it.verdict is (Verdict.PASS if said == "the same" else Verdict.INCONCLUSIVE)
     assert said in it.sentence()
+
+
+def test_tables_and_chains_are_in_an_order_that_means_nothing() -> None:
+    """iptables-save sorts by name, or by who came first; in a network apart another came first."""
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+    head, rules = "*filter\n:INPUT DROP [0:0]\n", "-A INPUT -j z\n-A INPUT -j b\n"
+    now = f"{nat}{head}:z - [0:0]\n:b - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n"
+    assert ruleset_text.restored(now, f"{head}:b - [0:0]\n:z - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n{nat}") == now
