@@ -12,7 +12,7 @@ import pytest
 from fixtures.access.transport import sections
 from fixtures.evidence import Verdict
 from fixtures.lab.firewall import kernel
-from fixtures.probes.dell import durability, firewall, ruleset_text, units
+from fixtures.probes.dell import boot, durability, firewall, ruleset_text, units
 from tests.probes.rulesets import ADMITTED, PUBLIC, read
 
 pytestmark = pytest.mark.skipif(
@@ -113,6 +113,27 @@ def test_what_is_asked_for_and_mounted() -> None:
     moved = {**parts, "inodes": parts["inodes"].replace("/mnt/mail ", "/mnt/mail 9")}
     assert durability.other(moved, "/mnt/mail") == "the folder /mnt/disk, which is not what is mounted now"
     assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("account", "fstab", "why"),
+    [("root", "/dev/gone /x ext4 defaults 0 0", ""), ("nobody", "", ""), ("nobody", "x", "/etc/fstab can't be read")],
+)
+def test_an_fstab_that_cannot_be_read(account: str, fstab: str, why: str) -> None:
+    """Only one that is there, and says something."""
+    script = f"""
+mount -t tmpfs none /mnt
+printf '{fstab}' >/mnt/fstab
+chmod 0 /mnt/fstab
+mount --bind /mnt/fstab /etc/fstab
+exec setpriv --reuid={account} --clear-groups sh -c "$1" sh /etc/postfix
+"""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", boot._READ], capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    parts = sections(done.stdout)
+    assert durability.unlisted(parts["fstab"], parts["disks"]) == why, done.stderr
 
 
 SAVED = """\
