@@ -5,6 +5,7 @@ whether EC2 would take what comes back.
 from functools import partial
 from typing import Any
 
+import pytest
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.gates.plugin import Expect
@@ -84,17 +85,32 @@ def ec2_takes_all(migration: Migration, expect: Expect, at_ec2: tuple[gateway.As
     expect("EC2 takes what a rollback leads to it", gateway.judged(at_ec2, migration.settings.ec2.name))
 
 
+@then("it takes bounces")
+def ec2_takes_bounces(migration: Migration, expect: Expect, at_ec2: tuple[gateway.Asked, ...]) -> None:
+    expect("EC2 takes bounces", gateway.judged(at_ec2, migration.settings.ec2.name, bounces=True))
+
+
 @then("its name leads to it, whoever is asked")
 def ec2_is_found(migration: Migration, expect: Expect) -> None:
     it = migration.settings.ec2
     expect("EC2's name leads to EC2", gateway.judged_name(dns.ask_addresses(migration, it.name), it))
 
 
+@pytest.fixture
+def ec2s_start(migration: Migration) -> boot.Start:
+    return boot.gateways(migration)
+
+
 @then("it will listen for it after its next start")
-def ec2_will_listen(migration: Migration, expect: Expect) -> None:
+def ec2_will_listen(migration: Migration, expect: Expect, ec2s_start: boot.Start) -> None:
     listens = gateway.judged_listens(gateway.listens(migration), migration.settings.ec2.name)
+    expect("EC2 listens again once it is started", (listens, *boot.judged(ec2s_start)))
+
+
+@then("its next start brings back its firewall as it is, and waits for no disk that is gone")
+def ec2_will_start(migration: Migration, expect: Expect, ec2s_start: boot.Start) -> None:
     rules = firewall.judged_lasting(firewall.gateways(migration.settings), "EC2")
-    expect("EC2 listens again once it is started", (listens, *rules, *boot.judged(boot.gateways(migration))))
+    expect("EC2 starts, and lets the same clients in", (*rules, *boot.judged_missing(ec2s_start)))
 
 
 @then("its tables hold what is written there")

@@ -9,8 +9,10 @@ Feature: As long as EC2 runs, mail can go back to it
     Given EC2 and every address of the domains of this gate
     When EC2 is asked whether it takes mail for each address
     Then it says yes to every address
+    And it takes bounces
     And its name leads to it, whoever is asked
     And it will listen for it after its next start
+    And its next start brings back its firewall as it is, and waits for no disk that is gone
     And its tables hold what is written there
     And senders who insist on TLS can bring it there
     And it will pass it on to Dell once Dell's certificate is renewed

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from fixtures.access.transport import Result
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan import postfix
 from fixtures.probes.dell import firewall, jobs
@@ -169,6 +171,25 @@ def test_a_job_that_loads_other_rules() -> None:
     ]
     nobody = firewall.loading(cast("Any", None), ())  # and nothing is searched for
     assert [each.verdict for each in firewall.judged_loading(nobody)] == [ABSENT]
+
+
+@pytest.mark.parametrize(("files", "reads"), [((), 0), (("/srv/a.nft", "/srv/b.nft"), 1)])
+def test_the_rules_are_read_where_a_job_loads_others(
+    files: tuple[str, ...], reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once."""
+    lines, read = [f"/etc/cron.d/x:1:0 3 * * * root nft -f {each}" for each in files], list[object]()
+
+    def look(it: object) -> Ruleset:
+        read.append(it)
+        return WHOLE
+
+    there = SimpleNamespace(machine=SimpleNamespace(run=lambda *_, **__: Result((), 0, "failed", "")))
+    monkeypatch.setattr(firewall, "dell", lambda _: there)
+    monkeypatch.setattr(firewall, "look", look)
+    monkeypatch.setattr(jobs, "search", lambda _, __, ___, wanted: jobs.Jobs(tuple(wanted(lines)), 3, LOOK))
+    assert firewall.loading(cast("Any", SimpleNamespace(settings=None)), (FOUR,)) is not None
+    assert len(read) == reads
 
 
 def test_a_set_that_the_file_leaves_empty_is_filled_again() -> None:

@@ -1,9 +1,11 @@
 """What firewalld has saved, and what it runs: as firewall-cmd prints it."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from fixtures.probes.dell import firewalld
-from tests.judges import FAIL, LOOK, PASS, all_say
+from tests.judges import FAIL, LOOK, PASS, UNKNOWN, all_say
 
 RUNS = """\
 docker (active)
@@ -77,6 +79,47 @@ def test_what_is_not_saved(runs: str, then: str, found: str) -> None:
     said = "EC2's firewalld: expected saved as it runs, for port 25, found "
     (it,) = all_say(firewalld.judged(parts, LOOK, "EC2"), "")
     assert it == ((FAIL, f"{said}{found}. {hint}") if found else (PASS, f"{said}no difference"))
+
+
+ADMITTED = tuple(map(ip_network, ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32")))
+NAMED = RUNS.replace("drop\n", "drop (active)\n")
+
+
+@pytest.mark.parametrize(
+    ("zone", "source", "lost"),
+    [
+        ("docker", "10.88.0.0/16", ""),
+        ("docker", "100.64.0.0/10", "Dell"),
+        ("docker", "192.0.2.0/24", "EC2"),
+        ("docker", "104.30.0.0/16", "Dell EC2"),
+        ("docker", "0.0.0.0/0", "Dell EC2"),
+        ("docker", "ipset:cloudflare", "Dell EC2"),
+        ("public", "2405:8100::/32", "Dell EC2"),
+        ("drop", "192.0.2.66", ""),
+        ("drop", "104.30.0.0/19", ""),
+    ],
+)
+def test_sources_that_only_run(zone: str, source: str, lost: str) -> None:
+    """Of Podman's networks, say, which nobody saves, or of bans: they matter where somebody who may come is let in."""
+    head, name, rest = NAMED.partition(f"{zone} (")
+    parts = {"firewalld": head + name + rest.replace("sources:", f"sources: {source}", 1), "firewalld_saved": NAMED}
+    for host, admitted in (("Dell", ADMITTED), ("EC2", ())):
+        ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, host, admitted), "")
+        assert verdict is (FAIL if host in lost else PASS), said
+        assert host not in lost or f"found zone {zone}: after the next start without source {source}." in said
+
+
+@pytest.mark.parametrize("part", ["firewalld", "firewalld_saved", "firewalld_direct", "firewalld_direct_saved"])
+def test_what_could_not_be_read(part: str) -> None:
+    """firewalld is enabled, but stopped; or fails."""
+    for said in ("FirewallD is not running\n\nfailed", "ERROR: INVALID_ZONE\n\nfailed", "failed"):
+        parts = {"firewalld": RUNS, "firewalld_saved": saved(RUNS), part: said}
+        ((verdict, found),) = all_say(firewalld.judged(parts, LOOK, "Dell"), "")
+        why = said.partition("\n")[0] if "\n" in said else "nothing was printed"
+        assert (verdict, found) == (
+            UNKNOWN,
+            f"Dell's firewalld: expected saved as it runs, for port 25, found {part}: {why}",
+        )
 
 
 def test_direct_rules() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fixtures.access.transport import sections
 from fixtures.evidence import Verdict
 from fixtures.lab.firewall import kernel
-from fixtures.probes.dell import durability, firewall, units
+from fixtures.probes.dell import boot, durability, firewall, ruleset_text, units
 from tests.probes.rulesets import ADMITTED, PUBLIC, read
 
 pytestmark = pytest.mark.skipif(
@@ -115,6 +115,27 @@ def test_what_is_asked_for_and_mounted() -> None:
     assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
 
 
+@pytest.mark.parametrize(
+    ("account", "fstab", "why"),
+    [("root", "/dev/gone /x ext4 defaults 0 0", ""), ("nobody", "", ""), ("nobody", "x", "/etc/fstab can't be read")],
+)
+def test_an_fstab_that_cannot_be_read(account: str, fstab: str, why: str) -> None:
+    """Only one that is there, and says something."""
+    script = f"""
+mount -t tmpfs none /mnt
+printf '{fstab}' >/mnt/fstab
+chmod 0 /mnt/fstab
+mount --bind /mnt/fstab /etc/fstab
+exec setpriv --reuid={account} --clear-groups sh -c "$1" sh /etc/postfix
+"""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", boot._READ], capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    parts = sections(done.stdout)
+    assert durability.unlisted(parts["fstab"], parts["disks"]) == why, done.stderr
+
+
 SAVED = """\
 mount -t tmpfs none /mnt
 mount -t tmpfs none /etc/systemd/system
@@ -208,6 +229,7 @@ cat >/usr/lib/ufw/ufw-init-functions <<'X'
 set -e
 . /etc/ufw/ufw.conf
 ufw_start() {
+    echo once >>/mnt/starts
     modprobe nf_conntrack_ftp
     if [ -x "/etc/ufw/before.init" ]; then /etc/ufw/before.init start; fi
     iptables-restore -n </etc/ufw/before.rules || return 1
@@ -223,13 +245,43 @@ printf '%%s\\n' '*filter' ':ufw-user-input - [0:0]' '-A INPUT -i lo -j ACCEPT' '
 printf '%%s\\n' '*filter' ':ufw-user-input - [0:0]' '-A ufw-user-input -p tcp --dport 22 -j ACCEPT' \
     '-A ufw-user-input -p tcp --dport 25 -j ACCEPT' COMMIT >/etc/ufw/user.rules
 sh -c 'modprobe() { :; }; . /usr/lib/ufw/ufw-init-functions; ufw_start'
-rm -f /mnt/ran
+rm -f /mnt/ran /mnt/starts
 printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/ufw.service
 ln -s ../ufw.service /etc/systemd/system/multi-user.target.wants/
 %s
-printf '=-=-= ran\\n'; ls /mnt
+sh -c "$READ"
+printf '=-=-= ran\\n'; ls /mnt; cat /mnt/starts
+exit
 """
 """What ufw's own functions do at a start, in short; the hook is the operator's."""
+FUNCTIONS = "/usr/lib/ufw/ufw-init-functions"
+LOCKED = f"""\
+mount -t tmpfs none /run
+exec 9>/run/xtables.lock
+flock 9
+sed -i 's/^    modprobe.*/&; iptables-legacy -S || return 1/' {FUNCTIONS}
+"""
+"""Somebody changes rules here right now, by an iptables that has a lock."""
+SETS = f"""\
+mkdir /mnt/sbin /mnt/sbin-work
+mount -t overlay none -o lowerdir=/usr/sbin,upperdir=/mnt/sbin,workdir=/mnt/sbin-work /usr/sbin
+cat >/usr/sbin/ipset <<'X'
+#!/bin/sh
+sets=/mnt/sets.$(readlink /proc/self/ns/net | tr -dc 0-9)
+case $1 in
+    save) seq -f 'create blocklist%g hash:ip' 4999 ;;
+    restore) cat >"$sets" ;;
+    *) grep -q "create $2 " "$sets" ;;
+esac
+X
+chmod +x /usr/sbin/ipset
+sed -i 's/^    modprobe.*/&; ipset test blocklist7 || return 1/' {FUNCTIONS}
+"""
+"""Sets that ``before.init`` makes, and rules that name one; there are many. What makes sets here is played."""
+TAILNET = """\
+iptables -N ts-input; iptables -I INPUT -j ts-input; iptables -A ts-input -i tailscale0 -j ACCEPT
+iptables -t nat -N ts-postrouting; iptables -t nat -A POSTROUTING -j ts-postrouting
+"""
 
 
 @pytest.mark.parametrize(
@@ -240,14 +292,18 @@ printf '=-=-= ran\\n'; ls /mnt
         ("yes", f"sed -i /25/d /etc/ufw/user.rules; {OPEN}", "refuses 104.30.0.0/19"),
         ("yes", "iptables -F; iptables -P INPUT ACCEPT; sed -i /25/d /etc/ufw/user.rules", "refuses 104.30.0.0/19"),
         ("yes", "echo -A frobnicate >>/etc/ufw/user.rules", "iptables-restore"),
-        ("no", "sed -i /25/d /etc/ufw/user.rules", "the same"),
+        ("no", "sed -i /25/d /etc/ufw/user.rules; : >/mnt/starts", "the same"),
+        ("yes", LOCKED, "the same"),
+        ("yes", SETS, "the same"),
     ],
-    ids=["saved", "closed", "typed", "not loaded now", "cannot be loaded", "off"],
+    ids=["saved", "closed", "typed", "not loaded now", "cannot be loaded", "off", "locked", "sets"],
 )  # fmt: skip
 def test_what_ufw_loads(enabled: str, then: str, said: str) -> None:
-    """By its own functions, in a network apart; its hooks don't run."""
+    """By its own functions, once, in a network apart; its hooks don't run."""
     ruleset = read(UFW % (enabled, then))
-    assert "ran" not in ruleset.parts["ran"].split()
+    ran = ruleset.parts["ran"].split()
+    assert "ran" not in ran
+    assert ran.count("once") == (enabled == "yes")
     after = ruleset.after
     assert (after is None) is (said == "the same")
     if after is not None:
@@ -266,8 +322,11 @@ def test_what_ufw_loads(enabled: str, then: str, said: str) -> None:
         (STARTS % (FILE % ", 25"), "the same"),
         (STARTS % (FILE % "") + TYPED, "-tcp dport 25 accept"),
         (SAVED % OPEN + "echo '-A frobnicate' >>/etc/iptables/rules.v4", "iptables-restore"),
+        (UFW % ("yes", TAILNET), "the same"),
     ],
-    ids=["nothing is loaded", "another port", "a ban", "typed", "nft's file", "typed to nft", "cannot be loaded"],
+    ids="nothing is loaded|another port|a ban|typed|nft's file|typed to nft|cannot be loaded|ufw and a tailnet".split(
+        "|"
+    ),
 )
 def test_the_rules_of_ec2_stay(script: str, said: str) -> None:
     """No kernel is asked of it, where everybody may come: they are compared, as far as they decide about port 25."""
@@ -275,3 +334,11 @@ def test_the_rules_of_ec2_stay(script: str, said: str) -> None:
     assert it.member == "EC2's firewall"
     assert it.verdict is (Verdict.PASS if said == "the same" else Verdict.INCONCLUSIVE)
     assert said in it.sentence()
+
+
+def test_tables_and_chains_are_in_an_order_that_means_nothing() -> None:
+    """iptables-save sorts by name, or by who came first; in a network apart another came first."""
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+    head, rules = "*filter\n:INPUT DROP [0:0]\n", "-A INPUT -j z\n-A INPUT -j b\n"
+    now = f"{nat}{head}:z - [0:0]\n:b - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n"
+    assert ruleset_text.restored(now, f"{head}:b - [0:0]\n:z - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n{nat}") == now
