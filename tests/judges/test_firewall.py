@@ -186,7 +186,7 @@ def test_the_rules_are_read_where_a_job_loads_others(
 
     there = SimpleNamespace(machine=SimpleNamespace(run=lambda *_, **__: Result((), 0, "failed", "")))
     monkeypatch.setattr(firewall, "dell", lambda _: there)
-    monkeypatch.setattr(firewall, "look", look)
+    monkeypatch.setattr(firewall, "of", look)
     monkeypatch.setattr(jobs, "search", lambda _, __, ___, wanted: jobs.Jobs(tuple(wanted(lines)), 3, LOOK))
     assert firewall.loading(cast("Any", SimpleNamespace(settings=None)), (FOUR,)) is not None
     assert len(read) == reads
