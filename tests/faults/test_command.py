@@ -42,6 +42,15 @@ def test_another_versions_results_are_none(tmp_path: Path) -> None:
     assert not again.results
 
 
+@pytest.mark.parametrize("again", [[], ["--again"]])
+def test_a_file_of_something_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str], again: list[str]) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text("[[fault]]\nid = 1", encoding="utf-8")
+    assert command.main(["--only", ID, "--file", str(file), *again]) == 2
+    assert f"--file {file}: holds something else than results" in capsys.readouterr().err
+    assert file.read_text(encoding="utf-8") == "[[fault]]\nid = 1"
+
+
 def test_a_line_that_a_kill_cut_off_is_none(tmp_path: Path) -> None:
     file = tmp_path / "faults.jsonl"
     command.Book(file).add(Result(ID, "phase2", Sort.CAUGHT, 1.0), 0)

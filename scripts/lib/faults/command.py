@@ -75,8 +75,13 @@ class Book:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> None:
-        """What this very program has found; another version's results are none, nor is a line that a kill cut off."""
-        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        """What this very program has found; another version's results are none, nor is a line that a kill cut off.
+
+        ``LabError`` for a file of something else, which stays as it is.
+        """
+        text = self.file.read_text(encoding="utf-8", errors="replace") if self.file.exists() else ""
+        if text and not text.startswith('{"id": '):
+            raise LabError(f"--file {self.file}: holds something else than results. Name another: they are kept there")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             self.file.write_text(whole, encoding="utf-8")
@@ -181,9 +186,10 @@ def _parser() -> argparse.ArgumentParser:
 def _run(given: argparse.Namespace) -> int:
     book = Book(given.file)
     given.file.parent.mkdir(exist_ok=True)
+    book.read()
     if given.again:
         given.file.unlink(missing_ok=True)
-    book.read()
+        book.results.clear()
     if given.clean:
         seeds = list(range(given.seed, given.seed + given.clean))
         wanted = [_clean_at(seed, gate) for seed in seeds for gate in AHEAD]
