@@ -26,7 +26,7 @@ DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE], (
 
 def found(line: str) -> list[str]:
     lines = grep(DELETES, line)
-    assert bool(lines) is bool(deleting_jobs.python(DELETES).search(line))
+    assert bool(lines) is bool(jobs.python(DELETES).search(line))
     return [text for _, text in deleting_jobs.lines_that_delete(lines)]
 
 
