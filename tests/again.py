@@ -1,6 +1,6 @@
 """Run the tests; a file in which one failed runs once more, by itself, since a machine may be slow for a moment.
 
-    python -m tests.again -q -n 3 tests/
+    python -m tests.again -q -n 4 tests/
 
 What failed at first is named in the end, with what came of it: a test that passes only by itself is a fault too, of the
 test or of what it tests, but keeps no change out. Exit: pytest's; 1 if a file failed twice, or too many did.
