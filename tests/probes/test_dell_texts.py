@@ -29,7 +29,9 @@ FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405
 
 FAIL2BAN = """\
 =-=-= fail2ban
-Server replied: pong
+Status
+|- Number of jail:	2
+`- Jail list:	postfix, sshd
 =-=-= jail postfix
 --- logpath
 `- /var/log/mail.log
@@ -78,7 +80,9 @@ def test_jails_and_decisions_say_which_addresses_they_could_ban() -> None:
     assert bans_by_name["sshguard"].touches == (SIX,)
 
 
-JAIL_OF_ALL = "=-=-= fail2ban\npong\n=-=-= jail postfix\n--- ignoreip\n100.64.10.1\n--- banned\n203.0.113.9\n"
+JAIL_OF_ALL = (
+    "=-=-= fail2ban\n`- Jail list:\tpostfix\n=-=-= jail postfix\n--- ignoreip\n100.64.10.1\n--- banned\n203.0.113.9\n"
+)
 BY_PORT = "--- port nftables\n{0}\n--- rules nftables\nnft add rule $proto dport {{ $(echo '{0}' | sed s/:/-/g) }}\n"
 ALL_PORTS = "--- port ufw\nsmtp\n--- rules ufw\nufw prepend reject from <ip> to any\n"
 MAILS = "--- port sendmail-whois\n--- rules sendmail-whois\nprintf Hi | sendmail root\n"
