@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.access.transport import Result
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import backups, mailbox_access, private_keys
 from fixtures.probes.dell.doors import Door, doors, greeting, port_of, sockets
@@ -420,3 +421,23 @@ def test_where_a_mailbox_lies(fields: str, name: str, path: str) -> None:
     folders = "there\t/h/a/Maildir/new\nthere\t/h/a/Maildir/cur\nbare\t/h/a/Maildir/cur\n"
     it = mailbox_access.place("alice", f"field\tvalue\n{fields}\n\n{folders}")
     assert (it.name, it.path, len(it.folders), it.bare) == (name, path, 2, ("/h/a/Maildir/cur",))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_dovecot_is_asked_for_all_users_at_once(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it doesn't know one of them: where its words begin and end can't be seen then."""
+    asked = list[tuple[str, ...]]()
+
+    def run(*argv: str, check: bool) -> Result:
+        asked.append(argv)
+        first = "field\tvalue\n\nuserdb lookup: user alice doesn't exist\n"
+        if argv[0] == "sh":
+            return Result(argv, 0, f"=-=-= user alice\n{first}=-=-= user bob\nuid\t2\nhome\t/h/b\n", "")
+        alice = "field\tvalue\nuser\ta\nuid\t1\nhome\t/h/a\n" if known else first
+        return Result(argv, 0 if known else 67, f"{alice}uid\t2\nhome\t/h/b\n\n", "")
+
+    monkeypatch.setattr(mailbox_access, "dovecot", lambda _: SimpleNamespace(run=run))
+    migration: Any = SimpleNamespace(settings=SimpleNamespace(mailboxes=lambda: ("alice", "bob")))
+    found = [(each.user, each.name, each.path) for each in mailbox_access.named(migration)]
+    assert found == [("alice", "a", "/h/a") if known else ("alice", "alice", ""), ("bob", "bob", "/h/b")]
+    assert len(asked) == (1 if known else 2)
