@@ -428,7 +428,7 @@ def test_dovecot_is_asked_for_all_users_at_once(known: bool, monkeypatch: pytest
     """Unless it doesn't know one of them: where its words begin and end can't be seen then."""
     asked = list[tuple[str, ...]]()
 
-    def run(*argv: str, check: bool) -> Result:
+    def run(*argv: str, **_: bool) -> Result:
         asked.append(argv)
         first = "field\tvalue\n\nuserdb lookup: user alice doesn't exist\n"
         if argv[0] == "sh":
