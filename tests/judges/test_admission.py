@@ -399,6 +399,9 @@ def test_filters() -> None:
     assert alien[1].startswith(
         f"content_filter: x: {expected} a filter that nobody named. It judges Cloudflare's address"
     )
+    bounces = Filter("smtpd_sender_restrictions", "check_sender_access inline:{<>=REJECT}", "")
+    (of_senders,) = all_say(filters.judged(Filters((bounces,), LOOK), ()), "")
+    assert "nobody named. It judges the envelope sender: of bounces <>, and of what Cloudflare forw" in of_senders[1]
     (none,) = all_say(filters.judged(Filters((), LOOK), ()), "")
     assert none == (
         ABSENT,
