@@ -400,10 +400,11 @@ GONE = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"'
 
 def test_where_and_as_nothing_can_be_done(config: Path) -> None:
     """In a folder that is gone, and with too few files to be opened."""
-    there = {"before": ("bash", "-c", GONE, f"{config.parent}/gone"), "PYTHONPATH": str(PROJECT)}
-    for given in ("scripts.next", "--config", str(config)), ("scripts.init", "--config", str(config.with_name("new"))):
-        ended(python(*given, **there), 2, "folder in which this was started: No such file or directory. Go to another")
-    for given in ("scripts.next",), (*FEATURES, "--gate", "phase1"):
+    gone, here = ("bash", "-c", GONE, f"{config.parent}/gone"), str(PROJECT)
+    for which, file in (("scripts.next", config), ("scripts.init", config.with_name("new"))):
+        done = python(which, "--config", str(file), before=gone, PYTHONPATH=here)
+        ended(done, 2, "folder in which this was started: No such file or directory. Go to another")
+    for given in (["scripts.next"], [*FEATURES, "--gate", "phase1"]):
         done = python(*given, "--config", str(config), before=("prlimit", "--nofile=20:20"))
         ended(done, 2, "ulimit -n: 20 files may be open here at once. Expected at least 256: ulimit -n 1024")
 

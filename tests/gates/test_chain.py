@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -124,7 +125,8 @@ def test_one_without_its_version_is_refused(store: Store, tmp_path: Path, emptie
         by_hand(store, f"DELETE FROM {table}")
     with pytest.raises(StoreError, match=r"rows stand in it, and its version, the row of schema, is gone: it was d"):
         Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
-    (said,) = machine.store(SimpleNamespace(store_url=store.url))
+    migration: Any = SimpleNamespace(store_url=store.url)
+    (said,) = machine.store(migration)
     assert (said.verdict, "its version" in said.found) == (Verdict.FAIL, True)
 
 
