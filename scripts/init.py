@@ -22,7 +22,7 @@ from fixtures.language import N_, tr
 from fixtures.preflight.init.answers import BACK, Answers, Past, kept, read
 from fixtures.preflight.init.questions import settings
 from fixtures.preflight.init.text import render
-from fixtures.settings import Secrets, SettingsError, check, config_path
+from fixtures.settings import Secrets, SettingsError, check, config_path, surroundings
 from fixtures.settings.mistakes import lines
 from scripts.lib.commandline import parser
 
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         return LEFT
     past, answered = Past(), target.with_name(f"{target.name}.answers")
     try:
+        surroundings.check()
         if target.is_dir() or not target.absolute().parent.is_dir():
             raise SettingsError(f"{target}: expected a file to write, in a folder that there is")
         if not (options.dry_run or os.access(target.absolute().parent, os.W_OK | os.X_OK)):

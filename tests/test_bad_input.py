@@ -160,6 +160,9 @@ HUGE = "9" * 400
             ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
         ),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
+        ('.sqlite"', '.sqlite?timeout=abc"', ["?timeout=abc: can't be opened: could not", "Correct [store] url"]),
+        ("[store]", f"colour = {'[' * 9999}{']' * 9999}\n[store]", [f"be read. Correct it: {EXAMPLE}"]),
+        ("[store]", f"{'.'.join('a' * 9999)} = 1\n[store]", ["nested too deeply to be read"]),
         ("sqlite:///", 'sqlite:///"\n# ', ["store sqlite:///: names no file", "expected sqlite:///FILE"]),
     ],
 )
@@ -390,6 +393,20 @@ def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: 
     ):
         ended(done, 2, words)
         assert "hunter22" not in done.stdout + done.stderr
+
+
+GONE = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"'
+
+
+def test_where_and_as_nothing_can_be_done(config: Path) -> None:
+    """In a folder that is gone, and with too few files to be opened."""
+    gone, here = ("bash", "-c", GONE, f"{config.parent}/gone"), str(PROJECT)
+    for which, file in (("scripts.next", config), ("scripts.init", config.with_name("new"))):
+        done = python(which, "--config", str(file), before=gone, PYTHONPATH=here)
+        ended(done, 2, "folder in which this was started: No such file or directory. Go to another")
+    for given in (["scripts.next"], [*FEATURES, "--gate", "phase1"]):
+        done = python(*given, "--config", str(config), before=("prlimit", "--nofile=20:20"))
+        ended(done, 2, "ulimit -n: 20 files may be open here at once. Expected at least 256: ulimit -n 1024")
 
 
 ASK_AWS = """

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from fixtures.language import LANGUAGES, OPTION, chosen, pasting
+from fixtures.plan.gates import gate_of_script
 
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
@@ -40,13 +41,15 @@ def changes(name: str, summary: str | None, example: str, *, per_domain: bool) -
     made = parser(
         name,
         summary,
-        f"example: {command}                  shows the plan and its digest\n"
-        f"         {command} --apply DIGEST   makes exactly that plan\n"
+        f"example: {command}\n"
+        f"         {command} --apply DIGEST\n"
+        "The first shows the plan and its digest, the second makes exactly that plan.\n"
         "exit: 0 done or nothing to do, 1 refused or failed, 2 bad input, 3 changes planned",
     )
     made.add_argument("--domain", help="the routed domain" + ("" if per_domain else " (default: all)"))
     made.add_argument("--apply", metavar="DIGEST", help="make the plan of this digest")
-    made.add_argument("--override", metavar="REASON", help="write behind a closed gate; red in every report")
+    overriding = "write behind a closed gate; red in every report" if gate_of_script(name) else argparse.SUPPRESS
+    made.add_argument("--override", metavar="REASON", help=overriding)
     made.add_argument("--take-lock", action="store_true", help="take over the lock of a process that is dead")
     made.add_argument("--json", action="store_true", help="the plan as JSON")
     made.add_argument("--as-shell", action="store_true", help="the plan as commands for a person to paste")

@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,7 +26,7 @@ from fixtures.preflight import machine
 from fixtures.report.history import let_through
 from fixtures.report.index import heads
 from fixtures.report.render import write
-from fixtures.store import Store, chain, messages, records
+from fixtures.store import Store, StoreError, chain, messages, records
 from scripts import next as next_steps, store as script
 from tests.conftest import minimal, python
 from tests.gates.conftest import PILOT, World, came_out
@@ -115,6 +117,24 @@ def test_what_another_hand_did_is_named(store: Store, statement: str, says: str)
     by_hand(store, statement)
     (said,) = found(store)
     assert re.match(says, said), said
+
+
+@pytest.mark.parametrize("emptied", [("schema",), ("schema", "chain")])
+def test_one_without_its_version_is_refused(store: Store, tmp_path: Path, emptied: tuple[str, ...]) -> None:
+    for table in emptied:
+        by_hand(store, f"DELETE FROM {table}")
+    with pytest.raises(StoreError, match=r"rows stand in it, and its version, the row of schema, is gone: it was d"):
+        Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())
+    migration: Any = SimpleNamespace(store_url=store.url)
+    (said,) = machine.store(migration)
+    assert (said.verdict, "its version" in said.found) == (Verdict.FAIL, True)
+
+
+def test_an_older_version_begins_no_new_chain(store: Store, tmp_path: Path) -> None:
+    was = head(store)
+    by_hand(store, "UPDATE schema SET version = 1")
+    with closing(Store(f"sqlite:///{tmp_path}/store.sqlite", Clock())) as again:
+        assert head(again) == was
 
 
 def test_many_are_not_all_listed(store: Store) -> None:

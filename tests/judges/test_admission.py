@@ -396,9 +396,10 @@ def test_filters() -> None:
     known, alien = all_say(filters.judged(found, ("a", "b")), "")
     expected = "expected one of the plan's, or named in dell.filters (a, b), found"
     assert known == (PASS, f"smtpd_milters: inet:1: {expected} known: the plan")
-    assert alien[1].startswith(
-        f"content_filter: x: {expected} a filter that nobody named. It judges Cloudflare's address"
-    )
+    assert alien[1].startswith(f"content_filter: x: {expected} a filter that nobody named. It judges Cloudflare's addr")
+    bounces = Filter("smtpd_sender_restrictions", "check_sender_access inline:{<>=REJECT}", "")
+    (of_senders,) = all_say(filters.judged(Filters((bounces,), LOOK), ()), "")
+    assert "nobody named. It judges the envelope sender: of bounces <>, and of what Cloudflare forw" in of_senders[1]
     (none,) = all_say(filters.judged(Filters((), LOOK), ()), "")
     assert none == (
         ABSENT,

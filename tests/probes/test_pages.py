@@ -1,4 +1,4 @@
-"""How many questions a list of Cloudflare's takes: as many as its pages, and not the client's one more."""
+"""How Cloudflare's API is asked: a list in as many questions as it has pages, and by which proxy."""
 
 import json
 from typing import Any
@@ -117,3 +117,20 @@ def test_a_page_that_turns_a_machine_away_says_nothing_of_the_token(body: str, b
                 permissions._request(client, asked)
         else:
             assert permissions._request(client, asked)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "way"),
+    [("", " by the environment's proxy http://127.0.0.1:9"), ("192.0.2.1", " by the environment's"), ("127.0.0.2", "")],
+)
+def test_a_proxy_that_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, exceptions: str, way: str) -> None:
+    """Without its password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter22@127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", exceptions)
+    with (
+        sdk.Cloudflare(api_token="x" * 40, max_retries=0, base_url="https://127.0.0.2:9/client/v4") as client,
+        pytest.raises(CouldNotAsk, match=rf"zones: can't be reached{way}.*refused") as raised,
+        cloudflare.asking("zones", "Zone: Read"),
+    ):
+        client.zones.list()
+    assert "hunter22" not in str(raised.value)

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from fixtures.access.loop import run
 from fixtures.probes.dns import mta_sts, queries
 from fixtures.probes.dns.mta_sts import Fetched, parse
+from tests.judges import NS, SILENT, answer
 
 TEXT = "version: STSv1\r\nmode: enforce\r\nmx: {}\r\nmax_age: 86400\r\n"
 OURS, OLD = (parse(TEXT.format(name)) for name in ("*.mx.cloudflare.net", "mail.a.example"))
@@ -69,3 +72,35 @@ def test_a_policy_is_the_same_wherever_a_sender_comes(
     assert (policy is not None and not policy.faults) is sound
     assert why == said
     assert could_ask is any(reached for _, _, reached, _ in at.values())
+
+
+ONE, OTHER = replace(NS, name="one"), replace(NS, name="other")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        (answer("192.0.2.1"), answer("192.0.2.1"), []),
+        (answer("192.0.2.1"), answer("192.0.2.9"), ["192.0.2.1", "192.0.2.9"]),
+        (answer("192.0.2.1"), answer(), ["192.0.2.1", "none"]),
+        (answer("192.0.2.1", aliases=("p.x",)), answer("192.0.2.9", aliases=("p.x",)), []),
+        (answer(aliases=("p.x",)), answer(aliases=("q.x",)), ["p.x", "q.x"]),
+        (answer("192.0.2.1"), answer(error=SILENT), []),
+    ],
+    ids=["agree", "another", "none", "a provider's", "another provider", "silent"],
+)
+def test_all_name_servers_lead_to_the_same_policy(
+    monkeypatch: pytest.MonkeyPatch, one: queries.Answer, other: queries.Answer, apart: list[str]
+) -> None:
+    async def authorities(_: str) -> tuple[queries.Server, ...]:
+        return ONE, OTHER
+
+    async def ask(server: queries.Server, name: str, kind: str) -> queries.Answer:
+        found = replace(one if server is ONE else other, server=server, name=name, type=kind)
+        return found if kind == "A" else replace(found, rrset=())
+
+    monkeypatch.setattr(queries, "aauthorities", authorities)
+    monkeypatch.setattr(queries, "aask", ask)
+    migration: Any = SimpleNamespace(settings=SimpleNamespace(domain_names=("a.example",)))
+    found = run(mta_sts._apart(migration, "mta-sts.a.example"))
+    assert [each.rpartition(" has ")[2] for each in found] == apart

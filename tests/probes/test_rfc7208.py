@@ -84,6 +84,8 @@ def record(text: str, *others: tuple[str, str]) -> spf.Spf:
         ("v=spf1 include:all.example -all", 0, 0),
         ("v=spf1 -include:all.example ip4:192.0.2.1 -all", None, None),
         ("v=spf1 redirect=all.example", 0, 0),
+        ("v=spf1 Redirect=all.example", 0, 0),
+        ("v=spf1 -INCLUDE:all.example IP4:192.0.2.1 -ALL", None, None),
         ("v=spf1 -ip4:0.0.0.0/1 -ip4:128.0.0.0/2 ip4:192.0.0.0/2 -all", 2, None),
         ("v=spf1 ?ip4:0.0.0.0/0 -all", None, None),
         ("v=spf1 +all", 0, 0),

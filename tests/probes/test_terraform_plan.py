@@ -108,6 +108,28 @@ def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None
     assert verdicts(list(terraform_retired.unchanged(found))) == [Verdict.INCONCLUSIVE]
 
 
+FORGETS = {"from": "aws_eip.mail", "lifecycle": {"destroy": False}}
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ({"removed": FORGETS}, 0),
+        ({"removed": FORGETS | {"removed": {}}}, 0),
+        ([{"removed": [FORGETS, FORGETS | {"lifecycle": [{"destroy": False}]}]}], 0),
+        ({"removed": {"from": "aws_eip.mail"}}, 1),
+        ({"removed": FORGETS | {"lifecycle": {"destroy": True}}}, 1),
+        ({"removed": [FORGETS, {"from": "aws_eip.mail"}]}, 2),
+        ({"removed": FORGETS, "output": {"ip": {"value": "${aws_eip.mail.public_ip}"}}}, 1),
+        ({"locals": {"removed": FORGETS}}, 1),
+    ],
+    ids=["one", "within one", "in lists", "destroys", "says so", "one of two destroys", "elsewhere too", "a local"],
+)
+def test_json_may_only_forget_the_gateway(tmp_path: Path, made: object, named: int) -> None:
+    (tmp_path / "made.tf.json").write_text(json.dumps(made, indent=1))
+    assert [each.word for each in mentions(tmp_path, OURS).mentions] == ["aws_eip.mail"] * named
+
+
 def test_json_speaks_of_the_gateway_too(tmp_path: Path) -> None:
     made = {"resource": {"aws_eip": {"mail": {"domain": "vpc"}}}, "data": {"aws_instance": {"mail": {}}}}
     (tmp_path / "made.tf.json").write_text(json.dumps(made, indent=1))

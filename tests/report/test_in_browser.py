@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Verdict
+from fixtures.gates.next_steps import Coming
 from fixtures.gates.session import StageResult
 from fixtures.language import speaking
 from fixtures.migration.progress import Stage
@@ -52,6 +53,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield made
 
 
+CLOSED = f"it is closed: {', '.join(f'A-{n}' for n in range(10, 26))}. The report says what to do about each"
+
+
 def fullest() -> RunReport:
     """As much of everything as a first page may have to show."""
     made = sample.report()
@@ -65,8 +69,10 @@ def fullest() -> RunReport:
     waivers = [
         Waiver(id=f"A-{n}", owner="the operator", reason="x" * 200, expires=date(2027, 1, 31)) for n in range(1, 10)
     ]
+    first = Coming("Run switch_mx", "pytest " * 14, CLOSED, sample.NOW, "by hand " * 9)
     return replace(
-        made, gates=(*gates, *troubled), waivers=tuple(waivers), reasons=tuple("y " * 150 for _ in range(12)),
+        made, gates=(*gates, *troubled), coming=(first, *made.coming[1:]), waivers=tuple(waivers),
+        reasons=tuple("y " * 150 for _ in range(12)),
         overrides=tuple(sample.override("switch_mx", sample.FIRST, "z " * 150) for _ in range(9)),
         proved_in_labs=tuple(f"A-{n}: what breaks" for n in range(40)),
     )  # fmt: skip
@@ -202,10 +208,19 @@ def test_the_first_sheet_of_paper_stands_for_itself(page: Page, file: Path, tmp_
     assert "Sign-off" in sheets[-2]
 
 
+def test_paper_has_what_each_member_showed_and_no_transcript(page: Page, folder: Path, tmp_path: Path) -> None:
+    file = folder / "hostile.html"
+    said, known = "".join(_sheets(page, file, tmp_path)), "C: EHLO probe.invalid"
+    assert known in page.run("document.querySelector('#gates').textContent")
+    assert known not in said
+    for wanted in ("554 5.7.1 Client host", "Perhaps: the table holds", "_spf.mx.cloudflare.net"):
+        assert wanted in said
+
+
 @pytest.mark.parametrize("file", ["japanese"], indirect=True)
 def test_so_it_does_in_japanese(page: Page, file: Path, tmp_path: Path) -> None:
     sheets = _sheets(page, file, tmp_path)
-    for wanted in ("実施不可", "理由", "消失メール", "免除", "強行", "ドメイン別のゲート", "実システムでは"):
+    for wanted in ("実施不可", "理由", "消失メール", "免除", "強行", "ドメイン別のゲート", "実システムでは", "A-25"):
         assert wanted in sheets[0], (wanted, sheets[0])
     assert sheets[1].strip().startswith("連番メール"), "the first page runs over"
 

@@ -37,7 +37,9 @@ def test_each_program_says_in_one_sentence_what_it_does(name: str) -> None:
 def test_an_example_can_be_typed_by_whoever_has_a_name_or_none(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its parser takes what the help of a script shows, also in a container, whose user may have only a number."""
+    """Its parser takes what the help of a script shows, also in a container, whose user may have only a number. A
+    gate is only said to be overridden where there is one.
+    """
 
     def nameless() -> str:
         raise OSError("No username set in the environment")
@@ -46,9 +48,10 @@ def test_an_example_can_be_typed_by_whoever_has_a_name_or_none(
     script: change.Script = importlib.import_module(f"scripts.{name}").SCRIPT
     with pytest.raises(SystemExit):
         script.main(["--help"])
-    examples = re.findall(
-        rf"python -m scripts\.{name}((?: [^ \n]+)*)", capsys.readouterr().out.partition("example:")[2]
-    )
+    options, _, said = capsys.readouterr().out.partition("example:")
+    assert ("--override" in options) is (gate_of_script(name) is not None)
+    assert max(map(len, said.splitlines())) < 100
+    examples = re.findall(rf"python -m scripts\.{name}((?: [^ \n]+)*)", said)
     assert len(examples) == 2
     for each in examples:
         assert change._parser(script).parse_args(each.split())
