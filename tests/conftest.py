@@ -143,13 +143,15 @@ def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subpro
     return run([*before, sys.executable, *given], environment)
 
 
-def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:
+def until(
+    found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0, *, pause_s_max: float = 0.5
+) -> Any:
     """Wait for WHAT, or for what that tells when it does not come: what FOUND finds. It looks ever less often."""
     deadline, pause_s = time.monotonic() + within_s, 0.02
     while not (it := found()):
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what() if callable(what) else what}"
         time.sleep(pause_s)
-        pause_s = min(2 * pause_s, 0.5)
+        pause_s = min(2 * pause_s, pause_s_max)
     return it
 
 

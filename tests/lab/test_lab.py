@@ -296,7 +296,7 @@ def test_killed_while_it_is_made_nothing_is_left(made: str, tmp_path: Path) -> N
     whole = world.RUN / "test-begun/lab.json"
     for _ in range(5):
         with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, start_new_session=True, env=env) as maker:
-            until((world.RUN / "test-begun" / made).exists, f"{made or 'its folder'} is there")
+            until((world.RUN / "test-begun" / made).exists, f"{made or 'its folder'} is there", pause_s_max=0.02)
             os.killpg(maker.pid, signal.SIGKILL)
         if not whole.exists():
             break
