@@ -18,7 +18,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import amis, ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
 from fixtures.evidence import CouldNotAsk, Evidence, Verdict
@@ -60,6 +60,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for each in [each for each in os.environ if each.startswith("AWS_ENDPOINT")]:
         monkeypatch.delenv(each)
     monkeypatch.setattr(BaseClient, "_make_api_call", _one_at_a_time)
+    monkeypatch.setattr(amis, "AMIS", amis.AMIS[:2])  # of more than a thousand, which moto takes seconds to list
+    monkeypatch.setenv("MOTO_AMIS_PATH", "none but those")
     api._client.cache_clear()
     api._session.cache_clear()
     with mock_aws():
