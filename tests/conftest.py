@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ LONG = """
 """.split()
 """Files and folders that take long, the longest first: so begins who has several workers, and none is left with one."""
 
+MONTHS = "TESTS_MONTHS"
+"""Environment: where the months of labs lie that this run has had made."""
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMAND_S_MAX = 300
 MINIMAL = """\
@@ -67,6 +70,14 @@ address = "9.9.9.9"
 [store]
 url = "sqlite:///STORE"
 """
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where ``tests.labs`` keeps months: a folder that all workers share, who begin with this environment."""
+    if not hasattr(config, "workerinput"):
+        made = tempfile.TemporaryDirectory(prefix="mxgate-months-")
+        config.add_cleanup(made.cleanup)
+        os.environ[MONTHS] = made.name
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -132,13 +143,15 @@ def python(*argv: str, before: Sequence[str] = (), **environment: str) -> subpro
     return run([*before, sys.executable, *given], environment)
 
 
-def until(found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0) -> Any:
+def until(
+    found: Callable[[], Any], what: str | Callable[[], object], within_s: float = 60.0, *, pause_s_max: float = 0.5
+) -> Any:
     """Wait for WHAT, or for what that tells when it does not come: what FOUND finds. It looks ever less often."""
     deadline, pause_s = time.monotonic() + within_s, 0.02
     while not (it := found()):
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what() if callable(what) else what}"
         time.sleep(pause_s)
-        pause_s = min(2 * pause_s, 0.5)
+        pause_s = min(2 * pause_s, pause_s_max)
     return it
 
 

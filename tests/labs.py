@@ -1,14 +1,13 @@
 """A lab of the tests' own, and what is run where its operator is."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
 from scripts.lib import change
 from tests import warm
-from tests.conftest import COMMAND_S_MAX, inherited, run, until
+from tests.conftest import COMMAND_S_MAX, MONTHS, inherited, run, until
 
 POWER_S_MAX = 60.0
 MAILBOX_MADE = 'sed -n "s/^$1:/$2:/p" /etc/dovecot/users >>/etc/dovecot/users; sleep 1.1'
@@ -55,24 +54,20 @@ def standing(
         lab.down()
 
 
-@cache
-def months() -> tempfile.TemporaryDirectory[str]:
-    """Where the months lie that this process has had made. They go with it."""
-    return tempfile.TemporaryDirectory(prefix="mxgate-months-")
-
-
 def let_a_month_pass(lab: Lab) -> None:
     """The mail of the month before. It is made once for each kind of lab; each further one has the same files."""
-    month = Path(months().name, f"{lab.dell}-{lab.gateway}-{lab.route}")
-    known = month.exists()
-    if not known:
-        done = warm.python(("-m", "fixtures.lab.history", lab.name), inherited(), None, COMMAND_S_MAX)
-        assert done.returncode == 0, done.stderr[-3000:]
-    for host in HOSTS:
-        (kept := month / host).mkdir(parents=True, exist_ok=True)
-        ways = (kept, lab.root(host)) if known else (lab.root(host), kept)
-        done = run(["bash", "-ec", DATED_BACK, "bash", *map(str, ways)])
-        assert done.returncode == 0, done.stderr
+    month = Path(os.environ[MONTHS], f"{lab.dell}-{lab.gateway}-{lab.route}")
+    with month.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be having it made
+        known = month.exists()
+        if not known:
+            done = warm.python(("-m", "fixtures.lab.history", lab.name), inherited(), None, COMMAND_S_MAX)
+            assert done.returncode == 0, done.stderr[-3000:]
+        for host in HOSTS:
+            (kept := month / host).mkdir(parents=True, exist_ok=True)
+            ways = (kept, lab.root(host)) if known else (lab.root(host), kept)
+            done = run(["bash", "-ec", DATED_BACK, "bash", *map(str, ways)])
+            assert done.returncode == 0, done.stderr
 
 
 def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:

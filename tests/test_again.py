@@ -30,6 +30,7 @@ def test_what_failed(files: list[str], status: int, said: str, tmp_path: Path) -
     for number, text in enumerate(files):
         (tmp_path / f"test_{number}.py").write_text(text, encoding="ascii")
     command = [sys.executable, "-m", "tests.again", "-q", "-n", "2", "-p", "no:cacheprovider", "."]
-    done = run(command, {"PYTHONPATH": str(PROJECT)}, cwd=tmp_path)
+    only = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}  # each start loads them again
+    done = run(command, {"PYTHONPATH": str(PROJECT), **only}, cwd=tmp_path)
     assert (done.returncode, said in done.stdout) == (status, True), done.stdout + done.stderr
     assert ("once more" in done.stdout) == bool(said)

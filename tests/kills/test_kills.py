@@ -9,15 +9,15 @@ whose policy for MTA-STS is widened. All: ``pytest tests/kills --all-kills``.
 
 import json
 import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fixtures.lab.plan import ROUTES
-from tests.conftest import PROJECT, inherited
+from tests import warm
+from tests.conftest import inherited
 from tests.kills import under
 from tests.kills.standing import NOT_OURS
 
@@ -26,26 +26,16 @@ SAMPLE = ("--until", "phase3-pilot")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 
 
-class Begun:
-    """A walk in a process and a lab of its own."""
-
-    def __init__(self, folder: Path, name: str, *options: str) -> None:
-        self.name, self.outcome = name, folder / f"{name}.json"
-        # As a main module it would run again in each copy that it makes (multiprocessing.spawn).
-        code = "import sys; from tests.kills.walk import main; sys.exit(main())"
-        command = [sys.executable, "-c", code, "--name", f"kills-{name}", "--out", str(self.outcome)]
-        self.log = folder / f"{name}.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, *options], cwd=PROJECT, env=inherited(), stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def ended(self, limit_s: float) -> dict[str, Any]:
-        """What it left: ``points``, ``states``."""
-        status = self.process.wait(limit_s)
-        assert status == 0, self.log.read_text(encoding="utf-8")[-5000:]
-        outcome: dict[str, Any] = json.loads(self.outcome.read_text(encoding="utf-8"))
-        return outcome
+def walked(folder: Path, name: str, *options: str, limit_s: float = SAMPLE_S_MAX) -> dict[str, Any]:
+    """What a walk in a process and a lab of its own left: ``points``, ``states``."""
+    outcome = folder / f"{name}.json"
+    # As a main module it would run again in each copy that it makes (multiprocessing.spawn).
+    code = "import sys; from tests.kills.walk import main; sys.exit(main())"
+    argv = ("-c", code, "--name", f"kills-{name}", "--out", str(outcome), *options)
+    done = warm.python(argv, inherited(), None, limit_s)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+    left: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
+    return left
 
 
 def same(killed: dict[str, Any], undisturbed: dict[str, Any]) -> None:
@@ -68,7 +58,7 @@ def whole(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(whole: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:  # noqa: ARG001 - skips
-    return Begun(tmp_path_factory.mktemp("kills"), "plain").ended(ALL_S_MAX)
+    return walked(tmp_path_factory.mktemp("kills"), "plain", limit_s=ALL_S_MAX)
 
 
 @pytest.mark.parametrize("route", [each for each in ROUTES if each != "tunnel"])
@@ -78,13 +68,9 @@ def test_a_sample_of_kills(route: str, tmp_path: Path) -> None:
     By a tunnel the same scripts write the same as by a Worker's port, with other values.
     """
     how = (*SAMPLE, "--route", route)
-    pair = Begun(tmp_path, f"{route}-plain", *how), Begun(tmp_path, route, *how, "--kind", "kills")
-    try:
-        plain, killed = (each.ended(SAMPLE_S_MAX) for each in pair)
-    finally:
-        for each in pair:
-            each.process.terminate()
-            each.process.wait()
+    with ThreadPoolExecutor(2) as pool:
+        pair = (f"{route}-plain", *how), (route, *how, "--kind", "kills")
+        plain, killed = pool.map(lambda options: walked(tmp_path, *options), pair)
     same(killed, plain)
     scripts = {point.partition(":")[0].partition(" ")[0] for point in killed["points"]}
     others = {"publish_delivery"} if route == "worker" else set()
@@ -95,7 +81,7 @@ def test_a_sample_of_kills(route: str, tmp_path: Path) -> None:
 def test_the_worker_is_uploaded_whatever_kills_it(tmp_path: Path) -> None:
     """And then, deleted and uploaded once more, whatever its network does."""
     how = ("--until", "phase1", "--route", "worker", "--only", "deploy_worker", "--every", "--kind", "kills")
-    outcome = Begun(tmp_path, "worker-kills", *how, "--worker-again", "faults").ended(SAMPLE_S_MAX)
+    outcome = walked(tmp_path, "worker-kills", *how, "--worker-again", "faults")
     befell = [point.split(": ") for point in outcome["points"]]
     assert {script for script, _ in befell} == {"deploy_worker"}
     assert len({deed.startswith("killed") for _, deed in befell}) == 2, befell
@@ -118,7 +104,8 @@ def went_back(state: dict[str, str]) -> None:
 @pytest.mark.parametrize("options", [("kills",), *(("faults", "--turn", str(turn)) for turn in range(7))], ids=" ".join)
 def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
     """Killed at, or refused each of its writes, in each way: the next run finishes, and no mail is lost."""
-    outcome = Begun(tmp_path, "back", *SAMPLE, "--only", "rollback", "--every", "--kind", *options).ended(ALL_S_MAX)
+    how = (*SAMPLE, "--only", "rollback", "--every", "--kind", *options)
+    outcome = walked(tmp_path, "back", *how, limit_s=ALL_S_MAX)
     assert any(point.startswith("rollback:") for point in outcome["points"])
     went_back(outcome["states"]["phase3-pilot"])
 
@@ -130,6 +117,6 @@ def test_the_way_back(options: tuple[str, ...], tmp_path: Path) -> None:
 )
 def test_all(name: str, options: tuple[str, ...], undisturbed: dict[str, Any], tmp_path: Path) -> None:
     """Before, in the middle of, and after each write; and each call failed by the network, each time otherwise."""
-    outcome = Begun(tmp_path, name, "--every", "--kind", *options).ended(ALL_S_MAX)
+    outcome = walked(tmp_path, name, "--every", "--kind", *options, limit_s=ALL_S_MAX)
     print(json.dumps(outcome["points"], indent=1))
     same(outcome, undisturbed)

@@ -296,7 +296,7 @@ def test_killed_while_it_is_made_nothing_is_left(made: str, tmp_path: Path) -> N
     whole = world.RUN / "test-begun/lab.json"
     for _ in range(5):
         with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, start_new_session=True, env=env) as maker:
-            until((world.RUN / "test-begun" / made).exists, f"{made or 'its folder'} is there")
+            until((world.RUN / "test-begun" / made).exists, f"{made or 'its folder'} is there", pause_s_max=0.02)
             os.killpg(maker.pid, signal.SIGKILL)
         if not whole.exists():
             break
@@ -308,16 +308,19 @@ def test_killed_while_it_is_made_nothing_is_left(made: str, tmp_path: Path) -> N
 
 
 def test_a_container_of_which_podman_knows_its_storage_only_is_left_by_nobody(tmp_path: Path) -> None:
-    """SIGKILL of podman, later and later, until it comes between a container's storage and all else of it."""
+    """SIGKILL of podman, later where it came too early, until it comes between a container's storage and all else."""
     folder, root = tmp_path / "test-storage" / "web", image.ensure(files.Start(seed=1).images["web"])
     folder.mkdir(parents=True)
-    for half_ms in range(10, 600):
+    after_s, step_s = 0.1, 0.05
+    for _ in range(600):
         with containers.start(folder, root, ()) as begun:
-            time.sleep(half_ms / 2000)
+            time.sleep(after_s)
             begun.kill()
-        if set(containers.names("test-storage").values()) == {"storage"}:
+        states = set(containers.names("test-storage").values())
+        if states == {"storage"}:
             break
         containers.remove("test-storage")
+        after_s, step_s = max(0, after_s + (-step_s if states else step_s)), max(step_s / 2, 0.002)
     assert "test-storage" in world.standing()
     assert world.down("test-storage")
     assert "test-storage" not in world.standing()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Event, Lock
@@ -16,9 +17,10 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import amis, ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
 from fixtures.evidence import CouldNotAsk, Evidence, Verdict
@@ -44,6 +46,8 @@ ZONE = "ap-northeast-1a"
 
 
 _lock, _asked = Lock(), BaseClient.__dict__["_make_api_call"]
+_read = cache(JSONFileLoader().load_file)
+"""What a service can be asked: each session would read it again, and EC2's is long."""
 
 
 def _one_at_a_time(self: BaseClient, *about: Any) -> Any:
@@ -60,6 +64,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for each in [each for each in os.environ if each.startswith("AWS_ENDPOINT")]:
         monkeypatch.delenv(each)
     monkeypatch.setattr(BaseClient, "_make_api_call", _one_at_a_time)
+    monkeypatch.setattr(JSONFileLoader, "load_file", staticmethod(_read))
+    monkeypatch.setattr(amis, "AMIS", amis.AMIS[:2])  # of more than a thousand, which moto takes seconds to list
+    monkeypatch.setenv("MOTO_AMIS_PATH", "none but those")
     api._client.cache_clear()
     api._session.cache_clear()
     with mock_aws():
