@@ -63,11 +63,13 @@ def let_a_month_pass(lab: Lab) -> None:
         if not known:
             done = warm.python(("-m", "fixtures.lab.history", lab.name), inherited(), None, COMMAND_S_MAX)
             assert done.returncode == 0, done.stderr[-3000:]
+        part = month if known else month.with_suffix(".part")
         for host in HOSTS:
-            (kept := month / host).mkdir(parents=True, exist_ok=True)
+            (kept := part / host).mkdir(parents=True, exist_ok=True)
             ways = (kept, lab.root(host)) if known else (lab.root(host), kept)
             done = run(["bash", "-ec", DATED_BACK, "bash", *map(str, ways)])
             assert done.returncode == 0, done.stderr
+        part.rename(month)
 
 
 def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:

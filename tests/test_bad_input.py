@@ -399,7 +399,7 @@ GONE = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"'
 
 
 def test_where_and_as_nothing_can_be_done(config: Path) -> None:
-    """In a folder that is gone, and with too few files to be opened."""
+    """In a folder that is gone, and with too few files to be opened; not with few that may become more."""
     gone, here = ("bash", "-c", GONE, f"{config.parent}/gone"), str(PROJECT)
     for which, file in (("scripts.next", config), ("scripts.init", config.with_name("new"))):
         done = python(which, "--config", str(file), before=gone, PYTHONPATH=here)
@@ -407,6 +407,8 @@ def test_where_and_as_nothing_can_be_done(config: Path) -> None:
     for given in (["scripts.next"], [*FEATURES, "--gate", "phase1"]):
         done = python(*given, "--config", str(config), before=("prlimit", "--nofile=20:20"))
         ended(done, 2, "ulimit -n: 20 files may be open here at once. Expected at least 256: ulimit -n 1024")
+    none = str(config.with_name("none"))
+    ended(python("scripts.next", "--config", none, before=("prlimit", "--nofile=20:20000")), 2, "there is no such file")
 
 
 ASK_AWS = """

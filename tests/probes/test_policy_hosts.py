@@ -78,20 +78,26 @@ ONE, OTHER = replace(NS, name="one"), replace(NS, name="other")
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "apart"),
+    ("one", "other", "apart", "asked"),
     [
-        (answer("192.0.2.1"), answer("192.0.2.1"), []),
-        (answer("192.0.2.1"), answer("192.0.2.9"), ["192.0.2.1", "192.0.2.9"]),
-        (answer("192.0.2.1"), answer(), ["192.0.2.1", "none"]),
-        (answer("192.0.2.1", aliases=("p.x",)), answer("192.0.2.9", aliases=("p.x",)), []),
-        (answer(aliases=("p.x",)), answer(aliases=("q.x",)), ["p.x", "q.x"]),
-        (answer("192.0.2.1"), answer(error=SILENT), []),
+        (answer("192.0.2.1"), answer("192.0.2.1"), [], {"192.0.2.1"}),
+        (answer("192.0.2.1"), answer("192.0.2.9"), [], {"192.0.2.1", "192.0.2.9"}),
+        (answer("192.0.2.1"), answer(), ["A", "none"], {"192.0.2.1"}),
+        (answer("192.0.2.1", aliases=("p.x",)), answer("192.0.2.9", aliases=("p.x",)), [], set()),
+        (answer(aliases=("p.x",)), answer(aliases=("q.x",)), ["p.x", "q.x"], set()),
+        (answer("192.0.2.1"), answer(error=SILENT), [], {"192.0.2.1"}),
+        (answer("192.0.2.1"), answer(referral=("ns.below",)), [], {"192.0.2.1"}),
     ],
-    ids=["agree", "another", "none", "a provider's", "another provider", "silent"],
+    ids=["agree", "another", "none", "a provider's", "another provider", "silent", "delegated"],
 )
 def test_all_name_servers_lead_to_the_same_policy(
-    monkeypatch: pytest.MonkeyPatch, one: queries.Answer, other: queries.Answer, apart: list[str]
+    monkeypatch: pytest.MonkeyPatch, one: queries.Answer, other: queries.Answer, apart: list[str], asked: set[str]
 ) -> None:
+    """Another address is no fault by itself: the policy is asked for there, too."""
+
+    async def everywhere(*_: object) -> tuple[queries.Answer, ...]:
+        return (answer("v=STSv1; id=1"),)
+
     async def authorities(_: str) -> tuple[queries.Server, ...]:
         return ONE, OTHER
 
@@ -99,8 +105,24 @@ def test_all_name_servers_lead_to_the_same_policy(
         found = replace(one if server is ONE else other, server=server, name=name, type=kind)
         return found if kind == "A" else replace(found, rrset=())
 
-    monkeypatch.setattr(queries, "aauthorities", authorities)
-    monkeypatch.setattr(queries, "aask", ask)
+    async def host(name: str) -> queries.Host:
+        return queries.Host(name, ("192.0.2.1",), (), ())
+
+    async def fetch(_: str, address: str) -> Fetched:
+        came.add(address)
+        return WELL
+
+    came = set[str]()
+    for name, stands in (
+        ("aask_everywhere", everywhere),
+        ("aauthorities", authorities),
+        ("aask", ask),
+        ("ahost", host),
+    ):
+        monkeypatch.setattr(queries, name, stands)
+    monkeypatch.setattr(mta_sts, "_fetch_at", fetch)
     migration: Any = SimpleNamespace(settings=SimpleNamespace(domain_names=("a.example",)))
-    found = run(mta_sts._apart(migration, "mta-sts.a.example"))
-    assert [each.rpartition(" has ")[2] for each in found] == apart
+    (found,) = mta_sts.published(migration, ("a.example",))
+    assert found.policy
+    assert [each.rpartition(" has ")[2] for each in found.policy.faults] == apart
+    assert came == {"192.0.2.1", *asked}

@@ -119,11 +119,12 @@ FORGETS = {"from": "aws_eip.mail", "lifecycle": {"destroy": False}}
         ([{"removed": [FORGETS, FORGETS | {"lifecycle": [{"destroy": False}]}]}], 0),
         ({"removed": {"from": "aws_eip.mail"}}, 1),
         ({"removed": FORGETS | {"lifecycle": {"destroy": True}}}, 1),
+        ({"removed": FORGETS | {"lifecycle": [{"destroy": False}, {"destroy": True}]}}, 1),
         ({"removed": [FORGETS, {"from": "aws_eip.mail"}]}, 2),
         ({"removed": FORGETS, "output": {"ip": {"value": "${aws_eip.mail.public_ip}"}}}, 1),
         ({"locals": {"removed": FORGETS}}, 1),
     ],
-    ids=["one", "within one", "in lists", "destroys", "says so", "one of two destroys", "elsewhere too", "a local"],
+    ids=["one", "within one", "in lists", "destroys", "says so", "both", "one of two destroys", "elsewhere", "a local"],
 )
 def test_json_may_only_forget_the_gateway(tmp_path: Path, made: object, named: int) -> None:
     (tmp_path / "made.tf.json").write_text(json.dumps(made, indent=1))

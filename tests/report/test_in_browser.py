@@ -208,12 +208,16 @@ def test_the_first_sheet_of_paper_stands_for_itself(page: Page, file: Path, tmp_
     assert "Sign-off" in sheets[-2]
 
 
-def test_paper_has_what_each_member_showed_and_no_transcript(page: Page, folder: Path, tmp_path: Path) -> None:
-    file = folder / "hostile.html"
+def test_paper_has_what_each_member_showed_and_no_transcript(page: Page, tmp_path: Path) -> None:
+    file, made = tmp_path / "made.html", sample.report()
+    half = replace(
+        sample.good(sample.PILOT), verdict=Verdict.INCONCLUSIVE, error="could not judge: Dell can't be reached"
+    )
+    write(replace(made, gates=(*made.gates, sample.gate(Gate.PHASE4, sample.PILOT, half.verdict, half))), file)
     said, known = "".join(_sheets(page, file, tmp_path)), "C: EHLO probe.invalid"
     assert known in page.run("document.querySelector('#gates').textContent")
     assert known not in said
-    for wanted in ("554 5.7.1 Client host", "Perhaps: the table holds", "_spf.mx.cloudflare.net"):
+    for wanted in ("554 5.7.1 Client host", "Perhaps: the table holds", "_spf.mx.cloudflare.net", half.error):
         assert wanted in said
 
 
