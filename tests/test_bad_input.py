@@ -160,6 +160,7 @@ HUGE = "9" * 400
             ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
         ),
         ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
+        ('.sqlite"', '.sqlite?colour=1"', ["?colour=1: can't be opened: Query string argument(s) 'colour'", "Correct"]),
         ('.sqlite"', '.sqlite?timeout=abc"', ["?timeout=abc: can't be opened: could not", "Correct [store] url"]),
         ("[store]", f"colour = {'[' * 9999}{']' * 9999}\n[store]", [f"be read. Correct it: {EXAMPLE}"]),
         ("[store]", f"{'.'.join('a' * 9999)} = 1\n[store]", ["nested too deeply to be read"]),
