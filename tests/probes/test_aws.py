@@ -23,7 +23,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis, ec2_backends
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
-from fixtures.evidence import CouldNotAsk, Evidence, Verdict
+from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.gates.drift import reading
 from fixtures.lab.aws import TRUST
 from fixtures.lab.files import settings_without_a_lab
@@ -33,7 +33,7 @@ from fixtures.probes.aws import api, ec2, resembling, timed, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import RcptResult
-from fixtures.settings import ClockSettings, Secrets, StoreSettings
+from fixtures.settings import Secrets
 from scripts import delete_ec2
 from scripts.delete_ec2 import image_write
 from scripts.lib.aws import power
@@ -73,14 +73,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("ec2", region_name=ZONE[:-1])
     api._client.cache_clear()
     api._session.cache_clear()
-
-
-@pytest.fixture
-def migration(tmp_path: Path) -> Iterator[Migration]:
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    made = Migration(settings_without_a_lab().model_copy(update={"store": store, "clock": ClockSettings()}), Secrets())
-    yield made
-    made.store.close()
 
 
 def test_a_program_that_gives_the_keys_is_asked_once(
@@ -451,39 +443,3 @@ def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> No
     assert [(each.verdict, each.found.partition(":")[0]) for each in starts] == [(Verdict.FAIL, found[1].name)]
     starting = timed.Timed("x", "arn:aws:scheduler:::aws-sdk:ssm:startAutomationExecution, AWS-StopEC2Instance", "")
     assert not tuple(timed.judged((starting,), its, stopped=True))
-
-
-@pytest.mark.parametrize(
-    ("target", "ends", "starts"),
-    [
-        ({"Arn": "arn:aws:lambda:x:1:function:start-stop-ec2", "Input": '{"do": "start", "id": "i-1"}'}, False, True),
-        ({"Arn": "arn:aws:lambda:x:1:function:start-stop-ec2", "Input": '{"do": "stop", "id": "i-1"}'}, True, False),
-        ({"Arn": "arn:aws:lambda:x:1:function:stop-ec2", "Input": '{"id": "i-1"}'}, True, False),
-        ({"Arn": "arn:aws:lambda:x:1:function:stop-ec2", "Input": '{"id": "i-1", "at": "start of night"}'}, True, True),
-        ({"Arn": "arn:aws:sns:x:1:ec2-stop-alerts", "Input": "i-1 has an event"}, False, False),
-        ({"Arn": "arn:aws:events:x:1:target/stop-instance", "Input": '"i-1 of autostart"'}, True, True),
-    ],
-)
-def test_what_a_target_does(target: dict[str, str], ends: bool, starts: bool) -> None:
-    """By what it is, and is handed; a name that a person gave is the last to say."""
-    its = cast("ec2.Instance", SimpleNamespace(id="i-1", evidence=Evidence("", ""), schedules={}))
-    row = timed.Timed("x", timed._does(target), "")
-    assert [bool([*timed.judged((row,), its, stopped=stopped)]) for stopped in (False, True)] == [ends, starts]
-
-
-@pytest.mark.parametrize("state", [{}, {"State": "ENABLED"}, {"State": "DISABLED"}])
-def test_a_rule_that_does_not_say_its_state_may_be_in_force(
-    migration: Migration, monkeypatch: pytest.MonkeyPatch, state: dict[str, str]
-) -> None:
-    """EventBridge's API may leave it out."""
-    target = {"Arn": "arn:aws:events:x:1:target/stop-instance", "Input": migration.settings.ec2.instance_id}
-    listed = {
-        "list_rules": [{"Name": "r"} | state],
-        "list_targets_by_rule": [target],
-        "list_schedules": [{"Name": "s", "GroupName": "g"} | state],
-    }
-    monkeypatch.setattr(timed, "rows", lambda _, call, *__, **___: listed[call])
-    monkeypatch.setattr(timed, "client", lambda *_: SimpleNamespace(get_schedule=lambda **_: {"Target": target}))
-    found = timed.ask(migration)
-    assert isinstance(found, tuple)
-    assert len(found) == (0 if state.get("State") == "DISABLED" else 2)

@@ -26,7 +26,7 @@ from scripts.lib.change import Job, Refused
 from scripts.lib.dell import effect, host_files
 from steps import dns
 from steps.admission import clients as admission
-from tests.probes.test_aws import aws, migration  # noqa: F401 - fixtures
+from tests.probes.test_aws import aws  # noqa: F401 - a fixture
 
 MX2 = BackupMx(name="mx2.b.example", ipv4=IPv4Address("192.0.2.7"))
 
@@ -38,10 +38,7 @@ def seen_publicly(made: Migration, **more: Any) -> Migration:
     return replace(made, settings=made.settings.model_copy(update={"ec2": its, "backup_mx": (MX2,)}))
 
 
-def test_an_address_that_the_stop_gave_up_is_a_strangers(
-    migration: Migration,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_address_that_the_stop_gave_up_is_a_strangers(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """N-4, A-4, A-5, D-1, and what Dell's table is to be; the gateway's other addresses are still its own."""
     its, address, look = seen_publicly(migration), str(migration.settings.ec2.ipv4), Evidence("", "")
     everybody = spf.Span(ip_address("0.0.0.0"), ip_address("255.255.255.255"), spf.Result("pass", "ip4:x", 0, 0))
@@ -84,11 +81,7 @@ OLD = "203.0.113.99"
     ids=["snapshot", "of another instance", "run", "none", "another machine's now"],
 )
 def test_an_address_that_ec2_had_before_is_a_strangers(
-    migration: Migration,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-    first: dict[str, str],
-    runs: list[str | None],
-    known: bool,
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, first: dict[str, str], runs: list[str | None], known: bool
 ) -> None:
     """N-4 and N-12; and ``retire_ec2_access`` takes it out of SPF. By the first snapshot, or a script's run since."""
     settings, store, look = migration.settings, migration.store, Evidence("", "")
@@ -122,7 +115,7 @@ def test_an_address_that_ec2_had_before_is_a_strangers(
 @pytest.mark.parametrize("elastic", [True, False])
 def test_a_stop_that_gives_up_the_address_withdraws_it(
     aws: Any,  # noqa: F811
-    migration: Migration,  # noqa: F811
+    migration: Migration,
     monkeypatch: pytest.MonkeyPatch,
     elastic: bool,
 ) -> None:
@@ -161,10 +154,7 @@ def test_a_stop_that_gives_up_the_address_withdraws_it(
         require_way_back(job, Progress.read(its.store, its.settings))
 
 
-def test_what_was_its_address_is_searched_for_too(
-    migration: Migration,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_was_its_address_is_searched_for_too(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """D-5, N-12, and retire_ec2_access: one of before, and a second one by the first snapshot; not one that the
     settings keep, nor another machine's of ours, nor of another instance's snapshot.
     """
