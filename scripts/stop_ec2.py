@@ -4,8 +4,9 @@
 
 Nothing is deleted: the instance can be started again, and an elastic address stays with it. Any other goes back to
 Amazon, to whoever gets it next: then Dell's table and SPF lose it at once, and no way leads back to EC2. Port 25 is
-knocked at before, from here and from each vantage: only who heard it then can say later that it is dead. A gateway that
-is not at AWS a person stops at its provider, when the script asks for it; it waits half an hour for that.
+knocked at before, from here and from each vantage: only who heard it then can say later that it is dead. What EC2 took
+and has not handed on holds the stop up, since nobody could read it then. A gateway that is not at AWS a person stops at
+its provider, when the script asks for it; it waits half an hour for that.
 """
 
 import argparse
@@ -13,10 +14,13 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from fixtures.access import transport
+from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import GIVEN_UP, former, given_up
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
+from fixtures.probes.dell import postfix
 from scripts import retire_ec2_access
 from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
@@ -24,6 +28,9 @@ from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, s
 from scripts.lib.change import Job, Refused, Script, Write
 
 PORT_DEAD_S_MAX = 60.0
+QUEUE_S_MAX = 30.0
+UNDER_WAY = {"maildrop", "incoming", "active"}
+"""Postfix's queues of what is on its way, and doesn't wait for another time (QSHAPE_README)."""
 SETTLED = {"running", "stopping", "stopped", "terminated", "absent"}
 
 
@@ -63,13 +70,15 @@ def _withdrawn(job: Job) -> Iterator[Write]:
 
 
 def check(job: Job) -> None:
-    """Before the stop: AWS would do it, nobody protected it, and the address stays ours."""
+    """Before the stop: AWS would do it, nobody protected it, no mail lies in it, and the address stays ours."""
     at_aws = job.migration.settings.ec2.at_aws
     if at_aws:
         require_no_maker(job.migration, ec2.instance(job.migration))
         require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
         require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))
+    if ec2.runs(job.migration):
+        _require_empty_queue(job)
     if job.migration.store.last(PROVED) is None:
         job.say("no start of this instance was ever seen (restart_ec2): that it can be started again is a promise")
     if not at_aws:  # its address stays with it until it is cancelled
@@ -81,6 +90,26 @@ def check(job: Job) -> None:
             "back to EC2. If that is to be, say --gives-up-address: right after the stop Dell's table and each SPF "
             "record lose it, as the plan shows. Else whoever gets it next could deliver to Dell and send in your name"
         )
+
+
+def _require_empty_queue(job: Job) -> None:
+    """The gate has seen it empty, up to an hour ago. What lies there at the stop is deleted with the disk, unseen."""
+    deadline = time.monotonic() + QUEUE_S_MAX
+    try:
+        while lying := postfix.queue(transport.ec2(job.migration.settings)).messages:
+            waiting = [each for each in lying if each.queue not in UNDER_WAY]
+            if waiting or time.monotonic() > deadline:
+                it = (waiting or lying)[0]
+                to = ", ".join(address for address, _ in it.recipients)
+                raise Refused(
+                    f"EC2 has not handed on all that it took: {len(lying)} messages lie in its queue, such as "
+                    f"{it.queue_id} ({it.queue}), from <{it.sender}> to {to}. Once it is stopped nobody can read them, "
+                    "and delete_ec2 deletes them. On EC2: postqueue -f, or postsuper -d for what nobody wants. Then "
+                    "plan again"
+                )
+            time.sleep(0.5)
+    except CouldNotAsk as fault:
+        job.say(f"EC2's queue could not be read, so whether mail lies in it is not known: {fault}")
 
 
 def _addresses(job: Job) -> list[str]:

@@ -34,7 +34,7 @@ from fixtures.plan.gates import Gate
 from fixtures.probes.dell import firewall
 from fixtures.settings import ClockSettings, Secrets
 from fixtures.store import Locked, Store, chain
-from fixtures.store.database import StoreError
+from fixtures.store.database import GONE, StoreError
 from tests.conftest import PROJECT, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
@@ -302,6 +302,9 @@ def test_a_wrong_password_and_a_server_that_is_gone(store: Store, server: Server
         Store(wrong, Clock())
     assert "wr0ng" not in str(raised.value)
     assert "***" in str(raised.value)
+    with store.engine.connect() as connection:
+        said = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]  # psycopg's
+    assert {key: said[key] for key in GONE} == {key: str(value) for key, value in GONE.items()}
     store.record("entry", number=1)
     server.stop()
     try:

@@ -121,6 +121,19 @@ def test_a_protected_instance_is_not_stopped(lab: Lab) -> None:
     protect("DisableApiStop", on=False)
 
 
+def test_one_that_has_not_handed_on_all_is_not_stopped(lab: Lab) -> None:
+    """Nobody could read it then, and its disk is deleted."""
+    letter = "printf 'Subject: late\n\n' | sendmail -f fax@webmakeprofit.org bob@outside.example"
+    waits, goes = "postconf defer_transports=smtp", "postconf -X defer_transports"
+    assert lab.exec("ec2", ["bash", "-ec", f"{waits}; postfix reload; {letter}"]).returncode == 0
+    status, said = apply("stop_ec2")
+    assert lab.exec("ec2", ["bash", "-ec", f"{goes}; postfix reload; postsuper -d ALL"]).returncode == 0
+    assert status == 1
+    assert "1 messages lie in its queue, such as " in said
+    assert "from <fax@webmakeprofit.org> to bob@outside.example. " in said
+    assert lab.power("ec2") == "on"
+
+
 @pytest.mark.parametrize("script", ["restart_ec2", "stop_ec2"])
 def test_an_instance_of_an_auto_scaling_group_is_not_stopped(lab: Lab, script: str) -> None:
     tags = 'Resources=[m.settings.ec2.instance_id], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "web"}]'

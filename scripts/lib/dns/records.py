@@ -13,6 +13,7 @@ from typing import Any
 from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
+from fixtures.probes.cloudflare.answers import CURL
 from fixtures.probes.cloudflare.api import AUTO, Record, Records
 from fixtures.probes.dns import spf
 from scripts.lib.change import Job, Refused, Write
@@ -193,10 +194,7 @@ def spf_texts(present: Records, name: str) -> list[str]:
 
 def pasted(zone_id: str, body: dict[str, Any]) -> str:
     """The batch as a command for a person to paste."""
-    return (
-        "printf 'oauth2-bearer = %s' \"$MXGATE_CLOUDFLARE_TOKEN\" | curl --config - --fail-with-body "
-        f"--json {shlex.quote(json.dumps(body))} {_BATCH.format(zone_id)}"
-    )
+    return f"{CURL} --fail-with-body --json {shlex.quote(json.dumps(body))} {_BATCH.format(zone_id)}"
 
 
 def batch(migration: Migration, domain: str, what: str, body: dict[str, Any], *, once: bool = False) -> list[str]:
