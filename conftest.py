@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 STEPS = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "steps").rglob("[!_]*.py"))
 PLUGINS = ["fixtures.gates.plugin", "fixtures.report.redacted_output", *STEPS]
+ONLY_INFORMS = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+"""pytest's options, as it keeps them, that judge nothing and ask nobody."""
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
 
 
@@ -63,8 +65,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Decide on the target before anything else: a lab is entered before this process has a second thread."""
-    if config.option.help or _only_tests(config):
+    if any(getattr(config.option, each, None) for each in ONLY_INFORMS) or _only_tests(config):
         return
+    if not __debug__:
+        pytest.exit("Python leaves assertions out, by PYTHONOPTIMIZE or -O: run this without", returncode=2)
+    if not config.pluginmanager.hasplugin("pytest-bdd"):
+        pytest.exit(
+            "pytest-bdd was not loaded, without which a feature is no test: is PYTEST_DISABLE_PLUGIN_AUTOLOAD set, or "
+            "-p no:pytest-bdd given?",
+            returncode=2,
+        )
     if not hasattr(config, "workerinput"):
         outlive_readers()  # 1 says that a gate is closed, and not that a disk is full or a reader gone
         config.add_cleanup(sys.stdout.flush)

@@ -38,6 +38,10 @@ class Shows:
         made = FeatureFile._getobj
         FeatureFile._getobj = lambda file: 1 / 0 if file.path.stem == sys.argv[1] else made(file)
 
+    def pytest_collection_modifyitems(self, items):
+        if sys.argv[1] == "a plug-in":
+            del items[::4]
+
     def pytest_collection_finish(self, session):
         from fixtures.gates.session import SESSION
         print("PARTIAL", *session.config.stash[SESSION].partial.values())
@@ -261,8 +265,10 @@ def test_a_partial_run_stores_no_verdict(world: World, why: str) -> None:
         (["features/"], "", {"PYTEST_ADDOPTS": f"--deselect {BURSTS}"}, True),
         ([str(each) for each in Path("features").glob("*/*.feature") if str(each) != BURSTS], "", {}, True),
         (["features/", "--continue-on-collection-errors"], "bursts", {}, True),
+        (["features/"], "", {"PYTEST_ADDOPTS": "-o python_functions=test_e*"}, True),
+        (["features/"], "a plug-in", {}, True),
     ],
-    ids=["nothing", "also all", "one", "deselected", "by ADDOPTS", "but one", "broken"],
+    ids=["nothing", "also all", "one", "deselected", "by ADDOPTS", "but one", "broken", "by name", "sorted out"],
 )
 def test_what_leaves_scenarios_out_is_partial(
     tmp_path: Path, *, asked: list[str], breaks: str, environment: dict[str, str], partial: bool
