@@ -3,14 +3,18 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from fixtures.access.transport import Result
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
 from fixtures.plan import postfix as dellplan
-from fixtures.probes.dell import postfix
+from fixtures.probes.dell import postfix, sending
 from fixtures.probes.dell.postfix import Check, Configuration, File
+from fixtures.probes.smtp import submission
+from fixtures.settings import Secrets
 from tests.judges import FAIL, LOOK, PASS, Says, all_say, says
 
 SETTINGS = settings_without_a_lab()
@@ -30,8 +34,24 @@ def configured(**more: Any) -> Configuration:
     return Configuration("Dell", {}, written, (), overrides, FILES, 1, 50.0, LOOK)
 
 
-def red(it: Configuration) -> list[Says]:
-    judged = all_say(postfix.judged_parameters(it, dellplan.parameters(SETTINGS), SETTINGS), "")
+class Tables:
+    """Dell, asked for rows of its tables: whatever its table's kind."""
+
+    name = "Dell"
+
+    def __init__(self, rows: dict[str, str]) -> None:
+        self.rows = rows
+
+    def run(self, *argv: str, **_: object) -> Result:
+        found = self.rows.get(argv[2], "")
+        return Result(argv, 0 if found else 1, found, "")
+
+
+def red(it: Configuration, **policies: str) -> list[Says]:
+    """What is red, where smtp_tls_policy_maps has POLICIES of the relay host."""
+    sends = sending.look(cast("Any", Tables(policies)), it, SETTINGS)
+    planned = postfix.judged_parameters(it, dellplan.parameters(SETTINGS), SETTINGS)
+    judged = all_say(planned, "") + all_say(sending.judged(replace(sends, evidence=(LOOK,)), SETTINGS), "")
     assert len(judged) > 20
     return [each for each in judged if each[0] is not PASS]
 
@@ -60,6 +80,83 @@ def test_parameters() -> None:
     assert sends[1].startswith("relayhost: expected [smtp.sendgrid.net]:587, found [other]:587. Mend it by hand")
     (soft,) = red(replace(configured(), values={"soft_bounce": "yes"}))
     assert soft[1].startswith("soft_bounce: expected no, found yes. Take it out")
+
+
+@pytest.mark.parametrize(
+    ("service", "parameter", "value", "said"),
+    [
+        ("smtp", "smtp_tls_security_level", "none", "smtp_tls_security_level: expected encrypt or dane-only or fingerprint or verify or secure, found none, by smtp/unix. Mend it by hand"),
+        ("smtp", "smtp_tls_security_level", "may", "smtp_tls_security_level: expected encrypt or "),
+        ("smtp", "smtp_sasl_auth_enable", "no", "smtp_sasl_auth_enable: expected yes, found no, by smtp/unix. Mend"),
+        ("smtp", "smtp_sasl_password_maps", "", "smtp_sasl_password_maps: expected a table with the login, found (not set), by smtp/unix. Mend"),
+        ("smtp", "smtp_tls_security_level", "secure", ""),
+        ("smtp", "relayhost", "[other]:587", ""),
+        ("rewrite", "relayhost", "[other]:587", "relayhost: expected [smtp.sendgrid.net]:587, found [other]:587, by rewrite/unix. Mend"),
+        ("other", "smtp_tls_security_level", "none", ""),
+        ("smtp", "soft_bounce", "yes", "smtp/unix: soft_bounce: expected no, found yes. Run"),
+        ("lmtp", "soft_bounce", "Yes", "lmtp/unix: soft_bounce: expected no, found Yes. Run"),
+        ("qmgr", "soft_bounce", "No", ""),
+        ("cleanup", "header_size_limit", "700", "header_size_limit: expected at least 102400 octets, Postfix's default, found 700."),
+    ],
+)  # fmt: skip
+def test_what_a_service_overrides(service: str, parameter: str, value: str, said: str) -> None:
+    found = red(configured(overrides={f"{service}/unix": {parameter: value}}))
+    assert [words.startswith(said) for _, words in found] == [True] * bool(said), found
+
+
+def test_the_client_is_the_one_that_mail_leaves_by() -> None:
+    other = configured(overrides={"other/unix": {"smtp_tls_security_level": "none"}})
+    assert len(red(replace(other, values={"default_transport": "other"}))) == 1
+    assert replace(other, values={"default_transport": "other:[x]:25"}).client == "other/unix"
+
+
+@pytest.mark.parametrize(
+    ("level", "policy", "found"),
+    [
+        ("may", "encrypt", ""),
+        ("may", "secure,match=nexthop protocols=>=TLSv1.2", ""),
+        ("may", "may", "found may, by texthash:/p. Mend"),
+        ("encrypt", "none", "found none, by texthash:/p. Mend"),
+        ("encrypt", "dane", "found dane, by texthash:/p. Mend"),
+        ("may", "", "found may. Mend"),
+        ("encrypt", "", ""),
+    ],
+)
+def test_the_relay_hosts_policy_comes_before_the_level(level: str, policy: str, found: str) -> None:
+    it = configured(written={"smtp_tls_security_level": level})
+    host = "[smtp.sendgrid.net]:587"
+    it = replace(it, values={"smtp_tls_policy_maps": "texthash:/p"})
+    judged = red(it, **({host: f"{policy}\n"} if policy else {"sendgrid.net": "encrypt"}))
+    assert [found in words for _, words in judged] == [True] * bool(found), judged
+
+
+@pytest.mark.parametrize(
+    ("asks", "written", "own", "insists"),
+    [
+        (True, {}, {}, True),
+        (True, {"smtp_sasl_auth_enable": "no"}, {}, False),
+        (False, {"smtp_sasl_auth_enable": "no"}, {}, True),
+        (False, {"smtp_tls_security_level": "may"}, {}, False),
+        (True, {}, {"smtp_tls_security_level": "none"}, False),
+        (True, {"smtp_tls_security_level": "may"}, {"smtp_tls_security_level": "encrypt"}, True),
+        (True, {"relayhost": "[other]"}, {}, True),  # which another expectation judges
+    ],
+)
+def test_whether_dell_insists_on_tls_and_a_login(
+    monkeypatch: pytest.MonkeyPatch, asks: bool, written: dict[str, str], own: dict[str, str], insists: bool
+) -> None:
+    monkeypatch.setattr(postfix, "configuration", lambda _: configured(written=written, overrides={"smtp/unix": own}))
+    settings = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": asks})})
+    found = submission.insistence(Migration(settings, Secrets()))
+    assert found.both is insists
+    assert f"smtp_tls_security_level = {own.get('smtp_tls_security_level', '')}" in found.evidence.answer
+
+
+def test_by_what_a_policy_is_looked_for() -> None:
+    assert dellplan.policy_keys("[a.b.example]:587") == ("[a.b.example]:587",)
+    assert dellplan.policy_keys("a.b.example:587") == ("a.b.example:587",)
+    assert dellplan.policy_keys("a.b.example") == ("a.b.example", ".b.example", ".example")
+    assert dellplan.policy_keys("") == ()
 
 
 def test_parameters_written_in_another_way() -> None:

@@ -19,7 +19,6 @@ from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
 from fixtures.probes.dell import tables
 from fixtures.probes.dell.tables import ALIAS_DOMAINS
-from fixtures.probes.smtp import submission
 from fixtures.settings import Secrets, Transport
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Refused
@@ -145,16 +144,6 @@ def test_a_domain_of_aliases_only_is_refused(
         dropped=("press@x.example",),
     )
     assert re.search(found, said) if found else said == "", said
-
-
-@pytest.mark.parametrize(("asks", "on", "insists"), [(True, "no", False), (True, "yes", True), (False, "no", True)])
-def test_dell_insists_on_a_login_where_there_is_one(
-    monkeypatch: pytest.MonkeyPatch, on: str, *, asks: bool, insists: bool
-) -> None:
-    values = {"smtp_tls_security_level": "encrypt", "smtp_sasl_auth_enable": on, "smtp_sasl_password_maps": MAPS}
-    monkeypatch.setattr(submission, "dell", lambda _: Says(values, {}, {}))
-    settings = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": asks})})
-    assert submission.insistence(Migration(settings, Secrets())).both is insists
 
 
 def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
