@@ -146,6 +146,23 @@ def test_a_domain_of_aliases_only_is_refused(
     assert re.search(found, said) if found else said == "", said
 
 
+@pytest.mark.parametrize(
+    ("restriction", "said"),
+    [
+        # By itself it would refuse users: 587 and 465 go by main.cf's list of senders.
+        ("reject_rbl_client zen.example", "is moved to smtpd_sender_restrictions first, behind permit_mynetworks, "),
+        ("reject_unauth_pipelining", "the plan does without it: name it in dell.dropped\n"),
+        ("reject_non_fqdn_recipient", "the plan does without it: name it in dell.dropped\n"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_a_restriction_that_the_plan_has_not(restriction: str, said: str) -> None:
+    name = "smtpd_recipient_restrictions"
+    today = {name: f"permit_mynetworks, permit_sasl_authenticated, {restriction}, reject_unauth_destination"}
+    assert f"{name}: {restriction}: " in named(today)
+    assert said in named(today)
+    assert named(today, dropped=(restriction,)) == ""
+
+
 def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
     """Postfix would ask a table that is not there, and no mail would leave."""
     host = {"relayhost": SETTINGS.relay.host}
