@@ -22,6 +22,7 @@ from fixtures.probes.dell import (
     log_rotation,
     postfix,
     reception,
+    sending,
     system_names,
     tables,
 )
@@ -64,13 +65,15 @@ def ask_postfix(migration: Migration) -> postfix.Configuration:
 def values_as_planned(
     migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
 ) -> None:
-    found = postfix.judged_parameters(configuration, planned, migration.settings)
+    settings = migration.settings
+    found = postfix.judged_parameters(configuration, planned, settings)
+    sends = sending.judged(sending.look(dell(settings), configuration, settings), settings)
     written = configuration.values.get(tables.ALIAS_DOMAINS, "")
-    aliased = tables.aliased(dell(migration.settings), migration.settings, written)
+    aliased = tables.aliased(dell(settings), settings, written)
     judged = tables.judged_aliased(aliased, configuration.evidence)
-    with_ec2 = Progress.read(migration.store, migration.settings).done_at("retire_ec2_access") is None
-    limits = client_limits.judged(configuration, migration.settings, with_ec2=with_ec2)
-    expect("Every parameter of the plan is in force", [*found, judged, *limits])
+    with_ec2 = Progress.read(migration.store, settings).done_at("retire_ec2_access") is None
+    limits = client_limits.judged(configuration, settings, with_ec2=with_ec2)
+    expect("Every parameter of the plan is in force", [*found, *sends, judged, *limits])
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")

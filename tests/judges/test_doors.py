@@ -395,7 +395,7 @@ def test_what_writes_logins_into_postfixs_log(
         Service("smtp", "inet", "smtpd -v", ()),
         Service("587", "inet", server, ()),
     )
-    it: Any = SimpleNamespace(services=services)
+    it: Any = SimpleNamespace(services=services, client="smtp/unix")
     it.effective = lambda name, key="": {"smtpd_sasl_auth_enable": "yes" if key == "587/inet" else "no"}.get(
         name, values.get(name, "")
     )

@@ -263,6 +263,9 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
     ]
     circle = {"outer": "inner", "inner": "outer, reject_unverified_sender"}
     assert list(filters.judging("outer", circle)) == ["reject_unverified_sender"]
+    assert list(filters.judging("REJECT_RBL_Client zen.example.net, PERMIT", {})) == [
+        "REJECT_RBL_Client zen.example.net"
+    ]
     assert list(filters.judging("", {})) == []
     assert list(filters.judging("check_policy_service", {})) == ["check_policy_service "]
 

@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from fixtures.access.transport import Result
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import filters, mailbox_access, private_keys, queue_lifetime, tables
 from fixtures.probes.dell.filters import Filter
@@ -87,6 +90,21 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
 )
 def test_mailboxes_from_which_mail_goes_by_itself(text: str, found: list[str]) -> None:
     assert [what for what, _ in filters.expiring_ones(text)] == found
+
+
+@pytest.mark.parametrize(("more", "found"), [("", []), ("3 Sent\n3 Old Mail\n", ["Sent", "Old Mail"])])
+def test_folders_that_a_list_has_emptied_for_new_mail(more: str, found: list[str]) -> None:
+    """Dovecot 2.3's plugin; 2.4 has trash_priority."""
+    text = "".join(f"mailbox {each} {{\n  special_use = \\{each}\n}}\n" for each in ("Junk", "Trash", "Sent"))
+    listed = "# first of all\n1 Junk\n2 INBOX.Trash\n\n"
+    shell: Any = SimpleNamespace(run=lambda *argv, **_: Result(argv, 0, listed + more, ""))
+    said = [what for what, _ in filters.emptied_ones(shell, f"{text}plugin {{\n  quota = count\n  trash = /t\n}}\n")]
+    assert said == [f"trash = /t: {each}" for each in found]
+    assert not list(filters.emptied_ones(shell, text))
+    gone: Any = SimpleNamespace(run=lambda *argv, **_: Result(argv, 1, "", "No such file"))
+    assert [what for what, _ in filters.emptied_ones(gone, "plugin {\n  trash = /t\n}\n")] == [
+        "trash = /t: can't be read"
+    ]
 
 
 def test_what_keeps_copies_or_files_by_detail() -> None:

@@ -19,7 +19,6 @@ from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import SMTP
 from fixtures.probes.dell import tables
 from fixtures.probes.dell.tables import ALIAS_DOMAINS
-from fixtures.probes.smtp import submission
 from fixtures.settings import Secrets, Transport
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Refused
@@ -147,14 +146,21 @@ def test_a_domain_of_aliases_only_is_refused(
     assert re.search(found, said) if found else said == "", said
 
 
-@pytest.mark.parametrize(("asks", "on", "insists"), [(True, "no", False), (True, "yes", True), (False, "no", True)])
-def test_dell_insists_on_a_login_where_there_is_one(
-    monkeypatch: pytest.MonkeyPatch, on: str, *, asks: bool, insists: bool
-) -> None:
-    values = {"smtp_tls_security_level": "encrypt", "smtp_sasl_auth_enable": on, "smtp_sasl_password_maps": MAPS}
-    monkeypatch.setattr(submission, "dell", lambda _: Says(values, {}, {}))
-    settings = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": asks})})
-    assert submission.insistence(Migration(settings, Secrets())).both is insists
+@pytest.mark.parametrize(
+    ("restriction", "said"),
+    [
+        # By itself it would refuse users: 587 and 465 go by main.cf's list of senders.
+        ("reject_rbl_client zen.example", "is moved to smtpd_sender_restrictions first, behind permit_mynetworks, "),
+        ("reject_unauth_pipelining", "the plan does without it: name it in dell.dropped\n"),
+        ("reject_non_fqdn_recipient", "the plan does without it: name it in dell.dropped\n"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_a_restriction_that_the_plan_has_not(restriction: str, said: str) -> None:
+    name = "smtpd_recipient_restrictions"
+    today = {name: f"permit_mynetworks, permit_sasl_authenticated, {restriction}, reject_unauth_destination"}
+    assert f"{name}: {restriction}: " in named(today)
+    assert said in named(today)
+    assert named(today, dropped=(restriction,)) == ""
 
 
 def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:

@@ -36,6 +36,11 @@ _USUAL = re.compile(r"permit(_mynetworks|_sasl_authenticated)?|reject|(reject|de
 _ADMITS = re.compile(r"check_client_access \S+")
 """In the list of clients: who may connect is what the plan's own table says."""
 _OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
+_HARMLESS = re.compile(r"reject_unauth_pipelining|reject_non_fqdn_\w+")
+_NEEDLESS = "the plan does without it: name it in dell.dropped"
+_MOVED = (  # without those two it would refuse users too, whose services have no list of their own (X14)
+    "what stays is moved to smtpd_sender_restrictions first, behind permit_mynetworks, permit_sasl_authenticated"
+)
 _TRANSPORT = "virtual_transport"
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
@@ -246,7 +251,7 @@ class Today:
             for each in filters.elements(value):
                 known = any(it.fullmatch(each) for it in (_USUAL, _OURS)) or (clients and _ADMITS.fullmatch(each))
                 if not known and each not in self.settings.dell.dropped:
-                    yield f"{name}: {each}: what stays is moved to smtpd_sender_restrictions first"
+                    yield f"{name}: {each}: {_NEEDLESS if _HARMLESS.fullmatch(each) else _MOVED}"
 
     @property
     def _served(self) -> set[str]:
