@@ -6,6 +6,7 @@
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -41,7 +42,7 @@ def open_at_night(path: str | Path | None = None) -> Migration:
     """
     migration = replace(open_migration(path), hurried=True)
     try:
-        with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):
+        with migration.store.lock(f"night {secrets.token_hex(6)}", "whether it can be written"):
             return migration
     except StoreError as fault:
         out_of_reach = tr("THE STORE IS OUT OF REACH: {why}", why=fault)

@@ -176,6 +176,26 @@ def test_a_rollback_needs_no_store_that_can_be_written(
     assert "run this again once it is back" in said
 
 
+def test_what_another_of_the_same_number_holds_leads_no_rollback_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In containers all have the same; and one that was killed while it tried its lock has left that."""
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))
+    file, lock = tmp_path / "migration.toml", Store.lock
+    file.write_text(SETTINGS.replace("sqlite:///store.sqlite", f"sqlite:///{tmp_path}/store.sqlite"), encoding="utf-8")
+    names: list[str] = []
+
+    def named(store: Store, name: str, why: str) -> Any:
+        names.append(name)
+        return lock(store, name, why)
+
+    monkeypatch.setattr(Store, "lock", named)
+    first = night_papers.open_at_night(file).store
+    with lock(first, names[0], "of another"):
+        assert night_papers.open_at_night(file).store is first
+    first.close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a folder")
 @pytest.mark.parametrize("copied", [False, True], ids=["the store", "its copy"])
 def test_a_rollback_reads_what_lies_in_a_folder_that_can_not_be_written(
