@@ -20,7 +20,7 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from fixtures.settings.rented import Ec2
 from fixtures.store import StoreError
-from scripts.lib.aws.power import require_way_back
+from scripts.lib.aws.power import require_way_back, was_stopped
 from scripts.lib.change import Job
 from scripts.lib.dns.records import STRING_MAX
 from scripts.lib.dns.takeback import known, known_spf, mx_at_first
@@ -137,8 +137,9 @@ def _steps(job: Job) -> Iterator[str]:
     if assumed:
         yield tr(assumed)
     yield ""
-    if progress.stopped or assumed:
-        yield _start(settings.ec2, sure=progress.stopped)
+    stopped = was_stopped(job, progress)
+    if stopped or assumed:
+        yield _start(settings.ec2, sure=stopped)
     yield tr("1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:", domain=domain)
     yield _mx_lines(mx)
     yield tr(_ADDING)

@@ -18,6 +18,7 @@ import fixtures.migration
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.lab.emulator.api.routing import MX_HOSTS
+from fixtures.migration.progress import Progress
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
@@ -25,9 +26,10 @@ from fixtures.store import Store, StoreError
 from scripts import rollback
 from scripts.lib import night_papers
 from scripts.lib.aws import power
-from scripts.lib.aws.power import SILENT, Heard
+from scripts.lib.aws.power import ACCEPTS, SILENT, UNSEEN, Heard
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import routing, settling
+from scripts.lib.paper import paper
 from tests.conftest import PROJECT
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
@@ -262,3 +264,29 @@ def test_an_ec2_that_stays_silent_after_its_start_leaves_a_way(job: Job, monkeyp
     (write,) = power.gateway_again(_silent_ec2(job, monkeypatch, asks=True), progress)
     with pytest.raises(Refused, match="--without-asking-ec2"):
         write.do()
+
+
+@pytest.mark.parametrize("script", ["stop_ec2", "restart_ec2"])
+@pytest.mark.parametrize("port", [Heard(UNSEEN, "nobody could look"), Heard(ACCEPTS, "a stranger's")], ids=str)
+def test_a_stop_that_did_not_get_done_is_no_reason_to_ask_nobody(
+    job: Job, monkeypatch: pytest.MonkeyPatch, port: Heard, script: str
+) -> None:
+    """It was killed, say, or over its time, when the instance stood still already."""
+    monkeypatch.setattr(power, "knock", lambda _: port)
+    monkeypatch.setattr(ec2, "instance", lambda _: SimpleNamespace(state="stopped", gone=False, id="i-1"))
+    monkeypatch.setattr(power, "on_instance", lambda *_: SimpleNamespace(command=""))
+    job.options.without_asking_ec2 = False
+    store = job.migration.store
+
+    def starts() -> list[str]:
+        progress = Progress.read(store, job.migration.settings)
+        return [each.after for each in power.gateway_again(job, progress)]
+
+    store.record("run", script=script, run="r")
+    assert starts() == []
+    store.log(script, "", "r", "i-1", "before")
+    assert starts() == ["running"]
+    assert "0. AWS console" in paper(job.migration, job.domain)
+    store.record("done", job.domain, script="rollback")
+    assert starts() == []
+    assert "0. AWS console" not in paper(job.migration, job.domain)

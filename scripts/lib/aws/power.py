@@ -15,7 +15,7 @@ from fixtures.access.loop import gather, run
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, given_up
+from fixtures.migration.progress import Progress, given_up, unended
 from fixtures.plan.vps_checklist import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
@@ -34,6 +34,8 @@ COMING = {"running", "pending"}
 FIRST = N_("EC2 first")
 PROVED = "start seen"
 """The record that the instance was stopped, started, and took mail again."""
+STOPS = {"stop_ec2", "restart_ec2"}
+"""The scripts that stop it."""
 SILENT, ACCEPTS, UNSEEN = N_("silent"), N_("accepts mail"), "could not look"
 HEARD = "port 25 of EC2"
 """The record of who heard it before a stop."""
@@ -137,6 +139,12 @@ def half_retired(job: Job) -> list[str]:
     return list(dict.fromkeys(row["subject"] for row in store.journaled("retire_ec2_access") if row["run"] in runs))
 
 
+def was_stopped(job: Job, progress: Progress) -> bool:
+    """Whether EC2 was stopped from here, or a stop was begun that did not get done: it may stand still since."""
+    begun = {run["script"] for run, _ in unended(job.migration.store, ())}
+    return progress.stopped or not begun.isdisjoint(STOPS)
+
+
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     """What makes EC2 take mail again. AWS is asked only where EC2 was stopped, or is silent to somebody who hears."""
     it = job.migration.settings.ec2
@@ -145,13 +153,13 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
         job.say(N_(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say"))
         return
     job.say(N_(f"asking whether {it.name} ({it.ipv4}) takes mail; 15 seconds where all is silent"))
-    port = knock(job)
-    if port.state == ACCEPTS and (port.named or not progress.stopped):
+    port, stopped = knock(job), was_stopped(job, progress)
+    if port.state == ACCEPTS and (port.named or not stopped):
         return
-    if port.state == UNSEEN and not progress.stopped:
+    if port.state == UNSEEN and not stopped:
         job.say(N_(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do"))
         return
-    yield from _by_aws(job, progress, port) if it.at_aws else _by_hand(job, port)
+    yield from _by_aws(job, port, stopped=stopped) if it.at_aws else _by_hand(job, port)
 
 
 def _by_hand(job: Job, port: Heard) -> Iterator[Write]:
@@ -162,7 +170,7 @@ def _by_hand(job: Job, port: Heard) -> Iterator[Write]:
     yield open_port(job)
 
 
-def _by_aws(job: Job, progress: Progress, port: Heard) -> Iterator[Write]:
+def _by_aws(job: Job, port: Heard, *, stopped: bool) -> Iterator[Write]:
     it = job.migration.settings.ec2
     there = ec2.instance(job.migration)
     if there.gone:
@@ -171,7 +179,7 @@ def _by_aws(job: Job, progress: Progress, port: Heard) -> Iterator[Write]:
         require_address(job.migration)
     else:
         yield start(job, there.state)
-    if port.state == SILENT and there.state == "running" and not progress.stopped:
+    if port.state == SILENT and there.state == "running" and not stopped:
         job.say(N_(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.said}. Senders wait for it; look at its Postfix, now"))
     elif port.state == SILENT:
         yield open_port(job)
