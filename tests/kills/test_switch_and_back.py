@@ -18,7 +18,7 @@ import fixtures.migration
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.lab.emulator.api.routing import MX_HOSTS
-from fixtures.migration.progress import Progress
+from fixtures.migration.progress import GIVEN_UP, Progress
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
@@ -168,6 +168,7 @@ def test_a_rollback_needs_no_store_that_can_be_written(
             (tmp_path / "night").mkdir()
             night_papers.copy(store, tmp_path / "night")
         migration = night_papers.open_at_night(tmp_path / "migration.toml")
+        assert migration.aged is ("store" not in left)
         with migration.store.lock("migration", "a rollback"):
             migration.store.record("done", APEX, script="rollback")
         assert migration.store.snapshot("start") == (None if left == "nothing" else {"zones": {APEX: {}}})
@@ -194,7 +195,8 @@ def test_what_another_of_the_same_number_holds_leads_no_rollback_into_memory(
     monkeypatch.setattr(Store, "lock", named)
     first = night_papers.open_at_night(file).store
     with lock(first, names[0], "of another"):
-        assert night_papers.open_at_night(file).store is first
+        again = night_papers.open_at_night(file)
+        assert (again.store is first, again.aged) == (True, False)
     first.close()
 
 
@@ -236,6 +238,16 @@ def test_whatever_stops_a_rollback_names_the_way_by_hand(
     script = replace(rollback.SCRIPT, plan=stopped, opens=lambda _: job.migration)
     assert script.main(["--domain", job.domain]) > 0
     assert "BY HAND, without any API: python -m scripts.by_hand" in capsys.readouterr().err
+
+
+def test_where_no_way_leads_back_none_is_named_by_hand(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    """Least of all a paper of before: by its steps the MX would lead to a stranger."""
+    job.migration.store.record(GIVEN_UP, address=str(job.migration.settings.ec2.ipv4))
+    script = replace(rollback.SCRIPT, opens=lambda _: job.migration)
+    assert script.main(["--domain", job.domain]) == 1
+    said = capsys.readouterr().err
+    assert "would lead to a stranger" in said
+    assert "BY HAND" not in said
 
 
 def _silent_ec2(job: Job, monkeypatch: pytest.MonkeyPatch, *, asks: bool) -> Job:
@@ -290,3 +302,39 @@ def test_a_stop_that_did_not_get_done_is_no_reason_to_ask_nobody(
     store.record("done", job.domain, script="rollback")
     assert starts() == []
     assert "0. AWS console" not in paper(job.migration, job.domain)
+
+
+@pytest.mark.parametrize(
+    ("port", "there", "says"),
+    [
+        (Heard(UNSEEN, "nobody could look"), "stopped", "running"),
+        (Heard(ACCEPTS, "whose is not said"), "terminated", "no EC2 to go back to"),
+        (Heard(ACCEPTS, "whose is not said"), "running", "would lead to a stranger"),
+        (Heard(UNSEEN, "nobody could look"), "", "HTTP 503"),
+        (Heard(ACCEPTS, "itself", named=True), "", ""),
+        (Heard(SILENT, "it takes no mail"), "running", "would lead to a stranger"),
+    ],
+)
+def test_a_copy_of_the_store_knows_nothing_of_a_stop_since(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: Heard, *, there: str, says: str
+) -> None:
+    """It may be stopped, its address another's, or both gone: then AWS is asked, unless EC2 greets by its name."""
+
+    def instance(_: Any) -> Any:
+        if not there:
+            raise CouldNotAsk("HTTP 503")
+        return SimpleNamespace(state=there, gone=there == "terminated", id="i-1", address="")
+
+    job = replace(job, migration=replace(job.migration, aged=True))
+    job.options.without_asking_ec2 = False
+    monkeypatch.setattr(power, "knock", lambda _: port)
+    monkeypatch.setattr(power, "on_instance", lambda *_: SimpleNamespace(command=""))
+    monkeypatch.setattr(power, "elastic", lambda *_: ())
+    monkeypatch.setattr(ec2, "instance", instance)
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    if says in {"", "running"}:
+        assert [each.after for each in power.gateway_again(job, progress)] == [says][: len(says)]
+        return
+    with pytest.raises((Refused, CouldNotAsk), match=says):
+        list(power.gateway_again(job, progress))
+    assert ("console, then say --without-asking-ec2" in capsys.readouterr().err) is (not there)
