@@ -30,6 +30,7 @@ from scripts.lib import vps
 from scripts.lib.aws.belongings import deletions, final_image, require_kept
 from scripts.lib.aws.gateway import ABSENT, PRESENT, Call, require_no_maker, require_permission, require_unprotected
 from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.paper import renewed
 from scripts.lib.terraform.configuration import unshared
 
 IMAGE_S_MAX = 1800
@@ -156,7 +157,7 @@ def _inventory(job: Job) -> ec2.Inventory:
     return has
 
 
-SCRIPT = Script("delete_ec2", __doc__, plan, options=options, check=check)
+SCRIPT = Script("delete_ec2", __doc__, plan, options=options, check=check, leaves=renewed)
 main = SCRIPT.main
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from fixtures.settings import Settings
 from scripts.lib.aws.power import half_retired
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
 from scripts.lib.dell import dovecot as dovecotfiles, effect, fetcher, host_files, kept, postfix_text, templates
+from scripts.lib.paper import renewed
 
 
 def plan(job: Job) -> Iterator[Write]:
@@ -125,7 +126,7 @@ def _postconf_services(at: Places, text: str) -> str:
 
 
 # Where nothing is to be admitted again, that has to be on record too: the way back asks for it.
-SCRIPT = Script("prepare_dell", __doc__, plan, still_counts=lambda job: bool(half_retired(job)))
+SCRIPT = Script("prepare_dell", __doc__, plan, still_counts=lambda job: bool(half_retired(job)), leaves=renewed)
 main = SCRIPT.main
 
 if __name__ == "__main__":

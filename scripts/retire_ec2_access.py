@@ -18,6 +18,7 @@ from fixtures.settings import Settings
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.dell import effect, host_files, templates
 from scripts.lib.dns.records import is_spf, set_rrset, set_spf, spf_texts
+from scripts.lib.paper import renewed
 
 _QUALIFIERS = "+?~-"
 _OWN = ("TLSA", "A", "AAAA")
@@ -103,7 +104,7 @@ def _addresses(settings: Settings, besides: Collection[str]) -> set[ipaddress.IP
     return own | set(map(ipaddress.ip_address, besides))
 
 
-SCRIPT = Script("retire_ec2_access", __doc__, plan)
+SCRIPT = Script("retire_ec2_access", __doc__, plan, leaves=renewed)
 main = SCRIPT.main
 
 if __name__ == "__main__":

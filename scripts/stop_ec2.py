@@ -26,6 +26,7 @@ from scripts.lib import vps
 from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
 from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
 from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.paper import renewed
 
 PORT_DEAD_S_MAX = 60.0
 QUEUE_S_MAX = 30.0
@@ -153,7 +154,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-SCRIPT = Script("stop_ec2", __doc__, plan, options=options, check=check, finish=finish)
+SCRIPT = Script("stop_ec2", __doc__, plan, options=options, check=check, finish=finish, leaves=renewed)
 main = SCRIPT.main
 
 if __name__ == "__main__":

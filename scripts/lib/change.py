@@ -54,6 +54,10 @@ class Refused(Exception):
     """The script will not go on; says why and the way out."""
 
 
+class NoWayBack(Refused):
+    """Nor is there a way by hand: EC2 is gone, or what a way back needs of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One single write. ``before`` and ``after``: what stands at ``subject``, as text to read and to compare."""
@@ -140,13 +144,15 @@ class Script:
     per_domain: bool = False
     example: str = ""
     """What its example in ``--help`` gives further than the domain."""
-    options: Callable[[argparse.ArgumentParser], object] | None = None
+    options: Callable[[argparse.ArgumentParser], object] = lambda _parser: None
     check: Callable[[Job], None] | None = None
     """Refuses before the first write; not asked of a plan."""
     finish: Callable[[Job], None] = lambda _job: None
     """After the last write; may refuse."""
     around: Callable[[Job], AbstractContextManager[object]] = nullcontext
     """Entered around the writes: what it does at its end it does in any case, also when one failed."""
+    leaves: Callable[[Job], AbstractContextManager[object]] = nullcontext
+    """Entered around all of it, while the lock is held: at its end all is on record."""
     opens: Callable[[str | None], Migration] | None = None
     is_way_back: Callable[[Job], bool] = lambda _job: False
     """Whether what was asked for is a way back: that waits for no gate."""
@@ -174,14 +180,14 @@ class Script:
         except (Refused, GateClosed, CouldNotAsk, SettingsError, StoreError) as error:
             # A secret that is missing is both a CouldNotAsk and bad input; a lock that is held is only a StoreError.
             bad = isinstance(error, SettingsError | StoreError) and not isinstance(error, Locked)
-            more = ""
-            if self.otherwise and isinstance(error, CouldNotAsk | StoreError | Refused):
-                more = f"\n{tr(self.otherwise, domain=options.domain or 'DOMAIN')}"
-            status = BAD_INPUT if bad and not run.begun else REFUSED
-            return _fail(self, f"{tr(str(error))}{run.so_far}{more}", status)
+            by_hand = isinstance(error, CouldNotAsk | StoreError | Refused) and not isinstance(error, NoWayBack)
+            more = f"\n{tr(self.otherwise, domain=options.domain or 'DOMAIN')}" if self.otherwise and by_hand else ""
+            status, text = BAD_INPUT if bad and not run.begun else REFUSED, f"{tr(str(error))}{run.so_far}{more}"
         except KeyboardInterrupt:
             begun = N_("interrupted; the same command finishes what was begun")
-            return _fail(self, tr(begun if options.apply else N_("interrupted; nothing was begun")), REFUSED)
+            status, text = REFUSED, tr(begun if options.apply else N_("interrupted; nothing was begun"))
+        tell(text if text.startswith(self.name) else f"{self.name}: {text}")
+        return status
 
 
 def opened(path: str | None) -> Migration:
@@ -212,7 +218,7 @@ def digest(writes: Iterable[Write]) -> str:
 
 def _apply(script: Script, job: Job) -> int:
     migration, options = job.migration, job.options
-    with migration.store.lock("migration", f"{script.name} {job.domain}".strip()):
+    with migration.store.lock("migration", f"{script.name} {job.domain}".strip()), script.leaves(job):
         writes, begun = _planned(script, job), unfinished(migration.store, script.name, job.domain)
         if not writes:
             print(f"{script.name}: {tr('nothing to do')}")
@@ -410,7 +416,7 @@ def _nothing(script: Script, job: Job) -> int:
     """Nothing is to be written: complete the run that was killed after its last write, if one was."""
     store = job.migration.store
     if (begun := unfinished(store, script.name, job.domain)) or script.still_counts(job):
-        with store.lock("migration", f"{script.name} {job.domain}".strip()):
+        with store.lock("migration", f"{script.name} {job.domain}".strip()), script.leaves(job):
             _complete_late(script, job, begun)
     elif _is_due(script, job) and _may_count(script, job):
         store.record("done", job.domain, script=script.name, plan="")  # nothing was ever to be done: progress too
@@ -488,13 +494,7 @@ def _named(write: Write) -> Text:
     return Text(f"  {tr(write.subject)}") + Text(f"  [{danger}]" if danger else "", style="bold red")
 
 
-def _fail(script: Script, text: str, status: int) -> int:
-    tell(text if text.startswith(script.name) else f"{script.name}: {text}")
-    return status
-
-
 def _parser(script: Script) -> argparse.ArgumentParser:
     made = changes(script.name, script.summary, script.example, per_domain=script.per_domain)
-    if script.options:
-        script.options(made)
+    script.options(made)
     return made

@@ -1,11 +1,13 @@
 """What a way back stands on when the store is out of reach: in night/, in the folder of ``migration.toml``.
 
 ``switch_mx`` leaves them before its first write: ``night/DOMAIN.txt``, the way back by hand, to be printed; and
-``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened.
+``night/store.sqlite``, which ``rollback`` and ``by_hand`` go on with where the store can't be opened. What changes how
+a way back goes renews them (``paper.renewed``).
 """
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -41,17 +43,18 @@ def open_at_night(path: str | Path | None = None) -> Migration:
     """
     migration = replace(open_migration(path), hurried=True)
     try:
-        with migration.store.lock(f"night {os.getpid()}", "whether it can be written"):
+        with migration.store.lock(f"night {secrets.token_hex(6)}", "whether it can be written"):
             return migration
     except StoreError as fault:
         out_of_reach = tr("THE STORE IS OUT OF REACH: {why}", why=fault)
     settings = migration.settings.model_copy(update={"store": StoreSettings(url=IN_MEMORY)})
     made = replace(migration, settings=settings, secrets=migration.secrets.model_copy(update=NO_URL))
     copy = migration.home / COPY
-    kept = tr("knowing nothing of what was before")
+    kept, aged = tr("knowing nothing of what was before"), True
     sources: dict[str, Callable[[], Store]] = {tr("what can be read of it"): lambda: migration.store}
     if (file := _file_of(migration)) and not _has_log(file):
         sources[tr("{file}, as it lies there", file=file)] = partial(_as_it_lies, file, migration.clock)
+    own = set(sources)
     if copy.exists():
         dated = tr("{file}, of {time}", file=copy, time=_when(copy))
         sources[dated] = partial(Store, f"sqlite:///{copy}", migration.clock)
@@ -59,11 +62,11 @@ def open_at_night(path: str | Path | None = None) -> Migration:
     for name, opened in sources.items():
         with contextlib.suppress(StoreError):
             _fill(made.store, opened())
-            kept = tr("with {what}", what=name)
+            kept, aged = tr("with {what}", what=name), name not in own
             break
     going_on = tr("Going on {how}. No lock is held and nothing is recorded: run this again once it is back", how=kept)
     _tell(f"{out_of_reach}\n{going_on}")
-    return made
+    return replace(made, aged=aged)
 
 
 def _file_of(migration: Migration) -> Path | None:

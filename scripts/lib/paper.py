@@ -7,6 +7,8 @@ DNS, dashboard and API were all down together on 18 November 2025 (blog.cloudfla
 
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import dns.rdataclass
@@ -20,8 +22,8 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
 from fixtures.settings.rented import Ec2
 from fixtures.store import StoreError
-from scripts.lib.aws.power import require_way_back
-from scripts.lib.change import Job
+from scripts.lib.aws.power import require_way_back, was_stopped
+from scripts.lib.change import Job, NoWayBack
 from scripts.lib.dns.records import STRING_MAX
 from scripts.lib.dns.takeback import known, known_spf, mx_at_first
 from scripts.lib.night_papers import copy, first_snapshot, ours_only
@@ -39,7 +41,8 @@ _STARTING = N_("""\
 _PERHAPS_STARTING = N_("""\
 0. If it is stopped: {place}: Start
     {what}. Go on once port 25 answers: nc -vz {address} 25
-    (where port 25 is shut for you, it never answers: go on once the console says Running)""")
+    (where port 25 is shut for you, it never answers: go on once the console says Running)
+    If it is gone, has another address than {address}, or retire_ec2_access was run: there is no way back.""")
 _ADDING = N_("""\
     If that is refused (managed by Email Routing): Email > Email Routing > Settings, unlock the DNS records.
     Add new records, don't edit Cloudflare's: an edited one goes when Email Routing is disabled.""")
@@ -84,6 +87,9 @@ _NO_COPY = N_("""\
 {mx}
     {name} has the address {address}. If that name lies in a zone that is at Cloudflare
     too, that zone is needed as well.""")
+_CLOSED = N_("""\
+NO WAY LEADS BACK TO EC2: {why}
+Throw away what was printed before. How it stands now: python -m scripts.by_hand --domain {domain}""")
 _MOVED = N_("""\
 3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones
     for as long as the parent zone says (two days for .com and .net).
@@ -93,9 +99,9 @@ _MOVED = N_("""\
 def leave(migration: Migration, domain: str) -> Path:
     """The paper of DOMAIN, with its zone as it is exported now, and a copy of the store. Returns the paper.
 
-    Raises ``CouldNotAsk``, ``StoreError``, or ``Refused`` where there is no way back.
+    Raises ``CouldNotAsk``, ``StoreError``, or ``NoWayBack`` where there is none.
     """
-    text = paper(migration, domain, cloudflare.exported(migration, domain))
+    text = paper(replace(migration, aged=True), domain, cloudflare.exported(migration, domain))
     made = migration.night / f"{domain}.txt"
     try:
         with ours_only():
@@ -109,10 +115,39 @@ def leave(migration: Migration, domain: str) -> Path:
     return made
 
 
+@contextmanager
+def renewed(job: Job) -> Iterator[None]:
+    """Around what changes how a way back goes: whatever came of it, what ``switch_mx`` has left here is then of today.
+
+    A paper by which no way leads back any more says only that.
+    """
+    try:
+        yield
+    finally:
+        night = job.migration.night
+        try:
+            if night.exists():
+                _renew(job)
+        except (OSError, StoreError) as error:
+            job.say(N_(f"WHAT LIES IN {night} IS OF BEFORE, and could not be renewed: {error}. Go by none of it"))
+
+
+def _renew(job: Job) -> None:
+    migration = job.migration
+    with ours_only():
+        copy(migration.store, migration.night)
+    try:
+        require_way_back(job, Progress.read(migration.store, migration.settings))
+    except NoWayBack as why:
+        for domain in migration.settings.domain_names:
+            if (there := migration.night / f"{domain}.txt").exists():
+                there.write_text(tr(_CLOSED, domain=domain, why=tr(str(why))) + "\n", encoding="utf-8")
+
+
 def paper(migration: Migration, domain: str, zone: str = "") -> str:
     """The steps, in order; what is left when Cloudflare is gone; and the whole zone, as a file.
 
-    ZONE: as Cloudflare exports it now. Left out: as the first snapshot has it. ``Refused`` where there is no way back.
+    ZONE: as Cloudflare exports it now. Left out: as the first snapshot has it. ``NoWayBack`` where there is none.
     """
     job = Job(migration, domain, Namespace())
     taken = known(job)
@@ -137,8 +172,9 @@ def _steps(job: Job) -> Iterator[str]:
     if assumed:
         yield tr(assumed)
     yield ""
-    if progress.stopped or assumed:
-        yield _start(settings.ec2, sure=progress.stopped)
+    stopped = was_stopped(job, progress)
+    if stopped or assumed or job.migration.aged:
+        yield _start(settings.ec2, sure=stopped)
     yield tr("1. Cloudflare dashboard > {domain} > DNS > Records: ADD first, and leave the others:", domain=domain)
     yield _mx_lines(mx)
     yield tr(_ADDING)

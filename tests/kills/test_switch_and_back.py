@@ -18,6 +18,7 @@ import fixtures.migration
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.lab.emulator.api.routing import MX_HOSTS
+from fixtures.migration.progress import GIVEN_UP, Progress
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.smtp import mx_hosts
@@ -25,9 +26,10 @@ from fixtures.store import Store, StoreError
 from scripts import rollback
 from scripts.lib import night_papers
 from scripts.lib.aws import power
-from scripts.lib.aws.power import SILENT, Heard
+from scripts.lib.aws.power import ACCEPTS, SILENT, UNSEEN, Heard
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import routing, settling
+from scripts.lib.paper import paper
 from tests.conftest import PROJECT
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
@@ -166,6 +168,7 @@ def test_a_rollback_needs_no_store_that_can_be_written(
             (tmp_path / "night").mkdir()
             night_papers.copy(store, tmp_path / "night")
         migration = night_papers.open_at_night(tmp_path / "migration.toml")
+        assert migration.aged is ("store" not in left)
         with migration.store.lock("migration", "a rollback"):
             migration.store.record("done", APEX, script="rollback")
         assert migration.store.snapshot("start") == (None if left == "nothing" else {"zones": {APEX: {}}})
@@ -174,6 +177,27 @@ def test_a_rollback_needs_no_store_that_can_be_written(
     assert "THE STORE IS OUT OF REACH" in said
     assert ("knowing nothing" in said) == (left == "nothing")
     assert "run this again once it is back" in said
+
+
+def test_what_another_of_the_same_number_holds_leads_no_rollback_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In containers all have the same; and one that was killed while it tried its lock has left that."""
+    monkeypatch.setattr(fixtures.migration, "_store", cache(Store))
+    file, lock = tmp_path / "migration.toml", Store.lock
+    file.write_text(SETTINGS.replace("sqlite:///store.sqlite", f"sqlite:///{tmp_path}/store.sqlite"), encoding="utf-8")
+    names: list[str] = []
+
+    def named(store: Store, name: str, why: str) -> Any:
+        names.append(name)
+        return lock(store, name, why)
+
+    monkeypatch.setattr(Store, "lock", named)
+    first = night_papers.open_at_night(file).store
+    with lock(first, names[0], "of another"):
+        again = night_papers.open_at_night(file)
+        assert (again.store is first, again.aged) == (True, False)
+    first.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a folder")
@@ -216,6 +240,16 @@ def test_whatever_stops_a_rollback_names_the_way_by_hand(
     assert "BY HAND, without any API: python -m scripts.by_hand" in capsys.readouterr().err
 
 
+def test_where_no_way_leads_back_none_is_named_by_hand(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    """Least of all a paper of before: by its steps the MX would lead to a stranger."""
+    job.migration.store.record(GIVEN_UP, address=str(job.migration.settings.ec2.ipv4))
+    script = replace(rollback.SCRIPT, opens=lambda _: job.migration)
+    assert script.main(["--domain", job.domain]) == 1
+    said = capsys.readouterr().err
+    assert "would lead to a stranger" in said
+    assert "BY HAND" not in said
+
+
 def _silent_ec2(job: Job, monkeypatch: pytest.MonkeyPatch, *, asks: bool) -> Job:
     job.options.without_asking_ec2 = not asks
     monkeypatch.setattr(power, "knock", lambda _: Heard(SILENT, "it takes no mail"))
@@ -242,3 +276,65 @@ def test_an_ec2_that_stays_silent_after_its_start_leaves_a_way(job: Job, monkeyp
     (write,) = power.gateway_again(_silent_ec2(job, monkeypatch, asks=True), progress)
     with pytest.raises(Refused, match="--without-asking-ec2"):
         write.do()
+
+
+@pytest.mark.parametrize("script", ["stop_ec2", "restart_ec2"])
+@pytest.mark.parametrize("port", [Heard(UNSEEN, "nobody could look"), Heard(ACCEPTS, "a stranger's")], ids=str)
+def test_a_stop_that_did_not_get_done_is_no_reason_to_ask_nobody(
+    job: Job, monkeypatch: pytest.MonkeyPatch, port: Heard, script: str
+) -> None:
+    """It was killed, say, or over its time, when the instance stood still already."""
+    monkeypatch.setattr(power, "knock", lambda _: port)
+    monkeypatch.setattr(ec2, "instance", lambda _: SimpleNamespace(state="stopped", gone=False, id="i-1"))
+    monkeypatch.setattr(power, "on_instance", lambda *_: SimpleNamespace(command=""))
+    job.options.without_asking_ec2 = False
+    store = job.migration.store
+
+    def starts() -> list[str]:
+        progress = Progress.read(store, job.migration.settings)
+        return [each.after for each in power.gateway_again(job, progress)]
+
+    store.record("run", script=script, run="r")
+    assert starts() == []
+    store.log(script, "", "r", "i-1", "before")
+    assert starts() == ["running"]
+    assert "0. AWS console" in paper(job.migration, job.domain)
+    store.record("done", job.domain, script="rollback")
+    assert starts() == []
+    assert "0. AWS console" not in paper(job.migration, job.domain)
+
+
+@pytest.mark.parametrize(
+    ("port", "there", "says"),
+    [
+        (Heard(UNSEEN, "nobody could look"), "stopped", "running"),
+        (Heard(ACCEPTS, "whose is not said"), "terminated", "no EC2 to go back to"),
+        (Heard(ACCEPTS, "whose is not said"), "running", "would lead to a stranger"),
+        (Heard(UNSEEN, "nobody could look"), "", "HTTP 503"),
+        (Heard(ACCEPTS, "itself", named=True), "", ""),
+        (Heard(SILENT, "it takes no mail"), "running", "would lead to a stranger"),
+    ],
+)
+def test_a_copy_of_the_store_knows_nothing_of_a_stop_since(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: Heard, *, there: str, says: str
+) -> None:
+    """It may be stopped, its address another's, or both gone: then AWS is asked, unless EC2 greets by its name."""
+
+    def instance(_: Any) -> Any:
+        if not there:
+            raise CouldNotAsk("HTTP 503")
+        return SimpleNamespace(state=there, gone=there == "terminated", id="i-1", address="")
+
+    job = replace(job, migration=replace(job.migration, aged=True))
+    job.options.without_asking_ec2 = False
+    monkeypatch.setattr(power, "knock", lambda _: port)
+    monkeypatch.setattr(power, "on_instance", lambda *_: SimpleNamespace(command=""))
+    monkeypatch.setattr(power, "elastic", lambda *_: ())
+    monkeypatch.setattr(ec2, "instance", instance)
+    progress = Progress.read(job.migration.store, job.migration.settings)
+    if says in {"", "running"}:
+        assert [each.after for each in power.gateway_again(job, progress)] == [says][: len(says)]
+        return
+    with pytest.raises((Refused, CouldNotAsk), match=says):
+        list(power.gateway_again(job, progress))
+    assert ("console, then say --without-asking-ec2" in capsys.readouterr().err) is (not there)

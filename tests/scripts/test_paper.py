@@ -1,5 +1,8 @@
 """The paper for the night: what it says of a zone is there."""
 
+import importlib
+from argparse import Namespace
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +14,13 @@ from fixtures.gates.drift.reading import dns_of
 from fixtures.ledger.windows import SWITCHING, half_way
 from fixtures.migration import Migration
 from fixtures.migration.progress import Progress
+from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.settings import Secrets, StoreSettings
+from fixtures.store import Store
 from scripts import rollback, snapshot
 from scripts.lib import change, night_papers
-from scripts.lib.change import Refused
-from scripts.lib.paper import paper
+from scripts.lib.change import Refused, Write
+from scripts.lib.paper import leave, paper, renewed
 from scripts.snapshot import START
 
 DOMAIN = "pilot.example.net"
@@ -108,6 +113,66 @@ def test_what_cloudflare_exports_now_does_without_a_snapshot(migration: Migratio
     assert "import the zone below" in said
     assert EXPORT in said.partition("import the zone below")[2]
     assert WITHOUT not in said
+
+
+@pytest.mark.parametrize("aged", [False, True])
+def test_what_is_read_another_day_has_whoever_reads_it_look_whether_ec2_is_there(
+    migration: Migration, *, aged: bool
+) -> None:
+    """It may have been stopped since, with its address given up, or deleted."""
+    migration.store.put_snapshot(START, "0", {"zones": {DOMAIN: {"records": [MX], "export": EXPORT}}})
+    said = paper(replace(migration, aged=aged), DOMAIN)
+    for each in ("0. If it is stopped", "If it is gone, has another address than 203.0.113.20, or"):
+        assert (each in said) is aged
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("name", ["stop_ec2", "retire_ec2_access", "delete_ec2", "prepare_dell"])
+def test_what_a_switch_has_left_is_of_today_after_whatever_changes_the_way_back(
+    migration: Migration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, fails: bool
+) -> None:
+    """A script that failed half-way has written too; a paper by which no way leads back any more says only that."""
+    migration.settings.of(str(tmp_path / "migration.toml"))
+    monkeypatch.setattr(change, "present_digest", lambda _: "0" * 16)
+    monkeypatch.setattr(change, "READ_BACK_S", 0.0)
+    stands = {"record": "old"}
+    write = Write(
+        "a group",
+        "record",
+        "old",
+        "new",
+        lambda: stands.update(record="" if fails else "new"),
+        lambda: stands["record"],
+    )
+    made = importlib.import_module(f"scripts.{name}").SCRIPT
+    script = replace(
+        made, plan=lambda _: [write], check=lambda _: None, finish=lambda _: None, opens=lambda _: migration
+    )
+    monkeypatch.setattr(cloudflare, "exported", lambda *_: EXPORT)
+    leave(migration, DOMAIN)
+    given = ["--override", "a test of only the papers", "--apply", change.digest([write])]
+    assert script.main(given) == fails
+    with closing(Store(f"sqlite:///{tmp_path}/night/store.sqlite", migration.clock)) as copied:
+        for kind in ("run", "done", "override"):
+            assert copied.recorded(kind) == migration.store.recorded(kind)
+        assert copied.journaled(name) == migration.store.journaled(name)
+    said = (tmp_path / f"night/{DOMAIN}.txt").read_text(encoding="utf-8")
+    ended = name == "retire_ec2_access" or (name == "delete_ec2" and not fails)
+    assert ("ADD first" in said, "NO WAY LEADS BACK" in said) == (not ended, ended)
+
+
+def test_what_no_switch_has_left_is_not_made_and_what_can_not_be_renewed_is_named(
+    migration: Migration, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migration.settings.of(str(tmp_path / "migration.toml"))
+    job, night = change.Job(migration, "", Namespace()), tmp_path / "night"
+    with renewed(job):
+        pass
+    assert not night.exists()
+    (night / "store.partial").mkdir(parents=True)
+    with renewed(job):
+        pass
+    assert f"WHAT LIES IN {night} IS OF BEFORE" in capsys.readouterr().err
 
 
 def test_no_way_leads_back_over_an_admission_that_is_withdrawn_by_half(migration: Migration) -> None:

@@ -15,14 +15,14 @@ from fixtures.access.loop import gather, run
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
 from fixtures.migration import Migration
-from fixtures.migration.progress import Progress, given_up
+from fixtures.migration.progress import Progress, given_up, unended
 from fixtures.plan.vps_checklist import ASKED
 from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
 from fixtures.probes.smtp import clients, vantages
 from fixtures.settings import Vantage
 from scripts.lib.aws.gateway import elastic, on_instance
-from scripts.lib.change import Job, Refused, Write
+from scripts.lib.change import Job, NoWayBack, Refused, Write
 
 START_S_MAX, STOP_S_MAX, POLL_S = 300.0, 300, 2.0
 BY_HAND_S_MAX = 1800.0
@@ -34,6 +34,8 @@ COMING = {"running", "pending"}
 FIRST = N_("EC2 first")
 PROVED = "start seen"
 """The record that the instance was stopped, started, and took mail again."""
+STOPS = {"stop_ec2", "restart_ec2"}
+"""The scripts that stop it."""
 SILENT, ACCEPTS, UNSEEN = N_("silent"), N_("accepts mail"), "could not look"
 HEARD = "port 25 of EC2"
 """The record of who heard it before a stop."""
@@ -112,16 +114,16 @@ def heard_from(migration: Migration, addresses: Iterable[str]) -> dict[str, list
 
 
 def require_way_back(job: Job, progress: Progress) -> None:
-    """Refuse where our own scripts have taken away what a way back needs."""
+    """``NoWayBack`` where our own scripts have taken away what a way back needs."""
     if progress.deleted:
         it = job.migration.settings.ec2
-        raise Refused(N_(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to"))
+        raise NoWayBack(N_(f"delete_ec2 has deleted {it.instance_id or it.name}: there is no EC2 to go back to"))
     if (lost := str(job.migration.settings.ec2.ipv4)) in given_up(job.migration.store):
-        raise Refused(N_(f"stop_ec2 gave {lost} back to Amazon: the MX would lead to a stranger"))
+        raise NoWayBack(N_(f"stop_ec2 gave {lost} back to Amazon: the MX would lead to a stranger"))
     if progress.done_at("retire_ec2_access") is not None:
-        raise Refused(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
+        raise NoWayBack(N_("retire_ec2_access took EC2's admission and names away: Dell would refuse what it brings"))
     if written := half_retired(job):
-        raise Refused(
+        raise NoWayBack(
             N_(
                 f"retire_ec2_access was begun ({'; '.join(written)}): Dell may refuse what EC2 brings. First "
                 "python -m scripts.prepare_dell, which admits EC2 again; what it deleted is in the first snapshot"
@@ -137,6 +139,12 @@ def half_retired(job: Job) -> list[str]:
     return list(dict.fromkeys(row["subject"] for row in store.journaled("retire_ec2_access") if row["run"] in runs))
 
 
+def was_stopped(job: Job, progress: Progress) -> bool:
+    """Whether EC2 was stopped from here, or a stop was begun that did not get done: it may stand still since."""
+    begun = {run["script"] for run, _ in unended(job.migration.store, ())}
+    return progress.stopped or not begun.isdisjoint(STOPS)
+
+
 def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
     """What makes EC2 take mail again. AWS is asked only where EC2 was stopped, or is silent to somebody who hears."""
     it = job.migration.settings.ec2
@@ -145,13 +153,14 @@ def gateway_again(job: Job, progress: Progress) -> Iterator[Write]:
         job.say(N_(f"NOBODY ASKS whether {it.name} ({it.ipv4}) takes mail, as you say"))
         return
     job.say(N_(f"asking whether {it.name} ({it.ipv4}) takes mail; 15 seconds where all is silent"))
-    port = knock(job)
-    if port.state == ACCEPTS and (port.named or not progress.stopped):
+    port, stopped = knock(job), was_stopped(job, progress)
+    sure = not stopped and not job.migration.aged
+    if port.state == ACCEPTS and (port.named or sure):
         return
-    if port.state == UNSEEN and not progress.stopped:
+    if port.state == UNSEEN and sure:
         job.say(N_(f"{it.ipv4}: {port.said}. It was not stopped from here, and that has to do"))
         return
-    yield from _by_aws(job, progress, port) if it.at_aws else _by_hand(job, port)
+    yield from _by_aws(job, port, stopped=stopped) if it.at_aws else _by_hand(job, port)
 
 
 def _by_hand(job: Job, port: Heard) -> Iterator[Write]:
@@ -162,16 +171,21 @@ def _by_hand(job: Job, port: Heard) -> Iterator[Write]:
     yield open_port(job)
 
 
-def _by_aws(job: Job, progress: Progress, port: Heard) -> Iterator[Write]:
+def _by_aws(job: Job, port: Heard, *, stopped: bool) -> Iterator[Write]:
     it = job.migration.settings.ec2
-    there = ec2.instance(job.migration)
+    try:
+        there = ec2.instance(job.migration)
+    except CouldNotAsk:
+        where = f"{it.name} ({it.ipv4})"
+        job.say(N_(f"nobody says whether {where} runs: see that in AWS's console, then say --without-asking-ec2"))
+        raise
     if there.gone:
-        raise Refused(N_(f"the instance {there.id} is {there.state}: there is no EC2 to go back to"))
+        raise NoWayBack(N_(f"the instance {there.id} is {there.state}: there is no EC2 to go back to"))
     if there.state in COMING:
         require_address(job.migration)
     else:
         yield start(job, there.state)
-    if port.state == SILENT and there.state == "running" and not progress.stopped:
+    if port.state == SILENT and there.state == "running" and not stopped:
         job.say(N_(f"{it.name} ({it.ipv4}) TAKES NO MAIL: {port.said}. Senders wait for it; look at its Postfix, now"))
     elif port.state == SILENT:
         yield open_port(job)
@@ -282,8 +296,8 @@ def wait_until(job: Job, wanted: str, limit_s: float, read: Callable[[], str]) -
 
 
 def require_address(migration: Migration) -> None:
-    """``Refused`` if the settings' address is not the instance's: neither an elastic one, nor what it has now."""
+    """``NoWayBack`` if the settings' address is not the instance's: neither an elastic one, nor what it has now."""
     wanted, number = str(migration.settings.ec2.ipv4), migration.settings.ec2.instance_id
     if number in {each.get("InstanceId") for each in elastic(migration)} or ec2.instance(migration).address == wanted:
         return
-    raise Refused(N_(f"{wanted} is not {number}'s any more: the MX would lead to a stranger"))
+    raise NoWayBack(N_(f"{wanted} is not {number}'s any more: the MX would lead to a stranger"))
