@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fixtures.lab.emulator.state import Token, Zone
+from fixtures.lab.emulator.state import Bucket, Token, Zone
 from tests.emulator.conftest import ACCOUNT, ALL, APEX, Running
 
 KEY = "1234567893feefc5f0q5000bfo0c38d90bbeb"
@@ -134,6 +134,13 @@ def test_global_keys(emulator: Running, ask: Any) -> None:
     assert code(ask("/zones", headers={"authorization": f"Bearer {KEY}"})) == (403, 9109)
 
 
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "", "1%D9%A1", "9" * 10])
+@pytest.mark.parametrize("asked", ["zones?page", "zones?per_page", f"accounts/{ACCOUNT}/r2/buckets/b/objects?per_page"])
+def test_a_page_that_is_no_whole_number_from_1_is_refused(emulator: Running, ask: Any, asked: str, value: str) -> None:
+    emulator.world.buckets["b"] = Bucket("b", "")
+    assert code(ask(f"/{asked}={value}")) == (400, 6003)
+
+
 def test_pages(ask: Any, zones: list[str]) -> None:
     """An empty list has one page, and zones come by the hundred."""
     info = ask("/zones?per_page=100")[1]["result_info"]
@@ -151,6 +158,11 @@ def test_fields_of_a_zone(emulator: Running, ask: Any) -> None:
     assert zone.keys() >= {"tenant", "tenant_unit", "vanity_name_servers", "vanity_name_servers_ips"}
     assert zone["plan"].keys() >= {"currency", "frequency", "is_subscribed", "can_subscribe", "legacy_id"}
     assert zone["meta"]["page_rule_quota"] == 3
+
+
+def test_a_host_that_is_no_text_is_answered_in_the_envelope(ask: Any) -> None:
+    status, body = ask("/ips", headers={"host": b"\xff.example"})
+    assert (status, body["success"]) == (200, True)
 
 
 def test_headers(emulator: Running) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from typing import Any
 
 import httpx
@@ -148,6 +149,25 @@ def test_what_breaks_careless_readers(emulator: Running, sending: Any, client: C
     for path in ("/requests", "/state", "/events"):
         assert emulator.management.get(path).status_code == 200
     assert len(list(client.dns.records.list(zone_id=emulator.zone.id))) == 3
+
+
+def test_a_write_whose_body_was_cut_off_is_not_done(emulator: Running) -> None:
+    """RFC 9112, section 8."""
+    body = json.dumps({"type": "A", "name": "cut", "content": "192.0.2.1", "ttl": 300})
+    head = f"POST /client/v4/zones/{emulator.zone.id}/dns_records HTTP/1.1\r\nHost: api.cloudflare.com\r\n"
+    more = f"Authorization: Bearer all\r\nContent-Length: {len(body) + 1}\r\n\r\n{body}"
+    port = int(emulator.url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), ANSWER_S_MAX) as plain,
+        emulator.tls.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+    ):
+        client.sendall(f"{head}{more}".encode())
+        left = client.unwrap()
+        assert left.recv(1) == b"", "nobody is left to answer"
+    assert emulator.ask("GET", "/ips").status_code == 200
+    assert emulator.contents("A", f"cut.{APEX}") == []
+    asked = emulator.management.get("/requests").json()
+    assert [each["path"] for each in asked] == ["/client/v4/ips"]
 
 
 def test_the_history_is_limited_in_bytes(emulator: Running, sending: Any) -> None:

@@ -214,6 +214,18 @@ def test_curl_lists_reads_and_deletes_by_its_keys(emulator: Emulator) -> None:
     assert "AccessDenied" in curl(emulator, f"/{NAME}/mail/2")
 
 
+@pytest.mark.parametrize("most", ["abc", "-1", "%D9%A1", "9" * 10, ""])
+def test_keys_at_most_are_a_whole_number(emulator: Emulator, most: str) -> None:
+    emulator.world.buckets[NAME] = Bucket(NAME, "", {"a": Stored(b"", {}, 0, "")})
+    assert "<Code>InvalidArgument</Code>" in curl(emulator, f"/{NAME}?list-type=2&max-keys={most}")
+
+
+def test_no_keys_at_most_are_all_that_is_asked_for(emulator: Emulator) -> None:
+    emulator.world.buckets[NAME] = Bucket(NAME, "", {"a": Stored(b"", {}, 0, "")})
+    listed = curl(emulator, f"/{NAME}?list-type=2&max-keys=0")
+    assert "<IsTruncated>false</IsTruncated></ListBucketResult>" in listed
+
+
 def test_only_an_administrators_keys_list_buckets_and_a_buckets_own_open_no_other(emulator: Emulator) -> None:
     (token,) = emulator.world.tokens
     emulator.world.buckets = {name: Bucket(name, "") for name in (NAME, "other")}

@@ -52,6 +52,7 @@ COMMANDS = st.sampled_from(
         f"EHLO client.{SENDER}".encode(), b"HELO x", b"EHLO", b"MAIL FROM:<bob@%b>" % SENDER.encode(), b"MAIL FROM:<>",
         b"RCPT TO:<alice@%b>" % ROUTED.encode(), b"RCPT TO:<nobody@%b>" % ROUTED.encode(), b"RCPT TO:<@a,@b:c@d>",
         b"MAIL FROM:<a@b> SIZE=99999999999", b"MAIL FROM:<a@b> BODY=BINARYMIME", b"MAIL FROM:<a@b> SMTPUTF8",
+        b"MAIL FROM:<a@b> SIZE=\xc2\xb2",
         b"MAIL FROM:<\xc3\xa9@b.example>", b"RCPT TO:<\xc3\xa9@%b>" % ROUTED.encode(), b"RCPT TO:<\xff@b>", b"RCPT TO:",
         b'MAIL FROM:<"a b"@c>', b'MAIL FROM:<"@c>', b"MAIL FROM:<a@[1.2.3.4", b"RCPT TO:<a@b> X=", b"MAIL", b"RCPT",
         b"DATA", b"DATA x", b".", b"..", b"RSET", b"RSET x", b"NOOP", b"VRFY", b"VRFY <a\x00@b>", b"EXPN x", b"HELP",
@@ -168,6 +169,14 @@ def test_what_is_no_text_goes_no_further(standing: Standing, what: bytes) -> Non
     begin = f"EHLO x\r\nMAIL FROM:<bob@{SENDER}>\r\n".encode()
     answers = standing.run(said_to(standing.stage, [begin, what + b"\r\n"], at_once=False))
     assert b"\r\n501 5.5.2 Error: control characters or no UTF-8\r\n" in answers
+
+
+@pytest.mark.parametrize("sender", [b"<bob@%b>" % SENDER.encode(), b'<"b b"@%b>' % SENDER.encode()])
+@pytest.mark.parametrize("more", ["SIZE=²", "SIZE=\N{ARABIC-INDIC DIGIT ONE}", "\N{LATIN SMALL LETTER LONG S}ize=1"])
+def test_parameters_are_ascii(standing: Standing, sender: bytes, more: str) -> None:
+    dialogue = [b"EHLO x\r\n", b"MAIL FROM:%b %b\r\n" % (sender, more.encode())]
+    answers = standing.run(said_to(standing.stage, dialogue, at_once=False))
+    assert b"\r\n501 Syntax: MAIL FROM: <address> [SP <mail-parameters>]\r\n" in answers
 
 
 def test_the_next_client_is_served_while_many_say_nothing(standing: Standing) -> None:

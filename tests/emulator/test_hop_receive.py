@@ -97,6 +97,11 @@ async def test_mail_must_pass_spf_or_dkim(stage: Scene) -> None:
     assert (await stage.send(message())).startswith("250")
 
 
+async def test_a_sender_domain_that_cannot_be_has_no_spf(stage: Scene) -> None:
+    """RFC 7208, section 4.3."""
+    assert (await stage.send(message(), sender=f"bob@{'a.' * 125}{SENDER}")).startswith("550 5.7.26 ")
+
+
 @pytest.mark.parametrize(
     ("record", "sender", "begins"),
     [
@@ -163,6 +168,8 @@ async def test_the_greeting_and_starttls(stage: Scene, tmp_path: Path) -> None:
     assert client.supports_extension("8bitmime")
     assert client.supports_extension("smtputf8")
     assert not client.supports_extension("auth")
+    again = await client.execute_command(b"STARTTLS")
+    assert (again.code, (await client.noop()).code) == (503, 250), "RFC 3207, section 4.2"
     await client.quit()
 
 

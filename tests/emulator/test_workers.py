@@ -240,6 +240,9 @@ def test_who_asks_sees_which_versions_serve(
     assert email_worker.serving(migration).shares == {its.version: 90, "old": 10}
 
 
+NO_DATES: Any = (None, 0, [], {}, "٢026-04-01")
+
+
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
@@ -249,8 +252,18 @@ def test_who_asks_sees_which_versions_serve(
         ({"main_module": "worker.js", "bindings": [{"type": "kv_namespace", "name": "A"}]}, "Not emulated"),
         ({"main_module": "worker.js", "bindings": [{"type": "plain_text", "name": "A-B"}]}, "Invalid binding name"),
         ({"main_module": "worker.js", "keep_bindings": ["secret_text"]}, "Not emulated"),
+        *(({"main_module": "worker.js", "bindings": each}, "bindings: expected a list") for each in (None, True, 1.5)),
+        ({"main_module": "worker.js", "bindings": [{"type": []}]}, "Not emulated"),
+        *(
+            ({"main_module": "worker.js", "compatibility_date": each}, "Invalid compatibility date")
+            for each in NO_DATES
+        ),
+        ({"main_module": "日.js"}, "main_module: expected printable ASCII"),
+        ({"main_module": "binary.js"}, "binary.js: expected UTF-8"),
     ],
 )
 def test_scripts_refused(client: Cloudflare, metadata: Any, said: str) -> None:
-    with pytest.raises(APIStatusError, match=said):
-        client.workers.scripts.update("w", account_id=ACCOUNT, metadata=metadata, files=[("worker.js", b"")])
+    files = [("worker.js", b""), ("日.js", b""), ("binary.js", b"\xff\xfe")]
+    with pytest.raises(APIStatusError, match=said) as refused:
+        client.workers.scripts.update("w", account_id=ACCOUNT, metadata=metadata, files=files)
+    assert refused.value.status_code in {400, 501}

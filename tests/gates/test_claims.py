@@ -74,8 +74,8 @@ def claimed(expect): expect("the when", [BAD])
 def so(name, expect):
     if name == "broken":
         raise CouldNotAsk("nobody answers")
-    found = {"good": [GOOD], "bad": [BAD], "unknown": [NOBODY], "absent": [NONE], "half": broken()}[name]
-    expect(f"the {name} one", found)
+    found = {"good": [GOOD], "bad": [BAD], "mixed": [GOOD, BAD], "unknown": [NOBODY], "absent": [NONE]}
+    expect(f"the {name} one", found.get(name) or broken())
 """
 
 
@@ -103,6 +103,8 @@ def broken() -> Iterator[Finding]:
         ("good absent", "pass", 2, "pass n/a", []),
         ("good absent bad", "fail", 3, "pass n/a fail", ["the bad one: fail for 1 of 1"]),
         ("absent absent", "n/a", 1, "n/a not.run", ["the absent one"]),
+        ("half absent bad", "fail", 3, "fail n/a not.run", ["the half one: fail for 1 of 2"]),
+        ("mixed absent bad", "fail", 4, "fail n/a fail", ["the mixed one: fail for 1 of 2", "the bad one"]),
         ("half good", "fail", 3, "fail pass", ["the half one: fail for 1 of 2"]),
         ("broken bad", "inconclusive", 0, "inconclusive not.run", ["could not judge: nobody answers"]),
         ("bad broken", "fail", 2, "fail inconclusive", ["the bad one", "an answer, found nobody answers"]),
@@ -177,6 +179,20 @@ def test_what_broke_was_not_seen_of_any_domain() -> None:
     outcome.conclude(raised.value)
     verdicts = [outcome.verdict_for(each) for each in ("a.example", "b.example", "")]
     assert verdicts == [Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.FAIL]
+
+
+def test_what_is_there_for_one_domain_is_judged_to_the_end() -> None:
+    """Also where the first claim does not hold for another one, and the second is of what neither has."""
+    outcome = describe(("X-5",), "phase3", "It", "It", "it.feature")
+    claims = Claims(outcome.findings)
+    claims.begin(then=True)
+    claims.claim("it is right", [passed("a", "right", domain="a.example"), failed("b", "c", "d", domain="b.example")])
+    claims.claim("its like is right", [NONE])
+    claims.claim("it is whole", [failed("a", "whole", "half", domain="a.example")])
+    with pytest.raises(Judged) as raised:
+        claims.conclude(None)
+    outcome.conclude(raised.value)
+    assert [outcome.verdict_for(each) for each in ("a.example", "b.example")] == [Verdict.FAIL, Verdict.FAIL]
 
 
 def test_a_given_that_holds_is_no_claim() -> None:
