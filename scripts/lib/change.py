@@ -68,7 +68,7 @@ class Write:
     command: str = ""
     """An equivalent for a person to paste; secrets as $VARIABLES."""
     danger: str = ""
-    """MX, SPF, DKIM, DMARC, NS, ``deletes``, or which catch-all ends: named in the plan."""
+    """MX, SPF, DKIM, DMARC, NS, ``deletes``, or what may end by it: named in the plan."""
     tries: int = 1
     """How often ``do`` is tried. Before each further time it is read back that the write was not done: for writes that
     a client's own retry, after a lost answer, would do twice."""
