@@ -168,7 +168,9 @@ def _record(job: Job, began: float, real_began: float, before: list[str], after:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does; the alarm of ``moving`` ends whatever call hangs."""
+    """SIGTERM ends as Ctrl-C does; the alarm of ``moving`` ends whatever call hangs. Where the terminal is lost this
+    process just dies, unless it ignores that: the guard then puts back.
+    """
 
     def end(number: int, _: FrameType | None) -> None:
         if number == signal.SIGALRM:
@@ -180,6 +182,8 @@ def _signals() -> Iterator[None]:
         return
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGALRM)}
     before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
+    before[signal.SIGHUP] = lost = signal.getsignal(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if lost == signal.SIG_IGN else signal.SIG_DFL)
     try:
         yield
     finally:

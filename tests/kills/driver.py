@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import IO, Any, NoReturn, Self
 
 from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.evidence.exiting import ending_in_order
 from fixtures.lab.faults.forks import WARM
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
@@ -137,6 +138,7 @@ def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, 
     sys.exit(main(folder, name, *at))
 
 
+@ending_in_order()
 def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917
     mx_hosts.ask = partial(answer, code)
     vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
