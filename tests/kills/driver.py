@@ -33,6 +33,7 @@ from scripts import merge_spf, rollback, switch_mx
 from scripts.lib import change, safeguard
 from scripts.lib.aws import power
 from scripts.lib.aws.power import ACCEPTS, Heard
+from scripts.lib.cloudflare import routing
 from tests.kills import wires
 from tests.kills.injector import Injector
 
@@ -142,6 +143,7 @@ def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, 
 def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917
     mx_hosts.ask = partial(answer, code)
     vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
+    vars(routing)["LATE_S"] = 1.0
     vars(rollback)["left_over"] = lambda _: None
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]
