@@ -35,8 +35,8 @@ from fixtures.probes.dns import spf
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, canonical, user
 from fixtures.watching import abort_rules
-from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened, require_reason
-from scripts.lib.commandline import parser
+from scripts.lib.change import BAD_INPUT, DONE, PLANNED, REFUSED, opened
+from scripts.lib.commandline import parser, require_reason
 
 _MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 

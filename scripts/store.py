@@ -16,8 +16,8 @@ from fixtures.language import tr
 from fixtures.migration import Migration, open_migration
 from fixtures.settings import SettingsError
 from fixtures.store import StoreError, chain
-from scripts.lib.change import BAD_INPUT, DONE, REFUSED, name_half_way, require_reason
-from scripts.lib.commandline import parser
+from scripts.lib.change import BAD_INPUT, DONE, REFUSED, name_half_way
+from scripts.lib.commandline import parser, require_reason
 
 
 def main(arguments: list[str] | None = None) -> int:

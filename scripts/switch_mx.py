@@ -29,7 +29,7 @@ from fixtures.probes.cloudflare.api import AUTO, Routing
 from fixtures.probes.cloudflare.rate_limit import WAIT_S_MAX
 from scripts import merge_spf
 from scripts.lib import paper
-from scripts.lib.change import Job, Refused, Script, Write
+from scripts.lib.change import Job, Refused, Script, Write, make
 from scripts.lib.cloudflare import routing as switches, worker
 from scripts.lib.cloudflare.rules import address_rules, catch_all
 from scripts.lib.cloudflare.settling import ask_first, settle
@@ -103,6 +103,8 @@ def _finish(job: Job) -> None:
     through(job)
     remember(job)
     switches.say_state(job)
+    if job.run.kept is not None:
+        make(SCRIPT, job, [switches.looked_at_long(switches.keep_spf(job, job.run.kept["spf"]))])
 
 
 def _in_a_hurry(path: str | None) -> Migration:

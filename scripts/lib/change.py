@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.evidence.exiting import ending_in_order
 from fixtures.evidence.waiting import waiting
 from fixtures.gates import upkeep
 from fixtures.gates.drift import accepted
@@ -34,7 +35,7 @@ from fixtures.plan.gates import TABLE, gate_of_script
 from fixtures.plan.programs import PROGRAMS
 from fixtures.settings import SettingsError
 from fixtures.store import Locked, StoreError, canonical
-from scripts.lib.commandline import again, changes
+from scripts.lib.commandline import again, changes, require_reason
 
 DONE, REFUSED, BAD_INPUT, PLANNED = 0, 1, 2, 3
 TRY_AGAIN_S = 1.0
@@ -72,7 +73,7 @@ class Write:
     command: str = ""
     """An equivalent for a person to paste; secrets as $VARIABLES."""
     danger: str = ""
-    """MX, SPF, DKIM, DMARC, NS, ``deletes``, or which catch-all ends: named in the plan."""
+    """MX, SPF, DKIM, DMARC, NS, ``deletes``, or what may end by it: named in the plan."""
     tries: int = 1
     """How often ``do`` is tried. Before each further time it is read back that the write was not done: for writes that
     a client's own retry, after a lost answer, would do twice."""
@@ -161,6 +162,7 @@ class Script:
     otherwise: str = ""
     """What else a person can do where a system can't be asked, for the ``{domain}``."""
 
+    @ending_in_order()
     def main(self, arguments: list[str] | None = None) -> int:
         """Plan or apply; returns the exit status (0 done, 1 refused or failed, 2 bad input, 3 changes planned)."""
         options = _parser(self).parse_args(arguments)
@@ -202,12 +204,6 @@ def name_half_way(migration: Migration) -> None:
     for domain in migration.settings.domain_names:
         if left_half_way(migration, domain):
             tell(tr(LEFT_HALF_WAY, domain=domain))
-
-
-def require_reason(option: str, reason: str | None) -> None:
-    """``SettingsError`` for a reason that says nothing."""
-    if reason is not None and len(reason.strip()) < 10:
-        raise SettingsError(f"{option}: expected a reason of at least ten characters, which each report will show")
 
 
 def digest(writes: Iterable[Write]) -> str:

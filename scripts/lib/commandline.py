@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fixtures.language import LANGUAGES, OPTION, chosen, pasting
 from fixtures.plan.gates import gate_of_script
+from fixtures.settings import SettingsError
 
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
@@ -32,6 +33,12 @@ def again(name: str, given: Sequence[str]) -> str:
     pairs = zip(["", *given], given, strict=False)
     kept = [each for was, each in pairs if each not in {"--json", "--apply"} and was != "--apply"]
     return shlex.join(["python", "-m", f"scripts.{name}", *kept])
+
+
+def require_reason(option: str, reason: str | None) -> None:
+    """``SettingsError`` for a reason that says nothing."""
+    if reason is not None and len(reason.strip()) < 10:
+        raise SettingsError(f"{option}: expected a reason of at least ten characters, which each report will show")
 
 
 def changes(name: str, summary: str | None, example: str, *, per_domain: bool) -> argparse.ArgumentParser:

@@ -97,16 +97,21 @@ def moving(job: Job) -> None:
 
 
 def through(job: Job) -> None:
-    """Mail is taken: whatever fails or is interrupted from now on undoes nothing."""
-    if job.run.through:
-        return
-    job.run.through = True
-    if _is_main():
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    """Mail is taken: whatever fails or is interrupted from now on undoes nothing. Again: what could not be recorded."""
+    store = job.migration.store
+    if not job.run.through:
+        job.run.through = True
+        if _is_main():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if job.run.guard:
+            _say_over(job.run.guard)  # it goes by the store, which may be away just now
     with suppress(StoreError):
-        mx_back.noted(job, "through", {})
+        last = store.last(SWITCHING, job.domain)
+        if not last or last["run"] != job.run.number or last["state"] == "through":
+            return
         if job.run.kept is not None:
-            job.migration.store.record(CLOSED, job.domain, why=SETTLED)
+            store.record(CLOSED, job.domain, why=SETTLED)
+        mx_back.noted(job, "through", {})
 
 
 def moves(job: Job, write: Write, mx: Sequence[str] = ()) -> Write:
@@ -163,7 +168,9 @@ def _record(job: Job, began: float, real_began: float, before: list[str], after:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does; the alarm of ``moving`` ends whatever call hangs."""
+    """SIGTERM ends as Ctrl-C does; the alarm of ``moving`` ends whatever call hangs. Where the terminal is lost this
+    process just dies, unless it ignores that: the guard then puts back.
+    """
 
     def end(number: int, _: FrameType | None) -> None:
         if number == signal.SIGALRM:
@@ -175,6 +182,8 @@ def _signals() -> Iterator[None]:
         return
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGALRM)}
     before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
+    before[signal.SIGHUP] = lost = signal.getsignal(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if lost == signal.SIG_IGN else signal.SIG_DFL)
     try:
         yield
     finally:
@@ -245,8 +254,9 @@ def _environment(job: Job) -> dict[str, str]:
 def _dismiss(guard: subprocess.Popen[Any], *, over: bool) -> None:
     """Say that it is OVER; else it goes on, by what the store says, once this process has let go of the lock."""
     assert guard.stdin is not None
+    if over:
+        _say_over(guard)
     with suppress(OSError):
-        guard.stdin.write(OVER if over else b"")
         guard.stdin.close()
     if not over:
         return
@@ -255,3 +265,11 @@ def _dismiss(guard: subprocess.Popen[Any], *, over: bool) -> None:
     except subprocess.TimeoutExpired:
         guard.kill()
         guard.wait()
+
+
+def _say_over(guard: subprocess.Popen[Any]) -> None:
+    """Where it has heard so before, it has ended."""
+    assert guard.stdin is not None
+    with suppress(OSError):
+        guard.stdin.write(OVER)
+        guard.stdin.flush()

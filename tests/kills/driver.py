@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import IO, Any, NoReturn, Self
 
 from fixtures.evidence import CouldNotAsk, Evidence
+from fixtures.evidence.exiting import ending_in_order
 from fixtures.lab.faults.forks import WARM
 from fixtures.migration import Migration, open_migration
 from fixtures.probes.cloudflare import api as cloudflare
@@ -32,6 +33,7 @@ from scripts import merge_spf, rollback, switch_mx
 from scripts.lib import change, safeguard
 from scripts.lib.aws import power
 from scripts.lib.aws.power import ACCEPTS, Heard
+from scripts.lib.cloudflare import routing
 from tests.kills import wires
 from tests.kills.injector import Injector
 
@@ -137,9 +139,11 @@ def _child(folder: Path, name: str, at: tuple[Any, ...], environment: dict[str, 
     sys.exit(main(folder, name, *at))
 
 
+@ending_in_order()
 def main(folder: Path, name: str, kind: str, number: int, turn: int, code: int = 250) -> int:  # noqa: PLR0917
     mx_hosts.ask = partial(answer, code)
     vars(power)["knock"] = lambda _: Heard(ACCEPTS, "it takes mail", named=True)
+    vars(routing)["LATE_S"] = 1.0
     vars(rollback)["left_over"] = lambda _: None
     vars(merge_spf)["_judge"] = lambda *_: None
     script = {"switch_mx": switch_mx.SCRIPT, "rollback": rollback.SCRIPT}[name]

@@ -18,6 +18,7 @@ import fixtures.migration
 from fixtures.access.clock import Clock
 from fixtures.evidence import CouldNotAsk, tell
 from fixtures.lab.emulator.api.routing import MX_HOSTS
+from fixtures.ledger.windows import half_way
 from fixtures.migration.progress import GIVEN_UP, Progress
 from fixtures.probes.aws import ec2
 from fixtures.probes.cloudflare import api as cloudflare
@@ -29,7 +30,9 @@ from scripts.lib.aws import power
 from scripts.lib.aws.power import ACCEPTS, SILENT, UNSEEN, Heard
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import routing, settling
+from scripts.lib.dns import mx_back
 from scripts.lib.paper import paper
+from scripts.lib.safeguard import _dismiss, through
 from tests.conftest import PROJECT
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.driver import answer
@@ -48,16 +51,31 @@ def _at_250(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_takes_nothing_undoes_no_switch(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mail is taken: from here on nothing goes back, and nothing that is only recorded makes it look failed."""
+    """Mail is taken: from here on nothing goes back, and nothing that is only recorded makes it look failed.
+
+    Nor does the guard, which is sent home at once: by the store it would be a run that is stuck.
+    """
     _at_250(job, monkeypatch)
     monkeypatch.setattr(cloudflare, "records", _mx(*MX_HOSTS))
+    hears = "import sys; sys.exit(sys.stdin.readline() != 'over\\n')"
+    job.run.guard = subprocess.Popen([sys.executable, "-c", hears], stdin=subprocess.PIPE)
+    mx_back.noted(job, "moving", {})
 
     def full(*_: Any, **__: Any) -> None:
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(Store, "record", full)
-    settling.settle(job).do()
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "record", full)
+        settling.settle(job).do()
     assert job.run.through
+    assert job.run.guard.wait(10) == 0
+    store = job.migration.store
+    assert half_way(store, job.domain)
+    for _ in range(2):  # in the end it is recorded, once
+        through(job)
+        assert half_way(store, job.domain) is None
+        assert [len(store.recorded(kind)) for kind in ("switching", "window closed")] == [2, 1]
+    _dismiss(job.run.guard, over=True)
 
 
 def test_an_mx_that_was_led_elsewhere_meanwhile_is_no_success(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,17 @@
 
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -309,6 +311,24 @@ def test_the_same_command_finishes_what_was_interrupted(file: Path, capsys: pyte
         assert left in outcome
     assert program.main([*APPLY, plan]) == 0
     assert file.with_name("record2").read_text(encoding="ascii") == "new"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_one_that_is_ended_lets_go(file: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals) -> None:
+    """By kill, as the lock itself advises, or with its terminal, of which a program hears twice."""
+    script, let_go, was = in_three_writes(file, []), list[None](), signal.signal(number, signal.SIG_DFL)
+
+    def ended() -> None:
+        assert signal.getsignal(number) is not signal.SIG_DFL
+        signal.raise_signal(number)
+
+    end = SimpleNamespace(close=lambda: let_go.extend(map(signal.raise_signal, {number} - {signal.SIGTERM})))
+    made = replace(script, plan=lambda job: (replace(each, do=ended) for each in script.plan(job)))
+    made = replace(made, around=lambda _: closing(end))
+    assert made.main([*APPLY, planned(script, capsys)]) == 1
+    assert "interrupted; the same command finishes what was begun" in capsys.readouterr().err
+    assert (change.opened(None).store._held("migration"), len(let_go)) == (None, number == signal.SIGHUP)
+    assert signal.signal(number, was) is signal.SIG_DFL
 
 
 def test_one_that_was_killed_before_what_it_wrote_was_accepted_is_finished(

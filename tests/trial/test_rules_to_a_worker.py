@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.lab.emulator.api.workers import KNOWN_S_MAX
 from fixtures.lab.emulator.hop.routes import route
 from fixtures.lab.emulator.state import World, Zone
@@ -102,6 +103,26 @@ def test_an_upload_puts_the_rules_again(
     assert not world.lost
     assert world.zones[emulator.zone.id].routing.rules[0].enabled
     assert uploaded(job) == 0
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["answers again", "is gone"])
+def test_an_upload_whose_answer_is_lost_puts_the_rules_again(emulator: Running, job: Job, *, there: bool) -> None:
+    """It may have switched them off: then all mail of the domain bounces."""
+    uploaded(job)
+    make(SCRIPT, job, tuple(rules.catch_all(job)))
+    emulator.world.knobs.worker_upload = "disables"
+    job = with_password("another", replace(job, migration=replace(job.migration, hurried=True)))
+    (write,) = worker.deployed(job)
+    assert write.danger == f"mail of {APEX} may bounce until its rules are put again"
+    emulator.management.post("/faults", json={"path": "/scripts/", "method": "PUT", "kind": "lost", "times": 3})
+    if not there:
+        emulator.management.post("/faults", json={"path": "/catch_all", "method": "PUT", "status": 503, "times": 3})
+    said = "the Worker " if there else f"(?s)the Worker .*MAIL OF {APEX} MAY BOUNCE.*Run this again, at once"
+    with pytest.raises(CouldNotAsk if there else Refused, match=said):
+        make(SCRIPT, job, (write,))
+    assert leads(emulator.world, f"anybody@{APEX}") == there
+    assert uploaded(job) == (1 if there else 2)
+    assert leads(emulator.world, f"anybody@{APEX}")
 
 
 def test_where_no_rule_is_taken_while_email_routing_is_off_the_way_out_is_said(emulator: Running, job: Job) -> None:

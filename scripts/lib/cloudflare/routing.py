@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.waiting import waiting
+from fixtures.language import tr
 from fixtures.migration import Migration
 from fixtures.migration.trials import begun
 from fixtures.probes.cloudflare import answers, api as cloudflare, changing, rate_limit
@@ -31,6 +33,8 @@ REFUSED = "code 2008"
 several; that they are replaced was seen by nobody yet, and would do no harm in this order."""
 SYNC_PAUSE_S = 5.0
 LEFT = "as Email Routing leaves it"
+LATE_S = 5.0
+"""For so long after a switch of Email Routing the SPF record is looked at. Nobody has seen that it takes any time."""
 
 
 def status(migration: Migration, domain: str) -> str:
@@ -167,7 +171,7 @@ def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
     def stands() -> list[str]:
         return spf_texts(cloudflare.records(migration, domain), domain)
 
-    wanted = merged([*before, *stands()], migration.settings.spf_includes)
+    wanted = merged(list(dict.fromkeys([*before, *stands()])), migration.settings.spf_includes)
 
     def do() -> None:
         for write in set_spf(job, domain, [wanted], migration.settings.bounds.ttl_s):
@@ -178,6 +182,22 @@ def keep_spf(job: Job, before: Sequence[str] = ()) -> Write:
         return wanted if stands() == [wanted] else LEFT
 
     return Write(f"DNS of {domain}", f"{domain} TXT", LEFT, wanted, do, read, danger="SPF")
+
+
+def looked_at_long(write: Write) -> Write:
+    """WRITE of a record that Email Routing may touch a little after it was switched: that nothing is to be done is
+    known only once LATE_S have passed.
+    """
+    ends = list[float]()
+
+    def read() -> str:
+        ends.append(time.monotonic() + LATE_S)
+        with waiting(lambda: tr("{subject}: looking whether Email Routing changes it", subject=tr(write.subject))):
+            while (found := write.read()) == write.after and time.monotonic() < ends[0]:
+                time.sleep(TRY_AGAIN_S)
+        return found
+
+    return replace(write, read=read)
 
 
 def add_and_lock(job: Job, name: str = "") -> None:

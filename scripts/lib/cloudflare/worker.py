@@ -6,6 +6,7 @@ moment of the upload: so a password that has become another one is seen, and an 
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from hashlib import scrypt, sha256
@@ -53,11 +54,9 @@ def deployed(job: Job) -> Iterator[Write]:
 
     def do() -> None:
         module = (MODULE, worker.source().encode(), "application/javascript+module")
-        with cloudflare.asking(f"the Worker {name}", EDIT):
-            scripts, leading = changing.client(migration).workers.scripts, _leading(migration)
+        with _putting_again(job, _leading(migration)), cloudflare.asking(f"the Worker {name}", EDIT):
+            scripts = changing.client(migration).workers.scripts
             scripts.update(name, account_id=account, metadata=metadata, files=[module])
-        for domain, its in leading.items():
-            rules.put_again(replace(job, domain=domain), its)
         if now := ask(migration):  # last: a run that ends before this uploads again, and puts the rules again
             about = {"worker": name, "modified": now.modified, "password": _digest(account, name, hidden)}
             migration.store.record(UPLOADED, **about)
@@ -67,11 +66,35 @@ def deployed(job: Job) -> Iterator[Write]:
 
     yield from buckets.made(job)
     now, wanted = read(), _wanted(migration)
+    leading = _leading(migration)
     if now != wanted:
-        yield Write("the Worker", name, now, wanted, do, read)
-    for domain, its in _leading(migration).items():
+        danger = f"mail of {', '.join(leading)} may bounce until its rules are put again" if leading else ""
+        yield Write("the Worker", name, now, wanted, do, read, danger=danger)
+    for domain, its in leading.items():
         if not all(each.address for each in its):  # the catch-all leads there: it may be off since another's upload
             yield from rules.catch_all(replace(job, domain=domain))
+
+
+@contextmanager
+def _putting_again(job: Job, leading: Mapping[str, list[cloudflare.Rule]]) -> Iterator[None]:
+    """Around an upload: in the end LEADING, by domain, stand as before it, also where its answer was lost.
+
+    ``Refused``, with what else had gone wrong, names the domains of which some may not.
+    """
+    why, lost = "", []
+    try:
+        yield
+    except BaseException as error:
+        why = f"{error}\n" if str(error) else ""
+        raise
+    finally:
+        for domain, its in leading.items():
+            try:
+                rules.put_again(replace(job, domain=domain), its)
+            except (CouldNotAsk, Refused) as fault:
+                lost.append(f"MAIL OF {domain} MAY BOUNCE, since what leads it to the Worker may be off: {fault}")
+        if lost:
+            raise Refused("\n".join((f"{why}{lost[0]}", *lost[1:], "Run this again, at once"))) from None
 
 
 def led(migration: Migration) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import AUTO_S, Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.cloudflare.routing import disable, subaddressing
+from scripts.lib.cloudflare.routing import disable, looked_at_long, subaddressing
 from scripts.lib.cloudflare.rules import rules_as
 from scripts.lib.dns.mta_sts import publish, put_back
 from scripts.lib.dns.records import as_text, every, is_spf, merged, set_rrset, set_spf, value
@@ -170,7 +170,8 @@ def _after_disabling(job: Job, records: list[Record], name: str, kind: str) -> I
         stands = as_text([e for e in cloudflare.records(job.migration, job.domain).of(name, kind) if only(e)])
         return wanted if stands == wanted else LEFT
 
-    yield Write(f"DNS of {job.domain}", f"{name} {kind}", LEFT, wanted, do, read, danger=danger)
+    write = Write(f"DNS of {job.domain}", f"{name} {kind}", LEFT, wanted, do, read, danger=danger)
+    yield looked_at_long(write) if danger == "SPF" else write
 
 
 def _first(job: Job, records: list[Record], name: str, kind: str) -> tuple[Callable[[Record], bool], list[Record], str]:
