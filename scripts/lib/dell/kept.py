@@ -37,14 +37,28 @@ _ADMITS = re.compile(r"check_client_access \S+")
 """In the list of clients: who may connect is what the plan's own table says."""
 _OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
 _TRANSPORT = "virtual_transport"
+_LOCAL, _ALIASES = "local_transport", "alias_maps"
+_ONWARD = tuple(
+    f"{each}{maps}" for each in ("mailbox_command", "mailbox_transport", "fallback_transport") for maps in ("", "_maps")
+)
+"""By what local(8) hands mail on, where main.cf says so. ``luser_relay`` has what is nobody's."""
+_SIGNATURES = {"@", "yp_last_modified", "yp_master_name"}
+"""Keys that postalias(1) itself adds."""
+_FORWARDS = """\
+getent passwd | while IFS=: read -r _ _ _ _ _ home _; do [ ! -s "$home/.forward" ] || echo "$home/.forward"; done
+"""
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
-_ASKED = ("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED)
+_ASKED = (
+    *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
+    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD),
+)
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
 _PIPE = re.compile(r"([\w-]+):?")
 _BY_DOVECOT = re.compile(r" pipe .*\bargv=\S*/dovecot/(deliver|dovecot-lda)\s")
 """A service of master.cf by which Dovecot's own program has the mail at once, and nothing in front of it."""
+_DOVECOTS = re.compile(r"\S*/dovecot/(deliver|dovecot-lda)(\s.*)?")
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
@@ -83,8 +97,15 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
     """
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
-    ends = [*today.ending_aliases()]
-    said = [*today.odd_keeps(), *today.vanishing(), *today.aliased(before), *today.passed_by(), *ends]
+    ends = [*today.ending_aliases(), *today.ending_local_aliases()]
+    said = [
+        *today.odd_keeps(),
+        *today.vanishing(),
+        *today.aliased(before),
+        *today.passed_by(),
+        *today.handed_on(),
+        *ends,
+    ]
     said += [*today.networks(before.get("mynetworks", "")), *today.restrictions()]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
@@ -147,19 +168,40 @@ class Today:
     def passed_by(self) -> Iterator[str]:
         """By what the domains that move are delivered today, where that may be a filter in front of the mailboxes."""
         today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
-        queue = f":{self.values['queue_directory']}/"
-        if (
-            today.replace(queue, ":") == ours.replace(queue, ":")
-            or today in _MAILBOXES_OWN
-            or today in self.settings.dell.dropped
-            or self._is_dovecots(today)
-        ):
+        if self._into_mailboxes(today):
             return
-        if not all(map(self._has_transport, self._virtual)):
+        if not all(map(self._has_transport, self._holding("virtual_mailbox_domains", self._served))):
             yield (
                 f"{_TRANSPORT}: {today}, which will be {ours}: another way into the mailboxes, or a filter, which "
                 f"would be passed by. Make a filter a milter or a content_filter first; or name {today} in dell.dropped"
             )
+
+    def handed_on(self) -> Iterator[str]:
+        """Where the mail of local domains that move goes on to today, if not into the mailboxes."""
+        held = ", ".join(self._local)
+        by = ("luser_relay", *_ONWARD) if self._by_local else (_LOCAL,)
+        found = {name: self.values.get(name, "") for name in by if held}
+        if self._by_local and held:
+            files = self.shell.run("sh", "-c", _FORWARDS, check=False).stdout.splitlines()
+            found |= {path: path for path in files}
+        for name, value in found.items():
+            if not self._into_mailboxes(value):
+                yield (
+                    f"{name if name == value else f'{name}: {value}'}: has mail of {held}, which leaves mydestination, "
+                    f"and would have none. Do the same by a Sieve script, or a milter, first; name {value} in "
+                    "dell.dropped then"
+                )
+
+    def _into_mailboxes(self, transport: str) -> bool:
+        """Whether a transport or a command leads into mailboxes and by nobody else, or may go by name."""
+        ours, queue = dellplan.parameters(self.settings)[_TRANSPORT], f":{self.values['queue_directory']}/"
+        return (
+            transport.replace(queue, ":") == ours.replace(queue, ":")
+            or transport in _MAILBOXES_OWN
+            or transport in self.settings.dell.dropped
+            or bool(_DOVECOTS.fullmatch(transport))
+            or self._is_dovecots(transport)
+        )
 
     def _is_dovecots(self, transport: str) -> bool:
         """Whether it is a pipe to Dovecot's own program, as before there was LMTP."""
@@ -167,12 +209,23 @@ class Today:
         service = self.shell.run("postconf", "-M", f"{name[1]}/unix", check=False).stdout if name else ""
         return bool(_BY_DOVECOT.search(" ".join(service.split())))
 
-    @property
-    def _virtual(self) -> Collection[str]:
+    def _holding(self, parameter: str, domains: Collection[str]) -> Collection[str]:
+        """Those of DOMAINS that today's list holds."""
         try:
-            return tables.holders(self.shell, self.values.get("virtual_mailbox_domains", ""), self._served)
+            return tables.holders(self.shell, self.values.get(parameter, ""), domains)
         except CouldNotAsk:  # so that nothing is passed by unseen
-            return self._served
+            return domains
+
+    @property
+    def _local(self) -> list[str]:
+        """The domains that move and whose users are the machine's own today."""
+        held = self._holding("mydestination", self.settings.domain_names)
+        return [each for each in self.settings.domain_names if each in held and not self._has_transport(each)]
+
+    @property
+    def _by_local(self) -> bool:
+        """Whether those are local(8)'s: nobody else reads aliases(5) and .forward."""
+        return self.values.get(_LOCAL, "local").partition(":")[0] == "local"
 
     def _has_transport(self, domain: str) -> bool:
         """Whether transport_maps has a row for it."""
@@ -198,6 +251,27 @@ class Today:
             for each in dellplan.led_otherwise(self.settings, led, self._origin, home):
                 if not stays or each.address in ours:
                     yield f"{name}: {entry}{' stays behind ours' if stays else ''}: {each}"
+
+    def ending_local_aliases(self) -> Iterator[str]:
+        """Names of aliases(5) which by the plan lead otherwise, or to nobody, in domains that leave mydestination."""
+        rows = dict[str, str]()
+        if not self._local or not self._by_local:
+            return
+        for entry in dellplan.elements(self.values.get(_ALIASES, "")):
+            table = _TABLE.fullmatch(entry)
+            found = self._rows(entry, table[1]) if table else "no table"
+            if entry in self.settings.dell.dropped:
+                continue
+            if isinstance(found, str):
+                yield f"{_ALIASES}: {entry} ({found})"
+            else:
+                rows = {key.rstrip(":"): to for key, to in found.items() if key not in _SIGNATURES} | rows
+        domains = (*self._local, self._origin, *dellplan.elements(self.values.get("mydestination", "").lower()))
+        led = {f"{key}@{domain}": to for domain in domains for key, to in rows.items()}
+        for each in dellplan.led_otherwise(self.settings, led, self._origin, {*self._own_names, self._origin}):
+            local, _, domain = each.address.rpartition("@")
+            if domain in self._local and local not in self._named:
+                yield f"{_ALIASES}: {each}"
 
     def ending(self) -> str:
         """Which catch-alls the plan ends, as it names a danger; empty: none."""
