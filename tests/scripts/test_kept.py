@@ -1,11 +1,16 @@
 """What Dell's Postfix does today and the plan would end, as far as that can be said without a Dell."""
 
 import re
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
+from fixtures.plan import postfix as dellplan
+from fixtures.settings.dell import Keeps
+from scripts.lib.change import Refused
 from scripts.lib.dell import kept
-from tests.scripts.test_dell import OURS, OWN, PIPES, SETTINGS, named
+from tests.scripts.test_dell import OURS, OWN, PIPES, SETTINGS, Says, named
 
 LOCAL = "hash:/etc/aliases"
 DOMAIN = next(each for each in SETTINGS.domains if each.name == OWN)
@@ -81,13 +86,8 @@ HELD = {
             (),
             "fallback_transport_maps: hash:/etc/others: has mail",
         ),
-        (
-            {"forwards": "/srv/anna/.forward\n"},
-            {},
-            (),
-            f"  /srv/anna/.forward: has mail of {OWN}, which leaves mydest",
-        ),
-        ({"forwards": "/srv/anna/.forward\n"}, {}, ("/home/anna/.forward",), ""),
+        ({"forwards": "/srv/anna/.forward\n"}, {}, (), f"  /srv/anna/.forward: has mail of {OWN}, which leaves mydest"),
+        ({"forwards": "/srv/anna/.forward\n"}, {}, ("/srv/anna/.forward",), ""),
     ],
 )
 def test_what_local_does_for_a_domain_that_becomes_virtual_is_named(
@@ -105,3 +105,92 @@ def test_names_of_a_text_of_aliases_have_no_colon() -> None:
     said = named({"alias_maps": "cdb:/etc/aliases", **HELD}, {}, {"/etc/aliases": text})
     assert f":\n  alias_maps: team@{OWN} leads to bob@{OWN}, anna@{OWN}, and by the plan to" in said
     assert ALIAS not in said
+
+
+@pytest.mark.parametrize(
+    ("main_cf", "relayed", "found"),
+    [
+        (
+            {"transport_maps": "hash:/etc/postfix/transport"},
+            (),
+            "too: transport_maps = hash:/etc/postfix/transport. Mail",
+        ),
+        ({"smtp_use_tls": "yes"}, ("club.example",), "too: relay_domains = club.example. Mail to a host without TLS"),
+        ({"content_filter": "smtp-amavis:[127.0.0.1]:10024"}, (), r"content_filter = smtp-amavis:\[127.0.0.1\]:10024"),
+        ({"transport_maps": "hash:/x", "smtp_tls_security_level": "may"}, ("club.example",), ""),
+        ({"relay_domains": "$mydestination"}, (), ""),
+    ],
+    ids="transport relayed filter said none".split(),
+)
+def test_the_relay_host_s_tls_is_not_asked_of_hosts_that_may_have_none(
+    main_cf: dict[str, str], relayed: tuple[str, ...], found: str
+) -> None:
+    """In smtp_tls_security_level, encrypt holds for each destination: ``TLS is required, but was not offered``."""
+    dell = SETTINGS.dell.model_copy(update={"keeps": Keeps(relay_domains=relayed)})
+    settings = SETTINGS.model_copy(update={"dell": dell})
+    there: Any = Says({}, {}, {})
+    with pytest.raises(Refused, match=found) if found else nullcontext():
+        planned = kept.parameters(there, settings, main_cf)
+        assert ("smtp_tls_security_level" in planned) is ("smtp_tls_security_level" not in main_cf)
+
+
+LAN = "192.168.7.0/24"
+"""What $lan and mynetworks_style = subnet come to, by ``postconf -x``."""
+
+
+@pytest.mark.parametrize(
+    ("in_force", "dropped", "found"),
+    [
+        (f"127.0.0.0/8 {LAN}", (), f"mynetworks: {LAN} may relay today: name it in dell.networks, or in dell.dropped"),
+        (f"127.0.0.0/8 !{LAN} [::1]/128", (), ""),
+        (f"127.0.0.0/8 {LAN}", (LAN,), ""),
+        ("cidr:/etc/postfix/lan.cidr", (), "mynetworks: cidr:/etc/postfix/lan.cidr: name in dell.networks what of it"),
+        ("/etc/postfix/lan", (), "mynetworks: /etc/postfix/lan: name in dell.networks what of it is to relay, and"),
+        ("/etc/postfix/lan", ("/etc/postfix/lan",), ""),
+    ],
+    ids="expanded excluded dropped table file dropped-file".split(),
+)
+def test_a_network_that_may_relay_is_named_by_what_is_in_force(
+    in_force: str, dropped: tuple[str, ...], found: str
+) -> None:
+    """main.cf may say it by another parameter, by a style, in a table or in a file."""
+    said = named({"mynetworks": in_force}, dropped=dropped)
+    assert found in said if found else said == "", said
+
+
+@pytest.mark.parametrize(
+    ("values", "dropped", "found"),
+    [
+        (
+            {"recipient_delimiter": "-"},
+            (),
+            "recipient_delimiter: expected +, found -: addresses with - would be refused",
+        ),
+        ({"recipient_delimiter": "+-"}, (), "expected +, found +-: addresses with - would be refused. Give those"),
+        ({"recipient_delimiter": "-"}, ("-",), ""),
+        ({"recipient_delimiter": "+"}, (), ""),
+        (
+            {"message_size_limit": "157286400"},
+            (),
+            "message_size_limit: expected at most 52428800, as dell.message_size_li",
+        ),
+        ({"message_size_limit": "0"}, (), "has it, found 0 (no limit): raise it there, or name 0 in dell.dropped"),
+        ({"message_size_limit": "157286400"}, ("157286400",), ""),
+        ({"message_size_limit": "52428800"}, (), ""),
+    ],
+)
+def test_a_limit_that_would_be_tighter_is_named(values: dict[str, str], dropped: tuple[str, ...], found: str) -> None:
+    said = named(values, dropped=dropped)
+    assert found in said if found else said == "", said
+
+
+def test_more_processes_than_planned_stay() -> None:
+    there: Any = Says({}, {}, {})
+    limit = "default_process_limit"
+    assert {have: kept.parameters(there, SETTINGS, {limit: have}).get(limit) for have in ("", "100", "500", "$x")} == {
+        "": "200",
+        "100": "200",
+        "500": "500",
+        "$x": "200",
+    }
+    assert [dellplan.same(limit, "200", have) for have in ("200", "500", "199", "$x")] == [True, True, False, False]

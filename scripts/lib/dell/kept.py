@@ -47,11 +47,18 @@ _SIGNATURES = {"@", "yp_last_modified", "yp_master_name"}
 _FORWARDS = """\
 getent passwd | while IFS=: read -r _ _ _ _ _ home _; do [ ! -s "$home/.forward" ] || echo "$home/.forward"; done
 """
+_SIZE, _DELIMITER = "message_size_limit", "recipient_delimiter"
+_LEVEL = "smtp_tls_security_level"
+_HOPS = (
+    *("transport_maps", "default_transport", "relay_transport", "smtp_fallback_relay", "fallback_relay"),
+    *("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "content_filter"),
+)
+"""By which mail leaves for another host than the relay host, where main.cf names them."""
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
 _ASKED = (
     *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
-    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD),
+    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD, "mynetworks", _SIZE, _DELIMITER),
 )
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
@@ -76,7 +83,24 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
         )
     kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
     sends = {name: to for name, to in dellplan.outbound(settings, kind).items() if not before.get(name)}
-    return dellplan.parameters(settings) | sends
+    if _LEVEL in sends:
+        _require_no_other_way(settings, before, sends[_LEVEL])
+    planned = dellplan.parameters(settings) | sends
+    name, has = dellplan.PROCESSES, before.get(dellplan.PROCESSES, "")
+    return planned | ({name: has} if dellplan.same(name, planned[name], has) else {})
+
+
+def _require_no_other_way(settings: Settings, before: Mapping[str, str], level: str) -> None:
+    """Refuse to ask LEVEL, which the relay host's TLS is to have, of other hosts too. Raises ``Refused``."""
+    relayed = {"relay_domains": ", ".join(settings.dell.keeps.relay_domains)}
+    ways = [f"{name} = {to}" for name, to in ({name: before.get(name) for name in _HOPS} | relayed).items() if to]
+    if ways:
+        raise Refused(
+            f"main.cf: expected {_LEVEL}, found none, and {level}, as the way to {settings.relay.host} needs it, would "
+            f"hold for other ways too: {'; '.join(ways)}. Mail to a host without TLS would wait for days and then "
+            f"bounce. Write it yourself: {_LEVEL} = {level}, where each of them has TLS; else {_LEVEL} = may, and in a "
+            f"table of smtp_tls_policy_maps the line `{settings.relay.host} {level}`. Nothing was changed"
+        )
 
 
 def require_login(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
@@ -106,7 +130,7 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
         *today.handed_on(),
         *ends,
     ]
-    said += [*today.networks(before.get("mynetworks", "")), *today.restrictions()]
+    said += [*today.networks(), *today.restrictions(), *today.limits()]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -295,20 +319,38 @@ class Today:
                 if table and (each in keeps or each not in dellplan.elements(planned[name])):
                     yield name, each, table[1], each in keeps
 
-    def networks(self, mynetworks: str) -> Iterator[str]:
-        """Networks of one's own, by main.cf's words, that may relay today and would not."""
+    def networks(self) -> Iterator[str]:
+        """Networks of one's own that may relay today and would not, and what may hold such."""
         own = [
             *self.settings.dell.networks,
             *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
         ]
-        for each in dellplan.elements(mynetworks):
+        for each in dellplan.elements(self.values.get("mynetworks", "")):
+            if each in self.settings.dell.dropped or each.startswith("!"):
+                continue
             try:
                 it = ipaddress.ip_network(each.replace("[", "").replace("]", ""), strict=False)
             except ValueError:
-                continue  # a name, a table: what it holds is the plan's to replace, and is shown
+                yield f"mynetworks: {each}: name in dell.networks what of it is to relay, and {each} in dell.dropped"
+                continue
             inside = any(it.version == of.version and it.subnet_of(of) for of in own)  # type: ignore[arg-type]
-            if not (it.is_global or inside or each in self.settings.dell.dropped):
+            if not (it.is_global or inside):
                 yield f"mynetworks: {each} may relay today: name it in dell.networks, or in dell.dropped"
+
+    def limits(self) -> Iterator[str]:
+        """What would be less than today: the addresses that a user has by the delimiter, and a message's size."""
+        dell = self.settings.dell
+        size, delimiter = self.values.get(_SIZE, ""), self.values.get(_DELIMITER, "")
+        if delimiter.strip("+") and delimiter not in dell.dropped:
+            yield (
+                f"{_DELIMITER}: expected +, found {delimiter}: addresses with {delimiter.replace('+', '')} would be "
+                f"refused. Give those that are in use a place as aliases, and name {delimiter} in dell.dropped"
+            )
+        if size.isdecimal() and not 0 < int(size) <= dell.message_size_limit and size not in dell.dropped:
+            yield (
+                f"{_SIZE}: expected at most {dell.message_size_limit}, as dell.message_size_limit has it, found {size}"
+                f"{'' if int(size) else ' (no limit)'}: raise it there, or name {size} in dell.dropped"
+            )
 
     def restrictions(self) -> Iterator[str]:
         """What a list of restrictions, which the plan replaces, does today besides: of main.cf, and of port 25."""
