@@ -35,7 +35,7 @@ postmap virtual"""
 LOCALLY = f"""\
 postconf -e 'mydestination = $mydomain, localhost' mydomain={HOME} alias_maps=hash:/etc/postfix/team
 postconf -e 'virtual_mailbox_domains = {DOMAINS}' 'luser_relay = $local@other.example'
-echo other@x.example >/root/.forward"""
+echo other@x.example >~root/.forward"""
 GREY = "check_policy_service inet:127.0.0.1:10023"
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
@@ -139,7 +139,7 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
             {"keeps": KEEPS},
             [
                 f"luser_relay: $local@other.example: has mail of {HOME}",
-                f"/root/.forward: has mail of {HOME}",
+                f"/.forward: has mail of {HOME}",
                 f"alias_maps: team@{HOME} leads to alice@{HOME}, ext@gmail.example, and by the plan to nobody",
             ],
         ),
@@ -197,7 +197,7 @@ def test_what_would_vanish_or_can_not_be_kept_is_refused(
         _refused(dell, *words, **settings)
     finally:
         dell.bash("find /etc/postfix -mindepth 1 -delete; cp -a /run/kept/. /etc/postfix")
-        dell.bash("rm -rf /run/kept /root/.forward")
+        dell.bash("rm -rf /run/kept ~root/.forward")
 
 
 def test_what_is_dropped_by_name_may_go(dell: Single) -> None:

@@ -9,8 +9,8 @@ import pytest
 from fixtures.plan import postfix as dellplan
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
-from scripts.lib.dell import kept
-from tests.scripts.test_dell import OURS, OWN, PIPES, SETTINGS, Says, named
+from scripts.lib.dell import kept, postfix_text
+from tests.scripts.test_dell import MASTER, OURS, OWN, PIPES, SETTINGS, WANTED, Says, named
 
 LOCAL = "hash:/etc/aliases"
 DOMAIN = next(each for each in SETTINGS.domains if each.name == OWN)
@@ -194,3 +194,36 @@ def test_more_processes_than_planned_stay() -> None:
         "$x": "200",
     }
     assert [dellplan.same(limit, "200", have) for have in ("200", "500", "199", "$x")] == [True, True, False, False]
+
+
+CHAIN = {"smtpd_tls_chain_files": "/etc/ssl/dell.pem"}
+FILE, LEVEL = "smtpd_tls_cert_file", "smtpd_tls_security_level"
+BY_FILE = "has its certificate by smtpd_tls_cert_file, which Postfix ignores once main.cf has smtpd_tls_chain_files"
+IN_CLEAR = "`submission inet` has smtpd_tls_security_level = encrypt only by main.cf, where it will be may. Give it its"
+
+
+@pytest.mark.parametrize(
+    ("main_cf", "options", "planned", "found"),
+    [
+        ({}, {FILE: "/etc/ssl/own.pem"}, CHAIN, BY_FILE),
+        ({FILE: "/etc/ssl/own.pem"}, {}, CHAIN, BY_FILE),
+        ({}, {FILE: "/etc/ssl/own.pem", **CHAIN}, CHAIN, ""),
+        (CHAIN, {FILE: "/etc/ssl/own.pem"}, CHAIN, ""),
+        ({FILE: "/etc/ssl/own.pem"}, {}, {}, ""),
+        ({LEVEL: "encrypt"}, {}, {}, IN_CLEAR),
+        ({LEVEL: "encrypt"}, {"smtpd_tls_wrappermode": "yes"}, {}, ""),
+        ({LEVEL: "encrypt"}, {LEVEL: "may"}, {}, ""),
+        ({LEVEL: "may"}, {"smtpd_enforce_tls": "yes"}, {}, ""),
+        ({}, {"smtpd_enforce_tls": "yes"}, {}, IN_CLEAR),
+        ({"smtpd_enforce_tls": "yes"}, {}, {}, IN_CLEAR),
+    ],
+)
+def test_a_users_port_keeps_its_certificate_and_its_encryption(
+    main_cf: dict[str, str], options: dict[str, str], planned: dict[str, str], found: str
+) -> None:
+    """main.cf's words are for port 25, and whoever has none of its own would have those."""
+    own = "".join(f"  -o {name}={value}\n" for name, value in options.items())
+    master = MASTER.replace("pickup ", f"{own}pickup ")
+    of_the_plan = {name: value for name, value in OURS.items() if name not in CHAIN} | planned
+    with pytest.raises(Refused, match=found) if found else nullcontext():
+        assert own in postfix_text.with_services(master, WANTED, main_cf, of_the_plan)
