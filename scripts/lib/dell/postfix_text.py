@@ -150,10 +150,8 @@ def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
 def _require_own(entry: Entry, before: Mapping[str, str], planned: Mapping[str, str]) -> None:
     """``Refused`` where a service leaves to main.cf what that will have for port 25 only."""
     own = {name: value for name, _, value in (each.partition("=") for each in _options(entry))}
-    what, first = (
-        f"{MASTER}: `{entry.service.replace('/', ' ')}`",
-        f"Give it its own first: postconf -P {entry.service}",
-    )
+    what = f"{MASTER}: `{entry.service.replace('/', ' ')}`"
+    first = f"Give it its own first: postconf -P {entry.service}"
     lent = {name: value for name, value in _LENT.items() if before.get(name) == value}
     enforced = own.get("smtpd_enforce_tls", before.get("smtpd_enforce_tls"))
     if enforced == "yes" and not before.get(_LEVEL):  # which counts while there is no level (postconf(5))
