@@ -77,12 +77,12 @@ def _wanted(shell: Shell, settings: Settings) -> dict[str, str]:
     before = postfix_text.parameters(main)
     effect.require_certificate(shell, settings, before)
     effect.require_logins(settings, before)
-    offers_auth = before.get("smtpd_sasl_auth_enable", "no") == "yes"
-    with_ours = postfix_text.with_services(master, dellplan.services(settings), offers_auth=offers_auth)
+    planned = kept.parameters(shell, settings, before)
+    with_ours = postfix_text.with_services(master, dellplan.services(settings), before, planned)
     effect.require_free(shell, settings, master, with_ours)
     # master.cf first: it is read only at a reload, but main.cf by every process that starts, and without master.cf's
     # part port 25 would admit everybody.
-    return {at.master: with_ours, at.main: postfix_text.with_parameters(main, kept.parameters(shell, settings, before))}
+    return {at.master: with_ours, at.main: postfix_text.with_parameters(main, planned)}
 
 
 def _configuration(shell: Shell, settings: Settings, wanted: Mapping[str, str]) -> Iterator[Write]:

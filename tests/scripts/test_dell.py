@@ -52,6 +52,7 @@ XCLIENT = AT.xclient
 
 
 MAPS = "hash:/etc/postfix/virtual"
+OFFERS = {"smtpd_sasl_auth_enable": "yes"}
 OURS, OWN = dellplan.parameters(SETTINGS), SETTINGS.domain_names[0]
 
 
@@ -375,35 +376,33 @@ def test_main_cf_that_is_unclear_is_refused(text: str, why: str) -> None:
 
 
 def test_only_port_25_is_restricted_and_the_listener_is_its_copy() -> None:
-    text = with_services(MASTER, WANTED, offers_auth=True)
+    text = with_services(MASTER, WANTED, OFFERS, OURS)
     assert text.startswith(MASTER[: MASTER.index("submission")].rstrip("\n") + "\n  -o smtpd_client_restrictions=")
     assert MASTER[MASTER.index("submission") :] in text
     (listener,) = services(text, XCLIENT)
     (smtp,) = services(text, SMTP)
     assert listener.text.split()[1:8] == smtp.text.split()[1:8]
     assert listener.text.endswith(f"{smtp.text.split('smtpd', 1)[1]} -o smtpd_authorized_xclient_hosts=127.0.0.1")
-    assert with_services(text, WANTED, offers_auth=False) == text
+    assert with_services(text, WANTED, {}, OURS) == text
 
 
 def test_a_listener_that_is_no_copy_any_more_is_made_again() -> None:
-    text = with_services(MASTER, WANTED, offers_auth=True)
+    text = with_services(MASTER, WANTED, OFFERS, OURS)
     changed = text.replace("  -o content_filter=scan:127.0.0.1:10024\n", "", 1)
     assert changed != text
-    (listener,) = services(with_services(changed, WANTED, offers_auth=False), XCLIENT)
+    (listener,) = services(with_services(changed, WANTED, {}, OURS), XCLIENT)
     assert "content_filter" not in listener.text
 
 
 def test_an_older_restriction_is_replaced_where_it_stands() -> None:
-    text = with_services(
-        MASTER.replace("content_filter=scan", "smtpd_client_restrictions=x"), WANTED, offers_auth=False
-    )
+    text = with_services(MASTER.replace("content_filter=scan", "smtpd_client_restrictions=x"), WANTED, {}, OURS)
     assert services(text, SMTP)[0].text.count("smtpd_client_restrictions=") == 1
 
 
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("  -o smtpd_sasl_auth_enable=yes\n", "", "offers AUTH only by main.cf"),
+        ("  -o smtpd_sasl_auth_enable=yes\n", "", "smtpd_sasl_auth_enable = yes only by main.cf, where it will be no"),
         ("  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n", "", "no restrictions of its own"),
         ("       smtpd\n", "       postscreen\n", "expected one service"),
         ("pickup ", "localhost:10025 inet n - n - - smtpd\npickup ", "port 10025 is taken"),
@@ -413,7 +412,7 @@ def test_an_older_restriction_is_replaced_where_it_stands() -> None:
 def test_master_cf_that_would_lose_something_is_refused(old: str, new: str, why: str) -> None:
     assert old in MASTER
     with pytest.raises(Refused, match=why):
-        with_services(MASTER.replace(old, new), WANTED, offers_auth=True)
+        with_services(MASTER.replace(old, new), WANTED, OFFERS, OURS)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ both bob@{HOME} alice@{HOME}
 EOF
 postmap virtual"""
 """A copy to the world, two users in the place of one, and a chain."""
+LOCALLY = f"""\
+postconf -e 'mydestination = $mydomain, localhost' mydomain={HOME} alias_maps=hash:/etc/postfix/team
+postconf -e 'virtual_mailbox_domains = {DOMAINS}' 'luser_relay = $local@other.example'
+echo other@x.example >~root/.forward"""
 GREY = "check_policy_service inet:127.0.0.1:10023"
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
@@ -125,7 +129,20 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
         ("rm virtual.db", {"keeps": KEEPS}, ["virtual_alias_maps: hash:/etc/postfix/virtual (can't be read"]),
         ("postconf -e 'mydestination = old.example'", {"keeps": KEEPS}, ["mydestination: old.example"]),
         ("postconf -e 'relay_domains = club.example'", {"keeps": KEEPS}, ["relay_domains: club.example"]),
-        ("postconf -e 'mynetworks = 127.0.0.0/8 10.1.0.0/16'", {"keeps": KEEPS}, ["10.1.0.0/16 may relay today"]),
+        (
+            "postconf -e lan=10.1.0.0/16 'mynetworks = 127.0.0.0/8 $lan'",
+            {"keeps": KEEPS},
+            ["mynetworks: 10.1.0.0/16 may relay today"],
+        ),
+        (
+            f"{LOCALLY}; echo 'team: alice, Ext@Gmail.example' >team; postalias team",
+            {"keeps": KEEPS},
+            [
+                f"luser_relay: $local@other.example: has mail of {HOME}",
+                f"/.forward: has mail of {HOME}",
+                f"alias_maps: team@{HOME} leads to alice@{HOME}, ext@gmail.example, and by the plan to nobody",
+            ],
+        ),
         (
             "postconf -e 'virtual_transport = virtual'",
             {"keeps": KEEPS},
@@ -169,7 +186,7 @@ def test_init_proposes_to_keep_them(dell: Single) -> None:
     ],
     ids=(
         "no-such-domain no-such-file no-database alias several behind mailbox compiled destination relayed network "
-        "transport filter aliases key login relay grey listed"
+        "local transport filter aliases key login relay grey listed"
     ).split(),
 )
 def test_what_would_vanish_or_can_not_be_kept_is_refused(
@@ -180,7 +197,7 @@ def test_what_would_vanish_or_can_not_be_kept_is_refused(
         _refused(dell, *words, **settings)
     finally:
         dell.bash("find /etc/postfix -mindepth 1 -delete; cp -a /run/kept/. /etc/postfix")
-        dell.bash("rm -rf /run/kept")
+        dell.bash("rm -rf /run/kept ~root/.forward")
 
 
 def test_what_is_dropped_by_name_may_go(dell: Single) -> None:

@@ -42,14 +42,35 @@ _MOVED = (  # without those two it would refuse users too, whose services have n
     "what stays is moved to smtpd_sender_restrictions first, behind permit_mynetworks, permit_sasl_authenticated"
 )
 _TRANSPORT = "virtual_transport"
+_LOCAL, _ALIASES = "local_transport", "alias_maps"
+_ONWARD = tuple(
+    f"{each}{maps}" for each in ("mailbox_command", "mailbox_transport", "fallback_transport") for maps in ("", "_maps")
+)
+"""By what local(8) hands mail on, where main.cf says so. ``luser_relay`` has what is nobody's."""
+_SIGNATURES = {"@", "yp_last_modified", "yp_master_name"}
+"""Keys that postalias(1) itself adds."""
+_FORWARDS = """\
+getent passwd | while IFS=: read -r _ _ _ _ _ home _; do [ ! -s "$home/.forward" ] || echo "$home/.forward"; done
+"""
+_SIZE, _DELIMITER = "message_size_limit", "recipient_delimiter"
+_LEVEL = "smtp_tls_security_level"
+_HOPS = (
+    *("transport_maps", "default_transport", "relay_transport", "smtp_fallback_relay", "fallback_relay"),
+    *("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "content_filter"),
+)
+"""By which mail leaves for another host than the relay host, where main.cf names them."""
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
-_ASKED = ("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED)
+_ASKED = (
+    *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
+    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD, "mynetworks", _SIZE, _DELIMITER),
+)
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
 _PIPE = re.compile(r"([\w-]+):?")
 _BY_DOVECOT = re.compile(r" pipe .*\bargv=\S*/dovecot/(deliver|dovecot-lda)\s")
 """A service of master.cf by which Dovecot's own program has the mail at once, and nothing in front of it."""
+_DOVECOTS = re.compile(r"\S*/dovecot/(deliver|dovecot-lda)(\s.*)?")
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
@@ -67,7 +88,24 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
         )
     kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
     sends = {name: to for name, to in dellplan.outbound(settings, kind).items() if not before.get(name)}
-    return dellplan.parameters(settings) | sends
+    if _LEVEL in sends:
+        _require_no_other_way(settings, before, sends[_LEVEL])
+    planned = dellplan.parameters(settings) | sends
+    name, has = dellplan.PROCESSES, before.get(dellplan.PROCESSES, "")
+    return planned | ({name: has} if dellplan.same(name, planned[name], has) else {})
+
+
+def _require_no_other_way(settings: Settings, before: Mapping[str, str], level: str) -> None:
+    """Refuse to ask LEVEL, which the relay host's TLS is to have, of other hosts too. Raises ``Refused``."""
+    relayed = {"relay_domains": ", ".join(settings.dell.keeps.relay_domains)}
+    ways = [f"{name} = {to}" for name, to in ({name: before.get(name) for name in _HOPS} | relayed).items() if to]
+    if ways:
+        raise Refused(
+            f"main.cf: expected {_LEVEL}, found none, and {level}, as the way to {settings.relay.host} needs it, would "
+            f"hold for other ways too: {'; '.join(ways)}. Mail to a host without TLS would wait for days and then "
+            f"bounce. Write it yourself: {_LEVEL} = {level}, where each of them has TLS; else {_LEVEL} = may, and in a "
+            f"table of smtp_tls_policy_maps the line `{settings.relay.host} {level}`. Nothing was changed"
+        )
 
 
 def require_login(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
@@ -88,9 +126,16 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
     """
     asked = postfix.parameters(shell, _ASKED).values
     today = Today(shell, settings, asked)
-    ends = [*today.ending_aliases()]
-    said = [*today.odd_keeps(), *today.vanishing(), *today.aliased(before), *today.passed_by(), *ends]
-    said += [*today.networks(before.get("mynetworks", "")), *today.restrictions()]
+    ends = [*today.ending_aliases(), *today.ending_local_aliases()]
+    said = [
+        *today.odd_keeps(),
+        *today.vanishing(),
+        *today.aliased(before),
+        *today.passed_by(),
+        *today.handed_on(),
+        *ends,
+    ]
+    said += [*today.networks(), *today.restrictions(), *today.limits()]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -152,19 +197,40 @@ class Today:
     def passed_by(self) -> Iterator[str]:
         """By what the domains that move are delivered today, where that may be a filter in front of the mailboxes."""
         today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
-        queue = f":{self.values['queue_directory']}/"
-        if (
-            today.replace(queue, ":") == ours.replace(queue, ":")
-            or today in _MAILBOXES_OWN
-            or today in self.settings.dell.dropped
-            or self._is_dovecots(today)
-        ):
+        if self._into_mailboxes(today):
             return
-        if not all(map(self._has_transport, self._virtual)):
+        if not all(map(self._has_transport, self._holding("virtual_mailbox_domains", self._served))):
             yield (
                 f"{_TRANSPORT}: {today}, which will be {ours}: another way into the mailboxes, or a filter, which "
                 f"would be passed by. Make a filter a milter or a content_filter first; or name {today} in dell.dropped"
             )
+
+    def handed_on(self) -> Iterator[str]:
+        """Where the mail of local domains that move goes on to today, if not into the mailboxes."""
+        held = ", ".join(self._local)
+        by = ("luser_relay", *_ONWARD) if self._by_local else (_LOCAL,)
+        found = {name: self.values.get(name, "") for name in by if held}
+        if self._by_local and held:
+            files = self.shell.run("sh", "-c", _FORWARDS, check=False).stdout.splitlines()
+            found |= {path: path for path in files}
+        for name, value in found.items():
+            if not self._into_mailboxes(value):
+                yield (
+                    f"{name if name == value else f'{name}: {value}'}: has mail of {held}, which leaves mydestination, "
+                    f"and would have none. Do the same by a Sieve script, or a milter, first; name {value} in "
+                    "dell.dropped then"
+                )
+
+    def _into_mailboxes(self, transport: str) -> bool:
+        """Whether a transport or a command leads into mailboxes and by nobody else, or may go by name."""
+        ours, queue = dellplan.parameters(self.settings)[_TRANSPORT], f":{self.values['queue_directory']}/"
+        return (
+            transport.replace(queue, ":") == ours.replace(queue, ":")
+            or transport in _MAILBOXES_OWN
+            or transport in self.settings.dell.dropped
+            or bool(_DOVECOTS.fullmatch(transport))
+            or self._is_dovecots(transport)
+        )
 
     def _is_dovecots(self, transport: str) -> bool:
         """Whether it is a pipe to Dovecot's own program, as before there was LMTP."""
@@ -172,12 +238,23 @@ class Today:
         service = self.shell.run("postconf", "-M", f"{name[1]}/unix", check=False).stdout if name else ""
         return bool(_BY_DOVECOT.search(" ".join(service.split())))
 
-    @property
-    def _virtual(self) -> Collection[str]:
+    def _holding(self, parameter: str, domains: Collection[str]) -> Collection[str]:
+        """Those of DOMAINS that today's list holds."""
         try:
-            return tables.holders(self.shell, self.values.get("virtual_mailbox_domains", ""), self._served)
+            return tables.holders(self.shell, self.values.get(parameter, ""), domains)
         except CouldNotAsk:  # so that nothing is passed by unseen
-            return self._served
+            return domains
+
+    @property
+    def _local(self) -> list[str]:
+        """The domains that move and whose users are the machine's own today."""
+        held = self._holding("mydestination", self.settings.domain_names)
+        return [each for each in self.settings.domain_names if each in held and not self._has_transport(each)]
+
+    @property
+    def _by_local(self) -> bool:
+        """Whether those are local(8)'s: nobody else reads aliases(5) and .forward."""
+        return self.values.get(_LOCAL, "local").partition(":")[0] == "local"
 
     def _has_transport(self, domain: str) -> bool:
         """Whether transport_maps has a row for it."""
@@ -204,6 +281,27 @@ class Today:
                 if not stays or each.address in ours:
                     yield f"{name}: {entry}{' stays behind ours' if stays else ''}: {each}"
 
+    def ending_local_aliases(self) -> Iterator[str]:
+        """Names of aliases(5) which by the plan lead otherwise, or to nobody, in domains that leave mydestination."""
+        rows = dict[str, str]()
+        if not self._local or not self._by_local:
+            return
+        for entry in dellplan.elements(self.values.get(_ALIASES, "")):
+            table = _TABLE.fullmatch(entry)
+            found = self._rows(entry, table[1]) if table else "no table"
+            if entry in self.settings.dell.dropped:
+                continue
+            if isinstance(found, str):
+                yield f"{_ALIASES}: {entry} ({found})"
+            else:
+                rows = {key.rstrip(":"): to for key, to in found.items() if key not in _SIGNATURES} | rows
+        domains = (*self._local, self._origin, *dellplan.elements(self.values.get("mydestination", "").lower()))
+        led = {f"{key}@{domain}": to for domain in domains for key, to in rows.items()}
+        for each in dellplan.led_otherwise(self.settings, led, self._origin, {*self._own_names, self._origin}):
+            local, _, domain = each.address.rpartition("@")
+            if domain in self._local and local not in self._named:
+                yield f"{_ALIASES}: {each}"
+
     def ending(self) -> str:
         """Which catch-alls the plan ends, as it names a danger; empty: none."""
         names = dict.fromkeys(self._catch_alls())
@@ -226,20 +324,38 @@ class Today:
                 if table and (each in keeps or each not in dellplan.elements(planned[name])):
                     yield name, each, table[1], each in keeps
 
-    def networks(self, mynetworks: str) -> Iterator[str]:
-        """Networks of one's own, by main.cf's words, that may relay today and would not."""
+    def networks(self) -> Iterator[str]:
+        """Networks of one's own that may relay today and would not, and what may hold such."""
         own = [
             *self.settings.dell.networks,
             *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
         ]
-        for each in dellplan.elements(mynetworks):
+        for each in dellplan.elements(self.values.get("mynetworks", "")):
+            if each in self.settings.dell.dropped or each.startswith("!"):
+                continue
             try:
                 it = ipaddress.ip_network(each.replace("[", "").replace("]", ""), strict=False)
             except ValueError:
-                continue  # a name, a table: what it holds is the plan's to replace, and is shown
+                yield f"mynetworks: {each}: name in dell.networks what of it is to relay, and {each} in dell.dropped"
+                continue
             inside = any(it.version == of.version and it.subnet_of(of) for of in own)  # type: ignore[arg-type]
-            if not (it.is_global or inside or each in self.settings.dell.dropped):
+            if not (it.is_global or inside):
                 yield f"mynetworks: {each} may relay today: name it in dell.networks, or in dell.dropped"
+
+    def limits(self) -> Iterator[str]:
+        """What would be less than today: the addresses that a user has by the delimiter, and a message's size."""
+        dell = self.settings.dell
+        size, delimiter = self.values.get(_SIZE, ""), self.values.get(_DELIMITER, "")
+        if delimiter.strip("+") and delimiter not in dell.dropped:
+            yield (
+                f"{_DELIMITER}: expected +, found {delimiter}: addresses with {delimiter.replace('+', '')} would be "
+                f"refused. Give those that are in use a place as aliases, and name {delimiter} in dell.dropped"
+            )
+        if size.isdecimal() and not 0 < int(size) <= dell.message_size_limit and size not in dell.dropped:
+            yield (
+                f"{_SIZE}: expected at most {dell.message_size_limit}, as dell.message_size_limit has it, found {size}"
+                f"{'' if int(size) else ' (no limit)'}: raise it there, or name {size} in dell.dropped"
+            )
 
     def restrictions(self) -> Iterator[str]:
         """What a list of restrictions, which the plan replaces, does today besides: of main.cf, and of port 25."""

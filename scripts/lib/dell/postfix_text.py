@@ -17,6 +17,9 @@ _CONTROL = re.compile(r"^(?=\{\{|\$\{|<\?|@|[ \t]*(?:\{[%#]|%\{|<%|%[ \t]|\{\{[-
 """Lines that steer an engine (Jinja, Ansible, Go, ERB, Mako, Terraform) or stand for whole lines of their own. An
 indented placeholder is none: it is part of the value above."""
 _HIDDEN = "#mxgate-hidden#"
+_LEVEL, _CHAIN, _CERTIFICATE = "smtpd_tls_security_level", "smtpd_tls_chain_files", "smtpd_tls_cert_file"
+_LENT = {"smtpd_sasl_auth_enable": "yes", _LEVEL: "encrypt"}
+"""What other services may have by main.cf, which has it for port 25 otherwise."""
 MAIN, MASTER = "main.cf", "master.cf"
 """As messages name them."""
 
@@ -84,14 +87,16 @@ def without_twins(text: str, names: Collection[str]) -> str:
     return _without(text, (entry for name, entry in found if often[name] > 1))
 
 
-def with_services(text: str, wanted: Mapping[str, Mapping[str, str]], *, offers_auth: bool) -> str:
+def with_services(
+    text: str, wanted: Mapping[str, Mapping[str, str]], before: Mapping[str, str], planned: Mapping[str, str]
+) -> str:
     """The text of master.cf with these overrides; the XCLIENT listener is made as a copy of port 25's service.
 
-    OFFERS_AUTH: whether main.cf offers AUTH to all today. Raises ``Refused`` where another service would lose what
-    main.cf gave it.
+    BEFORE, PLANNED: what main.cf says, and is to say. Raises ``Refused`` where another service would lose what main.cf
+    gave it.
     """
     listener = next((name for name, overrides in wanted.items() if dellplan.XCLIENT_HOSTS in overrides), "")
-    _require_apart(text, listener, offers_auth=offers_auth)
+    _require_apart(text, listener, before, planned)
     for service, overrides in wanted.items():
         if dellplan.XCLIENT_HOSTS in overrides:
             text = _without_an_older_copy(text, service)
@@ -142,7 +147,31 @@ def _as_copy(entry: Entry) -> tuple[list[str], set[str]]:
     return entry.text.split()[1:8], options
 
 
-def _require_apart(text: str, listener: str, *, offers_auth: bool) -> None:
+def _require_own(entry: Entry, before: Mapping[str, str], planned: Mapping[str, str]) -> None:
+    """``Refused`` where a service leaves to main.cf what that will have for port 25 only."""
+    own = {name: value for name, _, value in (each.partition("=") for each in _options(entry))}
+    what = f"{MASTER}: `{entry.service.replace('/', ' ')}`"
+    first = f"Give it its own first: postconf -P {entry.service}"
+    lent = {name: value for name, value in _LENT.items() if before.get(name) == value}
+    enforced = own.get("smtpd_enforce_tls", before.get("smtpd_enforce_tls"))
+    if enforced == "yes" and not before.get(_LEVEL):  # which counts while there is no level (postconf(5))
+        lent[_LEVEL] = _LENT[_LEVEL]
+    if own.get("smtpd_tls_wrappermode") == "yes":
+        lent.pop(_LEVEL, None)
+    for name, value in lent.items():
+        if name not in own and planned.get(name, value) != value:
+            found = f"has {name} = {value} only by main.cf, where it will be {planned[name]}"
+            raise Refused(f"{what} {found}. {first}/{name}={value}")
+    named = _CERTIFICATE in own or (own.get("smtpd_sasl_auth_enable") == "yes" and before.get(_CERTIFICATE))
+    if named and planned.get(_CHAIN) and not before.get(_CHAIN) and _CHAIN not in own:
+        raise Refused(
+            f"{what} has its certificate by {_CERTIFICATE}, which Postfix ignores once main.cf has {_CHAIN}, as "
+            f"dell.tls_chain_file wants it. {first}/{_CHAIN}=KEY,CHAIN; or leave dell.tls_chain_file out, where "
+            "main.cf names both"
+        )
+
+
+def _require_apart(text: str, listener: str, before: Mapping[str, str], planned: Mapping[str, str]) -> None:
     smtp = services(text, SMTP)
     if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
         found = ", ".join(f"`{each.text}`" for each in smtp) or "no line that begins with smtp inet"
@@ -164,11 +193,7 @@ def _require_apart(text: str, listener: str, *, offers_auth: bool) -> None:
             )
         if kind != "inet" or rest[5:6] != ["smtpd"] or entry.service == SMTP:
             continue
-        if offers_auth and "smtpd_sasl_auth_enable=" not in options:
-            raise Refused(
-                f"{MASTER}: `{name} inet` offers AUTH only by main.cf, where it will be off. Give it its own first: "
-                f"postconf -P {name}/inet/smtpd_sasl_auth_enable=yes"
-            )
+        _require_own(entry, before, planned)
         if not re.search(r"smtpd_(client|relay|recipient)_restrictions=", options):
             raise Refused(
                 f"{MASTER}: `{name} inet` has no restrictions of its own, and main.cf's on clients will be empty. Give "

@@ -127,12 +127,11 @@ def _files(  # noqa: PLR0913, PLR0917 - what stands, and all of what is to stand
     folder = Path(template.main_cf).parent
     stands = postfix_text.parameters(rendered["main.cf"])
     wanted = {name: value for name, value in planned.items() if _differs(stands, name, value)}
-    offers_auth = stands.get("smtpd_sasl_auth_enable", "no") == "yes"
     listener = dellplan.places(settings).xclient
 
     def with_services(text: str) -> str:
         kept_text = text if listener in services else postfix_text.without_service(text, listener)
-        return postfix_text.with_services(kept_text, services, offers_auth=offers_auth)
+        return postfix_text.with_services(kept_text, services, stands, planned)
 
     edited = {
         template.main_cf: lambda text: postfix_text.with_parameters(text, wanted),

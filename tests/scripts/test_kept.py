@@ -1,0 +1,229 @@
+"""What Dell's Postfix does today and the plan would end, as far as that can be said without a Dell."""
+
+import re
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from fixtures.plan import postfix as dellplan
+from fixtures.settings.dell import Keeps
+from scripts.lib.change import Refused
+from scripts.lib.dell import kept, postfix_text
+from tests.scripts.test_dell import MASTER, OURS, OWN, PIPES, SETTINGS, WANTED, Says, named
+
+LOCAL = "hash:/etc/aliases"
+DOMAIN = next(each for each in SETTINGS.domains if each.name == OWN)
+ALIAS, USER = next((alias, user) for alias, user in DOMAIN.aliases.items() if "@" not in user)
+HELD = {
+    "mydestination": f"mail.{OWN}, localhost, {OWN.upper()}",
+    "myhostname": f"mail.{OWN}",
+    "myorigin": OWN,
+    "local_transport": f"local:mail.{OWN}",
+}
+"""With $myhostname and $mydomain in the place of their names, as ``postconf -x`` prints them."""
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "dropped", "says"),
+    [
+        ({}, {"team": f"{USER}, bob, ext@gmail.example"}, (), f"team@{OWN} leads to {USER}@{OWN}, .*ext@gmail.example"),
+        (
+            {},
+            {"support": '"|/usr/bin/rt --action x"'},
+            (),
+            rf"support@{OWN} leads to \"\|/usr/bin/rt --action x\", and",
+        ),
+        (
+            {},
+            {"lists": ":include:/etc/lists/a"},
+            (),
+            f"lists@{OWN} leads to :include:/etc/lists/a, and by the plan to n",
+        ),
+        ({}, {"box": "/var/mail/box"}, (), f"box@{OWN} leads to /var/mail/box, and by the plan to nobody"),
+        (
+            {},
+            {USER: "away@gmail.example"},
+            (),
+            f"{USER}@{OWN} leads to away@gmail.example, and by the plan to {USER}@{OWN}",
+        ),
+        ({}, {"usenet": "root", "root": "anna"}, (), f"usenet@{OWN} leads to anna@{OWN}, and by the plan to nobody"),
+        ({}, {"usenet": "root", "root": "anna"}, ("usenet",), ""),
+        ({}, {"team": "bob, anna"}, (LOCAL,), ""),
+        ({}, {ALIAS: USER, "@": "@", "YP_LAST_MODIFIED": "1796164562", "YP_MASTER_NAME": f"mail.{OWN}"}, (), ""),
+        ({}, {ALIAS: f"the-{ALIAS}", f"the-{ALIAS}": USER}, (f"the-{ALIAS}",), ""),
+        ({"myorigin": f"mail.{OWN}"}, {ALIAS: f"{USER}@localhost"}, (), ""),
+        ({"mydestination": f"mail.{OWN}, localhost"}, {"team": "bob, anna"}, (), ""),
+        ({"local_transport": "lmtp:unix:private/dovecot-lmtp"}, {"team": "bob, anna"}, (), ""),
+        (
+            {"local_transport": "scan:[127.0.0.1]:10024"},
+            {},
+            (),
+            r"local_transport: scan:\[127.0.0.1\]:10024: has mail of",
+        ),
+        ({"alias_maps": "nis:mail.aliases"}, {}, (), r"alias_maps: nis:mail.aliases \(what it holds can't be listed\)"),
+        ({"alias_maps": "nis:mail.aliases"}, {}, ("nis:mail.aliases",), ""),
+        (
+            {"luser_relay": "$local@other.example"},
+            {},
+            (),
+            rf"luser_relay: \$local@other.example: has mail of {OWN}, wh",
+        ),
+        ({"luser_relay": "anna"}, {}, ("anna",), ""),
+        ({"luser_relay": "anna", "mydestination": ""}, {}, (), ""),
+        (
+            {"mailbox_command": 'procmail -a "$EXTENSION"'},
+            {},
+            (),
+            r"mailbox_command: procmail -a \"\$EXTENSION\": has mail",
+        ),
+        ({"mailbox_command": '/usr/lib/dovecot/deliver -m "${EXTENSION}"'}, {}, (), ""),
+        ({"mailbox_transport": OURS["virtual_transport"], "fallback_transport": "dovecot"}, {}, (), ""),
+        ({"mailbox_transport": "cyrus"}, {}, (), "mailbox_transport: cyrus: has mail of"),
+        (
+            {"fallback_transport_maps": "hash:/etc/others"},
+            {},
+            (),
+            "fallback_transport_maps: hash:/etc/others: has mail",
+        ),
+        ({"forwards": "/srv/anna/.forward\n"}, {}, (), f"  /srv/anna/.forward: has mail of {OWN}, which leaves mydest"),
+        ({"forwards": "/srv/anna/.forward\n"}, {}, ("/srv/anna/.forward",), ""),
+    ],
+)
+def test_what_local_does_for_a_domain_that_becomes_virtual_is_named(
+    values: dict[str, str], row: dict[str, str], dropped: tuple[str, ...], says: str
+) -> None:
+    """Aliases(5), .forward and what main.cf names for local(8) count for nothing in virtual_mailbox_domains."""
+    printed = PIPES | {kept._FORWARDS: values.get("forwards", "")}
+    said = named({"alias_maps": LOCAL, **HELD, **values}, {LOCAL: row}, printed, dropped=dropped)
+    assert re.search(says, said) if says else said == "", said
+
+
+def test_names_of_a_text_of_aliases_have_no_colon() -> None:
+    """cdb's rows can't be listed: they are read where they were made from, in aliases(5)'s own form."""
+    text = f"# ours\n{ALIAS}: {USER}\nteam:\tbob,\n  anna\n"
+    said = named({"alias_maps": "cdb:/etc/aliases", **HELD}, {}, {"/etc/aliases": text})
+    assert f":\n  alias_maps: team@{OWN} leads to bob@{OWN}, anna@{OWN}, and by the plan to" in said
+    assert ALIAS not in said
+
+
+@pytest.mark.parametrize(
+    ("main_cf", "relayed", "found"),
+    [
+        (
+            {"transport_maps": "hash:/etc/postfix/transport"},
+            (),
+            "too: transport_maps = hash:/etc/postfix/transport. Mail",
+        ),
+        ({"smtp_use_tls": "yes"}, ("club.example",), "too: relay_domains = club.example. Mail to a host without TLS"),
+        ({"content_filter": "smtp-amavis:[127.0.0.1]:10024"}, (), r"content_filter = smtp-amavis:\[127.0.0.1\]:10024"),
+        ({"transport_maps": "hash:/x", "smtp_tls_security_level": "may"}, ("club.example",), ""),
+        ({"relay_domains": "$mydestination"}, (), ""),
+    ],
+    ids="transport relayed filter said none".split(),
+)
+def test_the_relay_host_s_tls_is_not_asked_of_hosts_that_may_have_none(
+    main_cf: dict[str, str], relayed: tuple[str, ...], found: str
+) -> None:
+    """In smtp_tls_security_level, encrypt holds for each destination: ``TLS is required, but was not offered``."""
+    dell = SETTINGS.dell.model_copy(update={"keeps": Keeps(relay_domains=relayed)})
+    settings = SETTINGS.model_copy(update={"dell": dell})
+    there: Any = Says({}, {}, {})
+    with pytest.raises(Refused, match=found) if found else nullcontext():
+        planned = kept.parameters(there, settings, main_cf)
+        assert ("smtp_tls_security_level" in planned) is ("smtp_tls_security_level" not in main_cf)
+
+
+LAN = "192.168.7.0/24"
+"""What $lan and mynetworks_style = subnet come to, by ``postconf -x``."""
+
+
+@pytest.mark.parametrize(
+    ("in_force", "dropped", "found"),
+    [
+        (f"127.0.0.0/8 {LAN}", (), f"mynetworks: {LAN} may relay today: name it in dell.networks, or in dell.dropped"),
+        (f"127.0.0.0/8 !{LAN} [::1]/128", (), ""),
+        (f"127.0.0.0/8 {LAN}", (LAN,), ""),
+        ("cidr:/etc/postfix/lan.cidr", (), "mynetworks: cidr:/etc/postfix/lan.cidr: name in dell.networks what of it"),
+        ("/etc/postfix/lan", (), "mynetworks: /etc/postfix/lan: name in dell.networks what of it is to relay, and"),
+        ("/etc/postfix/lan", ("/etc/postfix/lan",), ""),
+    ],
+    ids="expanded excluded dropped table file dropped-file".split(),
+)
+def test_a_network_that_may_relay_is_named_by_what_is_in_force(
+    in_force: str, dropped: tuple[str, ...], found: str
+) -> None:
+    """main.cf may say it by another parameter, by a style, in a table or in a file."""
+    said = named({"mynetworks": in_force}, dropped=dropped)
+    assert found in said if found else said == "", said
+
+
+@pytest.mark.parametrize(
+    ("values", "dropped", "found"),
+    [
+        (
+            {"recipient_delimiter": "-"},
+            (),
+            "recipient_delimiter: expected +, found -: addresses with - would be refused",
+        ),
+        ({"recipient_delimiter": "+-"}, (), "expected +, found +-: addresses with - would be refused. Give those"),
+        ({"recipient_delimiter": "-"}, ("-",), ""),
+        ({"recipient_delimiter": "+"}, (), ""),
+        (
+            {"message_size_limit": "157286400"},
+            (),
+            "message_size_limit: expected at most 52428800, as dell.message_size_li",
+        ),
+        ({"message_size_limit": "0"}, (), "has it, found 0 (no limit): raise it there, or name 0 in dell.dropped"),
+        ({"message_size_limit": "157286400"}, ("157286400",), ""),
+        ({"message_size_limit": "52428800"}, (), ""),
+    ],
+)
+def test_a_limit_that_would_be_tighter_is_named(values: dict[str, str], dropped: tuple[str, ...], found: str) -> None:
+    said = named(values, dropped=dropped)
+    assert found in said if found else said == "", said
+
+
+def test_more_processes_than_planned_stay() -> None:
+    there: Any = Says({}, {}, {})
+    limit = "default_process_limit"
+    assert {have: kept.parameters(there, SETTINGS, {limit: have}).get(limit) for have in ("", "100", "500", "$x")} == {
+        "": "200",
+        "100": "200",
+        "500": "500",
+        "$x": "200",
+    }
+    assert [dellplan.same(limit, "200", have) for have in ("200", "500", "199", "$x")] == [True, True, False, False]
+
+
+CHAIN = {"smtpd_tls_chain_files": "/etc/ssl/dell.pem"}
+FILE, LEVEL = "smtpd_tls_cert_file", "smtpd_tls_security_level"
+BY_FILE = "has its certificate by smtpd_tls_cert_file, which Postfix ignores once main.cf has smtpd_tls_chain_files"
+IN_CLEAR = "`submission inet` has smtpd_tls_security_level = encrypt only by main.cf, where it will be may. Give it its"
+
+
+@pytest.mark.parametrize(
+    ("main_cf", "options", "planned", "found"),
+    [
+        ({}, {FILE: "/etc/ssl/own.pem"}, CHAIN, BY_FILE),
+        ({FILE: "/etc/ssl/own.pem"}, {}, CHAIN, BY_FILE),
+        ({}, {FILE: "/etc/ssl/own.pem", **CHAIN}, CHAIN, ""),
+        (CHAIN, {FILE: "/etc/ssl/own.pem"}, CHAIN, ""),
+        ({FILE: "/etc/ssl/own.pem"}, {}, {}, ""),
+        ({LEVEL: "encrypt"}, {}, {}, IN_CLEAR),
+        ({LEVEL: "encrypt"}, {"smtpd_tls_wrappermode": "yes"}, {}, ""),
+        ({LEVEL: "encrypt"}, {LEVEL: "may"}, {}, ""),
+        ({LEVEL: "may"}, {"smtpd_enforce_tls": "yes"}, {}, ""),
+        ({}, {"smtpd_enforce_tls": "yes"}, {}, IN_CLEAR),
+        ({"smtpd_enforce_tls": "yes"}, {}, {}, IN_CLEAR),
+    ],
+)
+def test_a_users_port_keeps_its_certificate_and_its_encryption(
+    main_cf: dict[str, str], options: dict[str, str], planned: dict[str, str], found: str
+) -> None:
+    """main.cf's words are for port 25, and whoever has none of its own would have those."""
+    own = "".join(f"  -o {name}={value}\n" for name, value in options.items())
+    master = MASTER.replace("pickup ", f"{own}pickup ")
+    of_the_plan = {name: value for name, value in OURS.items() if name not in CHAIN} | planned
+    with pytest.raises(Refused, match=found) if found else nullcontext():
+        assert own in postfix_text.with_services(master, WANTED, main_cf, of_the_plan)
