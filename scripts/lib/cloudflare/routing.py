@@ -33,7 +33,7 @@ REFUSED = "code 2008"
 several; that they are replaced was seen by nobody yet, and would do no harm in this order."""
 SYNC_PAUSE_S = 5.0
 LEFT = "as Email Routing leaves it"
-LATE_S = 5.0
+LATE_S = 2.0
 """For so long after a switch of Email Routing the SPF record is looked at. Nobody has seen that it takes any time."""
 
 
