@@ -2,7 +2,7 @@
 
 import re
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -156,6 +156,14 @@ def test_a_network_that_may_relay_is_named_by_what_is_in_force(
     """main.cf may say it by another parameter, by a style, in a table or in a file."""
     said = named({"mynetworks": in_force}, dropped=dropped)
     assert found in said if found else said == "", said
+
+
+@pytest.mark.parametrize(("style", "number"), [("host", 0), ("subnet", 1)])
+def test_where_main_cf_names_no_network_its_style_says_which(style: str, number: int) -> None:
+    """The machine's own addresses are no network that relays."""
+    in_force = {"mynetworks": f"127.0.0.0/8 {LAN}", "mynetworks_style": style}
+    today = kept.Today(cast("Any", None), SETTINGS, in_force)
+    assert len([*today.networks({})]) == number
 
 
 @pytest.mark.parametrize(

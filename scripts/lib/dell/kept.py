@@ -63,7 +63,7 @@ _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_d
 """By which main.cf names tables, without a word of its own on them."""
 _ASKED = (
     *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
-    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD, "mynetworks", _SIZE, _DELIMITER),
+    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD, "mynetworks", "mynetworks_style", _SIZE, _DELIMITER),
 )
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
@@ -135,7 +135,7 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
         *today.handed_on(),
         *ends,
     ]
-    said += [*today.networks(), *today.restrictions(), *today.limits()]
+    said += [*today.networks(before), *today.restrictions(), *today.limits()]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -324,8 +324,13 @@ class Today:
                 if table and (each in keeps or each not in dellplan.elements(planned[name])):
                     yield name, each, table[1], each in keeps
 
-    def networks(self) -> Iterator[str]:
-        """Networks of one's own that may relay today and would not, and what may hold such."""
+    def networks(self, before: Mapping[str, str]) -> Iterator[str]:
+        """Networks of one's own that may relay today and would not, and what may hold such.
+
+        Where main.cf (BEFORE) names none, Postfix takes only the machine's own addresses by the style ``host``.
+        """
+        if "mynetworks" not in before and self.values.get("mynetworks_style") == "host":
+            return
         own = [
             *self.settings.dell.networks,
             *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
