@@ -6,8 +6,8 @@
 
 Writes: the domain's MX (EC2's records are added, then Cloudflare's deleted). SPF only where who could send before no
 longer can. Both as the first snapshot has them, or a person has accepted them by name since (python -m scripts.accept).
-Needs: Cloudflare's DNS API. AWS only where EC2 is stopped or silent; Email Routing's API only where its records are
-locked. It never waits in silence for longer than 20 s, except while EC2 starts.
+Needs: Cloudflare's DNS API. AWS only where EC2 was stopped, may be, or is silent; Email Routing's API only where its
+records are locked. It never waits in silence for longer than 20 s, except while EC2 starts.
 Later: --clean-up, once the TTL and a minute have passed; it refuses before, since mail still comes that way. Without it
 all stays, a shortened TTL too: the next switch needs it.
 After stop_ec2 the instance is started first; after delete_ec2 no way leads back. Without the store, or its snapshot:

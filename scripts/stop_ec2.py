@@ -103,7 +103,7 @@ def _require_empty_queue(job: Job) -> None:
                 it = (waiting or lying)[0]
                 to = ", ".join(address for address, _ in it.recipients)
                 raise Refused(
-                    f"EC2 has not handed on all that it took: {len(lying)} messages lie in its queue, such as "
+                    f"EC2 has not handed on all that it took: its queue holds {len(lying)} more, such as "
                     f"{it.queue_id} ({it.queue}), from <{it.sender}> to {to}. Once it is stopped nobody can read them, "
                     "and delete_ec2 deletes them. On EC2: postqueue -f, or postsuper -d for what nobody wants. Then "
                     "plan again"

@@ -90,6 +90,8 @@ _NO_COPY = N_("""\
 _CLOSED = N_("""\
 NO WAY LEADS BACK TO EC2: {why}
 Throw away what was printed before. How it stands now: python -m scripts.by_hand --domain {domain}""")
+_CLOSED_LINES = 2
+"""A paper with a way back has dozens."""
 _MOVED = N_("""\
 3. At the registrar: the second provider's name servers in place of Cloudflare's. Caches hold the old ones
     for as long as the parent zone says (two days for .com and .net).
@@ -119,7 +121,7 @@ def leave(migration: Migration, domain: str) -> Path:
 def renewed(job: Job) -> Iterator[None]:
     """Around what changes how a way back goes: whatever came of it, what ``switch_mx`` has left here is then of today.
 
-    A paper by which no way leads back any more says only that.
+    A paper by which no way leads back any more says only that, until ``prepare_dell`` has opened it again.
     """
     try:
         yield
@@ -136,12 +138,17 @@ def _renew(job: Job) -> None:
     migration = job.migration
     with ours_only():
         copy(migration.store, migration.night)
+    closed = ""
     try:
         require_way_back(job, Progress.read(migration.store, migration.settings))
     except NoWayBack as why:
-        for domain in migration.settings.domain_names:
-            if (there := migration.night / f"{domain}.txt").exists():
-                there.write_text(tr(_CLOSED, domain=domain, why=tr(str(why))) + "\n", encoding="utf-8")
+        closed = tr(str(why))
+    for domain in migration.settings.domain_names:
+        there = migration.night / f"{domain}.txt"
+        if there.exists() and closed:
+            there.write_text(tr(_CLOSED, domain=domain, why=closed) + "\n", encoding="utf-8")
+        elif there.exists() and len(there.read_text(encoding="utf-8").splitlines()) <= _CLOSED_LINES:
+            there.write_text(paper(replace(migration, aged=True), domain), encoding="utf-8")
 
 
 def paper(migration: Migration, domain: str, zone: str = "") -> str:

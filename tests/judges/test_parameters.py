@@ -18,7 +18,6 @@ from fixtures.settings import Secrets
 from tests.judges import FAIL, LOOK, PASS, Says, all_say, says
 
 SETTINGS = settings_without_a_lab()
-SETTINGS = settings_without_a_lab()
 FILES = (
     File("/etc/postfix/main.cf", True, changed_at=100.9),
     File("/etc/postfix/master.cf", True, changed_at=99),

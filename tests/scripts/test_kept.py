@@ -47,6 +47,7 @@ HELD = {
             (),
             f"{USER}@{OWN} leads to away@gmail.example, and by the plan to {USER}@{OWN}",
         ),
+        ({}, {"postmaster": "root"}, (), ""),
         ({}, {"usenet": "root", "root": "anna"}, (), f"usenet@{OWN} leads to anna@{OWN}, and by the plan to nobody"),
         ({}, {"usenet": "root", "root": "anna"}, ("usenet",), ""),
         ({}, {"team": "bob, anna"}, (LOCAL,), ""),
@@ -63,6 +64,7 @@ HELD = {
         ),
         ({"alias_maps": "nis:mail.aliases"}, {}, (), r"alias_maps: nis:mail.aliases \(what it holds can't be listed\)"),
         ({"alias_maps": "nis:mail.aliases"}, {}, ("nis:mail.aliases",), ""),
+        ({"mailbox_transport": "lmtp:unix:private/dovecot-lmtp", "mailbox_command": "procmail"}, {}, (), ""),
         (
             {"luser_relay": "$local@other.example"},
             {},
@@ -116,11 +118,13 @@ def test_names_of_a_text_of_aliases_have_no_colon() -> None:
             "too: transport_maps = hash:/etc/postfix/transport. Mail",
         ),
         ({"smtp_use_tls": "yes"}, ("club.example",), "too: relay_domains = club.example. Mail to a host without TLS"),
+        ({"relayhost": "[smtp.sendgrid.net]:587"}, ("club.example",), ""),
+        ({"default_transport": "smtp", "relay_transport": "relay"}, (), ""),
         ({"content_filter": "smtp-amavis:[127.0.0.1]:10024"}, (), r"content_filter = smtp-amavis:\[127.0.0.1\]:10024"),
         ({"transport_maps": "hash:/x", "smtp_tls_security_level": "may"}, ("club.example",), ""),
         ({"relay_domains": "$mydestination"}, (), ""),
     ],
-    ids="transport relayed filter said none".split(),
+    ids="transport relayed by-relayhost defaults filter said none".split(),
 )
 def test_the_relay_host_s_tls_is_not_asked_of_hosts_that_may_have_none(
     main_cf: dict[str, str], relayed: tuple[str, ...], found: str

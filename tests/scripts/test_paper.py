@@ -190,6 +190,25 @@ def test_no_way_leads_back_over_an_admission_that_is_withdrawn_by_half(migration
     assert "by hand" in paper(migration, DOMAIN)
 
 
+def test_a_paper_that_was_closed_is_opened_again(migration: Migration, tmp_path: Path) -> None:
+    """``prepare_dell`` admits EC2 again, and no switch would write it once more."""
+    migration.settings.of(str(tmp_path / "migration.toml"))
+    store, job, there = migration.store, change.Job(migration, "", Namespace()), tmp_path / f"night/{DOMAIN}.txt"
+    there.parent.mkdir()
+    there.write_text("as a switch has left it\n" * 9, encoding="utf-8")
+    with renewed(job):
+        pass
+    assert there.read_text(encoding="utf-8").startswith("as a switch has left it")
+    store.record("run", script="retire_ec2_access", run="retire_ec2_access")
+    store.log("retire_ec2_access", "", "retire_ec2_access", "/etc/postfix/admitted", "before")
+    for script, says in (("retire_ec2_access", "NO WAY LEADS BACK"), ("prepare_dell", "ADD first")):
+        if script == "prepare_dell":
+            store.record("done", script=script)
+        with renewed(job):
+            pass
+        assert says in there.read_text(encoding="utf-8")
+
+
 def test_its_last_step_counts_though_an_earlier_way_back_is_on_record(
     migration: Migration, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,10 +43,12 @@ _MOVED = (  # without those two it would refuse users too, whose services have n
 )
 _TRANSPORT = "virtual_transport"
 _LOCAL, _ALIASES = "local_transport", "alias_maps"
-_ONWARD = tuple(
-    f"{each}{maps}" for each in ("mailbox_command", "mailbox_transport", "fallback_transport") for maps in ("", "_maps")
+_FOR_ALL = "mailbox_transport"
+_ONWARD = (
+    *(f"{_FOR_ALL}_maps", _FOR_ALL, "mailbox_command_maps", "mailbox_command"),
+    *("fallback_transport_maps", "fallback_transport", "luser_relay"),
 )
-"""By what local(8) hands mail on, where main.cf says so. ``luser_relay`` has what is nobody's."""
+"""By what local(8) hands mail on, where main.cf says so, in its order: behind ``mailbox_transport`` it asks nothing."""
 _SIGNATURES = {"@", "yp_last_modified", "yp_master_name"}
 """Keys that postalias(1) itself adds."""
 _FORWARDS = """\
@@ -59,11 +61,13 @@ _HOPS = (
     *("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "content_filter"),
 )
 """By which mail leaves for another host than the relay host, where main.cf names them."""
+_TO_RELAYHOST = {"smtp", "relay"}
+"""Postfix's own transports, which go by ``relayhost``, as what is for ``relay_domains`` does (postconf(5))."""
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
 _ASKED = (
     *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
-    *(_LOCAL, _ALIASES, "luser_relay", *_ONWARD, "mynetworks", "mynetworks_style", _SIZE, _DELIMITER),
+    *(_LOCAL, _ALIASES, *_ONWARD, "mynetworks", "mynetworks_style", _SIZE, _DELIMITER),
 )
 _MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
 """Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
@@ -97,8 +101,10 @@ def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> d
 
 def _require_no_other_way(settings: Settings, before: Mapping[str, str], level: str) -> None:
     """Refuse to ask LEVEL, which the relay host's TLS is to have, of other hosts too. Raises ``Refused``."""
-    relayed = {"relay_domains": ", ".join(settings.dell.keeps.relay_domains)}
-    ways = [f"{name} = {to}" for name, to in ({name: before.get(name) for name in _HOPS} | relayed).items() if to]
+    found = {name: before.get(name, "") for name in _HOPS}
+    if not before.get("relayhost"):  # they have a way of their own by now
+        found["relay_domains"] = ", ".join(settings.dell.keeps.relay_domains)
+    ways = [f"{name} = {to}" for name, to in found.items() if to and to not in _TO_RELAYHOST]
     if ways:
         raise Refused(
             f"main.cf: expected {_LEVEL}, found none, and {level}, as the way to {settings.relay.host} needs it, would "
@@ -208,7 +214,9 @@ class Today:
     def handed_on(self) -> Iterator[str]:
         """Where the mail of local domains that move goes on to today, if not into the mailboxes."""
         held = ", ".join(self._local)
-        by = ("luser_relay", *_ONWARD) if self._by_local else (_LOCAL,)
+        by: tuple[str, ...] = _ONWARD if self._by_local else (_LOCAL,)
+        if self.values.get(_FOR_ALL) and self._by_local:
+            by = by[: by.index(_FOR_ALL) + 1]
         found = {name: self.values.get(name, "") for name in by if held}
         if self._by_local and held:
             files = self.shell.run("sh", "-c", _FORWARDS, check=False).stdout.splitlines()
@@ -283,8 +291,8 @@ class Today:
 
     def ending_local_aliases(self) -> Iterator[str]:
         """Names of aliases(5) which by the plan lead otherwise, or to nobody, in domains that leave mydestination."""
-        rows = dict[str, str]()
-        if not self._local or not self._by_local:
+        rows, moved = dict[str, str](), self._local
+        if not moved or not self._by_local:
             return
         for entry in dellplan.elements(self.values.get(_ALIASES, "")):
             table = _TABLE.fullmatch(entry)
@@ -295,11 +303,14 @@ class Today:
                 yield f"{_ALIASES}: {entry} ({found})"
             else:
                 rows = {key.rstrip(":"): to for key, to in found.items() if key not in _SIGNATURES} | rows
-        domains = (*self._local, self._origin, *dellplan.elements(self.values.get("mydestination", "").lower()))
+        domains = (*moved, self._origin, *dellplan.elements(self.values.get("mydestination", "").lower()))
         led = {f"{key}@{domain}": to for domain in domains for key, to in rows.items()}
         for each in dellplan.led_otherwise(self.settings, led, self._origin, {*self._own_names, self._origin}):
             local, _, domain = each.address.rpartition("@")
-            if domain in self._local and local not in self._named:
+            ends_at_root = (
+                rows.get(local) == "root" and "root" not in rows
+            )  # Debian's postmaster, where nobody reads it
+            if domain in moved and local not in self._named and not (ends_at_root and each.planned):
                 yield f"{_ALIASES}: {each}"
 
     def ending(self) -> str:

@@ -163,7 +163,8 @@ def _require_own(entry: Entry, before: Mapping[str, str], planned: Mapping[str, 
             found = f"has {name} = {value} only by main.cf, where it will be {planned[name]}"
             raise Refused(f"{what} {found}. {first}/{name}={value}")
     named = _CERTIFICATE in own or (own.get("smtpd_sasl_auth_enable") == "yes" and before.get(_CERTIFICATE))
-    if named and planned.get(_CHAIN) and not before.get(_CHAIN) and _CHAIN not in own:
+    other = own.get(_CERTIFICATE, before.get(_CERTIFICATE)) != planned.get(_CHAIN)
+    if named and other and planned.get(_CHAIN) and not before.get(_CHAIN) and _CHAIN not in own:
         raise Refused(
             f"{what} has its certificate by {_CERTIFICATE}, which Postfix ignores once main.cf has {_CHAIN}, as "
             f"dell.tls_chain_file wants it. {first}/{_CHAIN}=KEY,CHAIN; or leave dell.tls_chain_file out, where "
