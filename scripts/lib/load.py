@@ -1,6 +1,6 @@
 """Send thousands of numbered messages through a switch, the way back and each outage, and account for every one.
 
-    scripts/load                          all of it: 12 times 10,000 messages, three quarters of an hour
+    scripts/load                          all of it: 12 times 10,000 messages, more than an hour
     scripts/load cutover rollback         only through these
     scripts/load power --messages 1000    a minute
     scripts/load cutover --planted        one message taken away, one doubled, one misfiled, one altered: are all named?
