@@ -188,12 +188,13 @@ def looked_at_long(write: Write) -> Write:
     """WRITE of a record that Email Routing may touch a little after it was switched: that nothing is to be done is
     known only once LATE_S have passed.
     """
-    ends = list[float]()
+    ends = 0.0
 
     def read() -> str:
-        ends.append(time.monotonic() + LATE_S)
+        nonlocal ends
+        ends = ends or time.monotonic() + LATE_S  # from the first look on
         with waiting(lambda: tr("{subject}: looking whether Email Routing changes it", subject=tr(write.subject))):
-            while (found := write.read()) == write.after and time.monotonic() < ends[0]:
+            while (found := write.read()) == write.after and time.monotonic() < ends:
                 time.sleep(TRY_AGAIN_S)
         return found
 

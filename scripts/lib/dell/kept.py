@@ -214,13 +214,14 @@ class Today:
     def handed_on(self) -> Iterator[str]:
         """Where the mail of local domains that move goes on to today, if not into the mailboxes."""
         held = ", ".join(self._local)
-        by: tuple[str, ...] = _ONWARD if self._by_local else (_LOCAL,)
-        if self.values.get(_FOR_ALL) and self._by_local:
-            by = by[: by.index(_FOR_ALL) + 1]
-        found = {name: self.values.get(name, "") for name in by if held}
-        if self._by_local and held:
+        if not held:
+            return
+        by: tuple[str, ...] = (_LOCAL,)
+        files = list[str]()
+        if self._by_local:
+            by = _ONWARD[: _ONWARD.index(_FOR_ALL) + 1] if self.values.get(_FOR_ALL) else _ONWARD
             files = self.shell.run("sh", "-c", _FORWARDS, check=False).stdout.splitlines()
-            found |= {path: path for path in files}
+        found = {name: self.values.get(name, "") for name in by} | {path: path for path in files}
         for name, value in found.items():
             if not self._into_mailboxes(value):
                 yield (
@@ -307,10 +308,9 @@ class Today:
         led = {f"{key}@{domain}": to for domain in domains for key, to in rows.items()}
         for each in dellplan.led_otherwise(self.settings, led, self._origin, {*self._own_names, self._origin}):
             local, _, domain = each.address.rpartition("@")
-            ends_at_root = (
-                rows.get(local) == "root" and "root" not in rows
-            )  # Debian's postmaster, where nobody reads it
-            if domain in moved and local not in self._named and not (ends_at_root and each.planned):
+            # As Debian's postmaster: in the machine's own mailbox, which nobody reads.
+            unread = rows.get(local) == "root" and "root" not in rows
+            if domain in moved and local not in self._named and not (unread and each.planned):
                 yield f"{_ALIASES}: {each}"
 
     def ending(self) -> str:
