@@ -23,7 +23,7 @@ from typing import Any
 
 from fixtures.access import transport
 from fixtures.access.transport import Shell
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, redact, writable
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.waiting import waiting
 from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
@@ -141,7 +141,7 @@ def files_of(host: Shell) -> dict[str, Any]:
         "files": found["file"],
         "digests": found["digest"],
         "elsewhere": {path: content for content, _, path in lines},
-        "postconf": host.run("postconf", "-n").stdout,
+        "postconf": writable(host.run("postconf", "-n").stdout),
     }
 
 

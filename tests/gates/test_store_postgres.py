@@ -19,11 +19,13 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
 from fixtures.access.clock import Clock
+from fixtures.access.transport import Shell
 from fixtures.evidence import Verdict
 from fixtures.gates import nights, present
 from fixtures.gates.drift import hosts
@@ -35,6 +37,7 @@ from fixtures.probes.dell import firewall
 from fixtures.settings import ClockSettings, Secrets
 from fixtures.store import Locked, Store, chain
 from fixtures.store.database import GONE, StoreError
+from scripts.snapshot import files_of
 from tests.conftest import PROJECT, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
@@ -245,6 +248,29 @@ def test_what_is_no_text_on_dell_can_be_kept(store: Store, monkeypatch: pytest.M
         store.record(name, digest="d", parts=parts)
         assert store.last(name, digest="d") is not None
         assert r"# \xa4\xb3\x00" in "".join(parts.values())
+    asked = {"postconf": f"smtpd_banner = {odd}\n"}
+    files = files_of(cast("Shell", SimpleNamespace(run=lambda *argv: SimpleNamespace(stdout=asked.get(argv[0], "")))))
+    store.put_snapshot("first", "d", {"zones": {PILOT: {"records": []}}, "dell": files})
+    assert r"# \xa4\xb3\x00" in files["postconf"]
+    assert store.came_later("first", [PILOT]) == {}
+
+
+def test_two_that_settle_the_same_mail_at_once(server: Server, store: Store) -> None:
+    """A gate and the watch collect one run, each in its own order."""
+    names = [f"<{number}@x>" for number in range(200)]
+    for name in names:
+        store.add_message(message_id=name, run="r", domain="a.example.net")
+
+    def settle(order: list[str]) -> None:
+        own = Store(server.url, Clock())
+        for copies in range(8):
+            own.update_messages([{"message_id": name, "copies": copies} for name in order])
+        own.close()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(settle, (names, names[::-1])))
+    assert {row["copies"] for row in store.numbered()} == {7}
+    assert faults(store) == ()
 
 
 def test_a_lock_is_held_across_machines_and_outlives_its_owner(server: Server, store: Store) -> None:
