@@ -67,7 +67,7 @@ def led(
 ) -> dict[str, Any]:
     dell = SETTINGS.dell.model_copy(update={"dropped": dropped})
     settings = SETTINGS.model_copy(update={"dell": dell})
-    table = receivers._Aliases("EC2", LOOK, tuple(("hash:/v", *row) for row in rows.items()), origin, ())
+    table = receivers.Aliases("EC2", LOOK, tuple(("hash:/v", *row) for row in rows.items()), origin, ())
     return {each.address: each.to for each in receivers._led_otherwise(settings, table, keeps)}
 
 

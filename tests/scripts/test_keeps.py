@@ -208,15 +208,18 @@ def test_what_is_dropped_by_name_may_go(dell: Single) -> None:
 
 
 def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
-    """Its keys can't be listed; a catch-all in it is asked for."""
-    table = "mysql:/etc/postfix/everybody.cf"
+    """Its keys can't be listed, nor those of tables made of tables; a catch-all in them is asked for."""
+    table, made = "mysql:/etc/postfix/everybody.cf", "unionmap:{inline:{x@y=a, z@y=b}, regexp:/etc/postfix/none}"
     dell.bash("cd /etc/postfix; sed 's/^query.*/query = SELECT 1/' mailboxes.cf >everybody.cf")
-    dell.bash(f"postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual, {table}'")
-    found = receivers._aliases(dell.shell, ("webmakeprofit.org",))
-    dell.bash("postconf -e 'virtual_alias_maps = hash:/etc/postfix/virtual'; rm /etc/postfix/everybody.cf")
-    assert found.by_key == (table,)
+    dell.bash(f"touch /etc/postfix/none; postconf -e 'virtual_alias_maps = proxy:{VIRTUAL}, {table}, {made}'")
+    found = receivers.aliases(dell.shell, ("webmakeprofit.org",))
+    proposed = reading.mail(dell.shell, dell.settings.domain_names)
+    dell.bash(f"cd /etc/postfix; postconf -e 'virtual_alias_maps = {VIRTUAL}'; rm everybody.cf none")
+    assert found.by_key == (table, made)
+    assert proposed.keeps["virtual_alias_maps"] == [table, made]
+    assert f"info@{HOME}" in proposed.aliases
     assert ("", "@webmakeprofit.org", "") in {("", *row[1:]) for row in found.rows}
-    assert (VIRTUAL, f"info@{HOME}", f"alice@{HOME}") in found.rows
+    assert (f"proxy:{VIRTUAL}", f"info@{HOME}", f"alice@{HOME}") in found.rows
     assert found.origin == HOME
 
 
