@@ -266,6 +266,8 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
     assert list(filters.judging("REJECT_RBL_Client zen.example.net, PERMIT", {})) == [
         "REJECT_RBL_Client zen.example.net"
     ]
+    tables = "permit_mynetworks, hash:/etc/postfix/access proxy:mysql:/etc/postfix/senders.cf"
+    assert list(filters.judging(tables, {})) == ["hash:/etc/postfix/access", "proxy:mysql:/etc/postfix/senders.cf"]
     assert list(filters.judging("", {})) == []
     assert list(filters.judging("check_policy_service", {})) == ["check_policy_service "]
 

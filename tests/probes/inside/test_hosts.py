@@ -86,6 +86,19 @@ def test_a_table_older_than_its_source_is_asked(shell: Shell) -> None:
     assert postfix.lookup(shell, "hash:/run/old", "a").value == "b"
 
 
+def test_a_parameter_that_stands_twice_hides_no_answer(shell: Shell) -> None:
+    """``postmap`` warns of it, too, and Postfix goes by the later one: mailcow's own main.cf has such a pair."""
+    table = "hash:/etc/postfix/virtual"
+    shell.run("sh", "-c", "cp -p /etc/postfix/main.cf /run/ && printf 'biff = no\nbiff = no\n' >>/etc/postfix/main.cf")
+    try:
+        found = postfix.lookup(shell, table, "nobody@webmakeprofit.org")
+        held = postfix.holding(shell, table, ("nobody@webmakeprofit.org",))
+    finally:
+        shell.run("cp", "-p", "/run/main.cf", "/etc/postfix/main.cf")
+    assert "overriding earlier entry" in found.evidence.transcript
+    assert (found.value, held) == (None, set())
+
+
 def test_what_lies_in_the_queue(migration: Migration, shell: Shell, mark: str) -> None:
     assert postfix.queue(shell).messages == ()
     shell.run("postconf", "-e", "defer_transports = lmtp")
