@@ -89,7 +89,7 @@ def test_a_table_older_than_its_source_is_asked(shell: Shell) -> None:
 def test_a_parameter_that_stands_twice_hides_no_answer(shell: Shell) -> None:
     """``postmap`` warns of it, too, and Postfix goes by the later one: mailcow's own main.cf has such a pair."""
     table = "hash:/etc/postfix/virtual"
-    shell.run("sh", "-c", "cp -p /etc/postfix/main.cf /run/ && printf 'biff = no\nbiff = no\n' >>/etc/postfix/main.cf")
+    shell.run("sh", "-c", "cp -p /etc/postfix/main.cf /run/ && printf 'biff = yes\nbiff = no\n' >>/etc/postfix/main.cf")
     try:
         found = postfix.lookup(shell, table, "nobody@webmakeprofit.org")
         held = postfix.holding(shell, table, ("nobody@webmakeprofit.org",))
