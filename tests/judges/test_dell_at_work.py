@@ -222,7 +222,8 @@ def test_by_which_services_users_send() -> None:
 
 @pytest.mark.parametrize(
     ("written", "verdict"),
-    [("1 M", PASS), ("1024k", PASS), ("1048576", PASS), ("1023k", FAIL), ("5 B", FAIL), ("much", FAIL)],
+    [(each, PASS) for each in ("1 M", "1024k", "1048576", "unlimited", "0")]
+    + [(each, FAIL) for each in ("1023k", "5 B", "much")],
 )
 def test_dovecots_own_limit(written: str, verdict: Verdict) -> None:
     values = {"message_size_limit": 2**20, "mailbox_size_limit": 0, "queue_minfree": 0}

@@ -361,6 +361,8 @@ def test_who_reads_the_passwords() -> None:
     [
         ("", [PASS]),
         ("auth_verbose_passwords = sha1:6\nauth_debug_passwords = no\n", [PASS, PASS]),
+        ("auth_verbose_passwords = plain:3\nauth_verbose_passwords = no\n", [PASS, PASS]),
+        ("auth_verbose_passwords = plain:64\nauth_verbose_passwords = yes\n", [FAIL, FAIL]),
         ("  auth_verbose_passwords = plain\nauth_debug_passwords = yes\n", [FAIL, FAIL]),
         (None, [ABSENT]),
     ],
