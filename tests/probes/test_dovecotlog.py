@@ -72,3 +72,11 @@ def test_a_log_that_is_not_there_is_no_empty_log(monkeypatch: pytest.MonkeyPatch
         dovecot_log.read(where(monkeypatch, tmp_path, f"{tmp_path}/no.log"), 30)
     with pytest.raises(CouldNotAsk, match="can't be asked where it logs"):
         dovecot_log.read(where(monkeypatch, tmp_path, ""), 30)
+
+
+def test_another_form_of_its_lines_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """iRedMail's deliver_log_format has more between the Message-ID and what was done."""
+    said = "msgid=<1@x.example>, size=259, delivery_time=186ms, stored mail into mailbox 'INBOX'"
+    (tmp_path / "other.log").write_text(f"Nov 26 05:27:55 {ALICE}<RaLH>: Info: sieve: from=s@o.example, {said}\n")
+    with pytest.raises(CouldNotAsk, match=r"form that isn't known here: .*186ms.*deliver_log_format"):
+        dovecot_log.read(where(monkeypatch, tmp_path, f"{tmp_path}/other.log"), 30)
