@@ -115,22 +115,28 @@ def test_a_question_that_spans_too_much(emulator: Running, asking: Any, errors: 
         assert words in asking(RECENT, **wide)["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("width", [0, 86400])
+@pytest.mark.parametrize(("width", "older"), [(0, 0), (86400, 0), (0, 8 * 86400), (86400, 8 * 86400)])
 @pytest.mark.parametrize("errors", ["status", "body"])
-def test_the_probe_reads_a_month_whatever_one_question_may_span(
-    emulator: Running, asking: Any, monkeypatch: pytest.MonkeyPatch, width: int, errors: str
+def test_the_probe_reads_a_month_whatever_one_question_may_span(  # noqa: PLR0917 - two are fixtures
+    emulator: Running, asking: Any, monkeypatch: pytest.MonkeyPatch, width: int, older: int, errors: str
 ) -> None:
-    """None is missing and none is there twice, also of those that lie where two questions meet."""
+    """None is missing and none is there twice, also of those that lie where two questions meet.
+
+    Of what is no longer kept it says since when that is.
+    """
     client = SimpleNamespace(post=lambda _, body, **__: asking(body["query"], **body["variables"]))
     now = time.time()
     since = now - 20 * 86400
     monkeypatch.setattr(probe, "client", lambda _: client)
     monkeypatch.setattr(probe, "zone", lambda *_: emulator.zone)
-    emulator.management.post("/knobs", json={"events_width_s": width, "graphql_errors": errors})
+    knobs = {"events_width_s": width, "events_older_s": older, "graphql_errors": errors}
+    emulator.management.post("/knobs", json=knobs)
     days = [day * 86400 - second for day in range(20) for second in (0, 1, day)]
     emulator.world.events += [mail(number, ago_s=ago_s) for number, ago_s in enumerate(days) if ago_s >= 0]
     found = probe.events(SimpleNamespace(clock=SimpleNamespace(now=lambda: now)), APEX, since)  # type: ignore[arg-type]
-    assert len(found.events) == len(emulator.world.events)
+    kept = [ago_s for ago_s in days if not older or ago_s < now - found.since]
+    assert found.since == (now - older + probe.MARGIN_S if older else since)
+    assert len(found.events) == len([ago_s for ago_s in kept if ago_s >= 0])
     assert len({each.message_id for each in found.events}) == len(found.events)
 
 

@@ -136,3 +136,13 @@ def test_each_name_has_a_lock_of_its_own(emulator: Running, client: Any) -> None
     with pytest.raises(cloudflare.BadRequestError):
         client.email_routing.dns.edit(zone_id=zone_id, name=f"other.{APEX}")
     unlock(emulator)
+
+
+def test_a_subdomains_records_may_stay_locked(emulator: Running, client: Any) -> None:
+    emulator.management.post("/knobs", json={"unlocking": "apex"})
+    move(emulator)
+    enable_below(emulator)
+    with refused(cloudflare.UnprocessableEntityError, 2007):
+        client.email_routing.dns.edit(zone_id=emulator.zone.id, name=BELOW)
+    unlock(emulator)
+    assert (emulator.zone.routing.locked, emulator.zone.routing.subdomains[BELOW].locked) == (False, True)

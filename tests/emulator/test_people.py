@@ -64,6 +64,15 @@ def test_only_the_named_token_counts(job: Any, monkeypatch: pytest.MonkeyPatch, 
         assert (reply.status_code, sent) == (200, {"authorization": "Bearer all"})
 
 
+def test_custom_name_servers_are_known(emulator: Running, job: Any) -> None:
+    custom = ["ns1.fx-trader-life.com", "ns2.fx-trader-life.com"]
+    emulator.world.zones["2" * 32] = Zone(
+        "fx-trader-life.com", "2" * 32, emulator.zone.name_servers, custom_servers=custom
+    )
+    found = cloudflare.zone(job.migration, "fx-trader-life.com")
+    assert (found.name_servers, found.custom_servers) == (tuple(emulator.zone.name_servers), tuple(custom))
+
+
 def test_an_international_domain_keeps_the_name_of_the_settings(emulator: Running, job: Any) -> None:
     """The API shows such a zone in Unicode, and its records in A-labels."""
     name, known = "xn--wgv71a119e.jp", job.migration.settings

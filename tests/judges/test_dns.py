@@ -16,59 +16,12 @@ from fixtures.probes import snapshot
 from fixtures.probes.aws.references import Sought
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
-from fixtures.probes.dns import after_all, dkim_keys, dmarc, nameservers, prepared_change, spf, writers
+from fixtures.probes.dns import after_all, dkim_keys, dmarc, prepared_change, spf, writers
 from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Relay, Secrets
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
 # Delegation and other writers ----------------------------------------------------------------------------------------
-
-
-def service(**more: Any) -> nameservers.Service:
-    fields: dict[str, Any] = {
-        "assigned": ("a.ns", "b.ns"),
-        "status": "active",
-        "delegations": (answer("a.ns", "b.ns", type="NS"),),
-        "serials": (answer("x y 7 1 1 1 1", type="SOA"),),
-        "differing": (),
-        "unasked": (),
-        "asked": 6,
-    }
-    return nameservers.Service(domain=DOMAIN, evidence=LOOK, **(fields | more))
-
-
-def test_a_delegation() -> None:
-    unseen = "What we write at Cloudflare is not seen by those who ask these servers"
-    member = f"NS {DOMAIN} at {NS}: expected a.ns, b.ns, found"
-    assert all_say(nameservers.judged_delegation(service())) == [(PASS, f"{member} what came")]
-    others = (answer("a.ns", type="NS"), answer("a.ns", "b.ns", "c.ns", type="NS"), answer(error=SILENT, type="NS"))
-    assert all_say(nameservers.judged_delegation(service(status="pending", delegations=others))) == [
-        (FAIL, f"{DOMAIN}: expected active at Cloudflare, found pending. Set the name servers at the registrar as Cloudflare's dashboard says, and wait until it has seen it"),
-        (FAIL, f"{member} what came. {unseen}"),
-        (FAIL, f"{member} what came. {unseen}"),
-        (UNKNOWN, f"{member} {SILENT}"),
-    ]  # fmt: skip
-
-
-def test_servers_agree() -> None:
-    lags = "A server lags: wait, and ask again. If it stays so, tell Cloudflare"
-    agree = f"{DOMAIN}: expected serial 7, 6 answers agree, found serial 7, 6 answers agree"
-    assert all_say(nameservers.judged_agreement(service())) == [(PASS, agree)]
-    two = (answer("x y 7 1 1 1 1", type="SOA"), answer("x y 6 1 1 1 1", type="SOA"))
-    mine = service(assigned=(NS.name,), serials=two)
-    bad = replace(mine, differing=("MX a.example: one says x",), unasked=(answer(error=SILENT, type="MX"),))
-    silent, serial, differing = nameservers.judged_agreement(bad)
-    lasting = f"for {nameservers.SETTLE_S:.0f} s"
-    assert says(silent) == (UNKNOWN, f"MX {DOMAIN} at {NS}: expected an answer, found {SILENT}")
-    assert says(serial, looks=2) == (FAIL, f"SOA {DOMAIN}: expected one serial, found 6, 7 {lasting}. {lags}")
-    assert says(differing) == (
-        FAIL,
-        f"MX a.example: expected one answer, found MX a.example: one says x {lasting}. {lags}",
-    )
-    assert list(nameservers.judged_agreement(service(serials=()))) == []
-    (strange,) = nameservers.judged_agreement(replace(mine, assigned=("a.ns", "b.ns")))
-    hint = f"{NS.name} is none that Cloudflare has assigned. Take it out at the registrar"
-    assert says(strange, looks=2) == (FAIL, f"SOA {DOMAIN}: expected one serial, found 6, 7 {lasting}. {hint}")
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,20 @@ def test_by_subdomain_the_mx_moves_by_dns_only(switch: Switch, emulator: Running
         assert store.last("window opened", APEX) is None
 
 
-def test_by_subdomain_it_gives_up_before_anything_has_moved(switch: Switch, emulator: Running) -> None:
+@pytest.mark.parametrize(
+    ("unlocking", "left"), [("any", "is gone again"), ("apex", "stands yet, where nobody has mail")]
+)
+def test_by_subdomain_it_gives_up_before_anything_has_moved(
+    switch: Switch, emulator: Running, unlocking: str, left: str
+) -> None:
     """And the other order goes on from there."""
+    emulator.management.post("/knobs", json={"unlocking": unlocking})
     status, said, state = switch("", 0, 0, 550, order="by_subdomain")
     assert (status, state) == (1, "unmoved"), said
     assert 'cloudflare.enabling = "refuses"' in said
+    assert f"Nothing has moved, and mxgate.{APEX} {left}. " in said
     _leads_to_one_side(emulator, state)
-    assert _nothing_below(emulator)
+    assert _nothing_below(emulator) == (unlocking == "any")
     status, said, state = switch()
     assert (status, state) == (0, "through"), said
     _leads_to_one_side(emulator, state)

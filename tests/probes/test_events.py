@@ -1,5 +1,6 @@
 """Cloudflare's events as they come back, the odd ones among them, and the ledger compared with them."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -117,6 +118,20 @@ def test_what_can_not_be_judged(answering: Any, answer: Any, status: int, words:
     with pytest.raises(CouldNotAsk) as raised:
         answering(answer, status=status)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "wider", "older"),
+    [
+        ("cannot request a time range wider than 1d, but your query time range spans 4w2d1m", 86400, math.inf),
+        ("query time range is too large. Time range can't be wider than 259200s", 259200, math.inf),
+        ('zone "x" cannot request data older than 1w1d, but your query requests data from 2w ago', math.inf, 691200),
+        ("cannot request data older than 2678400s", math.inf, 2678400),
+        ("cannot request data older than now", math.inf, math.inf),
+    ],
+)
+def test_limits_by_their_words(words: str, wider: float, older: float) -> None:
+    assert (probe._named_s(probe._WIDER, words), probe._named_s(probe._OLDER, words)) == (wider, older)
 
 
 def test_a_sample_has_a_bound(answering: Any) -> None:

@@ -40,6 +40,8 @@ def test_the_limit_is_waited_out_once(emulator: Running, capsys: pytest.CaptureF
         ('"default";r=300;t=30', 0),
         ('"default";r=250;t=280, "burst";r=99;t=1', 280),
         ('"default";r=1100;t=290, "burst";r=99;t=60', 0),
+        ('"of no policy";r=50;t=30', 0),
+        ('"default";r=1199;t=1', 0),
         ("", 0),
         ("nonsense", 0),
     ],

@@ -155,16 +155,33 @@ print(json.dumps([outcome[0], outcome[2], outcome[3], same]))
 
 
 def test_all_of_it_is_taken_back(start: Any) -> None:
-    """Rules, Email Routing, policy, TTLs, Dell's files byte for byte; mail comes by EC2, and nothing is left to do."""
-    done, again, now, way, gates = ask("""
+    """Rules, Email Routing, policy, TTLs, Dell's files byte for byte; mail comes by EC2, and nothing is left to do.
+
+    It stays on while a subdomain of somebody else's has mail by it; and that needs nothing of Dell.
+    """
+    kept, stands, done, again, now, way, gates = ask("""
+sdk, zone, reply = changing.client(migration), cloudflare.zone(migration, PILOT).id, "reply." + PILOT
+sdk.email_routing.dns.create(zone_id=zone, name=reply)
+made = sdk.email_routing.rules.create(zone_id=zone, actions=[{"type": "drop"}],
+                                      matchers=[{"type": "literal", "field": "to", "value": "help@" + reply}])
+kept = [back(PILOT, "--clean-up"), back(PILOT, "--clean-up"), back(OTHER, "--with-dell")]
+found = cloudflare.routing(migration, PILOT)
+stands = [found.enabled, [each.address for each in found.rules], len(found.present.of(reply, "MX")),
+          [each.text for each in found.present.of(PILOT, "MX")], "_spf.mx.cloudflare.net" in str(spf(PILOT))]
+sdk.email_routing.rules.delete(made.id, zone_id=zone)
+sdk.post(f"/zones/{zone}/email/routing/disable", body={"name": reply}, cast_to=object)
 done = [back(PILOT, "--clean-up"), back(OTHER, "--clean-up"), back(PILOT, "--with-dell")]
 again = [back(PILOT, "--with-dell"), back(OTHER, "--clean-up")]
 now = [files(), zones(), {k: v for k, v in present(migration).items() if k.startswith("Email Routing")}]
 from fixtures.migration.progress import Progress
 progress = Progress.read(migration.store, migration.settings)
 gates = [progress.next_gate(domain) for domain in (PILOT, OTHER)]
-print(json.dumps([done, again, now, sorted({*paths(PILOT), *paths(OTHER)}), gates]))
+print(json.dumps([kept, stands, done, again, now, sorted({*paths(PILOT), *paths(OTHER)}), gates]))
 """)
+    assert [each["status"] for each in kept] == [0, 0, 0], kept
+    assert "stays on: mail of reply.pilot.example.net comes by it too" in " ".join(kept[0]["said"].split())
+    assert kept[1]["subjects"] == []
+    assert stands == [True, ["help@reply.pilot.example.net"], 3, ["mail.webmakeprofit.org"], False]
     assert [each["status"] for each in done] == [0, 0, 0], done
     assert [each["subjects"] for each in again] == [[], []]
     assert now == start

@@ -1,6 +1,7 @@
 """The contract, asked of the emulator; and that a difference is found, and named by its line."""
 
 import json
+import re
 import warnings
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +39,7 @@ def asked(emulator: Running, migration: Migration) -> list[contract.Kept]:
             "graphql_errors": "body",
             "rules_while_off": "conflict",
         },
-        {"subdomains": "after_apex", "routing_mx": "hidden", "mx_names": "named"},
+        {"subdomains": "after_apex", "routing_mx": "hidden", "mx_names": "named", "unlocking": "apex"},
         {"transient_errors": 0.2, "spf": "kept"},
     ],
 )
@@ -54,6 +55,19 @@ def test_the_emulator_keeps_it(emulator: Running, migration: Migration, knobs: d
     early = [] if "rules_while_off" in knobs else [f"early@mxgate-trial.{APEX}"]
     assert [each.matchers[0]["value"] for each in emulator.zone.routing.rules] == early
     assert [each.email for each in emulator.world.destinations.values()] == [f"contract@in.mxgate-trial.{APEX}"], "2032"
+
+
+def test_what_the_first_and_the_last_answer_say_of_the_limit_is_kept(emulator: Running, migration: Migration) -> None:
+    wire = Wire(migration)
+    wire.ask("GET", "/user/tokens/verify")
+    none, known = wire.limits, {"rate_limit": 1200}
+    emulator.world.knobs.change(known)
+    for _ in range(3):
+        wire.ask("GET", "/user/tokens/verify")
+    assert none == ()
+    for said, left in zip(wire.limits, (1199, 1197), strict=True):
+        expected = rf'ratelimit: "default";r={left};t=\d+; ratelimit-policy: "default";q=1200;w=300'
+        assert re.fullmatch(expected, said), said
 
 
 def test_another_answer_is_named(emulator: Running, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:

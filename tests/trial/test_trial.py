@@ -87,8 +87,11 @@ def test_all_that_can_be_seen_is_reported_right(tmp_path: Path, seed: int) -> No
     assert found["status"] == 0, found["said"][-3000:]
     assert wrong(found, knobs) == {}, found["said"][-6000:]
     assert found["facts"]["worker_reads"][0] == ("ended" if little else "to its end"), found["facts"]["worker_reads"]
-    below = "unlocked" if knobs["spf"] == "replaced" else "misconfigured"
+    lock = "/locked" if knobs["unlocking"] == "apex" else ""
+    well = "ready" if lock else "unlocked"
+    below = well if knobs["spf"] == "replaced" else f"misconfigured{lock}"
     assert f", below {below}, synced " in found["facts"]["unlocking"][1]
+    assert len(found["facts"]["limits"][0]) == (2 if knobs["rate_limit"] else 0)
     assert found["changed"] == []
     assert [name for name, (_, _, otherwise) in found["facts"].items() if otherwise] == []
     for name in UNSEEN:

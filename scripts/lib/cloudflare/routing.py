@@ -254,7 +254,7 @@ def enable_by_subdomain(job: Job) -> Write:
     """
 
     def read() -> str:
-        return "enabled" if _below(job) and status(job.migration, job.domain) != "off" else "off"
+        return "enabled" if subdomain_records(job) and status(job.migration, job.domain) != "off" else "off"
 
     return Write(
         GROUP, f"Email Routing of {subdomain(job)}", "off", "enabled", lambda: add_and_lock(job, subdomain(job)), read
@@ -267,24 +267,24 @@ def subdomain_removed(job: Job, *, fresh: bool) -> Iterator[Write]:
     By DNS, and not by ``disable`` with its name, for which only tests of Cloudflare's own ask: if it reads no name
     there, it switches off the domain, whose mail it has by then.
     """
-    if not (fresh or _below(job)):
+    if not (fresh or subdomain_records(job)):
         return
 
     def do() -> None:
         unlock_records(job.migration, job.domain, subdomain(job))
-        for owner, kind in dict.fromkeys((each.name, each.type) for each in _below(job)):
-            texts = [each.text for each in _below(job) if (each.name, each.type) == (owner, kind)]
+        for owner, kind in dict.fromkeys((each.name, each.type) for each in subdomain_records(job)):
+            texts = [each.text for each in subdomain_records(job) if (each.name, each.type) == (owner, kind)]
             danger = danger_of(owner, kind, texts, deletes=True)
             for write in set_rrset(job, job.domain, owner, kind, [], 1, danger):
                 write.do()
 
     def read() -> str:
-        return "enabled" if _below(job) else "off"
+        return "enabled" if subdomain_records(job) else "off"
 
     yield if_it_can(job, Write(GROUP, f"records of {subdomain(job)}", "enabled", "off", do, read, danger="deletes"))
 
 
-def _below(job: Job) -> tuple[Record, ...]:
+def subdomain_records(job: Job) -> tuple[Record, ...]:
     mine = subdomain(job)
     found = cloudflare.records(job.migration, job.domain).records
     return tuple(each for each in found if each.name == mine or each.name.endswith(f".{mine}"))

@@ -18,6 +18,10 @@ UNKNOWN_WORKER, KNOWN_S, KNOWN_PAUSE_S = 2016, 60.0, 2.0
 """A rule to a Worker that isn't known (yet); how long that is waited for: a quarter of it was seen."""
 EDIT = "Email Routing Rules: Edit"
 ABSENT = "absent"
+SENDING = "cf-bounce"
+"""Where Cloudflare's Email Sending has bounces come to: MX of the same names, and nobody's mail.
+developers.cloudflare.com/email-service/configuration/domains
+"""
 
 
 def address_rules(job: Job) -> Iterator[Write]:
@@ -113,32 +117,29 @@ def _found(job: Job) -> tuple[cloudflare.Rule, ...]:
 
 
 def catch_all(job: Job) -> Iterator[Write]:
-    """Whatever no rule takes: dropped or refused, as the settings say (C-2); or the Worker's, which is everything.
+    """Whatever no rule takes: dropped or refused, as the settings say (C-2); or the Worker's, which is everything."""
+    yield from _catch_all(job, _ours(job))
 
-    Raises ``Refused`` where one that is enabled would end, and catches a subdomain's mail: it is the whole zone's.
-    """
+
+def _ours(job: Job) -> cloudflare.Rule:
     settings = job.migration.settings
     enabled, action, to = settings.domain(job.domain).catch_all == "drop", "drop", tuple[str, ...]()
     if settings.by_worker:
         enabled, action, to = True, "worker", (settings.route.name,)
-    for write in _catch_all(job, cloudflare.Rule("", "mxgate", enabled, 0, "", action, to)):
-        takes = write.before.startswith("enabled") and not write.before.endswith("-> drop")
-        if takes and (below := _below(job)):
-            raise Refused(
-                f"the catch-all of {job.domain} ({write.before}) catches mail of {', '.join(below)} too, which would "
-                "be lost. Nothing was written: give each address there that it catches a rule of its own, disable it "
-                "in Cloudflare's dashboard, and plan again"
-            )
-        yield write
+    return cloudflare.Rule("", "mxgate", enabled, 0, "", action, to)
 
 
-def _below(job: Job) -> list[str]:
-    """The subdomains that have mail by Email Routing, by a rule or an MX."""
+def below(job: Job) -> list[str]:
+    """The subdomains that have mail by Email Routing, by a rule or an MX: somebody else's, and nothing here ends it.
+
+    By nothing but an MX neither our own (``enable_by_subdomain``) is one, nor the bounces' of Email Sending.
+    """
     migration, domain = job.migration, job.domain
-    below = [each for each in cloudflare.rules(migration, domain) if not routed.is_of(domain, each)]
-    mx = [each for each in cloudflare.records(migration, domain).records if each.type == "MX" and each.name != domain]
-    ruled = {each.address.rpartition("@")[2] for each in below}
-    return sorted(ruled | {each.name for each in mx if cloudflare.is_mx(each.text)})
+    ruled = [each for each in cloudflare.rules(migration, domain) if not routed.is_of(domain, each)]
+    unused = {domain, f"{migration.settings.cloudflare.subdomain}.{domain}", f"{SENDING}.{domain}"}
+    found = cloudflare.records(migration, domain).records
+    mx = {each.name for each in found if each.type == "MX" and cloudflare.is_mx(each.text)}
+    return sorted({each.address.rpartition("@")[2] for each in ruled} | (mx - unused))
 
 
 def put_again(job: Job, its: Sequence[cloudflare.Rule]) -> None:
@@ -163,11 +164,22 @@ def _put_catch_all(job: Job, rule: cloudflare.Rule) -> None:
 
 
 def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
+    """Raises ``Refused`` where one that is enabled, and not ours, would end, and catches a subdomain's mail: it is the
+    whole zone's.
+    """
+
     def read() -> str:
         return _text(cloudflare.catch_all(job.migration, job.domain))
 
     now, wanted = read(), _text(rule)
     if now != wanted:
+        takes = now.startswith("enabled") and not now.endswith("-> drop") and now != _text(_ours(job))
+        if takes and (others := below(job)):
+            raise Refused(
+                f"the catch-all of {job.domain} ({now}) catches mail of {', '.join(others)} too, which would be lost. "
+                "Nothing was written: give each address there that it catches a rule of its own, disable it in "
+                "Cloudflare's dashboard, and plan again"
+            )
         yield Write(
             "catch-all", f"anything else at {job.domain}", now, wanted, partial(_put_catch_all, job, rule), read
         )

@@ -13,7 +13,7 @@ from fixtures.probes.smtp import mx_hosts
 from fixtures.settings import Address
 from fixtures.store import StoreError
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.cloudflare.routing import subdomain, subdomain_removed
+from scripts.lib.cloudflare.routing import subdomain, subdomain_records, subdomain_removed
 from scripts.lib.safeguard import moving, through
 
 EARLY_S = 900.0
@@ -93,11 +93,15 @@ def ask_first(job: Job, *, by_subdomain: bool) -> Write:
 
 
 def _give_up(job: Job, found: Look) -> NoReturn:
-    """Nothing has moved: the subdomain goes, and what is left is said."""
+    """Nothing has moved: the subdomain goes, if it can, and what is left is said."""
     for write in subdomain_removed(job, fresh=True):
         write.do()
+    gone = False
+    with suppress(CouldNotAsk):
+        gone = not subdomain_records(job)
+    left = f"{subdomain(job)} is gone again" if gone else f"{subdomain(job)} stands yet, where nobody has mail"
     raise Refused(
-        f"{found}\n  Nothing has moved, and {subdomain(job)} is gone again. By this way it can't be done: set "
+        f"{found}\n  Nothing has moved, and {left}. By this way it can't be done: set "
         'cloudflare.enabling = "refuses" in migration.toml, with its window, judge the gate again, and plan again'
     )
 

@@ -18,8 +18,8 @@ from fixtures.probes.cloudflare import api as cloudflare, email_worker
 from fixtures.probes.cloudflare.api import AUTO_S, Record, record
 from fixtures.probes.dns import queries as dns
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.cloudflare.routing import disable, looked_at_long, subaddressing
-from scripts.lib.cloudflare.rules import rules_as
+from scripts.lib.cloudflare.routing import disable, looked_at_long, subaddressing, subdomain_removed
+from scripts.lib.cloudflare.rules import below, rules_as
 from scripts.lib.dns.mta_sts import publish, put_back
 from scripts.lib.dns.records import as_text, every, is_spf, merged, set_rrset, set_spf, value
 from scripts.lib.night_papers import first_snapshot
@@ -140,7 +140,16 @@ def plan(job: Job) -> Iterator[Write]:
     yield from subaddressing(job, wanted=bool(taken["routing"]["subaddressing"]))
     routing = cloudflare.routing(job.migration, job.domain)
     ends = routing.enabled and not taken["routing"]["enabled"]
-    if ends:
+    if ends and (others := below(job)):
+        ends = False
+        job.say(
+            N_(
+                f"Email Routing of {job.domain} stays on: mail of {', '.join(others)} comes by it too, and would end "
+                "with it. All else is taken back"
+            )
+        )
+        yield from subdomain_removed(job, fresh=False)
+    elif ends:
         yield disable(job)
     keys = dict.fromkeys(each.name for each in routing.required if each.type == "TXT" and each.name != job.domain)
     for name, kind in ((job.domain, "MX"), (job.domain, "TXT"), *((key, "TXT") for key in keys)):
@@ -229,8 +238,10 @@ def delivery_names(job: Job) -> Iterator[Write]:
 
 
 def require_taken_back(job: Job, domain: str) -> None:
-    """Refuse while another domain still needs Dell as it is."""
-    if cloudflare.routing(job.migration, domain).enabled:
+    """Refuse while another domain still needs Dell as it is: a rule of it leads there."""
+    routing, settings = cloudflare.routing(job.migration, domain), job.migration.settings
+    to = {settings.route.name, *(each.destination for each in settings.domain(domain).addresses)}
+    if routing.enabled and any(to.intersection(each.destinations) for each in (*routing.rules, routing.catch_all)):
         raise Refused(
             N_(
                 f"{domain} still has Email Routing, which needs Dell as it is: first python -m scripts.rollback "

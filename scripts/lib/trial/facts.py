@@ -41,7 +41,7 @@ BY_API: tuple[Fact, ...] = (
     Fact("states", "the settings' states after enabling, and since when", "ready, synced within the window"),
     Fact("spf", "a foreign SPF record, on enabling", ("replaced", "kept")),
     Fact("lock_code", "writing MX where they are locked", ("890190", "1046")),
-    Fact("unlocking", "unlocking, and writing then", "200, and the MX can be written"),
+    Fact("unlocking", "whose records can be unlocked, so that the MX can be written", ("any", "apex")),
     Fact("dns_get", "the needed records come as", ("list", "object")),
     Fact("mx_names", "names of the MX hosts", ("route", "named")),
     Fact("routing_mx", "Email Routing's own MX in the list of records", ("listed", "hidden")),
@@ -53,6 +53,7 @@ BY_API: tuple[Fact, ...] = (
     Fact("graphql_errors", "analytics show an error by", ("status", "body")),
     Fact("disabling", "switching off: the answer, and what goes", "settings; its own records and no other"),
     Fact("transients", "API requests that failed for no reason", "few"),
+    Fact("limits", "the requests that are left by the API's answers, at first and in the end", "fewer by those made"),
 )
 BY_MAIL: tuple[Fact, ...] = (
     Fact("verification_from", "verification mail comes from", ("elsewhere", "prefix")),
@@ -96,6 +97,7 @@ MEANS: Mapping[str, str] = {
     "domain first, in Cloudflare's dashboard. Its MX stays, prepare_cloudflare makes the rules, and switch_mx goes on",
     "spf=kept": "Cloudflare will report spf.foreign for good unless SPF was merged before: merge_spf goes first",
     "spf=replaced": "what is not merged before the switch is lost by it: merge_spf goes first, as it does",
+    "unlocking=apex": 'the order "by_subdomain" leaves its subdomain\'s records: disable that in the dashboard then',
     "reverse_lookup=required": "whoever judges from an address without a PTR hears nothing: ask from another vantage",
     "nobody=discarded": "C-5 can't hold: nobody hears of a slip in an address. Waive it, with this as its reason",
     "verification_from=elsewhere": "prepare_cloudflare lets these hosts in by their names while people verify",
@@ -119,6 +121,7 @@ UNSEEN: Mapping[str, str] = {
     "batch_spread_s": "drawn too, and hidden in the same seconds (fact dns_seen_s)",
     "transient_errors": "a share: some hundred requests show only whether it is large (fact transients)",
     "events_width_s": "nothing of ours depends on it: whoever is refused asks in narrower steps",
+    "events_older_s": "a trial has no mail so old; whoever is refused asks for what is younger, and counts from there",
     "rate_limit": "only who exceeds it meets it, and the account would be blocked for five minutes; documented: 1200",
     "worker_cpu_ms": "a Worker's clock stands still while it computes; documented: 10 ms in the free plan, 30 s in the "
     "paid one (facts worker_reads and worker_exceeds)",

@@ -13,7 +13,7 @@ import httpx
 
 from fixtures.evidence import CouldNotAsk, redact
 from fixtures.migration import Migration
-from fixtures.probes.cloudflare import changing
+from fixtures.probes.cloudflare import changing, rate_limit
 
 TRIES, PAUSE_S = 6, 0.3
 SHOWN = 400
@@ -68,6 +68,8 @@ class Wire:
     failed: int = 0
     """How many were answered 5xx, or not at all, for no reason."""
     notes: list[str] = field(default_factory=list)
+    limits: tuple[str, ...] = ()
+    """What the first and the last answer that said so had of the limit on requests."""
 
     def ask(
         self,
@@ -110,6 +112,8 @@ class Wire:
             reply = error.response
         except sdk.CloudflareError as error:
             return redact(f"{type(error).__name__}: {getattr(error, '__cause__', None) or error}")
+        if limit := "; ".join(f"{each}: {reply.headers[each]}" for each in rate_limit.HEADERS if each in reply.headers):
+            self.limits = (*self.limits[:1], limit)
         text = reply.text
         try:
             found = json.loads(text)
