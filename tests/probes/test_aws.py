@@ -54,6 +54,8 @@ _read = cache(JSONFileLoader().load_file)
 NOT_MOTOS: dict[str, Any] = {
     "ListAssociations": {"Associations": []},
     "DescribeBudgetActionsForAccount": {"Actions": []},
+    "DescribeReservedInstances": {"ReservedInstances": []},
+    "DescribeSavingsPlans": {"savingsPlans": []},
 }
 """What moto can't be asked, with the answer where there is none."""
 
