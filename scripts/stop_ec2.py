@@ -23,7 +23,14 @@ from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.dell import postfix
 from scripts import retire_ec2_access
 from scripts.lib import vps
-from scripts.lib.aws.gateway import elastic, on_instance, require_no_maker, require_permission, require_unprotected
+from scripts.lib.aws.gateway import (
+    elastic,
+    on_instance,
+    require_no_maker,
+    require_permission,
+    require_unprotected,
+    start_needs,
+)
 from scripts.lib.aws.power import PROVED, heard_before, heard_from, heard_now, stop
 from scripts.lib.change import Job, Refused, Script, Write
 from scripts.lib.paper import renewed
@@ -45,7 +52,9 @@ def plan(job: Job) -> Iterator[Write]:
         raise Refused(f"{it.id} is {it.state}: wait until it is running or stopped, and plan again")
     lost = not it.gone and not elastic(job.migration)
     if it.state in {"running", "stopping"}:
-        yield stop(job, "EC2 instance", it, f"gives up the address {it.address}" if lost else "")
+        seen = lost or job.migration.store.last(PROVED)
+        needs = "" if seen else start_needs(job.migration, it)
+        yield stop(job, "EC2 instance", it, f"gives up the address {it.address}" if lost else needs)
     if lost:
         yield from _withdrawn(job)
 

@@ -154,7 +154,10 @@ def test_what_is_left() -> None:
     assert says(copy, "") == (FAIL, f"volume vol-1: expected gone, or kept by name, found {left}; a copy. {hint}")
     profile, unseen = Item("instance profile", "AIPA1", "mail", "the instance has it"), Stay("denied", decided=False)
     (_, blind) = staying.judged(replace(has, items=(profile,)), {"AIPA1": unseen}, (), known_before=True)
-    hint = "Let AWS be asked there and run delete_ec2 again, or name it in ec2.keep"
+    hint = (
+        "Let AWS be asked there, or name a region that is denied in ec2.regions_denied, and run delete_ec2 again; or "
+        "name it in ec2.keep"
+    )
     assert says(blind, "")[1].endswith(f"the instance has it; ; denied. {hint}")
 
 

@@ -14,7 +14,7 @@ from fixtures.probes.aws.ec2 import Instance, Inventory, Item
 from fixtures.probes.aws.rented import CHANGED, STARTED, STOPPED, WHICH, Rented
 from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform import Held, Holding
-from fixtures.probes.aws.timed import Timed
+from fixtures.probes.aws.timers import Timed
 from tests.judges import FAIL, LOOK, PASS, UNKNOWN, Says
 
 IP = "203.0.113.20"
@@ -62,6 +62,7 @@ def test_the_gateway_that_was_named() -> None:
     judged = [(each.member, each.found, each.evidence) for each in rented.judged(WELL, EC2)]
     assert judged == [
         ("instance i-1", "running", (LOOK,)),
+        ("instance i-1", timed.NOTHING, (LOOK,)),
         ("key pair", "mail", (LOOK, LOOK)),
         ("role", "mail", (LOOK, LOOK)),
         ("kind of address", "elastic", (LOOK,)),
@@ -144,7 +145,7 @@ KEPT = "python -m scripts.snapshot, before anything is changed: D-3 compares wit
         (replace(STILL, there=replace(STILL.there, items=alarmed(STOP).there.items)), {}, PASS, ""),
         (replace(WELL, by_itself=(ENDING, STARTING)), {}, FAIL, "instance i-1: expected nothing that stops or terminates it by itself, found EventBridge rule night: aws-sdk:ec2:stopInstances. End that first: aws events x"),
         (replace(STILL, by_itself=(ENDING, STARTING)), {}, FAIL, "instance i-1: expected nothing that starts it by itself, found EventBridge schedule morning: aws-sdk:ec2:startInstances. End that first: the console"),
-        (replace(WELL, by_itself=CouldNotAsk("denied")), {}, UNKNOWN, "instance i-1: expected nothing that stops or terminates it by itself, found denied"),
+        (replace(WELL, by_itself=(CouldNotAsk("denied"),)), {}, UNKNOWN, "instance i-1: expected nothing that stops or terminates it by itself, found denied"),
         (WELL, {"terraform_addresses": ("aws_instance.mail",)}, FAIL, f"aws_eip.mail: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's address. {WHICH}"),
         (having(holding("aws_iam_role.a", "its-name", unique_id="mail")), {}, FAIL, f"aws_iam_role.a: expected named in ec2.terraform_addresses (Terraform), found not named, and it is the gateway's role. {WHICH}"),
         (having(holding("aws_iam_role.a", "mail", unique_id="AROA1"), holding("aws_s3_bucket.b", "mails")), {}, PASS, ""),
@@ -202,4 +203,5 @@ def test_what_stays_at_aws_may_stay_in_terraform() -> None:
 def test_a_tag_that_a_scheduler_goes_by(key: str, value: str, ends: bool, starts: bool) -> None:
     tags = ec2.schedules({"Tags": [{"Key": key, "Value": value}, {"Key": "Name", "Value": "mail"}]})
     its = replace(BOX, schedules=tags)
-    assert [bool([*timed.judged((), its, stopped=stopped)]) for stopped in (False, True)] == [ends, starts]
+    found = [[each.verdict for each in timed.judged((), its, stopped=stopped)] for stopped in (False, True)]
+    assert found == [[FAIL] if red else [PASS] for red in (ends, starts)]

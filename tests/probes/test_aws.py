@@ -31,6 +31,7 @@ from fixtures.migration import Migration
 from fixtures.preflight.init.reading import of_terraform
 from fixtures.probes.aws import api, ec2, resembling, timed, way_in
 from fixtures.probes.aws.staying import FINAL, Stay, staying
+from fixtures.probes.aws.timers import Timed
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.knock import RcptResult
 from fixtures.settings import Secrets
@@ -50,10 +51,21 @@ _read = cache(JSONFileLoader().load_file)
 """What a service can be asked: each session would read it again, and EC2's is long."""
 
 
-def _one_at_a_time(self: BaseClient, *about: Any) -> Any:
+NOT_MOTOS: dict[str, Any] = {
+    "ListAssociations": {"Associations": []},
+    "DescribeBudgetActionsForAccount": {"Actions": []},
+    "DescribeReservedInstances": {"ReservedInstances": []},
+    "DescribeSavingsPlans": {"savingsPlans": []},
+}
+"""What moto can't be asked, with the answer where there is none."""
+
+
+def _one_at_a_time(self: BaseClient, name: str, about: Any) -> Any:
     """moto's models are not made for threads."""
+    if name in NOT_MOTOS:
+        return NOT_MOTOS[name]
     with _lock:
-        return _asked(self, *about)
+        return _asked(self, name, about)
 
 
 @pytest.fixture
@@ -431,8 +443,7 @@ def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> No
                 "Input": json.dumps({"InstanceIds": [it]}),
             },
         )
-    found = timed.ask(migration)
-    assert isinstance(found, tuple)
+    found = tuple(each for each in timed.ask(migration) if isinstance(each, Timed))
     assert [(each.name, each.off) for each in found] == [
         ("EventBridge rule night", "aws events disable-rule --name night"),
         ("EventBridge schedule night", "disable it in AWS's console, in the group default"),
@@ -441,5 +452,5 @@ def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> No
     ends, starts = (tuple(timed.judged(found, its, stopped=stopped)) for stopped in (False, True))
     assert [(each.verdict, each.found.partition(":")[0]) for each in ends] == [(Verdict.FAIL, found[0].name)]
     assert [(each.verdict, each.found.partition(":")[0]) for each in starts] == [(Verdict.FAIL, found[1].name)]
-    starting = timed.Timed("x", "arn:aws:scheduler:::aws-sdk:ssm:startAutomationExecution, AWS-StopEC2Instance", "")
-    assert not tuple(timed.judged((starting,), its, stopped=True))
+    starting = Timed("x", "arn:aws:scheduler:::aws-sdk:ssm:startAutomationExecution, AWS-StopEC2Instance", "")
+    assert [each.verdict for each in timed.judged((starting,), its, stopped=True)] == [Verdict.PASS]

@@ -8,7 +8,13 @@ import pytest
 
 from fixtures.evidence import Evidence, Verdict
 from fixtures.migration import Migration
-from fixtures.probes.aws import ec2, timed
+from fixtures.probes.aws import ec2, timed, timers
+
+OTHERS: dict[str, Any] = {
+    "describe_tags": lambda **_: {"Tags": []},
+    "get_caller_identity": lambda: {"Account": "123456789012"},
+}
+"""What else a client is asked before it lists anything."""
 
 
 @pytest.mark.parametrize(
@@ -25,8 +31,9 @@ from fixtures.probes.aws import ec2, timed
 def test_what_a_target_does(target: dict[str, str], ends: bool, starts: bool) -> None:
     """By what it is, and is handed; a name that a person gave is the last to say."""
     its = cast("ec2.Instance", SimpleNamespace(id="i-1", evidence=Evidence("", ""), schedules={}))
-    row = timed.Timed("x", timed._does(target), "")
-    assert [bool([*timed.judged((row,), its, stopped=stopped)]) for stopped in (False, True)] == [ends, starts]
+    row = timers.Timed("x", timers.does(target), "")
+    found = [[each.verdict for each in timed.judged((row,), its, stopped=stopped)] for stopped in (False, True)]
+    assert found == [[Verdict.FAIL] if red else [Verdict.PASS] for red in (ends, starts)]
 
 
 @pytest.mark.parametrize(
@@ -47,12 +54,13 @@ def test_what_aws_has_announced(
         migration.store.record("done", script="switch_mx", domain=domain)
     number = migration.settings.ec2.instance_id
     listed = [{"InstanceId": "i-9", "Events": [{"Code": "instance-stop"}]}, {"InstanceId": number, "Events": [event]}]
-    monkeypatch.setattr(timed, "rows", lambda _, call, *__: listed if call == "describe_instance_status" else [])
-    monkeypatch.setattr(timed, "client", lambda *_: None)
+    answers = {"describe_instance_status": listed}
+    monkeypatch.setattr(timers, "rows", lambda _, call, *__, **___: answers.get(call, []))
+    monkeypatch.setattr(timers, "client", lambda *_: SimpleNamespace(**OTHERS))
     its = cast("ec2.Instance", SimpleNamespace(id=number, evidence=Evidence("", ""), schedules={}))
     found = list(timed.judged(timed.ask(migration), its, stopped=False))
-    assert [each.verdict for each in found] == [Verdict.FAIL] * red
-    assert all(f"AWS's own event {event['Code']}: " in each.found for each in found)
+    assert [each.verdict for each in found] == [Verdict.FAIL if red else Verdict.PASS]
+    assert found[0].found.startswith(f"AWS's own event {event['Code']}: {number} is stopped") == red
 
 
 @pytest.mark.parametrize("state", [{}, {"State": "ENABLED"}, {"State": "DISABLED"}])
@@ -65,10 +73,9 @@ def test_a_rule_that_does_not_say_its_state_may_be_in_force(
         "list_rules": [{"Name": "r"} | state],
         "list_targets_by_rule": [target],
         "list_schedules": [{"Name": "s", "GroupName": "g"} | state],
-        "describe_instance_status": [],
     }
-    monkeypatch.setattr(timed, "rows", lambda _, call, *__, **___: listed[call])
-    monkeypatch.setattr(timed, "client", lambda *_: SimpleNamespace(get_schedule=lambda **_: {"Target": target}))
+    schedule = SimpleNamespace(get_schedule=lambda **_: {"Target": target}, **OTHERS)
+    monkeypatch.setattr(timers, "rows", lambda _, call, *__, **___: listed.get(call, []))
+    monkeypatch.setattr(timers, "client", lambda *_: schedule)
     found = timed.ask(migration)
-    assert isinstance(found, tuple)
     assert len(found) == (0 if state.get("State") == "DISABLED" else 2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.migration import Migration
 from fixtures.probes.aws.api import asking
 from fixtures.probes.aws.changing import client
@@ -17,6 +18,8 @@ from scripts.lib.change import Refused
 PRESENT, ABSENT = "present", "absent"
 POLL_S = 2
 _NOT_THERE = re.compile(r"NotFound$|NoSuchEntity$|^InvalidAMIID\.Unavailable$")
+_ENABLED, _UNUSABLE = "Enabled", {"Disabled", "PendingDeletion", "PendingImport", "Unavailable"}
+"""States of a key (KMS's guide, "Key states")."""
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$")
 """Holds as long as something stands that an earlier call of the plan deletes."""
 
@@ -121,6 +124,46 @@ def require_no_maker(migration: Migration, it: Instance, *, ends: bool = False) 
             f"{it.id} belongs to {what}: when it stands still or ends, AWS makes another in its place, and may delete "
             f"this one. Take it out of that first, and run this again:\n  {first}"
         )
+
+
+def start_needs(migration: Migration, it: Instance) -> str:
+    """What a start needs that no dry run asks for: the keys by which its disks are encrypted; empty: nothing.
+
+    Not those that AWS itself manages. With a key of the account's own, StartInstances is taken, and the instance stops
+    again, where the caller may not let EC2 use that key (kms:CreateGrant;
+    docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html).
+    """
+    states = _own_keys(migration, it)
+    if not states:
+        return ""
+    keys = ", ".join(key if state == _ENABLED else f"{key} ({state})" for key, state in states.items())
+    return N_(
+        f"A start needs kms:CreateGrant on {keys}, and no dry run asks for that: see StartEncrypted in "
+        "scripts/deploy/iam-policy.json"
+    )
+
+
+def require_keys(migration: Migration, it: Instance) -> None:
+    """``Refused`` where a key of its disks can't be used: it runs on as long as it is not stopped."""
+    if lost := [f"{key} is {state}" for key, state in _own_keys(migration, it).items() if state in _UNUSABLE]:
+        raise Refused(f"{it.id} could not be started again: its disks are encrypted, and the key {'; '.join(lost)}")
+
+
+def _own_keys(migration: Migration, it: Instance) -> dict[str, str]:
+    """The keys of its encrypted disks that AWS does not manage, each with its state, or why AWS does not say that."""
+    if not it.volumes:
+        return {}
+    disks = Call(client(migration), "describe_volumes", {"VolumeIds": list(it.volumes)})()["Volumes"]
+    found = dict[str, str]()
+    for key in sorted({each["KmsKeyId"] for each in disks if each.get("Encrypted")}):
+        try:
+            about = Call(client(migration, "kms"), "describe_key", {"KeyId": key})()["KeyMetadata"]
+        except CouldNotAsk as fault:  # such as another account's
+            found[key] = str(fault)
+            continue
+        if about["KeyManager"] != "AWS":
+            found[key] = about["KeyState"]
+    return found
 
 
 def on_instance(migration: Migration, name: str) -> Call:

@@ -8,6 +8,7 @@ port outwards.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,7 @@ from fixtures.probes.aws import ec2
 from fixtures.probes.aws.ec2 import Instance
 from fixtures.probes.smtp import clients, vantages
 from fixtures.settings import Vantage
-from scripts.lib.aws.gateway import elastic, on_instance
+from scripts.lib.aws.gateway import elastic, on_instance, start_needs
 from scripts.lib.change import Job, NoWayBack, Refused, Write
 
 START_S_MAX, STOP_S_MAX, POLL_S = 300.0, 300, 2.0
@@ -36,6 +37,8 @@ PROVED = "start seen"
 """The record that the instance was stopped, started, and took mail again."""
 STOPS = {"stop_ec2", "restart_ec2"}
 """The scripts that stop it."""
+_BY_A_PERSON = "Client.UserInitiated"
+"""How the reason begins of one that stands still because somebody stopped it (EC2's API reference, StateReason)."""
 SILENT, ACCEPTS, UNSEEN = N_("silent"), N_("accepts mail"), "could not look"
 HEARD = "port 25 of EC2"
 """The record of who heard it before a stop."""
@@ -196,22 +199,42 @@ def _by_aws(job: Job, port: Heard, *, stopped: bool) -> Iterator[Write]:
 def start(job: Job, state: str) -> Write:
     """Start the instance, which is STATE now, and wait until AWS says that it runs, at its own address."""
     settings, call = job.migration.settings.ec2, on_instance(job.migration, "start_instances")
-    read = partial(_state, job)
 
     def do() -> None:
         try:
+            before = ec2.instance(job.migration).reason
             call()
+            wait_until(job, "running", START_S_MAX, partial(_coming, job, before))
         except CouldNotAsk as error:
-            raise CouldNotAsk(
-                N_(
-                    f"{error}\n{settings.name} STANDS STILL AND TAKES NO MAIL: senders wait for it. Run this again, or "
-                    "start it in AWS's console, now"
-                )
-            ) from None
-        wait_until(job, "running", START_S_MAX, read)
+            loud = N_(
+                f"{error}\n{settings.name} STANDS STILL AND TAKES NO MAIL: senders wait for it. Run this again, or "
+                "start it in AWS's console, now"
+            )
+            raise CouldNotAsk(". ".join((loud, *_why_not(job)))) from None
         require_address(job.migration)
 
-    return Write(FIRST, f"{settings.instance_id} ({settings.name})", state, "running", do, read, call.command)
+    subject = f"{settings.instance_id} ({settings.name})"
+    return Write(FIRST, subject, state, "running", do, partial(_state, job), call.command)
+
+
+def _coming(job: Job, before: str) -> str:
+    """Its state. ``CouldNotAsk`` where AWS has taken the start and stopped it again, as it does where it lacks a right,
+    a key or a machine: it then has another reason to stand still than BEFORE.
+    """
+    it = ec2.instance(job.migration)
+    if it.state == "stopped" and it.reason not in {"", before} and not it.reason.startswith(_BY_A_PERSON):
+        raise CouldNotAsk(N_("AWS took the start, and has stopped it again"))
+    return it.state
+
+
+def _why_not(job: Job) -> Iterator[str]:
+    """What AWS says of an instance that does not come, and what a start of it needs; as far as it can be asked."""
+    with suppress(CouldNotAsk):
+        it = ec2.instance(job.migration)
+        if it.reason:
+            yield N_(f"AWS says: {it.reason}")
+        if needs := start_needs(job.migration, it):
+            yield needs
 
 
 def stop(job: Job, group: str, it: Instance, danger: str = "") -> Write:
