@@ -391,9 +391,11 @@ def test_a_policy_that_a_provider_keeps(it: Answer, found: str) -> None:
 
 
 def test_a_policy_that_nobody_can_read() -> None:
-    judged = dmarc.judged(DOMAIN, answer("v=DMARC1; p=perhaps"))
-    assert judged.verdict is FAIL
-    assert judged.found.startswith("1 policies: ")
+    for text in ("v=DMARC1; p=perhaps", "v=DMARC1; p=reject;; rua=mailto:a@b.example"):
+        judged = dmarc.judged(DOMAIN, answer(text))
+        assert judged.verdict is FAIL
+        assert judged.found.startswith("1 policies: ")
+        assert str(judged.hint).startswith("Receivers discard what is wrong")
 
 
 def test_receivers_of_reports() -> None:
