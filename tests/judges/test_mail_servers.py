@@ -61,7 +61,7 @@ def test_nobody_is_led_to_cloudflare(rrset: tuple[str, ...], error: str, verdict
 
 
 RUN = "Run publish_delivery: what is forwarded goes there and nowhere else"
-HIDDEN = "Delete the NS records at this name: what stands at it or below it nobody sees"
+HIDDEN = "Delete the NS records at this name, or above it in the zone: what stands below them nobody sees"
 
 
 @pytest.mark.parametrize(

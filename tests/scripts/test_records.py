@@ -358,14 +358,25 @@ def stands(monkeypatch: pytest.MonkeyPatch, *those: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
-    [("NS", "is delegated to ns.x: what stands at that name here nobody sees"), ("CNAME", "is an alias of ns.x")],
+    ("kind", "label", "says"),
+    [
+        ("NS", "in.mx", "mx.{0} is delegated to ns.x: what stands here at in.mx.{0} nobody sees"),
+        ("NS", "mx", "mx.{0} is delegated to ns.x: what stands here at mx.{0} nobody sees"),
+        ("CNAME", "mx", "mx.{0} is an alias of ns.x"),
+    ],
 )
-def test_nothing_is_published_where_nobody_sees_it(kind: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    migration = Migration(settings_without_a_lab(), Secrets())
-    delivery = migration.settings.domain(migration.settings.pilot).delivery
-    stands(monkeypatch, Record(kind, delivery, "ns.x", 300))
-    with pytest.raises(Refused, match=f"{delivery} {says}"):
+def test_nothing_is_published_where_nobody_sees_it(
+    kind: str, label: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_without_a_lab()
+    pilot = settings.pilot
+    domains = tuple(
+        each.model_copy(update={"delivery": f"{label}.{pilot}"}) if each.name == pilot else each
+        for each in settings.domains
+    )
+    migration = Migration(settings.model_copy(update={"domains": domains}), Secrets())
+    stands(monkeypatch, Record(kind, f"mx.{pilot}", "ns.x", 300))
+    with pytest.raises(Refused, match=says.format(pilot)):
         list(publish_delivery.plan(Job(migration, "", Namespace())))
 
 
