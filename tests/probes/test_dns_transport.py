@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import dns.flags
 import dns.message
+import dns.resolver
 import dns.rrset
 import pytest
 
@@ -216,6 +217,34 @@ def test_the_doctor_finds_out_who_answers_for_the_name_servers(
         (found,) = reach.name_server(OWN)
     assert found.verdict is verdict
     assert (verdict is Verdict.PASS) or "redirects port 53" in found.found
+
+
+@pytest.mark.parametrize(
+    ("ways", "near"),
+    [({"192.0.2.1", "2001:db8::1"}, ("192.0.2.1",)), ({"2001:db8::1"}, ("2001:db8::1",)), (set(), ("192.0.2.1",))],
+)
+def test_a_name_server_is_asked_at_an_address_to_which_there_is_a_way(
+    ways: set[str], near: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without IPv4 asks by IPv6; one without a network says of the first that it can't be reached."""
+    monkeypatch.setattr(probe, "_has_way", ways.__contains__)
+    assert probe.Host("ns1", ("192.0.2.1",), ("2001:db8::1",), ()).near == near
+    assert probe.Host("ns1", (), ("2001:db8::1",), ()).near == ("2001:db8::1",)
+    assert probe.Host("ns1", (), (), ()).near == ()
+
+
+def test_this_machine_has_a_way_to_itself() -> None:
+    assert probe._has_way("127.0.0.1")
+
+
+def test_where_no_resolver_is_named_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the C library takes it (resolv.conf(5))."""
+
+    def none() -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver, "Resolver", none)
+    assert [each.address for each in probe.default_servers()] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(("ttl", "minimum", "kept_s"), [(1766, 3600, 1766), (3600, 300, 300), (None, 0, None)])
