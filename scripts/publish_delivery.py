@@ -58,11 +58,13 @@ def _zone(job: Job, name: str, what: str) -> str:
 
 def _seen(present: Records, name: str) -> None:
     """Refuse where nobody would see what is written."""
-    for each in present.of(name, "NS") if name != present.zone.name else ():
-        raise Refused(
-            f"{name} is delegated to {each.text}: what stands at that name here nobody sees. Delete its NS records, or "
-            "set another name"
-        )
+    zone = present.zone.name
+    for each in (each for each in present.records if each.type == "NS" and each.name != zone):
+        if f".{name}".endswith(f".{each.name}"):
+            raise Refused(
+                f"{each.name} is delegated to {each.text}: what stands here at {name} nobody sees. Delete the NS "
+                f"records of {each.name}, or set another name"
+            )
     for each in present.of(name, "CNAME"):
         raise Refused(
             f"{name} is an alias of {each.text}; no other record may have that name (RFC 1034, 3.6.2). "

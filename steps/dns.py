@@ -405,7 +405,7 @@ def port_25_or_word(migration: Migration, expect: Expect, door: Knocks) -> None:
     expect("Port 25 opens, or somebody vouches for it", found)
 
 
-@when("each record's TTL is compared with the one from before", target_fixture="lifetimes")
+@when("the TTL of each record for mail is compared with the one from before", target_fixture="lifetimes")
 def read_lifetimes(migration: Migration, subjects: tuple[str, ...]) -> Lifetimes:
     return after_all.lifetimes(migration, subjects)
 

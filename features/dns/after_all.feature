@@ -5,7 +5,7 @@ Feature: When all is over, TTLs are back to normal and DNS no longer names EC2
   @N-12 @P4.5 @observe @at_signoff
   Scenario: TTLs are at least what they were
     Given the domains of this gate
-    When each record's TTL is compared with the one from before
+    When the TTL of each record for mail is compared with the one from before
     Then none is shorter, but for those that Cloudflare manages
 
   @N-12 @P4.5 @observe @at_signoff

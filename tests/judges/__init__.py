@@ -15,7 +15,7 @@ DOMAIN = "a.example"
 ALICE = Address(DOMAIN, "dell.a.example", "alice", "alice")
 FAIL, UNKNOWN, PASS, ABSENT = Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
 NO_SENTENCE = ""
-NS, CACHE = Server("ns1", "192.0.2.53", recursive=False), Server("quad9", "9.9.9.9")
+NS, CACHE = Server("ns1", "192.0.2.53", zone="a.example"), Server("quad9", "9.9.9.9")
 SILENT = "no answer"
 
 Says = tuple[Verdict, str]

@@ -1,4 +1,4 @@
-"""I-2, N-3 to N-6, N-12: delegation, other writers, the prepared change, SPF, keys, DMARC, and what is left."""
+"""I-2, N-3 to N-6: delegation, other writers, the prepared change, SPF, keys and DMARC."""
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
@@ -13,10 +13,9 @@ from fixtures.evidence import Verdict
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes import snapshot
-from fixtures.probes.aws.references import Sought
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
-from fixtures.probes.dns import after_all, dkim_keys, dmarc, prepared_change, spf, writers
+from fixtures.probes.dns import dkim_keys, dmarc, prepared_change, spf, writers
 from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Relay, Secrets
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
@@ -344,9 +343,11 @@ def test_a_policy_that_a_provider_keeps(it: Answer, found: str) -> None:
 
 
 def test_a_policy_that_nobody_can_read() -> None:
-    judged = dmarc.judged(DOMAIN, answer("v=DMARC1; p=perhaps"))
-    assert judged.verdict is FAIL
-    assert judged.found.startswith("1 policies: ")
+    for text in ("v=DMARC1; p=perhaps", "v=DMARC1; p=reject;; rua=mailto:a@b.example"):
+        judged = dmarc.judged(DOMAIN, answer(text))
+        assert judged.verdict is FAIL
+        assert judged.found.startswith("1 policies: ")
+        assert str(judged.hint).startswith("Receivers discard what is wrong")
 
 
 def test_receivers_of_reports() -> None:
@@ -388,55 +389,3 @@ def receipt(*signatures: Any, spf: str = "fail", seen: bool = True) -> Any:
 def test_mail_passes_dmarc(it: Any, verdict: Verdict, found: str) -> None:
     expected = f"alice@{DOMAIN} by 587: expected arrived outside, DKIM or SPF passes and is aligned, found "
     assert says(dmarc.judged_receipt(it)) == (verdict, expected + found)
-
-
-# What is left when all is over ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("it", "verdict", "found"),
-    [
-        (answer("x", ttl=3600), PASS, "3600 s"),
-        (answer("x", ttl=3599), FAIL, "3599 s. restore_ttl gives the records of mail their lifetime back"),
-        (answer("x", ttl=0), FAIL, "0 s. restore_ttl gives the records of mail their lifetime back"),
-        (answer(ttl=None), UNKNOWN, "what came"),
-        (answer(error=SILENT), UNKNOWN, SILENT),
-    ],
-)
-def test_a_lifetime(it: Answer, verdict: Verdict, found: str) -> None:
-    kept = after_all.Lifetime(DOMAIN, DOMAIN, "MX", 3600, "before", (it,))
-    expected = f"{DOMAIN} MX at {NS}: expected may be kept for 3600 s, as before, found "
-    assert all_say(after_all.judged_lifetime(kept)) == [(verdict, expected + found)]
-
-
-SETTINGS = settings_without_a_lab()
-
-
-def test_records_that_lead_to_ec2() -> None:
-    def zone(*records: Record) -> Records:
-        return Records(Zone("z", DOMAIN, "active", (), "a"), records, LOOK)
-
-    other, old = Record("A", DOMAIN, "192.0.2.250", 300), Record("A", "old.a.example", str(SETTINGS.ec2.ipv4), 300)
-    assert all_say(after_all.judged_records(DOMAIN, zone(other), Sought.now(SETTINGS))) == [
-        (PASS, f"{DOMAIN}: expected no record that leads to EC2, found none of 1 records")
-    ]
-    (led,) = after_all.judged_records(DOMAIN, zone(other, old), Sought.now(SETTINGS))
-    assert (led.verdict, led.member, led.expected) == (FAIL, "old.a.example A", "no record that leads to EC2")
-    assert led.found.startswith(f"{SETTINGS.ec2.ipv4}: ")
-    assert (led.hint, led.domain) == ("Delete it, or let it lead to where it should now", DOMAIN)
-    assert led.evidence == (LOOK,)
-
-
-@pytest.mark.parametrize(
-    ("rrset", "error", "verdict", "found"),
-    [
-        ((), "", PASS, "what came"),
-        (("192.0.2.250",), "", PASS, "what came"),
-        ((str(SETTINGS.ec2.ipv4),), "", FAIL, "what came. retire_ec2_access deletes it; a cache gives it until its TTL is over"),
-        (("192.0.2.250", str(SETTINGS.ec2.ipv4)), "", FAIL, "what came. retire_ec2_access deletes it; a cache gives it until its TTL is over"),
-        ((), SILENT, UNKNOWN, SILENT),
-    ],
-)  # fmt: skip
-def test_ec2s_name(rrset: tuple[str, ...], error: str, verdict: Verdict, found: str) -> None:
-    judged = says(after_all.judged_name(answer(*rrset, error=error, type="A"), SETTINGS), "")
-    assert judged == (verdict, f"{DOMAIN} A at {NS}: expected no address, found {found}")

@@ -61,7 +61,7 @@ def test_nobody_is_led_to_cloudflare(rrset: tuple[str, ...], error: str, verdict
 
 
 RUN = "Run publish_delivery: what is forwarded goes there and nowhere else"
-HIDDEN = "Delete the NS records at this name: what stands at it or below it nobody sees"
+HIDDEN = "Delete the NS records at this name, or above it in the zone: what stands below them nobody sees"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,14 @@ def word(it: Exchanger, judged: Any) -> tuple[Verdict, str]:
     return judged.verdict, judged.sentence().removeprefix(f"{it}: expected ")
 
 
+def test_an_address_is_no_mail_server() -> None:
+    hint = "Name the host: an address is none (RFC 5321, 5.1)"
+    for content in ("203.0.113.9", "2001:db8::9"):
+        it = mx(content)
+        found = f"a mail server, found an address. {hint}"
+        assert word(it, mail_servers.judged_null(it, {DOMAIN})) == (FAIL, found)
+
+
 def test_a_null_mx() -> None:
     hint = "A null MX (RFC 7505) tells senders to bounce at once: delete it"
     assert word(mx(), mail_servers.judged_null(mx(), {DOMAIN})) == (PASS, "a mail server, found a mail server")
@@ -156,8 +164,9 @@ def test_an_alias() -> None:
     none = answer(type="CNAME")
     led = answer("h.x", type="CNAME")
     mute = answer(error="SERVFAIL")
+    gone = answer(type="CNAME", rcode="NXDOMAIN")
     name = f"list.{DOMAIN}"
-    its = mx(name=name, owner_aliases=(Record("CNAME", name, "y.x", 1),), answers=(none, led, mute))
+    its = mx(name=name, owner_aliases=(Record("CNAME", name, "y.x", 1),), answers=(none, led, mute, gone))
     owner, *targets = mail_servers.judged_aliases(its)
     assert word(its, owner) == (FAIL, f"{own}, found {name} is an alias of y.x. {hint}")
     member = f"{its} at {NS}: expected {own}, found "
@@ -165,6 +174,7 @@ def test_an_alias() -> None:
         (PASS, f"{member}no alias"),
         (FAIL, f"{member}mail.x is an alias of h.x. {hint}"),
         (UNKNOWN, f"{member}SERVFAIL"),
+        (FAIL, f"{member}mail.x does not exist. Mail to it bounces: name a host that is there"),
     ]
     assert list(mail_servers.judged_aliases(mx())) == []
     several = mx(owner_aliases=tuple(Record("CNAME", name, target, 1) for target in ("y.x", "z.x")))

@@ -174,7 +174,7 @@ def test_it_stays_on_after_a_rollback() -> None:
     )
 
 
-SERVER = queries.Server("one", "192.0.2.53", recursive=True)
+SERVER = queries.Server("one", "192.0.2.53")
 
 
 @pytest.mark.parametrize(

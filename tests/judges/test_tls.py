@@ -101,6 +101,7 @@ def test_what_certbot_does_not_renew_by_itself(more: str, by_hand: str) -> None:
     assert [each.verdict for each in more_found] == [UNKNOWN] * bool(by_hand)
 
 
+CRITICAL = "Take that record out, or its flag 128 (RFC 8659, 4.1), before the certificate runs out"
 ONLY = 'Add dell.example CAA 0 issue "letsencrypt.org", before the certificate runs out'
 
 
@@ -109,7 +110,11 @@ ONLY = 'Add dell.example CAA 0 issue "letsencrypt.org", before the certificate r
     [
         ((), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
         (('0 iodef "mailto:a@b.example"',), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
-        (('0 issue "letsencrypt.org; validationmethods=dns-01"',), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, by dell.example"),
+        (('0 issue "letsencrypt.org; validationmethods=dns-01"',), "", "https://acme-v02.api.letsencrypt.org/directory", ABSENT, "only letsencrypt.org, by dell.example, by dns-01 only: whether Dell's client proves the name so is not known. Look"),
+        (('0 issue "letsencrypt.org; validationmethods=dns-01"', '0 issue "letsencrypt.org"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, letsencrypt.org, by dell.example"),
+        (('0 issue "letsencrypt.org"', '128 tbs "x"'), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only letsencrypt.org, by dell.example; who does not know tbs must not issue. {CRITICAL}"),
+        (('128 tbs "x"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"anybody may; who does not know tbs must not issue. {CRITICAL}"),
+        (('128 issue "letsencrypt.org"', '0 tbs "x"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, by dell.example"),
         (('0 issue "digicert.com"', '0 issue "LetsEncrypt.org"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only digicert.com, letsencrypt.org, by dell.example"),
         (('0 issue "digicert.com"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only digicert.com, by dell.example. {ONLY}"),
         (('0 issue ";"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only nobody, by dell.example. {ONLY}"),
@@ -138,7 +143,7 @@ def test_an_authority_that_caa_shuts_out(
 def test_caa_that_is_bound_to_an_account(
     accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str
 ) -> None:
-    rrset = tuple(f'0 issue "letsencrypt.org; validationmethods=dns-01; accounturi={each}"' for each in issuing)
+    rrset = tuple(f'0 issue "letsencrypt.org; accounturi={each}"' for each in issuing)
     answer = dns.Answer(dns.Server("r", "192.0.2.53"), "dell.example", "CAA", rrset, 300, "NOERROR", (), "", LOOK)
     directory = "https://acme-v02.api.letsencrypt.org/directory"
     ((was, said),) = all_say(caa.judged(caa.Found("mx.dell.example", answer), [directory], accounts), "")

@@ -35,6 +35,8 @@ RECORDS = [
     ("v=DMARC1; p=none; rua=a@b.example", "no mailto:"),
     ("v=DMARC1; p=none; rua=mailto:nobody", "no mailto:"),
     ("v=DMARC1; p=none; p=reject", "stands twice"),
+    ("v=DMARC1; p=reject;; rua=mailto:a@b.example", "an empty part"),
+    ("v=DMARC1; p=reject; rua=mailto:a@b.example; ruf", "'ruf' is no tag"),
     ("", "it is empty"),
 ]
 
@@ -152,6 +154,11 @@ def test_of_a_long_name_eight_are_asked() -> None:
         ({"own.example": "p=none", "example": "p=reject; psd=y"}, "none", "own.example"),
         ({"a.own.example": "p=maybe", "own.example": "p=reject"}, "none", "own.example"),
         ({"own.example": "p=reject; rua=nobody"}, "reject", "own.example"),
+        # What can't be read is discarded, and the rest counts (RFC 9989, 4.8), as OpenDMARC and mail-auth do it.
+        ({"own.example": "p=reject;; rua=mailto:a@b.example"}, "reject", "own.example"),
+        ({"own.example": "p=reject; rua=mailto:a@b.example; ruf"}, "reject", "own.example"),
+        ({"own.example": "ruf; sp=reject; p=none; =x"}, "reject", "own.example"),
+        ({"own.example": "p=none; p=reject"}, "reject", "own.example"),
     ],
 )
 def test_which_record_applies(records: dict[str, str], word: str, organizational: str) -> None:

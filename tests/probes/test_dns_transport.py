@@ -8,12 +8,16 @@ from typing import Any, Literal
 
 import dns.flags
 import dns.message
+import dns.resolver
 import dns.rrset
 import pytest
 
 from fixtures.access.loop import gather, run
+from fixtures.evidence import Verdict
+from fixtures.preflight import reach
 from fixtures.probes.dns import queries as probe
 
+OWN = "own.example"
 LONG = " ".join(['"' + "x" * 250 + '"'] * 20)
 
 
@@ -106,22 +110,22 @@ def answer_to(query: dns.message.Message, text: str = "") -> bytes:
     return reply.to_wire()
 
 
-def saying(section: Literal["answer", "authority"], *rrset: Any) -> Replies:
-    """Replies with this RRset, if any: an answer of the server's own, or what it names in its place."""
+def saying(section: Literal["answer", "authority"], *rrset: Any, flags: int = dns.flags.AA) -> Replies:
+    """Replies with this RRset, if any: an answer of the server's own, with FLAGS, or what it names in its place."""
 
     def replies(query: dns.message.Message) -> list[bytes]:
         reply = dns.message.make_response(query)
-        reply.flags |= dns.flags.AA if section == "answer" else 0
+        reply.flags |= flags if section == "answer" else 0
         getattr(reply, section).extend([dns.rrset.from_text(*rrset)] if rrset else [])
         return [reply.to_wire()]
 
     return replies
 
 
-def asked(replies: Replies, name: str, kind: str = "TXT", *, recursive: bool = True) -> probe.Answer:
-    """What comes of one question that is answered so."""
+def asked(replies: Replies, name: str, kind: str = "TXT", *, zone: str = "") -> probe.Answer:
+    """What comes of one question that is answered so, by a name server of ZONE, or a resolver."""
     with answering(replies, 1) as (port, _):
-        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, recursive=recursive)], name, kind)
+        (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, zone=zone)], name, kind)
     return answer
 
 
@@ -157,31 +161,90 @@ def test_an_answer_to_another_question_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "aliases", "recursive", "elsewhere"),
+    ("owner", "aliases", "zone", "elsewhere"),
     [
-        ("_dmarc.own.example.", "", False, "delegated to ns1.d.example"),
-        ("_dmarc.own.example.", "", True, ""),
-        ("x._dmarc.own.example.", "", False, ""),
-        (".", "", False, ""),  # a server that doesn't know the zone sends upwards
-        (".", "d.example", False, "an alias of d.example"),
-        (".", "d.example", True, ""),
+        ("_dmarc.own.example.", "", "own.example", "delegated to ns1.d.example"),
+        ("_dmarc.own.example.", "", "", ""),
+        (".", "d.example", "own.example", "an alias of d.example"),
+        (".", "d.example", "", ""),
     ],
 )
-def test_a_servers_own_word_that_the_answer_is_elsewhere(
-    owner: str, aliases: str, recursive: bool, elsewhere: str
-) -> None:
+def test_a_servers_own_word_that_the_answer_is_elsewhere(owner: str, aliases: str, zone: str, elsewhere: str) -> None:
     led = saying("authority", owner, 300, "IN", "NS", "ns1.d.example.")
     if aliases:
         led = saying("answer", "_dmarc.own.example.", 300, "IN", "CNAME", f"{aliases}.")
-    answer = asked(led, "_dmarc.own.example", recursive=recursive)
+    answer = asked(led, "_dmarc.own.example", zone=zone)
     assert (answer.rrset, answer.error, answer.elsewhere) == ((), "", elsewhere)
 
 
-@pytest.mark.parametrize(("owner", "led"), [("dell.own.example.", ("ns1.d.example",)), ("own.example.", ())])
-def test_a_name_that_is_delegated_itself(owner: str, led: tuple[str, ...]) -> None:
-    """Whatever it is called; a zone above it is where the question came from."""
-    there = saying("authority", owner, 300, "IN", "NS", "ns1.d.example.")
-    assert asked(there, "dell.own.example", "MX", recursive=False).referral == led
+LED = ("ns1.d.example",)
+
+
+@pytest.mark.parametrize(
+    ("owner", "led"),
+    [
+        ("dell.mx.own.example.", LED),
+        ("mx.own.example.", LED),
+        ("own.example.", ()),
+        (".", ()),  # a server that doesn't know the zone sends upwards
+        ("x.dell.mx.own.example.", ()),
+        ("ell.mx.own.example.", ()),
+    ],
+)
+def test_a_name_that_is_delegated_or_one_above_it(owner: str, led: tuple[str, ...]) -> None:
+    """Whatever it is called; to the zone itself, or above it, only a server sends that doesn't serve it."""
+    there = asked(saying("authority", owner, 300, "IN", "NS", "ns1.d.example."), "dell.mx.own.example", "MX", zone=OWN)
+    assert there.referral == led
+    assert there.error.startswith("not authoritative") == (not led)
+
+
+@pytest.mark.parametrize(("kind", "flags"), [("NS", 0), ("NS", dns.flags.RA), ("A", dns.flags.RA)])
+@pytest.mark.parametrize("zone", [OWN, ""])
+def test_what_answers_in_a_name_servers_place_is_not_taken_for_it(kind: str, flags: int, zone: str) -> None:
+    """A cache, where a router redirects port 53: its lifetime, and that it has nothing, say nothing of the zone."""
+    answer = asked(saying("answer", f"{OWN}.", 300, "IN", "NS", "ns1.d.example.", flags=flags), OWN, kind, zone=zone)
+    assert answer.rrset == (LED if kind == "NS" else ())
+    assert answer.error.startswith("not authoritative") == bool(zone)
+
+
+@pytest.mark.parametrize(("flags", "verdict"), [(dns.flags.AA, Verdict.PASS), (dns.flags.RA, Verdict.INCONCLUSIVE)])
+def test_the_doctor_finds_out_who_answers_for_the_name_servers(
+    flags: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soa = f"{OWN}.", 300, "IN", "SOA", "ns1.own.example. dns.own.example. 1 2 3 4 5"
+    with answering(saying("answer", *soa, flags=flags), 1) as (port, _):
+        monkeypatch.setitem(probe._authorities, OWN, (probe.Server("own", "127.0.0.1", port=port, zone=OWN),))
+        (found,) = reach.name_server(OWN)
+    assert found.verdict is verdict
+    assert (verdict is Verdict.PASS) or "redirects port 53" in found.found
+
+
+@pytest.mark.parametrize(
+    ("ways", "near"),
+    [({"192.0.2.1", "2001:db8::1"}, ("192.0.2.1",)), ({"2001:db8::1"}, ("2001:db8::1",)), (set(), ("192.0.2.1",))],
+)
+def test_a_name_server_is_asked_at_an_address_to_which_there_is_a_way(
+    ways: set[str], near: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without IPv4 asks by IPv6; one without a network says of the first that it can't be reached."""
+    monkeypatch.setattr(probe, "_has_way", ways.__contains__)
+    assert probe.Host("ns1", ("192.0.2.1",), ("2001:db8::1",), ()).near == near
+    assert probe.Host("ns1", (), ("2001:db8::1",), ()).near == ("2001:db8::1",)
+    assert probe.Host("ns1", (), (), ()).near == ()
+
+
+def test_this_machine_has_a_way_to_itself() -> None:
+    assert probe._has_way("127.0.0.1")
+
+
+def test_where_no_resolver_is_named_it_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the C library takes it (resolv.conf(5))."""
+
+    def none() -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver, "Resolver", none)
+    assert [each.address for each in probe.default_servers()] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(("ttl", "minimum", "kept_s"), [(1766, 3600, 1766), (3600, 300, 300), (None, 0, None)])

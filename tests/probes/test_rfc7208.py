@@ -1,6 +1,8 @@
 """SPF by the standard's own test suite (openspf's, for RFC 7208), and how wide records are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ import yaml
 from hypothesis import given, strategies as st
 
 from fixtures.evidence import CouldNotAsk, Evidence
-from fixtures.probes.dns import spf
+from fixtures.probes.dns import queries, spf
 from tests.fetched import from_index
+from tests.judges import CACHE, answer
 
 PYSPF = "pyspf==2.0.14", "57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186"
 CASES = 203
@@ -61,6 +64,32 @@ def test_every_case_of_the_standard_s_suite(suite: list[dict[str, Any]]) -> None
                 wrong.append(f"{name}: expected {allowed} {case.get('explanation')}, found {found} {said}")
     assert not wrong
     assert cases == CASES
+
+
+@pytest.mark.parametrize(
+    ("there", "texts"),
+    [
+        ({"referral": ("ns-1.awsdns.example",)}, ("followed",)),
+        ({"aliases": ("spf.esp.example",)}, ("followed",)),
+        ({"rrset": ("own",), "aliases": ("b.own.example",)}, ("own",)),
+        ({}, ()),
+    ],
+)
+def test_what_a_zone_keeps_elsewhere_is_followed_as_resolvers_do(
+    there: dict[str, Any], texts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sub-zone that is delegated to another provider, above all: its records are none that are missing."""
+
+    async def authorities(*_: object) -> tuple[queries.Answer, ...]:
+        return (replace(answer(), **there), answer())[: 1 if there.get("rrset") else 2]
+
+    async def resolver(*_: object) -> queries.Answer:
+        return answer("followed", server=CACHE)
+
+    monkeypatch.setattr(queries, "aask_authorities", authorities)
+    monkeypatch.setattr(queries, "adefault", resolver)
+    migration: Any = SimpleNamespace(settings=SimpleNamespace(domain_names=("own.example",)))
+    assert spf.Answers(migration)("_spf.aws.own.example", "TXT") == texts
 
 
 def record(text: str, *others: tuple[str, str]) -> spf.Spf:

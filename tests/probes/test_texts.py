@@ -250,7 +250,10 @@ def test_txt_in_parts_is_one_text() -> None:
     required = Record("TXT", "own.example", '"v=spf1 include:_spf.mx.cloudflare.net ~all"', 1)
     merged = "v=spf1 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"
     assert stands_for(Record("TXT", "own.example", merged, 300), required)
+    by_hand = "v=spf1 +Include:_SPF.mx.cloudflare.net ~all"  # terms have no case, and + is what they mean without it
+    assert stands_for(Record("TXT", "own.example", by_hand, 300), required)
     assert not stands_for(Record("TXT", "own.example", "v=spf1 include:sendgrid.net ~all", 300), required)
+    assert not stands_for(Record("TXT", "own.example", "v=spf1 -include:_spf.mx.cloudflare.net ~all", 300), required)
 
 
 def test_a_capability_is_no_secret() -> None:

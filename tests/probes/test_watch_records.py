@@ -247,6 +247,65 @@ def test_an_old_answer_is_stale_by_its_ttl_and_the_lag_of_cloudflares_edge(
     assert slow.expected == "no old answer later than 330 s (a TTL of 300 s, and 30 s until Cloudflare's edge follows)"
 
 
+def said(server: Server, rrset: list[str]) -> Answer:
+    return Answer(server, DOMAIN, "MX", tuple(rrset), 300, "NOERROR", (), "", Evidence("", ""))
+
+
+@pytest.mark.parametrize(
+    ("later", "rrset", "verdict"),
+    [
+        pytest.param(200, OLD, Verdict.PASS, id="within its TTL"),
+        pytest.param(40_000, NEW, Verdict.PASS, id="new again"),
+        pytest.param(40_000, OLD, Verdict.FAIL, id="another of its caches"),
+        pytest.param(40_000, [], Verdict.PASS, id="none is no old answer"),
+    ],
+)
+def test_a_resolver_that_falls_back_to_the_old_answer_is_seen(
+    migration: Migration, later: float, rrset: list[str], verdict: Verdict
+) -> None:
+    """A big one is many caches at one address, of which any may answer."""
+    began = _switch(migration)
+    old, new = tuple(OLD), tuple(NEW)
+    watch = Watch(migration, DOMAIN, _current=new, _former={old}, _old_ttl=300, _changed_at=began - 20)
+    quick = Server("quick", "192.0.2.53")
+    run(watch._resolver(said(quick, NEW), began))
+    watch._changed_at = began - later
+    run(watch._resolver(said(quick, rrset), began))
+    turn, _ = records.judged_turns(DOMAIN, records.propagation(migration, DOMAIN))
+    assert turn.verdict is verdict
+    assert (verdict is Verdict.PASS) or "though the new one after 20 s already" in turn.found
+
+
+def test_what_a_resolver_has_sooner_than_watch_is_no_old_answer(migration: Migration) -> None:
+    """A switch, a way back and a switch again: until watch has seen the last, its answer is one that was before."""
+    watch = Watch(migration, DOMAIN, _ttl=300, _seconds={"answers": 0, "mx": []})
+    for rrset in (OLD, NEW, OLD):
+        run(watch._authority(said(Server("ada", "192.0.2.1", zone=DOMAIN), rrset)))
+    assert watch._former == {tuple(NEW)}
+    watch._changed_at = migration.clock.now() - 9000
+    quick, began = Server("quick", "192.0.2.53"), migration.clock.now()
+    sets = {"before": OLD, "after": NEW}
+    run(watch._resolver(said(quick, OLD), began))
+    run(watch._resolver(said(quick, NEW), began))  # a moment before watch
+    assert watch._stale == {"quick"}
+    run(watch._authority(said(Server("ada", "192.0.2.1", zone=DOMAIN), NEW)))
+    migration.store.record("switch", DOMAIN, began=began, ended=began, real_began=began, real_ended=began, **sets)
+    run(watch._resolver(said(quick, NEW), migration.clock.now()))
+    turn, _ = records.judged_turns(DOMAIN, records.propagation(migration, DOMAIN))
+    assert (turn.verdict, watch._stale) == (Verdict.PASS, set())
+
+
+def test_one_address_of_a_name_server_that_lags_is_no_change(migration: Migration) -> None:
+    """Cloudflare's name servers have three of IPv4 each."""
+    watch = Watch(migration, DOMAIN, _seconds={"answers": 0, "mx": []})
+    at = [Server("ada", f"192.0.2.{number}", zone=DOMAIN) for number in range(3)]
+    for seen in ((OLD, OLD, OLD), (NEW, OLD, NEW), (NEW, OLD, NEW), (NEW, NEW, NEW)):
+        for server, rrset in zip(at, seen, strict=True):
+            run(watch._authority(said(server, rrset)))
+    (change,) = migration.store.recorded("authority change", DOMAIN)
+    assert (change["before"], change["after"]) == (OLD, NEW)
+
+
 def test_time_counts_only_while_the_heart_beats() -> None:
     def beat(at: float, real_at: float, *, running: bool = True) -> dict[str, Any]:
         return {"at": at, "real_at": real_at, "running": running}

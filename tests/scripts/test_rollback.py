@@ -87,7 +87,7 @@ early = back(PILOT, "--clean-up", config=config)
 print(json.dumps([done, mx, paths(PILOT), early]))
 """)
     assert done["status"] == 0, done["said"]
-    assert "EC2's NAME NO LONGER LEADS TO EC2: mail.webmakeprofit.org A is nowhere" in done["said"]
+    assert "EC2's NAME DOES NOT LEAD TO EC2 AS IT SHOULD: mail.webmakeprofit.org has AAAA 2001:" in done["said"]
     assert "is back after" in done["said"]
     assert (mx, way) == (["mail.webmakeprofit.org"], ["ec2"])
     assert early["status"] == 1

@@ -7,7 +7,7 @@ more: until then mail still comes that way. Destinations stay: they are the acco
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
@@ -87,7 +87,8 @@ def mx_at_first(job: Job) -> tuple[list[Record], str]:
 
 
 def say_where_ec2s_name_leads(job: Job) -> None:
-    """Where that is no longer to EC2, since somebody has tidied up: the MX that comes back would lead nowhere.
+    """Where that is not to EC2, and to it only, by the rule of ``gateway.judged_name``: somebody has tidied up, or
+    switched the proxy on, which takes no mail. The MX that comes back would lead nowhere.
 
     It is said, and left to a person: a second write would be one more that can fail before the MX is back.
     """
@@ -96,18 +97,31 @@ def say_where_ec2s_name_leads(job: Job) -> None:
         return
     try:
         present = cloudflare.records(job.migration, dns.zone_of(job.migration, it.name))
+        stands = [each for kind in ("A", "AAAA", "CNAME") for each in present.of(it.name, kind)]
+        led = {each.text for each in stands if each.type != "CNAME"} or _through_aliases(it.name, stands)
     except CouldNotAsk as fault:
         job.say(N_(f"whether {it.name} still leads to {it.ipv4} could not be asked: {fault}"))
         return
-    led = [each.text for each in present.of(it.name, "A")]
-    if str(it.ipv4) not in led and not present.of(it.name, "CNAME"):
-        found = ", ".join(led) or "nowhere"
+    ours = {str(each) for each in (it.ipv4, it.ipv6) if each}
+    if not {str(it.ipv4)} <= led <= ours or any(each.proxied for each in stands):
+        found = ", ".join(f"{each.type} {each.text}{' by the proxy' * each.proxied}" for each in stands) or "no address"
         job.say(
             N_(
-                f"EC2's NAME NO LONGER LEADS TO EC2: {it.name} A is {found}. Mail that goes back would be lost on its "
-                f"way: before you go on, put the record {it.name} A {it.ipv4} back at Cloudflare, without its proxy"
+                f"EC2's NAME DOES NOT LEAD TO EC2 AS IT SHOULD: {it.name} has {found}. Mail that goes back may be lost "
+                f"on its way: before you go on, give it A {it.ipv4} and no other address at Cloudflare, without its "
+                "proxy. An AAAA that is EC2's own may stay, and belongs into the settings (ec2.ipv6)"
             )
         )
+
+
+def _through_aliases(name: str, stands: Sequence[Record]) -> set[str]:
+    """The addresses to which NAME's alias leads, if it is one. ``CouldNotAsk`` where the resolver can't say."""
+    if not stands:
+        return set()
+    host = dns.addresses(name)
+    if why := next((each.error for each in host.answers if each.error), ""):
+        raise CouldNotAsk(why)
+    return set(host.addresses)
 
 
 def spf_again(job: Job) -> Iterator[Write]:
