@@ -71,7 +71,7 @@ _ASKED = (
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
-    "whose Sieve script redirects in its place."
+    "whose Sieve script redirects in its place, where Dovecot's LMTP has the plugin sieve."
 )
 
 
