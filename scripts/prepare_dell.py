@@ -20,7 +20,16 @@ from fixtures.plan.postfix import Places
 from fixtures.settings import Settings
 from scripts.lib.aws.power import half_retired
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
-from scripts.lib.dell import dovecot as dovecotfiles, effect, fetcher, host_files, kept, postfix_text, templates
+from scripts.lib.dell import (
+    dovecot as dovecotfiles,
+    effect,
+    fetcher,
+    host_files,
+    kept,
+    postfix_text,
+    relaying,
+    templates,
+)
 from scripts.lib.paper import renewed
 
 
@@ -46,7 +55,7 @@ def plan(job: Job) -> Iterator[Write]:
     wanted = _wanted(shell, settings)
     files = list(_configuration(shell, settings, wanted))
     host_files.require_lasting(shell, [write.subject for write in (*tables, *files)])
-    kept.require_login(shell, settings, stands)
+    relaying.require_login(shell, settings, stands)
     today = kept.require(shell, settings, stands)
     ends = today.ending() if files else ""
     for write in files:
@@ -77,7 +86,7 @@ def _wanted(shell: Shell, settings: Settings) -> dict[str, str]:
     before = postfix_text.parameters(main)
     effect.require_certificate(shell, settings, before)
     effect.require_logins(settings, before)
-    planned = kept.parameters(shell, settings, before)
+    planned = relaying.parameters(shell, settings, before)
     with_ours = postfix_text.with_services(master, dellplan.services(settings), before, planned)
     effect.require_free(shell, settings, master, with_ours)
     # master.cf first: it is read only at a reload, but main.cf by every process that starts, and without master.cf's

@@ -68,12 +68,14 @@ def values_as_planned(
     settings = migration.settings
     found = postfix.judged_parameters(configuration, planned, settings)
     sends = sending.judged(sending.look(dell(settings), configuration, settings), settings)
-    written = configuration.values.get(tables.ALIAS_DOMAINS, "")
-    aliased = tables.aliased(dell(settings), settings, written)
-    judged = tables.judged_aliased(aliased, configuration.evidence)
+    shell, lists = dell(settings), configuration.values
+    aliased = tables.aliased(shell, settings, lists.get(tables.ALIAS_DOMAINS, ""))
+    served = [name for each in settings.domains for name in each.served]
+    local = tables.holders(shell, lists.get(tables.LOCAL_DOMAINS, ""), served)
+    judged = tables.judged_aliased(aliased, configuration.evidence), tables.judged_local(local, configuration.evidence)
     with_ec2 = Progress.read(migration.store, settings).done_at("retire_ec2_access") is None
     limits = client_limits.judged(configuration, settings, with_ec2=with_ec2)
-    expect("Every parameter of the plan is in force", [*found, *sends, judged, *limits])
+    expect("Every parameter of the plan is in force", [*found, *sends, *judged, *limits])
 
 
 @then("its tables of mailboxes and aliases hold what the plan holds, and nothing else")

@@ -74,7 +74,7 @@ def test_who_has_to_say_something(said: str, lmtp: str, policy: str) -> None:
     for server, down, advice in zip(
         reception.heard(said, "private/lmtp", "Dell", Look()),
         (lmtp, policy),
-        ("Dovecot's log says why: a panic, Out of memory", "asks it at each recipient"),
+        ("Dovecot's log says why: a panic, Out of memory", "asks it about each message"),
         strict=True,
     ):
         judged = reception.judged(server)

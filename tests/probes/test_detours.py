@@ -156,6 +156,13 @@ def test_a_domain_of_aliases_only_is_found() -> None:
     assert "all mail for it bounces" in some.hint
 
 
+def test_a_domain_that_is_the_machines_own_is_found() -> None:
+    """A-1: a kept file of mydestination has it, and each parameter is as planned."""
+    none, some = (tables.judged_local(each, LOOK) for each in ({}, {"a.example": "/etc/local-host-names"}))
+    assert (none.verdict, some.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert some.found == "a.example (by /etc/local-host-names)"
+
+
 def test_what_a_filter_takes_the_workers_mail_for() -> None:
     """Rspamd, OpenDKIM and amavis skip their checks for users and loopback, and sign what comes from there."""
     ones = (Filter("smtpd_milters", "inet:1", "the settings: inet:1"), Filter("content_filter", "x", ""))

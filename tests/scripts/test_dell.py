@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
@@ -22,7 +23,7 @@ from fixtures.probes.dell.tables import ALIAS_DOMAINS
 from fixtures.settings import Secrets, Transport
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Refused
-from scripts.lib.dell import effect, kept, restore
+from scripts.lib.dell import delivering, effect, kept, relaying, restore
 from scripts.lib.dell.postfix_text import parameters, services, with_parameters, with_services, with_template
 from scripts.retire_ec2_access import without_ec2
 from tests.test_route import by_worker
@@ -83,6 +84,8 @@ class Says:
                 text = "".join(f"{key} {to}\n" for key, to in self.rows[table].items())
             case "postconf", "-M", service:
                 text = self.printed.get(f"-M {service}", "")
+            case "doveconf", *_:
+                text = self.printed.get(" ".join(argv), "")
             case "test", "-s", path:
                 return Result(argv, 0 if path in self.printed else 1, "", "")
             case _:
@@ -102,10 +105,11 @@ def named(
     in_force |= {"default_database_type": "lmdb", "queue_directory": "/var/spool/postfix"}
     in_force |= {"virtual_transport": OURS["virtual_transport"], **values}
     shell: Any = Says(in_force, rows or {}, printed or {})
-    try:
-        kept.require(shell, settings, values)
-    except Refused as refused:
-        return str(refused)
+    with patch.object(delivering, "dovecot", lambda _: shell):
+        try:
+            kept.require(shell, settings, values)
+        except Refused as refused:
+            return str(refused)
     return ""
 
 
@@ -170,11 +174,11 @@ def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
     knows = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"login": False})})
     bare, there = (cast("Any", Says({}, {}, each)) for each in ({}, {"/etc/postfix/sasl_passwd": "x"}))
     with pytest.raises(Refused, match=r"no login for .* in /etc/postfix/sasl_passwd, .* relay.login = false\. Nothing"):
-        kept.require_login(bare, SETTINGS, host)
+        relaying.require_login(bare, SETTINGS, host)
     for shell, settings in ((there, SETTINGS), (bare, knows)):
-        kept.require_login(shell, settings, host)
-    assert kept.parameters(there, SETTINGS, host)["smtp_sasl_password_maps"] == "hash:/etc/postfix/sasl_passwd"
-    planned = kept.parameters(bare, knows, host)
+        relaying.require_login(shell, settings, host)
+    assert relaying.parameters(there, SETTINGS, host)["smtp_sasl_password_maps"] == "hash:/etc/postfix/sasl_passwd"
+    planned = relaying.parameters(bare, knows, host)
     assert planned["smtp_tls_security_level"] == "encrypt"
     assert not [name for name in planned if name.startswith("smtp_sasl")]
     assert [*dellplan.sends_otherwise(SETTINGS, host)] == [
@@ -184,55 +188,6 @@ def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
     mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
     in_force = host | {"smtp_sasl_auth_enable": "yes", "smtp_sasl_password_maps": "hash:/nosuch"}
     effect._require_tables(cast("Any", Says(in_force, mailboxes, {})), knows)
-
-
-SPAMPD = "lmtp:[127.0.0.1]:10025"
-"""Mail-in-a-Box (setup/spamassassin.sh); its domains lie in SQLite."""
-PIPES = {
-    # As iRedMail has it (samples/postfix/master.cf), and by the path of Dovecot's own pages (doc.dovecot.org, LDA).
-    "-M dovecot/unix": "dovecot unix - n n - - pipe flags=DRh user=vmail argv=/usr/lib/dovecot/deliver -f ${sender}",
-    "-M lda/unix": "lda unix - n n - - pipe flags=DRhu user=vmail argv=/usr/local/libexec/dovecot/dovecot-lda -d $user",
-    "-M cyrus/unix": "cyrus unix - n n - - pipe flags=R user=cyrus argv=/usr/lib/cyrus/deliver -e -m ${extension}",
-    "-M spam/unix": "spam unix - n n - - pipe user=vmail argv=/usr/bin/spamc -e /usr/lib/dovecot/deliver -d $user",
-}
-
-
-@pytest.mark.parametrize(
-    ("transport", "domains", "dropped", "named_"),
-    [
-        (SPAMPD, OWN, (), True),
-        (
-            SPAMPD,
-            "sqlite:/etc/postfix/virtual-mailbox-domains.cf",
-            ("sqlite:/etc/postfix/virtual-mailbox-domains.cf",),
-            True,
-        ),
-        (SPAMPD, "hash:/nosuch", ("hash:/nosuch",), True),
-        (SPAMPD, OWN, (SPAMPD,), False),
-        (SPAMPD, "", (), False),
-        ("virtual", OWN, (), False),
-        ("lmtp:unix:/var/spool/postfix/private/dovecot-lmtp", OWN, (), False),
-        ("lmtp:unix:/var/run/dovecot/lmtp", OWN, (), False),
-        ("dovecot", OWN, (), False),
-        ("lda:", OWN, (), False),
-        ("cyrus", OWN, (), True),
-        ("spam", OWN, (), True),
-        ("nosuch", OWN, (), True),
-        ("lmtp:inet:127.0.0.1:24", OWN, (), True),
-        ("lmtp:inet:127.0.0.1:24", OWN, ("lmtp:inet:127.0.0.1:24",), False),
-    ],
-    ids=(
-        "word database unreadable dropped elsewhere default spelling dovecots deliver lda cyrus spamc none tcp named"
-    ).split(),
-)
-def test_a_filter_that_mail_passes_on_its_way_to_the_mailboxes_is_named(
-    transport: str, domains: str, dropped: tuple[str, ...], *, named_: bool
-) -> None:
-    values = {"virtual_mailbox_domains": domains, "virtual_transport": transport}
-    said = named(values, {"sqlite:/etc/postfix/virtual-mailbox-domains.cf": {OWN: "1"}}, PIPES, dropped=dropped)
-    expected = f"virtual_transport: {transport}, which will be lmtp:unix:private/dovecot-lmtp: another way into the "
-    assert (expected in said and f"name {transport} in dell.dropped" in said) is named_, said
-    assert bool(said) is named_
 
 
 def test_the_proof_of_service_sees_a_domain_of_aliases_only() -> None:
@@ -405,6 +360,11 @@ def test_an_older_restriction_is_replaced_where_it_stands() -> None:
         ("  -o smtpd_sasl_auth_enable=yes\n", "", "smtpd_sasl_auth_enable = yes only by main.cf, where it will be no"),
         ("  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n", "", "no restrictions of its own"),
         ("       smtpd\n", "       postscreen\n", "expected one service"),
+        (
+            "       smtpd\n  -o content",
+            "       postscreen\nsmtpd pass - - y - - smtpd\n  -o smtpd_proxy_filter=[::1]:10024\n  -o content",
+            r"has of its own moves along: smtpd_proxy_filter=\[::1\]:10024, content_filter=scan:127.0.0.1:10024$",
+        ),
         ("pickup ", "localhost:10025 inet n - n - - smtpd\npickup ", "port 10025 is taken"),
         ("-o content_filter=scan:127.0.0.1:10024", "-o { content_filter = scan:x }", "options in braces"),
     ],
@@ -413,6 +373,17 @@ def test_master_cf_that_would_lose_something_is_refused(old: str, new: str, why:
     assert old in MASTER
     with pytest.raises(Refused, match=why):
         with_services(MASTER.replace(old, new), WANTED, OFFERS, OURS)
+
+
+def test_an_option_in_braces_is_one_too() -> None:
+    """As ``postconf -P`` writes one with blanks (master(5))."""
+    own = "-o smtpd_sasl_auth_enable=yes\n  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+    ask = "check_policy_service { inet:[::1]:7777, timeout=10s }"
+    text = MASTER.replace(
+        own, f"-o {{smtpd_sasl_auth_enable=yes}}\n  -o {{ smtpd_recipient_restrictions = {ask}, reject }}"
+    )
+    assert text != MASTER
+    with_services(text, WANTED, OFFERS, OURS)
 
 
 @pytest.mark.parametrize(

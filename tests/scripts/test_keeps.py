@@ -15,7 +15,7 @@ from fixtures.probes.logs import receivers
 from scripts import prepare_dell, retire_xclient
 from scripts.lib import addresses
 from scripts.lib.change import Job, Refused
-from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, restore
+from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, relaying, restore
 from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
@@ -37,6 +37,11 @@ postconf -e 'mydestination = $mydomain, localhost' mydomain={HOME} alias_maps=ha
 postconf -e 'virtual_mailbox_domains = {DOMAINS}' 'luser_relay = $local@other.example'
 echo other@x.example >~root/.forward"""
 GREY = "check_policy_service inet:127.0.0.1:10023"
+BY_PROGRAM = f"""\
+cp -a /etc/postfix {dovecotplan.MAIN} /run
+postconf -e virtual_transport=dovecot
+postconf -M 'dovecot/unix=dovecot unix - n n - - pipe user=vmail argv=/usr/lib/dovecot/dovecot-lda -m ${{extension}}'
+printf 'protocol lda {{\\n mail_plugins = $mail_plugins sieve\\n}}\\n' >>{dovecotplan.MAIN}"""
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
 
@@ -207,6 +212,18 @@ def test_what_is_dropped_by_name_may_go(dell: Single) -> None:
     dell.bash("postconf -X smtpd_recipient_restrictions")
 
 
+def test_what_users_sieve_scripts_do_does_not_end(dell: Single) -> None:
+    """With the refusal's own words in Dovecot's files LMTP does it too, and nothing else is refused."""
+    plugins, detail = "mail_plugins = quota sieve", "lmtp_save_to_detail_mailbox = yes"
+    try:
+        dell.bash(BY_PROGRAM)
+        _refused(dell, "dovecot: Dovecot's program has sieve by `protocol lda`, and LMTP", plugins, detail, keeps=KEEPS)
+        dell.bash(f"printf 'protocol lmtp {{\\n {plugins}\\n {detail}\\n}}\\n' >>{dovecotplan.MAIN}")
+        kept.require(dell.shell, dell.job(keeps=KEEPS).migration.settings, {})
+    finally:
+        dell.bash(f"cp -a /run/dovecot.conf {dovecotplan.MAIN}; cp -a /run/postfix/. /etc/postfix; rm -r /run/postfix")
+
+
 def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
     """Its keys can't be listed, nor those of tables made of tables; a catch-all in them is asked for."""
     table, made = "mysql:/etc/postfix/everybody.cf", "unionmap:{inline:{x@y=a, z@y=b}, regexp:/etc/postfix/none}"
@@ -226,11 +243,13 @@ def test_aliases_that_a_database_has_are_not_passed_over(dell: Single) -> None:
 def test_how_dell_sends_is_left_as_it_is_and_its_tables_follow_the_host(dell: Single) -> None:
     settings = dell.settings
     own = {"relayhost": settings.relay.host, "smtp_sasl_password_maps": "lmdb:/x", "smtp_tls_security_level": "dane"}
-    planned = kept.parameters(dell.shell, settings, own)
+    planned = relaying.parameters(dell.shell, settings, own)
     assert not planned.keys() & own.keys()
     dell.bash("postconf -e default_database_type=btree")
     try:
-        assert kept.parameters(dell.shell, settings, {})["smtp_sasl_password_maps"] == "btree:/etc/postfix/sasl_passwd"
+        assert (
+            relaying.parameters(dell.shell, settings, {})["smtp_sasl_password_maps"] == "btree:/etc/postfix/sasl_passwd"
+        )
     finally:
         dell.bash("postconf -X default_database_type")
 

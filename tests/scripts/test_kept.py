@@ -9,8 +9,9 @@ import pytest
 from fixtures.plan import postfix as dellplan
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
-from scripts.lib.dell import kept, postfix_text
-from tests.scripts.test_dell import MASTER, OURS, OWN, PIPES, SETTINGS, WANTED, Says, named
+from scripts.lib.dell import kept, postfix_text, relaying
+from tests.scripts.test_delivering import PIPES
+from tests.scripts.test_dell import MASTER, OURS, OWN, SETTINGS, WANTED, Says, named
 
 LOCAL = "hash:/etc/aliases"
 DOMAIN = next(each for each in SETTINGS.domains if each.name == OWN)
@@ -79,7 +80,7 @@ HELD = {
             (),
             r"mailbox_command: procmail -a \"\$EXTENSION\": has mail",
         ),
-        ({"mailbox_command": '/usr/lib/dovecot/deliver -m "${EXTENSION}"'}, {}, (), ""),
+        ({"mailbox_command": '/usr/lib/dovecot/deliver -a "$RECIPIENT"'}, {}, (), ""),
         ({"mailbox_transport": OURS["virtual_transport"], "fallback_transport": "dovecot"}, {}, (), ""),
         ({"mailbox_transport": "cyrus"}, {}, (), "mailbox_transport: cyrus: has mail of"),
         (
@@ -134,8 +135,70 @@ def test_the_relay_host_s_tls_is_not_asked_of_hosts_that_may_have_none(
     settings = SETTINGS.model_copy(update={"dell": dell})
     there: Any = Says({}, {}, {})
     with pytest.raises(Refused, match=found) if found else nullcontext():
-        planned = kept.parameters(there, settings, main_cf)
+        planned = relaying.parameters(there, settings, main_cf)
         assert ("smtp_tls_security_level" in planned) is ("smtp_tls_security_level" not in main_cf)
+
+
+@pytest.mark.parametrize("by_sender", ["sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps"])
+def test_where_mail_leaves_by_its_sender_nobody_else_s_is_taken_along(by_sender: str) -> None:
+    """As docker-mailserver's RELAY_HOST makes it: the relay refuses senders that it doesn't know, and they bounce."""
+    there, maps = cast("Any", Says({}, {}, {})), {by_sender: "texthash:/etc/postfix/relayhost_map"}
+    with pytest.raises(Refused, match=rf"^Dell sends by {by_sender} = texthash:.*relay\.host = \"\" in migration.toml"):
+        relaying.parameters(there, SETTINGS, maps)
+    with pytest.raises(Refused):
+        relaying.parameters(there, SETTINGS, {**maps, "relayhost": "", "smtp_tls_security_level": "may"})
+    relaying.parameters(there, SETTINGS, {**maps, "relayhost": SETTINGS.relay.host, "smtp_tls_security_level": "may"})
+    none = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"host": ""})})
+    assert "relayhost" not in relaying.parameters(there, none, maps)
+
+
+FILE_OF_NAMES = "/etc/postfix/local-host-names"
+
+
+@pytest.mark.parametrize(
+    ("kept_by", "keeps", "dropped", "found"),
+    [
+        (FILE_OF_NAMES, (FILE_OF_NAMES,), (), f"{FILE_OF_NAMES} holds {OWN}, one of the domains that move, whose mail"),
+        ("texthash:/own", ("texthash:/own",), (), f"texthash:/own holds {OWN}, one of the domains that move, whose"),
+        ("hash:/nosuch", ("hash:/nosuch",), (), "dell.keeps: mydestination: Dell: hash:/nosuch can't be asked"),
+        (f"!{OWN}, {FILE_OF_NAMES}", (f"!{OWN}", FILE_OF_NAMES), (), ""),
+        (f"family.example, {FILE_OF_NAMES}", ("family.example",), (FILE_OF_NAMES,), ""),
+    ],
+    ids="file table unreadable excluded advice".split(),
+)
+def test_a_kept_list_of_local_domains_holds_none_that_moves(
+    kept_by: str, keeps: tuple[str, ...], dropped: tuple[str, ...], found: str
+) -> None:
+    """It would stay the machine's own: Postfix asks mydestination before virtual_mailbox_domains."""
+    said = named(
+        {"mydestination": f"localhost, {kept_by}"},
+        {"texthash:/own": {OWN: "x"}},
+        {FILE_OF_NAMES: f"family.example\n{OWN}\n"},
+        keeps=Keeps(mydestination=keeps),
+        dropped=dropped,
+    )
+    assert found in said if found else said == "", said
+
+
+PLACE = "inet:127.0.0.1:12340"
+
+
+@pytest.mark.parametrize(
+    ("name", "each", "policy", "found"),
+    [
+        ("recipient", f"check_policy_service {PLACE}", PLACE, ""),
+        ("end_of_data", f"check_policy_service {{ {PLACE}, default_action=DEFER }}", PLACE, ""),
+        ("recipient", "check_policy_service unix:private/quota-status", "unix:private/quota-status", ""),
+        ("recipient", f"check_policy_service {PLACE}1", PLACE, "is moved to smtpd_sender_restrictions first"),
+        ("recipient", f"check_policy_service {PLACE}", "", "is moved to smtpd_sender_restrictions first"),
+        ("end_of_data", "check_policy_service inet:[::1]:7777", PLACE, "is given to their services (postconf -P submi"),
+        ("end_of_data", "check_policy_service inet:[::1]:7777", "", ""),
+    ],
+)
+def test_the_service_that_the_plan_asks_may_be_asked_today(name: str, each: str, policy: str, found: str) -> None:
+    """In its old place and form it goes; beneath ``quota_policy = ""`` nothing takes the place of the last list."""
+    said = named({f"smtpd_{name}_restrictions": each}, quota_policy=policy)
+    assert found in said if found else said == "", said
 
 
 LAN = "192.168.7.0/24"
@@ -199,12 +262,9 @@ def test_a_limit_that_would_be_tighter_is_named(values: dict[str, str], dropped:
 def test_more_processes_than_planned_stay() -> None:
     there: Any = Says({}, {}, {})
     limit = "default_process_limit"
-    assert {have: kept.parameters(there, SETTINGS, {limit: have}).get(limit) for have in ("", "100", "500", "$x")} == {
-        "": "200",
-        "100": "200",
-        "500": "500",
-        "$x": "200",
-    }
+    assert {
+        have: relaying.parameters(there, SETTINGS, {limit: have}).get(limit) for have in ("", "100", "500", "$x")
+    } == {"": "200", "100": "200", "500": "500", "$x": "200"}
     assert [dellplan.same(limit, "200", have) for have in ("200", "500", "199", "$x")] == [True, True, False, False]
 
 

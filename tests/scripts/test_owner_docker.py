@@ -27,7 +27,7 @@ def dell() -> Iterator[Owned]:
     ("break_it", "mend_it", "words"),
     [
         ("podman rename postfix away", "podman rename away postfix", ["the container postfix can't be entered"]),
-        (f"{INSIDE} {NEW} | bash; {UP}", NEW, ["lies in the container itself", "lost when postfix is made again"]),
+        (f"{INSIDE} {NEW} | bash; {UP}", NEW, ["lies in the container itself", "postfix is made again", "cp postfix:"]),
         (f"sed 's|{MOUNT}|&:ro|' {NEW} | bash; {UP}", NEW, ["mounted read-only into postfix"]),
         (FULL, f"umount -l {FILES}; {NEW}", ["KiB of disk are left, expected 256 or more"]),
         (f"sed 's|{MOUNT}|& {MAIN_ONLY}|' {NEW} | bash; {UP}", NEW, ["only /etc/postfix/main.cf is mounted"]),

@@ -190,14 +190,16 @@ def mount_of(path: str, found: Iterable[Mount]) -> Mount | None:
 
 
 def _require_mount(shell: Shell, path: str, mount: Mount | None) -> None:
-    folder, name = PurePosixPath(path).parent, shell.transport.container
+    folder, name, engine = PurePosixPath(path).parent, shell.transport.container, shell.transport.engine
     if mount is None or mount.kind == "tmpfs" or _ANONYMOUS.fullmatch(mount.name):
         where = "in the container itself" if mount is None else "in memory" if mount.kind == "tmpfs" else "nameless"
         kept = f"on a {where} volume" if mount and mount.kind == "volume" else where
         raise Refused(
-            f"Dell: {path} lies {kept}: it would be lost when {name} is made again. Mount {folder} from the machine "
-            f'(-v /srv/{name}{folder}:{folder}) or from a volume with a name, or let a template own it (dell.owner = "'
-            'template")'
+            f"Dell: {path} lies {kept}: it would be lost when {name} is made again. Copy {folder}, as a "
+            f"new folder would hide what the image has there (mkdir -p /srv/{name}{folder}; {engine} cp "
+            f"{name}:{folder}/. /srv/{name}{folder}), and mount the copy (-v /srv/{name}{folder}:{folder}); or let a "
+            'template own it (dell.owner = "template"). An image that writes these files at each start undoes what is '
+            "not in its own place for changes: docker-mailserver's docker-data/dms/config, mailcow's data/conf/postfix"
         )
     if not mount.writable:
         raise Refused(f"Dell: {folder} is mounted read-only into {name}. Mount it writable, or let a template own it")

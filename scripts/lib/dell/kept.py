@@ -1,7 +1,7 @@
 """What Dell's Postfix serves today and would lose by the plan: looked for by name, before the first write.
 
 Nothing goes that nobody has named: a domain, a table or a destination that is not the plan's stays behind ours, by
-``dell.keeps`` of the settings, or goes, by ``dell.dropped``. How Dell sends is left as it is where it is set.
+``dell.keeps`` of the settings, or goes, by ``dell.dropped``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import filters, postfix, tables
 from fixtures.settings import Settings
-from fixtures.settings.dell import Keeps, hop
+from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
+from scripts.lib.dell.delivering import Ways
 
 LISTED = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps", "mydestination", "relay_domains")
 _MAILBOXES = "virtual_mailbox_maps"
@@ -25,21 +26,27 @@ _MAPS = (_MAILBOXES, "virtual_alias_maps")
 _TABLE = re.compile(r"(?:proxy:)?([a-z]\w*):\S.*", re.DOTALL)
 _SEQUENCED, _IN_WORDS = ("hash", "btree", "lmdb", "dbm", "sdbm"), ("texthash", "cdb")
 """Kinds of table of which ``postmap -s`` lists the rows; and whose text lies in the file that they name."""
+_END = "smtpd_end_of_data_restrictions"
 RESTRICTED = (
     "smtpd_client_restrictions",
     "smtpd_relay_restrictions",
     "smtpd_recipient_restrictions",
-    "smtpd_end_of_data_restrictions",
+    _END,
     "smtpd_etrn_restrictions",
 )
 _USUAL = re.compile(r"permit(_mynetworks|_sasl_authenticated)?|reject|(reject|defer)_unauth_destination")
 _ADMITS = re.compile(r"check_client_access \S+")
 """In the list of clients: who may connect is what the plan's own table says."""
-_OURS = re.compile(r"check_policy_service \{ \S+, timeout=10s, default_action=DUNNO \}")
+_POLICY = "check_policy_service"
+_OURS = re.compile(rf"{_POLICY} \{{ \S+, timeout=10s, default_action=DUNNO \}}")
 _HARMLESS = re.compile(r"reject_unauth_pipelining|reject_non_fqdn_\w+")
 _NEEDLESS = "the plan does without it: name it in dell.dropped"
 _MOVED = (  # without those two it would refuse users too, whose services have no list of their own (X14)
     "what stays is moved to smtpd_sender_restrictions first, behind permit_mynetworks, permit_sasl_authenticated"
+)
+_LATER = (  # there it knows the message's size, as a limit of what users send does
+    f"what stays for users is given to their services (postconf -P submission/inet/{_END}=...), then name it in "
+    "dell.dropped"
 )
 _TRANSPORT = "virtual_transport"
 _LOCAL, _ALIASES = "local_transport", "alias_maps"
@@ -55,75 +62,17 @@ _FORWARDS = """\
 getent passwd | while IFS=: read -r _ _ _ _ _ home _; do [ ! -s "$home/.forward" ] || echo "$home/.forward"; done
 """
 _SIZE, _DELIMITER = "message_size_limit", "recipient_delimiter"
-_LEVEL = "smtp_tls_security_level"
-_HOPS = (
-    *("transport_maps", "default_transport", "relay_transport", "smtp_fallback_relay", "fallback_relay"),
-    *("sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps", "content_filter"),
-)
-"""By which mail leaves for another host than the relay host, where main.cf names them."""
-_TO_RELAYHOST = {"smtp", "relay"}
-"""Postfix's own transports, which go by ``relayhost``, as what is for ``relay_domains`` does (postconf(5))."""
 _BUILT_IN = ("config_directory", "data_directory", "queue_directory", "default_database_type")
 """By which main.cf names tables, without a word of its own on them."""
 _ASKED = (
     *("myhostname", "mydomain", "myorigin", *_BUILT_IN, _TRANSPORT, "transport_maps", *LISTED, *RESTRICTED),
     *(_LOCAL, _ALIASES, *_ONWARD, "mynetworks", "mynetworks_style", _SIZE, _DELIMITER),
 )
-_MAILBOXES_OWN = {"", "virtual", "lmtp:unix:/run/dovecot/lmtp", "lmtp:unix:/var/run/dovecot/lmtp"}
-"""Transports that lead into mailboxes and by nobody else: Postfix's default, and Dovecot's socket as it comes."""
-_PIPE = re.compile(r"([\w-]+):?")
-_BY_DOVECOT = re.compile(r" pipe .*\bargv=\S*/dovecot/(deliver|dovecot-lda)\s")
-"""A service of master.cf by which Dovecot's own program has the mail at once, and nothing in front of it."""
-_DOVECOTS = re.compile(r"\S*/dovecot/(deliver|dovecot-lda)(\s.*)?")
 _SHOWN_MAX = 10
 _NO_ALIAS = (
     "Where a row leads to one mailbox, let migration.toml say the same; where to several, or elsewhere, put a mailbox "
-    "whose Sieve script redirects in its place."
+    "whose Sieve script redirects in its place, where Dovecot's LMTP has the plugin sieve."
 )
-
-
-def parameters(shell: Shell, settings: Settings, before: Mapping[str, str]) -> dict[str, str]:
-    """The plan's parameters; of those by which Dell sends, what main.cf (BEFORE) leaves unset. Raises ``Refused``."""
-    relay = before.get("relayhost", "")
-    if relay and "$" not in relay and hop(relay) != hop(settings.relay.host):
-        raise Refused(
-            f"Dell sends by relayhost = {relay}, and relay.host says {settings.relay.host or '(none)'}. It is "
-            "not changed here: correct the settings, or main.cf. Nothing was changed"
-        )
-    kind = shell.run("postconf", "-h", "default_database_type").stdout.strip() or "hash"
-    sends = {name: to for name, to in dellplan.outbound(settings, kind).items() if not before.get(name)}
-    if _LEVEL in sends:
-        _require_no_other_way(settings, before, sends[_LEVEL])
-    planned = dellplan.parameters(settings) | sends
-    name, has = dellplan.PROCESSES, before.get(dellplan.PROCESSES, "")
-    return planned | ({name: has} if dellplan.same(name, planned[name], has) else {})
-
-
-def _require_no_other_way(settings: Settings, before: Mapping[str, str], level: str) -> None:
-    """Refuse to ask LEVEL, which the relay host's TLS is to have, of other hosts too. Raises ``Refused``."""
-    found = {name: before.get(name, "") for name in _HOPS}
-    if not before.get("relayhost"):  # they have a way of their own by now
-        found["relay_domains"] = ", ".join(settings.dell.keeps.relay_domains)
-    ways = [f"{name} = {to}" for name, to in found.items() if to and to not in _TO_RELAYHOST]
-    if ways:
-        raise Refused(
-            f"main.cf: expected {_LEVEL}, found none, and {level}, as the way to {settings.relay.host} needs it, would "
-            f"hold for other ways too: {'; '.join(ways)}. Mail to a host without TLS would wait for days and then "
-            f"bounce. Write it yourself: {_LEVEL} = {level}, where each of them has TLS; else {_LEVEL} = may, and in a "
-            f"table of smtp_tls_policy_maps the line `{settings.relay.host} {level}`. Nothing was changed"
-        )
-
-
-def require_login(shell: Shell, settings: Settings, before: Mapping[str, str]) -> None:
-    """Refuse a relay host that wants a login where Dell has none. BEFORE: what main.cf says. Raises ``Refused``."""
-    maps, logins = "smtp_sasl_password_maps", f"{settings.dell.config_directory}/sasl_passwd"
-    wanted = maps in dellplan.outbound(settings, "hash") and not before.get(maps)
-    if wanted and not shell.run("test", "-s", logins, check=False).ok:
-        raise Refused(
-            f"Dell has no login for {settings.relay.host}: expected it in {logins}, found no such file, nor another by "
-            f"main.cf's {maps}. Write it, mode 600, and postmap it; or, where the relay host knows Dell by its "
-            "address, say relay.login = false. Nothing was changed"
-        )
 
 
 def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Today:
@@ -142,6 +91,7 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
         *ends,
     ]
     said += [*today.networks(before), *today.restrictions(), *today.limits()]
+    said = [*dict.fromkeys(said)]
     if said:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
@@ -177,8 +127,25 @@ class Today:
                         postfix.lookup(self.shell, each, f"postmaster@{self.settings.pilot}")
                     except CouldNotAsk as fault:
                         yield f"dell.keeps: {name}: {each} can't be read: {fault}"
+        yield from self._still_local()
         if any(self.settings.dell.keeps.virtual_mailbox_domains):
             yield from self._delivered_otherwise()
+
+    def _still_local(self) -> Iterator[str]:
+        """Domains that move and that a kept file or table of ``mydestination`` holds, which Postfix asks first."""
+        name, entries = tables.LOCAL_DOMAINS, self.settings.dell.keeps.mydestination
+        try:
+            held = tables.holders(self.shell, ", ".join(entries), self._served)
+        except CouldNotAsk as fault:
+            yield f"dell.keeps: {name}: {fault}"
+            return
+        for domain, by in sorted(held.items()):
+            if by.lower() != domain:
+                yield (
+                    f"dell.keeps: {name}: {by} holds {domain}, one of the domains that move, whose mail local(8) would "
+                    f"have for ever. Write its other domains themselves into {name} and dell.keeps, and name {by} in "
+                    "dell.dropped in its place"
+                )
 
     def vanishing(self) -> Iterator[str]:
         """What of today's lists is neither the plan's nor named by the settings."""
@@ -203,13 +170,14 @@ class Today:
     def passed_by(self) -> Iterator[str]:
         """By what the domains that move are delivered today, where that may be a filter in front of the mailboxes."""
         today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
-        if self._into_mailboxes(today):
-            return
-        if not all(map(self._has_transport, self._holding("virtual_mailbox_domains", self._served))):
-            yield (
+        said = list(self._lost(_TRANSPORT, today))
+        if not self._ways.into_mailboxes(today):
+            said.append(
                 f"{_TRANSPORT}: {today}, which will be {ours}: another way into the mailboxes, or a filter, which "
                 f"would be passed by. Make a filter a milter or a content_filter first; or name {today} in dell.dropped"
             )
+        if said and not all(map(self._has_transport, self._holding("virtual_mailbox_domains", self._served))):
+            yield from said
 
     def handed_on(self) -> Iterator[str]:
         """Where the mail of local domains that move goes on to today, if not into the mailboxes."""
@@ -223,29 +191,22 @@ class Today:
             files = self.shell.run("sh", "-c", _FORWARDS, check=False).stdout.splitlines()
         found = {name: self.values.get(name, "") for name in by} | {path: path for path in files}
         for name, value in found.items():
-            if not self._into_mailboxes(value):
+            yield from self._lost(name, value)
+            if not self._ways.into_mailboxes(value):
                 yield (
                     f"{name if name == value else f'{name}: {value}'}: has mail of {held}, which leaves mydestination, "
                     f"and would have none. Do the same by a Sieve script, or a milter, first; name {value} in "
                     "dell.dropped then"
                 )
 
-    def _into_mailboxes(self, transport: str) -> bool:
-        """Whether a transport or a command leads into mailboxes and by nobody else, or may go by name."""
-        ours, queue = dellplan.parameters(self.settings)[_TRANSPORT], f":{self.values['queue_directory']}/"
-        return (
-            transport.replace(queue, ":") == ours.replace(queue, ":")
-            or transport in _MAILBOXES_OWN
-            or transport in self.settings.dell.dropped
-            or bool(_DOVECOTS.fullmatch(transport))
-            or self._is_dovecots(transport)
-        )
+    def _lost(self, name: str, value: str) -> Iterator[str]:
+        """What Dovecot's own program, which a parameter names, does for a message and LMTP would not."""
+        if lost := self._ways.lost(value):
+            yield f"{name}: {value}: {lost}; or name {value} in dell.dropped"
 
-    def _is_dovecots(self, transport: str) -> bool:
-        """Whether it is a pipe to Dovecot's own program, as before there was LMTP."""
-        name = _PIPE.fullmatch(transport)
-        service = self.shell.run("postconf", "-M", f"{name[1]}/unix", check=False).stdout if name else ""
-        return bool(_BY_DOVECOT.search(" ".join(service.split())))
+    @property
+    def _ways(self) -> Ways:
+        return Ways(self.shell, self.settings, self.values["queue_directory"])
 
     def _holding(self, parameter: str, domains: Collection[str]) -> Collection[str]:
         """Those of DOMAINS that today's list holds."""
@@ -376,14 +337,20 @@ class Today:
     def restrictions(self) -> Iterator[str]:
         """What a list of restrictions, which the plan replaces, does today besides: of main.cf, and of port 25."""
         of_port_25 = self.shell.run("postconf", "-P", f"{dellplan.SMTP}/{RESTRICTED[0]}", check=False).stdout
-        values = [(name, self.values.get(name, "")) for name in RESTRICTED]
+        planned = dellplan.parameters(self.settings)
+        values = [(name, self.values.get(name, "")) for name in RESTRICTED if name in planned]
         values.append((f"{RESTRICTED[0]} of {dellplan.SMTP}", of_port_25.partition("=")[2]))
         for name, value in values:
-            clients = name.startswith(RESTRICTED[0])
+            clients, later = name.startswith(RESTRICTED[0]), _LATER if name == _END else _MOVED
             for each in filters.elements(value):
                 known = any(it.fullmatch(each) for it in (_USUAL, _OURS)) or (clients and _ADMITS.fullmatch(each))
-                if not known and each not in self.settings.dell.dropped:
-                    yield f"{name}: {each}: {_NEEDLESS if _HARMLESS.fullmatch(each) else _MOVED}"
+                if not (known or self._asks_quota(each) or each in self.settings.dell.dropped):
+                    yield f"{name}: {each}: {_NEEDLESS if _HARMLESS.fullmatch(each) else later}"
+
+    def _asks_quota(self, element: str) -> bool:
+        """Whether it asks the service that the plan asks, in whatever form."""
+        asked = re.sub("[{},]", " ", element).split()[:2]
+        return asked == [_POLICY, self.settings.dell.quota_policy]
 
     @property
     def _served(self) -> set[str]:
@@ -443,13 +410,19 @@ class Today:
     def _delivered_otherwise(self) -> Iterator[str]:
         """A kept domain that today is delivered by another transport than will be ours."""
         today, ours = self.values.get(_TRANSPORT, ""), dellplan.parameters(self.settings)[_TRANSPORT]
-        if today == ours:
+        if self._ways.by_dovecot(today):
+            yield from self._lost(_TRANSPORT, today)
             return
         for each in self.settings.dell.keeps.virtual_mailbox_domains:
-            if _TABLE.fullmatch(each) or not self._has_transport(each):
+            table = _TABLE.fullmatch(each)
+            if table or not self._has_transport(each):
+                by_row, by_all = (
+                    "give it a line of its own in transport_maps",
+                    "if its mailboxes are Dovecot's, set that",
+                )
                 yield (
-                    f"dell.keeps: {each} is delivered by virtual_transport = {today}, which will be {ours}: give it a "
-                    "line of its own in transport_maps first"
+                    f"dell.keeps: {each} is delivered by {_TRANSPORT} = {today}, which will be {ours}: "
+                    f"{by_all if table else by_row} first"
                 )
 
 

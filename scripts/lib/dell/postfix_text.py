@@ -20,6 +20,7 @@ _HIDDEN = "#mxgate-hidden#"
 _LEVEL, _CHAIN, _CERTIFICATE = "smtpd_tls_security_level", "smtpd_tls_chain_files", "smtpd_tls_cert_file"
 _LENT = {"smtpd_sasl_auth_enable": "yes", _LEVEL: "encrypt"}
 """What other services may have by main.cf, which has it for port 25 otherwise."""
+_OPTION = re.compile(r"-o\s*(\{(?:[^{}]|\{[^{}]*\})*\}|\S+)")
 MAIN, MASTER = "main.cf", "master.cf"
 """As messages name them."""
 
@@ -176,10 +177,12 @@ def _require_apart(text: str, listener: str, before: Mapping[str, str], planned:
     smtp = services(text, SMTP)
     if len(smtp) != 1 or smtp[0].text.split()[7:8] != ["smtpd"]:
         found = ", ".join(f"`{each.text}`" for each in smtp) or "no line that begins with smtp inet"
+        behind = [each for entry in services(text, "smtpd/pass") for each in _options(entry)]
+        along = f". What `smtpd pass` has of its own moves along: {', '.join(behind)}" if behind else ""
         raise Refused(
             f"{MASTER}: expected one service `smtp inet ... smtpd` for port 25, found {found}. Write it so, not as "
             "25 inet, nor one for each address, nor with postscreen, which has nobody to judge where only Cloudflare "
-            "and EC2 may come"
+            f"and EC2 may come{along}"
         )
     for entry in entries(text, MASTER):
         name, kind, *rest = [*entry.text.split(), ""]
@@ -224,7 +227,9 @@ def services(text: str, service: str) -> list[Entry]:
 
 
 def _options(entry: Entry) -> list[str]:
-    return re.findall(r"-o\s*(\S+)", entry.text)
+    """What its ``-o`` set, each ``name=value``, also what stands in braces."""
+    found = _OPTION.findall(entry.text)
+    return ["=".join(map(str.strip, each[1:-1].split("=", 1))) if each[0] == "{" else each for each in found]
 
 
 def _parameter(name: str, value: str) -> str:

@@ -23,7 +23,7 @@ from fixtures.plan import postfix as dellplan, templates
 from fixtures.settings import Settings
 from fixtures.settings.dell import Template
 from scripts.lib.change import Job, Refused, Write, left_unfinished
-from scripts.lib.dell import effect, host_files, kept, postfix_text
+from scripts.lib.dell import effect, host_files, postfix_text, relaying
 from scripts.lib.dell.postfix_text import MASTER
 
 BRANCH = "mxgate"
@@ -99,8 +99,8 @@ def _change(shell: Shell, template: Template, settings: Settings, tables: Mappin
     with templates.copied(template) as copy:
         before = copy.render()
         stands = postfix_text.parameters(before["main.cf"])
-        kept.require_login(shell, settings, stands)
-        planned = kept.parameters(shell, settings, stands)
+        relaying.require_login(shell, settings, stands)
+        planned = relaying.parameters(shell, settings, stands)
         services = dellplan.services(settings, claims=claims)
         files = dict(_files(copy, settings, planned, services, before, tables))
         for path, text in files.items():
