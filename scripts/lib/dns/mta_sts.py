@@ -71,8 +71,8 @@ def _trusted(web: Shell, path: str, then: str = "") -> str:
         user = f'Let [mta_sts] transport be {owner}\'s (prefix = ["sudo", "-n", "-u", "{owner}"]), or make it'
         raise CouldNotAsk(
             f"{path}: root was to go there, and others can change {place}, and so lead root to any file they want. "
-            f"{'Make it' if owner == 'root' else user} root's, and nobody else's to write (chmod go-w). The file stands "
-            "as it was"
+            f"{'Make it' if owner == 'root' else user} root's, and nobody else's to write (chmod go-w). Nothing was "
+            "read or changed"
         )
     if not done.ok:
         raise CommandFailed(web.name, done)
