@@ -23,6 +23,7 @@ from fixtures.settings import Secrets, Transport
 from fixtures.settings.schema import MtaSts
 from scripts import narrow_mta_sts, publish_delivery
 from scripts.lib.change import Job, Refused
+from scripts.lib.dell import host_files
 from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
@@ -352,7 +353,7 @@ def test_root_goes_where_no_other_leads_it(tmp_path: Path, planted: str) -> None
         with pytest.raises(CouldNotAsk, match=way):
             ask()
     if planted != "mta-sts.txt":  # nor does a write without that question find a link by a name that is known before
-        mta_sts.replace(mta_sts._place(job.migration, job.domain)[0], str(tmp_path / OWN), WIDE)
+        host_files.replace(mta_sts._place(job.migration, job.domain)[0], str(tmp_path / OWN), WIDE)
         assert (tmp_path / OWN).read_bytes().decode() == WIDE
     assert (victim.read_text("ascii"), victim.stat().st_uid, victim.stat().st_mode & 0o777) == ("root:secret", 0, 0o600)
 
