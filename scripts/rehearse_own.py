@@ -6,7 +6,8 @@
 
 The snapshot is taken now, which only reads; once Dell is prepared it is the first one, from which the migration began,
 with the versions and the tables that Dell has today; with --snapshot it is one that the store has, and nothing live is
-asked. Labs play your system as it is today, prepared, and without EC2. What drills show there becomes the certificate:
+asked. Labs play your system as it is today, prepared, and without EC2. They carry out what your two hosts' Postfix
+files say, in containers (scripts/README.md, The drill certificate). What drills show there becomes the certificate:
 kept in the store, where gates find it, and in reports/ as a file for another store (pytest features/ --certificate
 FILE), with a report of each lab.
 

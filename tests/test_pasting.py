@@ -1,10 +1,12 @@
 """Commands that are shown work where they are pasted: with the settings, or in the lab, that a run was given."""
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from fixtures.access.changing import shell
 from fixtures.evidence import Evidence, Judged, failed, judge, tell
 from fixtures.gates import drill_certificate
 from fixtures.gates.next_steps import Coming
@@ -12,7 +14,9 @@ from fixtures.language import pasting, speaking, tr
 from fixtures.language.pasting import pasted
 from fixtures.report.next_lines import lines
 from fixtures.report.text import completed, explained
+from fixtures.settings import Transport
 from scripts import accept
+from scripts.lib.dell import host_files
 from tests.conftest import ended, minimal
 from tests.warm import program
 
@@ -103,3 +107,19 @@ def test_what_is_to_be_accepted_is_asked_for_as_before(given: list[str], capsys:
     assert command[:5] == ["python", "-m", "scripts.accept", "--config", "o.toml"]
     assert command[5:-3] == [*given, "--apply"]
     assert command[-2:] == ["--reason", "why"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a = b\n", "a = b", "", "EOF", "a\nEOF\ntouch made\ncat <<'EOF'\nb\n", "EOF_\nEOF\n$(touch made)\n"]
+)
+def test_a_host_s_file_stays_text_where_it_is_pasted(tmp_path: Path, text: str) -> None:
+    """Whatever stands in it: it ends no here-document, and is no command."""
+    path = tmp_path / "main.cf"
+    here = shell("here", Transport(kind="local"))
+    (write,) = host_files.replacement(here, str(path), "before\n", text)
+    done = subprocess.run(
+        ["sh"], cwd=tmp_path, input=f"{write.command}\necho ended\n", capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("ended\n", "")
+    assert path.read_text("utf-8").removesuffix("\n") == text.removesuffix("\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["main.cf"]

@@ -115,6 +115,79 @@ def test_each_override_of_a_service_is_judged_by_its_name(
     assert (uncertain in made.not_certified) if uncertain else not made.not_certified
 
 
+UUCP = "uucp unix - n n - - pipe\n  flags=Fqhu user=uucp argv=uux -r -n -z\n  -o syslog_name=x\n"
+
+
+@pytest.mark.parametrize(
+    ("service", "live"),
+    [
+        ("tar unix n n n 1 1 ../../../../bin/tar -f /etc/hostname -I {sh -c 'id'}", "../../../../bin/tar -f /etc"),
+        ("x unix - n n - - /bin/sh -c id", "/bin/sh -c id"),
+        ("x unix - n n - - postfix-script start", "postfix-script start"),
+        ("x unix - n n - - pipe user=nobody argv=/bin/sh -c id", "pipe user=nobody argv=/bin/sh -c id"),
+        (
+            "x unix - n n - - pipe\n\tuser=nobody\n# ours\n\targv=/bin/sh -c id argv=/usr/lib/dovecot/deliver x",
+            "pipe user=nobody argv=/bin/sh -c id argv=/usr/lib/dovecot/deliver x",
+        ),
+        ("x unix - n n - 0 spawn user=nobody argv=/usr/bin/policy", "spawn user=nobody argv=/usr/bin/policy"),
+        ("postlog unix-dgram n - n - 1 ../../../bin/sh", "../../../bin/sh"),
+    ],
+)
+def test_no_program_starts_that_another_host_names(service: str, live: str) -> None:
+    made = host(master=f"{service}\n")
+    name = "/".join(service.split()[:2])
+    said = {each.part: each for each in made.translations}[f"service {name}"]
+    assert (said.live or "").startswith(live)
+    assert (said.lab, said.why) == (None, "a program that is none of Postfix's own, and is not started in the lab")
+    assert live.split(maxsplit=1)[0] not in made.files["/etc/postfix/master.cf"].decode().replace("postlogd", "")
+    assert not made.refused
+    assert not made.not_certified
+
+
+@pytest.mark.parametrize(
+    ("main", "master", "files", "by"),
+    [
+        ("", "", {}, ""),
+        (
+            "mailman_destination_recipient_limit = 1\nx = uucp\n",
+            "# to uucp:\n",
+            {"virtual": "uucp: a\n# x uucp:\n"},
+            "",
+        ),
+        ("default_transport = uucp\n", "", {}, "parameter default_transport"),
+        ("transport_maps = inline:{ { x=uucp:y } }\n", "", {}, "parameter transport_maps"),
+        ("", "", {"virtual": "x.example\tuucp:y\n"}, "/etc/postfix/virtual"),
+        ("", "", {"virtual": "/^x/ FILTER uucp:\n"}, "/etc/postfix/virtual"),
+        ("", "587 inet n - n - - smtpd\n  -o default_transport=uucp\n", {}, "master.cf"),
+    ],
+)
+def test_where_mail_goes_by_such_a_service_nothing_is_certified(
+    main: str, master: str, files: dict[str, str], by: str
+) -> None:
+    made = host(main, UUCP + master, **files)
+    parts = [each.part for each in made.translations]
+    assert parts == ["service uucp/unix", "override uucp/unix/syslog_name"]
+    assert set(made.not_certified) == ({*postfix.FILTERED} if by else set())
+    assert not by or made.not_certified["A-9"].startswith(
+        f"{by} leads to uucp/unix: a program that is none of Postfix's"
+    )
+
+
+@pytest.mark.parametrize("sign", ["\xa0", "\x1c", "\x85", "\u2003", "\xa0#"])
+def test_a_service_that_only_postfix_would_see_is_refused(sign: str) -> None:
+    (said,) = host(master=f"smtp unix - - n - - smtp\n{sign}x unix - n n - - ../../../bin/sh -c id\n").refused
+    assert said.startswith(f"Dell: master.cf has {sign[0]!r}, which only looks like a blank")
+    assert not host(master=f"# ours{sign}\n").refused
+
+
+def test_dovecots_own_delivery_stays() -> None:
+    line = "dovecot unix - n n - - pipe flags=DRh user=vmail argv=/usr/lib/dovecot/deliver -f ${sender}\n"
+    made = host("virtual_transport = dovecot\n", line)
+    assert line in made.files["/etc/postfix/master.cf"].decode()
+    assert not made.translations
+    assert not made.not_certified
+
+
 def test_macros_lead_to_certificates_and_tables() -> None:
     main = (
         "live = /etc/letsencrypt/live\nsmtpd_tls_cert_file = $live/$myhostname/fullchain.pem\n"

@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.gates.present import DOVECOT, POSTFIX
-from fixtures.lab import own, plan, present
+from fixtures.lab import own, plan, present, world
 from fixtures.lab.errors import LabError
-from fixtures.lab.files import SECRETS, render, settings_text, settings_without_a_lab
+from fixtures.lab.files import SECRETS, Start, render, settings_text, settings_without_a_lab
 from fixtures.lab.own import laid_over
 from fixtures.probes.smtp import clients
 from fixtures.settings import Settings, check
@@ -160,6 +161,14 @@ def test_a_relay_host_that_knows_dell_by_its_address_does_so_in_the_lab(tmp_path
     main, master = ((tmp_path / "sendgrid/etc/postfix" / name).read_text("utf-8") for name in ("main.cf", "master.cf"))
     assert "smtpd_relay_restrictions=permit_mynetworks,reject\n" in master
     assert f"\nmynetworks = {plan.DELL4}, [{plan.DELL6}], 127.0.0.0/8" in main
+
+
+@pytest.mark.parametrize("name", ["dell", "ec2"])
+def test_a_host_that_plays_the_operators_can_mount_nothing(name: str, tmp_path: Path) -> None:
+    """Else whoever is root there mounts this machine's /proc, and is root here."""
+    ours = Start(1)
+    for start, may in ((ours, True), (replace(ours, own=played(settings_without_a_lab())), False)):
+        assert ("--cap-add=SYS_ADMIN" in world._options(tmp_path, name, start, {})) is may
 
 
 def test_a_transport_by_itself_leads_to_dell_too() -> None:

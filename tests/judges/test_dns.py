@@ -1,4 +1,4 @@
-"""I-2, N-3 to N-6: delegation, other writers, the prepared change, SPF, keys and DMARC."""
+"""N-3 to N-6: other writers, the prepared change, SPF, keys and DMARC."""
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 

@@ -79,6 +79,49 @@ python3 -c 'import os'
 `rm a`
 cat <<END
 echo "open
+sed -n 'w a' b
+sed -n '/x/w a' b
+sed -n "1w a" b
+sed 's/x/id/e' a
+sed "s|x|id|ge; p" a
+sed 's/x/y/w a' b
+sed '1e id' a
+sed '$!{e id;}' a
+sed -f a b
+uniq a b
+awk -f a
+awk -i inplace '{}' a
+awk '@load "x"; {}' a
+sort -uo a b
+sort --compress-program=/a b
+ifconfig eth0 down
+ss -K dst 192.0.2.1
+date 010203042026
+date -us 1
+find . "-delete"
+find . -del""ete
+find . \\-delete
+find . $'-delete'
+. a
+hostname -F a
+mailq -q
+nft -f list
+ip -batch a addr show
+iptables-save -f a
+ipset save -file a
+journalctl --cursor-file=a
+journalctl --rot
+gzip -9 a
+perl -MSocket -e 'unlink "a"'
+python3 -c 'import socket, sys; import os; os.unlink("a")'
+PATH=/tmp ls
+LD_PRELOAD=/a.so ls
+x=1 PATH=/tmp ls
+echo $(( $(rm a) ))
+echo "$(($(rm a)))"
+echo a >/dev/tcp/../../etc/file
+docker exec -i c true
+ufw status
 """
 READS = """
 true
@@ -100,6 +143,9 @@ podman container inspect dell
 [ "${x#"${x%?}"}" -lt 4 ]
 awk -F: '/^[^#]/ { $2 = ""; print f ": " $0 }' "$f"
 find /etc -type f -exec sha256sum -- {} +
+sed -n -e '1s/^# \\(.*\\): .*/\\1/p' -e '1d' -e '/^#/!p'
+sed 's/-w *//' | sed "s/^/$unit: /"
+date +%s; sort -u -k 2; ss -Hltnp; ifconfig -a; x=$(journalctl -q --no-pager -o short-iso "$@")
 if command -v nft >/dev/null; then nft -s list ruleset; fi
 while IFS= read -r f; do head -c 100 "$f"; done
 """
@@ -110,6 +156,13 @@ def test_what_changes_a_host_is_refused(script: str) -> None:
     for argv in (("sh", "-c", script), ("timeout", "3", "bash", "-c", script, "bash", "x")):
         with pytest.raises(NotReading, match=r"fixtures/access/reading\.py"):
             reading.check(argv)
+
+
+def test_a_command_in_a_container_is_one_of_the_list_too() -> None:
+    reading.check(("docker", "exec", "-i", "dell", "sh", "-c", "postconf -n", "sh"))
+    for inside in (("rm", "-rf", "/srv"), ("sh", "-c", "rm a"), ()):
+        with pytest.raises(NotReading, match=r"fixtures/access/reading\.py"):
+            reading.check(("docker", "exec", "-i", "dell", *inside))
 
 
 @pytest.mark.parametrize("script", READS.strip().splitlines())

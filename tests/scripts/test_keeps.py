@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.evidence import CouldNotAsk
 from fixtures.lab import outages
 from fixtures.migration import Migration
 from fixtures.plan import dovecot as dovecotplan
@@ -16,6 +17,7 @@ from scripts import prepare_dell, retire_xclient
 from scripts.lib import addresses
 from scripts.lib.change import Job, Refused
 from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, relaying, restore
+from scripts.lib.dns import mta_sts
 from tests.scripts.owning import AN_HOUR_PASSES
 from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
 
@@ -465,8 +467,12 @@ def test_files_are_written_with_busybox(dell: Single) -> None:
     make(host_files.backup(there, "/run/t/link"))
     make(host_files.replacement(there, "/run/t/link", "old\n", "new\n"))
     assert dell.bash(
-        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-20*; ls /run/t | grep -c new || :"
+        "stat -c '%a %U:%G' /run/t/f; cat /run/t/f; cat /run/t/link.bak-20*; ls /run/t | grep -c mxgate || :"
     ) == ("640 postfix:mail\nnew\nold\n0\n")
+    assert mta_sts._trusted(there, "/run/t/link", 'cat -- "$1"') == "new\n"
+    dell.bash("chown postfix /run/t")
+    with pytest.raises(CouldNotAsk, match=r"others can change /run/t, .* transport be postfix's"):
+        mta_sts._trusted(there, "/run/t/link")
 
 
 RUNS_AGAIN = "postfix stop; postfix start"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from argparse import Namespace
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,8 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from fixtures.access.changing import shell
 from fixtures.access.transport import CommandFailed, Result
-from fixtures.evidence import Evidence
+from fixtures.evidence import CouldNotAsk, Evidence
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
@@ -23,6 +25,7 @@ from fixtures.settings import Secrets, Transport
 from fixtures.settings.schema import MtaSts
 from scripts import narrow_mta_sts, publish_delivery
 from scripts.lib.change import Job, Refused
+from scripts.lib.dell import host_files
 from scripts.lib.dns import mta_sts, takeback
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
@@ -283,9 +286,11 @@ def test_mode_max_age_and_what_else_stands_there_are_kept() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "version: STSv2\nmode: none\nmax_age: 1\n", "version: STSv1\nmode: enforce\n"])
+@pytest.mark.parametrize(
+    "text", ["", "version: STSv2\nmode: none\nmax_age: 1\n", "version: STSv1\nmode: enforce\n", "root:$y$j9T$" * 20]
+)
 def test_what_is_no_policy_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="no MTA-STS policy"):
+    with pytest.raises(Refused, match=r"no MTA-STS policy.*found '.{,90}'$"):
         policy(text, (ROUTING,))
 
 
@@ -332,13 +337,67 @@ def test_a_policy_stays_where_it_lies_and_whose_it_is(tmp_path: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (33, 34, 0o640)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+@pytest.mark.parametrize("planted", ["mta-sts.txt", "mta-sts.txt.mxgate.new", ""])
+def test_root_goes_where_no_other_leads_it(tmp_path: Path, planted: str) -> None:
+    """Neither to read nor to write: the web server's user has a link waiting, to what only root may read."""
+    job, victim, folder = written(tmp_path, OWN), tmp_path / "victim", (tmp_path / OWN).parent
+    victim.write_text("root:secret", encoding="ascii")
+    victim.chmod(0o600)
+    if planted:
+        (folder / planted).unlink(missing_ok=True)
+        (folder / planted).symlink_to(victim)
+    for each in (folder, *folder.iterdir()):
+        os.chown(each, 65534, 65534, follow_symlinks=False)
+    way = (
+        r'others can change .*/\.well-known, .*transport be nobody\'s \(prefix = \["sudo", "-n", "-u", "nobody"\]\), or'
+    )
+    for ask in (lambda: list(mta_sts.publish(job, job.domain, (ROUTING,))), lambda: _replaced(job, tmp_path / OWN)):
+        with pytest.raises(CouldNotAsk, match=way):
+            ask()
+    if planted != "mta-sts.txt":  # nor does a write without that question find a link by a name that is known before
+        host_files.replace(mta_sts._place(job.migration, job.domain)[0], str(tmp_path / OWN), WIDE)
+        assert (tmp_path / OWN).read_bytes().decode() == WIDE
+    assert (victim.read_text("ascii"), victim.stat().st_uid, victim.stat().st_mode & 0o777) == ("root:secret", 0, 0o600)
+
+
+def _replaced(job: Job, path: Path) -> None:
+    mta_sts._replace(mta_sts._place(job.migration, job.domain)[0], str(path), WIDE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ("chown nobody f/x/policy", ""),
+        ("chmod 1777 f/x", ""),
+        ("ln -s f/x l; ln -s ../l f/l; set f/l", ""),
+        ("chmod g+w f/x", "Make it root's"),
+        ("chown nobody f", "transport be nobody's"),
+        ("ln -s f/x l; chown -h nobody l; set l", "transport be nobody's"),
+        ("mkdir o; ln -s ../f/x o/l; chown nobody o; ln -s o/l l; set l", "transport be nobody's"),
+        ("chmod 1777 f/x; ln -s policy f/x/l; chown -h nobody f/x/l; set f/x l", "transport be nobody's"),
+    ],
+    ids="file sticky links group above link on_its_way in_sticky".split(),
+)
+def test_what_others_can_change_on_the_way_to_a_file(tmp_path: Path, change: str, refused: str) -> None:
+    made = f'mkdir -p f/x; echo a >f/x/policy; set f/x; {change}; echo "$PWD/$1/${{2-policy}}"'
+    done = subprocess.run(["sh", "-ec", made], cwd=tmp_path, capture_output=True, text=True, check=True)
+    web, path = shell("web", Transport(kind="local")), done.stdout.strip()
+    if not refused:
+        assert mta_sts._trusted(web, path, 'cat -- "$1"') == "a\n"
+        return
+    with pytest.raises(CouldNotAsk, match=refused):
+        mta_sts._trusted(web, path)
+
+
 def test_a_policy_that_another_user_owns_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise CommandFailed("web", Result(("sh",), 1, "", "chown: changing ownership: Operation not permitted"))
 
     monkeypatch.setattr(mta_sts, "replace", refused)
     (write,) = mta_sts.put_back(written(tmp_path, OWN), "webmakeprofit.org", WIDE)
-    with pytest.raises(Refused, match=r"is another user's, and only root .* stands as it was"):
+    with pytest.raises(Refused, match=r"is another user's, and only they, or root, .* stands as it was"):
         write.do()
 
 

@@ -76,9 +76,17 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
         return NO_FILE if text is None else shown(text)
 
     if present != wanted:
-        again = command or f"cat >{path} <<'EOF'\n{wanted}EOF"
+        again = command or here(f"cat >{path}", wanted)
         do = partial(replace, shell, path, wanted, mode)
         yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
+
+
+def here(command: str, text: str, more: str = "") -> str:
+    """The lines for a shell that give TEXT to COMMAND; MORE: what is done after it. No line of TEXT ends it."""
+    end, ended = "EOF", text if text.endswith("\n") or not text else f"{text}\n"
+    while end in ended.split("\n"):
+        end += "_"
+    return f"{command} <<'{end}'{more}\n{ended}{end}"
 
 
 def tables(shell: Shell, settings: Settings, *, with_ec2: bool, given_up: Collection[str]) -> Iterator[Write]:

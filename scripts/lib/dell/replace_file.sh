@@ -1,12 +1,14 @@
 set -e
 umask 077
-target=$(readlink -f -- "$1"); new="$target.mxgate.new"
+target=$(readlink -f -- "$1")
+[ ! -d "$target" ] || { echo "$1: a folder" >&2; exit 1; }
+new=
 trap 'rm -f -- "$new"' EXIT
 trap 'exit 1' HUP PIPE TERM
+new=$(mktemp -- "$target.mxgate.XXXXXX") # nobody has a link waiting by that name
 cat >"$new"
 [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { echo "$1: cut short on the way" >&2; exit 1; }
-[ ! -d "$target" ] || { echo "$1: a folder" >&2; exit 1; }
 chmod "${3:-644}" -- "$new"
-[ ! -e "$target" ] || { chmod "$(stat -c %a -- "$target")" -- "$new"; chown "$(stat -c %u:%g -- "$target")" -- "$new"; }
+[ ! -e "$target" ] || { chmod "$(stat -c %a -- "$target")" -- "$new"; chown -h "$(stat -c %u:%g -- "$target")" -- "$new"; }
 sync -- "$new" 2>/dev/null || sync
 mv -f -- "$new" "$target"

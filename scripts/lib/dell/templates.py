@@ -82,10 +82,8 @@ def plan(
             yield from host_files.backup(shell, path)
     place = f"{template.repo}, branch {BRANCH}"
     if change.patch:
-        command = (
-            f"cd {template.repo} && git checkout -b {BRANCH} && git apply --index <<'EOF' && git commit -m mxgate\n"
-            f"{change.patch}EOF"
-        )
+        command = f"cd {template.repo} && git checkout -b {BRANCH} && git apply --index"
+        command = host_files.here(command, change.patch, " && git commit -m mxgate")
         do, read = partial(repo.commit, change.patch), lambda: change.patch if repo.holds(change.files) else _PATCHED
         yield Write("the templates", place, _PATCHED, change.patch, do, read, command)
     subject, command = "what the templates render, on Dell", f"cd {template.repo} && {repo.commands}"

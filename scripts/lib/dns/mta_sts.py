@@ -5,9 +5,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 from fixtures.access.changing import Shell, shell
 from fixtures.access.transport import CommandFailed
+from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record
@@ -16,6 +18,8 @@ from scripts.lib.dell.host_files import replace
 from scripts.lib.dns.records import set_rrset, value
 
 _KEYS = ("version", "mode", "max_age")
+_TRUSTED = Path(__file__).with_name("trusted_path.sh").read_text(encoding="utf-8")
+_UNTRUSTED = 45
 
 
 def policy(text: str, mx: Sequence[str]) -> str:
@@ -30,7 +34,7 @@ def policy(text: str, mx: Sequence[str]) -> str:
     ]
     fields = dict(pairs)
     if fields.get("version") != "STSv1" or any(key not in fields for key in _KEYS):
-        raise Refused(f"no MTA-STS policy: expected the fields {', '.join(_KEYS)} (RFC 8461, 3.2), found {text!r}")
+        raise Refused(f"no MTA-STS policy: expected the fields {', '.join(_KEYS)} (RFC 8461, 3.2), found {text[:80]!r}")
     kept = [f"{key}: {found}" for key, found in pairs if key not in {*_KEYS, "mx"}]
     lines = ["version: STSv1", f"mode: {fields['mode']}", *(f"mx: {name}" for name in mx)]
     return "".join(f"{line}\r\n" for line in (*lines, f"max_age: {fields['max_age']}", *kept))
@@ -56,8 +60,23 @@ def publish(job: Job, domain: str, mx: Sequence[str]) -> Iterator[Write]:
 
 def published(migration: Migration, domain: str) -> str:
     """The policy's text as it lies on the host of ``[mta_sts]``. Raises ``CouldNotAsk``."""
-    web, path = _place(migration, domain)
-    return web.run("cat", "--", path).stdout
+    return _trusted(*_place(migration, domain), 'cat -- "$1"')
+
+
+def _trusted(web: Shell, path: str, then: str = "") -> str:
+    """What THEN, a script, prints, once nobody can lead root from PATH to another file. Raises ``CouldNotAsk``."""
+    done = web.run("sh", "-c", f"{_TRUSTED}{then}", "sh", path, check=False)
+    if done.status == _UNTRUSTED:
+        owner, _, place = done.stdout.strip().partition(" ")
+        user = f'Let [mta_sts] transport be {owner}\'s (prefix = ["sudo", "-n", "-u", "{owner}"]), or make it'
+        raise CouldNotAsk(
+            f"{path}: root was to go there, and others can change {place}, and so lead root to any file they want. "
+            f"{'Make it' if owner == 'root' else user} root's, and nobody else's to write (chmod go-w). Nothing was "
+            "read or changed"
+        )
+    if not done.ok:
+        raise CommandFailed(web.name, done)
+    return done.stdout
 
 
 def taken(migration: Migration, domain: str) -> str | None:
@@ -79,14 +98,15 @@ def put_back(job: Job, domain: str, after: str | None) -> Iterator[Write]:
 
 
 def _replace(web: Shell, path: str, after: str) -> None:
+    _trusted(web, path)
     try:
         replace(web, path, after)
     except CommandFailed as error:
         if "chown" not in error.result.stderr:
             raise
         raise Refused(
-            f"{path}: is another user's, and only root can leave it so. Let [mta_sts] transport be root's, or give it "
-            'prefix = ["sudo", "-n"]. The file stands as it was'
+            f"{path}: is another user's, and only they, or root, can leave it so. Let [mta_sts] transport be theirs "
+            '(prefix = ["sudo", "-n", "-u", "USER"]), or root\'s where the folder is. The file stands as it was'
         ) from None
 
 
