@@ -173,4 +173,5 @@ def test_where_nobody_may_look_is_named_and_hides_nothing_else(
 
 
 def test_what_moto_is_not_asked_is_what_the_lab_answers_itself() -> None:
-    assert NOT_MOTOS.keys() <= {each.partition(":")[2] for each in NONE_OF}
+    """But for EC2's own, which speaks XML."""
+    assert NOT_MOTOS.keys() - {"DescribeReservedInstances"} == {each.partition(":")[2] for each in NONE_OF}
