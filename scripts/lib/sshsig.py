@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
+from fixtures.settings.secrets import without_secrets
 
 NAMESPACE = "mxgate"
 """What these signatures are for: one that was made for Git or a file is none of a report."""
@@ -96,6 +97,7 @@ def _keygen(what: str, *options: str, text: str) -> subprocess.CompletedProcess[
             input=text,
             capture_output=True,
             text=True,
+            env=without_secrets(),
             check=False,
             timeout=ANSWER_S_MAX,
         )
