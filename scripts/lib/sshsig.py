@@ -6,6 +6,7 @@ A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,10 +79,20 @@ def signer(text: str, signature: Path, allowed: Path, at: float | None = None) -
                 "still to be written there"
             )
         )
-    done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), *when, text=text)
-    if done.returncode:
-        raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
-    return Signer(name, key[1])
+    given = ("-n", NAMESPACE, "-s", str(signature), *when)
+    for each in _able(signature, allowed, when):
+        if not (done := _keygen("verify", "-f", str(allowed), "-I", each, *given, text=text)).returncode:
+            return Signer(each, key[1])
+    raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
+
+
+def _able(signature: Path, allowed: Path, when: list[str]) -> Iterator[str]:
+    """Whom the lines of ALLOWED with the key of SIGNATURE name; of the whole file ssh-keygen says only the first, who may have
+    the key for other uses.
+    """
+    find = ("find-principals", "-s", str(signature), "-f", "/dev/stdin", *when)
+    for line in allowed.read_text(encoding="utf-8", errors="replace").splitlines():
+        yield from _keygen(*find, text=f"{line}\n").stdout.splitlines()
 
 
 def public(key: Path) -> str:
