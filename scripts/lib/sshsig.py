@@ -87,8 +87,8 @@ def signer(text: str, signature: Path, allowed: Path, at: float | None = None) -
 
 
 def _able(signature: Path, allowed: Path, when: list[str]) -> Iterator[str]:
-    """Whom the lines of ALLOWED with the key of SIGNATURE name. Of the whole file ssh-keygen says only the first, who
-    may have the key for other uses.
+    """The names of all lines of ALLOWED with the key of SIGNATURE. ssh-keygen stops at the file's first, which may have
+    the key for other uses only.
     """
     find = ("find-principals", "-s", str(signature), "-f", "/dev/stdin", *when)
     for line in allowed.read_text(encoding="utf-8", errors="replace").splitlines():
