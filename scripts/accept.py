@@ -13,13 +13,12 @@ Exit: 0 accepted, or nothing to accept; 1 something could not be asked; 2 bad in
 import re
 import shlex
 import socket
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.evidence import CouldNotAsk, plain, redact, tell
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.waiting import waiting
 from fixtures.gates.drift import accepted
@@ -74,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             items = tuple(each for each in _items(migration, state) if _meant(each, options.names))
         return _accept(migration, state, items, options)
     except CouldNotAsk as error:
-        print(f"accept: nothing accepted: {redact(str(error))}", file=sys.stderr)
+        tell(f"accept: nothing accepted: {error}")
         return REFUSED
     except (SettingsError, StoreError) as error:
         tell(f"accept: {tr(str(error))}")
@@ -83,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _accept(migration: Migration, state: State, items: tuple[Item, ...], options: Namespace) -> int:
     for source, why in state.unread.items():
-        print(f"  could not be read: {source}: {redact(why)}", file=sys.stderr)
+        tell(f"  could not be read: {source}: {why}")
     if not items:
         of = N_("of what could be read nothing is to be accepted") if state.unread else N_("all is as it was accepted")
         print(f"accept: {tr('nothing to accept')}: {tr(of)}")
@@ -104,7 +103,7 @@ def _accept(migration: Migration, state: State, items: tuple[Item, ...], options
 def _shown(items: tuple[Item, ...], digest: str | None, given: Sequence[str]) -> bool:
     """Show ITEMS; whether DIGEST names exactly these. GIVEN: the arguments by which they were asked for."""
     plan = sha256(canonical([(each.name, each.found, each.parts) for each in items]).encode()).hexdigest()[:12]
-    print("\n".join(f"  {redact(str(each))}" for each in items))
+    print("\n".join(f"  {plain(each)}" for each in items))
     if not digest:
         print(f"{len(items)} to accept, digest {plan}. To accept exactly these, asked for as now:")
         print(pasted(f"  {shlex.join(['python', '-m', 'scripts.accept', *given, '--apply', plan])} --reason 'why'"))

@@ -16,8 +16,8 @@ import socket
 import sys
 from collections.abc import Iterable
 
+from fixtures.evidence import redact, tell
 from fixtures.evidence.exiting import leave
-from fixtures.evidence.redaction import redact
 from fixtures.gates.alarms import nights_heard
 from fixtures.language import tr
 from fixtures.migration import Migration, open_migration
@@ -48,10 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             faults = _send_due(opened(options.config), silence=options.check_silence)
     except (SettingsError, StoreError) as error:
-        print(f"alert: {redact(tr(str(error)))}", file=sys.stderr)
+        tell(f"alert: {tr(str(error))}")
         return BAD_INPUT
     except NotSent as error:
-        print(f"alert: not sent: {redact(str(error))}", file=sys.stderr)
+        tell(f"alert: not sent: {error}")
         return NOT_SENT
     return NOT_SENT if faults else SENT
 
@@ -75,7 +75,7 @@ def _send_due(migration: Migration, *, silence: bool = False) -> int:
 def _faults(sent: Iterable[Sent]) -> int:
     bad = [each for each in sent if each.fault]
     for each in bad:
-        print(f"alert: {each.way} took nothing: {each.fault}", file=sys.stderr)
+        tell(f"alert: {each.way} took nothing: {each.fault}")
     return len(bad)
 
 

@@ -9,7 +9,6 @@ nothing is written.
 
 import argparse
 import os
-import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -59,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
     if there and not (target.is_dir() or options.force or options.dry_run):
         said = tr("{file} is there, and is left as it is. --force replaces it, --dry-run shows another", file=target)
-        print(f"init: {said}", file=sys.stderr)
+        tell(f"init: {said}")
         return LEFT
     past, answered = Past(), target.with_name(f"{target.name}.answers")
     try:
@@ -104,9 +103,7 @@ def _text(options: argparse.Namespace, past: Past, answered: Path) -> str:
     secrets = Secrets()
     keep_secret(*(getattr(secrets, name) for name in type(secrets).model_fields))
     given = read(Path(options.answers)) if options.answers else {}
-    to = Answers(
-        given, None if options.defaults else input, lambda text: print(redact(text), file=sys.stderr), past=past
-    )
+    to = Answers(given, None if options.defaults else input, tell, past=past)
     if past.kept:
         to.say(f"  {tr('Answers of before are taken from {file}; delete it, and all is asked again', file=answered)}")
     try:

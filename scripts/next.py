@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from fixtures.evidence import tell
+from fixtures.evidence import plain, tell
 from fixtures.evidence.exiting import leave
 from fixtures.gates.next_steps import coming
 from fixtures.language import tr
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
     console, width = Console(highlight=False), max(cell_len(label) for label, _ in said)
     for label, text in said:
-        console.print(Text(f"{set_cell_size(label, width)}  {text}"), soft_wrap=True)
+        console.print(Text(f"{set_cell_size(label, width)}  {plain(text)}"), soft_wrap=True)
     return DONE
 
 

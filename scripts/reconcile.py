@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence import CouldNotAsk, plain, tell
 from fixtures.evidence.exiting import leave
 from fixtures.language import N_, tr
 from fixtures.reconciliation.changes import Changes
@@ -154,10 +154,10 @@ def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
     if changes:
         _show_changes(console, changes)
     for source, lines in done.unread.items():
-        such = "\n".join(map(_plain, lines[:5]))
+        such = "\n".join(map(plain, lines[:5]))
         console.print(Text(f"{source}, lines that could not be read, such as:\n{such}"))
     for note in done.notes:
-        console.print(Text(f"- {note}"))
+        console.print(Text(f"- {plain(note)}"))
     console.print(Text(_conclusion(done)))
 
 
@@ -181,7 +181,7 @@ def _show_changes(console: Console, changes: Changes) -> None:
         title = f"{len(changes.silent)} sender domains have fallen silent"
         console.print(_table(title, ("domain", "mails before", "expected since", "last"), silent))
     for note in changes.notes:
-        console.print(Text(f"- {note}"))
+        console.print(Text(f"- {plain(note)}"))
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
@@ -189,15 +189,8 @@ def _table(title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]) ->
     for head in heads:
         made.add_column(head, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(_plain(each)) for each in row))
+        made.add_row(*(Text(plain(each)) for each in row))
     return made
-
-
-def _plain(text: str) -> str:
-    """What a log quotes, without what a terminal would obey."""
-    from fixtures.report.text import plain
-
-    return plain(text)
 
 
 def _time(at: float) -> str:

@@ -32,7 +32,7 @@ from typing import Any
 
 from fixtures.access import transport
 from fixtures.access.clock import Clock
-from fixtures.evidence import CouldNotAsk, Evidence, redact
+from fixtures.evidence import CouldNotAsk, Evidence, plain, redact, tell
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.files import make_folder, replace
 from fixtures.gates import drill_certificate
@@ -158,7 +158,7 @@ def _renewed(migration: Migration, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    print(redact(text), flush=True)
+    print(plain(text), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         drill_certificate.take_in(migration.store, found)
         file = replace(options.out / f"{found.name}.json", found.text())
     except (SettingsError, StoreError, LabError, CouldNotAsk, OSError) as error:
-        print(f"rehearse: no certificate: {redact(str(error))}", file=sys.stderr)
+        tell(f"rehearse: no certificate: {error}")
         return BAD_INPUT
     except KeyboardInterrupt:
         print("rehearse: interrupted: no certificate; the labs are being taken down", file=sys.stderr)

@@ -20,6 +20,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.exiting import leave
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
+from fixtures.settings.secrets import without_secrets
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
 from scripts.lib.terraform.configuration import NOTHING, Configuration, copy, unshared
 
@@ -102,7 +103,9 @@ def _held(folder: Path, resource: str) -> str:
 def _terraform(folder: Path, *arguments: str) -> str:
     argv = ["terraform", f"-chdir={folder}", *arguments]
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=TIMEOUT_S, env=without_secrets(), check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CouldNotAsk(f"`{shlex.join(argv)}`: {error}") from None
     if done.returncode:

@@ -15,7 +15,6 @@ to id of all that its Terraform manages, if that can be read.
 Exit: 0 recorded, 1 something could not be asked (then nothing is recorded), 2 bad input.
 """
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from hashlib import sha256
@@ -23,7 +22,7 @@ from typing import Any
 
 from fixtures.access import transport
 from fixtures.access.transport import Shell
-from fixtures.evidence import CouldNotAsk, redact, writable
+from fixtures.evidence import CouldNotAsk, plain, tell, writable
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.waiting import waiting
 from fixtures.gates.present import ELSEWHERE, MAY_HIDE, dell_as_it_runs
@@ -177,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
             body = _look(migration)
         print(f"snapshot {options.name!r} {_keep(migration, options.name, body)}")
     except (SettingsError, StoreError, CouldNotAsk) as error:
-        print(f"snapshot: nothing recorded: {redact(str(error))}", file=sys.stderr)
+        tell(f"snapshot: nothing recorded: {error}")
         return BAD_INPUT if isinstance(error, SettingsError | StoreError) else REFUSED
     for domain, zone in body["zones"].items():
         print(f"  {domain}: {len(zone['records'])} records, {len(zone['rules'])} rules, {zone['routing']['status']}")
@@ -185,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"  {host}: {len(body[host]['files'])} files, {len(body[host]['digests'])} more only by their digest")
     more = f"; in AWS {len(body['ec2']['items'])} more than the instance" if migration.settings.ec2.at_aws else ""
     print(f"  {len(body['destinations'])} destinations{more}")
-    print("".join(f"  could not be read: {fault}\n" for fault in body["ec2"]["unread"]), end="")
+    print("".join(f"  could not be read: {plain(fault)}\n" for fault in body["ec2"]["unread"]), end="")
     if earlier:
         new = ", ".join(body["zones"].keys() - earlier.get("zones", {}).keys())
         but = f", but for {new}, which it lacks: of that this one counts" if new else ""

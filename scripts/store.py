@@ -6,7 +6,6 @@
 Exit: 0 all is as it was written, or is accepted; 1 it isn't; 2 bad input.
 """
 
-import sys
 from contextlib import suppress
 
 from fixtures.evidence import redact, tell
@@ -33,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.accept:
             _accept(migration, redact(options.accept))
         if edited := trust.faults(migration):
-            print("\n".join(map(tr, edited)), file=sys.stderr)
+            tell("\n".join(map(tr, edited)))
             return REFUSED
         stands = {"store": migration.store.shown, "link": trust.head(migration)}
         print(tr("the store {store} is what mxgate wrote, up to link {link}", **stands))

@@ -9,7 +9,6 @@ with every row as mxgate wrote it? Whatever isn't so is named, with the likely c
 Exit: 0 all of it belongs together; 1 it doesn't, or nobody has signed; 2 bad input.
 """
 
-import sys
 from collections.abc import Iterator
 from glob import escape
 from hashlib import sha256
@@ -57,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(tr("signed by {name} with {key}", name=each.name, key=each.key))
     if wrong:
         apart = tr("{page} does not belong together:", page=page)
-        print("\n  ".join([apart, *map(tr, wrong)]), file=sys.stderr)
+        tell("\n  ".join([apart, *map(tr, wrong)]))
         return REFUSED
     print(tr("{page}: report, evidence, store and signature belong together", page=page))
     return DONE

@@ -19,13 +19,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk, tell
+from fixtures.evidence import CouldNotAsk, plain, tell
 from fixtures.evidence.exiting import leave
 from fixtures.language import tr
 from fixtures.ledger import Balance, Traffic
 from fixtures.migration import Migration
 from fixtures.probes.logs import providers
-from fixtures.report.text import plain, span
+from fixtures.report.text import span
 from fixtures.settings import Bounds, SettingsError
 from fixtures.store import StoreError
 from fixtures.watching import ResolverState, Watch, WatchState
@@ -88,11 +88,11 @@ def _look_on(migration: Migration, watch: Watch, seconds: float) -> int:
     spread = propagation(migration, watch.domain)
     back = spread is not None and not watch.state.away
     for line in ending(watch.state.ledger, watch.domain, spread.watched_s if spread else None, bounds, back=back):
-        console.print(Text(line))
+        console.print(Text(plain(line)))
     if watch.state.away and not hurried:
         signal.signal(signal.SIGINT, interrupt)
         for line in _big_providers(migration, watch.domain):
-            console.print(Text(line))
+            console.print(Text(plain(line)))
     return ABORT_RULE_MET if record["aborts"] or watch.state.blind else DONE
 
 
@@ -112,7 +112,7 @@ def _show(watch: Watch, console: Console, herald: Herald, bounds: Bounds, until:
 
 
 def _page(state: WatchState, herald: Herald, bounds: Bounds) -> Group:
-    unheard = [Text(tr("alarm not sent: {why}", why=herald.trouble), ALARM)] if herald.trouble else []
+    unheard = [Text(plain(tr("alarm not sent: {why}", why=herald.trouble)), ALARM)] if herald.trouble else []
     return Group(*unheard, screen(state, bounds))
 
 

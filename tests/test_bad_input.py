@@ -133,6 +133,7 @@ HUGE = "9" * 400
         ),
         ("[store]", "[bounds]\nwatch_s = 1e308\n[store]", ["bounds.watch_s: expected less than or equal to 315360000"]),
         ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', ["is EC2's name too", "would bounce", "X11"]),
+        ("[store]", '[clock]\nfile = "clock"\n[store]', ["clock.file: clock would move the time", "Leave it out"]),
         ("[store]", '[route]\nkind = "worker"\n[store]', ["route: host and login: missing, and kind"]),
         ("[store]", '[route]\nlogin = "w"\nunit = "way"\n[store]', ["route: login, unit: only with kind"]),
         ("[store]", "[route]\nport = 25\n[store]", ["route: port: 25, to which no Worker may connect"]),

@@ -3,12 +3,22 @@
 That no run shows one: ``tests/report/test_canaries.py``.
 """
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from fixtures.access.transport import here
+from fixtures.evidence import CouldNotAsk
+from fixtures.plan import templates
+from fixtures.probes.aws import terraform
+from fixtures.probes.logs import log_blocks
 from fixtures.settings import Secrets, SettingsError, load
 from fixtures.settings.schema import is_placeholder
+from scripts import retire_terraform
+from scripts.lib import sshsig
 
 SECRET = "canary-4711"
 
@@ -117,3 +127,38 @@ def test_a_placeholder_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     file.write_text('[[senders]]\naddress = "me@example.com"\n[contacts]\naws = ["CHANGE-ME"]\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"senders\.0\.address: this is a placeholder(.|\n)*contacts\.aws\.0"):
         load(file)
+
+
+def _zstd(folder: Path) -> None:
+    file = folder / "mail.log.zst"
+    file.write_bytes(b"\x28\xb5\x2f\xfd" * 9)
+    with suppress(CouldNotAsk):
+        list(log_blocks.of_file(file))
+
+
+PROGRAMS: dict[str, Callable[[Path], object]] = {
+    "terraform": terraform.held,
+    "terraform that writes": lambda folder: retire_terraform._terraform(folder, "state", "rm", "a.b"),
+    "git": lambda folder: templates.git(folder, "status"),
+    "render": lambda folder: templates.command(("render",), folder, 5),
+    "ssh-keygen": lambda _: sshsig.sign("a statement", Path("key")),
+    "zstd": _zstd,
+    "postconf": lambda _: here().run("postconf", "-n"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_other_program_is_given_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its plugins and hooks are others' too. What is not ours it keeps."""
+    program, said = tmp_path / name.partition(" ")[0], tmp_path / "said"
+    program.write_text(f"#!/bin/sh\nenv > {said}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN", SECRET)
+    monkeypatch.setenv("AWS_PROFILE", "the operator's")
+    with suppress(CouldNotAsk):
+        PROGRAMS[name](tmp_path)
+    given = said.read_text(encoding="utf-8")
+    assert "AWS_PROFILE=the operator's" in given
+    assert "MXGATE_" not in given
+    assert SECRET not in given

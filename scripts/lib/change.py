@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from fixtures.evidence import CouldNotAsk, redact, tell
+from fixtures.evidence import CouldNotAsk, plain, redact, tell
 from fixtures.evidence.exiting import ending_in_order
 from fixtures.evidence.waiting import waiting
 from fixtures.gates import upkeep
@@ -464,7 +464,7 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
             console.print(Text(tr(group), style="bold"))
         console.print(_named(write))
         for mark, text, style in (("-", write.before, "red"), ("+", write.after, "green")):
-            for line in redact(text).splitlines():
+            for line in plain(text).splitlines():
                 console.print(Text(f"    {mark} {line}", style=style), soft_wrap=True)
     if sum(len(f"{write.before}\n{write.after}".splitlines()) for write in writes) > _SCREEN_LINES:
         for write in filter(lambda write: write.danger, writes):  # what named it above has left the screen
@@ -487,7 +487,7 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
 
 def _named(write: Write) -> Text:
     danger = tr("deletes") if write.danger == "deletes" else write.danger
-    return Text(f"  {tr(write.subject)}") + Text(f"  [{danger}]" if danger else "", style="bold red")
+    return Text(plain(f"  {tr(write.subject)}")) + Text(f"  [{danger}]" if danger else "", style="bold red")
 
 
 def _parser(script: Script) -> argparse.ArgumentParser:

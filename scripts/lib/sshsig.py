@@ -6,11 +6,13 @@ A file of allowed signers names whose keys count, one a line: ``NAME ssh-ed25519
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.language import N_
+from fixtures.settings.secrets import without_secrets
 
 NAMESPACE = "mxgate"
 """What these signatures are for: one that was made for Git or a file is none of a report."""
@@ -77,10 +79,20 @@ def signer(text: str, signature: Path, allowed: Path, at: float | None = None) -
                 "still to be written there"
             )
         )
-    done = _keygen("verify", "-f", str(allowed), "-I", name, "-n", NAMESPACE, "-s", str(signature), *when, text=text)
-    if done.returncode:
-        raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
-    return Signer(name, key[1])
+    given = ("-n", NAMESPACE, "-s", str(signature), *when)
+    for each in _able(signature, allowed, when):
+        if not (done := _keygen("verify", "-f", str(allowed), "-I", each, *given, text=text)).returncode:
+            return Signer(each, key[1])
+    raise BadSignature(N_(f"{allowed} does not let {name} sign with it: {_why(done)}"))
+
+
+def _able(signature: Path, allowed: Path, when: list[str]) -> Iterator[str]:
+    """The names of all lines of ALLOWED with the key of SIGNATURE. ssh-keygen stops at the file's first, which may have
+    the key for other uses only.
+    """
+    find = ("find-principals", "-s", str(signature), "-f", "/dev/stdin", *when)
+    for line in allowed.read_text(encoding="utf-8", errors="replace").splitlines():
+        yield from _keygen(*find, text=f"{line}\n").stdout.splitlines()
 
 
 def public(key: Path) -> str:
@@ -96,6 +108,7 @@ def _keygen(what: str, *options: str, text: str) -> subprocess.CompletedProcess[
             input=text,
             capture_output=True,
             text=True,
+            env=without_secrets(),
             check=False,
             timeout=ANSWER_S_MAX,
         )

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from fixtures.evidence import CouldNotAsk, redact
+from fixtures.evidence import CouldNotAsk, tell
 from fixtures.evidence.exiting import leave
 from fixtures.ledger.windows import LATE_S, SWITCHING
 from fixtures.migration import open_migration
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not watch(job, now):
             act(job, now)
     except (SettingsError, StoreError, CouldNotAsk, Refused) as error:
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {redact(str(error))}", file=sys.stderr, flush=True)
+        tell(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {error}")
         return REFUSED
     return DONE
 

@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.settings import Secrets, load
 from fixtures.settings.secrets import PREFIX
+from fixtures.target import REPORTS
 from tests.conftest import MINIMAL, PROJECT
 
 INSTALL = PROJECT / "scripts/deploy/install"
@@ -114,6 +115,7 @@ def test_secrets_come_as_credentials(units: Path, tmp_path: Path, monkeypatch: p
         (("--nonsense",), "no such option"),
         (("--to",), "expected a value after it"),
         (("--to", "/no/such/folder"), "no folder that you may write to"),
+        (("--store", "relative"), "expected such a path from / on"),
         (("--user", "x y"), "expected the name of a user"),
         (("--credentials", "relative"), "expected such a path from / on"),
     ],
@@ -124,10 +126,17 @@ def test_bad_input(options: tuple[str, ...], words: str) -> None:
     assert words in done.stderr
 
 
-def test_the_store_may_lie_in_this_folder(tmp_path: Path) -> None:
+def test_they_may_write_to_reports_and_the_store_only(tmp_path: Path) -> None:
+    """Neither to what they run, nor to their settings and who may sign: those lie in this folder."""
+    assert install("--to", str(tmp_path), "--user", "daemon", "--store", "/var/lib/mxgate").returncode == 0
+    shared = read(tmp_path / "mxgate-.service.d/common.conf")["Service"]
+    assert shared["ReadWritePaths"].split() == [str(REPORTS), "/var/lib/mxgate"]
+
+
+def test_the_store_may_lie_in_this_folder(units: Path, tmp_path: Path) -> None:
     """The default's relative path is meant from where the units run."""
     file = tmp_path / "migration.toml"
     file.write_text(MINIMAL.partition("[store]")[0], encoding="utf-8")
     assert load(file).store.url == "sqlite:///mxgate.sqlite"
-    shared = read(PROJECT / "scripts/deploy/systemd/mxgate-.service.d/common.conf")["Service"]
-    assert shared["WorkingDirectory"] == shared["ReadWritePaths"] == "@ROOT@"
+    shared = read(units / "mxgate-.service.d/common.conf")["Service"]
+    assert shared["WorkingDirectory"] == shared["ReadWritePaths"] == str(PROJECT)

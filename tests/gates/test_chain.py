@@ -139,6 +139,37 @@ def test_an_older_version_begins_no_new_chain(store: Store, tmp_path: Path) -> N
         assert head(again) == was
 
 
+@pytest.mark.parametrize("how", ["a judging that was broken off", "accepted"])
+def test_a_void_verdict_can_not_be_put_in_force_again(store: Store, how: str) -> None:
+    if how == "accepted":
+        with store.engine.begin() as db:
+            chain.begin(db, "the clock was off that night", 0)
+    else:
+        store.void_verdict("phase3", PILOT)
+    assert (store.verdict("phase3", PILOT), found(store)) == (None, ())
+    by_hand(store, "UPDATE verdicts SET void = 0 WHERE run = 'two'")
+    (said,) = found(store)
+    assert said.startswith("row 2 of verdicts was voided by a later one, and counts again")
+
+
+def test_a_judging_that_began_is_no_verdict(store: Store) -> None:
+    """Neither in force, whatever another hand makes of its row, nor the newest that is void."""
+    store.void_verdict("phase3", PILOT)
+    by_hand(store, "UPDATE verdicts SET void = 0 WHERE verdict = ''")
+    assert store.verdict("phase3", PILOT) is None
+    newest = store.verdict("phase3", PILOT, void=True)
+    assert newest is not None
+    assert newest.run == "two"
+
+
+def test_a_store_of_before_is_whole(store: Store) -> None:
+    """Of an mxgate that voided without a row: nothing says so, and nothing is wrong with it."""
+    by_hand(store, "UPDATE verdicts SET void = 1")
+    assert (store.verdict("phase3", PILOT), found(store)) == (None, ())
+    store.put_verdict(**BOUND, verdict="pass", run="three", body={})
+    assert found(store) == ()
+
+
 def test_many_are_not_all_listed(store: Store) -> None:
     for number in range(20):
         store.record("entry", number=number)

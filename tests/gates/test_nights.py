@@ -15,7 +15,7 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import NIGHTLY_ONLY, Kind, Progress, Stage, night_stages, week_stages
 from fixtures.plan.gates import Gate
 from fixtures.report.history import last_nights
-from fixtures.settings import Waiver
+from fixtures.settings import ClockSettings, Waiver
 from tests.gates.conftest import PILOT, World, came_out
 
 HOUR_S = 3600.0
@@ -72,7 +72,7 @@ def test_the_boundary(world: World, gap_s: float, count: int) -> None:
 def test_where_no_time_is_compressed_the_systems_clock_counts_too(world: World) -> None:
     for _ in range(3):
         night(world)
-    assert counting.series(world.having(target="live")).compressed is False
+    assert counting.series(world.having(clock=ClockSettings())).compressed is False
     here = replace(counted(world), compressed=False)
     assert (here.green_in_a_row, len(here.doubles)) == (1, 2)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from fixtures import store as stores
 from fixtures.access.clock import Clock
+from fixtures.evidence import redact
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.settings import Secrets, StoreSettings
@@ -246,12 +247,16 @@ PASSWORD = "hunter2-and-more"
     [
         (f"postgresql://u:{PASSWORD}@127.0.0.1:1/mxgate", "connection"),
         (f"postgresql://u@127.0.0.1:1/mxgate?password={PASSWORD}", "stands in its query"),
+        (
+            f"postgresql://u@127.0.0.1:1/mxgate?sslkey=/k&sslpassword={PASSWORD}",
+            "sslkey=%2Fk: can't be opened: connection",
+        ),
         (f"mysql://u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
         (f"postgresql//u:{PASSWORD}@127.0.0.1/mxgate", "expected an SQLAlchemy URL"),
         (f"postgresql://u:{PASSWORD}@127.0.0.1:port/mxgate", "expected an SQLAlchemy URL"),
         (f"postgresql://u:an@{PASSWORD}@127.0.0.1/mxgate", "@ is written %40"),
     ],
-    ids=["no server", "in the query", "another database", "no URL", "no port", "with an @"],
+    ids=["no server", "in the query", "its key's", "another database", "no URL", "no port", "with an @"],
 )
 def test_its_password_is_never_shown(url: str, words: str) -> None:
     with pytest.raises(StoreError, match=words) as raised:
@@ -259,8 +264,15 @@ def test_its_password_is_never_shown(url: str, words: str) -> None:
     assert PASSWORD not in f"{raised.value!r} {raised.value}"
 
 
-def test_the_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = settings_without_a_lab().model_copy(update={"store": StoreSettings(url=f"postgresql://u:{PASSWORD}@h/n")})
+def test_its_keys_password_is_a_secret_from_then_on() -> None:
+    with suppress(StoreError):
+        Store("postgresql://u@127.0.0.1:1/mxgate?sslpassword=of-the-key-only", Clock())
+    assert "of-the-key-only" not in redact("the driver says of-the-key-only")
+
+
+@pytest.mark.parametrize("url", [f"postgresql://u:{PASSWORD}@h/n", f"postgresql://u@h/n?sslpassword={PASSWORD}"])
+def test_the_password_comes_from_the_environment(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = settings_without_a_lab().model_copy(update={"store": StoreSettings(url=url)})
     with pytest.raises(StoreError, match=r"\[store\] url holds a password: .*MXGATE_STORE_URL") as raised:
         _ = Migration(bare, Secrets()).store
     assert PASSWORD not in str(raised.value)

@@ -161,6 +161,9 @@ def test_what_one_machine_judged_opens_the_gate_at_another(server: Server, store
     here.require("switch_mx", PILOT)
     store.void_verdict("phase3", PILOT)  # judged again, there
     assert here.migration.store.verdict("phase3", PILOT) is None
+    with store.engine.begin() as db:
+        db.exec_driver_sql("UPDATE verdicts SET void = false WHERE verdict = 'pass'")
+    assert "voided by a later one, and counts again" in faults(store)[0]
 
 
 def test_nights_are_counted_together(server: Server, store: Store) -> None:

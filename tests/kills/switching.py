@@ -20,6 +20,7 @@ WINDOW_S = 12
 OVER_S_MAX = WINDOW_S + 20.0
 """For so long what was written and not seen is looked for; and the rest."""
 SETTINGS = f"""
+target = "lab"
 pilot = "{APEX}"
 domains = [{{ name = "{APEX}", delivery = "dell.{APEX}", mailboxes = ["alice", "bob"] }}]
 resolvers = [{{ name = "Quad9", address = "9.9.9.9" }}]

@@ -54,7 +54,8 @@ class Live:
         text = (operator / "migration.toml").read_text(encoding="utf-8")
         text = text.replace('target = "lab"', 'target = "live"').replace(f"{operator}/store", f"{self.folder}/store")
         blocks = re.split(r"(?m)^(?=\[)", text)
-        kept = [each for each in blocks if not each.startswith("[[vantages]]") and 'vantage = "dell"' not in each]
+        labs = ("[[vantages]]", "[clock]")
+        kept = [each for each in blocks if not each.startswith(labs) and 'vantage = "dell"' not in each]
         (self.folder / "migration.toml").write_text("\n".join(["".join(kept), *more]), encoding="utf-8")
 
     def vantage(self, *lines: str, name: str = HOST, address: str = plan.LAGGARD4) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -47,11 +48,15 @@ class SilentPath:
 
 
 async def _obey(process: asyncssh.SSHServerProcess[str]) -> None:
-    """``say WORD`` says it; anything else takes for ever."""
+    """``say WORD`` says it, ``flood`` says more and more; anything else takes for ever."""
     said = (process.command or "").split()
     if "say" in said:
         process.stdout.write(said[-1])
         process.exit(0)
+    with suppress(OSError):  # nobody hears it any more; a server of asyncssh's would end the connection for that
+        while "flood" in said:
+            process.stderr.write("x" * 2**16)
+            await process.stderr.drain()
     await asyncio.sleep(600)
 
 
@@ -103,6 +108,21 @@ def test_a_slow_command_is_waited_for(host: Shell, path: SilentPath) -> None:
         run(host.arun("wait", timeout_s=tunnels.KEEPALIVE_S * 8 - transport.CONNECT_S))
     assert host.run("say", "still").stdout == "still"
     assert path.connections == 1
+
+
+def test_what_says_more_and_more_is_not_heard_to_its_end(
+    host: Shell, path: SilentPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By SSH and on this machine; what is just as long as may be is heard."""
+    monkeypatch.setattr(transport, "ANSWER_BYTES_MAX", 2**20)
+    with pytest.raises(CouldNotAsk, match=r"Dell: `.*flood` answered with more than 1 MiB, and was ended there"):
+        host.run("flood")
+    assert host.run("say", "still").stdout == "still"
+    assert path.connections == 1
+    here = Shell("Dell", Transport(kind="local"))
+    assert len(here.run("head", "-c", str(2**20), "/dev/zero").stdout) == 2**20
+    with pytest.raises(CouldNotAsk, match=r"Dell: `.*/dev/zero` answered with more than 1 MiB"):
+        here.run("cat", "/dev/zero")
 
 
 @pytest.mark.parametrize("there", ["both", "those of another host", "no file"])

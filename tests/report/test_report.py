@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
-from fixtures.evidence import Verdict, failed, passed
+from fixtures.evidence import Verdict, failed, passed, plain
 from fixtures.gates.session import StageResult
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.plan.gates import Gate
 from fixtures.report.model import Decision, RunReport, proved_in_labs, traced
 from fixtures.report.render import Exhibits, render, render_markdown_checklist, write
-from fixtures.report.text import plain, short, span
+from fixtures.report.text import short, span
 from tests.report import sample
 from tests.test_route import by_worker
 

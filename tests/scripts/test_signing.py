@@ -291,6 +291,20 @@ def test_two_sign_the_same(signed: Desk) -> None:
     assert said.count("signed by ") == 2
 
 
+def test_a_line_for_another_use_hides_no_other(signed: Desk) -> None:
+    """The same key signs commits by another name."""
+    file = signed.folder / "allowed_signers"
+    lines = file.read_text("utf-8")
+    file.write_text(lines.replace(OPERATOR, 'commits@webmakeprofit.org namespaces="git"') + lines, "utf-8")
+    status, said = signed.verify()
+    assert status == 0, said
+    assert f"signed by {OPERATOR}" in said
+    file.write_text(lines.replace(OPERATOR, f'{OPERATOR} namespaces="git"'), "utf-8")
+    status, said = signed.verify()
+    assert status == 1
+    assert f"does not let {OPERATOR} sign with it" in said
+
+
 def _expired(signed: Desk, *, after_s: float) -> None:
     """Whoever signed rotates keys, by the book: the old one's line gets an end."""
     end = time.strftime("%Y%m%d%H%M%S", time.localtime(signed.store.recorded(statement.SIGNED)[0]["real_at"] + after_s))

@@ -63,6 +63,11 @@ def test_check_tells_what_is_wrong(shell: Shell) -> None:
         shell.run("chmod", "0644", "/etc/postfix/virtual")
 
 
+def test_what_reads_to_the_end_is_given_one(migration: Migration, shell: Shell) -> None:
+    assert [each.run("cat", timeout_s=10).stdout for each in (shell, ec2(migration.settings))] == ["", ""]
+    assert postfix.holding(shell, "hash:/etc/postfix/virtual", ()) == set()
+
+
 def test_tables_and_files(shell: Shell) -> None:
     table = "hash:/etc/postfix/virtual"
     assert postfix.lookup(shell, table, "info@webmakeprofit.org").value == "alice@webmakeprofit.org"
