@@ -64,7 +64,7 @@ def test_check_tells_what_is_wrong(shell: Shell) -> None:
 
 
 def test_what_reads_to_the_end_is_given_one(migration: Migration, shell: Shell) -> None:
-    assert [each.run("cat", timeout_s=10).stdout for each in (shell, ec2(migration.settings))] == ["", ""]
+    assert [each.run("cat", timeout_s=10).stdout for each in (shell, gateway(migration.settings))] == ["", ""]
     assert postfix.holding(shell, "hash:/etc/postfix/virtual", ()) == set()
 
 
