@@ -13,8 +13,9 @@ import json
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +25,7 @@ from fixtures.evidence import CouldNotAsk, plain, tell
 from fixtures.evidence.exiting import leave
 from fixtures.language import N_, tr
 from fixtures.reconciliation.changes import Changes
-from fixtures.reconciliation.reconciling import BAD, Reconciled
+from fixtures.reconciliation.reconciling import BAD, UNDECIDED, Reconciled
 from scripts.lib.commandline import parser
 
 DONE, AMISS, BAD_INPUT = 0, 1, 2
@@ -61,7 +62,13 @@ def _parser() -> ArgumentParser:
         "--domain", action="append", default=[], help="of the operator's (default: what Dell delivers itself)"
     )
     made.add_argument("--switch", metavar="TIME", help="when the MX moved, ISO 8601: what has changed since is shown")
-    made.add_argument("--zone", default="+0000", metavar="+HHMM", help="of times without one (default: %(default)s)")
+    made.add_argument(
+        "--zone",
+        help="of times without one: +0900, or a name, which knows summer time: Asia/Tokyo (default: UTC in files, and "
+        "what date says on hosts)",
+    )
+    made.add_argument("--ec2-zone", metavar="ZONE", help="of EC2's, if it is another")
+    made.add_argument("--dell-zone", metavar="ZONE", help="of Dell's, if it is another")
     made.add_argument("--days", type=int, default=30, help="of the hosts' logs (default: %(default)s)")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all of it there; - is standard output")
     made.add_argument("--page", type=Path, metavar="FILE", help="write a page with charts there")
@@ -102,6 +109,7 @@ def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
         raise ValueError(N_("--dovecot: says only what became of mail in Postfix's log: name that too, by --dell"))
     if options.ec2 and not options.dell:
         raise ValueError(N_("--ec2: only Dell's log says what became of mail after that: name it too, by --dell"))
+    zones = real_mail.Zones(_zone(options, "ec2_zone", "zone"), _zone(options, "dell_zone", "zone"))
     if not (options.ec2 or options.dell):
         # What a migration needs takes as long to load as a hundred thousand lines take to read.
         from fixtures.settings import SettingsError
@@ -109,24 +117,32 @@ def _asked(options: Namespace) -> tuple[Reconciled, Changes | None]:
         from scripts.lib.change import opened
 
         try:
-            return real_mail.of_migration(opened(options.config), options.days)
+            return real_mail.of_migration(opened(options.config), options.days, zones)
         except (SettingsError, StoreError) as error:
             raise CouldNotAsk(str(error)) from error
-    offset = _offset_s(options.zone)
     files = real_mail.Files(tuple(options.ec2), tuple(options.dell), tuple(options.dovecot))
     try:
-        switch = real_mail.moment(options.switch, offset) if options.switch else None
+        switch = real_mail.moment(options.switch, _zone(options, "zone") or UTC) if options.switch else None
     except ValueError as error:
         raise ValueError(f"--switch {error}") from None
-    return real_mail.of_files(files, tuple(options.domain), offset, switch)
+    return real_mail.of_files(files, tuple(options.domain), zones, switch)
 
 
-def _offset_s(zone: str) -> int:
-    """How far a zone is ahead of UTC; a name may mean several, and its clock may have been changed meanwhile."""
+def _zone(options: Namespace, *names: str) -> tzinfo | None:
+    """By the first of the options with these NAMES that is given. Raises ``ValueError``."""
+    name, zone = next(((each, said) for each in names if (said := getattr(options, each))), ("", ""))
+    if not zone:
+        return None
     try:
-        return time.strptime(zone, "%z").tm_gmtoff or 0
+        return timezone(timedelta(seconds=time.strptime(zone, "%z").tm_gmtoff or 0))
     except ValueError:
-        raise ValueError(N_(f"--zone {zone}: expected how far it is ahead of UTC: +0900 for Japan, -0500")) from None
+        pass
+    try:
+        return ZoneInfo(zone)
+    except (ValueError, KeyError, OSError):  # of three letters several mean several
+        option = f"--{name.replace('_', '-')}"
+        why = N_(f"{option} {zone}: expected how far it is ahead of UTC, +0900 or -0500, or its name, Asia/Tokyo")
+        raise ValueError(why) from None
 
 
 def _json(done: Reconciled, changes: Changes | None) -> str:
@@ -149,7 +165,7 @@ def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
     for what, number in done.counts.items():
         shown = [each for each in done.found if each.what == what][:SHOWN]
         rows = [(_time(each.since), each.message_id, each.address, each.says) for each in shown]
-        title = f"{number} {what}" + ("" if what in BAD else " (harmless)")
+        title = f"{number} {what}" + ("" if what in (*BAD, *UNDECIDED) else " (harmless)")
         console.print(_table(title, ("since", "message", "for", "in whose words"), rows))
     if changes:
         _show_changes(console, changes)
@@ -164,8 +180,8 @@ def _show(console: Console, done: Reconciled, changes: Changes | None) -> None:
 def _conclusion(done: Reconciled) -> str:
     if not done.good:
         return "Not all mail is where it should be."
-    if done.not_known:
-        return f"Nothing is missing as far as the logs reach; {done.not_known} are not known."
+    if done.undecided:
+        return f"Nothing is missing as far as the logs reach; {', '.join(done.undecided)}."
     return "All mail is accounted for."
 
 

@@ -7,9 +7,11 @@ import json
 import lzma
 import time
 from collections.abc import Iterator
+from datetime import timedelta, timezone, tzinfo
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import Phase, given, settings, strategies as st
@@ -245,13 +247,12 @@ def test_a_log_that_is_cut_off_in_the_middle_is_named(tmp_path: Path) -> None:
         list(log_blocks.of_file(tmp_path / "mail.log.2.gz"))
 
 
-def test_a_time_without_a_year_never_lies_ahead() -> None:
+@pytest.mark.parametrize("zone", [timezone(timedelta(hours=9)), ZoneInfo("Asia/Tokyo")], ids=str)
+def test_a_time_without_a_year_never_lies_ahead(zone: tzinfo) -> None:
     now = time.mktime((2027, 1, 2, 0, 0, 0, 0, 0, 0))
     with Bulk(100) as made:
         source = made.source("dell")
-        made.take(
-            source, [b"Dec 31 23:00:00 dell postfix/qmgr[1]: 4A1B2C3D4E: removed\n"], utc_offset_s=9 * 3600, now=now
-        )
+        made.take(source, [b"Dec 31 23:00:00 dell postfix/qmgr[1]: 4A1B2C3D4E: removed\n"], zone=zone, now=now)
         assert source.until_us == 1_798_725_600_000_000  # 2026-12-31T14:00:00Z
 
 

@@ -56,7 +56,8 @@ def test_reads_rotated_and_compressed_files(tmp_path: Path) -> None:
     packed = mail(40, "AAAAAA3", "<3@x>", f"bob@{MAIN}") + mail(20, "AAAAAA4", "<4@x>", f"office@{MAIN}", original="x")
     (tmp_path / "dell.log.2.gz").write_bytes(gzip.compress(packed.encode()))
     (tmp_path / "dell.log-20260101.gz").write_bytes(gzip.compress(mail(9, "AAAAAA5", "<5@x>", f"bob@{MAIN}").encode()))
-    (tmp_path / "dell.login").write_text(mail(1, "AAAAAA6", "<6@x>", f"nobody@{MAIN}"))
+    for other in ("dell.login", "dell.log.info"):  # as /var/log/mail.info next to /var/log/mail
+        (tmp_path / other).write_text(mail(1, "AAAAAA6", "<6@x>", f"nobody@{MAIN}"))
     found = received(tmp_path, dell=mail(0.1, "AAAAAA1", "<1@x>", f"alice@{MAIN}"))
     assert {address: len(taken) for address, taken in found.by_address.items()} == {
         f"alice@{MAIN}": 1,

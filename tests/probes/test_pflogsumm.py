@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.probes.logs import log_blocks
 from fixtures.reconciliation import real_mail
-from fixtures.reconciliation.real_mail import Files
+from fixtures.reconciliation.real_mail import Files, Zones
 from tests.fetched import from_debian
 
 SAME = {
@@ -35,7 +35,7 @@ def test_the_totals_are_pflogsumms(tmp_path: Path) -> None:
     log = tmp_path / "mail.log"
     log.write_text("".join(map(_message, range(3000))), encoding="ascii")
     theirs = _pflogsumm(log, tmp_path)
-    done, _ = real_mail.of_files(Files((), (log,)), (), 0, None)
+    done, _ = real_mail.of_files(Files((), (log,)), (), Zones(), None)
     (ours,) = done.totals
     assert {name: getattr(ours, name) for name in SAME} == {name: theirs[said] for name, said in SAME.items()}
     assert min(getattr(ours, name) for name in SAME) > 0
@@ -96,8 +96,8 @@ def _message(number: int) -> str:
 def test_the_size_of_blocks_changes_nothing(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "mail.log"
     log.write_text("".join(map(_message, range(300 if size > 200 else 12))), encoding="ascii")
-    whole, _ = real_mail.of_files(Files((), (log,)), (), 0, None)
+    whole, _ = real_mail.of_files(Files((), (log,)), (), Zones(), None)
     of_file = log_blocks.of_file
     monkeypatch.setattr(log_blocks, "of_file", lambda path, _=0: of_file(path, size))
     monkeypatch.setattr(log_blocks, "BLOCK", size)
-    assert real_mail.of_files(Files((), (log,)), (), 0, None)[0] == whole
+    assert real_mail.of_files(Files((), (log,)), (), Zones(), None)[0] == whole

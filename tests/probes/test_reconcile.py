@@ -14,6 +14,7 @@ from fixtures.ledger import switches
 from fixtures.probes.cloudflare.events import Event, Events
 from fixtures.probes.logs.bulk import Bulk
 from fixtures.reconciliation import changes, real_mail
+from fixtures.reconciliation.real_mail import Zones
 from fixtures.reconciliation.reconciling import GATEWAY, HOME, Known, Reconciled, Reconciliation
 from fixtures.report import reconciled
 from scripts import reconcile
@@ -233,7 +234,7 @@ def test_what_a_filter_took_and_never_handed_in_again_is_missing(host: str, monk
         planted[8] = for_another
     planted[7] = delivered
     done = accounted(mails, planted)
-    assert found(done) == {("missing", mails[100].id)}
+    assert found(done) == {("missing", mails[100].id), ("waiting", mails[299].id)}
     assert "the filter spamassassin took it, and handed nothing in again" in done.found[0].says
     spam = host == "Dell"
     assert done.states["EC2"] == {"delivered": 1 + spam, "missing": 1, "stored": 297 - spam, "waiting": 1}
@@ -279,7 +280,10 @@ def test_a_delivery_that_can_not_be_read_is_named() -> None:
 
     done = accounted([*map(Mail, range(300))], {200: newer})
     assert not done.good
-    assert [(each.what, each.address) for each in done.found] == [("delivery not understood", Mail(200).address)]
+    assert [(each.what, each.address) for each in done.found] == [
+        ("delivery not understood", Mail(200).address),
+        ("not known", Mail(200).address),
+    ]
     assert "new=1, dsn=2.0.0" in done.found[0].says
 
 
@@ -333,12 +337,12 @@ def test_what_waited_in_the_bucket_is_not_missing() -> None:
         ("bounces+7@esp.example", mails[100].address, mails[100].at + 30),
     ):
         done = accounted(mails, planted, (replace(heard, events=said),), (parked,))
-        assert found(done) == {("missing", mails[200].id), ("bounced", mails[150].id)}
+        assert found(done) == {("missing", mails[200].id), ("bounced", mails[150].id), ("waiting", mails[100].id)}
     assert done.states == {"Cloudflare": {"bounced": 1, "missing": 1, "stored": 297, "waiting": 1}}
     assert len(found(accounted(mails, planted, events(mails)))) == 3
     two = {100: PLANTED["missing"], 107: PLANTED["missing"]}  # for the same address, of which one waits
     done = accounted(mails, two, events(mails), (("bounces+7@esp.example", mails[100].address, mails[100].at + 1),))
-    assert found(done) == {("missing", mails[107].id)}
+    assert found(done) == {("missing", mails[107].id), ("waiting", mails[100].id)}
 
 
 def test_a_plus_address_is_the_address() -> None:
@@ -375,7 +379,9 @@ def test_what_dell_throws_away_or_holds_is_said(by_cloudflare: bool) -> None:
     another = replace(mails[100].event(), recipient="bob@a.example")
     heard = replace(heard, events=(*heard.events, another))
     done = accounted(mails, planted, (heard,) if by_cloudflare else ())
-    assert {each.address for each in done.found} == ({"bob@a.example"} if by_cloudflare else set())
+    waiting = {("waiting", mails[150].id), ("waiting", mails[170].id)}
+    assert found(done) == waiting | ({("missing", mails[100].id)} if by_cloudflare else set())
+    assert {each.address for each in done.found if each.what == "missing"} <= {"bob@a.example"}
     (states,) = done.states.values()
     assert states == {"discarded": 2, "stored": 296, "waiting": 2} | ({"missing": 1} if by_cloudflare else {})
 
@@ -445,7 +451,7 @@ def test_a_sender_that_cloudflare_hides_has_not_fallen_silent() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     assert not reconciled.volume([], 0)
     with pytest.raises(CouldNotAsk):
-        real_mail.of_files(real_mail.Files((), (Path("/nowhere/mail.log"),)), (), 0, None)
+        real_mail.of_files(real_mail.Files((), (Path("/nowhere/mail.log"),)), (), Zones(), None)
 
 
 def test_the_hosts_of_a_migration_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -460,7 +466,7 @@ def test_the_hosts_of_a_migration_are_asked(tmp_path: Path, monkeypatch: pytest.
         for number, ago in ((0, 5), (1, 2), (3, 2), (4, 1))
     ]
     (tmp_path / "dell.log").write_text("".join(kept))
-    done, changes = real_mail.of_migration(test_history.migration(tmp_path), 30)
+    done, changes = real_mail.of_migration(test_history.migration(tmp_path), 30, Zones())
     assert found(done) == {("missing", "<2@x>")}
     assert changes is None
     assert any("no word of Dovecot's" in note for note in done.notes)

@@ -36,8 +36,8 @@ def test_a_bad_input_is_named_before_anything_is_written(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--zone", "JST"], "--zone JST: expected how far it is ahead of UTC: +0900 for Japan, -0500"),
-        (["--zone", "Asia/Tokyo"], "--zone Asia/Tokyo: expected how far"),
+        (["--zone", "JST"], "--zone JST: expected how far it is ahead of UTC, +0900 or -0500, or its name, Asia/Tokyo"),
+        (["--dell-zone", "../Tokyo"], "--dell-zone ../Tokyo: expected how far"),
         (["--switch", "noon"], "--switch noon: expected a time such as"),
         (["--json", "FOLDER"], "reconcile: FOLDER: expected a file's path"),
         (["--page", "FOLDER"], "reconcile: FOLDER: expected a file's path"),

@@ -74,9 +74,10 @@ def test_what_cloudflare_could_not_deliver_is_named() -> None:
     heard = replace(heard, events=(*heard.events, *more), until=mails[140].at + 1801)
     done = accounted(mails, dict.fromkeys(lost, PLANTED["missing"]), (heard,))
     bounced = {("bounced", mails[n].id) for n in (100, 140)}
-    assert (found(done), done.good) == (bounced | {("rejected by Cloudflare", mails[130].id)}, False)
+    others = {("rejected by Cloudflare", mails[130].id), ("waiting", mails[299].id)}
+    assert (found(done), done.good) == (bounced | others, False)
     assert done.states == {"EC2": {"stored": 1}, "Cloudflare": {"bounced": 2, "stored": 295, "waiting": 1}}
-    says = {each.says.removeprefix("Cloudflare says ").removesuffix("550 5.7.1 no") for each in done.found}
+    says = {each.says.removeprefix("Cloudflare says ").removesuffix("550 5.7.1 no") for each in done.found[:3]}
     assert says == {"deliveryFailed ", "refused by the Worker ", ""}
 
 
