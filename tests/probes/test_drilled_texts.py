@@ -142,6 +142,9 @@ def test_dovecot_knows_every_address_that_is_not_a_mailbox() -> None:
 def test_a_quota_policy_that_is_the_operators_own_or_none(policy: str, *, asked: bool) -> None:
     settings = SETTINGS.model_copy(update={"dell": SETTINGS.dell.model_copy(update={"quota_policy": policy})})
     assert dovecotplan.tables(settings, "/var/spool/postfix") == {}
+    parameters = dellplan.parameters(settings)
+    assert ("check_policy_service" in parameters["smtpd_recipient_restrictions"]) is asked
+    assert ("smtpd_end_of_data_restrictions" in parameters) is asked
 
 
 @pytest.mark.parametrize(
@@ -160,6 +163,3 @@ def test_the_service_has_its_plugin_and_the_world_s_form_of_an_address(
     """Else it lets in everything where only LMTP has the plugin, and knows no alias where users log in by less."""
     files = dovecotplan.tables(SETTINGS, "/var/spool/postfix", series, plugins)
     assert words in files[dovecotplan.QUOTA]
-    parameters = dellplan.parameters(settings)
-    assert ("check_policy_service" in parameters["smtpd_recipient_restrictions"]) is asked
-    assert ("smtpd_end_of_data_restrictions" in parameters) is asked
