@@ -403,6 +403,16 @@ def test_a_login_by_a_name_of_its_own_is_none_the_less_one() -> None:
     assert list(dellplan.logins(unreadable)) == ["apikey:SG.x"]
 
 
+def test_a_tables_password_in_main_cf_is_not_shown_either() -> None:
+    """As Postfix still reads it there (mysql_table(5), ldap_table(5): backwards compatibility)."""
+    said = "virtual_alias_maps = mysql:acc ldap:dir\nacc_password = Hunter5x\ndir_bind_pw = Hunter5 x\n"
+    kept = dict(dellparts.postfix(said))
+    assert "Hunter5" not in repr(kept)
+    assert kept["parameter acc_password"] != dict(dellparts.postfix(said.replace("5x", "6")))["parameter acc_password"]
+    (changed,) = differences({DELLS: said}, {DELLS: said.replace("Hunter5", "Hunter6")})
+    assert "Hunter" not in changed
+
+
 @pytest.mark.parametrize(
     ("version", "says", "tools", "found"),
     [

@@ -141,6 +141,13 @@ def test_a_time_of_postfix(value: str, unit: str, expected: int | None) -> None:
     assert queue_lifetime.number(value, unit) == expected
 
 
+def test_a_master_of_one_protocol_only_is_one_too() -> None:
+    """As doveconf of 2.4 and of 2.3 prints it, a level further in."""
+    inner = "    passwd_file_path = /m\n    master = yes\n  }\n  passdb {\n    args = /n\n    master = yes\n  }\n}\n"
+    found = filters.master_ones(f"protocol imap {{\n  passdb operators {{\n{inner}")
+    assert list(found) == [("passdb operators", "/m"), ("passdb", "/n")]
+
+
 def test_entries_of_a_table_without_notes_and_blanks() -> None:
     assert tables.lines("# ours\n\na@x.example   mailbox\nb@x.example\ta@x.example\n") == {
         "a@x.example mailbox", "b@x.example a@x.example",

@@ -145,3 +145,21 @@ def test_a_quota_policy_that_is_the_operators_own_or_none(policy: str, *, asked:
     parameters = dellplan.parameters(settings)
     assert ("check_policy_service" in parameters["smtpd_recipient_restrictions"]) is asked
     assert ("smtpd_end_of_data_restrictions" in parameters) is asked
+
+
+@pytest.mark.parametrize(
+    ("series", "plugins", "words"),
+    [
+        ("2.3", ("quota",), "quota-status -p postfix\n"),
+        ("2.3", ("zlib", "acl"), "quota-status -p postfix -o mail_plugins=zlib,acl,quota\n"),
+        ("2.3", (), "  args = username_format=%L{orig_user} /etc/dovecot/mxgate-aliases\n"),
+        ("2.4", (), "protocol quota-status {\n  mail_plugins {\n    quota = yes\n  }\n"),
+        ("2.4", (), "    auth_username_format = %{original_user|lower}\n"),
+    ],
+)
+def test_the_service_has_its_plugin_and_the_world_s_form_of_an_address(
+    series: str, plugins: tuple[str, ...], words: str
+) -> None:
+    """Else it lets in everything where only LMTP has the plugin, and knows no alias where users log in by less."""
+    files = dovecotplan.tables(SETTINGS, "/var/spool/postfix", series, plugins)
+    assert words in files[dovecotplan.QUOTA]

@@ -1,6 +1,7 @@
 """What a snapshot keeps of a host's Postfix: no password and no key, of which there is only the digest."""
 
 import base64
+import subprocess
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from fixtures.access.changing import Shell
 from fixtures.access.transport import Result
 from fixtures.gates import present
-from fixtures.gates.present import without_passwords
+from fixtures.gates.present import HIDES_BY_TEXT, without_passwords
 from fixtures.settings import Transport
 from scripts.snapshot import files_of
 
@@ -79,6 +80,28 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
 )
 def test_what_dovecot_is_asked_for_has_none_either(line: str, shown: str) -> None:
     assert without_passwords(line) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "hides"),
+    [
+        ("hosts = postgresql://me:hunter2@db.example.net/mail", True),
+        ("uri = mongodb+srv://me:hunter2@db.example.net/mail", True),
+        ("sql_passwd: hunter2", True),
+        ("ldapdb_pw: hunter2", True),
+        ("ldap_bind_pw: hunter2", True),
+        ("hosts = postgresql://me@db.example.net/mail", False),
+        ("passwd: root", False),
+        ("example.net smtp:[mx.example.net]:25", False),
+        ("/^Subject: http:\\/\\//  REJECT see https://example.net/why", False),
+    ],
+)
+def test_a_password_may_stand_in_a_url_or_behind_a_colon(tmp_path: Path, line: str, hides: bool) -> None:
+    """As in tables of Postfix's (pgsql_table(5), mongodb_table(5)), and in what SASL reads."""
+    file = tmp_path / "table.cf"
+    file.write_text(f"{line}\n", encoding="ascii")
+    done = subprocess.run(["sh", "-c", f"grep -qiE {HIDES_BY_TEXT} -- {file}"], check=False)
+    assert (done.returncode == 0) is hides
 
 
 DOVECONF = "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n# Hostname: dell\nprotocols = imap\nquota user {\n}\n"

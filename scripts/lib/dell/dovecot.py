@@ -42,7 +42,8 @@ def service(postfix: Shell, settings: Settings, begun: Collection[str] = ()) -> 
     queue = postfix.run("postconf", "-xh", "queue_directory").stdout.strip()
     if not dovecotplan.tables(settings, queue):
         return
-    wanted = dovecotplan.tables(settings, queue, _series(shell))
+    series = _series(shell)
+    wanted = dovecotplan.tables(settings, queue, series, _plugins(shell, series))
     socket = f"{queue}/{dovecotplan.OURS.removeprefix('unix:')}"
     files = [
         each
@@ -79,6 +80,13 @@ def _series(shell: Shell) -> str:
             '"inet:127.0.0.1:12340"; or dell.quota_policy = "" if no mailbox has a quota'
         )
     return next((each for each in dovecotplan.SERIES if found.startswith(f"Dovecot {each}.")), dovecotplan.SERIES[-1])
+
+
+def _plugins(shell: Shell, series: str) -> tuple[str, ...]:
+    """Those for every service, until 2.3; from then on each may have more."""
+    if series != dovecotplan.SERIES[0]:
+        return ()
+    return tuple(re.findall(r"\w+", shell.run("doveconf", "-h", "mail_plugins").stdout))
 
 
 def _shown(text: str) -> str:
