@@ -15,6 +15,7 @@ from fixtures.lab import certificates, containers, files, image, plan
 from fixtures.lab.outages import MASTER_RUNS
 from fixtures.lab.present import DEFAULT
 from fixtures.migration import Migration
+from fixtures.plan import dovecot as dovecotplan
 from fixtures.settings import Secrets, Settings, StoreSettings, Transport
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Job, Write
@@ -22,7 +23,17 @@ from scripts.lib.change import Job, Write
 READY_S_MAX = 60.0
 DEBIAN_12 = "debian-12"
 DOMAINS, BOXES = "mysql:/etc/postfix/more-domains.cf", "mysql:/etc/postfix/mailboxes.cf"
+HOME = "webmakeprofit.org"
 KEEPS = Keeps(virtual_mailbox_domains=(DOMAINS,), virtual_mailbox_maps=(BOXES,))
+LOCALLY = f"""\
+postconf -e 'mydestination = $mydomain, localhost' mydomain={HOME} alias_maps=hash:/etc/postfix/team
+postconf -e 'virtual_mailbox_domains = {DOMAINS}' 'luser_relay = $local@other.example'
+echo other@x.example >~root/.forward"""
+BY_PROGRAM = f"""\
+cp -a /etc/postfix {dovecotplan.MAIN} /run
+postconf -e virtual_transport=dovecot
+postconf -M 'dovecot/unix=dovecot unix - n n - - pipe user=vmail argv=/usr/lib/dovecot/dovecot-lda -m ${{extension}}'
+printf 'protocol lda {{\\n mail_plugins = $mail_plugins sieve\\n}}\\n' >>{dovecotplan.MAIN}"""
 _ADDRESSES = (plan.DELL_TAILNET, "172.20.0.1", "172.22.0.1")
 _UP = {
     DEBIAN_12: f"{MASTER_RUNS} && doveadm user aunt@family.example && postmap -q family.example {DOMAINS}",

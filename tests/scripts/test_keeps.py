@@ -19,10 +19,10 @@ from scripts.lib.change import Job, Refused
 from scripts.lib.dell import dovecot, effect, host_files, kept, outgoing, relaying, restore
 from scripts.lib.dns import mta_sts
 from tests.scripts.owning import AN_HOUR_PASSES
-from tests.scripts.single import BOXES, DEBIAN_12, DOMAINS, KEEPS, Single, make, single
+from tests.scripts.single import BOXES, BY_PROGRAM, DEBIAN_12, DOMAINS, HOME, KEEPS, LOCALLY, Single, make, single
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a container needs root")
-HOME, VIRTUAL, MORE = "webmakeprofit.org", "hash:/etc/postfix/virtual", "regexp:/etc/postfix/more"
+VIRTUAL, MORE = "hash:/etc/postfix/virtual", "regexp:/etc/postfix/more"
 SEVERAL = f"""\
 sed -i /^abuse@web/d virtual
 cat >>virtual <<EOF
@@ -34,16 +34,7 @@ both bob@{HOME} alice@{HOME}
 EOF
 postmap virtual"""
 """A copy to the world, two users in the place of one, and a chain."""
-LOCALLY = f"""\
-postconf -e 'mydestination = $mydomain, localhost' mydomain={HOME} alias_maps=hash:/etc/postfix/team
-postconf -e 'virtual_mailbox_domains = {DOMAINS}' 'luser_relay = $local@other.example'
-echo other@x.example >~root/.forward"""
 GREY = "check_policy_service inet:127.0.0.1:10023"
-BY_PROGRAM = f"""\
-cp -a /etc/postfix {dovecotplan.MAIN} /run
-postconf -e virtual_transport=dovecot
-postconf -M 'dovecot/unix=dovecot unix - n n - - pipe user=vmail argv=/usr/lib/dovecot/dovecot-lda -m ${{extension}}'
-printf 'protocol lda {{\\n mail_plugins = $mail_plugins sieve\\n}}\\n' >>{dovecotplan.MAIN}"""
 FILES = "find /etc/postfix /etc/dovecot -type f ! -name '*.bak-*' -exec sha256sum {} + | sort"
 
 

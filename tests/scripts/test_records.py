@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,18 +18,16 @@ from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
-from fixtures.probes.dns import queries
 from fixtures.probes.dns.mta_sts import ROUTING
 from fixtures.settings import Secrets, Transport
 from fixtures.settings.schema import MtaSts
 from scripts import narrow_mta_sts, publish_delivery
 from scripts.lib.change import Job, Refused
 from scripts.lib.dell import host_files
-from scripts.lib.dns import mta_sts, takeback
+from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
 from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, value
-from tests.judges import answer
 
 NAME = "own.example"
 
@@ -470,37 +467,3 @@ def test_narrowed_when_no_sender_can_hold_the_policy_from_before(
     migration.store.record("switch", job.domain, began=now - 7 * days, ended=now - 7 * days + 60)
     with pytest.raises(Refused, match=r"until \d{4}-\d\d-\d\d \d\d:\d\d .*max_age of 7 days.*Run it again after that"):
         narrow_mta_sts.check(job)
-
-
-EC2 = settings_without_a_lab().ec2
-OWN_A, STRANGE = ("A", str(EC2.ipv4)), ("A", "192.0.2.99")
-
-
-@pytest.mark.parametrize(
-    ("there", "proxied", "by_alias", "says"),
-    [
-        ([OWN_A], False, "", ""),
-        ([OWN_A], True, "", f"has A {EC2.ipv4} by the proxy. Mail"),
-        ([OWN_A, STRANGE], False, "", f"has A {EC2.ipv4}, A 192.0.2.99. Mail"),
-        ([STRANGE], False, "", "has A 192.0.2.99. Mail"),
-        ([OWN_A, ("AAAA", "2001:db8::99")], False, "", "AAAA 2001:db8::99. Mail"),
-        ([], False, "", "has no address. Mail"),
-        ([("CNAME", "host.example")], False, str(EC2.ipv4), ""),
-        ([("CNAME", "host.example")], True, str(EC2.ipv4), "has CNAME host.example by the proxy. Mail"),
-        ([("CNAME", "parked.example")], False, "192.0.2.99", "has CNAME parked.example. Mail"),
-        ([("CNAME", "parked.example")], False, "silence", "could not be asked: silence"),
-    ],
-)
-def test_before_mail_goes_back_it_is_said_where_ec2s_name_leads(
-    there: list[tuple[str, str]], proxied: bool, by_alias: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent = by_alias == "silence"
-    seen = queries.Host(EC2.name, () if silent else (by_alias,), (), (answer(error=by_alias if silent else ""),))
-    stands(monkeypatch, *(Record(kind, EC2.name, text, 300, proxied=proxied) for kind, text in there))
-    monkeypatch.setattr(queries, "addresses", lambda _: seen)
-    said = list[str]()
-    job = SimpleNamespace(
-        migration=Migration(settings_without_a_lab(), Secrets()), say=lambda text: said.append(str(text))
-    )
-    takeback.say_where_ec2s_name_leads(job)  # type: ignore[arg-type] # what it asks of a job
-    assert [says in each for each in said] == [True] * bool(says)
