@@ -86,7 +86,11 @@ def _plugins(shell: Shell, series: str) -> tuple[str, ...]:
     """Those for every service, until 2.3; from then on each may have more."""
     if series != dovecotplan.SERIES[0]:
         return ()
-    return tuple(re.findall(r"\w+", shell.run("doveconf", "-h", "mail_plugins").stdout))
+    try:
+        return tuple(re.findall(r"\w+", shell.run("doveconf", "-h", "mail_plugins").stdout))
+    except CommandFailed as error:
+        back = f"{MAIN} was not written, and nothing is put back"
+        raise Refused(f"Dovecot does not take its new configuration: {error}. {back}") from None
 
 
 def _shown(text: str) -> str:
