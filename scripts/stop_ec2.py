@@ -26,6 +26,7 @@ from scripts.lib import vps
 from scripts.lib.aws.gateway import (
     elastic,
     on_instance,
+    require_keys,
     require_no_maker,
     require_permission,
     require_unprotected,
@@ -83,7 +84,10 @@ def check(job: Job) -> None:
     """Before the stop: AWS would do it, nobody protected it, no mail lies in it, and the address stays ours."""
     at_aws = job.migration.settings.ec2.at_aws
     if at_aws:
-        require_no_maker(job.migration, ec2.instance(job.migration))
+        it = ec2.instance(job.migration)
+        require_no_maker(job.migration, it)
+        if not job.options.gives_up_address:
+            require_keys(job.migration, it)
         require_unprotected(job.migration, "disableApiStop", "--no-disable-api-stop")
         require_permission([on_instance(job.migration, "stop_instances")])
     heard_now(job, _addresses(job))

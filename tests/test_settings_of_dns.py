@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.settings import Settings
 from fixtures.settings.bounds import Bounds
-from fixtures.settings.schema import Resolver
+from fixtures.settings.schema import MtaSts, Resolver
 
 SETTINGS = settings_without_a_lab()
 PILOT = SETTINGS.domain(SETTINGS.pilot)
@@ -28,6 +28,7 @@ def test_a_wildcard_may_have_an_mx_of_its_own() -> None:
         (type(PILOT), {**dict(PILOT), "other_mx": ["a.*.example.net"]}, "expected a host name of two labels"),
         # What is recorded of a resolver is found again by its name.
         (Settings, {**dict(SETTINGS), "resolvers": TWICE}, "resolvers: isp stands twice"),
+        (MtaSts, {"transport": {"kind": "local"}, "root": "sites"}, "expected a path from / on"),
         # Cloudflare keeps none for longer: restore_ttl would be refused (error 9021).
         (Bounds, {"old_ttl_s": 172_800}, "less than or equal to 86400"),
     ],

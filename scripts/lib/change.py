@@ -486,7 +486,7 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
 
 
 def _named(write: Write) -> Text:
-    danger = tr("deletes") if write.danger == "deletes" else write.danger
+    danger = tr("deletes") if write.danger == "deletes" else tr(write.danger)
     return Text(plain(f"  {tr(write.subject)}")) + Text(f"  [{danger}]" if danger else "", style="bold red")
 
 

@@ -115,7 +115,8 @@ def test_secrets_come_as_credentials(units: Path, tmp_path: Path, monkeypatch: p
         (("--nonsense",), "no such option"),
         (("--to",), "expected a value after it"),
         (("--to", "/no/such/folder"), "no folder that you may write to"),
-        (("--store", "relative"), "expected such a path from / on"),
+        (("--store", "tests"), "expected such a path from / on"),
+        (("--store", "/nosuch/folder"), "no such folder; make it first, mxgate's own"),
         (("--user", "x y"), "expected the name of a user"),
         (("--credentials", "relative"), "expected such a path from / on"),
     ],
@@ -128,9 +129,9 @@ def test_bad_input(options: tuple[str, ...], words: str) -> None:
 
 def test_they_may_write_to_reports_and_the_store_only(tmp_path: Path) -> None:
     """Neither to what they run, nor to their settings and who may sign: those lie in this folder."""
-    assert install("--to", str(tmp_path), "--user", "daemon", "--store", "/var/lib/mxgate").returncode == 0
+    assert install("--to", str(tmp_path), "--user", "daemon", "--store", "/var/lib").returncode == 0
     shared = read(tmp_path / "mxgate-.service.d/common.conf")["Service"]
-    assert shared["ReadWritePaths"].split() == [str(REPORTS), "/var/lib/mxgate"]
+    assert shared["ReadWritePaths"].split() == [str(REPORTS), "/var/lib"]
 
 
 def test_the_store_may_lie_in_this_folder(units: Path, tmp_path: Path) -> None:

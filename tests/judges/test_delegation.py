@@ -71,25 +71,28 @@ def test_a_delegation_to_other_names_of_cloudflares(
     [
         (("ada.ns.cloudflare.com", "bob.ns.cloudflare.com"), "", "", PASS),
         (("blue.foundationdns.com", "blue.foundationdns.net", "blue.foundationdns.org"), "", "", PASS),
-        (("ns1.a.example", "ns2.a.example"), "ns1.a.example dns.cloudflare.com 7 1 1 1 1", "", UNKNOWN),
-        (("ns1.a.example", "ns2.a.example"), "ns1.a.example dns.cloudflare.com 7 1 1 1 1", "active", PASS),
-        (("ns1.a.example", "ns2.a.example"), "ns1.a.example hostmaster.a.example 7 1 1 1 1", "active", PASS),
-        (("ns1.a.example", "ns2.a.example"), "ns1.a.example hostmaster.a.example 7 1 1 1 1", "moved", FAIL),
-        (("ns1.a.example", "ns2.a.example"), "ns1.a.example hostmaster.a.example 7 1 1 1 1", "", FAIL),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. dns.cloudflare.com. 7 1 1 1 1", "", UNKNOWN),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. dns.cloudflare.com. 7 1 1 1 1", "active full", PASS),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. hostmaster.a.example. 7 1 1 1 1", "active full", PASS),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. hostmaster.a.example. 7 1 1 1 1", "active partial", FAIL),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. hostmaster.a.example. 7 1 1 1 1", "moved full", FAIL),
+        (("ns1.a.example", "ns2.a.example"), "ns1.a.example. hostmaster.a.example. 7 1 1 1 1", "", FAIL),
         (("ada.ns.cloudflare.com", "ns2.a.example"), "", "", FAIL),
     ],
 )
 def test_whether_cloudflare_serves_a_zone_by_whichever_names(
     monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], soa: str, status: str, verdict: Verdict
 ) -> None:
-    """STATUS: the zone's, by the API; empty: there is no token."""
+    """STATUS: the zone's, and its type, by the API; empty: there is no token."""
 
     def ask(_: str, kind: str) -> Answer:
         return answer(*(names if kind == "NS" else filter(None, [soa])), type=kind)
 
     monkeypatch.setattr(queries, "adefault", ask)
     monkeypatch.setattr(published, "run", lambda answered: answered)
-    monkeypatch.setattr(published, "zone_of", lambda *_: SimpleNamespace(status=status))
+    monkeypatch.setattr(
+        published, "zone_of", lambda *_: SimpleNamespace(**dict(zip(("status", "type"), status.split(), strict=False)))
+    )
     case: Any = SimpleNamespace(migration=Migration(settings_without_a_lab(), Secrets(cloudflare_token=status)))
     (found,) = published.served(case, DOMAIN)
     assert found.verdict is verdict

@@ -454,3 +454,6 @@ def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> No
     assert [(each.verdict, each.found.partition(":")[0]) for each in starts] == [(Verdict.FAIL, found[1].name)]
     starting = Timed("x", "arn:aws:scheduler:::aws-sdk:ssm:startAutomationExecution, AWS-StopEC2Instance", "")
     assert [each.verdict for each in timed.judged((starting,), its, stopped=True)] == [Verdict.PASS]
+    both = Timed("x", "arn:aws:ssm:::automation-definition/AWS-RestartEC2Instance", "")
+    for stopped in (False, True):
+        assert [each.verdict for each in timed.judged((both,), its, stopped=stopped)] == [Verdict.FAIL]

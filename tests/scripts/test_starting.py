@@ -1,6 +1,7 @@
 """A start that AWS takes and does not carry out, and disks whose key nobody may use, asked of moto in this process."""
 
 import json
+from argparse import Namespace
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -49,7 +50,9 @@ def having(aws: Any, migration: Migration) -> Makes:  # noqa: F811
         about = {"instance_id": number, "ipv4": address["PublicIp"]}
         ours = migration.settings.ec2.model_validate(migration.settings.ec2.model_dump() | about)
         settings = migration.settings.model_copy(update={"ec2": ours})
-        job = SimpleNamespace(migration=Migration(settings, Secrets()), say=lambda _: None, options=None)
+        job = SimpleNamespace(
+            migration=Migration(settings, Secrets()), say=lambda _: None, options=Namespace(gives_up_address=False)
+        )
         return cast("Job", job), arn
 
     return make
@@ -106,15 +109,16 @@ def test_what_a_start_needs(having: Makes, key: str, needs: bool) -> None:
 
 
 @pytest.mark.parametrize("state", ["Enabled", "Disabled", "PendingDeletion"])
-def test_a_key_that_cannot_be_used_holds_a_restart_up(having: Makes, state: str) -> None:
+def test_a_key_that_cannot_be_used_holds_a_stop_up(having: Makes, state: str) -> None:
     """The instance runs on without it, until it is stopped."""
     job, arn = having(state)
     it = ec2.instance(job.migration)
     if state == "Enabled":
         require_keys(job.migration, it)
         return
-    with pytest.raises(Refused, match=rf"could not be started again: its disks are encrypted, .*{arn} is {state}"):
-        restart_ec2.check(job)
+    for script in (restart_ec2, stop_ec2):
+        with pytest.raises(Refused, match=rf"could not be started again: its disks are encrypted, .*{arn} is {state}"):
+            script.check(job)
 
 
 def test_a_key_that_nobody_may_ask_about(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:

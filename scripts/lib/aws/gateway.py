@@ -138,15 +138,18 @@ def start_needs(migration: Migration, it: Instance) -> str:
         return ""
     keys = ", ".join(key if state == _ENABLED else f"{key} ({state})" for key, state in states.items())
     return N_(
-        f"A start needs kms:CreateGrant on {keys}, and no dry run asks for that: see StartEncrypted in "
-        "scripts/deploy/iam-policy.json"
+        f"A start needs kms:CreateGrant on {keys}, unless AWS itself manages that key, and no dry run asks for it: see "
+        "StartEncrypted in scripts/deploy/iam-policy.json"
     )
 
 
 def require_keys(migration: Migration, it: Instance) -> None:
     """``Refused`` where a key of its disks can't be used: it runs on as long as it is not stopped."""
     if lost := [f"{key} is {state}" for key, state in _own_keys(migration, it).items() if state in _UNUSABLE]:
-        raise Refused(f"{it.id} could not be started again: its disks are encrypted, and the key {'; '.join(lost)}")
+        raise Refused(
+            f"{it.id} could not be started again: its disks are encrypted, and the key {'; '.join(lost)}. First make "
+            "it usable again, in KMS"
+        )
 
 
 def _own_keys(migration: Migration, it: Instance) -> dict[str, str]:
