@@ -328,13 +328,12 @@ def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatc
     monkeypatch.setattr(outgoing, "require", refused)
     socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
     # What is changed within the second of a reload counts as read.
-    dell.bash(
-        f"sleep 1; postconf -e maximal_queue_lifetime=4d; echo 'no_such_setting = 1' >>{dovecotplan.MAIN}; rm {socket}"
-    )
+    dell.bash(f"sleep 1; postconf -e maximal_queue_lifetime=4d; rm {socket}")
     assert _unread_but_for_the_log(dell) == ["/etc/postfix/main.cf"]
-    before = dell.bash(FILES)
     try:
         writes = [each for each in prepare_dell.plan(dell.job(keeps=KEEPS)) if each.subject == "Postfix on Dell"]
+        dell.bash(f"echo 'no_such_setting = 1' >>{dovecotplan.MAIN}")
+        before = dell.bash(FILES)
         with pytest.raises(Refused, match=r"does not leave Dell\. What this run wrote of its files stays"):
             make(iter(writes))
         with pytest.raises(Refused, match=r"conf was not written, and nothing is put back"):
