@@ -3,18 +3,14 @@
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fixtures.gates import dellparts
 from fixtures.gates.dellparts import ORDER
-from fixtures.gates.drift import accepted, hosts
-from fixtures.gates.drift.judging import differences, strangers
-from fixtures.gates.drift.reading import Source, State
-from fixtures.gates.present import DOVECOT, differences as since, without_passwords
-from tests.gates.conftest import World
-from tests.gates.test_drift import SEEN
+from fixtures.gates.drift import hosts
+from fixtures.gates.drift.judging import strangers
+from fixtures.gates.present import DOVECOT, without_passwords
 
 SPY = 'redirect :copy "spy@gmail.example"'
 IN_FRONT = "passdb {\n  args = nopassword=y allow_nets=203.0.113.0/24\n  driver = static\n}\n"
@@ -96,7 +92,6 @@ def test_a_password_is_one_however_it_is_named(line: str) -> None:
     assert "hunter2" not in shown
     assert shown != without_passwords(line.replace("hunter2", "hunter3"))
     assert without_passwords(shown) == shown
-    assert "hunter2" not in repr(since({DOVECOT: line}, {DOVECOT: "none"}))
 
 
 @pytest.mark.parametrize(
@@ -127,50 +122,6 @@ def test_each_database_is_compared_and_its_place() -> None:
     names = "passdb own {\n  driver = static\n}\n", "passdb sql {\n}\n"
     (moved,) = dellparts.differences(parts_of(*names), parts_of(*reversed(names)))
     assert moved.startswith(f"{ORDER}: was passdb own, passdb sql, userdb, is passdb sql, passdb own")
-
-
-def stood(monkeypatch: pytest.MonkeyPatch, parts: dict[str, str]) -> State:
-    state = State({DOVECOT: Source(parts, {}, SEEN)})
-    monkeypatch.setattr(accepted, "read", lambda *_: state)
-    return state
-
-
-def as_an_older_one_kept(parts: Mapping[str, str]) -> dict[str, Any]:
-    """It kept the last of each name, and of every file that was named its lines."""
-    plain = {name.partition(" (")[0]: value for name, value in parts.items() if name != ORDER}
-    kept = {name: value for name, value in plain.items() if not name.startswith(("file ", "Sieve "))}
-    kept["Sieve /srv//all.sieve"] = "keep"
-    return kept | {
-        name.replace("file ", "users in "): "dnpass = hunter2:" for name in plain if name.startswith("file ")
-    }
-
-
-def test_what_an_older_version_did_not_read_is_no_drift(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = parts_of(IN_FRONT, THEIRS) | {"file /etc/ldap.ext": "digest 1", "Sieve /srv/a/x.sieve": "discard"}
-    now |= {"Sieve /srv/all.sieve": "keep"}
-    accepted.keep(world.migration, accepted.FIRST, {DOVECOT: as_an_older_one_kept(now)})
-    assert "hunter2" not in repr(accepted.accepted(world.migration.store))
-    state = stood(monkeypatch, now)
-    accepted.begin(world.migration)
-    assert accepted.accepted(world.migration.store) == {DOVECOT: now}
-    rows = len(world.migration.store.recorded(accepted.RECORD))
-    state.read[DOVECOT].parts["Dovecot's passdb"] = "another"
-    accepted.begin(world.migration)
-    assert len(world.migration.store.recorded(accepted.RECORD)) == rows, "once"
-    known = accepted.accepted(world.migration.store) or {}
-    assert [each.name for each in differences(known, state)] == ["Dovecot's passdb"]
-
-
-def test_what_it_did_read_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = as_an_older_one_kept(parts_of(IN_FRONT, THEIRS)) | {"Dovecot's ssl": "required"}
-    accepted.keep(world.migration, accepted.FIRST, {DOVECOT: kept})
-    now = parts_of(IN_FRONT, THEIRS.replace("/etc/users", "/etc/others"))
-    now |= {"users in /etc/others": "eve", "Sieve /srv/all.sieve": "keep"}
-    state = stood(monkeypatch, now)
-    accepted.begin(world.migration)
-    known = accepted.accepted(world.migration.store) or {}
-    changed = {each.name for each in differences(known, state)}
-    assert changed == {"Dovecot's passdb", "Dovecot's passdb (2)", "Dovecot's ssl", "users in /etc/others"}
 
 
 HOME = "field\tvalue\nuid\t999\nhome\tHERE/anna\n"

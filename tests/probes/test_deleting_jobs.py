@@ -27,7 +27,7 @@ DELETES = deleting_jobs.deleting([*map(deleting_jobs.folder, PLACES), *QUEUE], (
 def found(line: str) -> list[str]:
     lines = grep(DELETES, line)
     assert bool(lines) is bool(jobs.python(DELETES).search(line))
-    return [text for _, text in deleting_jobs.lines_that_delete(lines)]
+    return [text for _, text in deleting_jobs.lines_that_delete(lines, jobs.python(DELETES))]
 
 
 def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
@@ -82,6 +82,13 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "@daily root doveadm expunge -A \\( mailbox INBOX OR mailbox Trash \\) savedbefore 90d",
         "@daily root doveadm expunge -A NOT mailbox Trash savedbefore 90d",
         "@daily root find /srv/vmail -path '*/cur/*' -mtime +90 -delete; find /srv/vmail -path '*/.Trash/*' -delete",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 30d; find /srv/vmail -mtime +90 -delete && true",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 9d && cd /srv/vmail && find . -mtime +30 -delete",
+        "@daily root cd /srv/vmail; find . -mtime +9 -delete; find ./x/.Trash -delete; doveadm purge -A",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 30d; rm -rf /srv/vmail/bob@example.org",
+        "@daily root cd /tmp && find /srv/vmail -mtime +30 -delete; doveadm expunge -A mailbox Junk savedbefore 30d",
+        "@daily root imapsync --host1 localhost --host2 new.example --delete1; cd /srv; doveadm expunge -A mailbox Junk all",
+        "@daily root find /srv/vmail -mtime +90 -print0 >/run/old; find /run/old -exec xargs -0 rm {} +",
         "@daily root doveadm move -A Trash mailbox INBOX savedbefore 90d",
         "@daily root doveadm move -u alice@example.org 'Deleted Items' mailbox INBOX all",
         "@daily root doveadm -v move -A Archive mailbox INBOX savedbefore 1d",
@@ -116,6 +123,13 @@ def test_what_deletes_mail(line: str) -> None:
         "30 3 * * * root rsync -a --delete /etc/ /backup/srv/vmail/etc/",
         "@daily root doveadm expunge -A mailbox Trash savedbefore 30d",
         "@daily root doveadm expunge -A mailbox Trash savedbefore 30d; doveadm expunge -A mailbox Junk savedbefore 9d",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 30d && doveadm purge -A",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 30d && find /var/cache -mtime +1 -delete",
+        "@daily root doveadm expunge -A mailbox Trash savedbefore 30d; rsync -a --delete /srv/www/ /backup/www/",
+        "@daily root cd /srv/vmail && doveadm expunge -A mailbox Trash savedbefore 30d; rsync -a --delete /etc/ /backup/etc/",
+        "@daily root cd /srv/vmail && find . -path '*/.Trash/*' -mtime +30 -delete; find /srv/vmail/*/.Junk -mtime +9 -delete",
+        "@daily root cd /srv/vmail/bob/.Trash && find . -mtime +30 -delete; rm -rf /srv/vmail/bob/.Junk/cur",
+        "@daily root cd /srv/vmail; cd /var/cache; find . -mtime +9 -delete; doveadm expunge -A mailbox Trash all",
         "@daily root doveadm user '*' && doveadm expunge -A \\( mailbox Junk OR mailbox Trash \\) savedbefore 90d",
         "@daily root doveadm move -A Archive mailbox INBOX savedbefore 365d",
         "@daily root doveadm move -A Archive/2025 mailbox INBOX sentbefore 2026-01-01",
