@@ -1,12 +1,14 @@
 """Where a message is for each of an alias's people, what waits and for how long, and what only looks like a loss."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fixtures.reconciliation.reconciling import Reconciled
 from scripts import reconcile
-from tests.probes.test_reconcile import Line, Mail, On, accounted, found, text
+from tests.probes.test_reconcile import LOGIN, Line, Mail, On, accounted, found, text
 from tests.probes.test_reconcile_files import on_files
 from tests.probes.test_returned import ON_EC2, by_hand
 
@@ -63,6 +65,86 @@ def test_what_ec2_never_tried_is_listed(change: Change, what: str, says: str, mo
     done = accounted(mails, {100: lambda _: []})
     assert [(each.what, each.message_id, each.says) for each in done.found] == [(what, mails[100].id, says)]
     assert done.undecided == (("1 wait as yet",) if what == "waiting" else ())
+
+
+def queued(host: str, sender: str, *taken: str, deleted: bool = False) -> list[Line]:
+    """What HOST writes of a message that it has TAKEN and never tries."""
+    mail, key = Mail(150), "5A00000009"
+    said = [*(each.replace(": ", f"[1]: {key}: ", 1) for each in taken), f"cleanup[1]: {key}: message-id=<other@x>"]
+    said += [f"qmgr[1]: {key}: from=<{sender}>, size=900, nrcpt=1 (queue active)"]
+    return [mail._line(0, host, each) for each in said + [f"postsuper[1]: {key}: removed"] * deleted]
+
+
+def with_queued(host: str, lines: list[Line], monkeypatch: pytest.MonkeyPatch) -> Reconciled:
+    """Three hundred by EC2, and HOST has these LINES too."""
+    if host == "gate":
+        on_ec2(lambda usual: [*usual, *lines], monkeypatch)
+    return accounted([*map(Mail, range(300))], {100: lambda mail: [*mail.on_dell(), *lines * (host == "dell")]})
+
+
+OUTSIDE = "smtpd: client=mx.four.example[192.0.2.1]"
+RELAYED = "to=<x@far.example>, relay=far[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("host", ["gate", "dell"])
+@pytest.mark.parametrize(
+    ("sender", "taken"),
+    [
+        ("alice1@a.example", "submission/smtpd: client=pc[192.0.2.7], sasl_method=PLAIN, sasl_username=alice1"),
+        ("root@dell.a.example", "pickup: uid=0 from=<root>"),
+        ("", ""),  # its own bounce
+        ("", "smtpd: client=dell[198.51.100.1]"),  # another's
+        ("shop@a.example", "smtpd: client=localhost[127.0.0.1]"),
+    ],
+)
+def test_what_goes_out_is_no_mail_to_us(
+    host: str, sender: str, taken: str, deleted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = with_queued(host, queued(host, sender, *[taken] * bool(taken), deleted=deleted), monkeypatch)
+    assert (done.found, done.undecided) == ((), ())
+    assert done.states == {"EC2": {"stored": 300}}
+
+
+@pytest.mark.parametrize("host", ["gate", "dell"])
+def test_who_hands_in_mail_for_others_is_no_stranger(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Dell does on EC2, without a password."""
+    before = [(at, line.replace("5A", "5B")) for at, line in queued(host, "alice1@a.example", OUTSIDE)]
+    before.append(Mail(150)._line(1, host, f"smtp[1]: 5B00000009: {RELAYED}"))
+    on_host = [*before, *queued(host, "alice1@a.example", OUTSIDE, deleted=True)]
+    assert with_queued(host, on_host, monkeypatch).found == ()
+
+
+@pytest.mark.parametrize("host", ["gate", "dell"])
+@pytest.mark.parametrize(("deleted", "what"), [(False, "waiting"), (True, "not known")])
+def test_whose_it_was_is_not_known(host: str, deleted: bool, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came from outside, so it is listed; that a recipient is ours nothing shows, so it is not missing."""
+    done = with_queued(host, queued(host, "x@far.example", OUTSIDE, deleted=deleted), monkeypatch)
+    assert (found(done), done.good) == ({(what, "<other@x>")}, True)
+    assert done.undecided == ("1 are not known" if deleted else "1 wait as yet",)
+    says = "deleted from the queue by hand (postsuper)" if deleted else "taken into the queue, and its recipient is "
+    assert done.found[0].says.startswith(f"5A00000009: {says}")
+
+
+@pytest.mark.parametrize("login", ["", LOGIN])
+def test_what_cloudflare_brought_is_ours_without_an_event(login: str) -> None:
+    mails = [Mail(number, by_cloudflare=True, login=login) for number in range(300)]
+    done = accounted(mails, {100: lambda mail: by_hand(mail.on_dell()[:3], mail.keys[1])})
+    assert found(done) == {("missing", mails[100].id)}
+
+
+def test_a_bounce_that_ec2_brought_is_joined_by_its_message_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no answer of Dell's has a queue id."""
+    monkeypatch.setattr(
+        Mail, "on_ec2", lambda mail: [(at, re.sub(" queued as .*", ")", it)) for at, it in ON_EC2(mail)]
+    )
+
+    def untried(mail: Mail) -> list[Line]:
+        return [(at, line.replace(mail.sender, "")) for at, line in mail.on_dell()[:3]]
+
+    done = accounted([*map(Mail, range(300))], {100: untried})
+    assert found(done) == {("waiting", Mail(100).id)}
+    assert done.found[0].address == Mail(100).address
 
 
 @pytest.mark.parametrize(("goes_on", "what"), [(True, "missing"), (False, "not known")])
@@ -132,19 +214,47 @@ def test_what_dell_discards_before_it_has_a_queue_id_is_not_missing() -> None:
     assert done.states == {"EC2": {"discarded": 1, "missing": 1, "stored": 298}}
 
 
-LOST = "systemd-journald[3]: Suppressed 5120 messages from postfix.service"
+LOST = "systemd-journald[3]: Suppressed 5120 messages from "
+
+
+def lost(logger: str) -> On:
+    """On Dell, with what LOGGER says at the time of the message."""
+
+    def on_dell(mail: Mail) -> list[Line]:
+        at, line = mail._line(0, "dell", "")
+        return [*mail.on_dell(), (at, line.replace("postfix/", logger))]
+
+    return on_dell
 
 
 @pytest.mark.parametrize("missing", [False, True])
 def test_what_a_logger_left_out_is_said(missing: bool) -> None:
-    def suppressed(mail: Mail) -> list[Line]:
-        at, line = mail._line(0, "dell", "")
-        return [*mail.on_dell(), (at, line.replace("postfix/", LOST))]
-
-    planted: dict[int, On] = {150: suppressed} | ({100: lambda _: []} if missing else {})
+    planted: dict[int, On] = {150: lost(f"{LOST}postfix.service")} | ({100: lambda _: []} if missing else {})
     done = accounted([*map(Mail, range(300))], planted)
     assert done.undecided == ("1 times a logger left lines out",)
     assert [each.says for each in done.found] == [f"{DELL_GONE}; or it is in lines that a logger left out"] * missing
+
+
+@pytest.mark.parametrize(
+    ("logger", "times"),
+    [
+        (f"{LOST}system.slice/postfix@-.service", 1),
+        (f"{LOST}dovecot.service", 1),
+        (f"{LOST}/system.slice/docker-0a1b2c.scope", 1),
+        (f"{LOST}libpod-0a1b2c.scope", 1),
+        (f"{LOST}user@1000.service", 1),
+        (f"{LOST}rsyslog.service", 1),
+        (f"{LOST}systemd-journald.service", 1),
+        ("rsyslogd: imuxsock lost 12 messages from pid 7 due to rate-limiting", 1),
+        (f"{LOST}nginx.service", 0),
+        (f"{LOST}cron.service", 0),
+    ],
+)
+def test_only_lines_that_may_be_mails_are_left_out(logger: str, times: int) -> None:
+    done = accounted([*map(Mail, range(300))], {150: lost(logger), 100: lambda _: []})
+    assert done.undecided == ("1 times a logger left lines out",) * times
+    assert [each.says for each in done.found] == [DELL_GONE + "; or it is in lines that a logger left out" * times]
+    assert [each.unread for each in done.totals] == [0, 0]
 
 
 @pytest.mark.parametrize("domain", ["evil.example", "a.example"])
