@@ -55,8 +55,9 @@ class Live:
 
 def settings_for(lab: Lab) -> Path:
     """A file of settings that take it for a live system, with a store of its own."""
-    text, _, clock = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8").partition("\n[clock]\n")
-    assert "[" not in clock
+    text = (lab.folder / "operator/migration.toml").read_text(encoding="utf-8")
+    text, clocks = re.subn(r"(?m)^(\[clock\]\nfile|clock) = .*\n?", "", text)
+    assert clocks == 1
     config = lab.folder / "operator/live.toml"
     config.write_text(
         text.replace('target = "lab"', 'target = "live"').replace("store.sqlite", "live.sqlite"), encoding="utf-8"
