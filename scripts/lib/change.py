@@ -486,8 +486,8 @@ def _print(script: Script, job: Job, writes: tuple[Write, ...], plan: str) -> No
 
 
 def _named(write: Write) -> Text:
-    danger = tr("deletes") if write.danger == "deletes" else tr(write.danger)
-    return Text(plain(f"  {tr(write.subject)}")) + Text(f"  [{danger}]" if danger else "", style="bold red")
+    danger = f"  [{tr(write.danger)}]" if write.danger else ""
+    return Text(plain(f"  {tr(write.subject)}")) + Text(danger, style="bold red")
 
 
 def _parser(script: Script) -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from scripts.lib.change import Refused, Write
 from scripts.lib.dell import host_files
 
 _LISTENS, _SILENT, _OLD = "listens, as in its files", "is not there", "listens; changed files not read yet"
+_NOT_WRITTEN = f"{MAIN} was not written, and nothing is put back"
 _SEEN = f"{dovecotplan.QUOTA}.read"
 """Touched once Dovecot has read its files by our doing."""
 _STATE = 'if [ ! -S "$1" ]; then echo silent; elif [ "$2" -nt "$3" ]; then echo old; else echo listens; fi'
@@ -89,8 +90,11 @@ def _plugins(shell: Shell, series: str) -> tuple[str, ...]:
     try:
         return tuple(re.findall(r"\w+", shell.run("doveconf", "-h", "mail_plugins").stdout))
     except CommandFailed as error:
-        back = f"{MAIN} was not written, and nothing is put back"
-        raise Refused(f"Dovecot does not take its new configuration: {error}. {back}") from None
+        raise _not_taken(error, _NOT_WRITTEN) from None
+
+
+def _not_taken(error: CommandFailed, back: str) -> Refused:
+    return Refused(f"Dovecot does not take its new configuration: {error}. {back}")
 
 
 def _shown(text: str) -> str:
@@ -109,10 +113,10 @@ def _take_effect(shell: Shell, socket: str, *, undo: bool) -> None:
         shell.run("sh", "-c", "doveconf -n >/dev/null")
         shell.run("bash", "-c", _RELOAD, "bash", socket, _SEEN)
     except CommandFailed as error:
-        back = f"{MAIN} was not written, and nothing is put back"
+        back = _NOT_WRITTEN
         if undo and host_files.restore(shell, MAIN):
             shell.run("doveadm", "reload", check=False)
             back = f"{MAIN} is as before"
         if "Dovecot is not running" in str(error):  # perhaps on purpose
             raise Refused(f"Dovecot does not run: start it, then run this again. {back}") from None
-        raise Refused(f"Dovecot does not take its new configuration: {error}. {back}") from None
+        raise _not_taken(error, back) from None

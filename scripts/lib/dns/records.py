@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.language import N_
 from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, changing
 from fixtures.probes.cloudflare.answers import CURL
@@ -62,7 +63,7 @@ def danger_of(name: str, kind: str, texts: Sequence[str], *, deletes: bool) -> s
         return "DMARC"
     if kind == "TXT" and any(map(spf.is_spf, texts)):
         return "SPF"
-    return "deletes" if deletes else ""
+    return N_("deletes") if deletes else ""
 
 
 def changes(stands: Sequence[Record], name: str, kind: str, wanted: Sequence[str], ttl: int) -> tuple[Batch, ...]:
