@@ -70,6 +70,28 @@ def test_what_others_change_meanwhile_is_named_and_left(
     assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
 
 
+@pytest.mark.parametrize("by", ["rule", "MX"])
+def test_a_subdomain_that_somebody_has_enabled_since_keeps_its_mail(
+    emulator: Running, begun: Course, capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    """Email Routing is one switch for the zone and all below it."""
+    shop = f"shop.{APEX}"
+    if by == "rule":
+        to = [{"type": "literal", "field": "to", "value": f"alice@{shop}"}]
+        emulator.zone.routing.rules.append(Rule(to, [{"type": "drop"}]))
+    else:
+        mx = Record("MX", shop, "route1.mx.cloudflare.net", priority=10)
+        emulator.zone.records[mx.id] = mx
+    end(begun)
+    assert ended(begun)
+    assert emulator.zone.routing.enabled
+    said = capsys.readouterr()
+    left = (said.out + said.err).partition("changed meanwhile, not by this trial")[2]
+    assert "+ Email Routing: on" in left
+    assert shop in left
+    assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
+
+
 @pytest.mark.parametrize(
     "left",
     [

@@ -348,7 +348,7 @@ def off(course: Course) -> None:
     wire, place = course.wire, course.place
     others = [each for each in standing.records(wire, place) if standing.plain(each) in course.before.records]
     standing.delete_rules(wire, place)  # as long as it is on
-    answer = None if course.before.enabled else standing.routing_off(wire, place)
+    answer = standing.routing_off(wire, place, course.before)
     if answer is not None:
         own = standing.own_records(wire, place)
         left = [each for each in own if each["name"].lower() == place.name and each["type"] == "MX"]

@@ -20,6 +20,7 @@ PAGE, PAGES_MAX = 50, 200
 RECORD = "type", "name", "content", "ttl", "priority", "proxied", "comment"
 RULE = "name", "enabled", "priority", "matchers", "actions"
 GONE = 404
+ON, OFF = "Email Routing: on", "Email Routing: off"
 OWN, SPF, MADE = "the trial's", "SPF", " of Email Routing"
 SPF_MADE = f"v=spf1 include:{facts('cloudflare')['spf_include']} ~all"
 APEX_RULE = "mxgate-trial"
@@ -71,7 +72,7 @@ class Standing:
 
     def lines(self, place: Place) -> dict[str, str]:
         """A line for each thing, and whose it is: the trial's ``OWN``, the zone's own mail's, or nobody's of these."""
-        made = {f"Email Routing: {'on' if self.enabled else 'off'}": OWN, f"subaddressing: {self.subaddress}": OWN}
+        made = {ON if self.enabled else OFF: OWN, f"subaddressing: {self.subaddress}": OWN}
         made |= {f"record {json.dumps(each, sort_keys=True)}": _whose(place, each) for each in self.records}
         made |= {
             f"rule {json.dumps(each, sort_keys=True)}": OWN if place.owns_rule(each) else "" for each in self.rules
@@ -122,10 +123,24 @@ def left(wire: Wire, place: Place) -> list[str]:
     return made + [f"Worker {each}" for each in workers(wire, place) if each == place.worker]
 
 
-def routing_off(wire: Wire, place: Place, *, asked: bool = True) -> Answer | None:
-    """Email Routing off, if it is on; the answer to that. ASKED: also where it is not on yet, as it may still come."""
-    settings = _good(wire.ask("GET", _routing(place))).result
-    return wire.ask("DELETE", f"{_routing(place)}/dns") if settings.get("enabled") or asked else None
+def routing_off(wire: Wire, place: Place, before: Standing, *, asked: bool = True) -> Answer | None:
+    """Email Routing off, if it is on and was off BEFORE; the answer to that. ASKED: also where it is not on yet, as it
+    may still come. Where somebody else has mail by it now it stays on, and only the trial's own records are unlocked.
+    """
+    now = read(wire, place)
+    if now.enabled and others_below(place, before, now):
+        wire.ask("PATCH", f"{_routing(place)}/dns", {"name": place.name})
+        return None
+    return wire.ask("DELETE", f"{_routing(place)}/dns") if not before.enabled and (now.enabled or asked) else None
+
+
+def others_below(place: Place, before: Standing, now: Standing) -> list[str]:
+    """The subdomains that somebody has given mail by Email Routing since; one switch is for all of the zone."""
+    rules = [each for each in now.rules if each not in before.rules and not place.owns_rule(each)]
+    mx = [each for each in now.records if each not in before.records and each["type"] == "MX"]
+    names = {address.rpartition("@")[2] for each in rules for address in _addresses(each) if "@" in address}
+    names |= {str(each["name"]).lower() for each in mx if cloudflare.is_mx(str(each["content"]))}
+    return sorted(each for each in names - {place.zone} if not place.owns(each))
 
 
 def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tuple[list[str], list[str]]:
@@ -136,8 +151,7 @@ def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tup
     delete_rules(wire, place)  # while Email Routing is on: some were refused it afterwards
     if place.worker in workers(wire, place):
         _delete(wire, place.script)
-    if not before.enabled:
-        routing_off(wire, place, asked=asked)
+    routing_off(wire, place, before, asked=asked)
     for each in own_records(wire, place):
         _delete(wire, f"/zones/{place.zone_id}/dns_records/{each['id']}")
     settings = _good(wire.ask("GET", _routing(place))).result
@@ -167,6 +181,9 @@ def set_subaddress(wire: Wire, place: Place, *, wanted: bool) -> Answer:
 def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str], list[str]]:
     """What the trial may have caused, and what others have changed meanwhile: ``- `` is gone, ``+ `` is new."""
     was, found = before.lines(place), now.lines(place)
+    if others_below(place, before, now):
+        for lines in (was, found):
+            lines.update({each: "" for each in (ON, OFF) if each in lines})
     gone = {f"- {each}": whose for each, whose in was.items() if each not in found}
     new = {f"+ {each}": whose for each, whose in found.items() if each not in was}
     had, has = ({each.removesuffix(MADE) for each in lines.values()} for lines in (was, found))
