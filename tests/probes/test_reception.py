@@ -18,7 +18,8 @@ POSTCONF = """\
 case "$*" in
 -x) echo 'smtpd_sender_restrictions = permit_mynetworks, check_policy_service inet:127.0.0.1:{main}'
     echo 'other = check_policy_service inet:127.0.0.1:1' ;;
-"-Px smtp/inet smtpd/pass") echo 'smtp/inet/smtpd_data_restrictions = check_policy_service,{{inet:127.0.0.1:{own},timeout=9}}' ;;
+"-Px smtp/inet smtpd/pass")
+    echo 'smtp/inet/smtpd_data_restrictions = check_policy_service,{{inet:127.0.0.1:{own},timeout=9}}' ;;
 "-hx smtpd_restriction_classes") echo 'rude, greylisting' ;;
 "-x greylisting") echo 'greylisting = check_policy_service inet:127.0.0.1:{named}' ;;
 "-x rude") echo 'rude = reject' ;;
@@ -42,7 +43,7 @@ def speaking(text: str) -> Iterator[int]:
 
 
 def test_policy_services_of_each_list_and_lmtp_by_tcp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a refusal of prepare_dell wants it, one stands in smtpd_sender_restrictions; a table may name another's class."""
+    """As a refusal of prepare_dell wants it, one stands in smtpd_sender_restrictions; a table names a class."""
     with (
         speaking("220 lmtp\r\n") as lmtp,
         speaking("action=DUNNO\n\n") as main,
