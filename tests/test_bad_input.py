@@ -164,7 +164,7 @@ HUGE = "9" * 400
         ('.sqlite"', '.sqlite?colour=1"', ["?colour=1: can't be opened: Query string argument(s) 'colour'", "Correct"]),
         ('.sqlite"', '.sqlite?timeout=abc"', ["?timeout=abc: can't be opened: could not", "Correct [store] url"]),
         ("[store]", f"colour = {'[' * 9999}{']' * 9999}\n[store]", [f"be read. Correct it: {EXAMPLE}"]),
-        ("[store]", f"{'.'.join('a' * 9999)} = 1\n[store]", ["nested too deeply to be read"]),
+        ("[store]", f"{'.'.join('a' * 1999)} = 1\n[store]", ["nested too deeply to be read"]),
         ("sqlite:///", 'sqlite:///"\n# ', ["store sqlite:///: names no file", "expected sqlite:///FILE"]),
     ],
 )
