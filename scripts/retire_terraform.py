@@ -18,9 +18,9 @@ from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
 from fixtures.evidence.exiting import leave
+from fixtures.evidence.redaction import without_secrets
 from fixtures.probes.aws import terraform
 from fixtures.settings import SettingsError
-from fixtures.settings.secrets import without_secrets
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
 from scripts.lib.terraform.configuration import NOTHING, Configuration, copy, unshared
 

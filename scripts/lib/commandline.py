@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fixtures.language import LANGUAGES, OPTION, chosen, pasting
 from fixtures.plan.gates import gate_of_script
-from fixtures.settings import SettingsError
 
 
 def parser(name: str, about: str | None, epilog: str = "", *, config: str = "") -> argparse.ArgumentParser:
@@ -37,6 +36,8 @@ def again(name: str, given: Sequence[str]) -> str:
 
 def require_reason(option: str, reason: str | None) -> None:
     """``SettingsError`` for a reason that says nothing."""
+    from fixtures.settings import SettingsError  # a program that reads no settings starts without them
+
     if reason is not None and len(reason.strip()) < 10:
         raise SettingsError(f"{option}: expected a reason of at least ten characters, which each report will show")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.evidence import CouldNotAsk
+from fixtures.evidence.redaction import without_secrets
 from fixtures.language import N_
-from fixtures.settings.secrets import without_secrets
 
 NAMESPACE = "mxgate"
 """What these signatures are for: one that was made for Git or a file is none of a report."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.evidence.redaction import PREFIX
 from fixtures.settings import Secrets, load
-from fixtures.settings.secrets import PREFIX
 from fixtures.target import REPORTS
 from tests.conftest import MINIMAL, PROJECT
 
