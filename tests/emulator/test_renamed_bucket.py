@@ -11,7 +11,7 @@ from fixtures.lab.emulator.state import Bucket, Stored
 from fixtures.probes.cloudflare import bucket, email_worker
 from scripts import prepare_dell
 from scripts.lib.change import Job, Refused, Write
-from scripts.lib.cloudflare import buckets
+from scripts.lib.cloudflare import buckets, worker as deploying
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.worker_support import SOURCE, worker
 
@@ -57,9 +57,9 @@ def test_what_waits_in_it_is_seen_and_holds_the_scripts_up(migration: Any, emula
             migration.store.records = [{"worker": "mxgate"}, {"worker": "mxgate", "buckets": [OLD]}]
         (found,) = bucket.former(migration)
         assert (found.name, len(found.mail)) == (OLD, 1)
-        for refuses in (lambda: list(prepare_dell.plan(job)), lambda: list(buckets.removed(job))):
+        for plan in (prepare_dell.plan, deploying.deployed, buckets.removed):
             with pytest.raises(Refused, match=f'1 messages wait in the bucket {OLD}.*route.bucket = "{OLD}" again'):
-                refuses()
+                list(plan(job))
     migration.settings.route.bucket = OLD
     buckets.require_fetched(migration)
     migration.settings.route.bucket = NEW
@@ -78,7 +78,7 @@ def test_what_fetches_is_switched_off_once_the_worker_has_no_bucket(
     monkeypatch.setattr(Job, "say", lambda _, text: said.append(text))
 
     def made() -> list[Write]:
-        return list(prepare_dell._fetching(gone, job))  # noqa: SLF001 - all else of the plan wants a host
+        return list(prepare_dell._fetching(gone, job))
 
     assert made() == []
     assert f"the Worker still keeps mail in {OLD}" in said[0]

@@ -35,6 +35,7 @@ def deployed(job: Job) -> Iterator[Write]:
     Rules that lead to it are put again after an upload, which has switched some off, and left others without effect.
     """
     migration = job.migration
+    buckets.require_fetched(migration)
     hidden = _hidden(migration)
     named = worker.secrets(migration.settings)
     if lacking := [f"MXGATE_{named[key].upper()}" for key, text in hidden.items() if not text]:
@@ -63,7 +64,6 @@ def deployed(job: Job) -> Iterator[Write]:
     def read() -> str:
         return _text(migration, ask(migration))
 
-    buckets.require_fetched(migration)
     yield from buckets.made(job)
     now, wanted = read(), _wanted(migration)
     leading = _leading(migration)
