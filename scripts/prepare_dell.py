@@ -17,9 +17,11 @@ from fixtures.evidence.exiting import leave
 from fixtures.migration.progress import given_up
 from fixtures.plan import postfix as dellplan
 from fixtures.plan.postfix import Places
+from fixtures.probes.cloudflare import email_worker
 from fixtures.settings import Settings
 from scripts.lib.aws.power import half_retired
 from scripts.lib.change import Job, Refused, Script, Write, left_unfinished
+from scripts.lib.cloudflare import buckets
 from scripts.lib.dell import (
     dovecot as dovecotfiles,
     effect,
@@ -36,6 +38,8 @@ from scripts.lib.paper import renewed
 def plan(job: Job) -> Iterator[Write]:
     """What is not as planned yet, in the order in which a run may be killed at any point."""
     settings = job.migration.settings
+    if settings.by_worker:
+        buckets.require_fetched(job.migration)
     shell = dell(settings)
     # Once EC2's access was withdrawn, preparing again must not give it back.
     with_ec2 = job.migration.store.last("done", script="retire_ec2_access") is None
@@ -66,6 +70,18 @@ def plan(job: Job) -> Iterator[Write]:
     # What this run writes, or an interrupted one did. Of what another hand wrote the newest copy is an old one.
     undo = tuple(path for path in wanted if path in begun or any(path == write.subject for write in files))
     yield from effect.effect(shell, settings, planned=bool(tables or files), undo=undo, wanted=wanted)
+    yield from _fetching(shell, job)
+
+
+def _fetching(shell: Shell, job: Job) -> Iterator[Write]:
+    """What fetches mail; without a bucket nothing, once the Worker has none either."""
+    settings = job.migration.settings
+    if settings.by_worker and not settings.route.bucket:
+        if (its := email_worker.ask(job.migration)) and its.buckets:
+            kept = ", ".join(its.buckets.values())
+            job.say(f"the Worker still keeps mail in {kept}: what fetches it stays. After deploy_worker run this again")
+        else:
+            yield from fetcher.removed(shell)
     yield from fetcher.installed(shell, job.migration)
 
 

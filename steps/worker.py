@@ -223,7 +223,9 @@ def look_at_bucket(migration: Migration, bucket_name: str) -> tuple[Bucket, fetc
 @then("nothing has waited there for longer than mail may wait in a queue")
 def nothing_old(migration: Migration, expect: Expect, waiting_mail: tuple[Bucket, Any]) -> None:
     now, bound_s = migration.clock.now(), migration.settings.bounds.oldest_deferred_s
-    expect("What waits in the bucket is fetched", [fetched.judged_waiting(waiting_mail[0], now, bound_s)])
+    there, former = waiting_mail[0], bucket.former(migration)
+    found = [fetched.judged_waiting(there, now, bound_s), fetched.judged_lasting(there)]
+    expect("What waits in the bucket is fetched", [*found, *map(fetched.judged_former, former)])
 
 
 @then("the timer on Dell is active and begins with the machine, and its last run went well")

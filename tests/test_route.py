@@ -73,6 +73,9 @@ def test_a_tunnel_stands_in_the_place_of_host_and_port() -> None:
     assert [each["smtpd_tls_wrappermode"] for each in listeners] == ["yes", "no"]
     assert [each["smtpd_tls_security_level"] for each in listeners] == ["encrypt", "none"]
     assert all(each["smtpd_discard_ehlo_keywords"] == "" for each in listeners)
+    # A login that has become another is put off, and who has none is refused for good.
+    ends = ",check_sasl_access,static:DEFER,reject"
+    assert all(each["smtpd_client_restrictions"].endswith(ends) for each in listeners)
 
 
 def test_what_fetches_speaks_as_the_listener_does() -> None:
@@ -81,8 +84,10 @@ def test_what_fetches_speaks_as_the_listener_does() -> None:
         (bucket, "smtps://in.example.net:2465"),
         (f'{TUNNEL}\nbucket = "mail"', "smtp://127.0.0.1:2465"),
     ):
-        made = fetcher.files(by_worker('host = "in.example.net"', text), Secrets())
-        assert f" {into} " in made[fetcher.UNITS[0]]
+        settings = by_worker('host = "in.example.net"', text)
+        made = fetcher.files(settings, Secrets())
+        # With the name that Postfix says of itself: port 25 may refuse one that is none.
+        assert f" {into} smtp://127.0.0.1/{settings.dell.name}\n" in made[fetcher.UNITS[0]]
         assert "\nStateDirectory=mxgate-fetch\n" in made[fetcher.UNITS[0]]
 
 

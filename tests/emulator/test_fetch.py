@@ -9,15 +9,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trustme
+from pydantic import SecretStr
 from starlette.types import Message as Event, Receive, Scope, Send
 
 from fixtures.access.clock import Clock
 from fixtures.lab.emulator.api import s3
 from fixtures.lab.emulator.api.serving import HttpServer, listen
 from fixtures.lab.emulator.state import Bucket, Stored, World
+from fixtures.plan import fetcher
+from fixtures.settings import Secrets
 from tests.conftest import PROJECT
 from tests.emulator.conftest import ACCOUNT, new_world
 from tests.emulator.test_workers import ALICE, BOB
@@ -97,7 +102,12 @@ async def scene(folder: Path, authority: trustme.CA, r2: type[s3.S3] = s3.S3) ->
     secret = sha256(ALL.encode()).hexdigest()
     keys = f'user = "{token.id}:{secret}"\naws-sigv4 = "aws:amz:auto:s3"\n'
     (folder / "mxgate-bucket.curl").write_text(f'{trust}connect-to = "::127.0.0.1:{server.port}"\n{keys}')
-    (folder / "mxgate-postfix.curl").write_text(f'{trust}user = "worker:swördfish"\nsasl-ir\n')
+    route = SimpleNamespace(bucket=NAME, login="worker", listen="127.0.0.1:1", tunnel="", host="localhost", port=1)
+    cloudflare, named = SimpleNamespace(account_id=ACCOUNT), SimpleNamespace(name="dell.example")
+    settings: Any = SimpleNamespace(route=route, cloudflare=cloudflare, dell=named)
+    planned = fetcher.files(settings, Secrets(worker_password=SecretStr("swördfish")))[fetcher.POSTFIX]
+    kept = [line for line in planned.splitlines(keepends=True) if not line.startswith("connect-to")]
+    (folder / "mxgate-postfix.curl").write_text("".join([trust, *kept]))
     urls = (f"https://{host}/{NAME}", f"smtps://localhost:{dell.port}", f"smtp://127.0.0.1:{out.port}")
     try:
         yield Scene(world, dell, out, folder, ("sh", str(SCRIPT), *urls))
@@ -192,6 +202,59 @@ async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: tru
         it.dell.replies = {}
         assert await it.run() == (0, "")
         assert it.dell.whole[-2:] == [b"a\r\n", b"b\r\n"]
+
+
+async def test_a_bounce_that_this_machine_refuses_keeps_its_message_and_holds_up_nobody(
+    tmp_path: Path, authority: trustme.CA
+) -> None:
+    """A refusal of the sender's own address is the end: nobody can hear of it."""
+    async with scene(tmp_path, authority) as it:
+        it.put(1, b"a\r\n")
+        it.put(2, b"b\r\n", "")
+        for reply in ("504 5.5.2 <dell>: Helo command rejected: need fully-qualified hostname", ""):
+            it.put(2, b"b\r\n", "")
+            it.dell.replies = {"RCPT": "550 5.1.1 <alice>: nobody"}
+            it.out.replies = {"CONNECT" if not reply else "RCPT": reply}
+            status, said = await it.run()
+            assert (status, list(it.left)) == (1, ["mail/1"])
+            assert f"mail/1: its bounce to <{BOB}> is not taken: {reply or 'no answer'}\n" in said
+        it.out.replies = {"RCPT": f"550 5.1.2 <{BOB}>: Recipient address rejected: Domain not found"}
+        status, said = await it.run()
+        assert (status, list(it.left)) == (0, [])
+    assert it.out.whole == []
+
+
+async def test_metadata_that_is_no_base64_holds_up_nobody(tmp_path: Path, authority: trustme.CA) -> None:
+    async with scene(tmp_path, authority) as it:
+        for number, name in enumerate(("from", "to")):
+            it.put(number, b"a\r\n")
+            it.left[f"mail/{number}"].metadata[name] = "alice@x.example"
+        it.put(2, b"b\r\n")
+        status, said = await it.run()
+        assert (status, list(it.left), it.dell.whole) == (0, ["mail/0", "mail/1"], [b"b\r\n"])
+        assert said.count("its envelope is none of the Worker's") == 2
+
+
+async def test_what_stays_hides_nothing_behind_it(
+    tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R2 lists a page at a time."""
+    monkeypatch.setattr(s3, "KEYS_MAX", 2)
+    async with scene(tmp_path, authority) as it:
+        for number in range(4):
+            it.left[f"mail/{number}"] = Stored(b"a\r\n", {}, 0, "2026-11-27T00:00:00Z")
+        it.put(4, b"b\r\n")
+        status, _ = await it.run()
+        assert (status, len(it.left), it.dell.whole) == (0, 4, [b"b\r\n"])
+
+
+async def test_the_login_goes_as_the_worker_sends_it(tmp_path: Path, authority: trustme.CA) -> None:
+    """curl prefers CRAM-MD5, wherever that is offered."""
+    async with scene(tmp_path, authority) as it:
+        it.dell.replies = {"EHLO": "250-Dell\r\n250 AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256"}
+        it.put(1, b"a\r\n")
+        assert (await it.run(), it.dell.whole) == ((0, ""), [b"a\r\n"])
+    assert it.dell.said[1].startswith("AUTH PLAIN ")
 
 
 async def test_what_is_read_at_the_second_try_has_one_envelope(tmp_path: Path, authority: trustme.CA) -> None:

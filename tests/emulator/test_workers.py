@@ -26,6 +26,22 @@ ALICE, BOB = f"alice@{ROUTED}", f"bob@{SENDER}"
 PATIENCE = b"45_000"
 pytestmark = pytest.mark.usefixtures("trusted")
 TAKEN = Outcome()
+FOR_NOW = (
+    "451 4.3.0 Later",
+    "421 4.3.2 Down",
+    "299 What",
+    "503 5.5.1 What",
+    "521 No mail",
+    "530 Who",
+    "rubbish",
+    "",
+    None,
+)
+FOR_GOOD: dict[str | None, str] = {
+    "554 5.7.1 No": "5.7.1 No",
+    **dict.fromkeys(("550", "550 ", "550-\r\n550 "), "refused"),
+}
+"""A reply needs no text (RFC 5321, 4.2): the words are then ours, since without any the message would be taken."""
 COMMANDS = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "BDAT", "LAST")
 
 
@@ -68,11 +84,11 @@ async def test_only_a_refusal_of_the_message_that_is_for_good_is_for_good(deploy
     wrong = {}
     async with deployed(SOURCE.replace(PATIENCE, b"1000")) as (running, dell):
         for command in COMMANDS:
-            for reply in ("451 4.3.0 Later", "421 4.3.2 Down", "554 5.7.1 No", "299 What", "rubbish", "", None):
+            for reply in (*FOR_NOW, *FOR_GOOD):
                 dell.replies = {command: reply}
                 outcome = await running.call(b"a\r\n" * 6000, BOB, ALICE)  # more than one piece
-                verdict = reply == "554 5.7.1 No" and command in {"MAIL", "RCPT", "BDAT", "LAST"}
-                if (outcome.rejected, bool(outcome.threw)) != (("5.7.1 No", False) if verdict else (None, True)):
+                verdict = FOR_GOOD.get(reply) if command in {"MAIL", "RCPT", "BDAT", "LAST"} else None
+                if (outcome.rejected, bool(outcome.threw)) != (verdict, verdict is None):
                     wrong[command, reply] = outcome
         assert wrong == {}
         dell.replies = {"RCPT": "550-5.1.1 <alice>: unknown\r\n550 5.1.1 in virtual mailbox table"}

@@ -200,6 +200,7 @@ def test_it_is_dell_that_greets(said: dict[str, Any], verdict: Any) -> None:
 
 OK, NO = RcptResult("a", 250, "ok", ""), RcptResult("a", 554, "no", "rcpt")
 LATER = RcptResult("a", 450, "later", "rcpt")
+OTHERS = "4.7.1 <bob@x.example>: SASL login name rejected: Access denied"
 UNSAID = RcptResult("a", 0, "", "rcpt")
 
 
@@ -221,6 +222,9 @@ def tried(who: str, *results: RcptResult, **said: Any) -> Tried:
         (tried(WORKER, connection="silent"), [UNKNOWN]),
         (tried("nobody", NO, NO, code=554), [PASS]),
         (tried("nobody", LATER, LATER, code=450), [FAIL]),
+        (tried("nobody", code=450, text=OTHERS), [FAIL]),
+        (tried("the user bob", code=450, text=OTHERS), [PASS]),
+        (tried("the user bob", code=450, text="4.7.1 <bob>: Recipient address rejected: Greylisted"), [FAIL]),
         (tried("nobody", OK, NO, code=250), [FAIL, PASS]),
         (tried("nobody", OK, OK, code=250), [FAIL, FAIL]),
         (tried("nobody", connection="silent"), [UNKNOWN]),
@@ -348,7 +352,7 @@ def test_the_sender_hears_dells_words(said: str, relay: str, *, known: bool, ver
     assert says(refusals.judged_nobody(refusals.Heard(sent, back, known)), looks=2)[0] is verdict
 
 
-BUCKET = Bucket("waiting", (), (), (), (), LOOK)
+BUCKET = Bucket("waiting", (), (), (), (), (), LOOK)
 TIMER = Unit("mxgate-fetch.timer", {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}, LOOK)
 SERVICE = Unit("mxgate-fetch.service", {"LoadState": "loaded", "Result": "success"}, LOOK)
 PRIVATE = {"/etc/mxgate-bucket.curl": "600 root", "/etc/mxgate-postfix.curl": "600 root"}
@@ -372,6 +376,14 @@ def test_nothing_waits_for_long(ages_s: tuple[int, ...], said: str) -> None:
     verdict, text = says(fetched.judged_waiting(replace(BUCKET, mail=mail), 10_000, 900), "")
     assert verdict is (FAIL if said else PASS)
     assert said in text
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_nothing_waits_where_nobody_fetches_and_nothing_is_deleted_unfetched(waits: int) -> None:
+    it = replace(BUCKET, mail=(Waits("mail/1", 1, None),) * waits, rules=("after a day",) * waits)
+    for judge, found in ((fetched.judged_former, f"{waits} messages"), (fetched.judged_lasting, "after a day")):
+        verdict, text = says(judge(it), "")
+        assert (verdict, found in text) == ((FAIL, True) if waits else (PASS, found.startswith("0")))
 
 
 @pytest.mark.parametrize(

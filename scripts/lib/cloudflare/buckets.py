@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fixtures.migration import Migration
 from fixtures.probes.cloudflare import api as cloudflare, bucket, changing
 from scripts.lib.change import Job, Refused, Write
 
@@ -20,8 +21,20 @@ def made(job: Job) -> Iterator[Write]:
         yield Write("R2", f"the bucket {name}", ABSENT, PRESENT, do, lambda: _state(job))
 
 
+def require_fetched(migration: Migration) -> None:
+    """``Refused`` while mail waits in a bucket that was the Worker's and is not the settings': nobody fetches it."""
+    for each in bucket.former(migration):
+        if each.mail:
+            raise Refused(
+                f"{len(each.mail)} messages wait in the bucket {each.name}, which the settings no longer name: nobody "
+                f'would fetch them. Set route.bucket = "{each.name}" again, and run prepare_dell; once they are '
+                "fetched, change it"
+            )
+
+
 def removed(job: Job) -> Iterator[Write]:
-    """At most one write. ``Refused`` while mail waits in it: nobody else has that."""
+    """At most one write. ``Refused`` while mail waits in it, or in one before it: nobody else has that."""
+    require_fetched(job.migration)
     name = job.migration.settings.route.bucket
     if not name or _state(job) == ABSENT:
         return

@@ -16,7 +16,7 @@ from fixtures.evidence import CouldNotAsk
 from fixtures.migration import Migration, trials
 from fixtures.plan import worker
 from fixtures.probes.cloudflare import api as cloudflare, changing
-from fixtures.probes.cloudflare.email_worker import BUCKET, SECRET, VARIABLE, Deployed, ask
+from fixtures.probes.cloudflare.email_worker import BUCKET, SECRET, UPLOADED, VARIABLE, Deployed, ask
 from fixtures.probes.smtp import clients
 from fixtures.probes.smtp.smtp_client import probe_all
 from fixtures.settings.secrets import SecretMissing
@@ -25,17 +25,17 @@ from scripts.lib.cloudflare import buckets, rules
 
 EDIT = "Workers Scripts: Edit"
 ABSENT = "absent"
-UPLOADED = "worker uploaded"
-"""The kind of the store's records of what was uploaded: ``worker``, ``modified``, ``password`` (its digest)."""
 MODULE = "worker.js"
 
 
 def deployed(job: Job) -> Iterator[Write]:
-    """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``.
+    """The Worker with its variables and the password of now, and before it its bucket. Raises ``SecretMissing``;
+    ``Refused`` while mail waits in a bucket that it had before.
 
     Rules that lead to it are put again after an upload, which has switched some off, and left others without effect.
     """
     migration = job.migration
+    buckets.require_fetched(migration)
     hidden = _hidden(migration)
     named = worker.secrets(migration.settings)
     if lacking := [f"MXGATE_{named[key].upper()}" for key, text in hidden.items() if not text]:
@@ -59,7 +59,7 @@ def deployed(job: Job) -> Iterator[Write]:
             scripts.update(name, account_id=account, metadata=metadata, files=[module])
         if now := ask(migration):  # last: a run that ends before this uploads again, and puts the rules again
             about = {"worker": name, "modified": now.modified, "password": _digest(account, name, hidden)}
-            migration.store.record(UPLOADED, **about)
+            migration.store.record(UPLOADED, **about, buckets=sorted(kept.values()))
 
     def read() -> str:
         return _text(migration, ask(migration))

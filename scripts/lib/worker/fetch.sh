@@ -70,15 +70,23 @@ $(sed "s/$cr\$//; /^\$/q" message)
 END
 }
 
-at_bucket -o list "$1?list-type=2&max-keys=1000&prefix=mail%2F"
-tr '<' '\n' <list | sed -n 's/^Key>//p' >keys
+# A page has 1000 keys at most. What stays must not hide what came later.
+: >keys
+after=mail%2F
+while :; do
+    at_bucket -o list "$1?list-type=2&max-keys=1000&prefix=mail%2F&start-after=$after"
+    tr '<' '\n' <list | sed -n 's/^Key>//p' >page
+    cat page >>keys
+    grep -q '<IsTruncated>true' list && [ -s page ] || break
+    after=$(tail -n 1 page | sed 's|/|%2F|g')
+done
 # What is done with and could not be deleted is not done with a second time. A key that is gone is forgotten.
 [ ! -s "$done" ] || { grep -Fx -f keys "$done" >"$done.new" || [ $? = 1 ] && mv "$done.new" "$done"; }
 failed=0
 while read -r key; do
     if ! grep -qsFx -e "$key" "$done"; then
         at_bucket -D head -o message "$1/$key"
-        from=$(named from) to=$(named to)
+        from=$(named from) && to=$(named to) || to=
         case $to:$from in
             :* | *[[:cntrl:]]*) echo "$key: its envelope is none of the Worker's" >&2 && continue ;;
         esac
@@ -88,7 +96,14 @@ while read -r key; do
                 echo "$key, from <$from> to <$to>: refused: $said" >&2
                 [ -z "$from" ] || {
                     bounce "$said" >report
-                    said=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
+                    back=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
+                    case $back in
+                        # Of the address: nobody can hear of it.
+                        taken | 5*"Recipient address rejected"*) ;;
+                        # Of this machine: somebody has to.
+                        5* | "") echo "$key: its bounce to <$from> is not taken: ${back:-no answer}" >&2; failed=1; continue ;;
+                        *) said=$back ;;
+                    esac
                 }
                 ;;
         esac

@@ -168,10 +168,11 @@ async function* pieces(raw) {
   yield made.subarray(0, size);
 }
 
-// The words of a reply that is for good (RFC 5321, 4.2.1); throws one that is not.
+// The words of a reply that is for good (RFC 5321, 4.2.1), never none; throws one that is not. What only says that this
+// client, or nobody, is let in (503, 521, 530) is no verdict on the message.
 function refusal(reply) {
-  if (!reply.startsWith("5")) throw new Error(reply);
-  return reply.replace(/^\d{3}[ -]?/gm, "").replace(/\s+/g, " ").trim();
+  if (!/^5(?!03|21|30)/.test(reply)) throw new Error(reply);
+  return reply.replace(/^\d{3}[ -]?/gm, "").replace(/\s+/g, " ").trim() || "refused";
 }
 
 // Each reply of a server as it comes, all its lines.
