@@ -1,8 +1,8 @@
 """What a switch and its way back live through: nobody who listens, odd answers, silence, a store that takes nothing."""
 
 import asyncio
-import sqlite3
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
