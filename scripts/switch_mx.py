@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from fixtures.access.clock import lately
 from fixtures.evidence.exiting import leave
 from fixtures.evidence.waiting import waiting
 from fixtures.language import tr
@@ -135,15 +136,21 @@ def _require_watch(job: Job) -> None:
         while beat and not beat.get("counted", True) and beat.get("running") and time.monotonic() < until:
             time.sleep(0.2)
             beat = migration.store.last("watch", domain)
-    if beat is None or not beat.get("running") or time.time() - beat["real_at"] > HEARTBEAT_S:
-        seen = "never ran" if beat is None else f"was last heard of {time.time() - beat['real_at']:.0f} s ago"
+    if beat is None or not beat.get("running") or not lately(beat["real_at"], HEARTBEAT_S):
+        seen = "never ran" if beat is None else f"was last heard of {_ago(beat['real_at'])}"
         raise Refused(f"watch {seen} for {domain}: start it first: python -m scripts.watch --domain {domain}")
-    uncounted_s = time.time() - beat.get("counted_at", time.time())
-    if uncounted_s > COUNTED_S or not beat.get("counted", True):
+    counted_at = beat.get("counted_at", time.time())
+    if not lately(counted_at, COUNTED_S) or not beat.get("counted", True):
+        uncounted_s = max(time.time() - counted_at, COUNTED_S)
         raise Refused(
-            f"watch has not counted the mail of {domain} for {max(uncounted_s, COUNTED_S):.0f} s: nobody would see a "
+            f"watch has not counted the mail of {domain} for {uncounted_s:.0f} s: nobody would see a "
             "loss. It shows why; put that right first"
         )
+
+
+def _ago(at: float) -> str:
+    seconds = time.time() - at
+    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s from now, so a clock has gone back,"
 
 
 def _wait_for_requests(job: Job) -> bool:

@@ -135,9 +135,15 @@ def pilot_held(migration: Migration, expect: Expect, pilot: str) -> None:
     progress = Progress.read(migration.store, migration.settings)
     first = {d: first_switch(migration, d) for d in migration.settings.domain_names if progress.switched(d)}
     since, now, bounds = last_switch(migration, pilot), migration.clock.now(), migration.settings.bounds
-    red = nights.last_red(migration, pilot, since) if since is not None else None
+    red = nights.last_red(migration, pilot, since, _place(migration, pilot)) if since is not None else None
     held = judged_hold(pilot, first, since, now, bounds.pilot_hold_s, red=red)
     expect("The pilot went first and was held", [held, _looked_on(migration, pilot)])
+
+
+def _place(migration: Migration, pilot: str) -> int | None:
+    """Of its last switch among all records: what came later came later, whatever its clock said."""
+    switch = migration.store.last("switch", pilot)
+    return switch["place"] if switch else None
 
 
 def _looked_on(migration: Migration, pilot: str) -> Finding:
@@ -154,9 +160,10 @@ def pilot_well(migration: Migration, expect: Expect, pilot: str, ledgers: Switch
     since, caches_s = last_switch(migration, pilot), migration.settings.bounds.ttl_s + LAST_CACHE_S
     routing = cloudflare.routing(migration, pilot)
     mx, wanted = dns.ask_everywhere(migration, pilot, "MX"), cloudflare.assigned_mx(migration, pilot)
+    alarms = abort_rules.alarms(migration.store, pilot, since or 0, _place(migration, pilot))
     findings = [
         routed.judged_state(pilot, routing),
-        *(abort_rules.judged(pilot, alarm) for alarm in abort_rules.alarms(migration.store, pilot, since or 0)),
+        *(abort_rules.judged(pilot, alarm) for alarm in alarms),
         *(dns.judged_hosts(answer, wanted, pilot) for answer in mx),
         *_led(migration, pilot, routing),
         *(judged_ways(each, caches_s) for each in ledgers),

@@ -43,7 +43,7 @@ def watch(job: Job, now: dict[str, Any]) -> bool:
     poll.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
     poll.register(process, select.POLLIN)
     late_s = job.migration.settings.bounds.window_s + LATE_S
-    ends = time.monotonic() + WATCH_S_MAX
+    ends, moving = time.monotonic() + WATCH_S_MAX, (0, 0.0)
     while time.monotonic() < ends:
         if poll.poll(LOOK_S * 1000):  # a word, the end of file that comes with the end of the process, or that itself
             os.set_blocking(sys.stdin.fileno(), False)
@@ -52,7 +52,10 @@ def watch(job: Job, now: dict[str, Any]) -> bool:
             return False
         with suppress(StoreError):
             now |= state(job)
-            if now["state"] == "moving" and time.time() - now["real_at"] > late_s:
+            # Since when it stands so, by a clock that nobody sets: this process is there from before the MX moves.
+            if now["state"] == "moving" and now["place"] != moving[0]:
+                moving = (now["place"], time.monotonic())
+            elif now["state"] == "moving" and time.monotonic() - moving[1] > late_s:
                 job.say(f"the run is stuck {late_s:.0f} s after the MX moved (stopped by Ctrl-Z?): it is ended")
                 signal.pidfd_send_signal(process, signal.SIGKILL)
     return False

@@ -90,6 +90,30 @@ def test_what_mxgate_writes_is_as_it_was_written(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    ("moved_s", "says"),
+    [
+        (32_400, r"row 3 of records \(night, .*\) is dated 32\d+ s ahead of now"),
+        (-86_400, r"row 3 of records \(night, .*\) is dated 86\d+ s before the row that precedes it"),
+        (-200, ""),
+        (200, ""),
+    ],
+)
+def test_what_a_moved_clock_has_dated_is_named_until_it_is_accepted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, moved_s: float, says: str
+) -> None:
+    with monkeypatch.context() as patched:
+        real = time.time
+        patched.setattr("fixtures.store.time", SimpleNamespace(time=lambda: real() + moved_s))
+        store.record("night", gate="phase4", verdict="pass")
+    assert bool(found(store)) == bool(says)
+    assert re.search(says, " ".join(found(store)))
+    with store.engine.begin() as db:
+        chain.begin(db, "the clock stood at zone time; nothing rests on it", 0)
+    store.record("night", gate="phase4", verdict="pass")
+    assert found(store) == ()
+
+
+@pytest.mark.parametrize(
     ("statement", "says"),
     [
         (

@@ -1,5 +1,6 @@
 """Nights: which of them count, what the evidence says of those that don't, and the light run after sign-off."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from fixtures.migration.progress import NIGHTLY_ONLY, Kind, Progress, Stage, nig
 from fixtures.plan.gates import Gate
 from fixtures.report.history import last_nights
 from fixtures.settings import ClockSettings, Waiver
+from fixtures.store import journal, records
+from fixtures.watching import abort_rules
 from tests.gates.conftest import PILOT, World, came_out
 
 HOUR_S = 3600.0
@@ -129,6 +132,44 @@ def test_one_that_met_a_script_of_ours_is_judged_again(world: World, met: str, b
     assert (counting.last_red(world.migration, PILOT, 0) is not None) == red
     night(world)
     assert counted(world).green_in_a_row == (1 if red else 2)
+
+
+@pytest.mark.parametrize("ahead_s", [32_400, 30 * DAY_S])
+def test_a_script_of_tomorrow_excuses_none(world: World, ahead_s: float) -> None:
+    """What it wrote is dated by a clock that has gone back since."""
+    night(world)
+    world.migration.store.log("add_address", PILOT, "1", "a rule", "after")
+    with world.migration.store.engine.begin() as db:
+        db.execute(journal.update().values(real_at=time.time() + ahead_s))
+    night(world, letters(NIGHT), came_out(NIGHT, Verdict.FAIL, "C-1"))
+    assert counting.last_red(world.migration, PILOT, 0) is not None
+
+
+def test_a_night_ahead_takes_no_place_of_those_that_came_later(world: World) -> None:
+    night(world, after_s=0)
+    moved = records.update().where(records.c.kind == counting.RECORD)
+    with world.migration.store.engine.begin() as db:
+        db.execute(moved.values(at=records.c.at + 30 * DAY_S, real_at=records.c.real_at + 30 * DAY_S))
+    for _ in range(3):
+        night(world)
+    found, newest = counted(world), counting.newest(world.migration)
+    assert (found.green_in_a_row, len(found.doubles)) == (3, 0)
+    assert any(counting.AHEAD in each for each in found.against)
+    assert newest is not None
+    assert newest.at == pytest.approx(world.migration.clock.now(), abs=60)
+
+
+def test_what_came_after_a_switch_counts_whatever_its_clock_said(world: World) -> None:
+    store = world.migration.store
+    store.record("switch", PILOT)
+    (switch,) = store.recorded("switch", PILOT)
+    place, since = switch["place"], world.migration.clock.now() + 32_400
+    night(world, letters(NIGHT), came_out(NIGHT, Verdict.FAIL, "C-1"), after_s=0)
+    store.record(abort_rules.MET, PILOT, rule="lost", found="1 messages lost")
+    assert counting.last_red(world.migration, PILOT, since) is None
+    assert counting.last_red(world.migration, PILOT, since, place) is not None
+    assert len(counting.series(world.migration, since, after=place).red) == 1
+    assert len(abort_rules.alarms(store, PILOT, since, place)) == 1
 
 
 def test_a_night_without_mail_is_none(world: World) -> None:

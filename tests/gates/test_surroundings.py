@@ -1,5 +1,8 @@
 """Options of pytest's and surroundings that are a stranger's: one sentence, and nothing is put up, judged or stored."""
 
+import time
+from contextlib import nullcontext
+from email.utils import formatdate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -10,6 +13,7 @@ from fixtures.evidence import Verdict
 from fixtures.gates.plugin import Collect
 from fixtures.migration.progress import Stage
 from fixtures.plan.gates import Gate
+from fixtures.target import TargetError, _require_time
 from tests.conftest import minimal, python
 from tests.gates.conftest import OTHER, PILOT, World, came_out
 
@@ -59,3 +63,17 @@ def test_somebody_elses_test_that_fails_is_no_open_gate(world: World) -> None:
     Collect(run).pytest_runtest_logreport(cast("pytest.TestReport", report))
     assert run.exit_code == 2
     assert "test_x.py::test_x failed, which is no scenario" in run.trouble[0]
+
+
+@pytest.mark.parametrize(("ahead_s", "refused"), [(32_400, True), (0, False)])
+@pytest.mark.parametrize("target", ["live", "lab"])
+def test_no_live_system_is_judged_by_a_wrong_clock(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead_s: float, target: str, *, refused: bool
+) -> None:
+    monkeypatch.setattr(
+        "httpx.get", lambda *_, **__: SimpleNamespace(headers={"date": formatdate(time.time() - ahead_s)})
+    )
+    config = cast("pytest.Config", SimpleNamespace(option=SimpleNamespace(collectonly=False)))
+    expected = pytest.raises(TargetError, match="ahead of Cloudflare's")
+    with expected if refused and target == "live" else nullcontext():
+        _require_time(config, world.having(target=target))

@@ -1,6 +1,7 @@
 """What a switch and its way back live through: nobody who listens, odd answers, silence, a store that takes nothing."""
 
 import asyncio
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -382,16 +383,16 @@ def test_after_a_power_cut_a_rollback_ends_it(switch: Switch, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("state", "says"), [("moving", "a switch ended half-way"), ("back", "a switch went back"), ("through", "")]
 )
-@pytest.mark.parametrize("late", [True, False])
-def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str, *, late: bool) -> None:
+@pytest.mark.parametrize("late_s", [1000, -32_400, 0], ids=["late", "before the clock went back", "now"])
+def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str, late_s: float) -> None:
     watch = Watch(job.migration, job.domain, _current=("10 route1.mx.cloudflare.net",))
     watch._dell = DellSide(job.migration)
     job.migration.store.record("switching", job.domain, run="the dead run", state=state)
     with job.migration.store.engine.begin() as db:
-        db.execute(sa.update(records).values(real_at=time.time() - 1000 * late))
+        db.execute(sa.update(records).values(real_at=time.time() - late_s))
     asyncio.run(watch._beat())
     aborts = watch.state.aborts
-    assert [each[: len(says)] for each in aborts] == [says] * (late and bool(says))
+    assert [each[: len(says)] for each in aborts] == [says] * bool(late_s and says)
 
 
 @pytest.mark.parametrize(
@@ -399,11 +400,21 @@ def test_watch_shows_where_the_mx_should_not_be(job: Job, state: str, says: str,
     [
         ({"running": False}, "start it first"),
         ({"running": True, "counted_at": -61}, "watch has not counted the mail of "),
+        ({"running": True, "real_at": 32_400}, "s from now, so a clock has gone back, for "),
+        ({"running": True, "counted_at": 32_400}, "watch has not counted the mail of "),
         ({"running": True, "counted": False}, "watch has not counted the mail of "),
         ({"running": True, "counted_at": -50}, "not ready"),
         ({"running": True}, "not ready"),
     ],
-    ids=["ended", "it sees no mail", "it has seen none yet", "it counts", "it sends none"],
+    ids=[
+        "ended",
+        "it sees no mail",
+        "before the clock went back",
+        "counted before that",
+        "it has seen none yet",
+        "it counts",
+        "it sends none",
+    ],
 )
 def test_a_switch_wants_a_watch_that_sees(
     job: Job, monkeypatch: pytest.MonkeyPatch, beat: dict[str, Any], says: str
@@ -416,6 +427,8 @@ def test_a_switch_wants_a_watch_that_sees(
         monkeypatch.setattr(switch_mx, "COUNTED_S", 0.1)
     at = {"counted_at": time.time() + beat["counted_at"]} if "counted_at" in beat else {}
     job.migration.store.record("watch", job.domain, **{**beat, **at})
+    with job.migration.store.engine.begin() as db:
+        db.execute(sa.update(records).values(real_at=time.time() + beat.get("real_at", 0)))
     with pytest.raises(Refused, match=says):
         switch_mx._check(job)
 
@@ -434,6 +447,23 @@ def test_a_switch_begins_where_requests_are_left_for_it(
     with pytest.raises(Refused, match="Nothing was written") if waits_s == WAIT_S_MAX else nullcontext():
         switch_mx._check(job)
     assert waits_s <= job.migration.clock.now() - began < waits_s + 20
+
+
+def test_the_guard_ends_a_stuck_run_whatever_its_clock_says(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record of the move lies 9 h ahead: the clock went back after it."""
+    mx_back.noted(job, "moving", {})
+    with job.migration.store.engine.begin() as db:
+        db.execute(sa.update(records).values(real_at=time.time() + 32_400))
+    monkeypatch.setattr(switch_guard, "LOOK_S", 0.01)
+    monkeypatch.setattr(switch_guard, "LATE_S", 0.1 - job.migration.settings.bounds.window_s)
+    with subprocess.Popen(["sleep", "30"], stdout=subprocess.PIPE) as stuck:
+        monkeypatch.setattr(sys, "stdin", stuck.stdout)  # silent as long as it runs
+        job.options.watch = stuck.pid
+        try:
+            assert not switch_guard.watch(job, {})
+        finally:
+            stuck.kill()
+        assert stuck.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("now", [{"state": "moving", "mx": ["10 mail.example.net"]}, {"state": "begun"}], ids=str)

@@ -256,6 +256,19 @@ def test_a_time_without_a_year_never_lies_ahead(zone: tzinfo) -> None:
         assert source.until_us == 1_798_725_600_000_000  # 2026-12-31T14:00:00Z
 
 
+@pytest.mark.parametrize("ahead_s", [-0.5, 0.5])
+def test_a_log_read_while_the_year_ends_has_its_year(ahead_s: float) -> None:
+    """NOW is taken before the log is read, and a host's clock may be a little ahead."""
+    now = 1_798_761_600 + ahead_s  # 2027-01-01T00:00:00Z
+    line = b"Jan  1 00:00:01 dell postfix/qmgr[1]: 4A1B2C3D4E: removed\n"
+    (trail,) = postfix_log.parse(line.decode(), now=now).trails
+    assert trail.removed_at == 1_798_761_601
+    with Bulk(100) as made:
+        source = made.source("dell")
+        made.take(source, [line], now=now)
+        assert source.until_us == 1_798_761_601_000_000
+
+
 def test_every_line_that_is_not_understood_is_counted_and_shown() -> None:
     block = PLAIN + b"Sep 21 12:00:00 dell postfix/smtp[1]: 4A1B2C3D4E: to=<a@b>, relay=x, nonsense\n"
     made, source = bulk(block)

@@ -316,6 +316,8 @@ def test_time_counts_only_while_the_heart_beats() -> None:
     assert records.watched_s([beat(0, 0), beat(172_800, 2), beat(172_801, 3, running=False)]) == 172_801
     assert records.watched_s([beat(0, 0), beat(7200, 7200), beat(7202, 7202)]) == 2
     assert records.watched_s([beat(0, 0, running=False), beat(2, 2)]) == 0
+    # The clock went back by nine hours: neither they nor the moment count.
+    assert records.watched_s([beat(32_400, 32_400), beat(32_402, 32_402), beat(4, 4), beat(6, 6)]) == 4
 
 
 def test_hours_in_which_nobody_could_count_mail_are_not_watched(migration: Migration) -> None:

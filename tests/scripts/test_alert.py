@@ -157,13 +157,16 @@ def switched(migration: Migration, **beat: Any) -> None:
     migration.store.record("watch", PILOT, running=True, **beat)
 
 
-def test_a_watch_that_is_no_more_is_reported(config: Path, migration: Migration, receiver: Receiver) -> None:
+@pytest.mark.parametrize("age_s", [601, -32_400], ids=["silent", "before the clock went back"])
+def test_a_watch_that_is_no_more_is_reported(
+    config: Path, migration: Migration, receiver: Receiver, age_s: float
+) -> None:
     switched(migration)
     night(migration, Verdict.PASS)
     assert run(config, "--check-silence") == 0
     assert receiver.titles == []
     with migration.store.engine.begin() as db:
-        db.exec_driver_sql("UPDATE records SET real_at = real_at - 601")
+        db.exec_driver_sql(f"UPDATE records SET real_at = real_at - {age_s}")
     for _ in range(2):
         assert run(config, "--check-silence") == 0
     assert receiver.titles == [f"mxgate: nobody watches {PILOT}"]

@@ -476,9 +476,10 @@ def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
     assert file.with_name("record2").read_text(encoding="ascii") == "another hand's"
 
 
+@pytest.mark.parametrize("age_s", [120 + 61, -32_400], ids=["late", "before the clock went back"])
 @pytest.mark.parametrize("state", ["moving", "given up", "through"])
 def test_every_script_says_where_a_switch_was_left_half_way(
-    file: Path, capsys: pytest.CaptureFixture[str], state: str
+    file: Path, capsys: pytest.CaptureFixture[str], state: str, age_s: float
 ) -> None:
     store = change.opened(None).store
     store.record("switching", "pilot.example.net", run="the dead run", state=state)
@@ -490,7 +491,7 @@ def test_every_script_says_where_a_switch_was_left_half_way(
         script(file).main([])
         assert "HALF-WAY" not in capsys.readouterr().err
         with store.engine.begin() as db:
-            db.execute(sa.update(records).values(real_at=records.c.real_at - 120 - 61))
+            db.execute(sa.update(records).values(real_at=records.c.real_at - age_s))
         script(file).main([])
         assert ("HALF-WAY" in capsys.readouterr().err) == (state != "through")
         store.unlock("migration")
