@@ -140,3 +140,20 @@ def test_findings_keep_their_words() -> None:
     assert found.verdict is Verdict.FAIL
     with speaking("ja"):
         assert found.sentence() == "b.example: expected an MX, found none. Wait, and ask again"
+
+
+def test_mistakes_in_the_settings_are_read_each_of_its_own() -> None:
+    """One doesn't swallow the lines of those that follow."""
+    made = (
+        "c.toml: can't be used; fixtures/migration.example.toml explains every key",
+        "dell.ipv4: expected a valid IPv4 address, found 'x'",
+        "pilot: is missing, and has no default",
+        "dell.color: there is no such key, found 'blue'",
+    )
+    with speaking("ja"):
+        head, address, missing, unknown = tr("\n  ".join(made)).split("\n  ")
+    assert head == "c.toml: 使えません。すべてのキーの説明は fixtures/migration.example.toml にあります"
+    assert address.startswith("dell.ipv4: ")
+    assert address.endswith("「'x'」")
+    assert missing == "pilot: ありません。既定値もありません"
+    assert unknown == "dell.color: そのようなキーはありません。実際は 'blue'"

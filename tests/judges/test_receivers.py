@@ -227,6 +227,18 @@ def test_mail_to_nobody() -> None:
     assert judged(mail("s@x.example")) == [(PASS, "all mail went to addresses of the settings")]
 
 
+def test_an_address_is_one_with_quotes_that_say_nothing_or_without() -> None:
+    """Postfix's log quotes it, Cloudflare's events and people don't (RFC 5321, 4.1.2)."""
+    assert history.plain(SETTINGS, f'"Taro.+x"@{HOME.name}') == f"taro.@{HOME.name}"
+    assert history.plain(SETTINGS, f'"a b"@{HOME.name}') == f'"a b"@{HOME.name}'
+    for written in ('"a..b"@docomo.example', "a..b@docomo.example"):
+        decided = Decided(sender=written, why=shadow.UNPROVEN, what="asked to sign")
+        settings = SETTINGS.model_copy(update={"decided": (decided,)})
+        assert settings.decision("a..b@docomo.example", shadow.UNPROVEN) == decided
+    dropped = Domain.model_validate(HOME.model_dump() | {"dropped": ('"taro."',)}).dropped
+    assert dropped == ("taro.",)
+
+
 @pytest.mark.parametrize("local", ['"mailto:info"', '"info,"', "José", "a" * 65, '"a b"', '"A@b"', '"a', "a b", "%00"])
 def test_whatever_took_mail_can_be_given_up_by_name(local: str) -> None:
     domain = Domain.model_validate(HOME.model_dump() | {"dropped": (local,)})

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -19,10 +20,11 @@ from fixtures.probes.mailbox import clear_text, delivery
 from fixtures.probes.mailbox.clear_text import Answer, Place
 from fixtures.probes.mailbox.delivery import Work
 from fixtures.probes.mailbox.message import Letter
-from fixtures.probes.smtp import smtp_client, tls
+from fixtures.probes.smtp import smtp_client, tls, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock
 from fixtures.probes.smtp.smtp_client import Dialogue, aprobe
 from fixtures.probes.smtp.tls import Port
+from fixtures.settings.schema import Vantage
 from tests.judges import LOOK
 
 T = TypeVar("T")
@@ -307,3 +309,13 @@ def test_each_address_of_a_name_is_asked_for_a_login_in_the_clear(
     found = [*clear_text.judged(clear_text.ask([Place("IMAP", "imap.own.example", 143)]))]
     assert [each.member for each in found if each.verdict is Verdict.FAIL] == members
     assert not any(each.verdict is Verdict.INCONCLUSIVE for each in found)
+
+
+def test_a_vantage_whose_namespace_is_gone_proves_nothing(tmp_path: Path) -> None:
+    """After a reboot there is none under its path. A rollback, which asks whether EC2 listens, goes on all the same."""
+    via = Vantage(name="lan", path=tmp_path / "netns")
+    for _ in range(2):  # nor is what failed once kept
+        with pytest.raises(CouldNotAsk, match=r"no way into the network namespace .*/netns: No such file"):
+            run(vantages.greeting("192.0.2.1", via))
+        with pytest.raises(CouldNotAsk, match="No such file"):
+            vantages.seen_as(via, "192.0.2.1")

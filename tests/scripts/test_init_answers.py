@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 from fixtures.preflight.init import questions
-from fixtures.preflight.init.answers import Answers, Back, Past, kept
+from fixtures.preflight.init.answers import Answers, Back, Past, kept, port_number
 from fixtures.settings import SettingsError
 from scripts import init
 from tests.conftest import NOBODY, PROJECT, ended, python, run
 
 EXAMPLE = PROJECT / "fixtures/migration.example.toml"
 Typed = Callable[..., list[str]]
+
+
+def wide(text: str) -> str:
+    """TEXT as an input method for Japanese leaves it."""
+    return "".join(chr(ord(each) + 0xFEE0) for each in text)
 
 
 @pytest.fixture
@@ -151,3 +156,39 @@ def test_a_folder_where_nothing_can_be_kept() -> None:
         2,
         "/usr/made.toml: its folder can't be written to, by this user or by anybody; nothing was asked",
     )
+
+
+@pytest.mark.parametrize("said", ["no", "いいえ", wide("n"), "NO"])
+def test_a_no_in_the_end_writes_nothing(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """What was answered stays."""
+    past = Past()
+    monkeypatch.setattr(questions, "_settings", lambda to: {"pilot": to.ask("pilot", "pilot")})
+    replies = iter(["a.example", said])
+    with pytest.raises(SettingsError, match="no settings were written"):
+        questions.settings(Answers(prompt=lambda _: next(replies), say=lambda _: None, past=past))
+    assert past.text() == 'pilot = "a.example"\n'
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [(wide("yes"), True), (wide("Y"), True), ("はい\u3000", True), ("いいえ", False), (wide("NO"), False), ("", True)],
+)
+def test_a_yes_is_understood_as_an_input_method_leaves_it(typed: str, means: bool) -> None:
+    assert Answers(prompt=lambda _: typed).yes("key", "text", proposed=True) is means
+
+
+def test_what_is_neither_yes_nor_no_is_asked_again() -> None:
+    said: list[str] = []
+    replies = iter(["ええ", "はい"])
+    assert Answers(prompt=lambda _: next(replies), say=said.append).yes("key", "text")
+    assert said == ["  ええ: expected one of yes, y, true, はい, no, n, false, いいえ"]
+
+
+def test_answers_in_japanese_typing() -> None:
+    replies = iter([f"alice、bob{wide(',')}carol", "²²", wide("2465"), "a", wide("<")])
+    to = Answers(prompt=lambda _: next(replies), say=lambda _: None)
+    assert to.several("mailboxes", "mailboxes") == ["alice", "bob", "carol"]
+    assert to.ask("port", "port", fits=port_number) == "22"
+    assert to.ask("port2", "port", fits=port_number) == "2465"
+    with pytest.raises(Back):
+        to.ask("first", "first"), to.ask("second", "second")

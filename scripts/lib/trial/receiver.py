@@ -89,7 +89,7 @@ class Receiver:
         """Listen. ``CouldNotAsk`` where port 25 can't be had."""
         try:
             run(self._open())
-        except (OSError, asyncssh.Error, asyncssh.ChannelListenError) as fault:
+        except (OSError, CouldNotAsk, asyncssh.Error, asyncssh.ChannelListenError) as fault:
             run(self._close())
             where = f"{', '.join(self.addresses)} port {PORT} at {self.via.name if self.via else 'this machine'}"
             raise CouldNotAsk(
