@@ -20,6 +20,7 @@ from fixtures.gates.traceability import scenarios
 from fixtures.lab.files import settings_without_a_lab
 from fixtures.ledger.accounting import added_up
 from fixtures.plan.gates import Gate
+from fixtures.report import charts
 from fixtures.report.model import Decision, RunReport, proved_in_labs, traced
 from fixtures.report.render import Card, Exhibits, render, render_markdown_checklist, write
 from fixtures.report.text import short, span
@@ -223,6 +224,14 @@ def test_the_charts_show_every_message_that_is_missing() -> None:
     assert "3 not arrived" in page
     assert 'class="bar stale"' in page
     assert 'class="bar stale"' not in render(sample.report(decision=Decision.GO))
+
+
+@pytest.mark.parametrize(("days", "form"), [(0.5, r">\d\d:\d\d:\d\d<"), (21, r">\d\d-\d\d \d\d:\d\d<")])
+def test_the_times_of_a_long_chart_have_their_date_and_zone(days: float, form: str) -> None:
+    first, *_, last = sample.traffic(0).series
+    drawn = charts.latency((first, replace(last, injected=first.injected + days * 86400)), (), 60)
+    assert len(re.findall(form, drawn)) == 6
+    assert re.search(r">[+-]\d{4}<", drawn)
 
 
 def test_no_mail_is_no_good_news() -> None:
