@@ -3,6 +3,7 @@
 import re
 import secrets
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from fixtures.plan.gates import TABLE, Gate, gate_of_script
 from fixtures.plan.path import BESIDES, BY_HAND, DAY_S, PER_DOMAIN, days, page
 from fixtures.report.model import build
 from fixtures.report.next_lines import lines
-from fixtures.report.render import render
+from fixtures.report.render import render, render_markdown_checklist
 from fixtures.settings.bounds import Bounds
 from fixtures.store import journal, locks
 from fixtures.target import Target
@@ -329,6 +330,24 @@ def test_the_report_says_the_same_on_its_first_page(world: World, tmp_path: Path
         said = [text for _, text in lines(coming(world.migration)[:1], world.migration.clock.now())]
     assert said[0] in first
     assert said[1] in first
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_the_report_of_a_part_of_a_gate_shows_nothing_as_open_and_ticks_nothing(
+    world: World, tmp_path: Path, *, partial: bool
+) -> None:
+    stage = Stage(Gate.PHASE4, (), "phase4")
+    session = world.session(stage)
+    session.selected["phase4"], session.partial["phase4"] = 2, partial
+    other = Verdict.PASS if partial else Verdict.FAIL
+    for verdict, tags in ((Verdict.PASS, ("S-1", "P4.1")), (other, ("S-4", "P4.2"))):
+        session.add(replace(came_out(stage, verdict), name=tags[0], tags=tags))
+    session.open_stage("phase4")
+    session.conclude(stage)
+    made = build(Target(session, [], tmp_path / "report.html"))
+    assert made.opened == 0
+    ticked = {line for line in ("P4.1", "P4.2", "P4.3") if f"[x] **{line}**" in render_markdown_checklist(made)}
+    assert ticked == (set() if partial else {"P4.1"})
 
 
 def test_each_script_has_its_place() -> None:

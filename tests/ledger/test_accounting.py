@@ -5,6 +5,7 @@ While Cloudflare may refuse mail, as a plan announced, what it refused is counte
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def test_all_arrived_is_whole_and_says_its_bound(book: Book) -> None:
         book.add(arrived_real="0.5", copies=1, path="ec2")
     found = book.balance()
     assert found.whole
-    assert found.loss_rate_bound == pytest.approx(0.01)
+    assert found.loss_rate_bound == pytest.approx(0.00994, abs=1e-5)
     assert found.latency_p50_s == pytest.approx(0.5, abs=0.01)
     assert found.acknowledged == 300, "what arrived was acknowledged, though no log says so"
     assert "loss rate below 1.00% at 95 % (n = 300)" in found.sentence()
@@ -44,10 +45,29 @@ def test_each_path_has_its_own_seconds(book: Book) -> None:
     book.add(age=5)
     found = book.balance().paths
     new, old, none = found["cloudflare"], found["ec2"], found["none"]
-    assert (new.p50_s, new.p90_s, new.p99_s) == pytest.approx((5.1, 9.1, 10.0), abs=0.01)
+    assert (new.p50_s, new.p90_s, new.p99_s) == pytest.approx((5.0, 9.0, 9.9), abs=0.01)
     assert old.arrived == 1
     assert (old.p50_s, old.p99_s) == pytest.approx((0.2, 0.2), abs=0.01)
     assert (none.injected, none.arrived, none.p50_s) == (1, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"), [(1, "95%"), (2, "78%"), (300, "1.00%"), (1355, "0.23%"), (100_000, "0.0030%")]
+)
+def test_the_bound_is_never_said_too_low(book: Book, messages: int, said: str) -> None:
+    found = replace(book.balance(), injected=messages, arrived=messages)
+    assert found.loss_rate_bound is not None
+    assert (1 - found.loss_rate_bound) ** messages == pytest.approx(0.05)
+    assert float(found.loss_rate_below.rstrip("%")) >= round(100 * found.loss_rate_bound, 9)
+    assert found.loss_rate_below == said
+    assert f"below {said} at 95 %" in found.sentence()
+
+
+def test_half_of_two_is_the_first(book: Book) -> None:
+    for took in ("1", "50"):
+        book.add(arrived_real=took, copies=1)
+    found = book.balance()
+    assert (found.latency_p50_s, found.latency_p99_s) == pytest.approx((1, 50), abs=0.01)
 
 
 def test_nothing_injected_is_not_whole(book: Book) -> None:

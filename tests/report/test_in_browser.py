@@ -151,7 +151,7 @@ def test_that_check_sees_what_it_is_for(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [320, 360, 1280])
 def test_it_fits_and_says_nothing(page: Page, file: Path, width: int, *, dark: bool) -> None:
     page.looks(width=width, dark=dark)
     page.open(file.as_uri())
@@ -160,6 +160,15 @@ def test_it_fits_and_says_nothing(page: Page, file: Path, width: int, *, dark: b
     assert page.run(WIDE) == []
     assert page.console == []
     assert page.asked == [file.as_uri()]
+
+
+def test_the_legend_is_seen_in_forced_colours(page: Page, folder: Path) -> None:
+    page.open((folder / "hostile.html").as_uri())
+    page.send("Emulation.setEmulatedMedia", features=[{"name": "forced-colors", "value": "active"}])
+    seen = "[...document.querySelectorAll('#charts .key')].map(e => getComputedStyle(e).backgroundColor)"
+    paper = page.run("getComputedStyle(document.body).backgroundColor")
+    assert page.run("matchMedia('(forced-colors: active)').matches") is True
+    assert len({paper, *page.run(seen)}) == 4, "each path has its colour, and none is the paper's"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

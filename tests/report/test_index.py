@@ -37,6 +37,15 @@ def test_the_newest_is_first_with_what_it_says(tmp_path: Path) -> None:
     assert 'href="index.html"' in (tmp_path / "phase2.html").read_text(encoding="utf-8")
 
 
+def test_a_statement_that_nobody_signed_is_none(tmp_path: Path) -> None:
+    _leave(tmp_path, 1)
+    (tmp_path / "phase1.intoto.json").write_text("{}", encoding="utf-8")
+    link = '<a href="phase1.intoto.json" aria-label="statement of phase1.html">statement</a>'
+    assert "intoto" not in index.write(tmp_path).read_text(encoding="utf-8")
+    (tmp_path / "phase1.intoto.json.somebody.sig").touch()
+    assert link in index.write(tmp_path).read_text(encoding="utf-8")
+
+
 def test_what_is_gone_is_not_listed(tmp_path: Path) -> None:
     _leave(tmp_path, 1)
     _leave(tmp_path, 2)

@@ -3,6 +3,8 @@
 import base64
 import json
 import quopri
+import re
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.header import Header
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fixtures.evidence import redaction
-from fixtures.evidence.redaction import REDACTED, hidden, keep_secret, redact
+from fixtures.evidence.redaction import REDACTED, hidden, keep_secret, plain, redact
 
 SECRETS = {
     "with everything": "hunter2<&\"correct horse=%41\\n+/'",
@@ -87,6 +89,43 @@ def test_no_form_of_it_survives(way: str, secret: str) -> None:
     assert written not in shown
     assert not _shows(shown, secret)
     assert shown.endswith(" ok")
+
+
+SEEN = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001343f"
+"""Signs of format that are drawn: they go before or around what follows."""
+IGNORED = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u200b\u2028\u2029\u202e\u2065\u2800\u3164\ufe00\ufe0f\ufeff\uffa0"
+    "\ufff0\U0001d173\U000e0001\U000e0041\U000e01ef\U000e0fff"
+)
+
+
+def test_what_nobody_sees_is_spelt_out() -> None:
+    formats = [each for n in range(0x110000) if unicodedata.category(each := chr(n)) in {"Cf", "Zl", "Zp", "Cs"}]
+    hidden = [each for each in [*formats, *IGNORED] if not re.match(f"[{SEEN}]", each)]
+    assert len(hidden) > 2000
+    for sign in hidden:
+        spelt = f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+        assert plain(f"a{sign}b") == f"a{spelt}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2764\ufe0f",
+        "1\ufe0f\u20e3",
+        "\u845b\U000e0100\u57ce",
+        "\u1820\u180b",
+        "\u0627\u0651\u0600",
+        "\u0915\u094d\u0937",
+        "a\tb\nc",
+    ],
+)
+def test_what_is_seen_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+def test_a_second_selector_hides_something() -> None:
+    assert plain("\u2764\ufe0f\ufe01") == "\u2764\ufe0f\\ufe01"
 
 
 @pytest.mark.parametrize("way", ["plain", "url", "json", "html", "quoted-printable", "AUTH PLAIN", "base64, folded"])

@@ -8,16 +8,21 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from fixtures.evidence import Verdict, failed, passed, plain
+from fixtures.gates.catalogue import corrections, expectations
 from fixtures.gates.session import StageResult
+from fixtures.gates.traceability import scenarios
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.ledger.accounting import added_up
 from fixtures.plan.gates import Gate
+from fixtures.report import charts
 from fixtures.report.model import Decision, RunReport, proved_in_labs, traced
-from fixtures.report.render import Exhibits, render, render_markdown_checklist, write
+from fixtures.report.render import Card, Exhibits, render, render_markdown_checklist, write
 from fixtures.report.text import short, span
 from tests.report import sample
 from tests.test_route import by_worker
@@ -221,6 +226,14 @@ def test_the_charts_show_every_message_that_is_missing() -> None:
     assert 'class="bar stale"' not in render(sample.report(decision=Decision.GO))
 
 
+@pytest.mark.parametrize(("days", "form"), [(0.5, r">\d\d:\d\d:\d\d<"), (21, r">\d\d-\d\d \d\d:\d\d<")])
+def test_the_times_of_a_long_chart_have_their_date_and_zone(days: float, form: str) -> None:
+    first, *_, last = sample.traffic(0).series
+    drawn = charts.latency((first, replace(last, injected=first.injected + days * 86400)), (), 60)
+    assert len(re.findall(form, drawn)) == 6
+    assert re.search(r">[+-]\d{4}<", drawn)
+
+
 def test_no_mail_is_no_good_news() -> None:
     empty = RunReport("t", Decision.NOT_JUDGED, (), "r", "s", "0", "lab", 0, 1, 0, 1, compressed=False)
     page = render(empty)
@@ -229,11 +242,47 @@ def test_no_mail_is_no_good_news() -> None:
     assert not Reading(page).faults
 
 
+@pytest.mark.parametrize(
+    ("gone", "closed", "said"),
+    [(0, "", "0 of 12"), (3, "", "0 of 12, 3 not arrived"), (3, "it was repaired", "3 of 12")],
+)
+def test_the_first_page_counts_what_is_not_there(gone: int, closed: str, said: str) -> None:
+    """What is overdue, as its queue may hold it for days, and what somebody has closed by name."""
+    arrived = sample.traffic(0).series[:12]
+    missing = [replace(each, arrived=None, copies=0, closed=closed) for each in arrived[:gone]]
+    ledger = added_up([*missing, *arrived[gone:]], [], 60, 1e12)
+    made = replace(sample.report(decision=Decision.GO), ledger=ledger)
+    red = ' class="red"' if gone else ""
+    assert f"<div{red}><dt>mail lost</dt><dd>{said}</dd></div>" in render(made).partition('id="ledger"')[0]
+    assert Card.of(made).lost == (gone if closed else 0)
+
+
 def test_the_evidence_file_is_what_the_report_names(tmp_path: Path) -> None:
     page = write(sample.report(), tmp_path / "report.html")
     digest = sha256(page.with_suffix(".evidence.json").read_bytes()).hexdigest()
     assert digest in page.read_text(encoding="utf-8")
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report.md", "report.evidence.json"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ledger": sample.traffic(0)},
+        {"reasons": ("another",)},
+        {"waivers": ()},
+        {"overrides": (sample.override("stop_ec2", "", "another reason"),)},
+        {"let_through": ("bounds.arrival_s: another",)},
+        {"nights": ()},
+        {"saving": None},
+        {"proved_in_labs": ()},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_the_evidence_has_what_the_first_page_says(changed: dict[str, Any]) -> None:
+    """Whoever signs on paper signs its digest only."""
+    made = replace(sample.report(), let_through=("bounds.arrival_s: one",))
+    assert made.evidence_sha256 == replace(made).evidence_sha256
+    assert made.evidence_sha256 != replace(made, **changed).evidence_sha256
 
 
 def test_the_checklist_ticks_only_what_holds() -> None:
@@ -279,11 +328,42 @@ def test_a_line_of_the_plan_is_judged_by_all_that_covers_it() -> None:
         ([replace(whole[0], verdict=Verdict.FAIL), *whole[1:]], Verdict.FAIL),
     ):
         assert [row.verdict for row in traced(outcomes, settings) if row.line == "P4.2"] == [verdict]
+    written = [("D-1", "P4.2", "before_deletion")]
     for kept in (Verdict.PASS, Verdict.FAIL):
-        (row,) = (row for row in traced(whole[1:], settings, {"D-1": ("deletion", kept)}) if row.line == "P4.2")
+        before = {"D-1": ("deletion", kept)}
+        (row,) = (row for row in traced(whole[1:], settings, before, written) if row.line == "P4.2")
         assert (row.verdict, row.scenarios[-1]) == (kept, ("D-1, judged at deletion", kept))
     (row,) = (row for row in traced(whole, settings, {"D-1": ("deletion", Verdict.FAIL)}) if row.line == "P4.2")
     assert row.verdict is Verdict.PASS, "this run's own word is newer"
+
+
+def test_a_step_is_judged_by_its_own_scenarios_only() -> None:
+    """The nights since the last switch and those since the stop are one expectation, at two gates."""
+    settings = settings_without_a_lab()
+    written = [("S-1", "P4.1", "before_phase4"), ("S-1", "P4.3", "before_deletion")]
+    since_switch, since_stop = (
+        replace(sample.good(sample.PILOT), name=tags[1], tags=tags[:2], verdict=Verdict.PASS) for tags in written
+    )
+    for outcomes, kept, verdicts in (
+        ([since_switch], {}, (Verdict.PASS, Verdict.NOT_RUN)),
+        ([], {"S-1": ("phase4", Verdict.PASS)}, (Verdict.PASS, Verdict.NOT_RUN)),
+        ([], {"S-1": ("deletion", Verdict.PASS)}, (Verdict.NOT_RUN, Verdict.PASS)),
+        ([since_switch, since_stop], {}, (Verdict.PASS, Verdict.PASS)),
+        ([since_switch, replace(since_stop, verdict=Verdict.FAIL)], {}, (Verdict.PASS, Verdict.FAIL)),
+    ):
+        rows = {row.line: row for row in traced(outcomes, settings, kept, written)}
+        assert (rows["P4.1"].verdict, rows["P4.3"].verdict) == verdicts
+
+
+def test_each_line_has_a_scenario_of_each_expectation_that_covers_it() -> None:
+    """None waits for what nobody judges."""
+    written, found = [each.tags for each in scenarios()], set()
+    for gate in Gate:
+        kept = dict.fromkeys(expectations(), (gate.value, Verdict.PASS))
+        for row in traced([], by_worker(), kept, written):
+            found |= {(row.line, name.partition(",")[0]) for name, verdict in row.scenarios if verdict.opens}
+    due = {(line, row.id) for row in expectations().values() for line in row.covers if line not in corrections()}
+    assert found == due
 
 
 def test_a_line_asks_for_nothing_that_is_never_judged_by_this_route() -> None:
