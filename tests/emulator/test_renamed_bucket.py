@@ -12,6 +12,7 @@ from fixtures.probes.cloudflare import bucket, email_worker
 from scripts import prepare_dell
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import buckets, worker as deploying
+from scripts.lib.dell import fetcher
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.worker_support import SOURCE, worker
 
@@ -71,8 +72,8 @@ def test_what_fetches_is_switched_off_once_the_worker_has_no_bucket(
     migration: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone: Any = object()
-    monkeypatch.setattr(prepare_dell.fetcher, "removed", lambda _: iter([gone]))
-    monkeypatch.setattr(prepare_dell.fetcher, "installed", lambda *_: iter(()))
+    monkeypatch.setattr(fetcher, "removed", lambda _: iter([gone]))
+    monkeypatch.setattr(fetcher, "installed", lambda *_: iter(()))
     migration.settings.route.bucket = ""
     job, said = Job(migration, "", Namespace()), list[str]()
     monkeypatch.setattr(Job, "say", lambda _, text: said.append(text))
