@@ -487,13 +487,11 @@ def test_every_script_says_where_a_switch_was_left_half_way(
         assert "HALF-WAY" not in capsys.readouterr().err
         with store.engine.begin() as db:  # on another machine, which nobody sees
             db.execute(sa.update(locks).values(owner="ops@elsewhere pid 7 started 1 boot 2"))
-        script(file).main([])
-        assert "HALF-WAY" not in capsys.readouterr().err
-        for back_s in (120 + 61, -32_400):  # late, or noted by a clock that has gone back since
+        for back_s in (0, 120 + 61, -32_400):  # late, or noted by a clock that has gone back since
             with store.engine.begin() as db:
                 db.execute(sa.update(records).values(real_at=records.c.real_at - back_s))
             script(file).main([])
-            assert ("HALF-WAY" in capsys.readouterr().err) == (state != "through")
+            assert ("HALF-WAY" in capsys.readouterr().err) == bool(back_s and state != "through")
         store.unlock("migration")
     script(file).main([])
     outcome = capsys.readouterr().err
