@@ -476,10 +476,9 @@ def test_what_somebody_changed_meanwhile_needs_a_plan_of_its_own(
     assert file.with_name("record2").read_text(encoding="ascii") == "another hand's"
 
 
-@pytest.mark.parametrize("age_s", [120 + 61, -32_400], ids=["late", "before the clock went back"])
 @pytest.mark.parametrize("state", ["moving", "given up", "through"])
 def test_every_script_says_where_a_switch_was_left_half_way(
-    file: Path, capsys: pytest.CaptureFixture[str], state: str, age_s: float
+    file: Path, capsys: pytest.CaptureFixture[str], state: str
 ) -> None:
     store = change.opened(None).store
     store.record("switching", "pilot.example.net", run="the dead run", state=state)
@@ -488,12 +487,11 @@ def test_every_script_says_where_a_switch_was_left_half_way(
         assert "HALF-WAY" not in capsys.readouterr().err
         with store.engine.begin() as db:  # on another machine, which nobody sees
             db.execute(sa.update(locks).values(owner="ops@elsewhere pid 7 started 1 boot 2"))
-        script(file).main([])
-        assert "HALF-WAY" not in capsys.readouterr().err
-        with store.engine.begin() as db:
-            db.execute(sa.update(records).values(real_at=records.c.real_at - age_s))
-        script(file).main([])
-        assert ("HALF-WAY" in capsys.readouterr().err) == (state != "through")
+        for back_s in (0, 120 + 61, -32_400):  # late, or noted by a clock that has gone back since
+            with store.engine.begin() as db:
+                db.execute(sa.update(records).values(real_at=records.c.real_at - back_s))
+            script(file).main([])
+            assert ("HALF-WAY" in capsys.readouterr().err) == bool(back_s and state != "through")
         store.unlock("migration")
     script(file).main([])
     outcome = capsys.readouterr().err
