@@ -30,6 +30,7 @@ from tests.judges.test_parameters import SETTINGS, configured
     ("written", "host", "port"),
     [
         ("[smtp.sendgrid.net]:587", "[smtp.sendgrid.net]", "587"),
+        ("[smtp.eu.sendgrid.net]:465", "[smtp.eu.sendgrid.net]", "465"),
         ("[2001:db8::1]", "[2001:db8::1]", "25"),
         ("Relay.example:Submission", "relay.example", "587"),
         ("", "", "25"),

@@ -16,7 +16,10 @@ from fixtures.probes import snapshot
 from fixtures.probes.cloudflare import api as cloudflare
 from fixtures.probes.cloudflare.api import Record, Records, Zone
 from fixtures.probes.dns import dkim_keys, dmarc, prepared_change, spf, writers
+from fixtures.probes.dns.dmarc_record import Applied
 from fixtures.probes.dns.queries import Answer
+from fixtures.probes.mailbox.signatures import Signature
+from fixtures.probes.smtp.submission import Authentication
 from fixtures.settings import Relay, Secrets
 from tests.judges import ALICE, CACHE, DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
@@ -207,13 +210,20 @@ def test_it_includes_both(text: str, verdict: Verdict) -> None:
     [
         (NOBODY, PASS, "no address of IPv4 and no address of IPv6"),
         ((span("0.0.0.0", "0.255.255.255"),), PASS, "a /8 of IPv4 and no address of IPv6"),
-        ((span("0.0.0.0", "1.0.0.0"),), FAIL, "a /7 of IPv4 and no address of IPv6"),
+        (
+            (span("0.0.0.0", "1.0.0.0"), span("2.0.0.0", "2.0.0.9", why="a")),
+            FAIL,
+            "a /7 of IPv4 and no address of IPv6",
+        ),
         ((span("::", "0:0:ffff:ffff:ffff:ffff:ffff:ffff"),), PASS, "no address of IPv4 and a /32 of IPv6"),
         ((span("::", "0:1::"),), FAIL, "no address of IPv4 and a /31 of IPv6"),
     ],
 )
 def test_how_many_may_send(spans: tuple[spf.Span, ...], verdict: Verdict, found: str) -> None:
-    hint = ". Take out what is so wide, in the record itself or in one that it includes, and end it with ~all or -all"
+    hint = (
+        ". Above all by ip4:x: take out what is so wide, in the record itself or in one that it includes, and end it "
+        "with ~all or -all. Where exists, ptr or a macro decides there, fewer may send: only one sender was asked for"
+    )
     expected = f"{DOMAIN}: expected no more senders than a /8 of IPv4 and a /32 of IPv6, found as many addresses as "
     judged = says(spf.judged_width(record(spans=spans)))
     assert judged == (verdict, f"{expected}{found}{hint if verdict is FAIL else ''}")
@@ -367,11 +377,16 @@ def test_receivers_of_reports() -> None:
     assert all_say(dmarc.judged_agreements([DOMAIN], ()), looks=0) == [(PASS, none)]
 
 
-def receipt(*signatures: Any, spf: str = "fail", seen: bool = True) -> Any:
-    applied = SimpleNamespace(policy=None, aligns=lambda domain, author, strict: (domain == author) is not strict)
-    judged = SimpleNamespace(
-        applied=applied, from_domain=DOMAIN, signatures=signatures, return_path=DOMAIN, spf=spf, evidence=LOOK
-    )
+SETTINGS_OF = ". Look at N-5, and at SendGrid's settings"
+
+
+def signed(domain: str = DOMAIN, fault: str = "", *, asked: bool = True) -> Signature:
+    return Signature(domain, "s1", fault, aligned=True, asked=asked)
+
+
+def receipt(*signatures: Signature, spf: str = "fail", back: str = DOMAIN, trouble: str = "", seen: bool = True) -> Any:
+    applied = Applied(None, "none", DOMAIN)
+    judged = Authentication(DOMAIN, signatures, back, spf, True, applied, trouble, LOOK)
     sent = SimpleNamespace(address=ALICE, sender="587")
     seen_as = judged if seen else None
     return SimpleNamespace(sent=sent, authentication=seen_as, search=SimpleNamespace(evidence=LOOK), relay=Relay())
@@ -380,10 +395,19 @@ def receipt(*signatures: Any, spf: str = "fail", seen: bool = True) -> Any:
 @pytest.mark.parametrize(
     ("it", "verdict", "found"),
     [
-        (receipt(SimpleNamespace(domain=DOMAIN, fault="")), PASS, f"DKIM of {DOMAIN} is aligned with {DOMAIN}"),
+        (receipt(signed()), PASS, f"DKIM of {DOMAIN} is aligned with {DOMAIN}"),
         (receipt(spf="pass"), PASS, f"SPF of {DOMAIN} is aligned with {DOMAIN}"),
-        (receipt(SimpleNamespace(domain=DOMAIN, fault="bad")), FAIL, f"DKIM of {DOMAIN} bad; SPF of {DOMAIN}: fail. Look at N-5, and at SendGrid's settings"),
+        (receipt(signed(fault="bad")), FAIL, f"DKIM of {DOMAIN} bad; SPF of {DOMAIN}: fail{SETTINGS_OF}"),
         (receipt(seen=False), FAIL, "not in the outside mailbox"),
+        (receipt(signed(fault="no answer", asked=False)), UNKNOWN, f"DKIM of {DOMAIN} no answer; SPF of {DOMAIN}: fail"),
+        (receipt(signed("esp.net", fault="no answer", asked=False)), FAIL, f"DKIM of esp.net no answer; SPF of {DOMAIN}: fail{SETTINGS_OF}"),
+        (receipt(spf="unknown: no answer"), UNKNOWN, f"SPF of {DOMAIN}: unknown: no answer"),
+        (receipt(spf="unknown: no answer", back="esp.net"), FAIL, f"SPF of esp.net: unknown: no answer{SETTINGS_OF}"),
+        (receipt(signed(), trouble="no answer"), PASS, f"DKIM of {DOMAIN} is aligned with {DOMAIN}"),
+        (receipt(signed(f"mail.{DOMAIN}")), PASS, f"DKIM of mail.{DOMAIN} is aligned with {DOMAIN}"),
+        (receipt(signed(f"mail.{DOMAIN}"), trouble="no answer"), UNKNOWN, f"DKIM of mail.{DOMAIN} verifies; SPF of {DOMAIN}: fail; DMARC of {DOMAIN}: no answer"),
+        (receipt(spf="pass", back=f"em1.{DOMAIN}", trouble="no answer"), UNKNOWN, f"SPF of em1.{DOMAIN}: pass; DMARC of {DOMAIN}: no answer"),
+        (receipt(signed(fault="bad"), trouble="no answer"), FAIL, f"DKIM of {DOMAIN} bad; SPF of {DOMAIN}: fail; DMARC of {DOMAIN}: no answer{SETTINGS_OF}"),
     ],
 )  # fmt: skip
 def test_mail_passes_dmarc(it: Any, verdict: Verdict, found: str) -> None:

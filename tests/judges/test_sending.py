@@ -24,6 +24,7 @@ from fixtures.probes.mailbox import bounces
 from fixtures.probes.mailbox.bounces import Notices, Returned
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.message import Hop, Letter, Report
+from fixtures.probes.mailbox.signatures import Signature
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Insistence
 from fixtures.settings import Relay
@@ -37,11 +38,13 @@ NONE = Relay(host="")
 REPLY = b"From: alice@x.example\r\nSubject: [mxgate] reply\r\nMessage-ID: <1@x>\r\n\r\nYes.\r\n"
 KNOWS = OTHER.model_copy(update={"login": False})
 """By its address, whoever comes from there."""
+NO_ANSWER = Signature(DOMAIN, "s1", "no answer", aligned=True, asked=False)
+RELAYS_OWN = replace(NO_ANSWER, domain="sendgrid.info", aligned=False)
 
 
 def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  # noqa: B008 - frozen
     """A reply of alice's, as far as a judge looks."""
-    judged = SimpleNamespace(evidence=LOOK, **authentication) if authentication else None
+    judged = SimpleNamespace(**{"evidence": LOOK, "signatures": ()} | authentication) if authentication else None
     message, talked = SimpleNamespace(message_id="<1@x>", content=REPLY), SimpleNamespace(evidence=LOOK)
     sent = SimpleNamespace(address=ALICE, sender="587", message=message, taken=True, conversation=talked)
     arrived = SimpleNamespace(received=hops, content=b"Received: x\r\n" + REPLY) if hops else None
@@ -54,6 +57,8 @@ def receipt(*hops: Hop, relay: Relay = Relay(), **authentication: Any) -> Any:  
         (receipt(dmarc_passes=True, dkim_passes=True), PASS, "DKIM passes and is aligned"),
         (receipt(dmarc_passes=True, dkim_passes=False), FAIL, "what came"),
         (receipt(dmarc_passes=False, dkim_passes=True), FAIL, "what came"),
+        (receipt(dmarc_passes=True, dkim_passes=False, signatures=(NO_ANSWER,)), UNKNOWN, str(NO_ANSWER)),
+        (receipt(dmarc_passes=True, dkim_passes=False, signatures=(RELAYS_OWN,)), FAIL, "what came"),
         (receipt(), UNKNOWN, "no reply arrived, so there is no signature to look at"),
     ],
 )
@@ -311,12 +316,8 @@ def test_a_reply_that_is_not_taken(connection: str, others: str, verdict: Verdic
     refused.sent.conversation = talk(connection, code=554, text="no")
     taken.sent.sender = others
     judged, well = submission.judged_arrived([refused, taken], Relay(host=""))
-    assert (judged.verdict, judged.found, judged.evidence, well.verdict) == (
-        verdict,
-        "not taken: 554 no",
-        (LOOK,),
-        PASS,
-    )
+    assert (judged.verdict, judged.found, judged.evidence) == (verdict, "not taken: 554 no", (LOOK,))
+    assert well.verdict is PASS
     assert judged.member == f"alice@{DOMAIN} by 587"
     assert judged.hint.startswith(hint)
     assert judged.expected == well.expected == "taken, and in the outside mailbox"
@@ -326,10 +327,10 @@ def test_of_another_relay_all_has_to_be_said() -> None:
     with pytest.raises(
         ValidationError, match=r"is not SendGrid, and dkim_selectors, keys_shown, name, .* Expected those"
     ):
-        Relay(host="[smtp.post.example]:587")
+        Relay(host="[smtp.sendgrid.net.example]:587")
     assert OTHER.includes == ("spf.post.example",)
     assert NONE.includes == ()
-    assert Relay().includes == ("sendgrid.net",)
+    assert Relay(host="[smtp.eu.sendgrid.net]:587").includes == Relay().includes == ("sendgrid.net",)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from hypothesis import given, strategies as st
 
 from fixtures.evidence import Evidence
 from fixtures.probes.dns import dmarc
-from fixtures.probes.dns.dmarc_record import applied, names, parse, policies
+from fixtures.probes.dns.dmarc_record import Applied, applied, names, parse, policies
+from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.signatures import Signature
+from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Authentication
 
 RECORDS = [
@@ -179,12 +181,21 @@ def test_strict_alignment_wants_the_very_same_domain() -> None:
         signed = (Signature("mail.own.example", "s1", "", aligned=True),)
         found = applied("own.example", {"own.example": [policy]})
         return Authentication(
-            "own.example", signed, "em1.own.example", "pass", True, found, Evidence("asked", "answered")
+            "own.example", signed, "em1.own.example", "pass", True, found, "", Evidence("asked", "answered")
         )
 
     assert dmarc.passes(judged("v=DMARC1; p=none"))[0]
     assert dmarc.passes(judged("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")
     assert not dmarc.passes(judged("v=DMARC1; p=none; adkim=s; aspf=s"))[0]
+
+
+def test_a_policy_that_could_not_be_looked_up_is_known_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(author: str) -> tuple[Applied, str]:
+        return applied(author, {}), "timed out"
+
+    monkeypatch.setattr(submission, "discover", silent)
+    arrived = Stored("me", "INBOX", 1, (("From", "a@own.example"),), content=b"From: a@own.example\r\n\r\nHello.\r\n")
+    assert submission.authenticate(None, arrived).trouble == "timed out"  # type: ignore[arg-type] # it asks nothing
 
 
 @given(st.text(max_size=200))

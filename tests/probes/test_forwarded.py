@@ -8,6 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.plan.dkim import new_key
 from fixtures.probes.mailbox import signatures, verification
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.seen_by_cloudflare import read
@@ -16,6 +17,7 @@ from fixtures.probes.smtp.sender_kinds import KINDS
 from fixtures.settings import Address
 
 CLOUDFLARE = settings_without_a_lab().cloudflare
+PUBLIC = new_key()[1]
 ADDRESS = Address("example.net", "dell.example.net", "alice", "alice")
 
 
@@ -93,6 +95,22 @@ def test_a_signature_may_expire_after_its_mail_has_come(
     field = f"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; {signed}; h=from; bh=aaaa; b=bbbb\r\n"
     content = f"{received if came_days else ''}{field}From: a@x.example\r\n\r\nHello.\r\n".encode()
     assert [each.fault.partition(" (")[0] for each in verified(content, "x.example")] == [fault]
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        (PUBLIC, "the signature does not match"),
+        (PUBLIC.partition("p=")[0] + "p=", "p= is empty: the key was revoked"),
+        (None, "there is no key at s._domainkey.x.example"),
+    ],
+)
+def test_why_a_signature_does_not_verify(monkeypatch: pytest.MonkeyPatch, key: str | None, fault: str) -> None:
+    monkeypatch.setattr(signatures, "_key", lambda *_, **__: key.encode() if key else None)
+    body_hash = b"yZQq1c8wjBl0fZ4Wc/oraMCAG1mZJv5v/hlvyFy+t6A="  # the body itself is as it was
+    field = b"DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=" + body_hash + b"; b=bbbb\r\n"
+    (found,) = verified(field + b"From: a@x.example\r\n\r\nHello.\r\n", "x.example")
+    assert (found.fault, found.asked) == (fault, True)
 
 
 def _arrived(body: str, came: str = "host.example [192.0.2.25]") -> Stored:
