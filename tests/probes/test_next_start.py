@@ -13,6 +13,7 @@ from fixtures.access.transport import sections
 from fixtures.evidence import Verdict
 from fixtures.lab.firewall import kernel
 from fixtures.probes.dell import boot, durability, firewall, ruleset_text, units
+from tests.judges import LOOK
 from tests.probes.rulesets import ADMITTED, PUBLIC, read
 
 pytestmark = pytest.mark.skipif(
@@ -75,6 +76,20 @@ def test_what_the_next_start_loads(script: str, said: str) -> None:
         assert ("Let nftables.conf accept these at port 25 too" in first.sentence()) is (wanted is Verdict.FAIL)
 
 
+ELS = """
+printf '[Service]\nExecStart=/sbin/nft -f /mnt/el.conf\nExecStop=/sbin/nft flush ruleset\n' >/mnt/unit
+printf 'table inet el { }\n' >/mnt/el.conf
+mount --bind /mnt/unit /usr/lib/systemd/system/nftables.service
+"""
+
+
+def test_the_file_that_the_unit_names() -> None:
+    """As EL's, where somebody left one in Debian's place."""
+    ruleset = read(STARTS % (FILE % ", 25") + ELS)
+    assert "table inet el" in ruleset.parts[firewall.NEXT]
+    assert "dport" not in ruleset.parts[firewall.NEXT]
+
+
 UNITS = """\
 mount -t tmpfs none /etc/systemd
 mount -t tmpfs none /mnt
@@ -106,6 +121,7 @@ def test_what_is_asked_for_and_mounted() -> None:
     control = "/etc/systemd/system.control/postfix.service.d/50-TasksMax.conf"
     assert f"{control}:TasksMax=20" in files.splitlines()
     assert f"{control}:IPAddressAllow=any" in files.splitlines()
+    assert not units.service(files, "postfix").unasked
     assert units.service(files, "dovecot").held(100, ()).startswith("Requisite=a.service (/etc/systemd/system/dovecot")
     assert durability.mounted(parts) == {"/mnt/mail": "fstab"}
     assert len(parts["inodes"].splitlines()) == 2
@@ -113,6 +129,21 @@ def test_what_is_asked_for_and_mounted() -> None:
     moved = {**parts, "inodes": parts["inodes"].replace("/mnt/mail ", "/mnt/mail 9")}
     assert durability.other(moved, "/mnt/mail") == "the folder /mnt/disk, which is not what is mounted now"
     assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
+
+
+def test_a_systemd_that_is_not_asked_for_conditions() -> None:
+    """As that of EL 8 and Debian 11: then nobody can say."""
+    old = "printf '#!/bin/sh\necho Unknown command verb condition. >&2; exit 1\n' >/mnt/systemd-analyze\n"
+    script = f"{UNITS}{old}chmod +x /mnt/systemd-analyze; PATH=/mnt:$PATH\n{units.READ}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60
+    )
+    it = units.service(done.stdout, "postfix")
+    assert not it.held(20, ["/mnt", "/mnt/nas"])
+    said = "ConditionPathIsMountPoint=/mnt/nas (/etc/systemd/system/postfix.service.d/own.conf)"
+    assert it.unasked.startswith(f"{said}: its systemd can't be asked")
+    start = boot.Start((), (), LOOK, unasked=((it.name, it.unasked, LOOK),))
+    assert [each.verdict for each in boot.judged_held(start)] == [Verdict.INCONCLUSIVE]
 
 
 @pytest.mark.parametrize(
