@@ -373,3 +373,29 @@ def test_tables_and_chains_are_in_an_order_that_means_nothing() -> None:
     head, rules = "*filter\n:INPUT DROP [0:0]\n", "-A INPUT -j z\n-A INPUT -j b\n"
     now = f"{nat}{head}:z - [0:0]\n:b - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n"
     assert ruleset_text.restored(now, f"{head}:b - [0:0]\n:z - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n{nat}") == now
+
+
+COMMAND = """\
+#!/bin/sh
+case $* in
+    *--get-ipsets) echo cf4 f2b ;;
+    --permanent*--ipset=cf4*) ;;
+    *--ipset=cf4*) printf '104.30.0.0/20\\n192.0.2.1\\n' ;;
+    *--ipset=f2b*) echo "Error: IPSET_WITH_TIMEOUT: f2b" >&2; exit 136 ;;
+    *) echo "unrecognized arguments: $*" >&2; exit 2 ;;
+esac
+"""
+
+
+def test_how_sets_and_policies_are_read(tmp_path: Path) -> None:
+    """A firewalld before 0.9 knows no policies, which is no fault; of a set with a timeout it lists nothing."""
+    for name, text in {"firewall-cmd": COMMAND, "systemctl": "#!/bin/sh\necho enabled\n"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    parts = read(f"export PATH={tmp_path}:$PATH").parts
+    cloudflares, timed = ["cf4 104.30.0.0/20", "cf4 192.0.2.1"], ["f2b Error: IPSET_WITH_TIMEOUT: f2b"]
+    assert parts["firewalld_ipsets"].splitlines() == cloudflares + timed
+    assert parts["firewalld_ipsets_saved"].splitlines() == timed
+    assert not parts["firewalld_policies"].strip()
+    assert not parts["firewalld_policies_saved"].strip()
+    assert ruleset_text.broken(parts["firewalld"])
