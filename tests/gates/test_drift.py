@@ -3,7 +3,10 @@
 import contextlib
 import importlib
 import re
+import shutil
+import subprocess
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -387,3 +390,20 @@ def test_a_loss_is_closed_by_one_whole_message_id(
     monkeypatch.setattr(accept, "opened", lambda _: world.migration)
     assert accept.main(["--lost", given]) == 2
     assert "expected a Message-ID" in capsys.readouterr().err
+
+
+def test_without_ss_nobody_says_that_nothing_listens(tmp_path: Path) -> None:
+    """As on Alpine: the script ends there, with a status that is one."""
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    argv = ["sh", "-c", hosts.MACHINE.replace('"$(id -u)" = 0', "0 = 0")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)})
+    assert done.returncode
+    assert "ss" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "place", "crontabs periodic nftables sysconfig/nftables.conf sysconfig/iptables sysconfig/ip6tables dnf".split()
+)
+def test_other_distributions_places_are_watched(place: str) -> None:
+    assert f" /etc/{place} " in hosts.MACHINE

@@ -130,3 +130,121 @@ def test_direct_rules() -> None:
         ((found, _),) = all_say(firewalld.judged(parts | {"firewalld_direct_saved": then}, LOOK, "EC2"), "")
         assert found is verdict
     assert not list(firewalld.judged({"nft": ""}, LOOK, "EC2"))
+
+
+FORWARD = "port=25:proto=tcp:toport=25:toaddr=172.20.0.5"
+FORWARDS = RUNS.replace("forward-ports:", f"forward-ports: {FORWARD}")
+LINES = RUNS.replace("forward-ports:", f"forward-ports:\n\t{FORWARD.replace('25', '587', 1)}\n\t{FORWARD}")
+LATER = "zone public: after the next start "
+
+
+@pytest.mark.parametrize(
+    ("runs", "then", "found"),
+    [
+        (FORWARDS, saved(FORWARDS), ""),
+        (FORWARDS, saved(RUNS), f"{LATER}without forward-port {FORWARD}"),
+        (LINES, saved(RUNS), f"{LATER}without forward-port {FORWARD}"),
+        (RUNS, saved(LINES), f"{LATER}with forward-port {FORWARD}"),
+        (RUNS, saved(FORWARDS.replace("port=25", "port=587")), ""),
+        (RUNS, saved(FORWARDS.replace("proto=tcp", "proto=udp")), ""),
+        (
+            RUNS,
+            f'{saved(RUNS)}\trule family="ipv4" forward-port port="25" protocol="tcp" to-port="26"\n',
+            f'{LATER}with rule family="ipv4" forward-port port="25" protocol="tcp" to-port="26"',
+        ),
+        (FORWARDS.replace("masquerade: no", "masquerade: yes"), saved(FORWARDS), f"{LATER}without masquerade yes"),
+        (RUNS.replace("masquerade: no", "masquerade: yes"), saved(RUNS), ""),
+    ],
+)
+def test_ports_that_are_led_elsewhere(runs: str, then: str, found: str) -> None:
+    """As to a container that Postfix runs in."""
+    ((verdict, said),) = all_say(firewalld.judged({"firewalld": runs, "firewalld_saved": then}, LOOK, "Dell"), "")
+    assert (verdict, found in said) == (FAIL if found else PASS, True), said
+
+
+HAS, ROUTES = RUNS.replace("drop\n", "trusted\n"), "unicast default via 192.0.2.1 dev eth0 table main proto static"
+MOVED = HAS.replace("trusted\n", "trusted (active)\n").replace("eth0", "").replace("faces:\n", "faces: eth0\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("runs", "then", "found"),
+    [
+        (HAS, saved(HAS), ""),
+        (HAS, HAS, ""),
+        (HAS, saved(HAS).replace("faces:\n", "faces: eth0\n", 1), "zone public: after the next start without eth0"),
+        (MOVED, saved(HAS), "zone trusted: no saved zone names eth0"),
+        (MOVED, HAS, "zone trusted: after the next start without eth0, which is saved in zone public"),
+        (MOVED, MOVED, ""),
+        (MOVED.replace("eth0", "wg0"), saved(HAS), ""),
+    ],
+)
+def test_an_interface_that_gets_into_another_zone(runs: str, then: str, found: str) -> None:
+    """Saved ones are listed with NetworkManager's; docker0 and the like are none that mail comes by."""
+    parts = {"firewalld": runs, "firewalld_saved": then, "routes": ROUTES}
+    ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, "Dell"), "")
+    assert (verdict, found in said) == (UNKNOWN if found else PASS, True), said
+
+
+BY_SET = '\trule family="ipv4" source {}ipset="cf4" service name="smtp" {}\n'
+TIMED = "Error: IPSET_WITH_TIMEOUT: cf4"
+
+
+@pytest.mark.parametrize(
+    ("rule", "runs", "then", "found"),
+    [
+        (BY_SET.format("", "accept"), "cf4 104.30.0.0/20", "cf4 104.30.0.0/20", ""),
+        (BY_SET.format("", "accept"), "cf4 104.30.0.0/20", "", "without 104.30.0.0/20"),
+        (BY_SET.format("", "accept"), "", "cf4 104.30.0.0/20", ""),
+        (BY_SET.format("", "accept"), "cf4 192.0.2.1\ncf46 104.30.0.0/20", "", ""),
+        (BY_SET.format("", "accept"), f"cf4 {TIMED}", f"cf4 {TIMED}", f"without {TIMED}"),
+        (BY_SET.format("", "reject"), f"cf4 {TIMED}", f"cf4 {TIMED}", ""),
+        (BY_SET.format("", "reject"), "cf4 104.30.0.0/20", "", ""),
+        (BY_SET.format("", "reject"), "", "cf4 104.30.0.0/20", "with 104.30.0.0/20"),
+        (BY_SET.format("NOT ", "drop"), "cf4 104.30.0.0/20", "", "without 104.30.0.0/20"),
+        ("", "cf4 104.30.0.0/20", "", ""),
+    ],
+)
+def test_sets_that_only_run(rule: str, runs: str, then: str, found: str) -> None:
+    """Their rule stands, and its set is empty after the start."""
+    parts = {"firewalld": RUNS + rule, "firewalld_saved": saved(RUNS) + rule}
+    parts |= {"firewalld_ipsets": runs, "firewalld_ipsets_saved": then}
+    ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, "Dell", ADMITTED), "")
+    assert verdict is (FAIL if found else PASS), said
+    assert not found or f"found ipset cf4: after the next start {found}." in said
+
+
+def test_a_set_that_a_zone_is_of() -> None:
+    """Of one that refuses an entry more matters, of another one less."""
+    runs = NAMED.replace("sources:", "sources: ipset:cf4")
+    for zone, now, then in (("docker", "cf4 104.30.0.0/20", ""), ("drop", "", "cf4 104.30.0.0/20")):
+        text = "\n\n".join(each for each in runs.split("\n\n") if each.startswith(zone))
+        parts = {"firewalld": text, "firewalld_saved": text, "firewalld_ipsets": now, "firewalld_ipsets_saved": then}
+        ((verdict, _),) = all_say(firewalld.judged(parts, LOOK, "Dell", ADMITTED), "")
+        assert verdict is FAIL
+        turned = parts | {"firewalld_ipsets": then, "firewalld_ipsets_saved": now}
+        ((verdict, _),) = all_say(firewalld.judged(turned, LOOK, "Dell", ADMITTED), "")
+        assert verdict is PASS
+
+
+POLICY = "shut (active)\n  priority: -1\n  target: {}\n  ingress-zones: ANY\n  egress-zones: HOST\n  rich rules:\n"
+
+
+@pytest.mark.parametrize(
+    ("runs", "then", "found"),
+    [
+        ("", POLICY.format("REJECT"), "with its target REJECT"),
+        (POLICY.format("CONTINUE"), POLICY.format("DROP"), "with its target DROP"),
+        (POLICY.format("ACCEPT"), POLICY.format("CONTINUE"), "without its target ACCEPT"),
+        ("", f"{POLICY.format('CONTINUE')}\t{BAN}\n", f"with {BAN}"),
+        ("", POLICY.format("CONTINUE"), ""),
+        (POLICY.format("REJECT"), POLICY.format("REJECT").replace(" (active)", ""), ""),
+        (POLICY.format("REJECT"), "", ""),
+    ],
+)
+def test_policies(runs: str, then: str, found: str) -> None:
+    """They decide before the zones do (firewalld.policies(5))."""
+    parts = {"firewalld": RUNS, "firewalld_saved": saved(RUNS)}
+    parts |= {"firewalld_policies": runs, "firewalld_policies_saved": then}
+    ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, "Dell"), "")
+    assert verdict is (FAIL if found else PASS), said
+    assert not found or f"found policy shut: after the next start {found}." in said

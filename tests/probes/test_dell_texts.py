@@ -310,7 +310,7 @@ def test_what_is_read_of_clients(tmp_path: Path) -> None:
     """A hook, whatever it is called, and no key; an account's URL, where dehydrated keeps it."""
     url = "https://acme.example/acct/1"
     texts = {
-        "etc/letsencrypt/renewal/a.conf": "manual_auth_hook = /opt/token-hook\nkey = s3cret\ndns_x_token = s3cret\n",
+        "etc/letsencrypt/renewal/a.conf": "manual_auth_hook = /opt/token-hook\nkey = s3cret\nDNS_x_Token = s3cret\n",
         "etc/dehydrated/accounts/YWNtZQ/account_id.json": f'{{"url":"{url}"}}\n',
         "var/lib/dehydrated/accounts/YWNtZQ/account_id.json": f'{{"url":"{url}2"}}\n',
     }
@@ -318,6 +318,7 @@ def test_what_is_read_of_clients(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     script = re.sub(r"(?<![\w/*~]) ?(/(?:etc|var|run|usr)/)", rf" {tmp_path}\1", certificate_renewal._READ)
+    assert not re.search(r"sed[^\n]*/I", script), "BusyBox's sed has no such flag, and prints nothing"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={"HOME": str(tmp_path)})
     assert [(kind, text) for kind, _, text in certificate_renewal.parts(done.stdout)] == [
         ("client", "manual_auth_hook = /opt/token-hook"),

@@ -1,6 +1,9 @@
 """Who received, from logs as they lie about: rotated, compressed, damaged, of two hosts that tell of the same mail."""
 
 import gzip
+import os
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -258,3 +261,18 @@ def test_a_missing_or_damaged_log_is_no_empty_log(tmp_path: Path) -> None:
 def test_addresses_as_the_world_writes_them(written: str, plain: str) -> None:
     settings: Settings = settings_without_a_lab()
     assert history.plain(settings, written) == plain
+
+
+def test_a_find_without_printf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As BusyBox's: the log is there all the same."""
+    (tmp_path / "find").write_text(
+        f'#!/bin/sh\ncase " $* " in *" -printf "*) exit 1 ;; esac\nexec {shutil.which("find")} "$@"\n', encoding="utf-8"
+    )
+    (tmp_path / "find").chmod(0o755)
+    (tmp_path / "dell.log").write_text(mail(1, "DDDDDD1", "<1@x>", f"alice@{MAIN}"), encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    argv = ["sh", "-c", history._READ, "sh", str(tmp_path / "dell.log"), "9", "1000000", "status=sent"]
+    done = subprocess.run(argv, capture_output=True, check=True)
+    head, _, packed = done.stdout.partition(b"\n")
+    assert head.endswith(b"dell.log")
+    assert b"status=sent" in gzip.decompress(packed)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -286,6 +287,22 @@ def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) ->
         ("second:2", "cp /a /etc/postfix/main.cf"),
         ("second:5", "cp /b /etc/postfix/main.cf"),
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+def test_a_grep_that_gives_its_input_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As BusyBox's; and a unit's name that has a backslash."""
+    grep, unit = tmp_path / "bin/grep", tmp_path / "units/srv-a\\x2db.service"
+    for file, text in (
+        (grep, f'#!/bin/sh\ncase " $* " in *" --label"*) exit 1 ;; esac\nexec {shutil.which("grep")} "$@"\n'),
+        (unit, "ExecStart=cp \\\n /a /etc/postfix/main.cf\n"),
+    ):
+        file.parent.mkdir()
+        file.write_text(text, encoding="utf-8")
+    grep.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{grep.parent}:{os.environ['PATH']}")
+    (((where, _),), _) = _searched(tmp_path, unit.parent)
+    assert where == f"{unit}:1"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")

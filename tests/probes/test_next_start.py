@@ -13,6 +13,7 @@ from fixtures.access.transport import sections
 from fixtures.evidence import Verdict
 from fixtures.lab.firewall import kernel
 from fixtures.probes.dell import boot, durability, firewall, ruleset_text, units
+from tests.judges import LOOK
 from tests.probes.rulesets import ADMITTED, PUBLIC, read
 
 pytestmark = pytest.mark.skipif(
@@ -75,6 +76,20 @@ def test_what_the_next_start_loads(script: str, said: str) -> None:
         assert ("Let nftables.conf accept these at port 25 too" in first.sentence()) is (wanted is Verdict.FAIL)
 
 
+ELS = """
+printf '[Service]\nExecStart=/sbin/nft -f /mnt/el.conf\nExecStop=/sbin/nft flush ruleset\n' >/mnt/unit
+printf 'table inet el { }\n' >/mnt/el.conf
+mount --bind /mnt/unit /usr/lib/systemd/system/nftables.service
+"""
+
+
+def test_the_file_that_the_unit_names() -> None:
+    """As EL's, where somebody left one in Debian's place."""
+    ruleset = read(STARTS % (FILE % ", 25") + ELS)
+    assert "table inet el" in ruleset.parts[firewall.NEXT]
+    assert "dport" not in ruleset.parts[firewall.NEXT]
+
+
 UNITS = """\
 mount -t tmpfs none /etc/systemd
 mount -t tmpfs none /mnt
@@ -106,6 +121,7 @@ def test_what_is_asked_for_and_mounted() -> None:
     control = "/etc/systemd/system.control/postfix.service.d/50-TasksMax.conf"
     assert f"{control}:TasksMax=20" in files.splitlines()
     assert f"{control}:IPAddressAllow=any" in files.splitlines()
+    assert not units.service(files, "postfix").unasked
     assert units.service(files, "dovecot").held(100, ()).startswith("Requisite=a.service (/etc/systemd/system/dovecot")
     assert durability.mounted(parts) == {"/mnt/mail": "fstab"}
     assert len(parts["inodes"].splitlines()) == 2
@@ -113,6 +129,21 @@ def test_what_is_asked_for_and_mounted() -> None:
     moved = {**parts, "inodes": parts["inodes"].replace("/mnt/mail ", "/mnt/mail 9")}
     assert durability.other(moved, "/mnt/mail") == "the folder /mnt/disk, which is not what is mounted now"
     assert "/dev/stdin /proc/self/fd/0" in parts["disks"].splitlines()
+
+
+def test_a_systemd_that_is_not_asked_for_conditions() -> None:
+    """As that of EL 8 and Debian 11: then nobody can say."""
+    old = "printf '#!/bin/sh\necho Unknown command verb condition. >&2; exit 1\n' >/mnt/systemd-analyze\n"
+    script = f"{UNITS}{old}chmod +x /mnt/systemd-analyze; PATH=/mnt:$PATH\n{units.READ}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=60
+    )
+    it = units.service(done.stdout, "postfix")
+    assert not it.held(20, ["/mnt", "/mnt/nas"])
+    said = "ConditionPathIsMountPoint=/mnt/nas (/etc/systemd/system/postfix.service.d/own.conf)"
+    assert it.unasked.startswith(f"{said}: its systemd can't be asked")
+    start = boot.Start((), (), LOOK, unasked=((it.name, it.unasked, LOOK),))
+    assert [each.verdict for each in boot.judged_held(start)] == [Verdict.INCONCLUSIVE]
 
 
 @pytest.mark.parametrize(
@@ -342,3 +373,29 @@ def test_tables_and_chains_are_in_an_order_that_means_nothing() -> None:
     head, rules = "*filter\n:INPUT DROP [0:0]\n", "-A INPUT -j z\n-A INPUT -j b\n"
     now = f"{nat}{head}:z - [0:0]\n:b - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n"
     assert ruleset_text.restored(now, f"{head}:b - [0:0]\n:z - [0:0]\n{rules}-A z -j ACCEPT\nCOMMIT\n{nat}") == now
+
+
+COMMAND = """\
+#!/bin/sh
+case $* in
+    *--get-ipsets) echo cf4 f2b ;;
+    --permanent*--ipset=cf4*) ;;
+    *--ipset=cf4*) printf '104.30.0.0/20\\n192.0.2.1\\n' ;;
+    *--ipset=f2b*) echo "Error: IPSET_WITH_TIMEOUT: f2b" >&2; exit 136 ;;
+    *) echo "unrecognized arguments: $*" >&2; exit 2 ;;
+esac
+"""
+
+
+def test_how_sets_and_policies_are_read(tmp_path: Path) -> None:
+    """A firewalld before 0.9 knows no policies, which is no fault; of a set with a timeout it lists nothing."""
+    for name, text in {"firewall-cmd": COMMAND, "systemctl": "#!/bin/sh\necho enabled\n"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    parts = read(f"export PATH={tmp_path}:$PATH").parts
+    cloudflares, timed = ["cf4 104.30.0.0/20", "cf4 192.0.2.1"], ["f2b Error: IPSET_WITH_TIMEOUT: f2b"]
+    assert parts["firewalld_ipsets"].splitlines() == cloudflares + timed
+    assert parts["firewalld_ipsets_saved"].splitlines() == timed
+    assert not parts["firewalld_policies"].strip()
+    assert not parts["firewalld_policies_saved"].strip()
+    assert ruleset_text.broken(parts["firewalld"])

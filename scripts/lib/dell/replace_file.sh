@@ -10,5 +10,6 @@ cat >"$new"
 [ "$(sha256sum <"$new" | cut -d' ' -f1)" = "$2" ] || { echo "$1: cut short on the way" >&2; exit 1; }
 chmod "${3:-644}" -- "$new"
 [ ! -e "$target" ] || { chmod "$(stat -c %a -- "$target")" -- "$new"; chown -h "$(stat -c %u:%g -- "$target")" -- "$new"; }
+[ ! -e "$target" ] || chcon --reference="$target" -- "$new" 2>/dev/null || : # SELinux's type, where there is one
 sync -- "$new" 2>/dev/null || sync
 mv -f -- "$new" "$target"
