@@ -52,10 +52,12 @@ def watch(job: Job, now: dict[str, Any]) -> bool:
             return False
         with suppress(StoreError):
             now |= state(job)
-            # Since when it stands so, by a clock that nobody sets: this process is there from before the MX moves.
-            if now["state"] == "moving" and now["place"] != moving[0]:
+            if now["state"] != "moving":
+                continue
+            # Also since it was first seen, by a clock that nobody sets: the record's may have gone back.
+            if now["place"] != moving[0]:
                 moving = (now["place"], time.monotonic())
-            elif now["state"] == "moving" and time.monotonic() - moving[1] > late_s:
+            if max(time.time() - now["real_at"], time.monotonic() - moving[1]) > late_s:
                 job.say(f"the run is stuck {late_s:.0f} s after the MX moved (stopped by Ctrl-Z?): it is ended")
                 signal.pidfd_send_signal(process, signal.SIGKILL)
     return False

@@ -159,6 +159,19 @@ def test_a_night_ahead_takes_no_place_of_those_that_came_later(world: World) -> 
     assert newest.at == pytest.approx(world.migration.clock.now(), abs=60)
 
 
+def test_one_night_dated_behind_takes_none_of_those_before_it(world: World) -> None:
+    for _ in range(3):
+        night(world)
+    (*_, last) = world.migration.store.recorded(counting.RECORD)
+    behind = records.update().where(records.c.kind == counting.RECORD, records.c.id == last["place"])
+    night(world)
+    with world.migration.store.engine.begin() as db:
+        db.execute(behind.values(real_at=records.c.real_at - 16 * DAY_S))
+    found = counted(world)
+    assert [each for each in found.against if counting.AHEAD in each] == []
+    assert any(counting.BEHIND in each for each in found.against)
+
+
 def test_what_came_after_a_switch_counts_whatever_its_clock_said(world: World) -> None:
     store = world.migration.store
     store.record("switch", PILOT)

@@ -98,6 +98,7 @@ def grep(words: str, text: str, file: str = "/etc/cron.d/x") -> list[str]:
         "@daily root find /srv/vmail/bob@example.org/Maildir/.\\&TtVOiw-.2025/cur -type f -delete",
         "@daily root find '/srv/vmail/bob@example.org/Maildir/.R&D' -type f -delete",
         "@daily root find '/srv/vmail/bob@example.org/Maildir/.Old Work' -type f -delete",
+        "@daily root find /srv/vmail/bob@example.org/Maildir/.Old\\ Work/cur -type f -delete",
         "@daily root cd '/users/carol/Maildir/.&TtVOiw-/cur' && find . -mtime +30 -delete",
         "d /srv/vmail 0755 vmail vmail 30d",
         "e /srv/vmail/*/Maildir/cur - - - 90d",
