@@ -88,6 +88,7 @@ STEPS: tuple[Step, ...] = (
     ("r2.buckets.domains.managed.update", lambda _: {**MINE, "bucket_name": "waiting", "enabled": True}),
     ("r2.buckets.domains.managed.list", lambda _: {**MINE, "bucket_name": "waiting"}),
     ("r2.buckets.domains.custom.list", lambda _: {**MINE, "bucket_name": "waiting"}),
+    ("r2.buckets.lifecycle.get", lambda _: {**MINE, "bucket_name": "waiting"}),
     ("r2.buckets.delete", lambda _: {**MINE, "bucket_name": "waiting"}),
     ("email_routing.addresses.create", lambda _: {**MINE, "email": "alice@dell.example"}),
     ("email_routing.addresses.list", lambda _: {**MINE, "verified": False}),
