@@ -169,7 +169,7 @@ def test_a_scenario_ends_where_nothing_is_there() -> None:
 
 
 def test_what_broke_was_not_seen_of_any_domain() -> None:
-    """One domain fails, and then nobody answers: of the other one it is not known."""
+    """One domain fails, and then nobody answers: of the other one it is not known. Nor is it where nothing fails."""
     outcome = describe(("X-5",), "phase3", "It", "It", "it.feature")
     claims = Claims(outcome.findings)
     claims.begin(then=True)
@@ -179,6 +179,9 @@ def test_what_broke_was_not_seen_of_any_domain() -> None:
     outcome.conclude(raised.value)
     verdicts = [outcome.verdict_for(each) for each in ("a.example", "b.example", "")]
     assert verdicts == [Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.FAIL]
+    outcome.findings = [passed("a", "right", domain="a.example")]
+    outcome.conclude(CouldNotAsk("nobody answers"))
+    assert outcome.verdict_for("a.example") is Verdict.INCONCLUSIVE
 
 
 def test_what_is_there_for_one_domain_is_judged_to_the_end() -> None:

@@ -117,8 +117,9 @@ def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certific
 def test_what_did_not_pass_there_is_not_proved_here(
     live: Live, made: Callable[..., Certificate], verdict: Verdict
 ) -> None:
-    drill = made().drills[0].model_copy(update={"verdict": verdict, "error": "why it is not"})
-    made(drills=[drill])
+    """Not by an older one that did, either."""
+    older = made().drills[0]
+    made(drills=[older, older.model_copy(update={"verdict": verdict, "error": "why it is not"})])
     with pytest.raises(drills.FromRecord, match="why it is not") as raised:
         live.recall()
     assert raised.value.verdict is verdict

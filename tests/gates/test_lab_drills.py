@@ -54,19 +54,25 @@ def test_one_that_holds_opens(stood: World) -> None:
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ABSENT, Verdict.WAIVED])
 def test_one_that_did_not_pass_is_what_it_was(stood: World, verdict: Verdict) -> None:
     """What there was nothing to try, or somebody answers for, is no proof, though it opens the gate."""
+    drilled(stood)
     drilled(stood, verdict=verdict)
     with pytest.raises(FromRecord, match="why it is not") as raised:
         recalled(stood)
     assert raised.value.verdict is verdict
 
 
-def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(stood: World) -> None:
+def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(
+    stood: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drilled(stood)
     stood.present[POSTFIX] = "myhostname = other.example.net"
     with pytest.raises(Inconclusive, match="only of Dells configured otherwise"):
         recalled(stood)
     stood.present[POSTFIX] = "myhostname = dell.example.net"
     assert recalled(stood).findings
+    monkeypatch.setattr(drills, "VERSION", "9.9.9+0")
+    with pytest.raises(Inconclusive):
+        recalled(stood)
 
 
 def test_one_of_another_world_voids_nothing(stood: World) -> None:

@@ -247,12 +247,16 @@ def test_settings_that_decide_about_nights(world: World) -> None:
     assert "it was judged by other settings; these are " in said
 
 
-def test_gaps_are_reported(world: World) -> None:
+@pytest.mark.parametrize(("hours", "missing"), [((72,), 72), ((27,), 27), ((25,), 0), ((20, 20), 40)], ids=str)
+def test_gaps_are_reported(world: World, hours: tuple[int, ...], missing: int) -> None:
+    """One between that does not count ends none."""
     began = world.migration.clock.now()
     night(world)
-    night(world, after_s=3 * DAY_S)
-    (said,) = counted(world, began).missing
-    assert said.endswith(": 72 h, at most 26")
+    for each in hours[:-1]:
+        night(world, came_out(NIGHT, Verdict.PASS, "N-7"), after_s=each * HOUR_S)
+    night(world, after_s=hours[-1] * HOUR_S)
+    said = [each.rpartition(": ")[2] for each in counted(world, began).missing]
+    assert said == [f"{missing} h, at most 26"] * bool(missing)
 
 
 # After sign-off ------------------------------------------------------------------------------------------------------

@@ -224,19 +224,36 @@ def test_a_full_disk(file: Path, small_disk: Path) -> None:
     assert write(file).returncode == 0
 
 
+def held_by(store: Store, owner: str) -> None:
+    """As when OWNER takes the lock over, by --take-lock."""
+    store.unlock("migration")
+    with store.engine.begin() as db:
+        db.execute(sa.insert(stores.locks).values(name="migration", owner=owner, why="rollback", since=1))
+
+
 def test_a_lock_tells_who_holds_it(file: Path) -> None:
-    store = Store(f"sqlite:///{file}", Clock())
-    with store.lock("migration", "switch_mx pilot.example.net"):
-        with pytest.raises(Locked, match=rf"pid {os.getpid()} since .*\(switch_mx pilot.*Wait for it"):
+    with opened(file) as store, opened(file) as other:
+        with store.lock("migration", "switch_mx pilot.example.net"):
+            with pytest.raises(Locked, match=rf"pid {os.getpid()} since .*\(switch_mx pilot.*Wait for it"):
+                store.lock("migration", "lower_ttl").__enter__()
+            held_by(other, "ops@elsewhere pid 7")
+            with pytest.raises(Locked, match=r"taken over from this run: .*ops@elsewhere pid 7 .*plan again"):
+                store.log("switch_mx", "", "1", "MX", "before", held="migration")
+        with pytest.raises(Locked, match=r"ops@elsewhere pid 7 .*if that process is dead"):  # not let go by the first
             store.lock("migration", "lower_ttl").__enter__()
-        store.unlock("migration")  # --take-lock
-        other = Store(f"sqlite:///{file}", Clock())
-        with other.engine.begin() as db:
-            db.execute(sa.text("INSERT INTO locks VALUES ('migration', 'ops@elsewhere pid 7', 'rollback', 1)"))
-    with pytest.raises(Locked, match=r"ops@elsewhere pid 7 .*if that process is dead"):  # not let go by the first
-        store.lock("migration", "lower_ttl").__enter__()
-    store.close()
-    other.close()
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_taking_over_frees_only_the_lock_that_was_seen(
+    file: Path, monkeypatch: pytest.MonkeyPatch, *, meanwhile: bool
+) -> None:
+    """Another machine's; not one that a third takes MEANWHILE."""
+    with opened(file) as store:
+        held_by(store, "ops@elsewhere pid 7")
+        if meanwhile:
+            monkeypatch.setattr(stores, "_lives", lambda *_: held_by(store, "ops@other pid 8"))  # and says: None
+        store.take_over("migration")
+        assert store.is_held("migration") is meanwhile
 
 
 PASSWORD = "hunter2-and-more"

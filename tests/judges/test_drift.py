@@ -113,6 +113,7 @@ def test_only_what_email_routing_adds_by_itself_passes() -> None:
             "sender_bcc_maps sends copies to e@evil.example",
         ),
         ({"parameter sender_bcc_maps": "mysql:/b.cf"}, "sender_bcc_maps sends copies by mysql:/b.cf, which can't be"),
+        ({"parameter always_bcc": "eve@notexample.net"}, "always_bcc sends copies to eve@notexample.net"),
         ({"parameter recipient_bcc_maps": "static:eve@evil.example"}, "sends copies to eve@evil.example"),
         ({"parameter recipient_bcc_maps": "inline:{a@example.net=eve@evil.example}"}, "copies to eve@evil.example"),
         (
@@ -158,7 +159,9 @@ def test_sieve_mirrors_and_rules_are_named() -> None:
         f'{DOVECOT}: Sieve /srv/a/.dovecot.sieve: redirect :copy "eve@evil.example"',
         f"{DOVECOT}: Dovecot's mail_replica mirrors mailboxes (mail_replica)",
     ]
+    assert list(strangers(DOVECOT, {"Sieve /b": "redirect text:"}, OURS)) == [f"{DOVECOT}: Sieve /b: redirect text:"]
     rules = {"rule a@example.net": "forward eve@evil.example", "rule b@example.net": "forward b@dell.example.net"}
+    rules["rule c@example.net"] = "forward eve@evil.example (disabled)"
     assert list(strangers("Email Routing of example.net", rules, OURS)) == [
         "Email Routing of example.net: rule a@example.net: forward eve@evil.example"
     ]
@@ -205,6 +208,7 @@ def test_what_a_person_named_passes() -> None:
         ("parameter always_bcc sends copies to eve@evil.example", "bcc: eve@evil.example", "bcc: eve@evil.example"),
         ("map leads mail to eve@evil.example (for a@example.net, by hash:/v)", "a@example.net", ""),
         ("Sieve /srv/a/x: pipe", "pipe", ""),
+        ('Sieve /srv/a/x: redirect "eve@evil.example" "mallory@evil.example"', "eve@evil.example", ""),
     ],
 )
 def test_a_filter_of_the_settings_accepts_by_the_strangers_whole_address(text: str, filters: str, by: str) -> None:

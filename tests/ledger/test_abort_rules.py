@@ -18,7 +18,7 @@ from fixtures.watching import counting
 from fixtures.watching.abort_rules import DEFERRED, LOST, MET, alarms
 from fixtures.watching.counting import Counting
 from fixtures.watching.dellside import DellSide, deferred, own_probe
-from tests.ledger.conftest import DOMAIN, RUN, SETTINGS, Book
+from tests.ledger.conftest import DOMAIN, NOW, RUN, SETTINGS, Book
 
 
 class Mail(Book):
@@ -163,6 +163,13 @@ def test_one_that_is_half_wrong_stands(mail: Mail) -> None:
     assert mail.met() == [(LOST, False)]
 
 
+def test_one_of_which_the_ledger_has_one_no_more_stands(mail: Mail) -> None:
+    mail.add("<1@s>", arrived_real="1", copies=1)
+    mail.migration.store.record(MET, DOMAIN, rule=LOST, found="2", messages=["<1@s>", "<2@s>"], run=RUN)
+    mail.next()
+    assert mail.met() == [(LOST, False)]
+
+
 def test_one_that_proved_wrong_stands_while_others_are_lost(mail: Mail) -> None:
     """The next watch judges its own run only: this alarm is all that still says it."""
     mail.miss()
@@ -207,8 +214,18 @@ def arrived(mail: Mail) -> None:
 
 @pytest.mark.parametrize(
     ("queued", "more", "withdrawn"),
-    [(0, [], True), (None, [], False), (2, [], False), (0, [{"age": 1800}], False), (0, [{"deferrals": 1}], False)],
-    ids=["over", "Dell was not asked", "some wait at Dell", "one is lost", "one waits at its sender"],
+    [
+        (0, [], True),
+        (None, [], False),
+        (2, [], False),
+        (0, [{"age": 1800}], False),
+        (0, [{"age": 100, "acknowledged_real": NOW}], False),
+        (0, [{"deferrals": 1}], False),
+    ],
+    ids=[
+        *("over", "Dell was not asked", "some wait at Dell"),
+        *("one is lost", "one is late", "one waits at its sender"),
+    ],
 )
 def test_who_waited_and_waits_no_more(
     mail: Mail, *, queued: int | None, more: list[dict[str, Any]], withdrawn: bool

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.ledger import collecting, switches
-from fixtures.ledger.accounting import UNEXPECTED
+from fixtures.ledger import balance, collecting, switches
+from fixtures.ledger.accounting import UNEXPECTED, outstanding
 from fixtures.ledger.windows import CLOSED, OPENED, PUT_BACK, SETTLED, WRITE_S, windows
 from fixtures.probes.mailbox.message import hops, path_of
 from tests.ledger.conftest import DOMAIN, NOW, OTHER, ROUTE, RUN, SETTINGS, Book
@@ -104,6 +104,15 @@ def test_each_message_has_its_place(book: Book, fields: dict[str, Any], where: s
     assert places == {name: int(name == where) for name in places}
     assert found.injected == found.arrived + found.outstanding + len(found.lost) == 2
     assert found.whole == (where in {"delayed", "explained_copies"})
+    assert outstanding(book.migration, RUN) == fields.keys().isdisjoint({"arrived_real", "bounced"})
+
+
+def test_what_is_not_due_yet_is_not_lost(book: Book) -> None:
+    """Also where a queue may hold mail for less than its way may take."""
+    bounds = SETTINGS.bounds.model_copy(update={"arrival_s": 60.0, "oldest_deferred_s": 30.0})
+    settings = book.migration.settings.model_copy(update={"bounds": bounds})
+    book.add(age=45)
+    assert not balance(replace(book.migration, settings=settings), RUN).lost
 
 
 def test_a_bounce_of_what_arrived_is_no_loss(book: Book) -> None:
@@ -325,7 +334,10 @@ def test_what_is_missing_without_a_refusal_stays_lost(book: Book) -> None:
 
 
 def test_the_rest_is_whole(book: Book) -> None:
+    """So is what was refused, and arrived after all."""
     book.record(*BEGUN[:2], **ANNOUNCED)
-    book.refused(5)
+    for at in (5, 6):
+        book.refused(at)
+    book.store.update_messages([{"message_id": "<refused-6@s>", "arrived_real": NOW + 9, "copies": 1}])
     book.add(injected_at=NOW, injected_real=NOW, arrived_real=NOW + 1, copies=1)
     assert book.balance().whole

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import permutations
@@ -27,9 +28,10 @@ from scripts.lib.dell import host_files
 from scripts.lib.dns import mta_sts
 from scripts.lib.dns.mta_sts import identifier, policy
 from scripts.lib.dns.mx_back import added
-from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, value
+from scripts.lib.dns.records import as_text, changes, danger_of, is_spf, line, merged, quoted, set_rrset, set_ttl, value
 
 NAME = "own.example"
+JOB = Job(Migration(settings_without_a_lab(), Secrets()), NAME, Namespace())
 
 
 def mx(priority: int, host: str, ttl: int = 300, identity: str = "") -> Record:
@@ -188,8 +190,28 @@ def test_text_that_would_need_escapes_is_refused(text: str) -> None:
         (NAME, "A", (), False, ""),
     ],
 )
-def test_class_of_danger(name: str, kind: str, texts: tuple[str, ...], deletes: bool, expected: str) -> None:
+def test_class_of_danger(
+    monkeypatch: pytest.MonkeyPatch, *, name: str, kind: str, texts: Sequence[str], deletes: bool, expected: str
+) -> None:
+    """And a script that does not allow itself just this class is refused: one of two that goes is a deletion, too."""
     assert danger_of(name, kind, texts, deletes=deletes) == expected
+    priority = 10 if kind == "MX" else None
+    stands(monkeypatch, *(Record(kind, name, each, 300, priority, id=each) for each in (*texts, "one", "two")))
+    count = len(cloudflare.records(JOB.migration, NAME).of(name, kind)) - deletes
+    wanted = [f"10 host{number}" for number in range(count)]
+    for danger in {"", "another", expected}:
+        with nullcontext() if expected in {"", danger} else pytest.raises(Refused, match=f"would change {expected}, "):
+            assert len(list(set_rrset(JOB, NAME, name, kind, wanted, 300, danger))) == 1
+
+
+@pytest.mark.parametrize(("ttl", "shorter"), [(60, True), (300, True), (3600, True), (60, False), (3600, False)])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_ttl_goes_one_way_only(ttl: int, monkeypatch: pytest.MonkeyPatch, *, shorter: bool, mixed: bool) -> None:
+    """And no way where one of Cloudflare's is among them."""
+    stands(monkeypatch, mx(10, "one.example"), *cloudflares()[:mixed])
+    present = cloudflare.records(JOB.migration, NAME)
+    writes = [*set_ttl(JOB, NAME, NAME, "MX", ttl, present, shorter=shorter)]
+    assert len(writes) == (not mixed and (ttl, shorter) in {(60, True), (3600, False)})
 
 
 BOTH = ("_spf.mx.cloudflare.net", "sendgrid.net")
@@ -249,6 +271,8 @@ def test_merging_again_changes_nothing(texts: tuple[str, ...]) -> None:
         ("v=spf1 192.0.2.1 ~all", "Missing IP4: 192.0.2.1"),
         ("v=spf1 ~all include:sendgrid.net", "stands after all"),
         ("v=spf1 -include:sendgrid.net ~all", "sendgrid.net may not send"),
+        ("v=spf1 ~include:sendgrid.net ~all", "sendgrid.net may not send"),
+        ("v=spf1 ?include:sendgrid.net ~all", "sendgrid.net may not send"),
     ],
 )
 def test_refused(text: str, said: str) -> None:
@@ -409,9 +433,13 @@ def stands(monkeypatch: pytest.MonkeyPatch, *those: Record) -> None:
     """In each zone, below the name servers of its apex."""
 
     def records(_: Migration, domain: str) -> Records:
-        zone, apex = Zone("z", domain, "active", (), "a"), Record("NS", domain, "ada.ns.cloudflare.com", 300)
-        return Records(zone, (apex, *those), Evidence("", "", "", "", 0.0, 0.0))
+        apex = Record("NS", domain, "ada.ns.cloudflare.com", 300)
+        return Records(zone(_, domain), (apex, *those), Evidence("", "", "", "", 0.0, 0.0))
 
+    def zone(_: Migration, domain: str) -> Zone:
+        return Zone("z", domain, "active", (), "a")
+
+    monkeypatch.setattr(cloudflare, "zone", zone)
     monkeypatch.setattr(cloudflare, "records", records)
     monkeypatch.setattr(publish_delivery, "set_rrset", lambda *_, **__: ())
 
