@@ -379,9 +379,9 @@ COMMAND = """\
 #!/bin/sh
 case $* in
     *--get-ipsets) echo cf4 f2b ;;
-    --permanent*--ipset=cf4*) ;;
-    *--ipset=cf4*) printf '104.30.0.0/20\\n192.0.2.1\\n' ;;
-    *--ipset=f2b*) echo "Error: IPSET_WITH_TIMEOUT: f2b" >&2; exit 136 ;;
+    --permanent*--info-ipset=cf4) printf 'cf4\\n  options: maxelem=9\\n  entries: \\n' ;;
+    --info-ipset=cf4) printf 'cf4\\n  options: maxelem=9\\n  entries: 104.30.0.0/20 192.0.2.1\\n' ;;
+    *--info-ipset=f2b) printf 'f2b\\n  options: timeout=9\\n  entries: \\n' ;;
     *) echo "unrecognized arguments: $*" >&2; exit 2 ;;
 esac
 """
@@ -393,9 +393,9 @@ def test_how_sets_and_policies_are_read(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     parts = read(f"export PATH={tmp_path}:$PATH").parts
-    cloudflares, timed = ["cf4 104.30.0.0/20", "cf4 192.0.2.1"], ["f2b Error: IPSET_WITH_TIMEOUT: f2b"]
-    assert parts["firewalld_ipsets"].splitlines() == cloudflares + timed
-    assert parts["firewalld_ipsets_saved"].splitlines() == timed
+    cloudflares = "cf4\n  options: maxelem=9\n  entries: {}\nf2b\n  options: timeout=9\n  entries:"
+    assert parts["firewalld_ipsets"].strip() == cloudflares.format("104.30.0.0/20 192.0.2.1")
+    assert parts["firewalld_ipsets_saved"].strip() == cloudflares.format("")
     assert not parts["firewalld_policies"].strip()
     assert not parts["firewalld_policies_saved"].strip()
     assert ruleset_text.broken(parts["firewalld"])
