@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.preflight.init import questions
-from fixtures.preflight.init.answers import Answers, Back, Past, kept, port_number
+from fixtures.preflight.init.answers import Answers, Back, Past, folder, kept, port_number
 from fixtures.settings import SettingsError
 from scripts import init
 from tests.conftest import NOBODY, PROJECT, ended, python, run
@@ -185,10 +185,20 @@ def test_what_is_neither_yes_nor_no_is_asked_again() -> None:
 
 
 def test_answers_in_japanese_typing() -> None:
-    replies = iter([f"alice、bob{wide(',')}carol", "²²", wide("2465"), "a", wide("<")])
+    replies = iter([f"alice、bob{wide(',')}carol", "²²", "22", wide("2465"), "a", wide("<")])
     to = Answers(prompt=lambda _: next(replies), say=lambda _: None)
     assert to.several("mailboxes", "mailboxes") == ["alice", "bob", "carol"]
     assert to.ask("port", "port", fits=port_number) == "22"
     assert to.ask("port2", "port", fits=port_number) == "2465"
     with pytest.raises(Back):
         to.ask("first", "first"), to.ask("second", "second")
+
+
+@pytest.mark.parametrize("name", ["ﾃﾞｰﾀ", wide("2"), "m²", "か\u3099"])
+def test_a_path_is_taken_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for said in (name, str(tmp_path / name)):
+        to = Answers(prompt=lambda _, said=said: f"{said} ", say=lambda _: None)  # type: ignore[misc] # said is its default
+        assert to.ask("ec2.terraform", "folder", fits=folder) == said
+        assert to.ask("dell.log", "log", "/var/log/mail.log") == said or "/" not in said
