@@ -143,7 +143,9 @@ def test_a_systemd_that_is_not_asked_for_conditions() -> None:
     said = "ConditionPathIsMountPoint=/mnt/nas (/etc/systemd/system/postfix.service.d/own.conf)"
     assert it.unasked.startswith(f"{said}: its systemd can't be asked")
     start = boot.Start((), (), LOOK, unasked=((it.name, it.unasked, LOOK),))
-    assert [each.verdict for each in boot.judged_held(start)] == [Verdict.INCONCLUSIVE]
+    (found,) = boot.judged_held(start)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "See on the machine that it holds" in found.sentence()
 
 
 @pytest.mark.parametrize(
