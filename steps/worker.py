@@ -207,8 +207,10 @@ def all_shut(expect: Expect, way_out_seen: WayOut) -> None:
 
 
 @given("the bucket that the settings name", target_fixture="bucket_name")
-def the_bucket(migration: Migration) -> str:
+def the_bucket(migration: Migration, expect: Expect) -> str:
     if not (name := migration.settings.route.bucket):
+        if former := bucket.former(migration):
+            expect("Nothing waits where nobody fetches it", map(fetched.judged_former, former))
         nothing = absent("route.bucket", "a bucket for what can't be handed over", "none: it waits at its senders")
         raise Absent("Nothing waits at Cloudflare", (nothing,))
     return name

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from cloudflare import Cloudflare
 
+from fixtures.evidence import Absent, Judged
+from fixtures.gates.outcome import Claims
 from fixtures.lab.emulator.state import Bucket, Stored
-from fixtures.probes.cloudflare import bucket, email_worker
+from fixtures.plan import worker as planned
+from fixtures.probes.cloudflare import bucket, changing, email_worker
 from scripts import prepare_dell
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.cloudflare import buckets, worker as deploying
 from scripts.lib.dell import fetcher
+from steps.worker import the_bucket
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.worker_support import SOURCE, worker
 
@@ -29,11 +33,18 @@ class Store:
         assert kind == email_worker.UPLOADED
         return self.records
 
+    def record(self, kind: str, **about: Any) -> None:
+        assert kind == email_worker.UPLOADED
+        self.records.append(about)
+
+    def last(self, kind: str, **_: str) -> None:
+        """Nothing of this Worker's."""
+
 
 @pytest.fixture
 def migration(client: Cloudflare, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Its settings name the new bucket; the Worker has the old one, in which a message waits."""
-    for module in (bucket, email_worker):
+    for module in (bucket, email_worker, changing):
         monkeypatch.setattr(module, "client", lambda _: client)
     its = worker(SOURCE)
     its.buckets["BUCKET"] = OLD
@@ -66,6 +77,34 @@ def test_what_waits_in_it_is_seen_and_holds_the_scripts_up(migration: Any, emula
     migration.settings.route.bucket = NEW
     emulator.world.buckets[OLD].objects.clear()
     buckets.require_fetched(migration)
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_a_bucket_is_remembered_that_another_hand_gave(
+    migration: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, deployed: bool
+) -> None:
+    """By the upload that takes it from the Worker, or by what deletes that: mail may come until then."""
+    its = {"secrets": {}, "bindings": {}, "buckets": {"BUCKET": NEW}, "source": ""}
+    for name, value in its.items():
+        monkeypatch.setattr(planned, name, lambda _="", value=value: value)
+    monkeypatch.setattr(deploying, "_leading", lambda _: {})
+    monkeypatch.setattr(deploying, "_hidden", lambda _: {})
+    emulator.world.buckets[OLD].objects.clear()
+    write, *_ = (deploying.deployed if deployed else deploying.removed)(Job(migration, "", Namespace()))
+    assert write.do is not None
+    write.do()
+    assert [each.name for each in bucket.former(migration)] == [OLD]
+
+
+def test_a_bucket_that_was_the_last_is_judged(migration: Any, emulator: Emulator) -> None:
+    """The settings name none any more."""
+    migration.settings.route.bucket = ""
+    claims = Claims([])
+    for error, said in ((Judged, f"the bucket {OLD}, which the settings no longer name"), (Absent, "none: it waits")):
+        with pytest.raises(error, match=said) as raised:
+            the_bucket(migration, claims.claim)
+        assert isinstance(raised.value, Absent) is (error is Absent)
+        emulator.world.buckets[OLD].objects.clear()
 
 
 def test_what_fetches_is_switched_off_once_the_worker_has_no_bucket(

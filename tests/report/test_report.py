@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import time
 from dataclasses import replace
 from hashlib import sha256
 from html import unescape
@@ -232,6 +233,18 @@ def test_the_times_of_a_long_chart_have_their_date_and_zone(days: float, form: s
     drawn = charts.latency((first, replace(last, injected=first.injected + days * 86400)), (), 60)
     assert len(re.findall(form, drawn)) == 6
     assert re.search(r">[+-]\d{4}<", drawn)
+
+
+def test_a_time_after_the_clocks_change_has_its_own_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    try:
+        drawn = [*charts.axis_time(lambda at: at, 1792885500, 1792905900, 0, "%H:%M")]  # 2026-10-25, 01:45 to 06:25
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    said = re.findall(">([^<]+)<", "".join(drawn))
+    assert said == ["+0200", "01:45", "02:53", "03:01 +0100", "04:09 +0100", "05:17 +0100", "06:25 +0100"]
 
 
 def test_no_mail_is_no_good_news() -> None:

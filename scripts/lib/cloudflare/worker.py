@@ -55,6 +55,7 @@ def deployed(job: Job) -> Iterator[Write]:
     def do() -> None:
         module = (MODULE, worker.source().encode(), "application/javascript+module")
         with _putting_again(job, _leading(migration)), cloudflare.asking(f"the Worker {name}", EDIT):
+            _remember(migration)
             scripts = changing.client(migration).workers.scripts
             scripts.update(name, account_id=account, metadata=metadata, files=[module])
         if now := ask(migration):  # last: a run that ends before this uploads again, and puts the rules again
@@ -120,12 +121,19 @@ def removed(job: Job) -> Iterator[Write]:
 
     def do() -> None:
         with cloudflare.asking(f"the Worker {name}", EDIT):
+            _remember(migration)
             changing.client(migration).workers.scripts.delete(name, account_id=account)
 
     now = _text(migration, ask(migration))
     if now != ABSENT:
         yield Write("the Worker", name, now, ABSENT, do, lambda: _text(migration, ask(migration)), danger="deletes")
     yield from buckets.removed(job)
+
+
+def _remember(migration: Migration) -> None:
+    """Its buckets of now, whoever uploaded it: until it has no more of them, mail may come to lie there."""
+    if now := ask(migration):
+        migration.store.record(UPLOADED, worker=now.name, buckets=sorted(now.buckets.values()))
 
 
 def lacking(migration: Migration) -> str:
