@@ -188,11 +188,15 @@ async def test_what_dell_refuses_for_good_bounces_with_its_words(tmp_path: Path,
         assert b"Subject: hello\r\nX: y\r\n\r\n--=mxgate=--\r\n" in bounce
 
 
+OF_DELL = ("503 5.5.1 Bad sequence", "521 5.3.2 No mail here", "530 5.7.0 Must issue STARTTLS first")
+"""They say nothing of the message."""
+
+
 async def test_all_else_stays_and_holds_up_nobody(tmp_path: Path, authority: trustme.CA) -> None:
     async with scene(tmp_path, authority) as it:
         for command in ("CONNECT", "AUTH", "MAIL", "RCPT", "DATA", "."):
             early = ["554 5.7.1 No"] if command in {"CONNECT", "AUTH"} else []
-            for reply in ("451 4.7.1 Later", "421 4.3.2 Down", "", *early):
+            for reply in ("451 4.7.1 Later", "421 4.3.2 Down", "", *OF_DELL, *early):
                 it.put(1, b"a\r\n")
                 it.put(2, b"b\r\n")
                 it.dell.replies = {command: reply}
@@ -211,7 +215,9 @@ async def test_a_bounce_that_this_machine_refuses_keeps_its_message_and_holds_up
     async with scene(tmp_path, authority) as it:
         it.put(1, b"a\r\n")
         it.put(2, b"b\r\n", "")
-        for reply in ("504 5.5.2 <dell>: Helo command rejected: need fully-qualified hostname", ""):
+        temporary = f"550 5.7.1 <{BOB}>: Recipient address rejected: the policy service is not there now"
+        hostname = "504 5.5.2 <dell>: Helo command rejected: need fully-qualified hostname"
+        for reply in (hostname, temporary, *OF_DELL, ""):
             it.put(2, b"b\r\n", "")
             it.dell.replies = {"RCPT": "550 5.1.1 <alice>: nobody"}
             it.out.replies = {"CONNECT" if not reply else "RCPT": reply}

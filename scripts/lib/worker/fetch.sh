@@ -92,14 +92,16 @@ while read -r key; do
         esac
         said=$(handed_in message -K "$files/mxgate-postfix.curl" --mail-from "<$from>" --mail-rcpt "<$to>" "$2")
         case $said in
+            # Of this machine, not of the message (RFC 5321, 4.2.3; 7504, 3; 4954, 6).
+            503* | 521* | 530*) said="for now, $said" ;;
             5*)
                 echo "$key, from <$from> to <$to>: refused: $said" >&2
                 [ -z "$from" ] || {
                     bounce "$said" >report
                     back=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
                     case $back in
-                        # Of the address: nobody can hear of it.
-                        taken | 5*"Recipient address rejected"*) ;;
+                        # Of the address (RFC 3463, 3.2): nobody can hear of it.
+                        taken | 5??" 5.1."*"Recipient address rejected"*) ;;
                         # Of this machine: somebody has to.
                         5* | "") echo "$key: its bounce to <$from> is not taken: ${back:-no answer}" >&2; failed=1; continue ;;
                         *) said=$back ;;
