@@ -70,6 +70,17 @@ def test_what_others_change_meanwhile_is_named_and_left(
     assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
 
 
+@pytest.mark.parametrize("mx", ["route1.mx.cloudflare.net", OLD_MX])
+def test_the_zones_own_name_keeps_its_mail(emulator: Running, begun: Course, mx: str) -> None:
+    """If somebody has rules there, and it comes by Email Routing: the trial itself may have made that MX."""
+    record(emulator, "MX").content = mx
+    emulator.zone.routing.rules.append(Rule(TO_BOB, [{"type": "drop"}]))
+    end(begun)
+    assert ended(begun)
+    assert emulator.zone.routing.enabled is (mx != OLD_MX)
+    assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
+
+
 @pytest.mark.parametrize("by", ["rule", "MX"])
 def test_a_subdomain_that_somebody_has_enabled_since_keeps_its_mail(
     emulator: Running, begun: Course, capsys: pytest.CaptureFixture[str], by: str

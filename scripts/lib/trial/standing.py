@@ -128,19 +128,22 @@ def routing_off(wire: Wire, place: Place, before: Standing, *, asked: bool = Tru
     may still come. Where somebody else has mail by it now it stays on, and only the trial's own records are unlocked.
     """
     now = read(wire, place)
-    if now.enabled and others_below(place, before, now):
+    if now.enabled and others_by_it(place, before, now):
         wire.ask("PATCH", f"{_routing(place)}/dns", {"name": place.name})
         return None
     return wire.ask("DELETE", f"{_routing(place)}/dns") if not before.enabled and (now.enabled or asked) else None
 
 
-def others_below(place: Place, before: Standing, now: Standing) -> list[str]:
-    """The subdomains that somebody has given mail by Email Routing since; one switch is for all of the zone."""
+def others_by_it(place: Place, before: Standing, now: Standing) -> list[str]:
+    """The domains that somebody has given mail by Email Routing since; one switch is for all of the zone. Of its own
+    name the trial itself may have made the MX, and a rule leads nothing while another MX stands.
+    """
     rules = [each for each in now.rules if each not in before.rules and not place.owns_rule(each)]
     mx = [each for each in now.records if each not in before.records and each["type"] == "MX"]
-    names = {address.rpartition("@")[2] for each in rules for address in _addresses(each) if "@" in address}
-    names |= {str(each["name"]).lower() for each in mx if cloudflare.is_mx(str(each["content"]))}
-    return sorted(each for each in names - {place.zone} if not place.owns(each))
+    led = {address.rpartition("@")[2] for each in rules for address in _addresses(each) if "@" in address}
+    come = {str(each["name"]).lower() for each in mx if cloudflare.is_mx(str(each["content"]))}
+    apex = {place.zone}
+    return sorted(each for each in (led | come) - apex | (led & come & apex) if not place.owns(each))
 
 
 def take_away(wire: Wire, place: Place, before: Standing, *, asked: bool) -> tuple[list[str], list[str]]:
@@ -181,7 +184,7 @@ def set_subaddress(wire: Wire, place: Place, *, wanted: bool) -> Answer:
 def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str], list[str]]:
     """What the trial may have caused, and what others have changed meanwhile: ``- `` is gone, ``+ `` is new."""
     was, found = before.lines(place), now.lines(place)
-    if others_below(place, before, now):
+    if others := others_by_it(place, before, now):
         for lines in (was, found):
             lines.update({each: "" for each in (ON, OFF) if each in lines})
     gone = {f"- {each}": whose for each, whose in was.items() if each not in found}
@@ -192,7 +195,7 @@ def differences(place: Place, before: Standing, now: Standing) -> tuple[list[str
     mine += [
         each
         for each, whose in new.items()
-        if whose == OWN or (whose.endswith(MADE) and (whose != SPF + MADE or SPF in had))
+        if whose == OWN or (whose.endswith(MADE) and place.zone not in others and (whose != SPF + MADE or SPF in had))
     ]
     return mine, [each for each in (gone | new) if each not in mine]
 
