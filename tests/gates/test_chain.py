@@ -266,7 +266,9 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert f"is what mxgate wrote, up to link {head(made)}" in capsys.readouterr().out
         by_hand(made, "UPDATE records SET at = 0")
         assert script.main(["--config", str(config)]) == 1
-        assert "it was edited\nRestore the newest backup" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "it was edited\nRestore the newest backup" in said
+        assert "a wrong clock has dated need no backup: set it right (timedatectl set-ntp true)" in said
         assert script.main(["--config", str(config), "--accept", "short"]) == 2
         assert script.main(["--config", str(config), "--accept", "the clock was off that night"]) == 0
         assert [row["reason"] for row in made.recorded(chain.ACCEPTED)] == ["the clock was off that night"]

@@ -2,6 +2,7 @@
 can't be: nobody waits for its drills.
 """
 
+import re
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -70,8 +71,9 @@ def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(
         recalled(stood)
     stood.present[POSTFIX] = "myhostname = dell.example.net"
     assert recalled(stood).findings
+    other = f"of this Dell as it is, but by another mxgate ({drills.VERSION}; this is 9.9.9+0)"
     monkeypatch.setattr(drills, "VERSION", "9.9.9+0")
-    with pytest.raises(Inconclusive):
+    with pytest.raises(Inconclusive, match=re.escape(other)):
         recalled(stood)
 
 
