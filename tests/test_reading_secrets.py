@@ -55,7 +55,14 @@ def test_a_secret_has_three_places(file: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"", "0 lines"), (f"{SECRET}\nmore".encode(), "2 lines"), (b"\xff\xfe", "no text")]
+    ("content", "says"),
+    [
+        (b"", "0 lines"),
+        (f"{SECRET}\nmore".encode(), "2 lines"),
+        (b"\xff\xfe", "no text"),
+        (f"{SECRET:x<8193}".encode(), "over 8192 bytes"),
+        (f"{SECRET:8192}\nmore".encode(), "over 8192 bytes"),
+    ],
 )
 def test_a_file_that_holds_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str) -> None:
     monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
@@ -67,6 +74,12 @@ def test_a_file_that_holds_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch
     file.unlink()
     with pytest.raises(SettingsError, match="No such file"):
         Secrets()
+
+
+def test_a_secret_that_is_as_long_as_one_may_be(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXGATE_CLOUDFLARE_TOKEN_FILE", str(file))
+    file.write_text(f"{SECRET:x<8192}", encoding="utf-8")
+    assert len(_token()) == 8192
 
 
 def test_what_editors_and_shells_add_is_none_of_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

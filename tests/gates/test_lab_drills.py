@@ -15,6 +15,7 @@ from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.present import DOVECOT, POSTFIX, present_digest
 from fixtures.lab.drills import LABS, Course, Drills
 from fixtures.migration.progress import Kind, Stage
+from fixtures.migration.version import VERSION
 from fixtures.plan.gates import Gate
 from tests.gates.conftest import World
 
@@ -71,7 +72,7 @@ def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(
         recalled(stood)
     stood.present[POSTFIX] = "myhostname = dell.example.net"
     assert recalled(stood).findings
-    other = f"of this Dell as it is, but by another mxgate ({drills.VERSION}; this is 9.9.9+0)"
+    other = f"of this Dell as it is, but by another mxgate ({VERSION}; this is 9.9.9+0)"
     monkeypatch.setattr(drills, "VERSION", "9.9.9+0")
     with pytest.raises(Inconclusive, match=re.escape(other)):
         recalled(stood)
