@@ -417,6 +417,9 @@ def test_dovecot_23_knows_the_quota_of_whoever_has_the_alias(dell: Single) -> No
         for size, wanted in (("999999999", "552 5.2.3 Message is larger than the mailbox"), ("1000", "DUNNO")):
             said = dell.shell.run("python3", "-c", QUOTA, recipient, size).stdout.strip()
             assert said == f"action={wanted}", (recipient, size)
+    assert f"info@{HOME}" in dell.bash("doveadm user '*'").split(), "nor does init take it for a mailbox"
+    boxes = reading.mail(dell.shell, dell.settings.domain_names).mailboxes
+    assert (f"info@{HOME}" in boxes, f"alice@{HOME}" in boxes) == (False, True)
 
 
 def test_a_dovecot_that_does_not_run_is_named(dell: Single) -> None:
