@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fixtures.evidence import redact
-from fixtures.probes.cloudflare.api import Record, stands_for, unquoted
+from fixtures.probes.cloudflare.api import Record, joined, stands_for
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox.message import Letter, body_digest, hops
 from fixtures.probes.mailbox.signatures import aligned
@@ -246,7 +246,7 @@ def test_alignment() -> None:
 
 
 def test_txt_in_parts_is_one_text() -> None:
-    assert unquoted('"v=DKIM1; p=AB" "CD"') == "v=DKIM1; p=ABCD"
+    assert joined('"v=DKIM1; p=AB" "CD"') == "v=DKIM1; p=ABCD"
     required = Record("TXT", "own.example", '"v=spf1 include:_spf.mx.cloudflare.net ~all"', 1)
     merged = "v=spf1 include:sendgrid.net include:_spf.mx.cloudflare.net ~all"
     assert stands_for(Record("TXT", "own.example", merged, 300), required)

@@ -235,7 +235,7 @@ def _records(course: Course) -> None:
     """What became of the foreign SPF record, and whether Email Routing's own MX are listed."""
     own = standing.own_records(course.wire, course.place)
     at = [each for each in own if each["name"].lower() == course.place.name]
-    texts = [cloudflare.unquoted(each["content"]) for each in at if each["type"] == "TXT"]
+    texts = [cloudflare.joined(each["content"]) for each in at if each["type"] == "TXT"]
     policies = [each for each in texts if each.startswith("v=spf1")]
     value = "replaced" if FOREIGN_SPF not in texts else "kept" if len(policies) == 1 else "doubled"
     course.note("spf", value, f"now {', '.join(texts) or 'none'}")

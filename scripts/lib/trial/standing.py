@@ -216,7 +216,7 @@ def _whose(place: Place, record: dict[str, Any]) -> str:
     """Whose a record is: ``OWN``; which part of the zone's own mail, with ``MADE`` behind it where it is as Email
     Routing writes it; empty: nothing that Email Routing touches.
     """
-    name, kind, text = str(record["name"]).lower(), record["type"], cloudflare.unquoted(str(record["content"])).lower()
+    name, kind, text = str(record["name"]).lower(), record["type"], cloudflare.joined(str(record["content"])).lower()
     if place.owns(name):
         return OWN
     if name == place.zone and kind == "MX":
