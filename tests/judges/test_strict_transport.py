@@ -243,7 +243,7 @@ def asked_twice(checked: Answer, unchecked: Answer, *, validates: bool = True) -
 
 
 def test_resolvers() -> None:
-    """The rest: tests/probes/test_validating.py."""
+    """The rest: tests/probes/test_deaf_resolver.py."""
     member = f"{DOMAIN} at {NS}: expected an answer that the resolver vouches for, found "
     bogus = answer(error="SERVFAIL", rcode="SERVFAIL")
     hint = "It finds the signatures bogus: its users get no answer, and no mail from here reaches them or you"
