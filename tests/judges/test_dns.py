@@ -386,7 +386,7 @@ def signed(domain: str = DOMAIN, fault: str = "", *, asked: bool = True) -> Sign
 
 def receipt(*signatures: Signature, spf: str = "fail", back: str = DOMAIN, trouble: str = "", seen: bool = True) -> Any:
     applied = Applied(None, "none", DOMAIN)
-    judged = Authentication(DOMAIN, signatures, back, spf, True, applied, trouble, LOOK)
+    judged = Authentication(DOMAIN, signatures, back, spf, applied, trouble, LOOK)
     sent = SimpleNamespace(address=ALICE, sender="587")
     seen_as = judged if seen else None
     return SimpleNamespace(sent=sent, authentication=seen_as, search=SimpleNamespace(evidence=LOOK), relay=Relay())

@@ -155,7 +155,8 @@ def test_users_can_send_and_a_spoilt_signature_is_seen(migration: Migration) -> 
         judged = receipt.authentication
         assert judged is not None, receipt.search.evidence
         assert judged.dkim_passes, judged.evidence
-        assert (judged.spf, judged.spf_aligned, judged.dmarc_passes) == ("pass", True, True)
+        assert judged.spf == "pass"
+        assert judged.applied.aligns(judged.return_path, judged.from_domain, strict=False)
         assert any(hop.by == "smtp.sendgrid.net" and hop.tls for hop in receipt.hops)
     arrived = receipts[0].arrived
     assert arrived is not None
