@@ -1,4 +1,4 @@
-"""A resolver that gives no answer refuses nothing, and makes no row fail: nobody could look there."""
+"""A sender whose own resolver gives no answer has lost no mail: nobody could look there."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,37 +6,9 @@ from typing import Any
 import pytest
 
 from fixtures.evidence import Verdict
-from fixtures.probes.dns.dnssec import Chain, judged_resolvers
-from fixtures.probes.dns.mta_sts import Published, judged_sound
-from fixtures.probes.dns.queries import Answer
 from fixtures.probes.logs.message_trace import Trace
 from fixtures.probes.mailbox.delivery import Delivery
-from tests.judges import ABSENT, CACHE, FAIL, LOOK, PASS, SILENT, UNKNOWN, answer
-
-NONE, DEAF = answer(server=CACHE), answer(server=CACHE, error=SILENT, rcode="")
-VOUCHED, FOUND = (answer("10 mx.", server=CACHE, dnssec=each) for each in (True, False))
-
-
-@pytest.mark.parametrize(
-    ("checked", "unchecked", "verdict"),
-    [
-        (answer(server=CACHE, error="SERVFAIL", rcode="SERVFAIL"), FOUND, FAIL),
-        (DEAF, FOUND, UNKNOWN),
-        (DEAF, DEAF, UNKNOWN),
-        (VOUCHED, FOUND, PASS),
-        (FOUND, FOUND, FAIL),
-    ],
-)
-def test_of_a_signed_zone_only_a_refusal_fails(checked: Answer, unchecked: Answer, verdict: Verdict) -> None:
-    chain = Chain("example.net", (VOUCHED,), ("ds",), (), (checked,), (unchecked,))
-    assert [each.verdict for each in judged_resolvers(chain)] == [verdict]
-
-
-@pytest.mark.parametrize(("answers", "verdicts"), [((NONE, NONE), [ABSENT]), ((NONE, DEAF), [UNKNOWN, ABSENT])])
-def test_a_domain_without_a_policy(answers: tuple[Answer, ...], verdicts: list[Verdict]) -> None:
-    found = judged_sound(Published("example.net", answers, None, "no record", False, LOOK), wanted=False)
-    assert [each.verdict for each in found] == verdicts
-
+from tests.judges import FAIL, UNKNOWN
 
 MX = "Name service error for name=pilot.example.net type=MX"
 

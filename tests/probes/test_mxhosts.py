@@ -9,8 +9,7 @@ import pytest
 
 from fixtures.evidence import Verdict
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
-from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
+from fixtures.probes.cloudflare.api import is_mx
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.smtp import mx_hosts, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
@@ -137,28 +136,3 @@ def test_what_is_not_taken_in_company_is_asked_for_by_itself(monkeypatch: pytest
 )
 def test_which_hosts_are_cloudflares(host: str, is_one: bool) -> None:
     assert is_mx(host) is is_one
-
-
-@pytest.mark.parametrize(
-    ("hosts", "planned", "verdict"),
-    [
-        (["amir.mx.cloudflare.net", "linda.mx.cloudflare.net"], 2, PASS),
-        (["route1.mx.cloudflare.net"], 1, PASS),
-        (["route1.mx.cloudflare.net", "route2.mx.cloudflare.net"], 1, FAIL),
-        (["route1.mx.cloudflare.net", "mx.stranger.example"], 2, FAIL),
-        ([], 0, FAIL),
-    ],
-    ids=["named", "numbered", "one is not in the plan", "one is a stranger's", "none"],
-)
-def test_the_plan_brings_the_mx_that_cloudflare_asks_for(hosts: list[str], planned: int, verdict: Verdict) -> None:
-    """Whatever its hosts are called, as long as they are Cloudflare's (N-3)."""
-    domain = "own.example"
-    zone = Zone("1", domain, "active", (), "2")
-    required = tuple(Record("MX", domain, f"{host}.", 1, 7 + number) for number, host in enumerate(hosts))
-    catch_all = Rule("3", "", False, 0, "", "drop", ())
-    present = Records(zone, (), LOOK)
-    routing = Routing(zone, False, "unconfigured", False, required, required, (), catch_all, LOOK, present)
-    after = "\n".join(f"{each.priority} {each.text} (TTL 300)" for each in required[:planned])
-    write = Planned(f"{domain} MX", "", after, "MX")
-    it = Prepared(domain, (write,), "", routing, (), LOOK)
-    assert judged_mx(it).verdict is verdict
