@@ -46,12 +46,6 @@ def _switch(migration: Migration, *seconds: dict[str, Any]) -> float:
     return began
 
 
-def switched(migration: Migration) -> records.Moment:
-    found = records.moment(migration, DOMAIN)
-    assert found is not None
-    return found
-
-
 def test_nothing_recorded_is_distinguished_from_nothing_wrong(migration: Migration) -> None:
     assert records.moment(migration, DOMAIN) is None
     assert records.propagation(migration, DOMAIN) is None
@@ -64,7 +58,8 @@ def test_nothing_recorded_is_distinguished_from_nothing_wrong(migration: Migrati
 
 def test_answers_around_the_switch_are_counted(migration: Migration) -> None:
     _switch(migration, *({"second": number, "mx": [OLD] if number < 0 else [NEW]} for number in range(-9, 9)))
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert (found.answers, found.without_mx, found.parts, found.strays) == (360, 0, (), ())
     assert found.gap_s <= records.AROUND_S
 
@@ -83,7 +78,8 @@ def test_only_the_minutes_around_a_switch_say_something_of_it(
     migration: Migration, seen: list[int], answers: int, verdict: Verdict
 ) -> None:
     _switch(migration, *({"second": number} for number in seen))
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert found.answers == answers
     assert records.judged_moment(DOMAIN, found).verdict is verdict, found.evidence.answer
 
@@ -96,13 +92,15 @@ def test_in_a_lab_the_half_minute_ends_with_the_leap_of_its_clock(tmp_path: Path
     _switch(migration, *({"second": number} for number in range(-20, 3)))
     clock.advance(50)
     store.record("time passed", seconds=50)
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert records.judged_moment(DOMAIN, found).verdict is Verdict.PASS, found.evidence.answer
 
 
 def test_a_part_long_after_the_batch_and_a_gap_are_seen(migration: Migration) -> None:
     _switch(migration, {"second": -9}, {"second": 39, "mx": [[*OLD, *NEW]], "without_mx": 2})
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert found.strays == ("10 mail.own.example, 10 route1.mx.cloudflare.net, 20 route2.mx.cloudflare.net",)
     assert found.without_mx == 2
     assert found.gap_s > records.AROUND_S
@@ -114,7 +112,8 @@ def test_parts_belong_to_the_seconds_of_any_batch_that_the_journal_has(migration
     assert records.moment(migration, DOMAIN) is not None
     for phase in ("before", "after"):
         migration.store.log("rollback", DOMAIN, "run", f"{DOMAIN} MX", phase)
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert (found.parts, found.strays) == ((NEW[0],), (NEW[1],))
 
 
@@ -146,7 +145,8 @@ def test_equal_seconds_become_one_row_and_say_the_same(tmp_path: Path, seen: str
                 assert not (new and watch._equal), "what is new waits for nothing"
         watch._stop.set()
         run(watch._record_seconds())
-        found = switched(migration)
+        found = records.moment(migration, DOMAIN)
+        assert found is not None
         shown.append(replace(found, evidence=Evidence("", found.evidence.answer, at=0)))
         rows.append(len(migration.store.recorded("authority", DOMAIN)))
     assert shown[0] == shown[1]
@@ -160,7 +160,8 @@ def test_of_a_row_that_began_too_early_only_what_was_seen_later_counts(migration
     with migration.store.engine.begin() as db:
         at = {"at": began - 290, "real_at": began - 290}
         db.execute(table.insert().values({"kind": "authority", "domain": DOMAIN, "body": body, **at}))
-    found = switched(migration)
+    found = records.moment(migration, DOMAIN)
+    assert found is not None
     assert found.answers == 10 * 4
 
 
