@@ -157,7 +157,7 @@ LAST4, LAST6 = ip_address("255.255.255.255"), ip_address("ffff:" * 7 + "ffff")
 
 
 def span(first: str, last: str, verdict: Any = "pass", why: str = "ip4:x", lookups: int = 2) -> spf.Span:
-    return spf.Span(ip_address(first), ip_address(last), spf.Result(verdict, why, lookups))
+    return spf.Span(ip_address(first), ip_address(last), spf.Result(verdict, why, lookups, 0))
 
 
 def record(*texts: str, spans: tuple[spf.Span, ...] = ()) -> spf.Spf:

@@ -41,7 +41,7 @@ def seen_publicly(made: Migration, **more: Any) -> Migration:
 def test_an_address_that_the_stop_gave_up_is_a_strangers(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """N-4, A-4, A-5, D-1, and what Dell's table is to be; the gateway's other addresses are still its own."""
     its, address, look = seen_publicly(migration), str(migration.settings.ec2.ipv4), Evidence("", "")
-    everybody = spf.Span(ip_address("0.0.0.0"), ip_address("255.255.255.255"), spf.Result("pass", "ip4:x", 0))
+    everybody = spf.Span(ip_address("0.0.0.0"), ip_address("255.255.255.255"), spf.Result("pass", "ip4:x", 0, 0))
     named = spf.Spf("a.example", ("v=spf1 ip4:x -all",), (everybody,), look)
     monkeypatch.setattr(clients, "probe_all", list)
     monkeypatch.setattr(clients, "player", lambda *_: None)

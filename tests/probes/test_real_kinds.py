@@ -35,7 +35,7 @@ def test_logs_say_how_mail_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     dell = _mail("AAAAAA12", "100.64.10.1", "news@shop.example", (alice,))
     (tmp_path / "dell.log").write_text(dell + _mail("CCCCCC12", "104.30.1.1", rewritten, (f"alice@dell.{MAIN}",)))
     monkeypatch.setattr(imap, "kept", lambda *_, **__: imap.Mailboxes((), ()))
-    monkeypatch.setattr(spf, "check", lambda *_: spf.Result("pass", "", 0))
+    monkeypatch.setattr(spf, "check", lambda *_: spf.Result("pass", "", 0, 0))
     found = {(each.sender, each.by_cloudflare): each for each in real_kinds.ask(migration(tmp_path), (MAIN,)).letters}
     first, bounce, since = found["shop.example", False], found["", False], found["shop.example", True]
     assert (first.version, first.tls, first.spf, first.signed, first.recipients) == (6, True, True, None, 1)

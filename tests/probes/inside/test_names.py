@@ -123,6 +123,7 @@ def test_hosts_and_mx_are_looked_up_and_a_record_is_judged_before_it_stands(migr
     text = f"v=spf1 ip6:2001:db8::/32 a:mail.{DOMAIN} a:nope.{DOMAIN} mx:{DOMAIN} redirect=sendgrid.net"
     found = spf.evaluate(migration, f"many.{PILOT}", instead=text)
     assert (found.lookups, found.faults) == (4, ())
+    assert max(each.result.voids for each in found.spans) == 1
     assert (found.permit("203.0.113.20"), found.permit("2001:db8::1")) == (f"a:mail.{DOMAIN}", "ip6:2001:db8::/32")
 
 
