@@ -150,19 +150,13 @@ def serve(monkeypatch: pytest.MonkeyPatch, faults: dict[str, str], folders: int)
             raise IMAPClientError(faults[name])
         chosen[0] = name
 
-    @contextmanager
-    def opened(_: imap.Mailbox) -> Iterator[tuple[SimpleNamespace, None]]:
-        yield (
-            SimpleNamespace(
-                list_folders=lambda: [((b"\\HasNoChildren",), b".", name) for name in names],
-                select_folder=select_folder,
-                search=lambda _: [1],
-                fetch=lambda *_: {1: {b"BODY[HEADER]": f"Message-ID: <{chosen[0]}@x>\r\n\r\n".encode()}},
-            ),
-            None,
-        )
-
-    monkeypatch.setattr(imap, "opened", opened)
+    client = SimpleNamespace(
+        list_folders=lambda: [((b"\\HasNoChildren",), b".", name) for name in names],
+        select_folder=select_folder,
+        search=lambda _: [1],
+        fetch=lambda *_: {1: {b"BODY[HEADER]": f"Message-ID: <{chosen[0]}@x>\r\n\r\n".encode()}},
+    )
+    open_(monkeypatch, client)
 
 
 def test_the_inbox_is_read_behind_many_folders(monkeypatch: pytest.MonkeyPatch) -> None:
