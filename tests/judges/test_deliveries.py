@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -171,7 +172,7 @@ def test_verification_mail(each: Sought, verdict: object, found: str) -> None:
     ],
 )  # fmt: skip
 def test_its_source(each: Sought, verdict: object, found: str) -> None:
-    judged = verification.judged_source(each, lambda address: address.startswith("104.30."))
+    judged = verification.judged_source(each, [ip_network("104.30.0.0/16")])
     assert says(judged) == (verdict, f"{SOURCE} {found}")
 
 

@@ -71,7 +71,7 @@ def prepared(*writes: prepared_change.Planned, stands: tuple[Record, ...] = ()) 
     return prepared_change.Prepared(DOMAIN, writes, "", routing, ("10 mail.x",), LOOK)
 
 
-ROUTE1, ROUTE2 = "route1.mx.cloudflare.net", "route2.mx.cloudflare.net"
+ROUTE1, ROUTE2, NAMED = "route1.mx.cloudflare.net", "route2.mx.cloudflare.net", "amir.mx.cloudflare.net"
 ENABLES = prepared_change.Planned(f"Email Routing of {DOMAIN}", "off", "on", "MX")
 
 
@@ -92,6 +92,7 @@ BOTH = f"10 {ROUTE1}, 20 {ROUTE2}"
     ("it", "verdict", "said"),
     [
         (changing(f"20 {ROUTE2} (TTL 300)", f"10 {ROUTE1} (TTL 300)"), PASS, f"{BOTH}, found 20 {ROUTE2}, 10 {ROUTE1}"),
+        (changing(f"10 {NAMED} (TTL 300)", hosts=(f"{NAMED}.",)), PASS, f"10 {NAMED}, found 10 {NAMED}"),
         (changing(f"10 {ROUTE1} (TTL 300)"), FAIL, f"{BOTH}, found 10 {ROUTE1}"),
         (changing(f"10 {ROUTE2}", f"20 {ROUTE1}"), FAIL, f"{BOTH}, found 10 {ROUTE2}, 20 {ROUTE1}"),
         (changing(), FAIL, f"{BOTH}, found 10 mail.x"),
@@ -386,7 +387,7 @@ def signed(domain: str = DOMAIN, fault: str = "", *, asked: bool = True) -> Sign
 
 def receipt(*signatures: Signature, spf: str = "fail", back: str = DOMAIN, trouble: str = "", seen: bool = True) -> Any:
     applied = Applied(None, "none", DOMAIN)
-    judged = Authentication(DOMAIN, signatures, back, spf, True, applied, trouble, LOOK)
+    judged = Authentication(DOMAIN, signatures, back, spf, applied, trouble, LOOK)
     sent = SimpleNamespace(address=ALICE, sender="587")
     seen_as = judged if seen else None
     return SimpleNamespace(sent=sent, authentication=seen_as, search=SimpleNamespace(evidence=LOOK), relay=Relay())

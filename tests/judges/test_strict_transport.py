@@ -76,6 +76,7 @@ def test_a_policy_that_the_settings_deny() -> None:
         "set mta_sts = true for it"
     )
     assert says(left) == (FAIL, f"{none}a record, but no connection. {nowhere}")
+    assert [each.verdict for each in mta_sts.judged_sound(published(answer()), wanted=False)] == [ABSENT]
     silent, absent = mta_sts.judged_sound(published(answer(), answer(error=SILENT)), wanted=False)
     assert says(silent) == (UNKNOWN, f"{DOMAIN} at {NS}: expected no record, found {SILENT}")
     assert says(absent, looks=2) == (ABSENT, f"{none}no policy")
@@ -243,7 +244,7 @@ def asked_twice(checked: Answer, unchecked: Answer, *, validates: bool = True) -
 
 
 def test_resolvers() -> None:
-    """The rest: tests/probes/test_validating.py."""
+    """One that is silent has refused nothing."""
     member = f"{DOMAIN} at {NS}: expected an answer that the resolver vouches for, found "
     bogus = answer(error="SERVFAIL", rcode="SERVFAIL")
     hint = "It finds the signatures bogus: its users get no answer, and no mail from here reaches them or you"
@@ -251,6 +252,7 @@ def test_resolvers() -> None:
         (asked_twice(bogus, answer()), (FAIL, f"{member}SERVFAIL, and what came when asked not to check. {hint}")),
         (asked_twice(bogus, answer(error=SILENT)), (UNKNOWN, f"{member}SERVFAIL")),
         (asked_twice(answer(error=SILENT, rcode=""), answer()), (UNKNOWN, f"{member}{SILENT}")),
+        (asked_twice(*[answer(error=SILENT, rcode="")] * 2), (UNKNOWN, f"{member}{SILENT}")),
         (asked_twice(answer(dnssec=True), answer()), (PASS, f"{member}what came")),
         (asked_twice(answer(), answer()), (FAIL, f"{member}what came, not vouched for")),
         (asked_twice(answer(), answer(), validates=False), (ABSENT, f"{member}an answer; it checks no signatures")),

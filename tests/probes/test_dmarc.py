@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from fixtures.evidence import Evidence
 from fixtures.probes.dns import dmarc
 from fixtures.probes.dns.dmarc_record import Applied, applied, names, parse, policies
 from fixtures.probes.mailbox.imap import Stored
 from fixtures.probes.mailbox.signatures import Signature
 from fixtures.probes.smtp import submission
 from fixtures.probes.smtp.submission import Authentication
+from tests.judges import LOOK
 
 RECORDS = [
     ("v=DMARC1; p=none; rua=mailto:a@b.example!10m,mailto:c@d.example", ""),
@@ -180,9 +180,7 @@ def test_strict_alignment_wants_the_very_same_domain() -> None:
     def judged(policy: str) -> Authentication:
         signed = (Signature("mail.own.example", "s1", "", aligned=True),)
         found = applied("own.example", {"own.example": [policy]})
-        return Authentication(
-            "own.example", signed, "em1.own.example", "pass", True, found, "", Evidence("asked", "answered")
-        )
+        return Authentication("own.example", signed, "em1.own.example", "pass", found, "", LOOK)
 
     assert dmarc.passes(judged("v=DMARC1; p=none"))[0]
     assert dmarc.passes(judged("v=DMARC1; p=none; adkim=s"))[1].startswith("SPF of em1.own.example")

@@ -7,26 +7,24 @@ from typing import Any
 
 import pytest
 
-from fixtures.evidence import Evidence, Verdict
+from fixtures.evidence import Verdict
 from fixtures.probes.cloudflare import api as cloudflare
-from fixtures.probes.cloudflare.api import Record, Records, Routing, Rule, Zone, is_mx
-from fixtures.probes.dns.prepared_change import Planned, Prepared, judged_mx
+from fixtures.probes.cloudflare.api import is_mx
 from fixtures.probes.mailbox import delivery
 from fixtures.probes.smtp import mx_hosts, vantages
 from fixtures.probes.smtp.knock import Conversation, Knock, RcptResult
 from fixtures.probes.smtp.mx_hosts import Asked, judge
 from fixtures.settings import Address
+from tests.judges import FAIL, LOOK, PASS, UNKNOWN as OPEN
 
-PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 GREETING = "mx.cloudflare.net Cloudflare Email ESMTP Service ready"
 
 
 def said(code: int, text: str = "", *, connection: Any = "open", stage: Any = "", banner: str = GREETING) -> Asked:
     """A whole dialogue for one recipient, as the probe brings it back."""
     result = RcptResult("a@own.example", code, text, stage)
-    talk = Conversation(
-        Knock("192.0.2.1"), connection, stage, code, text, banner, (), "", (result,), "", Evidence("", "", "")
-    )
+    knock = Knock("192.0.2.1")
+    talk = Conversation(knock, connection, stage, code, text, banner, (), "", (result,), "", LOOK)
     return Asked("route1", "192.0.2.1", Address("own.example", "dell.own.example", "a", "a"), talk)
 
 
@@ -138,29 +136,3 @@ def test_what_is_not_taken_in_company_is_asked_for_by_itself(monkeypatch: pytest
 )
 def test_which_hosts_are_cloudflares(host: str, is_one: bool) -> None:
     assert is_mx(host) is is_one
-
-
-@pytest.mark.parametrize(
-    ("hosts", "planned", "verdict"),
-    [
-        (["amir.mx.cloudflare.net", "linda.mx.cloudflare.net"], 2, PASS),
-        (["route1.mx.cloudflare.net"], 1, PASS),
-        (["route1.mx.cloudflare.net", "route2.mx.cloudflare.net"], 1, FAIL),
-        (["route1.mx.cloudflare.net", "mx.stranger.example"], 2, FAIL),
-        ([], 0, FAIL),
-    ],
-    ids=["named", "numbered", "one is not in the plan", "one is a stranger's", "none"],
-)
-def test_the_plan_brings_the_mx_that_cloudflare_asks_for(hosts: list[str], planned: int, verdict: Verdict) -> None:
-    """Whatever its hosts are called, as long as they are Cloudflare's (N-3)."""
-    domain, nothing = "own.example", Evidence("", "", "")
-    zone = Zone("1", domain, "active", (), "2")
-    required = tuple(Record("MX", domain, f"{host}.", 1, 7 + number) for number, host in enumerate(hosts))
-    catch_all = Rule("3", "", False, 0, "", "drop", ())
-    routing = Routing(
-        zone, False, "unconfigured", False, required, required, (), catch_all, nothing, Records(zone, (), nothing)
-    )
-    after = "\n".join(f"{each.priority} {each.text} (TTL 300)" for each in required[:planned])
-    write = Planned(f"{domain} MX", "", after, "MX")
-    it = Prepared(domain, (write,), "", routing, (), nothing)
-    assert judged_mx(it).verdict is verdict

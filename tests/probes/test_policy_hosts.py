@@ -113,13 +113,10 @@ def test_all_name_servers_lead_to_the_same_policy(
         return WELL
 
     came = set[str]()
-    for name, stands in (
-        ("aask_everywhere", everywhere),
-        ("aauthorities", authorities),
-        ("aask", ask),
-        ("ahost", host),
-    ):
-        monkeypatch.setattr(queries, name, stands)
+    monkeypatch.setattr(queries, "aask_everywhere", everywhere)
+    monkeypatch.setattr(queries, "aauthorities", authorities)
+    monkeypatch.setattr(queries, "aask", ask)
+    monkeypatch.setattr(queries, "ahost", host)
     monkeypatch.setattr(mta_sts, "_fetch_at", fetch)
     migration: Any = SimpleNamespace(settings=SimpleNamespace(domain_names=("a.example",)))
     (found,) = mta_sts.published(migration, ("a.example",))

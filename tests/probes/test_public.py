@@ -13,6 +13,7 @@ from fixtures.probes.smtp.public_address import Standing
 
 PUBLIC = "198.51.100.10"
 NOTHING = Evidence("nothing", "nothing")
+CASE = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
 
 
 @pytest.mark.parametrize(
@@ -41,45 +42,39 @@ def test_names_that_look_dynamic(name: str, dynamic: bool) -> None:
 
 
 def _of(source: str, seen: str = PUBLIC, **known: str) -> Finding:
-    case = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
     standing = Standing("Dell", (source,), source, False, NOTHING)
-    (finding,) = reach.address(replace(case, **known), Sight(standing, seen))  # type: ignore[arg-type]
+    (finding,) = reach.address(replace(CASE, **known), Sight(standing, seen))  # type: ignore[arg-type]
     return finding
 
 
-def test_an_address_of_its_own() -> None:
-    found = _of(PUBLIC)
-    assert (found.verdict, found.found) == (Verdict.PASS, f"{PUBLIC}, its own, and seen so outside")
-
-
-def test_behind_a_router_of_its_own() -> None:
-    found = _of("192.168.1.2")
-    assert found.verdict is Verdict.INCONCLUSIVE
-    assert "say --wan ADDRESS" in found.hint
-    assert _of("192.168.1.2", wan=PUBLIC).verdict is Verdict.PASS
-
-
 @pytest.mark.parametrize(
-    ("wan", "says"), [("100.72.1.1", "RFC 6598"), ("192.0.0.2", "DS-Lite"), ("10.1.1.1", "RFC 1918")]
+    ("source", "known", "verdict", "says"),
+    [
+        (PUBLIC, {}, Verdict.PASS, f"{PUBLIC}, its own, and seen so outside"),
+        ("192.168.1.2", {"wan": PUBLIC}, Verdict.PASS, ""),
+        ("192.168.1.2", {"wan": "100.72.1.1"}, Verdict.FAIL, "RFC 6598"),
+        ("192.168.1.2", {"wan": "192.0.0.2"}, Verdict.FAIL, "DS-Lite"),
+        ("192.168.1.2", {"wan": "10.1.1.1"}, Verdict.FAIL, "RFC 1918"),
+        ("100.64.9.9", {}, Verdict.FAIL, "RFC 6598"),
+        ("192.0.0.2", {}, Verdict.FAIL, "DS-Lite"),
+    ],
 )
-def test_behind_a_router_behind_a_carrier(wan: str, says: str) -> None:
-    found = _of("192.168.1.2", wan=wan)
-    assert found.verdict is Verdict.FAIL
+def test_an_address_of_its_own_or_one_behind_a_router_or_a_carrier(
+    source: str, known: dict[str, str], verdict: Verdict, says: str
+) -> None:
+    found = _of(source, **known)
+    assert found.verdict is verdict
     assert says in found.found
-
-
-@pytest.mark.parametrize(("source", "says"), [("100.64.9.9", "RFC 6598"), ("192.0.0.2", "DS-Lite")])
-def test_behind_a_carrier(source: str, says: str) -> None:
-    found = _of(source)
-    assert found.verdict is Verdict.FAIL
-    assert says in found.found
-    assert PUBLIC in found.found
+    assert known or PUBLIC in found.found
 
 
 def test_what_nobody_could_find_out_is_no_yes() -> None:
+    found = _of("192.168.1.2")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "say --wan ADDRESS" in found.hint
     assert _of(PUBLIC, seen="").verdict is Verdict.INCONCLUSIVE
-    case = Case(draft(("own.example.net",)), False, ("own.example.net",), here("Dell"), (), "dell.own.example.net")
-    (found,) = reach.address(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    nothing = Sight(CouldNotAsk("Dell: can't be reached"), "")
+    (found,) = reach.address(CASE, nothing)
     assert (found.verdict, found.found) == (Verdict.INCONCLUSIVE, "Dell: can't be reached")
-    (found,) = reach.inbound(case, Sight(CouldNotAsk("Dell: can't be reached"), ""))
+    (found,) = reach.inbound(CASE, nothing)
     assert found.verdict is Verdict.INCONCLUSIVE

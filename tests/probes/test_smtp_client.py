@@ -71,10 +71,12 @@ async def served(handler: Taking, *, starttls: bool) -> AsyncIterator[Knock]:
 
 
 def at_server(
-    act: Callable[[Knock], Awaitable[T]], handler: Taking | None = None, *, starttls: bool = True, **fields: Any
+    act: Callable[[Knock], Awaitable[T]], handler: Taking | None = None, *, offers: bool = True, **fields: Any
 ) -> T:
+    """ACT with a knock of these FIELDS, before a server that OFFERS TLS."""
+
     async def inside() -> T:
-        async with served(handler or Taking(), starttls=starttls) as there:
+        async with served(handler or Taking(), starttls=offers) as there:
             return await act(replace(there, **fields))
 
     return run(inside())
@@ -94,7 +96,7 @@ def against(
 
 def test_a_message_is_handed_over_by_tls_after_a_login() -> None:
     handler = Taking()
-    found = at_server(lambda there: aprobe(replace(there, starttls=True), LETTER), handler, login=("alice", "right"))
+    found = at_server(lambda there: aprobe(there, LETTER), handler, starttls=True, login=("alice", "right"))
     assert (found.queued, found.stage, found.connection) == ("250 queued", "", "open")
     assert [(each.accepted, each.refused_at) for each in found.recipients] == [(True, ""), (False, "rcpt")]
     assert handler.taken == [LETTER.content]
@@ -130,7 +132,7 @@ def test_what_was_refused_behind_data_is_asked_again_so_far(refuses: bool) -> No
     ids=["login", "certificate", "impostor", "closed", "unknown recipient", "no TLS there"],
 )
 def test_each_way_to_end_has_its_type(fields: dict[str, Any], expected: tuple[str, str, int]) -> None:
-    found = at_server(lambda there: aprobe(replace(there, **fields)))
+    found = at_server(aprobe, **fields)
     assert (found.connection, found.stage, found.outcome.code) == expected
 
 
@@ -207,12 +209,16 @@ def test_what_a_probe_does_not_say(commands: list[str], why: str) -> None:
         at_server(act)
 
 
+def at_port(look: Callable[[Port], Awaitable[T]], *, starttls: bool = True) -> T:
+    """What LOOK sees at a server's port 25."""
+    return at_server(lambda there: look(Port("port 25", there)), None, offers=starttls, starttls=True, tls_name=NAME)
+
+
 def test_tls_is_looked_at_with_and_without_trust() -> None:
-    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
-    (strict,) = at_server(lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))))
+    (strict,) = at_port(tls._looks)
     assert "self-signed" in strict.fault or "unable to get" in strict.fault
     assert (strict.names, strict.version, strict.left_s > 0) == ((NAME,), "TLSv1.3", True)
-    outdated = at_server(lambda there: tls._try_outdated(replace(port, knock=replace(port.knock, port=there.port))))
+    outdated = at_port(tls._try_outdated)
     assert (outdated.spoken, outdated.tried) == ("", True)
 
 
@@ -226,18 +232,14 @@ def test_a_second_certificate_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> 
         return context
 
     monkeypatch.setitem(globals(), "own_tls", both)
-    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
-    first, second = at_server(lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))))
+    first, second = at_port(tls._looks)
     assert (first.names, str(first.port).partition(" (")[0]) == ((NAME,), "port 25")
     assert second.names == ("old.own.example",)
     assert str(second.port).startswith("port 25, for clients of RSA keys (")
 
 
 def test_tls_that_is_not_offered_is_a_fault_and_not_asked_for() -> None:
-    port = Port("port 25", Knock("127.0.0.1", starttls=True, tls_name=NAME))
-    (found,) = at_server(
-        lambda there: tls._looks(replace(port, knock=replace(port.knock, port=there.port))), starttls=False
-    )
+    (found,) = at_port(tls._looks, starttls=False)
     assert found.fault == "STARTTLS is not offered"
     assert "C: STARTTLS" not in found.evidence.transcript
 
@@ -280,7 +282,7 @@ def test_a_name_is_reached_by_its_other_family_too(monkeypatch: pytest.MonkeyPat
         return [(each, kind, 6, "", (at, port or 0)) for each, at in there if family in {0, each}]
 
     monkeypatch.setattr(socket, "getaddrinfo", named)
-    found = at_server(aprobe, starttls=False, host=NAME, source=source)
+    found = at_server(aprobe, offers=False, host=NAME, source=source)
     assert set(asked) == {(NAME, socket.AF_INET6 if source else 0)}
     assert found.connected != bool(source)
 
