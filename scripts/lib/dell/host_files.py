@@ -71,14 +71,23 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
 
     MODE: of a file that is not there yet.
     """
-
-    def tell(text: str | None) -> str:
-        return NO_FILE if text is None else shown(text)
-
     if present != wanted:
+        before = NO_FILE if present is None else shown(present)
         again = command or here(f"cat >{path}", wanted)
-        do = partial(replace, shell, path, wanted, mode)
-        yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
+        do, read = partial(replace, shell, path, wanted, mode), partial(_stands, shell, path, shown)
+        yield Write("Dell's files", path, before, shown(wanted), do, read, again)
+
+
+def removal(shell: Shell, path: str, shown: Callable[[str], str]) -> Iterator[Write]:
+    """At most one write, which deletes the file. SHOWN: what of its text a plan shows."""
+    read, argv = partial(_stands, shell, path, shown), ("rm", "-f", "--", path)
+    if (now := read()) != NO_FILE:
+        do = partial(shell.run, *argv)
+        yield Write("Dell's files", path, now, NO_FILE, do, read, shlex.join(argv), danger="deletes")
+
+
+def _stands(shell: Shell, path: str, shown: Callable[[str], str]) -> str:
+    return NO_FILE if (text := contents(shell, path)) is None else shown(text)
 
 
 def here(command: str, text: str, more: str = "") -> str:
