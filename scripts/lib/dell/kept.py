@@ -407,13 +407,6 @@ class Today:
 
 
 def _read(text: str) -> dict[str, str]:
-    """The rows of a table's TEXT (postmap(1)), in lower case; a line that begins with a blank goes on."""
-    lines = (line for line in text.lower().splitlines() if line.strip() and not line.lstrip().startswith("#"))
-    logical: list[str] = []
-    for line in lines:
-        if line[0].isspace() and logical:
-            logical[-1] += line
-        else:
-            logical.append(line)
-    rows = (line.split(maxsplit=1) for line in logical)
+    """The rows of a table's TEXT (postmap(1)), in lower case."""
+    rows = (line.split(maxsplit=1) for line in tables.logical(text.lower()))
     return {key: " ".join(to) for key, *to in rows}
