@@ -76,10 +76,7 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
     [
         ("mail_driver = maildir\n", []),
         ("mailbox_autoexpunge = 1 weeks\n", ["every mailbox: autoexpunge = 1 weeks"]),
-        (
-            "namespace inbox {\n  mailbox INBOX {\n    autoexpunge = 30 d\n  }\n}\n",
-            ["mailbox INBOX: autoexpunge = 30 d"],
-        ),
+        ("namespace x {\n  mailbox INBOX {\n    autoexpunge = 30 d\n  }\n}\n", ["mailbox INBOX: autoexpunge = 30 d"]),
         ("mailbox Trash {\n  autoexpunge = 30 d\n  special_use = \\Trash\n}\n", []),
         ('mailbox Trash {\n  autoexpunge = 30 d\n  special_use = "\\\\Trash"\n}\n', []),
         ("mailbox INBOX {\n  autoexpunge_max_mails = 50\n}\n", ["mailbox INBOX: autoexpunge_max_mails = 50"]),
@@ -102,9 +99,8 @@ def test_folders_that_a_list_has_emptied_for_new_mail(more: str, found: list[str
     assert said == [f"trash = /t: {each}" for each in found]
     assert not list(filters.emptied_ones(shell, text))
     gone: Any = SimpleNamespace(run=lambda *argv, **_: Result(argv, 1, "", "No such file"))
-    assert [what for what, _ in filters.emptied_ones(gone, "plugin {\n  trash = /t\n}\n")] == [
-        "trash = /t: can't be read"
-    ]
+    ((what, _),) = filters.emptied_ones(gone, "plugin {\n  trash = /t\n}\n")
+    assert what == "trash = /t: can't be read"
 
 
 def test_what_keeps_copies_or_files_by_detail() -> None:
@@ -127,6 +123,9 @@ def test_whose_password_opens_every_mailbox() -> None:
     by_domain = "passdb {\n  args = /m/%d\n  master = yes\n}\n"
     found = list(filters.master_ones(plain + since_24 + until_23 + by_domain + plain))
     assert found == [("passdb masters", "/etc/dovecot/masters"), ("passdb", "/m"), ("passdb", "")]
+    # Of one protocol only, a level further in.
+    found = list(filters.master_ones(f"protocol imap {{\n{since_24}{until_23}}}\n"))
+    assert found == [("passdb masters", "/etc/dovecot/masters"), ("passdb", "/m")]
 
 
 @pytest.mark.parametrize(
@@ -139,13 +138,6 @@ def test_whose_password_opens_every_mailbox() -> None:
 )  # fmt: skip
 def test_a_time_of_postfix(value: str, unit: str, expected: int | None) -> None:
     assert queue_lifetime.number(value, unit) == expected
-
-
-def test_a_master_of_one_protocol_only_is_one_too() -> None:
-    """As doveconf of 2.4 and of 2.3 prints it, a level further in."""
-    inner = "    passwd_file_path = /m\n    master = yes\n  }\n  passdb {\n    args = /n\n    master = yes\n  }\n}\n"
-    found = filters.master_ones(f"protocol imap {{\n  passdb operators {{\n{inner}")
-    assert list(found) == [("passdb operators", "/m"), ("passdb", "/n")]
 
 
 def test_entries_of_a_table_without_notes_and_blanks() -> None:
@@ -220,11 +212,7 @@ def test_which_tables_are_compared(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PLACE": str(tmp_path)}
     said = subprocess.run(["sh", "-c", gateway._MAPS], env=env, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == [
-        f"same hash:{tmp_path}/a",
-        f"unread hash:{tmp_path}/c",
-        f"other lmdb:{tmp_path}/b",
-    ]
+    assert said.stdout.replace(f"{tmp_path}/", "").splitlines() == ["same hash:a", "unread hash:c", "other lmdb:b"]
     assert not said.stderr
 
 
