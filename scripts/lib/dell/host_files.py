@@ -106,18 +106,16 @@ def tables(shell: Shell, settings: Settings, *, with_ec2: bool, given_up: Collec
 
 def backup(shell: Shell, path: str) -> Iterator[Write]:
     """A copy in the same folder, named as in the operator's plan, unless the newest one equals it already."""
-    present = contents(shell, path) or ""
-    newest = newest_backup(shell, path)
+
+    def read() -> str:
+        return fingerprint(found) if (found := newest_backup(shell, path)) else NO_FILE
+
+    present, newest = contents(shell, path) or "", newest_backup(shell, path)
     if newest != present:
-        yield Write(
-            "backups",
-            f"{path}.bak-YYYYmmddHHMM",
-            fingerprint(newest) if newest else NO_FILE,
-            fingerprint(present),
-            partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX),
-            lambda: fingerprint(found) if (found := newest_backup(shell, path)) else NO_FILE,
-            shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)",
-        )
+        before = fingerprint(newest) if newest else NO_FILE
+        do = partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX)
+        again = shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)"
+        yield Write("backups", f"{path}.bak-YYYYmmddHHMM", before, fingerprint(present), do, read, again)
 
 
 def restore(shell: Shell, path: str) -> bool:
