@@ -11,10 +11,13 @@ import pytest
 
 from fixtures.access.transport import Result
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import filters, mailbox_access, private_keys, queue_lifetime, tables
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes.dell import durability, filters, mailbox_access, private_keys, queue_lifetime, tables
 from fixtures.probes.dell.filters import Filter
 from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.smtp import gateway
+from fixtures.settings import Secrets
 from tests.judges import LOOK
 
 SINCE_24 = """\
@@ -190,6 +193,26 @@ def test_what_a_filter_takes_the_workers_mail_for() -> None:
 def test_what_changes_header_fields(name: str, value: str, does: str) -> None:
     found = list(filters.postfix_ones(Configuration("Dell", {name: value}, {}, (), {}, (), 1, 0.0, LOOK)))
     assert found == ([(f"{name}: {value}", does)] if does else [])
+
+
+def test_a_server_s_folders_are_not_taken_for_the_other_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are asked for at once, where both servers run on the machine itself."""
+    unit = "/etc/systemd/system/dovecot.service"
+    mounts = f"=-=-= paths\n/queue\n/vmail/a\n=-=-= files of units\n{unit}:ReadOnlyPaths=/vmail\n"
+    printed = {durability._QUEUE: "ext4 /queue\n", durability._MOUNTS: mounts, durability._FSYNC: "always\n"}
+
+    def run(*argv: str, **_: bool) -> Any:
+        return SimpleNamespace(stdout=printed.get(argv[2], "ext4 /vmail/a\n"))
+
+    shell = SimpleNamespace(name="Dell", transport=SimpleNamespace(container=""), run=run)
+    shell.machine = shell
+    for name in ("dell", "dovecot"):
+        monkeypatch.setattr(durability, name, lambda _: shell)
+    place = mailbox_access.Place("a@x.example", "a", "/vmail/a", (), ())
+    monkeypatch.setattr(mailbox_access, "named", lambda _: (place,))
+    found = durability.look(Migration(settings_without_a_lab(), Secrets()))
+    closed = ("/vmail/a", f"ReadOnlyPaths=/vmail ({unit})")
+    assert {each.name: each.closed for each in found.services} == {"postfix.service": (), "dovecot.service": (closed,)}
 
 
 POSTCONF = """\
