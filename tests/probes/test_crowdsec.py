@@ -73,20 +73,20 @@ esac
 """
 
 
-def test_crowdsec_is_asked_for_all_decisions_that_touch_somebody(tmp_path: Path) -> None:
-    (tmp_path / "cscli").write_text(CSCLI, encoding="utf-8")
-    (tmp_path / "cscli").chmod(0o755)
-    command = bans.command((FOUR, SIX), bans.NO_WORKER)
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+def crowdsecs(folder: Path, cscli: str) -> dict[str, str]:
+    """What is read of a CrowdSec whose command is CSCLI."""
+    (folder / "cscli").write_text(cscli, encoding="utf-8")
+    (folder / "cscli").chmod(0o755)
+    command, env = bans.command((FOUR, SIX), bans.NO_WORKER), {"PATH": f"{folder}:/usr/bin:/bin"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    part = sections(sections(done.stdout)["crowdsec"], "--- ")
+    return sections(sections(done.stdout)["crowdsec"], "--- ")
+
+
+def test_crowdsec_is_asked_for_all_decisions_that_touch_somebody(tmp_path: Path) -> None:
+    part = crowdsecs(tmp_path, CSCLI)
     assert part["decisions"] == "CAPI,Ip:104.30.3.7\nlists,Range:104.0.0.0/8\ncrowdsec,Ip:2405:8100:c000::7"
     assert {"CAPI", "lists"} < set(part["origins"].split())
     assert (part["spared"], part["allowed"], part["capi"]) == ("", "value\n104.30.0.0/19", "")
     assert "no allowlists" not in part
     old = 'allowlists*) echo \'level=fatal msg="unknown command \\"allowlists\\" for \\"cscli\\""\' >&2; exit 1 ;;'
-    (tmp_path / "cscli").write_text(
-        CSCLI.replace('"allowlists list"*', f'{old}\n    "allowlists list"*'), encoding="utf-8"
-    )
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert "no allowlists" in sections(sections(done.stdout)["crowdsec"], "--- ")
+    assert "no allowlists" in crowdsecs(tmp_path, CSCLI.replace('"allowlists list"*', f'{old}\n    "allowlists list"*'))

@@ -5,10 +5,11 @@ and which load other rules of a firewall.
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import Finding, Verdict
 from fixtures.evidence.redaction import hidden
 from fixtures.probes.dell import deleting_jobs, firewall, jobs
 from fixtures.probes.dell.deleting_jobs import Container
@@ -166,23 +167,20 @@ def test_what_does_not(line: str) -> None:
 
 
 def test_where_nobody_knows_the_mailboxes_only_commands_count() -> None:
-    words = deleting_jobs.deleting(())
     given = "@daily root find /var/log -mtime +9 -delete\n@daily root postsuper -d ALL\n"
-    done = subprocess.run(["grep", "-cE", words], check=False, input=given, text=True, capture_output=True)
-    assert done.stdout == "1\n"
+    assert grep(deleting_jobs.deleting(()), given) == ["/etc/cron.d/x:2:@daily root postsuper -d ALL"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "places", "verdict", "member"),
-    [
-        ((("/etc/cron.d/x:3", "postsuper -d ALL"),), 3, Verdict.FAIL, "/etc/cron.d/x:3"),
-        ((), 3, Verdict.PASS, "Dell's jobs"),
-        ((), 0, Verdict.INCONCLUSIVE, "Dell's jobs"),
-    ],
+    ("judged", "expected"),
+    [(deleting_jobs.judged, deleting_jobs.EXPECTED), (deleting_jobs.judged_up, deleting_jobs.UP)],
 )
-def test_no_job_deletes_mail(lines: tuple[tuple[str, str], ...], places: int, verdict: Verdict, member: str) -> None:
-    (judged,) = deleting_jobs.judged(jobs.Jobs(lines, places, LOOK))
-    assert (judged.verdict, judged.member) == (verdict, member)
+def test_no_job_deletes_mail_or_stops_a_server(judged: Callable[..., Iterator[Finding]], expected: str) -> None:
+    (red,) = judged(jobs.Jobs((("/etc/cron.d/x:1", "postfix stop"),), 3, LOOK))
+    assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", expected)
+    (none,), (unknown,) = (judged(jobs.Jobs((), places, LOOK)) for places in (3, 0))
+    assert (none.verdict, none.member) == (Verdict.PASS, "Dell's jobs")
+    assert (unknown.verdict, unknown.member) == (Verdict.INCONCLUSIVE, "Dell's jobs")
 
 
 STOPS = f"{deleting_jobs.STOPS}|{deleting_jobs.STARTS}"
@@ -306,14 +304,13 @@ def test_what_stops_a_composed_one(text: str, stops: bool) -> None:
     assert stopped(("/etc/cron.d/x", text), containers=(COMPOSED,)) == ([text] if stops else [])
 
 
-@pytest.mark.parametrize(
-    ("text", "stops"), [("cd /opt/web && docker compose down", False), ("docker compose -p mail down", True)]
-)
-def test_what_compose_does_not_say_of_a_container_names_nothing(text: str, stops: bool) -> None:
+def test_what_compose_does_not_say_of_a_container_names_nothing() -> None:
     """An older one, or Podman's, leaves out the folder."""
+    here, named = "cd /opt/web && docker compose down", "docker compose -p mail down"
     for project in ("mail", ""):
-        composed = Container("mail-mx-1", project, "", "mx")
-        assert stopped(("/etc/cron.d/x", text), containers=(composed,)) == ([text] if stops and project else [])
+        containers = (Container("mail-mx-1", project, "", "mx"),)
+        assert stopped(("/etc/cron.d/x", here), containers=containers) == []
+        assert stopped(("/etc/cron.d/x", named), containers=containers) == ([named] if project else [])
 
 
 def test_a_job_of_more_lines_names_the_project_in_another() -> None:
@@ -344,13 +341,6 @@ def test_what_a_file_does_with_a_container(text: str, stops: list[str]) -> None:
     assert stopped(("/etc/systemd/system/x.service", text), containers=(Container("mail"), Container(MAILCOW))) == stops
 
 
-def test_no_job_stops_a_server() -> None:
-    (red,) = deleting_jobs.judged_up(jobs.Jobs((("/etc/cron.d/x:1", "postfix stop"),), 3, LOOK))
-    assert (red.verdict, red.member, red.expected) == (Verdict.FAIL, "/etc/cron.d/x:1", deleting_jobs.UP)
-    (none,) = deleting_jobs.judged_up(jobs.Jobs((), 3, LOOK))
-    assert none.verdict is Verdict.PASS
-
-
 def test_a_long_line_is_judged_to_its_end() -> None:
     """And shown by its beginning."""
     long = f"0 1 * * * root {'x' * 200}; true &&"
@@ -367,7 +357,7 @@ def test_a_long_line_is_judged_to_its_end() -> None:
         assert red.found.partition(":")[0] == line[:200]
 
 
-SWITCHES = [
+@pytest.mark.parametrize(("file", "line", "by_systemd"), [
     ("/etc/cron.d/x", "0 1 * * * root /sbin/shutdown -h now", False),
     ("/etc/cron.d/x", "0 1 * * * root /usr/sbin/shutdown -P +5 >/dev/null 2>&1", False),
     ("/etc/cron.d/x", "@daily root sync && poweroff", False),
@@ -389,10 +379,7 @@ SWITCHES = [
     ("/etc/cron.d/x", "0 1 * * * root systemctl suspend", True),
     ("/etc/cron.d/x", "0 1 * * * root systemctl start suspend.target", True),
     ("/etc/cron.d/x", "0 1 * * * root loginctl hibernate; true", True),
-]
-
-
-@pytest.mark.parametrize(("file", "line", "by_systemd"), SWITCHES)
+])  # fmt: skip
 def test_what_switches_the_machine_off(file: str, line: str, by_systemd: bool) -> None:
     """A masked sleep.target keeps it awake only where systemd is asked for it."""
     assert [text for _, text in deleting_jobs.lines_that_switch_off(grep(deleting_jobs.OFF, line, file))] == [line]

@@ -25,8 +25,6 @@ from fixtures.settings import Secrets, Transport
 from tests.test_route import by_worker
 
 FOUR, SIX, EC2 = (ipaddress.ip_network(each) for each in ("104.30.0.0/19", "2405:8100:c000::/38", "100.64.10.1/32"))
-
-
 FAIL2BAN = """\
 =-=-= fail2ban
 Status
@@ -80,9 +78,8 @@ def test_jails_and_decisions_say_which_addresses_they_could_ban() -> None:
     assert bans_by_name["sshguard"].touches == (SIX,)
 
 
-JAIL_OF_ALL = (
-    "=-=-= fail2ban\n`- Jail list:\tpostfix\n=-=-= jail postfix\n--- ignoreip\n100.64.10.1\n--- banned\n203.0.113.9\n"
-)
+NAMED = "=-=-= fail2ban\n`- Jail list:\tpostfix\n=-=-= jail postfix\n"
+JAIL_OF_ALL = f"{NAMED}--- ignoreip\n100.64.10.1\n--- banned\n203.0.113.9\n"
 BY_PORT = "--- port nftables\n{0}\n--- rules nftables\nnft add rule $proto dport {{ $(echo '{0}' | sed s/:/-/g) }}\n"
 ALL_PORTS = "--- port ufw\nsmtp\n--- rules ufw\nufw prepend reject from <ip> to any\n"
 MAILS = "--- port sendmail-whois\n--- rules sendmail-whois\nprintf Hi | sendmail root\n"
@@ -187,11 +184,8 @@ def test_the_machines_own_sshguard_is_judged_by_its_own_whitelist() -> None:
 
 
 def test_a_table_of_clients_is_read_line_by_line() -> None:
-    text = (
-        "# note\n104.30.0.0/19 OK\n2405:8100:c000::/38\tOK\n10.0.0.0/8 REJECT\n\n203.0.113.20 OK\n"
-        "104.30.0.1/19 OK\nif x\n"
-    )
-    networks, barred, odd = allow_list.parse(text)
+    text = "# note\n104.30.0.0/19 OK\n2405:8100:c000::/38\tOK\n10.0.0.0/8 REJECT\n\n203.0.113.20 OK\n"
+    networks, barred, odd = allow_list.parse(f"{text}104.30.0.1/19 OK\nif x\n")
     assert [str(each) for each in networks] == ["104.30.0.0/19", "2405:8100:c000::/38", "203.0.113.20/32"]
     assert [(place, str(each)) for place, each in barred] == [(2, "10.0.0.0/8")]
     assert odd == ("104.30.0.1/19 OK", "if x")
@@ -263,9 +257,8 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
     ]
     circle = {"outer": "inner", "inner": "outer, reject_unverified_sender"}
     assert list(filters.judging("outer", circle)) == ["reject_unverified_sender"]
-    assert list(filters.judging("REJECT_RBL_Client zen.example.net, PERMIT", {})) == [
-        "REJECT_RBL_Client zen.example.net"
-    ]
+    listed = "REJECT_RBL_Client zen.example.net"
+    assert list(filters.judging(f"{listed}, PERMIT", {})) == [listed]
     tables = "permit_mynetworks, hash:/etc/postfix/access proxy:mysql:/etc/postfix/senders.cf"
     assert list(filters.judging(tables, {})) == ["hash:/etc/postfix/access", "proxy:mysql:/etc/postfix/senders.cf"]
     assert list(filters.judging("", {})) == []
@@ -273,14 +266,13 @@ def test_restrictions_are_read_with_arguments_braces_and_classes() -> None:
 
 
 def test_a_line_names_ec2_and_nothing_longer() -> None:
-    assert certificate_renewal.named("scp root@100.64.10.1:/etc/x.pem /etc", "100.64.10.1")
-    assert certificate_renewal.named("curl https://MAIL.own.example/x.pem", "mail.own.example")
-    assert certificate_renewal.named("ssh 2001:db8:e::20 cat", "2001:db8:e::20")
-    assert not certificate_renewal.named("scp 100.64.10.11:/x y; scp 1100.64.10.1:/x", "100.64.10.1")
-    assert not certificate_renewal.named(
-        "old.mail.own.example mail.own.example.net mail.own.example-2", "mail.own.example"
-    )
-    assert not certificate_renewal.named("2001:db8:e::20:1", "2001:db8:e::20")
+    name, four, six = "mail.own.example", "100.64.10.1", "2001:db8:e::20"
+    assert certificate_renewal.named(f"scp root@{four}:/etc/x.pem /etc", four)
+    assert certificate_renewal.named("curl https://MAIL.own.example/x.pem", name)
+    assert certificate_renewal.named(f"ssh {six} cat", six)
+    assert not certificate_renewal.named(f"scp {four}1:/x y; scp 1{four}:/x", four)
+    assert not certificate_renewal.named(f"old.{name} {name}.net {name}-2", name)
+    assert not certificate_renewal.named(f"{six}:1", six)
 
 
 def test_a_client_is_run_by_a_job_or_by_a_program_that_a_job_runs() -> None:
@@ -336,10 +328,8 @@ def test_names_that_must_be_reached_over_http() -> None:
     assert certificate_renewal.challenged(acme.format("dns_cf")) == ()
     assert certificate_renewal.challenged("") == ()
     assert certificate_renewal.parts("") == ()
-    assert certificate_renewal.parts("=-=-= client /a\nx\n=-=-= clock /b\n") == (
-        ("client", "/a", "x"),
-        ("clock", "/b", ""),
-    )
+    found = certificate_renewal.parts("=-=-= client /a\nx\n=-=-= clock /b\n")
+    assert found == (("client", "/a", "x"), ("clock", "/b", ""))
 
 
 POSTFIX = """\
@@ -349,8 +339,6 @@ exec 2>&1
 [ "$1" != check ] || echo "postfix/postfix-script: warning: group or other writable: /etc/postfix/./master.cf"
 """
 ONLY_THERE = "[ -t 2 ] || exit 0"
-
-
 LOGINS = """\
 smtp_sasl_password_maps = {maps}
 relay/unix/smtp_sasl_password_maps = inline:{{ {{[b.example]:587 = me@b.example:Hunter2 b:b}}, c.example=me:Hunter2c }}
@@ -380,12 +368,10 @@ def test_logins_in_main_cf_itself_are_not_shown(maps: str) -> None:
     assert "Hunter2" not in repr(found.evidence)
     host.run = lambda *_: SimpleNamespace(stdout=main, stderr="")
     assert "Hunter2" not in repr(postfix.parameters(host, ["smtp_sasl_password_maps"]).evidence)
-    kept = dict(dellparts.postfix(said))
+    kept, other = (dict(dellparts.postfix(each)) for each in (said, said.replace("Hunter2c", "x")))
     assert "Hunter2" not in repr(kept)
-    assert (
-        kept["override relay/unix/smtp_sasl_password_maps"]
-        != dict(dellparts.postfix(said.replace("Hunter2c", "x")))["override relay/unix/smtp_sasl_password_maps"]
-    )
+    changed_one = "override relay/unix/smtp_sasl_password_maps"
+    assert kept[changed_one] != other[changed_one]
     (changed,) = differences({DELLS: main.replace("Hunter2", "Hunter3")}, {DELLS: main.replace("Hunter2", "Hunter4")})
     assert "Hunter" not in changed
     drifted, _ = hosts.postfix(f"=-=-= postfix\n{said}their = {maps.rpartition('static:')[2].strip('{}')}\n")
@@ -396,10 +382,8 @@ def test_a_login_by_a_name_of_its_own_is_none_the_less_one() -> None:
     """And a relay host that stands as its key is none, though Postfix can't read the table."""
     said = "ours = me@b.example:Hunter2x\nsmtp_sasl_password_maps = static:${ours}\n"
     assert "Hunter2" not in repr(dict(dellparts.postfix(said)))
-    (changed, *_) = differences(
-        {DELLS: said.replace("Hunter2", "Hunter3")}, {DELLS: said.replace("Hunter2", "Hunter4")}
-    )
-    assert "Hunter" not in changed
+    was, now = ({DELLS: said.replace("Hunter2", each)} for each in ("Hunter3", "Hunter4"))
+    assert "Hunter" not in differences(was, now)[0]
     unreadable = "smtp_sasl_password_maps = inline:{ [smtp.b.example]:2525 apikey:SG.x }"
     assert list(dellplan.logins(unreadable)) == ["apikey:SG.x"]
 

@@ -11,10 +11,13 @@ import pytest
 
 from fixtures.access.transport import Result
 from fixtures.evidence import Verdict
-from fixtures.probes.dell import filters, mailbox_access, private_keys, queue_lifetime, tables
+from fixtures.lab.files import settings_without_a_lab
+from fixtures.migration import Migration
+from fixtures.probes.dell import durability, filters, mailbox_access, private_keys, queue_lifetime, tables
 from fixtures.probes.dell.filters import Filter
 from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.smtp import gateway
+from fixtures.settings import Secrets
 from tests.judges import LOOK
 
 SINCE_24 = """\
@@ -76,10 +79,7 @@ def test_scripts_for_everybody_and_none_of_a_users_own(text: str, found: list[st
     [
         ("mail_driver = maildir\n", []),
         ("mailbox_autoexpunge = 1 weeks\n", ["every mailbox: autoexpunge = 1 weeks"]),
-        (
-            "namespace inbox {\n  mailbox INBOX {\n    autoexpunge = 30 d\n  }\n}\n",
-            ["mailbox INBOX: autoexpunge = 30 d"],
-        ),
+        ("namespace x {\n  mailbox INBOX {\n    autoexpunge = 30 d\n  }\n}\n", ["mailbox INBOX: autoexpunge = 30 d"]),
         ("mailbox Trash {\n  autoexpunge = 30 d\n  special_use = \\Trash\n}\n", []),
         ('mailbox Trash {\n  autoexpunge = 30 d\n  special_use = "\\\\Trash"\n}\n', []),
         ("mailbox INBOX {\n  autoexpunge_max_mails = 50\n}\n", ["mailbox INBOX: autoexpunge_max_mails = 50"]),
@@ -102,9 +102,8 @@ def test_folders_that_a_list_has_emptied_for_new_mail(more: str, found: list[str
     assert said == [f"trash = /t: {each}" for each in found]
     assert not list(filters.emptied_ones(shell, text))
     gone: Any = SimpleNamespace(run=lambda *argv, **_: Result(argv, 1, "", "No such file"))
-    assert [what for what, _ in filters.emptied_ones(gone, "plugin {\n  trash = /t\n}\n")] == [
-        "trash = /t: can't be read"
-    ]
+    ((what, _),) = filters.emptied_ones(gone, "plugin {\n  trash = /t\n}\n")
+    assert what == "trash = /t: can't be read"
 
 
 def test_what_keeps_copies_or_files_by_detail() -> None:
@@ -127,6 +126,9 @@ def test_whose_password_opens_every_mailbox() -> None:
     by_domain = "passdb {\n  args = /m/%d\n  master = yes\n}\n"
     found = list(filters.master_ones(plain + since_24 + until_23 + by_domain + plain))
     assert found == [("passdb masters", "/etc/dovecot/masters"), ("passdb", "/m"), ("passdb", "")]
+    # Of one protocol only, a level further in.
+    found = list(filters.master_ones(f"protocol imap {{\n{since_24}{until_23}}}\n"))
+    assert found == [("passdb masters", "/etc/dovecot/masters"), ("passdb", "/m")]
 
 
 @pytest.mark.parametrize(
@@ -139,13 +141,6 @@ def test_whose_password_opens_every_mailbox() -> None:
 )  # fmt: skip
 def test_a_time_of_postfix(value: str, unit: str, expected: int | None) -> None:
     assert queue_lifetime.number(value, unit) == expected
-
-
-def test_a_master_of_one_protocol_only_is_one_too() -> None:
-    """As doveconf of 2.4 and of 2.3 prints it, a level further in."""
-    inner = "    passwd_file_path = /m\n    master = yes\n  }\n  passdb {\n    args = /n\n    master = yes\n  }\n}\n"
-    found = filters.master_ones(f"protocol imap {{\n  passdb operators {{\n{inner}")
-    assert list(found) == [("passdb operators", "/m"), ("passdb", "/n")]
 
 
 def test_entries_of_a_table_without_notes_and_blanks() -> None:
@@ -200,6 +195,26 @@ def test_what_changes_header_fields(name: str, value: str, does: str) -> None:
     assert found == ([(f"{name}: {value}", does)] if does else [])
 
 
+def test_a_server_s_folders_are_not_taken_for_the_other_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are asked for at once, where both servers run on the machine itself."""
+    unit = "/etc/systemd/system/dovecot.service"
+    mounts = f"=-=-= paths\n/queue\n/vmail/a\n=-=-= files of units\n{unit}:ReadOnlyPaths=/vmail\n"
+    printed = {durability._QUEUE: "ext4 /queue\n", durability._MOUNTS: mounts, durability._FSYNC: "always\n"}
+
+    def run(*argv: str, **_: bool) -> Any:
+        return SimpleNamespace(stdout=printed.get(argv[2], "ext4 /vmail/a\n"))
+
+    shell = SimpleNamespace(name="Dell", transport=SimpleNamespace(container=""), run=run)
+    shell.machine = shell
+    for name in ("dell", "dovecot"):
+        monkeypatch.setattr(durability, name, lambda _: shell)
+    place = mailbox_access.Place("a@x.example", "a", "/vmail/a", (), ())
+    monkeypatch.setattr(mailbox_access, "named", lambda _: (place,))
+    found = durability.look(Migration(settings_without_a_lab(), Secrets()))
+    closed = ("/vmail/a", f"ReadOnlyPaths=/vmail ({unit})")
+    assert {each.name: each.closed for each in found.services} == {"postfix.service": (), "dovecot.service": (closed,)}
+
+
 POSTCONF = """\
 if [ "$1" = -xh ]; then echo hash:/etc/aliases; else
 echo "local_recipient_maps = proxy:unix:passwd.byname hash:/etc/aliases"
@@ -220,11 +235,7 @@ def test_which_tables_are_compared(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PLACE": str(tmp_path)}
     said = subprocess.run(["sh", "-c", gateway._MAPS], env=env, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == [
-        f"same hash:{tmp_path}/a",
-        f"unread hash:{tmp_path}/c",
-        f"other lmdb:{tmp_path}/b",
-    ]
+    assert said.stdout.replace(f"{tmp_path}/", "").splitlines() == ["same hash:a", "unread hash:c", "other lmdb:b"]
     assert not said.stderr
 
 

@@ -25,6 +25,7 @@ from tests.judges import LOOK
 
 SOUGHT = Sought.now(settings_without_a_lab())
 WRITES = jobs.writing(("/etc/postfix", "/etc/dovecot"))
+reads_all = pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +138,8 @@ DDNS = (
     "process: docker run -e CLOUDFLARE_API_TOKEN=s3cret favonia/cloudflare-ddns:1: \n"
     "file: /usr/local/bin/cf-token: a.example\ndone\n"
 )
-CRON = (
-    """/etc/cron.d/x: 5 4 * * * root curl -H "X-Auth-Key: s3cret" -u me:s3cret https://me:s3cret@{ec2}/fullchain.pem"""
-)
+CURL = """curl -H "X-Auth-Key: s3cret" -u me:s3cret https://me:s3cret@{ec2}/fullchain.pem"""
+CRON = f"/etc/cron.d/x: 5 4 * * * root {CURL}"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_what_a_container_says_that_it_writes(names: str, touches: tuple[str, ..
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@reads_all
 def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
     daily, script, unused = tmp_path / "cron.daily", tmp_path / "scripts/golden", tmp_path / "scripts/unused"
     for each in (daily, script.parent):
@@ -268,7 +268,7 @@ def test_places_and_the_scripts_that_are_named_there(tmp_path: Path) -> None:
     assert _searched(tmp_path, tmp_path / "absent") == ((), 0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@reads_all
 def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) -> None:
     """A script that a script names, one that is found in its folder, and a place that each user has."""
     for name, text in {
@@ -289,7 +289,7 @@ def test_what_scripts_name_and_commands_of_more_than_one_line(tmp_path: Path) ->
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@reads_all
 def test_a_grep_that_gives_its_input_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As BusyBox's; and a unit's name that has a backslash."""
     grep, unit = tmp_path / "bin/grep", tmp_path / "units/srv-a\\x2db.service"
@@ -305,7 +305,7 @@ def test_a_grep_that_gives_its_input_no_name(tmp_path: Path, monkeypatch: pytest
     assert where == f"{unit}:1"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@reads_all
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -326,7 +326,7 @@ def test_a_command_of_more_lines_is_judged_whole(text: str, found: list[int], tm
     assert time.process_time() + os.times().children_user - began < 5
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="as any other account it reads nothing")
+@reads_all
 @pytest.mark.parametrize(
     ("tools", "found"),
     [

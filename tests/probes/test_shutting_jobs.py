@@ -2,13 +2,13 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
-import subprocess
 import time
 
 import pytest
 
 from fixtures.probes.dell import firewall, jobs, shutting_jobs
 from tests.probes.rulesets import ADMITTED, read
+from tests.probes.test_deleting_jobs import grep
 from tests.probes.test_next_start import pytestmark as needs_a_kernel
 
 PARTS = {
@@ -23,10 +23,7 @@ PARTS = {
 
 
 def found(text: str, file: str = "/etc/cron.d/x") -> list[str]:
-    argv = ["grep", "-nHE", f"--label={file}", shutting_jobs.WORDS]
-    done = subprocess.run(argv, check=False, input=text, text=True, capture_output=True)
-    assert done.returncode in {0, 1}, done.stderr
-    hits = done.stdout.splitlines()
+    hits = grep(shutting_jobs.WORDS, text, file)
     both = shutting_jobs.lines_that_refuse, shutting_jobs.lines_that_take_away
     return [line for each in both for _, line in dict.fromkeys(each(hits, ADMITTED, PARTS))]
 

@@ -8,6 +8,7 @@ from fixtures.settings.dell import Dell, Keeps
 from tests.scripts.test_dell import OWN, SETTINGS, named
 
 SPAMPD = "lmtp:[127.0.0.1]:10025"
+SQLITE = "sqlite:/etc/postfix/virtual-mailbox-domains.cf"
 """Mail-in-a-Box (setup/spamassassin.sh); its domains lie in SQLite."""
 PIPES = {
     # As iRedMail has it (samples/postfix/master.cf), and by the path of Dovecot's own pages (doc.dovecot.org, LDA).
@@ -22,12 +23,7 @@ PIPES = {
     ("transport", "domains", "dropped", "named_"),
     [
         (SPAMPD, OWN, (), True),
-        (
-            SPAMPD,
-            "sqlite:/etc/postfix/virtual-mailbox-domains.cf",
-            ("sqlite:/etc/postfix/virtual-mailbox-domains.cf",),
-            True,
-        ),
+        (SPAMPD, SQLITE, (SQLITE,), True),
         (SPAMPD, "hash:/nosuch", ("hash:/nosuch",), True),
         (SPAMPD, OWN, (SPAMPD,), False),
         (SPAMPD, "", (), False),
@@ -42,15 +38,13 @@ PIPES = {
         ("lmtp:inet:127.0.0.1:24", OWN, (), True),
         ("lmtp:inet:127.0.0.1:24", OWN, ("lmtp:inet:127.0.0.1:24",), False),
     ],
-    ids=(
-        "word database unreadable dropped elsewhere default spelling dovecots deliver lda cyrus spamc none tcp named"
-    ).split(),
+    ids="word rows unread dropped elsewhere default spelling dovecots deliver lda cyrus spamc none tcp named".split(),
 )
 def test_a_filter_that_mail_passes_on_its_way_to_the_mailboxes_is_named(
     transport: str, domains: str, dropped: tuple[str, ...], *, named_: bool
 ) -> None:
     values = {"virtual_mailbox_domains": domains, "virtual_transport": transport}
-    said = named(values, {"sqlite:/etc/postfix/virtual-mailbox-domains.cf": {OWN: "1"}}, PIPES, dropped=dropped)
+    said = named(values, {SQLITE: {OWN: "1"}}, PIPES, dropped=dropped)
     expected = f"virtual_transport: {transport}, which will be lmtp:unix:private/dovecot-lmtp: another way into the "
     assert (expected in said and f"name {transport} in dell.dropped" in said) is named_, said
     assert bool(said) is named_

@@ -38,6 +38,7 @@ biff=no
 \tmessage_size_limit_of_none = 1
 
 relayhost = [smtp.sendgrid.net]:587"""
+PLAIN = MAIN.replace("\tmessage_size_limit_of_none = 1\n", "")
 MASTER = """\
 # service type
 smtp      inet  n       -       y       -       -       smtpd
@@ -55,6 +56,9 @@ XCLIENT = AT.xclient
 MAPS = "hash:/etc/postfix/virtual"
 OFFERS = {"smtpd_sasl_auth_enable": "yes"}
 OURS, OWN = dellplan.parameters(SETTINGS), SETTINGS.domain_names[0]
+
+
+MAILBOXES = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
 
 
 class Says:
@@ -185,29 +189,27 @@ def test_a_relay_host_that_knows_dell_by_its_address_gets_no_login() -> None:
         *("smtp_sasl_auth_enable", "smtp_sasl_password_maps", "smtp_tls_security_level")
     ]
     assert [*dellplan.sends_otherwise(knows, host)] == ["smtp_tls_security_level"]
-    mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
     in_force = host | {"smtp_sasl_auth_enable": "yes", "smtp_sasl_password_maps": "hash:/nosuch"}
-    effect._require_tables(cast("Any", Says(in_force, mailboxes, {})), knows)
+    effect._require_tables(cast("Any", Says(in_force, MAILBOXES, {})), knows)
 
 
 def test_the_proof_of_service_sees_a_domain_of_aliases_only() -> None:
-    mailboxes = {f"texthash:{AT.mailboxes}": {next(SETTINGS.addresses()).mailbox: "mailbox"}}
-    shell: Any = Says({"virtual_alias_domains": OWN}, mailboxes, {})
+    aliased, plain = (cast("Any", Says(each, MAILBOXES, {})) for each in ({"virtual_alias_domains": OWN}, {}))
     with pytest.raises(Refused, match=f"{OWN} is a virtual alias domain"):
-        effect._require_tables(shell, SETTINGS)
-    effect._require_tables(cast("Any", Says({}, mailboxes, {})), SETTINGS)
+        effect._require_tables(aliased, SETTINGS)
+    effect._require_tables(plain, SETTINGS)
 
 
 def test_a_table_is_asked_once_for_all_domains() -> None:
     """Each question is a round trip, at each gate; the first pattern decides for each name."""
     domains = [name for each in SETTINGS.domains for name in each.served]
     assert len(domains) > 1
-    said = Says({}, {MAPS: dict.fromkeys(domains, "x"), "hash:/late": {domains[0]: "x"}}, {"/etc/own": domains[1]})
-    shell: Any = said
+    rows = {MAPS: dict.fromkeys(domains, "x"), "hash:/late": {domains[0]: "x"}}
+    shell: Any = Says({}, rows, {"/etc/own": domains[1]})
     out, *others = tables.aliased(shell, SETTINGS, f"!{domains[0]} /etc/own {MAPS} hash:/late")
     assert (out.domain, out.by) == (domains[1], "/etc/own")
     assert [(each.domain, each.by) for each in others] == [(each, MAPS) for each in domains[2:]]
-    assert said.asked == [MAPS] * bool(domains[2:])
+    assert shell.asked == [MAPS] * bool(domains[2:])
 
 
 LISTENER = f"127.0.0.1:{AT.port} inet n - y - - smtpd\n"
@@ -229,9 +231,8 @@ SOCKET = "   0: {}:2729 00000000:0000 0A 00000000:00000000 00:00000000 00000000 
 )
 def test_a_port_that_another_program_has_is_refused(sockets: str, before: str, taken: str, *, worker: bool) -> None:
     """``fatal: bind 127.0.0.1 port 10025: Address already in use``: the reload would end Postfix. spampd is there."""
-    there = by_worker()
-    settings = there.model_copy(update={"route": there.route.model_copy(update={"listen": "10025"})})
-    settings = settings if worker else SETTINGS
+    route = by_worker().route.model_copy(update={"listen": "10025"})
+    settings = by_worker().model_copy(update={"route": route}) if worker else SETTINGS
     shell: Any = Says({}, {}, {"/proc/net/tcp6": sockets, effect._LISTENING: "socket:[40]\n"})
     after = LISTENER + "10025 inet n - y - - smtpd\n"
     with pytest.raises(Refused, match=taken) if taken else nullcontext():
@@ -263,9 +264,7 @@ def test_the_proof_of_service_greets_by_the_address_that_it_claims() -> None:
 
 
 def test_a_value_over_several_lines_becomes_one_and_the_rest_stays() -> None:
-    text = with_parameters(
-        MAIN.replace("\tmessage_size_limit_of_none = 1\n", ""), {"mynetworks": "127.0.0.0/8", "a": ""}
-    )
+    text = with_parameters(PLAIN, {"mynetworks": "127.0.0.0/8", "a": ""})
     assert text == (
         "# The operator's words.\nmynetworks = 127.0.0.0/8\n# in between\nbiff=no\n\n"
         "relayhost = [smtp.sendgrid.net]:587\na =\n"
@@ -281,7 +280,7 @@ def test_what_says_the_same_stays_byte_for_byte() -> None:
 def test_the_way_back_leaves_how_dell_sends_to_another_relay(relay: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its table of logins is not taken back; as long as the relay is the same, main.cf is as it was to the byte."""
     made = SETTINGS.model_copy(update={"relay": SETTINGS.relay.model_copy(update={"host": relay})})
-    old = MAIN.replace("\tmessage_size_limit_of_none = 1\n", "") + "\nsmtp_tls_security_level = encrypt\n"
+    old = f"{PLAIN}\nsmtp_tls_security_level = encrypt\n"
     now = f"relayhost = {relay}\nsmtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes\nsmtpd_x = ours\n"
     job = Job(Migration(made, Secrets()), "", Namespace())
     text = restore._sending_as_now(job, old, now)
@@ -379,11 +378,9 @@ def test_an_option_in_braces_is_one_too() -> None:
     """As ``postconf -P`` writes one with blanks (master(5))."""
     own = "-o smtpd_sasl_auth_enable=yes\n  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
     ask = "check_policy_service { inet:[::1]:7777, timeout=10s }"
-    text = MASTER.replace(
-        own, f"-o {{smtpd_sasl_auth_enable=yes}}\n  -o {{ smtpd_recipient_restrictions = {ask}, reject }}"
-    )
-    assert text != MASTER
-    with_services(text, WANTED, OFFERS, OURS)
+    assert own in MASTER
+    braces = f"-o {{smtpd_sasl_auth_enable=yes}}\n  -o {{ smtpd_recipient_restrictions = {ask}, reject }}"
+    with_services(MASTER.replace(own, braces), WANTED, OFFERS, OURS)
 
 
 @pytest.mark.parametrize(
@@ -400,8 +397,7 @@ def test_a_chain_file_without_its_key_is_refused(tmp_path: Path, held: str | Non
     file, here = tmp_path / "a chain.pem", Shell("Dell", Transport(kind="local"))
     if held is not None:
         file.write_text(held, encoding="ascii")
-    dell = SETTINGS.dell.model_copy(update={"tls_chain_file": file})
-    settings = SETTINGS.model_copy(update={"dell": dell})
+    settings = SETTINGS.model_copy(update={"dell": SETTINGS.dell.model_copy(update={"tls_chain_file": file})})
     with pytest.raises(Refused, match=f"dell.tls_chain_file: {file} {why}") if why else nullcontext():
         effect.require_certificate(here, settings, {})
 
@@ -449,9 +445,8 @@ biff = ${biff}
 
 
 def test_an_engines_lines_stay_where_they_are() -> None:
-    said = with_template(
-        TEMPLATE, lambda text: with_parameters(text, {"biff": "no", "smtpd_tls_security_level": "may", "a": "b"})
-    )
+    wanted = {"biff": "no", "smtpd_tls_security_level": "may", "a": "b"}
+    said = with_template(TEMPLATE, lambda text: with_parameters(text, wanted))
     assert said == TEMPLATE.replace("biff = ${biff}", "biff = no") + "a = b\n"
 
 

@@ -129,15 +129,14 @@ def effect(
             "Dell: Postfix is the first process of its container; a restart for inet_interfaces would end it. Write "
             "inet_interfaces = all into main.cf, restart the container, and run this again"
         )
-    yield Write(
-        "Postfix as it runs",
-        "Postfix on Dell",
-        f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now,
-        EFFECT,
-        partial(_take_effect, shell, settings, undo, wanted or {}, restart=restart or bool(unopened)),
-        partial(state, shell, settings),
-        f"postfix check && {_load_command(shell) if restart or unopened else 'postfix reload'}",
-    )
+    before = f"{unopened or 'port 25 open at every address'}; changed files not read yet" if planned else now
+    restart = restart or bool(unopened)
+    do = partial(_take_effect, shell, settings, undo, wanted or {}, restart=restart)
+    there, load = shell.transport, "postfix reload"
+    if restart:
+        load = f"{there.engine} restart {there.container}" if there.container else "postfix stop && postfix start"
+    read = partial(state, shell, settings)
+    yield Write("Postfix as it runs", "Postfix on Dell", before, EFFECT, do, read, f"postfix check && {load}")
 
 
 def state(shell: Shell, settings: Settings) -> str:
@@ -186,12 +185,9 @@ def _take_effect(
         for path in changed:
             restore(shell, path)
         _load_again(shell, restart=restart)
-        names = " and ".join(changed)
-        what = (
-            f"{names}: as in the newest backup again, byte for byte, and read"
-            if changed
-            else "What this run wrote of its files stays"
-        )
+        what = "What this run wrote of its files stays"
+        if changed:
+            what = f"{' and '.join(changed)}: as in the newest backup again, byte for byte, and read"
         raise Refused(f"Dell's Postfix does not serve as planned: {error}. {what}") from None
     _note_read(shell, dellplan.places(settings), began)
     # What came while a server was being restarted would wait for minutes (minimal_backoff_time).
@@ -253,11 +249,6 @@ def _load_again(shell: Shell, *, restart: bool) -> None:
     except CouldNotAsk:
         _load(shell, restart=True)
         await_up(shell)
-
-
-def _load_command(shell: Shell) -> str:
-    there = shell.transport
-    return f"{there.engine} restart {there.container}" if there.container else "postfix stop && postfix start"
 
 
 def _require_service(shell: Shell, settings: Settings) -> None:

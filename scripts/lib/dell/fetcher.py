@@ -3,7 +3,6 @@
 Files with secrets are shown as what they are to be or not, and nothing of them: a digest of a password can be guessed.
 """
 
-import shlex
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +12,7 @@ from fixtures.plan import fetcher
 from fixtures.settings.secrets import SecretMissing
 from scripts.lib.change import Refused, Write
 from scripts.lib.dell import host_files
-from scripts.lib.dell.host_files import NO_FILE, fingerprint
+from scripts.lib.dell.host_files import fingerprint
 
 ON, OFF, STALE = "enabled, active", "off", "enabled, active, by older files"
 # What curl can't do shows at once, and not when mail waits: it signs for S3 as R2 wants it since 7.88 (Debian 12).
@@ -75,14 +74,7 @@ def removed(shell: Shell) -> Iterator[Write]:
         hand = f"systemctl disable --now {fetcher.TIMER}"
         yield Write("what fetches mail", fetcher.TIMER, now, OFF, do, partial(_state, shell), hand, danger="ends")
     for path in there:
-        argv = ("rm", "-f", "--", path)
-        read = partial(_there, shell, path)
-        do = partial(shell.run, *argv)
-        yield Write("Dell's files", path, read(), NO_FILE, do, read, shlex.join(argv), danger="deletes")
-
-
-def _there(shell: Shell, path: str) -> str:
-    return NO_FILE if host_files.contents(shell, path) is None else "there"
+        yield from host_files.removal(shell, path, lambda _: "there")
 
 
 def _state(shell: Shell) -> str:

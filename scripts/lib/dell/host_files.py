@@ -71,14 +71,23 @@ def replacement(  # noqa: PLR0913 - the file, from and to, and how it is shown
 
     MODE: of a file that is not there yet.
     """
-
-    def tell(text: str | None) -> str:
-        return NO_FILE if text is None else shown(text)
-
     if present != wanted:
+        before = NO_FILE if present is None else shown(present)
         again = command or here(f"cat >{path}", wanted)
-        do = partial(replace, shell, path, wanted, mode)
-        yield Write("Dell's files", path, tell(present), tell(wanted), do, lambda: tell(contents(shell, path)), again)
+        do, read = partial(replace, shell, path, wanted, mode), partial(_stands, shell, path, shown)
+        yield Write("Dell's files", path, before, shown(wanted), do, read, again)
+
+
+def removal(shell: Shell, path: str, shown: Callable[[str], str]) -> Iterator[Write]:
+    """At most one write, which deletes the file. SHOWN: what of its text a plan shows."""
+    read, argv = partial(_stands, shell, path, shown), ("rm", "-f", "--", path)
+    if (now := read()) != NO_FILE:
+        do = partial(shell.run, *argv)
+        yield Write("Dell's files", path, now, NO_FILE, do, read, shlex.join(argv), danger="deletes")
+
+
+def _stands(shell: Shell, path: str, shown: Callable[[str], str]) -> str:
+    return NO_FILE if (text := contents(shell, path)) is None else shown(text)
 
 
 def here(command: str, text: str, more: str = "") -> str:
@@ -97,18 +106,16 @@ def tables(shell: Shell, settings: Settings, *, with_ec2: bool, given_up: Collec
 
 def backup(shell: Shell, path: str) -> Iterator[Write]:
     """A copy in the same folder, named as in the operator's plan, unless the newest one equals it already."""
-    present = contents(shell, path) or ""
-    newest = newest_backup(shell, path)
+
+    def read() -> str:
+        return fingerprint(found) if (found := newest_backup(shell, path)) else NO_FILE
+
+    present, newest = contents(shell, path) or "", newest_backup(shell, path)
     if newest != present:
-        yield Write(
-            "backups",
-            f"{path}.bak-YYYYmmddHHMM",
-            fingerprint(newest) if newest else NO_FILE,
-            fingerprint(present),
-            partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX),
-            lambda: fingerprint(found) if (found := newest_backup(shell, path)) else NO_FILE,
-            shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)",
-        )
+        before = fingerprint(newest) if newest else NO_FILE
+        do = partial(shell.run, "sh", "-c", _BACK_UP, "sh", path, timeout_s=BACK_UP_S_MAX)
+        again = shlex.join(["cp", "-p", path, f"{path}.bak-"]) + "$(date +%Y%m%d%H%M)"
+        yield Write("backups", f"{path}.bak-YYYYmmddHHMM", before, fingerprint(present), do, read, again)
 
 
 def restore(shell: Shell, path: str) -> bool:

@@ -15,6 +15,7 @@ from fixtures.access.changing import Shell
 from fixtures.evidence import CouldNotAsk
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import filters, postfix, tables
+from fixtures.probes.dell.networks import covers
 from fixtures.settings import Settings
 from fixtures.settings.dell import Keeps
 from scripts.lib.change import Refused
@@ -79,20 +80,11 @@ def require(shell: Shell, settings: Settings, before: Mapping[str, str]) -> Toda
     """Refuse, with all names, what the plan would take away; returns what stands. BEFORE: what main.cf says. Raises
     ``CouldNotAsk``.
     """
-    asked = postfix.parameters(shell, _ASKED).values
-    today = Today(shell, settings, asked)
+    today = Today(shell, settings, postfix.parameters(shell, _ASKED).values)
     ends = [*today.ending_aliases(), *today.ending_local_aliases()]
-    said = [
-        *today.odd_keeps(),
-        *today.vanishing(),
-        *today.aliased(before),
-        *today.passed_by(),
-        *today.handed_on(),
-        *ends,
-    ]
-    said += [*today.networks(before), *today.restrictions(), *today.limits()]
-    said = [*dict.fromkeys(said)]
-    if said:
+    said = [*today.odd_keeps(), *today.vanishing(), *today.aliased(before), *today.passed_by(), *today.handed_on()]
+    said += [*ends, *today.networks(before), *today.restrictions(), *today.limits()]
+    if said := [*dict.fromkeys(said)]:
         more = f"\n  and {len(said) - _SHOWN_MAX} more" if len(said) > _SHOWN_MAX else ""
         listed = "".join(f"\n  {each}" for each in said[:_SHOWN_MAX])
         way_out = f"\n{_NO_ALIAS}" if ends else ""
@@ -276,15 +268,10 @@ class Today:
 
     def ending(self) -> str:
         """Which catch-alls the plan ends, as it names a danger; empty: none."""
-        names = dict.fromkeys(self._catch_alls())
-        return f"ends the catch-all of {', '.join(names)}" if names else ""
-
-    def _catch_alls(self) -> Iterator[str]:
-        """The domains that move and of which a table that the plan takes away has a catch-all (virtual(5))."""
         going = (self._rows(entry, kind) for _, entry, kind, stays in self._todays_tables() if not stays)
-        for rows in going:
-            at = (key[1:] for key in rows if key.startswith("@") and isinstance(rows, dict))
-            yield from (each for each in at if each in self._served)
+        keys = (key for rows in going if isinstance(rows, dict) for key in rows)  # a catch-all is @domain (virtual(5))
+        names = dict.fromkeys(key[1:] for key in keys if key.startswith("@") and key[1:] in self._served)
+        return f"ends the catch-all of {', '.join(names)}" if names else ""
 
     def _todays_tables(self) -> Iterator[tuple[str, str, str, bool]]:
         """Of mailboxes and aliases but ours: the parameter, the table and its kind, and whether it stays."""
@@ -303,10 +290,8 @@ class Today:
         """
         if "mynetworks" not in before and self.values.get("mynetworks_style") == "host":
             return
-        own = [
-            *self.settings.dell.networks,
-            *map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128")),
-        ]
+        loopback = map(ipaddress.ip_network, ("127.0.0.0/8", "::ffff:127.0.0.0/104", "::1/128"))
+        own = [*self.settings.dell.networks, *loopback]
         for each in dellplan.elements(self.values.get("mynetworks", "")):
             if each in self.settings.dell.dropped or each.startswith("!"):
                 continue
@@ -315,8 +300,7 @@ class Today:
             except ValueError:
                 yield f"mynetworks: {each}: name in dell.networks what of it is to relay, and {each} in dell.dropped"
                 continue
-            inside = any(it.version == of.version and it.subnet_of(of) for of in own)  # type: ignore[arg-type]
-            if not (it.is_global or inside):
+            if not (it.is_global or covers(own, it)):
                 yield f"mynetworks: {each} may relay today: name it in dell.networks, or in dell.dropped"
 
     def limits(self) -> Iterator[str]:
@@ -414,26 +398,15 @@ class Today:
             yield from self._lost(_TRANSPORT, today)
             return
         for each in self.settings.dell.keeps.virtual_mailbox_domains:
-            table = _TABLE.fullmatch(each)
-            if table or not self._has_transport(each):
-                by_row, by_all = (
-                    "give it a line of its own in transport_maps",
-                    "if its mailboxes are Dovecot's, set that",
-                )
-                yield (
-                    f"dell.keeps: {each} is delivered by {_TRANSPORT} = {today}, which will be {ours}: "
-                    f"{by_all if table else by_row} first"
-                )
+            way_out = "if its mailboxes are Dovecot's, set that"
+            if not _TABLE.fullmatch(each):
+                if self._has_transport(each):
+                    continue
+                way_out = "give it a line of its own in transport_maps"
+            yield f"dell.keeps: {each} is delivered by {_TRANSPORT} = {today}, which will be {ours}: {way_out} first"
 
 
 def _read(text: str) -> dict[str, str]:
-    """The rows of a table's TEXT (postmap(1)), in lower case; a line that begins with a blank goes on."""
-    lines = (line for line in text.lower().splitlines() if line.strip() and not line.lstrip().startswith("#"))
-    logical: list[str] = []
-    for line in lines:
-        if line[0].isspace() and logical:
-            logical[-1] += line
-        else:
-            logical.append(line)
-    rows = (line.split(maxsplit=1) for line in logical)
+    """The rows of a table's TEXT (postmap(1)), in lower case."""
+    rows = (line.split(maxsplit=1) for line in tables.logical(text.lower()))
     return {key: " ".join(to) for key, *to in rows}

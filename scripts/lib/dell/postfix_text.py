@@ -99,16 +99,15 @@ def with_services(
     listener = next((name for name, overrides in wanted.items() if dellplan.XCLIENT_HOSTS in overrides), "")
     _require_apart(text, listener, before, planned)
     for service, overrides in wanted.items():
-        if dellplan.XCLIENT_HOSTS in overrides:
-            text = _without_an_older_copy(text, service)
+        (like,) = services(text, SMTP)
+        if dellplan.XCLIENT_HOSTS in overrides:  # one that is no copy any more would judge as that did once
+            stale = [each for each in services(text, service) if _as_copy(each) != _as_copy(like)]
+            text = _without(text, stale)
         if not services(text, service):
             _require_free(text, service)
-            (like,) = services(text, SMTP)
-            fields = like.text.split()
-            name = service.rpartition("/")[0]
-            text = f"{_ended(text)}{' '.join([name, *fields[1:8]])}\n" + "".join(
-                f"  -o {each}\n" for each in _options(like)
-            )
+            fields = (service.rpartition("/")[0], *like.text.split()[1:8])
+            options = "".join(f"  -o {each}\n" for each in _options(like))
+            text = f"{_ended(text)}{' '.join(fields)}\n{options}"
         for parameter, value in overrides.items():
             text = _with_override(text, service, parameter, value)
     return text
@@ -120,17 +119,8 @@ def _require_free(text: str, service: str) -> None:
     for entry in entries(text, MASTER):
         name, _, kind = entry.service.rpartition("/")
         if (kind, name.rpartition(":")[2]) == ("inet", port):
-            raise Refused(
-                f"{MASTER}: port {port} is taken by `{entry.text}`. Take that out first, or name another port"
-            )
-
-
-def _without_an_older_copy(text: str, listener: str) -> str:
-    """The text without a LISTENER that port 25's service has changed since: it would judge as that did once."""
-    found = services(text, listener)
-    (like,) = services(text, SMTP)
-    stale = [each for each in found if _as_copy(each) != _as_copy(like)]
-    return _without(text, stale)
+            taken = f"{MASTER}: port {port} is taken by `{entry.text}`"
+            raise Refused(f"{taken}. Take that out first, or name another port")
 
 
 def without_service(text: str, service: str) -> str:

@@ -7,7 +7,6 @@ more. What serves now is kept as the newest backup, and comes back by itself if 
 """
 
 import base64
-import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from fixtures.plan import dovecot as dovecotplan, postfix as dellplan
 from fixtures.settings.dell import hop
 from scripts.lib.change import Job, Refused, Write
 from scripts.lib.dell import fetcher, host_files, postfix_text
-from scripts.lib.dell.host_files import NO_FILE, fingerprint
+from scripts.lib.dell.host_files import fingerprint
 
 LOAD_S_MAX = 60.0
 _NEWER = 'find -L "$@" -cnewer "$(postconf -xh queue_directory)/pid/master.pid"'
@@ -56,7 +55,7 @@ def plan(job: Job) -> Iterator[Write]:
     yield from _dovecot(dovecot(settings), shell.run("postconf", "-xh", "queue_directory").stdout.strip())
     yield from fetcher.removed(shell)
     for path in (at.admitted, at.guests, at.mailboxes, at.aliases, at.logins, at.seen):
-        yield from _removal(shell, path)
+        yield from host_files.removal(shell, path, fingerprint)
 
 
 def _taken(job: Job, path: str) -> str:
@@ -101,18 +100,7 @@ def _dovecot(shell: Shell, queue: str) -> Iterator[Write]:
         do = partial(shell.run, "doveadm", "reload")
         yield Write("Dovecot as it runs", "quota-status on Dell", "listens", "is gone", do, read, "doveadm reload")
     for path in _DOVECOTS:
-        yield from _removal(shell, path)
-
-
-def _removal(shell: Shell, path: str) -> Iterator[Write]:
-    def read() -> str:
-        return NO_FILE if (text := host_files.contents(shell, path)) is None else fingerprint(text)
-
-    if (now := read()) != NO_FILE:
-        argv = ("rm", "-f", "--", path)
-        yield Write(
-            "Dell's files", path, now, NO_FILE, partial(shell.run, *argv), read, shlex.join(argv), danger="deletes"
-        )
+        yield from host_files.removal(shell, path, fingerprint)
 
 
 def _state(shell: Shell, *files: str) -> str:

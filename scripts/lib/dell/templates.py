@@ -34,7 +34,6 @@ _WRITERS = ("prepare_dell", "add_address", "remove_address", "retire_ec2_access"
 _MESSAGE = "Dell's Postfix receives from Cloudflare Email Routing (mxgate)\n"
 _FROM = f"branch.{BRANCH}.mxgatefrom"
 """In the repository's own configuration: the branch on which it stood before."""
-Services = Mapping[str, Mapping[str, str]]
 _PATCHED, _AS_RENDERED = "the patch is not applied", "as rendered"
 _SERVING = f"{_AS_RENDERED}; {effect.EFFECT}"
 
@@ -50,6 +49,25 @@ class Change:
     before: dict[str, str]
     after: dict[str, str]
     """What is rendered, file name to text, without the patch and with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What the templates are to render."""
+
+    settings: Settings
+    parameters: Mapping[str, str]
+    services: Mapping[str, Mapping[str, str]]
+    tables: Mapping[str, str]
+
+    @property
+    def listener(self) -> str:
+        return dellplan.places(self.settings).xclient
+
+    @property
+    def claims(self) -> bool:
+        """Whether the listener is one of the services."""
+        return self.listener in self.services
 
 
 def plan(
@@ -98,9 +116,9 @@ def _change(shell: Shell, template: Template, settings: Settings, tables: Mappin
         before = copy.render()
         stands = postfix_text.parameters(before["main.cf"])
         relaying.require_login(shell, settings, stands)
-        planned = relaying.parameters(shell, settings, stands)
         services = dellplan.services(settings, claims=claims)
-        files = dict(_files(copy, settings, planned, services, before, tables))
+        planned = _Planned(settings, relaying.parameters(shell, settings, stands), services, tables)
+        files = dict(_files(copy, planned, before))
         for path, text in files.items():
             (copy.folder / path).write_bytes(text.encode("utf-8", "surrogateescape"))
         if not files:
@@ -108,28 +126,20 @@ def _change(shell: Shell, template: Template, settings: Settings, tables: Mappin
         copy.git("add", "-f", "--", *files)
         patch = copy.git("diff", "--cached", "--no-color", "--no-ext-diff", "--full-index", "HEAD", "--", *files)
         after = copy.render()
-    _require_planned(settings, planned, services, before, after, tables)
+    _require_planned(planned, before, after)
     return Change(patch, files, before, after)
 
 
-def _files(  # noqa: PLR0913, PLR0917 - what stands, and all of what is to stand
-    copy: templates.Copy,
-    settings: Settings,
-    planned: Mapping[str, str],
-    services: Services,
-    rendered: Mapping[str, str],
-    tables: Mapping[str, str],
-) -> Iterator[tuple[str, str]]:
-    """Each file of the repository that has to be another one, with its text."""
+def _files(copy: templates.Copy, planned: _Planned, rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each file of the repository that has to be another one, with its text. RENDERED: what stands."""
     template = copy.template
     folder = Path(template.main_cf).parent
     stands = postfix_text.parameters(rendered["main.cf"])
-    wanted = {name: value for name, value in planned.items() if _differs(stands, name, value)}
-    listener = dellplan.places(settings).xclient
+    wanted = {name: value for name, value in planned.parameters.items() if _differs(stands, name, value)}
 
     def with_services(text: str) -> str:
-        kept_text = text if listener in services else postfix_text.without_service(text, listener)
-        return postfix_text.with_services(kept_text, services, stands, planned)
+        kept_text = text if planned.claims else postfix_text.without_service(text, planned.listener)
+        return postfix_text.with_services(kept_text, planned.services, stands, planned.parameters)
 
     edited = {
         template.main_cf: lambda text: postfix_text.with_parameters(text, wanted),
@@ -142,38 +152,30 @@ def _files(  # noqa: PLR0913, PLR0917 - what stands, and all of what is to stand
         changed = postfix_text.with_template(text, edit)
         if changed != text:
             yield path, changed
-    for path, text in tables.items():
+    for path, text in planned.tables.items():
         name = str(folder / Path(path).name)
         if _text(copy.folder / name) != text:
             yield name, text
 
 
-def _require_planned(  # noqa: PLR0913, PLR0917 - what stood, what stands, and all of what is to stand
-    settings: Settings,
-    planned: Mapping[str, str],
-    services: Services,
-    before: Mapping[str, str],
-    after: Mapping[str, str],
-    tables: Mapping[str, str],
-) -> None:
+def _require_planned(planned: _Planned, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     """Refuse a patch by which the templates do not render to what is planned, or to something else besides."""
     was, now = (postfix_text.parameters(each["main.cf"]) for each in (before, after))
-    others = {name for name in was.keys() | now.keys() if name not in planned and was.get(name) != now.get(name)}
-    wrong = [f"main.cf: {name}" for name, value in planned.items() if _differs(now, name, value)]
+    others = {name for name in (was.keys() | now.keys()) - planned.parameters.keys() if was.get(name) != now.get(name)}
+    wrong = [f"main.cf: {name}" for name, value in planned.parameters.items() if _differs(now, name, value)]
     wrong += [f"main.cf: {name}" for name in sorted(others)]
-    ours = dellplan.services(settings)
-    listener = dellplan.places(settings).xclient
+    ours = dellplan.services(planned.settings)
     old, new = (
         {entry.text for entry in postfix_text.entries(each["master.cf"], MASTER) if entry.service not in ours}
         for each in (before, after)
     )
     wrong += [f"master.cf: {text.split(' -o ')[0]}" for text in old ^ new]
-    if listener not in services and postfix_text.services(after["master.cf"], listener):
-        wrong.append(f"master.cf: {listener}")
-    for service, options in services.items():
+    if not planned.claims and postfix_text.services(after["master.cf"], planned.listener):
+        wrong.append(f"master.cf: {planned.listener}")
+    for service, options in planned.services.items():
         texts = " ".join(e.text for e in postfix_text.services(after["master.cf"], service))
         wrong += [f"master.cf: {service}: {name}" for name, value in options.items() if f"{name}={value}" not in texts]
-    wrong += [Path(path).name for path, text in tables.items() if after.get(Path(path).name) != text]
+    wrong += [Path(path).name for path, text in planned.tables.items() if after.get(Path(path).name) != text]
     if wrong:
         raise Refused(
             f"Dell's templates can't be patched safely: then they would not render as planned: {'; '.join(wrong[:5])}. "
