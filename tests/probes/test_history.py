@@ -30,17 +30,27 @@ def migration(folder: Path) -> Migration:
     return Migration(settings.model_copy(update=changed), Secrets())
 
 
-def mail(days_ago: float, queue_id: str, message_id: str, to: str, status: str = "sent", *, original: str = "") -> str:
-    """The log lines of one message."""
+def mail(
+    days_ago: float,
+    queue_id: str,
+    message_id: str,
+    to: str,
+    status: str = "sent",
+    *,
+    original: str = "",
+    client: str = "mx.shop.example[203.0.113.9]",
+    sender: str = "news@shop.example",
+) -> str:
+    """The log lines of one message, to one recipient or to several."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - days_ago * DAY_S))
-    orig = f"orig_to=<{original}>, " if original else ""
+    orig, way = f"orig_to=<{original}>, " if original else "", "relay=r, delay=1, delays=0/0/0/1"
     return "".join(
         f"{stamp} host postfix/{daemon}[7]: {queue_id}: {rest}\n"
         for daemon, rest in (
-            ("smtpd", "client=mx.shop.example[203.0.113.9]"),
+            ("smtpd", f"client={client}"),
             ("cleanup", f"message-id={message_id}"),
-            ("qmgr", "from=<news@shop.example>, size=900, nrcpt=1 (queue active)"),
-            ("smtp", f"to=<{to}>, {orig}relay=r, delay=1, delays=0/0/0/1, dsn=2.0.0, status={status} (said)"),
+            ("qmgr", f"from=<{sender}>, size=900, nrcpt=1 (queue active)"),
+            *(("smtp", f"to=<{each}>, {orig}{way}, dsn=2.0.0, status={status} (said)") for each in to.split()),
             ("qmgr", "removed"),
         )
     )
