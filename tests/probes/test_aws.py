@@ -264,10 +264,8 @@ def test_a_profile_may_be_in_use_in_another_region(
         monkeypatch.setattr(ask, "can_paginate", lambda _: (_ for _ in ()).throw(CouldNotAsk("denied")))
         why = "nobody could look in us-east-1: denied"
     (profile,), (role,) = has.of("instance profile"), has.of("role")
-    assert staying(migration, has) == {
-        profile.id: Stay(why, decided=not silent),
-        role.id: Stay("the instance profile mail has it, which stays"),
-    }
+    of_role = Stay("the instance profile mail has it, which stays")
+    assert staying(migration, has) == {profile.id: Stay(why, decided=not silent), role.id: of_role}
 
 
 def test_what_init_proposes_of_terraform_is_what_goes(aws: Any) -> None:

@@ -199,13 +199,8 @@ def _export(said: str) -> bytes:
 def _journal(said: str) -> str:
     tag, _, message = said.partition(": ")
     name, _, process = tag.rstrip("]").partition("[")
-    entry = {
-        "__REALTIME_TIMESTAMP": "1789959602123456",
-        "_HOSTNAME": "dell",
-        "SYSLOG_IDENTIFIER": name,
-        "_PID": process,
-    }
-    return json.dumps(entry | {"MESSAGE": [*message.encode()] if "client" in message else message})
+    entry = {"__REALTIME_TIMESTAMP": "1789959602123456", "_HOSTNAME": "dell", "SYSLOG_IDENTIFIER": name}
+    return json.dumps(entry | {"_PID": process, "MESSAGE": [*message.encode()] if "client" in message else message})
 
 
 PLAIN = "".join(f"{line}\n".format(AT) for line in USUAL).encode()

@@ -21,14 +21,8 @@ RESERVED = {
     "State": "active",
     "End": datetime(2027, 3, 1, tzinfo=UTC),
 }
-PLAN = {
-    "savingsPlanId": "sp-1",
-    "savingsPlanType": "Compute",
-    "state": "active",
-    "commitment": "0.02",
-    "paymentOption": "No Upfront",
-    "end": "2027-05-01T00:00:00.000Z",
-}
+PLAN = {"savingsPlanId": "sp-1", "savingsPlanType": "Compute", "state": "active", "commitment": "0.02"}
+PLAN |= {"paymentOption": "No Upfront", "end": "2027-05-01T00:00:00.000Z"}
 FAMILYS = PLAN | {"savingsPlanType": "EC2Instance", "ec2InstanceFamily": "t3", "region": ZONE[:-1]}
 SAYS_RI = "a Reserved Instance, 2 t3.large, is paid for until 2027-03-01: $14.60 a month"
 SAYS_SP = "a Savings Plan ({}), is paid for until 2027-05-01: ${} a month"
