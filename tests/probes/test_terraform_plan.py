@@ -15,7 +15,6 @@ from fixtures.probes.aws.staying import Stay
 from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, mentions, read_plan
 from fixtures.probes.aws.terraform_retired import Retired
 from fixtures.settings import Secrets
-from tests.probes.test_aws import having
 
 LINES = """\
 {"@level":"info","@message":"Terraform 1.9.8","type":"version","terraform":"1.9.8","ui":"1.2"}
@@ -197,7 +196,9 @@ def test_what_stays_at_aws_may_stay_in_the_state(tmp_path: Path, monkeypatch: py
     """A group that a web server has too, and the network's own; what made the gateway may not. AWS is asked only then,
     since its account may be closed by sign-off.
     """
-    migration = having(Migration(settings_without_a_lab(), Secrets()), terraform=tmp_path, terraform_addresses=())
+    named = settings_without_a_lab()
+    ec2_settings = named.ec2.model_copy(update={"terraform": tmp_path, "terraform_addresses": ()})
+    migration = Migration(named.model_copy(update={"ec2": ec2_settings}), Secrets())
     before = {"instance": {"made_by": {"aws:autoscaling:groupName": "mail"}}}
     rows = (
         Holding("aws_security_group.shared", "aws_security_group", {"id": "sg-1"}),
