@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Event, Lock
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -68,6 +69,36 @@ def _one_at_a_time(self: BaseClient, name: str, about: Any) -> Any:
         return _asked(self, name, about)
 
 
+def refusal(name: str, code: str = "AccessDeniedException", message: str = "No.") -> ClientError:
+    """What AWS answers to a question of that NAME that it refuses."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, name)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, says: Callable[[Any, str], Any]) -> None:
+    """What SAYS has to the client's question of some name is AWS's answer, or is raised; None: moto's word counts."""
+
+    def call(self: BaseClient, name: str, about: Any) -> Any:
+        found = says(self, name)
+        if isinstance(found, ClientError):
+            raise found
+        return _one_at_a_time(self, name, about) if found is None else found
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+
+def started(ec2: Any, **how: Any) -> str:
+    """The id of one more instance."""
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    (made,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, **how)["Instances"]
+    return str(made["InstanceId"])
+
+
+def having(migration: Migration, **keys: Any) -> Migration:
+    """The same with other KEYS of [ec2]."""
+    ours = migration.settings.ec2.model_copy(update=keys)
+    return Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """EC2 of the gateway's region."""
@@ -87,16 +118,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     api._session.cache_clear()
 
 
+@pytest.mark.usefixtures("aws")
 def test_a_program_that_gives_the_keys_is_asked_once(
-    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It may ask a person, who would answer for each service and region."""
-    del aws
-    keys = json.dumps(
-        {"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "of-the-owner", "SessionToken": "of-a-session"}
-    )
+    keys = {"Version": 1, "AccessKeyId": "owner", "SecretAccessKey": "of-the-owner", "SessionToken": "of-a-session"}
     program = f"sh -c 'echo >>{tmp_path}/asked; cat {tmp_path}/keys'"
-    (tmp_path / "keys").write_text(keys)
+    (tmp_path / "keys").write_text(json.dumps(keys))
     (tmp_path / "config").write_text(f"[profile person]\ncredential_process = {program}\n")
     for each in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(each)
@@ -149,9 +178,7 @@ def test_once_ec2_is_deleted_its_account_may_be_closed(
 ) -> None:
     """What was deleted stays so, whoever can't be asked any more; until then nobody takes silence for an end."""
 
-    def silent(*_: object, **__: object) -> Any:
-        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "DescribeInstances")
-
+    silent = Mock(side_effect=refusal("DescribeInstances", code))
     monkeypatch.setattr(ec2, "client", lambda _: SimpleNamespace(describe_instances=silent))
     for asks in (ec2.runs, reading._amazon):
         with pytest.raises(CouldNotAsk, match=f"{code}: No..*{says}"):
@@ -191,9 +218,7 @@ def test_a_volume_that_aws_is_deleting_is_gone(aws: Any, migration: Migration) -
 @pytest.mark.parametrize("state", ["available", "pending", "failed", "pending, another failed"])
 def test_a_final_image_counts_when_it_is_available(aws: Any, migration: Migration, state: str) -> None:
     """The volumes are deleted next: nothing starts from one that is not finished."""
-    public = aws.describe_images()["Images"][0]["ImageId"]
-    its = aws.run_instances(ImageId=public, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-    dates = ("2026-01-01", "2026-01-02")[: 2 if "another" in state else 1]
+    its, dates = started(aws), ("2026-01-01", "2026-01-02")[: 2 if "another" in state else 1]
     made = [aws.create_image(InstanceId=its, Name=f"{FINAL}{date}")["ImageId"] for date in dates]
     images = ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].amis
     images[made[-1]].state, images[made[0]].state = "failed", state.partition(",")[0]
@@ -219,9 +244,10 @@ def test_a_final_image_counts_when_it_is_available(aws: Any, migration: Migratio
     assert len(aws.describe_images(Owners=["self"])["Images"]) == len(made)
 
 
+@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_profile_may_be_in_use_in_another_region(
-    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch, silent: bool
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
     """A role and its profile belong to no region."""
     regions = [Region(each, "", "opted-in") for each in (ZONE[:-1], "us-east-1")]
@@ -232,32 +258,26 @@ def test_a_profile_may_be_in_use_in_another_region(
     iam.add_role_to_instance_profile(InstanceProfileName="mail", RoleName="mail")
     has, abroad = ec2.inventory(migration), boto3.client("ec2", region_name="us-east-1")
     assert staying(migration, has) == {}
-    image = aws.describe_images()["Images"][0]["ImageId"]
-    its = abroad.run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "mail"})
-    why = f"{its['Instances'][0]['InstanceId']} in us-east-1 has it too"
+    why = f"{started(abroad, IamInstanceProfile={'Name': 'mail'})} in us-east-1 has it too"
     if silent:
         ask = api.client(migration, "ec2", "us-east-1")
         monkeypatch.setattr(ask, "can_paginate", lambda _: (_ for _ in ()).throw(CouldNotAsk("denied")))
         why = "nobody could look in us-east-1: denied"
     (profile,), (role,) = has.of("instance profile"), has.of("role")
-    assert staying(migration, has) == {
-        profile.id: Stay(why, decided=not silent),
-        role.id: Stay("the instance profile mail has it, which stays"),
-    }
+    of_role = Stay("the instance profile mail has it, which stays")
+    assert staying(migration, has) == {profile.id: Stay(why, decided=not silent), role.id: of_role}
 
 
 def test_what_init_proposes_of_terraform_is_what_goes(aws: Any) -> None:
     """A group that guards a web server too stays, and so does the network's own; a key pair goes by AWS's id."""
-    image = aws.describe_images()["Images"][0]["ImageId"]
     default = aws.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
     own, shared = (aws.create_security_group(GroupName=each, Description=each)["GroupId"] for each in ("own", "shared"))
     key = aws.create_key_pair(KeyName="mail")["KeyPairId"]
-    ask = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
-    (its,) = aws.run_instances(**ask, KeyName="mail", SecurityGroupIds=[own, shared, default])["Instances"]
-    aws.run_instances(**ask, SecurityGroupIds=[shared])
-    aws.create_tags(Resources=[its["InstanceId"]], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "mail"}])
-    found = of_terraform(region=ZONE[:-1], instance_id=its["InstanceId"], ipv4="203.0.113.20")
-    assert {its["InstanceId"], own, key, "aws_autoscaling_group mail"} <= found
+    its = started(aws, KeyName="mail", SecurityGroupIds=[own, shared, default])
+    started(aws, SecurityGroupIds=[shared])
+    aws.create_tags(Resources=[its], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "mail"}])
+    found = of_terraform(region=ZONE[:-1], instance_id=its, ipv4="203.0.113.20")
+    assert {its, own, key, "aws_autoscaling_group mail"} <= found
     assert found.isdisjoint({shared, default})
 
 
@@ -272,13 +292,11 @@ def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypa
     disk = abroad.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
     abroad.create_snapshot(VolumeId=disk, Description=f"Copied for {its}")
     abroad.create_snapshot(VolumeId=disk, Description="of others")
-    image = aws.describe_images()["Images"][0]["ImageId"]
-    aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, KeyName=aws.create_key_pair(KeyName="mail")["KeyName"])
+    started(aws, KeyName=aws.create_key_pair(KeyName="mail")["KeyName"])
     iam = boto3.client("iam")
-    iam.create_user(UserName="mail-backup")
-    iam.create_access_key(UserName="mail-backup")
-    iam.create_user(UserName="somebody")
-    iam.create_access_key(UserName="somebody")
+    for name in ("mail-backup", "somebody"):
+        iam.create_user(UserName=name)
+        iam.create_access_key(UserName=name)
     found = resembling.ask(migration)
     assert not found.unread
     assert found.regions == regions
@@ -289,10 +307,8 @@ def test_every_region_is_looked_through(aws: Any, migration: Migration, monkeypa
     }
 
 
-def test_a_region_that_is_silent_or_refuses_is_named(
-    aws: Any, migration: Migration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del aws
+@pytest.mark.usefixtures("aws")
+def test_a_region_that_is_silent_or_refuses_is_named(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     release = Event()
 
     def of_region(_: Migration, region: str, __: resembling.Marks) -> tuple[list[resembling.Like], list[str]]:
@@ -378,7 +394,6 @@ def test_nothing_is_deleted_in_another_account(aws: Any, migration: Migration, a
 
 
 def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> None:
-    image = aws.describe_images()["Images"][0]["ImageId"]
     group = aws.create_security_group(GroupName="mx", Description="mx")["GroupId"]
     rules = [
         {"IpProtocol": "tcp", "FromPort": 25, "ToPort": 25, "IpRanges": [{"CidrIp": "0.0.0.0/1"}]},
@@ -386,11 +401,8 @@ def test_who_is_let_in_and_what_is_forbidden(aws: Any, migration: Migration) -> 
         {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
     ]
     aws.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
-    made = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, SecurityGroupIds=[group])["Instances"][0][
-        "InstanceId"
-    ]
-    ours = migration.settings.ec2.model_copy(update={"instance_id": made})
-    its = Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
+    made = started(aws, SecurityGroupIds=[group])
+    its = having(migration, instance_id=made)
     four, six = way_in.judged(way_in.ask(its), (4, 6))
     assert ec2.instance(its).account == DEFAULT_ACCOUNT_ID
     assert (four.verdict, six.verdict) == (Verdict.PASS, Verdict.FAIL)
@@ -422,9 +434,9 @@ def test_a_gateway_that_takes_mail_and_cannot_hand_it_on(
     assert [said in each and "NOBODY SAW DELL TAKE IT" in each for each in heard] == [True] * bool(said)
 
 
-def test_what_stops_or_starts_it_by_itself(aws: Any, migration: Migration) -> None:
+@pytest.mark.usefixtures("aws")
+def test_what_stops_or_starts_it_by_itself(migration: Migration) -> None:
     """By the clock or by an event; what is off, or is handed another instance, does nothing to it."""
-    del aws
     number, region = migration.settings.ec2.instance_id, ZONE[:-1]
     events, scheduler = (boto3.client(each, region_name=region) for each in ("events", "scheduler"))
     automation = f"arn:aws:ssm:{region}::automation-definition/AWS-StopEC2Instance"

@@ -5,7 +5,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError, UnauthorizedSSOTokenError
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
@@ -14,8 +13,7 @@ from fixtures.lab.aws import TRUST
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, reverse_dns
 from fixtures.probes.aws.staying import Stay, staying
-from fixtures.settings import Secrets
-from tests.probes.test_aws import _one_at_a_time, aws  # noqa: F401 - a fixture
+from tests.probes.test_aws import answering, aws, having, refusal  # noqa: F401 - a fixture
 
 HOME, ABROAD = "ap-northeast-1", ("eu-west-1", "us-west-1")
 DENY = (
@@ -28,7 +26,7 @@ def test_keys_that_have_ended_are_renewed(code: str) -> None:
     """Those of a session do after 12 hours, say between two nights."""
     says = rf"{code}: Request has expired\..*aws sso login.*get-session-token"
     with pytest.raises(CouldNotAsk, match=says), api.asking("instance i-1"):
-        raise ClientError({"Error": {"Code": code, "Message": "Request has expired."}}, "DescribeInstances")
+        raise refusal("DescribeInstances", code, "Request has expired.")
 
 
 def test_a_session_of_single_sign_on_that_has_ended() -> None:
@@ -44,18 +42,12 @@ def denying(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811
     regions = [Region(each, "", "opted-in") for each in (HOME, *ABROAD)]
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", regions)
 
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        if self.meta.region_name in ABROAD:
-            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": DENY.format(name)}}, name)
-        return _one_at_a_time(self, name, about)
+    def says(asked: Any, name: str) -> ClientError | None:
+        denied = refusal(name, "UnauthorizedOperation", DENY.format(name))
+        return denied if asked.meta.region_name in ABROAD else None
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    answering(monkeypatch, says)
     return aws
-
-
-def having_nothing_in(migration: Migration, *regions: str) -> Migration:
-    ours = migration.settings.ec2.model_copy(update={"regions_denied": regions})
-    return Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
 
 
 @pytest.mark.usefixtures("denying")
@@ -66,7 +58,7 @@ def test_regions_that_an_organisation_denies(
     migration: Migration, named: tuple[str, ...], left: tuple[str, ...]
 ) -> None:
     """One row for all, and no advice to grant what is granted; a word settles those where AWS does deny it."""
-    found = resembling.ask(having_nothing_in(migration, *named))
+    found = resembling.ask(having(migration, regions_denied=named))
     assert (found.unread, tuple(region for region, _ in found.denied)) == ((), left)
     judged = [each for each in resembling.judged(found, {}, over=False) if each.verdict is not Verdict.FAIL]
     (row,) = judged
@@ -88,7 +80,7 @@ def test_a_word_on_a_region_that_can_be_asked_changes_nothing(
     its, there = migration.settings.ec2.instance_id, boto3.client("ec2", region_name=ABROAD[0])
     disk = there.create_volume(AvailabilityZone=f"{ABROAD[0]}a", Size=1)["VolumeId"]
     there.create_snapshot(VolumeId=disk, Description=f"Copied for {its}")
-    found = resembling.ask(having_nothing_in(migration, *ABROAD))
+    found = resembling.ask(having(migration, regions_denied=ABROAD))
     assert [(each.region, each.item.kind) for each in found.found] == [(ABROAD[0], "snapshot")]
     assert (found.left_out, found.denied) == ((), ())
 
@@ -100,13 +92,8 @@ def test_one_question_that_is_denied_hides_nothing_else(
 ) -> None:
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", [Region(HOME, "", "opted-in")])
     aws.create_key_pair(KeyName=migration.settings.ec2.name)
-
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        if name == "DescribeLoadBalancers":
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": DENY.format(name)}}, name)
-        return _one_at_a_time(self, name, about)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    denied = {"DescribeLoadBalancers": refusal("DescribeLoadBalancers", "AccessDenied", DENY.format("Describe..."))}
+    answering(monkeypatch, lambda _, name: denied.get(name))
     found = resembling.ask(migration)
     assert [each.item.kind for each in found.found if each.region == HOME] == ["key pair"]
     assert [region for region, _ in found.unread] == [HOME, HOME]
@@ -117,7 +104,7 @@ def test_one_question_that_is_denied_hides_nothing_else(
 @pytest.mark.parametrize("named", [(), ABROAD])
 def test_a_profile_where_regions_are_denied(migration: Migration, named: tuple[str, ...]) -> None:
     """It may be in use there, unless somebody knows that nothing is."""
-    iam, its = boto3.client("iam"), having_nothing_in(migration, *named)
+    iam, its = boto3.client("iam"), having(migration, regions_denied=named)
     iam.create_role(RoleName="mail", AssumeRolePolicyDocument=TRUST.replace("amazonaws.com", "amazonaws.com.cn"))
     iam.create_instance_profile(InstanceProfileName="mail")
     iam.add_role_to_instance_profile(InstanceProfileName="mail", RoleName="mail")

@@ -144,16 +144,17 @@ def test_both_readers_see_the_same(lines: list[str], cuts: list[int]) -> None:
         assert source.unread == log.unread, (lines, made.unread(source))
         asked = """SELECT qid, at_us, coalesce(client_name, ''), coalesce(client_address, ''), coalesce(sasl_user, ''),
             coalesce(message_id, ''), sender, coalesce(size, 0), removed_at,
-            coalesce(forwarded, false), id FROM message ORDER BY n0"""
+            coalesce(forwarded, false), n0 FROM message ORDER BY n0"""
         messages = rows(made, asked)
         assert [each[:10] for each in messages] == [_seen(trail) for trail in log.trails], lines
-        for (*_, number), trail in zip(messages, log.trails, strict=True):
-            asked = f"""SELECT at_us, daemon, recipient, original, relay, delay_s, dsn, status, answer FROM delivery
-                WHERE message = {number} ORDER BY n"""
-            assert rows(made, asked) == [
-                (_us(d.at), d.daemon, d.recipient, d.original, d.relay, d.delay_s, d.dsn, d.status, d.text)
-                for d in trail.deliveries
-            ]
+        asked = """SELECT n0, d.at_us, daemon, recipient, original, relay, delay_s, dsn, status, answer
+            FROM delivery d JOIN message m ON m.id = d.message ORDER BY n0, n"""
+        assert rows(made, asked) == [
+            (first, _us(d.at), d.daemon, d.recipient, d.original, d.relay, d.delay_s, d.dsn, d.status, d.text)
+            for (*_, first), trail in zip(messages, log.trails, strict=True)
+            for d in trail.deliveries
+        ]
+        assert rows(made, "SELECT 1 FROM delivery WHERE message NOT IN (SELECT id FROM message)") == []
         asked = "SELECT at_us, stage, client_name, client_address, sender, recipient, helo FROM turned ORDER BY ALL"
         assert rows(made, asked) == sorted(
             (_us(r.at), r.stage, r.client_name, r.client_address, r.sender, r.recipient, r.helo) for r in log.rejects
@@ -198,13 +199,8 @@ def _export(said: str) -> bytes:
 def _journal(said: str) -> str:
     tag, _, message = said.partition(": ")
     name, _, process = tag.rstrip("]").partition("[")
-    entry = {
-        "__REALTIME_TIMESTAMP": "1789959602123456",
-        "_HOSTNAME": "dell",
-        "SYSLOG_IDENTIFIER": name,
-        "_PID": process,
-    }
-    return json.dumps(entry | {"MESSAGE": [*message.encode()] if "client" in message else message})
+    entry = {"__REALTIME_TIMESTAMP": "1789959602123456", "_HOSTNAME": "dell", "SYSLOG_IDENTIFIER": name}
+    return json.dumps(entry | {"_PID": process, "MESSAGE": [*message.encode()] if "client" in message else message})
 
 
 PLAIN = "".join(f"{line}\n".format(AT) for line in USUAL).encode()

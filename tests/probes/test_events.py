@@ -66,12 +66,15 @@ def body(rows: Any) -> dict[str, Any]:
     return {"data": {"viewer": {"zones": [{"emailRoutingAdaptive": rows}]}}, "errors": None}
 
 
+def fault(message: str, **more: Any) -> dict[str, Any]:
+    return {"data": None, "errors": [{"message": message, **more}]}
+
+
 def test_rows_become_events(answering: Any) -> None:
     named = "<1@x> (added by postmaster@tin.it)"  # as a server writes that put in the Message-ID itself
     found = answering(body([{**ROW, "messageId": named, "errorDetail": None, "isLastEvent": 0}, ROW]))
-    assert [(each.recipient, each.delivered, each.error) for each in found.events] == [
-        ("alice@a.example", True, "")
-    ] * 2
+    one, other = ((each.recipient, each.delivered, each.error) for each in found.events)
+    assert one == other == ("alice@a.example", True, "")
     assert (found.sampled, str(found.count()), found.evidence.answer) == (False, "2", "2 delivered")
     assert len(found.by_message()["<1@x>"]) == 2
     assert "<2@x>" not in found.by_message()
@@ -102,16 +105,12 @@ def test_pages_join_where_one_ends(answering: Any, monkeypatch: pytest.MonkeyPat
         (body([{"datetime": "2026-09-21T11:00:00Z"}]), 200, "an event is not as documented"),
         (body([{**ROW, "datetime": "yesterday"}]), 200, "an event is not as documented"),
         (body([{**ROW, "sampleInterval": "many"}]), 200, "an event is not as documented"),
-        (
-            {"data": None, "errors": [{"message": "no", "extensions": {"code": "authz"}}]},
-            200,
-            "lacks 'Analytics: Read'",
-        ),
-        ({"data": None, "errors": [{"message": "not authorized for that account"}]}, 200, "lacks 'Analytics: Read'"),
-        ({"data": None, "errors": [{"message": "rate limiter budget depleted"}]}, 200, "Wait five minutes"),
+        (fault("no", extensions={"code": "authz"}), 200, "lacks 'Analytics: Read'"),
+        (fault("not authorized for that account"), 200, "lacks 'Analytics: Read'"),
+        (fault("rate limiter budget depleted"), 200, "Wait five minutes"),
         ({"data": None, "errors": "down"}, 200, "down"),
-        ({"data": None, "errors": [{"message": "Actor does not have permission"}]}, 403, "lacks 'Analytics: Read'"),
-        ({"data": None, "errors": [{"message": "unable to execute query"}]}, 503, "A fault of Cloudflare's"),
+        (fault("Actor does not have permission"), 403, "lacks 'Analytics: Read'"),
+        (fault("unable to execute query"), 503, "A fault of Cloudflare's"),
     ],
 )
 def test_what_can_not_be_judged(answering: Any, answer: Any, status: int, words: str) -> None:

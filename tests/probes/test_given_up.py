@@ -26,7 +26,7 @@ from scripts.lib.change import Job, Refused
 from scripts.lib.dell import effect, host_files
 from steps import dns
 from steps.admission import clients as admission
-from tests.probes.test_aws import aws  # noqa: F401 - a fixture
+from tests.probes.test_aws import aws, having, started  # noqa: F401 - a fixture
 
 MX2 = BackupMx(name="mx2.b.example", ipv4=IPv4Address("192.0.2.7"))
 
@@ -84,11 +84,8 @@ def test_an_address_that_ec2_had_before_is_a_strangers(
     migration: Migration, monkeypatch: pytest.MonkeyPatch, first: dict[str, str], runs: list[str | None], known: bool
 ) -> None:
     """N-4 and N-12; and ``retire_ec2_access`` takes it out of SPF. By the first snapshot, or a script's run since."""
-    settings, store, look = migration.settings, migration.store, Evidence("", "")
-    settings = settings.model_copy(
-        update={"ec2": settings.ec2.model_copy(update={"instance_id": "i-0123456789abcdef0"}), "backup_mx": (MX2,)}
-    )
-    its = replace(migration, settings=settings)
+    its, store, look = seen_publicly(migration, instance_id="i-0123456789abcdef0"), migration.store, Evidence("", "")
+    settings = its.settings
     store.put_snapshot("start", "0", {"zones": {}, "ec2": {"instance": first}})
     for each in runs:
         about: dict[str, Any] = {"gateway": {"ipv4": each}} if each else {}
@@ -120,8 +117,7 @@ def test_a_stop_that_gives_up_the_address_withdraws_it(
     elastic: bool,
 ) -> None:
     """On record once it stands still; then out of Dell's table and of SPF. A run that was killed is finished."""
-    image = aws.describe_images()["Images"][0]["ImageId"]
-    made = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    made = started(aws)
     kept = aws.allocate_address(Domain="vpc")["PublicIp"] if elastic else "203.0.113.20"
     its = seen_publicly(migration, instance_id=made, ipv4=ip_address(kept))
     table, zone = dellplan.places(its.settings).admitted, Zone("z", "a.example", "active", (), "a")
@@ -158,17 +154,12 @@ def test_what_was_its_address_is_searched_for_too(migration: Migration, monkeypa
     """D-5, N-12, and retire_ec2_access: one of before, and a second one by the first snapshot; not one that the
     settings keep, nor another machine's of ours, nor of another instance's snapshot.
     """
-    its = migration.settings.ec2.model_copy(update={"keep": ("eipalloc-2",)})
-    migration = replace(migration, settings=migration.settings.model_copy(update={"ec2": its}))
+    migration = having(migration, keep=("eipalloc-2",))
+    its = migration.settings.ec2
     addresses = (str(its.ipv4), "203.0.113.22", "203.0.113.23")
     items = [{"kind": "address", "id": f"eipalloc-{n}", "name": "", "detail": at} for n, at in enumerate(addresses)]
-    body = {
-        "ec2": {
-            "instance": {"id": its.instance_id},
-            "items": [*items, {"kind": "volume", "id": "vol-1", "detail": "8 GiB"}],
-        }
-    }
-    migration.store.put_snapshot("start", "", body)
+    items.append({"kind": "volume", "id": "vol-1", "detail": "8 GiB"})
+    migration.store.put_snapshot("start", "", {"ec2": {"instance": {"id": its.instance_id}, "items": items}})
     migration.store.record(GIVEN_UP, address=OLD)
     were, sought = lost(migration.store, migration.settings), references.Sought.ever(migration)
     assert were == {addresses[1], OLD}

@@ -1,16 +1,16 @@
 """What became of a message, from the logs of its way: for one recipient and no other."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.logs.message_trace import traces
-from fixtures.settings import Secrets, Transport
+from tests.probes import test_history
+from tests.probes.test_history import MAIN
 
-MAIN = "webmakeprofit.org"
 ALICE, BOB, SEVERAL = f"alice@{MAIN}", f"bob@{MAIN}", "<several@x.example>"
 HEAD = (
     ("smtpd", "DDDDDD1: client=mx.x.example[203.0.113.9]"),
@@ -22,12 +22,8 @@ HEAD = (
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
     """Dell's log lies in a folder of this machine; nobody's else can be read."""
-    settings = settings_without_a_lab()
-    local = {"transport": Transport(kind="local")}
-    dell = settings.dell.model_copy(update={**local, "log": tmp_path / "dell.log"})
-    ec2 = settings.ec2.model_copy(update={**local, "log": tmp_path / "none.log"})
-    changed = {"dell": dell, "ec2": ec2, "senders": (), "other_senders": ()}
-    return Migration(settings.model_copy(update=changed), Secrets())
+    made = test_history.migration(tmp_path)
+    return replace(made, settings=made.settings.model_copy(update={"senders": (), "other_senders": ()}))
 
 
 def says(migration: Migration, recipient: str, *lines: tuple[str, str]) -> str:
@@ -49,9 +45,8 @@ def test_each_recipient_has_an_outcome_of_its_own(migration: Migration) -> None:
     assert says(migration, f"alice+shop@{MAIN}", *lines) == "Dell DDDDDD1 from 203.0.113.9: sent 2.0.0 (250 one)"
     assert says(migration, BOB, *lines) == ""
     refused = f"NOQUEUE: reject: RCPT from x[203.0.113.9]: 452 4.2.2 <{BOB}>: full; from=<a@x.example> to=<{BOB}>"
-    assert (
-        says(migration, BOB, *lines, ("smtpd", refused)) == f"Dell refused 203.0.113.9 at RCPT: 452 4.2.2 <{BOB}>: full"
-    )
+    said = says(migration, BOB, *lines, ("smtpd", refused))
+    assert said == f"Dell refused 203.0.113.9 at RCPT: 452 4.2.2 <{BOB}>: full"
 
 
 def test_what_is_discarded_is_not_called_sent(migration: Migration) -> None:

@@ -1,6 +1,7 @@
 """How Cloudflare's API is asked: a list in as many questions as it has pages, and by which proxy."""
 
-import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cloudflare as sdk
@@ -13,6 +14,13 @@ from fixtures.probes.cloudflare import api as cloudflare, bucket, permissions
 ZONE = cloudflare.Zone("0" * 32, "own.example", "active", (), "1" * 32)
 
 
+@contextmanager
+def speaking(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[sdk.Cloudflare]:
+    """The official client, with ANSWER in the API's place."""
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        yield sdk.Cloudflare(api_token="x" * 40, http_client=http)
+
+
 def asked(answers: list[dict[str, Any]]) -> tuple[int, int]:
     """How many records are read, and in how many questions. The last of ANSWERS is repeated without an end."""
     pages = []
@@ -20,10 +28,9 @@ def asked(answers: list[dict[str, Any]]) -> tuple[int, int]:
     def answer(request: httpx.Request) -> httpx.Response:
         pages.append(request.url.params.get("page"))
         body = {"success": True, "errors": [], "messages": [], **answers[min(len(pages), len(answers)) - 1]}
-        return httpx.Response(200, content=json.dumps(body), headers={"content-type": "application/json"})
+        return httpx.Response(200, json=body)
 
-    transport = httpx.MockTransport(answer)
-    with httpx.Client(transport=transport) as http, sdk.Cloudflare(api_token="x" * 40, http_client=http) as client:
+    with speaking(answer) as client:
         return len(cloudflare._records(client, ZONE).records), len(pages)
 
 
@@ -77,11 +84,9 @@ def test_what_is_no_list_is_no_empty_one(answer: dict[str, Any], said: str) -> N
 
 
 def test_a_bucket_is_read_to_its_end_and_no_answer_is_no_empty_one() -> None:
+    mail = {"key": "mail/1", "size": 3, "last_modified": "2026-11-01T00:00:00.5Z"}
     pages: list[dict[str, Any]] = [
-        {
-            "result": [{"key": "mail/1", "size": 3, "last_modified": "2026-11-01T00:00:00.5Z"}],
-            "result_info": {"cursor": "c"},
-        },
+        {"result": [mail], "result_info": {"cursor": "c"}},
         {"result": [{"key": "mark", "custom_metadata": {"to": "YUBiLmV4YW1wbGU="}}], "result_info": {"cursor": ""}},
         {"result": None},
     ]
@@ -91,10 +96,7 @@ def test_a_bucket_is_read_to_its_end_and_no_answer_is_no_empty_one() -> None:
         asked.append(request.url.params.get("cursor"))
         return httpx.Response(200, json=pages[len(asked) - 1])
 
-    with (
-        httpx.Client(transport=httpx.MockTransport(answer)) as http,
-        sdk.Cloudflare(api_token="x" * 40, http_client=http) as client,
-    ):
+    with speaking(answer) as client:
         first, second = map(bucket._waits, bucket._objects(client, "objects"))
         assert (first.key, first.octets, first.since is None) == ("mail/1", 3, False)
         assert (second.key, second.recipient, second.since) == ("mark", "a@b.example", None)
@@ -109,9 +111,8 @@ def test_a_bucket_is_read_to_its_end_and_no_answer_is_no_empty_one() -> None:
     ids=["a page", "the API"],
 )
 def test_a_page_that_turns_a_machine_away_says_nothing_of_the_token(body: str, before: bool) -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(403, text=body))
     asked = permissions.Try("read zone", "Zone: Read", "/zones")
-    with httpx.Client(transport=transport) as http, sdk.Cloudflare(api_token="x" * 40, http_client=http) as client:
+    with speaking(lambda _: httpx.Response(403, text=body)) as client:
         if before:
             with pytest.raises(CouldNotAsk, match="No word of the API's"):
                 permissions._request(client, asked)

@@ -47,9 +47,7 @@ def _pflogsumm(log: Path, folder: Path) -> dict[str, int]:
     for package in PACKAGES:
         (folder / package).mkdir()
         paths.append(from_debian(package, folder / package))
-    libraries = [each for root in paths for each in root.glob("usr/**/perl5")] + [
-        each for root in paths for each in root.glob("usr/lib/*/perl5/*")
-    ]
+    libraries = [each for root in paths for form in ("usr/**/perl5", "usr/lib/*/perl5/*") for each in root.glob(form)]
     env = os.environ | {"PERL5LIB": ":".join(map(str, libraries))}
     argv = ["perl", str(paths[0] / "usr/sbin/pflogsumm"), str(log)]
     said = subprocess.run(argv, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -84,10 +82,8 @@ def _message(number: int) -> str:
         8: "dsn=2.0.0, status=sent (forwarded as 4B00000000)",
     }.get(kind, "dsn=2.0.0, status=sent (250 2.0.0 <u@a.example> aB Saved)")
     lines = [come, f"{host}/cleanup[1]: {key}: message-id=<{number}@four.example>"]
-    lines += [
-        f"{host}/qmgr[1]: {key}: from=<{sender}>, size={1000 + number}, nrcpt=1 (queue active)",
-        f"{to}, {status}",
-    ]
+    begun = f"{host}/qmgr[1]: {key}: from=<{sender}>, size={1000 + number}, nrcpt=1 (queue active)"
+    lines += [begun, f"{to}, {status}"]
     lines += [f"{to}, dsn=2.0.0, status=sent (250 2.0.0 Ok)"] * (kind == 6) + [f"{host}/qmgr[1]: {key}: removed"]
     return "".join(f"{line}\n" for line in lines)
 

@@ -1,5 +1,6 @@
-"""Big providers, by logs as Postfix writes them: who wrote by EC2, who has come by Cloudflare, and who is silent."""
+"""Real mail by the logs of both hosts: which providers wrote by which way, which are silent, and kinds of sender."""
 
+import gzip
 import time
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from fixtures.evidence import CouldNotAsk, Verdict
 from fixtures.probes.cloudflare import events
 from fixtures.probes.cloudflare.events import Event, Events
-from fixtures.probes.logs import providers
+from fixtures.probes.dns import spf
+from fixtures.probes.logs import providers, real_kinds
 from fixtures.probes.logs.providers import Heard, Provider, Spam, of
 from fixtures.probes.mailbox import imap
 from fixtures.probes.mailbox.imap import Stored
-from tests.probes.test_history import DAY_S, MAIN, migration
+from tests.probes import test_history
+from tests.probes.test_history import MAIN, migration
 
 ALICE = f"alice@{MAIN}"
 NOTHING = "Cloudflare says nothing"
@@ -41,15 +44,7 @@ def test_whose_a_name_is(name: str, whose: str) -> None:
 
 def mail(queue_id: str, client: str, sender: str, to: str = ALICE, days: float = 2) -> str:
     """One message's lines; its Message-ID is QUEUE_ID's without the last letter, the same on both hosts."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - days * DAY_S))
-    lines = (
-        ("smtpd", f"client={client}"),
-        ("cleanup", f"message-id=<{queue_id[:-1]}@x>"),
-        ("qmgr", f"from=<{sender}>, size=900, nrcpt=1 (queue active)"),
-        ("smtp", f"to=<{to}>, relay=r, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (said)"),
-        ("qmgr", "removed"),
-    )
-    return "".join(f"{stamp} host postfix/{daemon}[7]: {queue_id}: {rest}\n" for daemon, rest in lines)
+    return test_history.mail(days, queue_id, f"<{queue_id[:-1]}@x>", to, client=client, sender=sender)
 
 
 def heard(
@@ -142,3 +137,30 @@ def test_one_that_wrote_only_since_the_switch_is_through() -> None:
     (found,) = providers.judged(Heard((Provider("Gmail", 0, 0, 3, time.time()),), ALICE, "", ()))
     assert found.verdict is Verdict.PASS
     assert found.found.startswith("3 by Cloudflare")
+
+
+def ended(lines: str, client: str, counts: str) -> str:
+    """LINES, and the end of their session, with how often the CLIENT gave which command."""
+    head = lines.partition(" postfix/")[0]
+    return f"{lines}{head} postfix/smtpd[7]: disconnect from {client} ehlo=2 {counts} commands=9\n"
+
+
+def test_logs_say_how_mail_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both hosts' logs, rotated too; nothing lies in a mailbox any more."""
+    six, four, news = "x[2001:db8::9]", "x[192.0.2.1]", "news@shop.example"
+    old = ended(mail("AAAAAA11", six, news), six, "starttls=1 mail=1 rcpt=1 data=1 quit=1")
+    (tmp_path / "ec2.log.1.gz").write_bytes(gzip.compress(old.encode()))
+    bounced = ended(mail("BBBBBB11", four, "", f"{ALICE} bob@{MAIN}"), four, "mail=1 rcpt=2 data=1")
+    (tmp_path / "ec2.log").write_text(bounced)
+    rewritten = f"SRS0=abcd=ef=shop.example=news@{MAIN}"
+    dell = mail("AAAAAA12", "x[100.64.10.1]", news)
+    (tmp_path / "dell.log").write_text(dell + mail("CCCCCC12", "x[104.30.1.1]", rewritten, f"alice@dell.{MAIN}"))
+    monkeypatch.setattr(imap, "kept", lambda *_, **__: imap.Mailboxes((), ()))
+    monkeypatch.setattr(spf, "check", lambda *_: spf.Result("pass", "", 0, 0))
+    found = {(each.sender, each.by_cloudflare): each for each in real_kinds.ask(migration(tmp_path), (MAIN,)).letters}
+    first, bounce, since = found["shop.example", False], found["", False], found["shop.example", True]
+    assert (first.version, first.tls, first.spf, first.signed, first.recipients) == (6, True, True, None, 1)
+    assert (bounce.version, bounce.tls, bounce.spf, bounce.recipients) == (4, False, False, 2)
+    assert (since.version, since.tls, since.spf, since.signed) == (0, None, None, None)
+    real = real_kinds.Real(tuple(found.values()), ())
+    assert real_kinds.judged("IPv6", "x", "nobody of ours is", real).verdict is Verdict.PASS

@@ -280,10 +280,9 @@ def test_a_delivery_that_can_not_be_read_is_named() -> None:
 
     done = accounted([*map(Mail, range(300))], {200: newer})
     assert not done.good
-    assert [(each.what, each.address) for each in done.found] == [
-        ("delivery not understood", Mail(200).address),
-        ("not known", Mail(200).address),
-    ]
+    address = Mail(200).address
+    listed = [(each.what, each.address) for each in done.found]
+    assert listed == [("delivery not understood", address), ("not known", address)]
     assert "new=1, dsn=2.0.0" in done.found[0].says
 
 
@@ -461,10 +460,8 @@ def test_the_hosts_of_a_migration_are_asked(tmp_path: Path, monkeypatch: pytest.
     sent = [test_history.mail(2, f"EEEEEE{number}", f"<{number}@x>", to) for number in (1, 2, 3)]
     (tmp_path / "ec2.log.1").write_text(sent[0] + sent[1])
     (tmp_path / "ec2.log").write_text(sent[2])
-    kept = [
-        test_history.mail(ago, f"DDDDDD{number}", f"<{number}@x>", to)
-        for number, ago in ((0, 5), (1, 2), (3, 2), (4, 1))
-    ]
+    went = ((0, 5), (1, 2), (3, 2), (4, 1))
+    kept = (test_history.mail(ago, f"DDDDDD{number}", f"<{number}@x>", to) for number, ago in went)
     (tmp_path / "dell.log").write_text("".join(kept))
     done, changes = real_mail.of_migration(test_history.migration(tmp_path), 30, Zones())
     assert found(done) == {("missing", "<2@x>")}

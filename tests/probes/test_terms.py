@@ -4,15 +4,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
 from fixtures.evidence import Verdict
 from fixtures.migration import Migration
 from fixtures.probes.aws import cost
 from fixtures.settings import NewCost, Secrets
 from fixtures.settings.rented import Costs
-from tests.probes.test_aws import ZONE, _one_at_a_time, aws  # noqa: F401 - a fixture
+from tests.probes.test_aws import ZONE, answering, aws, refusal  # noqa: F401 - a fixture
 
 RESERVED = {
     "ReservedInstancesId": "ri-1",
@@ -23,14 +21,8 @@ RESERVED = {
     "State": "active",
     "End": datetime(2027, 3, 1, tzinfo=UTC),
 }
-PLAN = {
-    "savingsPlanId": "sp-1",
-    "savingsPlanType": "Compute",
-    "state": "active",
-    "commitment": "0.02",
-    "paymentOption": "No Upfront",
-    "end": "2027-05-01T00:00:00.000Z",
-}
+PLAN = {"savingsPlanId": "sp-1", "savingsPlanType": "Compute", "state": "active", "commitment": "0.02"}
+PLAN |= {"paymentOption": "No Upfront", "end": "2027-05-01T00:00:00.000Z"}
 FAMILYS = PLAN | {"savingsPlanType": "EC2Instance", "ec2InstanceFamily": "t3", "region": ZONE[:-1]}
 SAYS_RI = "a Reserved Instance, 2 t3.large, is paid for until 2027-03-01: $14.60 a month"
 SAYS_SP = "a Savings Plan ({}), is paid for until 2027-05-01: ${} a month"
@@ -40,13 +32,7 @@ def reckoned(
     migration: Migration, monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], *new: NewCost, **instance: Any
 ) -> cost.Saving:
     """The gateway was a t3.small, of which nothing is left. ANSWERS are AWS's; an error among them is raised."""
-
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        if isinstance(said := answers.get(name), ClientError):
-            raise said
-        return said or _one_at_a_time(self, name, about)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    answering(monkeypatch, lambda _, name: answers.get(name))
     had = {"id": "i-1", "state": "running", "type": "t3.small", "address": "203.0.113.20", **instance}
     migration.store.put_snapshot("start", "0", {"ec2": {"instance": had, "items": []}})
     settings = migration.settings.model_copy(update={"costs": Costs(new=new, reckoned=date(2026, 12, 1))})
@@ -104,8 +90,7 @@ def test_a_word_on_it_is_counted(migration: Migration, monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("aws")
 def test_where_nobody_may_ask_it_is_not_known(migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with a policy that was attached before this was asked."""
-    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, "DescribeSavingsPlans")
-    saving = reckoned(migration, monkeypatch, {"DescribeSavingsPlans": refused})
+    saving = reckoned(migration, monkeypatch, {"DescribeSavingsPlans": refusal("DescribeSavingsPlans")})
     rows = [*cost.judged_net(saving, date(2026, 12, 1), 9.5, "tokyo")]
     assert [(each.verdict, each.member) for each in rows] == [(Verdict.INCONCLUSIVE, "AWS"), (Verdict.PASS, "net")]
     assert "lack the permission DescribeSavingsPlans, which scripts/deploy/iam-policy.json has" in rows[0].found

@@ -1,6 +1,7 @@
 """What a plan's messages say, and which changes count: the lines are those of Terraform's page on its JSON output."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,7 @@ from fixtures.migration import Migration
 from fixtures.probes import snapshot
 from fixtures.probes.aws import ec2, terraform, terraform_retired
 from fixtures.probes.aws.staying import Stay
-from fixtures.probes.aws.terraform import (
-    Change,
-    Held,
-    Holding,
-    Mention,
-    Mentions,
-    Plan,
-    belongs,
-    mentions,
-    read_plan,
-    workspaces,
-)
+from fixtures.probes.aws.terraform import Change, Held, Holding, Mention, Mentions, Plan, belongs, mentions, read_plan
 from fixtures.probes.aws.terraform_retired import Retired
 from fixtures.settings import Secrets
 
@@ -48,9 +38,8 @@ def retired(
     return Retired(OURS, IDS, state, {}, Mentions((), LOOK), Plan(changes, outputs, LOOK), before)
 
 
-def verdicts(findings: object) -> list[Verdict]:
-    assert isinstance(findings, list)
-    return [each.verdict for each in findings if isinstance(each, Finding)]
+def verdicts(findings: Iterable[Finding]) -> list[Verdict]:
+    return [each.verdict for each in findings]
 
 
 def test_a_plans_messages_are_read() -> None:
@@ -95,8 +84,8 @@ def test_others_are_there_by_address_or_by_id() -> None:
     found = list(terraform_retired.others(retired(now=now, before=before)))
     assert verdicts(found) == [Verdict.PASS, Verdict.FAIL]
     assert found[0].found == "there, as aws_s3_bucket.archive"
-    assert verdicts(list(terraform_retired.others(retired(before={})))) == [Verdict.PASS]
-    assert verdicts(list(terraform_retired.others(retired(before=None)))) == [Verdict.INCONCLUSIVE]
+    assert verdicts(terraform_retired.others(retired(before={}))) == [Verdict.PASS]
+    assert verdicts(terraform_retired.others(retired(before=None))) == [Verdict.INCONCLUSIVE]
 
 
 def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None:
@@ -105,7 +94,7 @@ def test_what_is_left_of_the_gateway_is_named_and_no_plan_is_no_answer() -> None
     state = Held(now, ("module.relay.aws_eip.a",), LOOK)
     found = Retired(OURS, IDS, state, {}, Mentions((mention,), LOOK), CouldNotAsk("no provider"), {})
     assert [each.member for each in terraform_retired.forgotten(found)] == ["module.relay.aws_eip.a", "main.tf:3"]
-    assert verdicts(list(terraform_retired.unchanged(found))) == [Verdict.INCONCLUSIVE]
+    assert verdicts(terraform_retired.unchanged(found)) == [Verdict.INCONCLUSIVE]
 
 
 FORGETS = {"from": "aws_eip.mail", "lifecycle": {"destroy": False}}
@@ -210,7 +199,7 @@ def test_what_stays_at_aws_may_stay_in_the_state(tmp_path: Path, monkeypatch: py
     named = settings_without_a_lab()
     ec2_settings = named.ec2.model_copy(update={"terraform": tmp_path, "terraform_addresses": ()})
     migration = Migration(named.model_copy(update={"ec2": ec2_settings}), Secrets())
-    body = {"ec2": {"instance": {"made_by": {"aws:autoscaling:groupName": "mail"}}}}
+    before = {"instance": {"made_by": {"aws:autoscaling:groupName": "mail"}}}
     rows = (
         Holding("aws_security_group.shared", "aws_security_group", {"id": "sg-1"}),
         Holding("aws_default_security_group.a", "aws_default_security_group", {"id": "sg-0"}),
@@ -219,7 +208,7 @@ def test_what_stays_at_aws_may_stay_in_the_state(tmp_path: Path, monkeypatch: py
         Holding("aws_iam_user.mail", "aws_iam_user", {"id": "mail"}),
     )
     asked: list[frozenset[str]] = []
-    monkeypatch.setattr(snapshot, "first", lambda _: snapshot.Kept("", "", body, LOOK))
+    monkeypatch.setattr(ec2, "at_first", lambda _: before)
     monkeypatch.setattr(snapshot, "terraform_at_first", lambda _: {})
     monkeypatch.setattr(ec2, "known", lambda _: frozenset({"sg-0", "sg-1", "key-1"}))
     monkeypatch.setattr(ec2, "inventory", lambda _, known: asked.append(known))
@@ -244,4 +233,4 @@ def test_every_workspace_is_listed_but_the_chosen_one(tmp_path: Path, monkeypatc
     (tmp_path / "terraform").write_text(f"#!/bin/sh\nprintf '%s' '{listed}'\n")
     (tmp_path / "terraform").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert workspaces(tmp_path) == ("default", "test")
+    assert terraform.workspaces(tmp_path) == ("default", "test")

@@ -1,23 +1,22 @@
-"""What Systems Manager and Budgets do to the gateway by the clock, or once too much is spent.
+"""What stops or starts the gateway by itself: by the clock, by an event, or once too much is spent.
 
 moto plays maintenance windows; what AWS says of a task's own parameters, of associations and of budgets stands as its
 API reference has it.
 """
 
-from typing import Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
-from fixtures.evidence import CouldNotAsk, Verdict
+from fixtures.evidence import CouldNotAsk, Evidence, Verdict
 from fixtures.lab.aws_answers import NONE_OF
 from fixtures.migration import Migration
-from fixtures.probes.aws import ec2, timed
+from fixtures.probes.aws import ec2, timed, timers
 from fixtures.probes.aws.timers import Timed
-from fixtures.settings import Secrets
-from tests.probes.test_aws import NOT_MOTOS, ZONE, _one_at_a_time, aws  # noqa: F401 - a fixture
+from tests.probes.test_aws import NOT_MOTOS, ZONE, answering, aws, having, refusal, started  # noqa: F401 - a fixture
 
 STOPS, STARTS = "AWS-StopEC2Instance", "AWS-StartEC2Instance"
 IT = "THE GATEWAY"
@@ -27,22 +26,8 @@ IT = "THE GATEWAY"
 @pytest.fixture
 def gateway(aws: Any, migration: Migration) -> Migration:  # noqa: F811
     """It is called mail, and runs."""
-    image = aws.describe_images()["Images"][0]["ImageId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "mail"}, {"Key": "role", "Value": "mx"}]}]
-    made = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
-    ours = migration.settings.ec2.model_copy(update={"instance_id": made["Instances"][0]["InstanceId"]})
-    return Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
-
-
-def said(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, denied: str = "") -> None:
-    """ANSWERS are what AWS says to some actions, moto what it says to the others; a service may be DENIED."""
-
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        if self.meta.service_model.service_name == denied:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, name)
-        return answers[name] if name in answers else _one_at_a_time(self, name, about)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    return having(migration, instance_id=started(aws, TagSpecifications=tags))
 
 
 def judged(its: Migration, *, stopped: bool = False) -> list[tuple[Verdict, str]]:
@@ -100,7 +85,7 @@ def test_a_maintenance_window(
     ssm.register_task_with_maintenance_window(
         WindowId=window, TaskType="AUTOMATION", **{**task, "TaskInvocationParameters": {}, "Targets": BY_ID}
     )
-    said({"GetMaintenanceWindowTask": task}, monkeypatch)
+    answering(monkeypatch, lambda _, name: task if name == "GetMaintenanceWindowTask" else None)
     red = [(Verdict.FAIL, "maintenance window nightly")]
     assert [judged(gateway, stopped=stopped) for stopped in (False, True)] == [
         red if each else NOTHING for each in (ends, starts)
@@ -126,7 +111,7 @@ def test_an_association(
         "ListAssociations": {"Associations": [{"AssociationId": "a-1", "Name": STOPS, **listed}]},
         "DescribeAssociation": {"AssociationDescription": described},
     }
-    said(answers, monkeypatch)
+    answering(monkeypatch, lambda _, name: answers.get(name))
     assert judged(gateway) == ([(Verdict.FAIL, "association a-1")] if ends else NOTHING)
     assert judged(gateway, stopped=True) == NOTHING
 
@@ -137,13 +122,10 @@ def test_an_association(
 def test_a_budget(gateway: Migration, monkeypatch: pytest.MonkeyPatch, approval: str, whose: str, ends: bool) -> None:
     number = gateway.settings.ec2.instance_id
     definition = {"ActionSubType": "STOP_EC2_INSTANCES", "Region": ZONE[:-1], "InstanceIds": [whose]}
-    action = {
-        "ActionId": "7",
-        "BudgetName": "small",
-        "ApprovalModel": approval,
-        "Definition": {"SsmActionDefinition": named(definition, number)},
-    }
-    said({"DescribeBudgetActionsForAccount": {"Actions": [action]}}, monkeypatch)
+    action: dict[str, Any] = {"ActionId": "7", "BudgetName": "small", "ApprovalModel": approval}
+    action["Definition"] = {"SsmActionDefinition": named(definition, number)}
+    answers = {"DescribeBudgetActionsForAccount": {"Actions": [action]}}
+    answering(monkeypatch, lambda _, name: answers.get(name))
     assert judged(gateway) == ([(Verdict.FAIL, "action of the budget small")] if ends else NOTHING)
     if ends:
         (found,) = timed.ask(gateway)
@@ -159,19 +141,91 @@ def test_where_nobody_may_look_is_named_and_hides_nothing_else(
     events.put_rule(Name="night", ScheduleExpression="cron(0 15 * * ? *)")
     arn = f"arn:aws:ssm:{ZONE[:-1]}::automation-definition/{STOPS}"
     events.put_targets(Rule="night", Targets=[{"Id": "1", "Arn": arn, "Input": f'{{"InstanceId": ["{number}"]}}'}])
-    said({}, monkeypatch, denied="ssm")
+    answering(monkeypatch, lambda it, name: refusal(name) if it.meta.service_model.service_name == "ssm" else None)
     assert judged(gateway) == [
         (Verdict.FAIL, "EventBridge rule night"),
         (Verdict.INCONCLUSIVE, "AWS, Systems Manager's maintenance windows"),
         (Verdict.INCONCLUSIVE, "AWS, Systems Manager's associations"),
     ]
     faults = [str(each) for each in timed.ask(gateway) if isinstance(each, CouldNotAsk)]
-    assert [each.rpartition("lack the permission ")[2].partition(",")[0] for each in faults] == [
-        "DescribeMaintenanceWindows",
-        "ListAssociations",
-    ]
+    wanted = [each.rpartition("lack the permission ")[2].partition(",")[0] for each in faults]
+    assert wanted == ["DescribeMaintenanceWindows", "ListAssociations"]
 
 
 def test_what_moto_is_not_asked_is_what_the_lab_answers_itself() -> None:
     """But for EC2's own, which speaks XML."""
     assert NOT_MOTOS.keys() - {"DescribeReservedInstances"} == {each.partition(":")[2] for each in NONE_OF}
+
+
+OTHERS: dict[str, Any] = {
+    "describe_tags": lambda **_: {"Tags": []},
+    "get_caller_identity": lambda: {"Account": "123456789012"},
+}
+"""What else a client is asked before it lists anything."""
+
+
+def instance(number: str) -> ec2.Instance:
+    return cast("ec2.Instance", SimpleNamespace(id=number, evidence=Evidence("", ""), schedules={}))
+
+
+@pytest.mark.parametrize(
+    ("target", "ends", "starts"),
+    [
+        ({"Arn": "arn:aws:lambda:x:1:function:start-stop-ec2", "Input": '{"do": "start", "id": "i-1"}'}, False, True),
+        ({"Arn": "arn:aws:lambda:x:1:function:start-stop-ec2", "Input": '{"do": "stop", "id": "i-1"}'}, True, False),
+        ({"Arn": "arn:aws:lambda:x:1:function:stop-ec2", "Input": '{"id": "i-1"}'}, True, False),
+        ({"Arn": "arn:aws:lambda:x:1:function:stop-ec2", "Input": '{"id": "i-1", "at": "start of night"}'}, True, True),
+        ({"Arn": "arn:aws:sns:x:1:ec2-stop-alerts", "Input": "i-1 has an event"}, False, False),
+        ({"Arn": "arn:aws:events:x:1:target/stop-instance", "Input": '"i-1 of autostart"'}, True, True),
+    ],
+)
+def test_what_a_target_does(target: dict[str, str], ends: bool, starts: bool) -> None:
+    """By what it is, and is handed; a name that a person gave is the last to say."""
+    its = instance("i-1")
+    row = Timed("x", timers.does(target), "")
+    found = [[each.verdict for each in timed.judged((row,), its, stopped=stopped)] for stopped in (False, True)]
+    assert found == [[Verdict.FAIL] if red else [Verdict.PASS] for red in (ends, starts)]
+
+
+@pytest.mark.parametrize(
+    ("event", "switched", "red"),
+    [
+        ({"Code": "instance-retirement", "NotBefore": datetime(2026, 12, 11, tzinfo=UTC)}, 0, True),
+        ({"Code": "instance-stop", "Description": "The instance is running on degraded hardware"}, 1, True),
+        ({"Code": "instance-stop", "Description": "[Completed] The instance is on degraded hardware"}, 0, False),
+        ({"Code": "instance-stop"}, 3, False),
+        ({"Code": "system-reboot"}, 0, False),
+    ],
+)
+def test_what_aws_has_announced(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], switched: int, red: bool
+) -> None:
+    """That it stops the gateway matters as long as mail comes that way; a reboot is over in minutes."""
+    for domain in migration.settings.domain_names[:switched]:
+        migration.store.record("done", script="switch_mx", domain=domain)
+    number = migration.settings.ec2.instance_id
+    listed = [{"InstanceId": "i-9", "Events": [{"Code": "instance-stop"}]}, {"InstanceId": number, "Events": [event]}]
+    answers = {"describe_instance_status": listed}
+    monkeypatch.setattr(timers, "rows", lambda _, call, *__, **___: answers.get(call, []))
+    monkeypatch.setattr(timers, "client", lambda *_: SimpleNamespace(**OTHERS))
+    found = list(timed.judged(timed.ask(migration), instance(number), stopped=False))
+    assert [each.verdict for each in found] == [Verdict.FAIL if red else Verdict.PASS]
+    assert found[0].found.startswith(f"AWS's own event {event['Code']}: {number} is stopped") == red
+
+
+@pytest.mark.parametrize("state", [{}, {"State": "ENABLED"}, {"State": "DISABLED"}])
+def test_a_rule_that_does_not_say_its_state_may_be_in_force(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch, state: dict[str, str]
+) -> None:
+    """EventBridge's API may leave it out."""
+    target = {"Arn": "arn:aws:events:x:1:target/stop-instance", "Input": migration.settings.ec2.instance_id}
+    listed = {
+        "list_rules": [{"Name": "r"} | state],
+        "list_targets_by_rule": [target],
+        "list_schedules": [{"Name": "s", "GroupName": "g"} | state],
+    }
+    schedule = SimpleNamespace(get_schedule=lambda **_: {"Target": target}, **OTHERS)
+    monkeypatch.setattr(timers, "rows", lambda _, call, *__, **___: listed.get(call, []))
+    monkeypatch.setattr(timers, "client", lambda *_: schedule)
+    found = timed.ask(migration)
+    assert len(found) == (0 if state.get("State") == "DISABLED" else 2)

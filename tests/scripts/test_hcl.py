@@ -4,16 +4,15 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.lab.files import settings_without_a_lab
 from fixtures.migration import Migration
 from fixtures.probes.aws import terraform
 from fixtures.probes.aws.hcl import HclError, blocks, code, cut
-from fixtures.settings import Secrets, StoreSettings
 from scripts import retire_terraform
 from scripts.lib.change import Job, Refused
 from scripts.lib.terraform.configuration import Configuration, copy, doomed, unshared
@@ -154,7 +153,9 @@ def test_what_can_not_be_written_is_refused_and_stands_as_it_was(tmp_path: Path)
     assert file.read_bytes() == TRICKY.encode()
 
 
-def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_that_is_changed_is_the_one_that_is_kept(
+    migration: Migration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It lies in a workspace; what lies in the folder is an old one."""
     program = tmp_path / "terraform"
     program.write_text(PROGRAM)
@@ -165,10 +166,8 @@ def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monke
     workspace.mkdir(parents=True)
     (folder / "terraform.tfstate").write_text(json.dumps(STATE))
     assert terraform.workspaces(folder) == ("default",)
-    named = settings_without_a_lab()
-    ec2 = named.ec2.model_copy(update={"terraform": folder, "terraform_addresses": ("aws_instance.mail",)})
-    store = StoreSettings(url=f"sqlite:///{tmp_path}/store.sqlite")
-    migration = Migration(named.model_copy(update={"ec2": ec2, "store": store}), Secrets())
+    its = migration.settings.ec2.model_copy(update={"terraform": folder, "terraform_addresses": ("aws_instance.mail",)})
+    migration = replace(migration, settings=migration.settings.model_copy(update={"ec2": its}))
     for serial in (12, 13, 12, 14):
         (workspace / "terraform.tfstate").write_text(json.dumps(STATE | {"serial": serial}))
         if serial == 14:  # a run was killed, which has begun to take out what the copy before that has
@@ -184,14 +183,13 @@ def test_the_state_that_is_changed_is_the_one_that_is_kept(tmp_path: Path, monke
 
 def test_a_cut_that_is_only_here_is_named(tmp_path: Path) -> None:
     """Whoever applies from the repository makes the gateway again."""
-    folder = tmp_path / "at"
-    (folder / "terraform").mkdir(parents=True)
+    folder, at = tmp_path / "at", tmp_path / "at/terraform"
+    at.mkdir(parents=True)
 
     def git(*argv: str) -> None:
         named = ("-c", "user.name=a", "-c", "user.email=a@example.net")
         subprocess.run(["git", *named, *argv], cwd=folder, check=True, capture_output=True)
 
-    at = folder / "terraform"
     (at / "main.tf").write_text(TRICKY)
     assert not unshared(at)
     git("init", "-q", "-b", "main")

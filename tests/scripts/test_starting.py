@@ -8,8 +8,6 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance as Machine, StateReason
@@ -24,7 +22,7 @@ from scripts import restart_ec2, stop_ec2
 from scripts.lib.aws import power
 from scripts.lib.aws.gateway import require_keys, start_needs
 from scripts.lib.change import Job, Refused
-from tests.probes.test_aws import ZONE, _one_at_a_time, aws  # noqa: F401 - a fixture
+from tests.probes.test_aws import ZONE, answering, aws, refusal, started  # noqa: F401 - a fixture
 
 FELL = "Client.InternalError: Client error on launch"
 Makes = Callable[[str], tuple[Job, str]]
@@ -35,9 +33,7 @@ def having(aws: Any, migration: Migration) -> Makes:  # noqa: F811
     """Makes the gateway with a disk: in clear, or encrypted by AWS's key, or by one of the account's in some state."""
 
     def make(key: str) -> tuple[Job, str]:
-        image = aws.describe_images()["Images"][0]["ImageId"]
-        number = aws.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-        address = aws.allocate_address(Domain="vpc")
+        number, address = started(aws), aws.allocate_address(Domain="vpc")
         aws.associate_address(InstanceId=number, AllocationId=address["AllocationId"])
         arn, how = "", {}
         if key:
@@ -124,13 +120,7 @@ def test_a_key_that_cannot_be_used_holds_a_stop_up(having: Makes, state: str) ->
 def test_a_key_that_nobody_may_ask_about(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be another account's: that is named, and holds nothing up."""
     job, arn = having("Enabled")
-
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        if name == "DescribeKey":
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, name)
-        return _one_at_a_time(self, name, about)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    answering(monkeypatch, lambda _, name: refusal(name) if name == "DescribeKey" else None)
     it = ec2.instance(job.migration)
     require_keys(job.migration, it)
     assert f"on {arn} (AWS, aws kms describe-key --key-id {arn}: AccessDenied" in start_needs(job.migration, it)
@@ -139,12 +129,7 @@ def test_a_key_that_nobody_may_ask_about(having: Makes, monkeypatch: pytest.Monk
 def test_disks_in_clear_need_no_right_of_kms(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
     job, _ = having("")
     asked = list[str]()
-
-    def call(self: BaseClient, name: str, about: Any) -> Any:
-        asked.append(self.meta.service_model.service_name)
-        return _one_at_a_time(self, name, about)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    answering(monkeypatch, lambda it, _: asked.append(it.meta.service_model.service_name))
     require_keys(job.migration, ec2.instance(job.migration))
     assert "kms" not in asked
 

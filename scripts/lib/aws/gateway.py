@@ -48,11 +48,11 @@ class Call:
         words = (word for key, value in self.arguments.items() for word in _words(key, value))
         return shlex.join(["aws", self.service, self.name.replace("_", "-"), *words])
 
-    def wait(self, waiter: str, limit_s: int, **arguments: Any) -> None:
+    def wait(self, waiter: str, limit_s: int) -> None:
         """Until what it asked for is so, by boto3's WAITER. ``CouldNotAsk`` after LIMIT_S."""
         with asking(f"{self.command}: {waiter.replace('_', ' ')}, not within {limit_s} s"):
             waiting = {"Delay": POLL_S, "MaxAttempts": limit_s // POLL_S}
-            self.client.get_waiter(waiter).wait(**(arguments or self.arguments), WaiterConfig=waiting)
+            self.client.get_waiter(waiter).wait(**self.arguments, WaiterConfig=waiting)
 
     def refusal(self) -> str:
         """Why AWS would not do it (EC2's DryRun: permissions); empty if it would, or can't be asked beforehand."""
@@ -161,11 +161,9 @@ def _own_keys(migration: Migration, it: Instance) -> dict[str, str]:
     for key in sorted({each["KmsKeyId"] for each in disks if each.get("Encrypted")}):
         try:
             about = Call(client(migration, "kms"), "describe_key", {"KeyId": key})()["KeyMetadata"]
+            found |= {key: about["KeyState"]} if about["KeyManager"] != "AWS" else {}
         except CouldNotAsk as fault:  # such as another account's
             found[key] = str(fault)
-            continue
-        if about["KeyManager"] != "AWS":
-            found[key] = about["KeyState"]
     return found
 
 

@@ -77,9 +77,8 @@ def _while_refused(job: Job) -> None:
         try:
             return add_and_lock(job)
         except CouldNotAsk as error:
-            if REFUSED not in str(error):
-                raise
-            if job.migration.clock.now() - job.run.moved_at > job.migration.settings.bounds.window_s / 2:
+            waited_s = job.migration.clock.now() - job.run.moved_at
+            if REFUSED not in str(error) or waited_s > job.migration.settings.bounds.window_s / 2:
                 raise
         time.sleep(TRY_AGAIN_S)
 
@@ -256,9 +255,8 @@ def enable_by_subdomain(job: Job) -> Write:
     def read() -> str:
         return "enabled" if subdomain_records(job) and status(job.migration, job.domain) != "off" else "off"
 
-    return Write(
-        GROUP, f"Email Routing of {subdomain(job)}", "off", "enabled", lambda: add_and_lock(job, subdomain(job)), read
-    )
+    name = subdomain(job)
+    return Write(GROUP, f"Email Routing of {name}", "off", "enabled", partial(add_and_lock, job, name), read)
 
 
 def subdomain_removed(job: Job, *, fresh: bool) -> Iterator[Write]:

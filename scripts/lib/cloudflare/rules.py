@@ -180,9 +180,8 @@ def _catch_all(job: Job, rule: cloudflare.Rule) -> Iterator[Write]:
                 "Nothing was written: give each address there that it catches a rule of its own, disable it in "
                 "Cloudflare's dashboard, and plan again"
             )
-        yield Write(
-            "catch-all", f"anything else at {job.domain}", now, wanted, partial(_put_catch_all, job, rule), read
-        )
+        do = partial(_put_catch_all, job, rule)
+        yield Write("catch-all", f"anything else at {job.domain}", now, wanted, do, read)
 
 
 DUPLICATE, CATCH_ALLS = 2014, 2020

@@ -39,7 +39,7 @@ def destinations(job: Job, addresses: Sequence[Address]) -> Iterator[Write]:
     """Each address's destination registered, and verified by a person; Dell lets the mail in meanwhile."""
     known, stands = cloudflare.destinations(job.migration), _let_in(job)
     absent = [each for each in addresses if known.find(each.destination) is None]
-    unverified = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+    unverified = _unverified(known, addresses)
     for each in absent:
         alike = [one.email for one in known.destinations if one.email.lower() == each.destination]
         if alike:
@@ -88,11 +88,9 @@ def no_destination(job: Job, address: Address) -> Write:
                     return True
         return False
 
-    do = partial(until_old, job.migration.clock, address.destination, is_young, job.say)
-    read = partial(state, job.migration, address.destination)
-    return Write(
-        "destinations", address.destination, read(), "absent", do, read, danger="deletes", tries=cloudflare.RETRIES
-    )
+    name, tries = address.destination, cloudflare.RETRIES
+    do, read = partial(until_old, job.migration.clock, name, is_young, job.say), partial(state, job.migration, name)
+    return Write("destinations", name, read(), "absent", do, read, danger="deletes", tries=tries)
 
 
 def until_old(clock: Clock, email: str, is_young: Callable[[], bool], say: Callable[[str], object]) -> None:
@@ -110,9 +108,7 @@ def until_old(clock: Clock, email: str, is_young: Callable[[], bool], say: Calla
 
 def _verification(job: Job, addresses: list[Address]) -> Write:
     def read() -> str:
-        known = cloudflare.destinations(job.migration)
-        done = all(getattr(known.find(each.destination), "verified", "") for each in addresses)
-        return "verified" if done else "not verified"
+        return "not verified" if _unverified(cloudflare.destinations(job.migration), addresses) else "verified"
 
     # People open links at any moment: a subject that counted those which are left would void the plan each time.
     subject = f"the destinations of {job.domain}, each by a person who opens the link in its mailbox"
@@ -128,13 +124,12 @@ def state(migration: Migration, destination: str) -> str:
 
 def register(job: Job, address: Address) -> None:
     """Register the destination, which sends it Cloudflare's mail. Waits where it was asked for too recently."""
+    if _ask(job, address):
+        return
+    job.say(f"{address.destination}: Cloudflare sent it a mail less than five minutes ago, and waits as long")
+    job.migration.clock.sleep(RESEND_S)
     if not _ask(job, address):
-        job.say(f"{address.destination}: Cloudflare sent it a mail less than five minutes ago, and waits as long")
-        job.migration.clock.sleep(RESEND_S)
-        if not _ask(job, address):
-            raise Refused(
-                f"{address.destination}: Cloudflare still says that its mail was sent too recently. Run again"
-            )
+        raise Refused(f"{address.destination}: Cloudflare still says that its mail was sent too recently. Run again")
 
 
 def await_people(job: Job, addresses: Sequence[Address]) -> None:
@@ -143,14 +138,13 @@ def await_people(job: Job, addresses: Sequence[Address]) -> None:
     seen = dict[str, verification.VerificationMail]()
     listed, pause, left_before = set[str](), LOOK_S, len(addresses)
     while True:
-        known = cloudflare.destinations(job.migration)
-        left = [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+        left = _unverified(cloudflare.destinations(job.migration), addresses)
         # At a terminal all of them, on and on: what has come first may be anybody's, and Cloudflare's comes yet.
         seen |= _mails(job.migration, [each for each in left if _at_a_terminal() or each.destination not in seen])
         if not left:
             return
         if now > began + PEOPLE_S:
-            raise Refused(_unverified(left))
+            raise Refused(_late(left))
         if len(left) < left_before:
             job.say(f"{len(addresses) - len(left)} of {len(addresses)} are verified")
             left_before = len(left)
@@ -192,8 +186,12 @@ def _ask(job: Job, address: Address) -> bool:
             if TOO_SOON not in {each.code for each in error.errors or ()}:
                 raise
             return False
-    migration.store.record(ASKED, address.domain, destination=destination, at=migration.clock.now())
+    _note(migration, address)
     return True
+
+
+def _note(migration: Migration, address: Address) -> None:
+    migration.store.record(ASKED, address.domain, destination=address.destination, at=migration.clock.now())
 
 
 def _ask_again(job: Job, addresses: Iterable[Address]) -> None:
@@ -202,24 +200,21 @@ def _ask_again(job: Job, addresses: Iterable[Address]) -> None:
         last = job.migration.store.last(ASKED, address.domain, destination=address.destination)
         if last is not None and job.migration.clock.now() < last["at"] + RESEND_S:
             continue
+        sent = False
         try:
             sent = _ask(job, address)
         except CouldNotAsk as fault:
             job.say(str(fault))
-            sent = False
         done = "asked for another" if sent else "asked again in five minutes"
         job.say(f"{address.destination}: no mail of Cloudflare's is in {address.mailbox}: {done}")
         if not sent:
-            at = job.migration.clock.now()
-            job.migration.store.record(ASKED, address.domain, destination=address.destination, at=at)
+            _note(job.migration, address)
 
 
 def _mails(migration: Migration, addresses: Sequence[Address]) -> dict[str, verification.VerificationMail]:
     """The newest mail to each destination that has come; none without the mailboxes' password."""
-    if not addresses or not _readable(migration):
-        return {}
-    found = verification.newest(migration, addresses)
-    return {each.destination: each for each in found}
+    asks = addresses and _readable(migration)
+    return {each.destination: each for each in verification.newest(migration, addresses)} if asks else {}
 
 
 def _readable(migration: Migration) -> bool:
@@ -232,12 +227,11 @@ def _at_a_terminal() -> bool:
 
 def _row(address: Address, mail: verification.VerificationMail | None) -> str:
     """The link only at a terminal: whoever has one can verify, and a log is read by many."""
+    where = f"  {address.mailbox}  {address.destination}"
     if mail is None or not _at_a_terminal():
-        return f"  {address.mailbox}  {address.destination}  in that mailbox"
-    doubt = (
-        f"  brought by {mail.client_address or 'nobody knows'}, by Dell's trace none of Cloudflare's: see whose it is"
-    )
-    return f"  {address.mailbox}  {address.destination}  {mail.links[0]}{'' if mail.cloudflares else doubt}"
+        return f"{where}  in that mailbox"
+    by = f"brought by {mail.client_address or 'nobody knows'}, by Dell's trace none of Cloudflare's: see whose it is"
+    return f"{where}  {mail.links[0]}" + ("" if mail.cloudflares else f"  {by}")
 
 
 def _show(job: Job, rows: Sequence[str]) -> None:
@@ -246,7 +240,11 @@ def _show(job: Job, rows: Sequence[str]) -> None:
         print("\n".join(rows), file=sys.stderr, flush=True)
 
 
-def _unverified(left: Sequence[Address]) -> str:
+def _unverified(known: cloudflare.Destinations, addresses: Iterable[Address]) -> list[Address]:
+    return [each for each in addresses if not getattr(known.find(each.destination), "verified", "")]
+
+
+def _late(left: Sequence[Address]) -> str:
     rows = "\n".join(f"  {each.mailbox}: Cloudflare's mail to {each.destination}" for each in left)
     return (
         f"{len(left)} destinations are not verified after {PEOPLE_S / 60:.0f} min. In each of these mailboxes a person "

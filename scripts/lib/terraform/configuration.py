@@ -44,9 +44,8 @@ class Configuration:
                 "JSON is not cut: a program may have made it. Take the gateway out of it there, or by hand:\n  "
                 + "\n  ".join(f"{each.file}:{each.line}: {each.word}" for each in by_hand)
             )
-        return doomed(
-            files, self.addresses, (*self.stays, *(each for file in made for each in terraform.declared(file)))
-        )
+        declared = [each for file in made for each in terraform.declared(file)]
+        return doomed(files, self.addresses, (*self.stays, *declared))
 
     def doomed(self, name: str) -> str:
         """The text that is to be cut from one file."""
@@ -70,9 +69,8 @@ def doomed(files: Mapping[str, str], addresses: Iterable[str], stays: Iterable[s
     staying = {name: [block for block in found if block.address not in wanted] for name, found in read.items()}
     _require_unreferenced(files, staying, wanted)
     cuts = {name: [(block.start, block.end) for block in found] for name, found in going.items()}
-    if not any(_needs_provider(block, files[name]) for name, found in staying.items() for block in found) and not any(
-        re.match(rf"module\.|(data\.)?{PROVIDER}_", each) for each in stays
-    ):
+    needed = any(_needs_provider(block, files[name]) for name, found in staying.items() for block in found)
+    if not needed and not any(re.match(rf"module\.|(data\.)?{PROVIDER}_", each) for each in stays):
         for name, found in staying.items():
             cuts[name] += _provider(files[name], found)
     return {name: sorted(spans) for name, spans in cuts.items() if spans}
@@ -107,11 +105,9 @@ def _needs_provider(block: Block, text: str) -> bool:
     """A resource or data source of it, and any module, of which nothing is known here."""
     if block.type == "module":
         return True
-    inside = code(text[slice(*block.inside)])
-    named = re.search(rf"(?m)^\s*provider\s*=\s*{PROVIDER}\b", inside)
-    return block.type in {"resource", "data", "ephemeral"} and (
-        block.labels[0].startswith(f"{PROVIDER}_") or named is not None
-    )
+    named = re.search(rf"(?m)^\s*provider\s*=\s*{PROVIDER}\b", code(text[slice(*block.inside)]))
+    its = block.type in {"resource", "data", "ephemeral"}
+    return its and (named is not None or block.labels[0].startswith(f"{PROVIDER}_"))
 
 
 def _provider(text: str, staying: Iterable[Block]) -> Iterable[Span]:
