@@ -326,11 +326,6 @@ def where_mail_lies(migration: Migration) -> durability.Kept:
     return durability.look(migration)
 
 
-@when("their disks are examined, and how Dovecot acknowledges mail", target_fixture="kept_how")
-def examine_disks(kept: durability.Kept) -> durability.Kept:
-    return kept
-
-
 @then("each lies on a disk, and a message is there before it is acknowledged")
-def on_a_disk(expect: Expect, kept_how: durability.Kept) -> None:
-    expect("What was acknowledged lies on a disk", durability.judged(kept_how))
+def on_a_disk(expect: Expect, kept: durability.Kept) -> None:
+    expect("What was acknowledged lies on a disk", durability.judged(kept))
