@@ -18,11 +18,10 @@ from fixtures.probes.dns.dkim_keys import CLOUDFLARES_HINT, relays_hint
 from fixtures.probes.logs.message_trace import Trace, waiting
 from fixtures.probes.mailbox.delivery import Delivery
 from fixtures.probes.mailbox.imap import Stored
-from fixtures.probes.mailbox.verification import Sought, VerificationMail, judged as verified
 from fixtures.probes.smtp import mx_hosts, recipients
 from fixtures.probes.smtp.clients import ADMITTED, Client, judged_own_senders
 from fixtures.probes.smtp.knock import PROBE, Conversation, Knock, RcptResult
-from fixtures.probes.smtp.submission import pairs, why_not
+from fixtures.probes.smtp.submission import pairs
 from fixtures.settings import Address, Relay
 from fixtures.settings.dell import Submission
 from tests.judges import answer
@@ -225,26 +224,6 @@ def test_how_a_message_waits(place: str, reason: str, slow: str, says: str) -> N
     assert waiting("Dell", queue, slow, {"B2"}) == ""
 
 
-def sought(*, mail: bool = False, refusals: Any = (), filed: Any = (), registered: bool = True) -> Sought:
-    found = VerificationMail(CAROL.destination, CAROL.domain, "<1@x>", "", "", 0.0) if mail else None
-    return Sought(CAROL, found, False, refusals, (NOTED,), filed, registered)
-
-
-@pytest.mark.parametrize(
-    ("it", "verdict", "says"),
-    [
-        pytest.param(sought(mail=True), PASS, "", id="there"),
-        pytest.param(sought(registered=False), FAIL, "does not know this destination", id="never registered"),
-        pytest.param(sought(filed=("Junk of carol@x",)), FAIL, "filed it there", id="filed elsewhere"),
-        pytest.param(sought(refusals=("a[1] at RCPT: 554",)), FAIL, "Dell refused it", id="refused"),
-        pytest.param(sought(), FAIL, "either the mail came and was deleted", id="nobody knows"),
-    ],
-)
-def test_why_there_is_no_verification_mail(it: Sought, verdict: Verdict, says: str) -> None:
-    found = verified(it)
-    assert (found.verdict, says in found.hint) == (verdict, True)
-
-
 def alignment(before: tuple[int, int], after: tuple[int, int], *fallen: Fallen, read: bool = True) -> Alignment:
     first, second = (Share(1 if every else 0, every, good, "messages aligned") for good, every in (before, after))
     nothing = Share(0, 0, 0, "sessions failed")
@@ -298,23 +277,6 @@ def test_why_alignment_fell(it: Alignment, verdict: Verdict, says: str) -> None:
 def test_of_many_that_fell_five_are_shown() -> None:
     found = aligned(alignment((9, 9), (1, 9), *(Fallen(ROW, known=True) for _ in range(7))), 0.01)
     assert found.found.count("which was aligned before") == 5
-
-
-@pytest.mark.parametrize(
-    ("seen", "single", "says"),
-    [
-        pytest.param(SILENT, False, "Nobody answered", id="nobody answered"),
-        pytest.param(talk(535, "5.7.8 no", "auth"), False, "Either this user's account or password", id="login"),
-        pytest.param(talk(535, "5.7.8 no", "auth"), True, "others could log in", id="one user's login"),
-        pytest.param(REJECTED, True, "so it is this sender: either a rule on senders", id="one sender"),
-        pytest.param(REJECTED, False, "(X14)", id="all of that port"),
-        pytest.param(talk(552, "quota", "data"), False, "", id="not known"),
-    ],
-)
-def test_why_a_user_can_not_send(seen: Conversation, single: bool, says: str) -> None:
-    hint = why_not(seen, single=single)
-    assert says in hint
-    assert bool(says) == bool(hint)
 
 
 def test_each_user_sends_by_a_users_way_and_each_way_is_used() -> None:

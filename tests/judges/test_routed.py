@@ -9,7 +9,7 @@ import pytest
 from fixtures.probes.cloudflare import routed
 from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Records, Routing, Rule, Zone, rule as read
 from fixtures.probes.dns import queries
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, NS, PASS, UNKNOWN, Says, all_say, answer, says
 
 ZONE = Zone("z", DOMAIN, "active", (), "a")
 HERS = "alice@dell.a.example"
@@ -174,9 +174,6 @@ def test_it_stays_on_after_a_rollback() -> None:
     )
 
 
-SERVER = queries.Server("one", "192.0.2.53")
-
-
 @pytest.mark.parametrize(
     ("rrset", "error", "expected"),
     [
@@ -190,9 +187,7 @@ SERVER = queries.Server("one", "192.0.2.53")
 )
 def test_mx_hosts(rrset: tuple[str, ...], error: str, expected: Says) -> None:
     """N-7, and the pilot's: the set counts, not its order."""
-    answer = queries.Answer(SERVER, DOMAIN, "MX", rrset, 0, "NOERROR", (), error, LOOK)
-    verdict, sentence = says(queries.judged_hosts(answer, ("r1.mx", "r2.mx"), DOMAIN))
-    assert (verdict, sentence.partition(". ")[0]) == (
-        expected[0],
-        f"a.example at {SERVER}: expected r1.mx, r2.mx, found {expected[1]}",
-    )
+    it = answer(*rrset, error=error, type="MX")
+    verdict, sentence = says(queries.judged_hosts(it, ("r1.mx", "r2.mx"), DOMAIN))
+    said = f"a.example at {NS}: expected r1.mx, r2.mx, found {expected[1]}"
+    assert (verdict, sentence.partition(". ")[0]) == (expected[0], said)

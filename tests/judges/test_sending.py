@@ -291,8 +291,11 @@ def test_a_reply_that_used_up_the_quota_says_so() -> None:
         (554, "banner", "", True, ""),
         (421, "mail", "", True, "Others' replies were taken by the same way, so it is this sender"),
         (535, "auth", "", True, "Either this user's account or password"),
+        (535, "auth", "", False, "Either this user's account or password"),
         (554, "data", "", True, ""),
-        (554, "", "rcpt", True, "Others' replies were taken by the same way, so it is this sender"),
+        (554, "", "rcpt", True, "Others' replies were taken by the same way, so it is this sender: either a rule on"),
+        (554, "", "rcpt", False, "Restrictions for port 25 may reach this port too (X14)"),
+        (552, "data", "data", False, ""),
     ],
 )
 def test_why_a_reply_is_not_taken(code: int, stage: Any, refused: Any, single: bool, hint: str) -> None:
@@ -300,6 +303,7 @@ def test_why_a_reply_is_not_taken(code: int, stage: Any, refused: Any, single: b
     found = submission.why_not(said, single=single)
     assert found.startswith(hint)
     assert bool(found) is bool(hint)
+    assert ("others could log in" in found) is (single and stage == "auth")
 
 
 @pytest.mark.parametrize(
