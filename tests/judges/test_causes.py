@@ -1,5 +1,7 @@
 """A hint names the cause that the answers show; where two are possible, it says both."""
 
+# ruff: noqa: E501 - tables of cases read better unbroken
+
 import ipaddress
 from dataclasses import replace
 from types import SimpleNamespace
@@ -54,15 +56,13 @@ LISTED = talk(554, "192.0.2.9 found on one or more RBLs (abusixip)")
         pytest.param(talk(550, "no such user"), FAIL, FAIL, "", id="without its enhanced code"),
         pytest.param(YES, FAIL, PASS, "either virtual_mailbox_maps is missing (X6), or a catch-all", id="taken"),
         pytest.param(BUSY, OPEN, OPEN, "Either it is short of processes (stress: ", id="under stress"),
-        pytest.param(
-            talk(421, "4.7.0 x Error: too many connections"), OPEN, OPEN, "or a limit on clients", id="a limit"
-        ),
+        pytest.param(talk(421, "4.7.0 x Error: too many connections"), OPEN, OPEN, "or a limit on clients", id="a limit"),
         pytest.param(talk(450, "4.1.1 User unknown"), FAIL, FAIL, "soft_bounce", id="put off as unknown"),
         pytest.param(REJECTED, FAIL, FAIL, "The client is refused, whatever recipient", id="the client is refused"),
         pytest.param(talk(554, "5.7.1 no", "banner"), FAIL, FAIL, "see A-2", id="refused before any recipient"),
         pytest.param(SILENT, OPEN, OPEN, "no word on recipients", id="could not ask"),
     ],
-)
+)  # fmt: skip
 def test_what_is_said_of_a_recipient(seen: Conversation, nobody: Verdict, somebody: Verdict, says: str) -> None:
     (first,), (second,) = recipients.judged_nobody({"d": seen}), recipients.judged_somebody({"d": seen})
     for found, verdict, expected in ((first, nobody, recipients.UNKNOWN), (second, somebody, recipients.KNOWN)):
@@ -76,14 +76,12 @@ def test_what_is_said_of_a_recipient(seen: Conversation, nobody: Verdict, somebo
     [
         pytest.param(YES, YES, PASS, "", id="taken"),
         pytest.param(REJECTED, YES, FAIL, "A rule against spoofing", id="our senders only"),
-        pytest.param(
-            REJECTED, REJECTED, FAIL, "refuses this client whatever sender it names", id="whatever the sender"
-        ),
+        pytest.param(REJECTED, REJECTED, FAIL, "refuses this client whatever sender it names", id="whatever the sender"),
         pytest.param(talk(554, "no", "banner"), YES, FAIL, "the client itself", id="before any sender"),
         pytest.param(SILENT, SILENT, OPEN, "no word on senders", id="could not ask"),
         pytest.param(REJECTED, None, FAIL, "A rule against spoofing", id="no control"),
     ],
-)
+)  # fmt: skip
 def test_whether_it_is_spoofing_that_is_refused(
     seen: Conversation, control: Conversation | None, verdict: Verdict, says: str
 ) -> None:
@@ -239,18 +237,14 @@ ROW: Any = SimpleNamespace(count=1, source="192.0.2.1", signers=("own.example",)
     [
         pytest.param(alignment((99, 100), (99, 100)), PASS, "", id="as before"),
         pytest.param(alignment((100, 100), (99, 100)), PASS, "", id="fallen by as much as may be"),
-        pytest.param(
-            alignment((9, 9), (1, 2), Fallen(ROW, True)), FAIL, "A source of yours lost its proof", id="known"
-        ),
+        pytest.param(alignment((9, 9), (1, 2), Fallen(ROW, True)), FAIL, "A source of yours lost its proof", id="known"),
         pytest.param(alignment((9, 9), (1, 2), Fallen(ROW, False)), FAIL, "A source is new: either", id="new"),
-        pytest.param(
-            alignment((9, 9), (1, 2), Fallen(ROW, True), Fallen(ROW, False)), FAIL, "(E-6). A source is new", id="both"
-        ),
+        pytest.param(alignment((9, 9), (1, 2), Fallen(ROW, True), Fallen(ROW, False)), FAIL, "(E-6). A source is new", id="both"),
         pytest.param(alignment((0, 0), (1, 1)), OPEN, PAST, id="no report before"),
         pytest.param(alignment((1, 1), (0, 0)), OPEN, DAILY, id="no report since"),
         pytest.param(alignment((1, 1), (1, 1), read=False), OPEN, "next to rua@own.example", id="can't be read"),
     ],
-)
+)  # fmt: skip
 def test_why_alignment_fell(it: Alignment, verdict: Verdict, says: str) -> None:
     found = aligned(it, 0.01)
     assert (found.verdict, says in found.hint) == (verdict, True)

@@ -85,12 +85,9 @@ def test_rule(rules: tuple[Rule, ...], expected: Says) -> None:
         ((rule(), rule("old@a.example")), (FAIL, "old@a.example")),
         ((rule("", name="all of b"), rule("c@a.example")), (FAIL, "all of b, c@a.example")),
         ((rule(), rule("r@b.a.example")), (PASS, "2 rules, all known; not of a.example, and left: r@b.a.example")),
-        (
-            (rule("c@a.example"), rule("r@b.a.example")),
-            (FAIL, "c@a.example; not of a.example, and left: r@b.a.example"),
-        ),
+        ((rule("c@a.example"), rule("r@b.a.example")), (FAIL, "c@a.example; not of a.example, and left: r@b.a.example")),
     ],
-)
+)  # fmt: skip
 def test_other_rules(rules: tuple[Rule, ...], expected: Says) -> None:
     found = says(routed.judged_others(DOMAIN, routing(*rules), {"alice@a.example"}))
     assert found == (expected[0], f"a.example: expected no other rule, found {expected[1]}")
@@ -129,12 +126,9 @@ def test_catch_all(
             {"missing": (Record("MX", DOMAIN, "r1", 1), Record("TXT", "k.a.example", "v", 1))},
             (FAIL, "enabled: True, status ready, missing: MX a.example, TXT k.a.example"),
         ),
-        (
-            {"faults": ("mx.foreign", "spf.missing")},
-            (PASS, "enabled: True, status ready, missing: nothing; Cloudflare says: mx.foreign, spf.missing"),
-        ),
+        ({"faults": ("mx.foreign", "spf.missing")}, (PASS, "enabled: True, status ready, missing: nothing; Cloudflare says: mx.foreign, spf.missing")),
     ],
-)
+)  # fmt: skip
 def test_state(changes: dict[str, Any], expected: Says) -> None:
     found = says(routed.judged_state(DOMAIN, routing(**changes)))
     assert found == (

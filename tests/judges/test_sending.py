@@ -481,21 +481,11 @@ BACK, LATE = entry(path="ec2"), entry(2, path="ec2")
         ((BACK, LATE), {}, PASS, "2 sent, 0 amiss; 1 after the TTL, 0 not by EC2"),
         ((BACK, replace(LATE, path="cloudflare")), {}, FAIL, "2 sent, 0 amiss; 1 after the TTL, 1 not by EC2: "),
         ((BACK, LATE, entry(3, arrived=None)), {}, FAIL, "3 sent, 1 amiss; 2 after the TTL, 1 not by EC2: "),
-        (
-            (BACK, LATE),
-            {"unexplained_copies": (BACK,)},
-            FAIL,
-            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: twice: ",
-        ),
-        (
-            (BACK, LATE),
-            {"unexpected": ("a stranger's",)},
-            FAIL,
-            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: a stranger's",
-        ),
+        ((BACK, LATE), {"unexplained_copies": (BACK,)}, FAIL, "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: twice: "),
+        ((BACK, LATE), {"unexpected": ("a stranger's",)}, FAIL, "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: a stranger's"),
         ((BACK,), {}, UNKNOWN, "no mail after the TTL: 1 sent, 0 amiss; 0 after the TTL, 0 not by EC2"),
     ],
-)
+)  # fmt: skip
 def test_all_of_it_arrived(entries: tuple[Any, ...], more: dict[str, Any], verdict: Verdict, found: str) -> None:
     judged = says(wayback.judged_mail(journey(stand(), "", *entries, **more)))
     assert judged[0] is verdict
