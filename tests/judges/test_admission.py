@@ -146,10 +146,8 @@ def test_tables() -> None:
     hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
     assert says(tables.judged_guests(Filed("/g", (), (), LOOK)), "") == (PASS, f"{none}empty")
     several = tuple(f"{number} OK" for number in range(21))
-    assert says(tables.judged_guests(Filed("/g", several, (), LOOK)), "") == (
-        FAIL,
-        f"{none}{'; '.join(several[:20])}. {hint}",
-    )
+    said = f"{none}{'; '.join(several[:20])}. {hint}"
+    assert says(tables.judged_guests(Filed("/g", several, (), LOOK)), "") == (FAIL, said)
     named, odd = all_say(tables.judged_rendered(Rendered(("a", "b"), ("b",), LOOK)), "")
     assert named == (PASS, "a: expected as rendered, found as rendered")
     assert odd[1].startswith(
@@ -164,25 +162,17 @@ def test_backups() -> None:
     hint = "Without it the way back rests only on the snapshot: look who touched it, and write it again from there"
     assert says(backups.judged(same), "") == (PASS, f"{expected}/m.bak-2")
     other = replace(same, found={"/m.bak-1": "e" * 64}, odd=("/m.bak-old",))
-    assert says(backups.judged(other), "") == (
-        FAIL,
-        f"{expected}/m.bak-1 ({'e' * 16}); named otherwise: /m.bak-old. {hint}",
-    )
+    said = f"{expected}/m.bak-1 ({'e' * 16}); named otherwise: /m.bak-old. {hint}"
+    assert says(backups.judged(other), "") == (FAIL, said)
     two = replace(same, found={"/m.bak-1": "e" * 64, "/m.bak-2": "f" * 64}, odd=("/a", "/b"))
-    assert says(backups.judged(two), "") == (
-        FAIL,
-        f"{expected}/m.bak-1 ({'e' * 16}), /m.bak-2 ({'f' * 16}); named otherwise: /a, /b. {hint}",
-    )
+    said = f"{expected}/m.bak-1 ({'e' * 16}), /m.bak-2 ({'f' * 16}); named otherwise: /a, /b. {hint}"
+    assert says(backups.judged(two), "") == (FAIL, said)
     assert says(backups.judged(replace(same, found={})), "") == (FAIL, f"{expected}no backup. {hint}")
     back = "The oldest backup is not what stood before the first change: write it again from the snapshot"
-    assert says(backups.judged_bytes(original, "d" * 64, LOOK), "") == (
-        PASS,
-        f"/m: expected the snapshot's ({'d' * 16}), found the snapshot's, byte for byte",
-    )
-    assert says(backups.judged_bytes(original, "e" * 64, LOOK), "") == (
-        FAIL,
-        f"/m: expected the snapshot's ({'d' * 16}), found another ({'e' * 16}). {back}",
-    )
+    said = f"/m: expected the snapshot's ({'d' * 16}), found the snapshot's, byte for byte"
+    assert says(backups.judged_bytes(original, "d" * 64, LOOK), "") == (PASS, said)
+    said = f"/m: expected the snapshot's ({'d' * 16}), found another ({'e' * 16}). {back}"
+    assert says(backups.judged_bytes(original, "e" * 64, LOOK), "") == (FAIL, said)
 
 
 SOURCE = File("/p", True, 0o600, "root", modified_at=100.0)
@@ -231,10 +221,8 @@ def test_the_passwords_entry() -> None:
     expected = "[r] in hash:/p: expected user:password, without a blank or a comment, found "
     assert says(backups.judged_entry(KEPT, "[r]"), "") == (PASS, f"{expected}user:password")
     faulty = replace(KEPT, faults=("it holds a blank", "it holds a #"))
-    assert says(backups.judged_entry(faulty, "[r]"), "") == (
-        FAIL,
-        f"{expected}it holds a blank; it holds a #. Put comments on lines of their own, then postmap (X7)",
-    )
+    said = f"{expected}it holds a blank; it holds a #. Put comments on lines of their own, then postmap (X7)"
+    assert says(backups.judged_entry(faulty, "[r]"), "") == (FAIL, said)
 
 
 def test_the_passwords_log() -> None:
@@ -264,10 +252,8 @@ def test_filters() -> None:
     (of_senders,) = all_say(filters.judged(Filters((bounces,), LOOK), ()), "")
     assert "nobody named. It judges the envelope sender: of bounces <>, and of what Cloudflare forw" in of_senders[1]
     (none,) = all_say(filters.judged(Filters((), LOOK), ()), "")
-    assert none == (
-        ABSENT,
-        "Dell's port 25: expected one of the plan's, or named in dell.filters (which names none), found no filter",
-    )
+    said = "Dell's port 25: expected one of the plan's, or named in dell.filters (which names none), found no filter"
+    assert none == (ABSENT, said)
 
 
 def test_detours() -> None:
@@ -310,10 +296,8 @@ def test_names_of_the_system(way: tuple[str, ...], end: str, verdict: Verdict, f
     [(SERVED, PASS, "250 ok"), (SHUT, FAIL, "554 no (at rcpt)"), (talk(code=451, text="later"), FAIL, "451 later (at rcpt)"), (talk("silent"), UNKNOWN, "nothing (at connect)"), (talk("refused"), FAIL, "nothing (at connect)")],
 )  # fmt: skip
 def test_who_is_admitted(said: Conversation, verdict: Verdict, found: str) -> None:
-    assert says(clients.judged_admitted(CLIENT, said), "") == (
-        verdict,
-        f"a stranger 192.0.2.1: expected {clients.ADMITTED}, found {found}",
-    )
+    sentence = f"a stranger 192.0.2.1: expected {clients.ADMITTED}, found {found}"
+    assert says(clients.judged_admitted(CLIENT, said), "") == (verdict, sentence)
 
 
 RELAY = "Whoever comes from there can deliver here, and perhaps relay: see A-6"

@@ -72,10 +72,8 @@ def came(
 )  # fmt: skip
 def test_arrival(each: Delivery, verdict: object, found: str) -> None:
     judged = delivery.judged(each, 60.0)
-    assert (judged.verdict, judged.sentence()) == (
-        verdict,
-        f"alice@a.example from four: expected {EXPECTED}, found {found}",
-    )
+    said = f"alice@a.example from four: expected {EXPECTED}, found {found}"
+    assert (judged.verdict, judged.sentence()) == (verdict, said)
     assert judged.domain == DOMAIN
     assert judged.evidence[:2] == (LOOK, LOOK)
 
@@ -118,10 +116,8 @@ def test_the_header_is_evidence() -> None:
 def test_way(each: Delivery, expected: Says) -> None:
     judged = delivery.judged_way("cloudflare", each)
     words = "a Received chain through cloudflare and nothing else"
-    assert (judged.verdict, judged.sentence()) == (
-        expected[0],
-        f"alice@a.example from four: expected {words}, found {expected[1]}",
-    )
+    said = f"alice@a.example from four: expected {words}, found {expected[1]}"
+    assert (judged.verdict, judged.sentence()) == (expected[0], said)
     assert judged.domain == DOMAIN
     assert [isinstance(each, Evidence) for each in judged.evidence] == [True]
     assert each.copies or judged.evidence == (LOOK,)

@@ -329,14 +329,10 @@ def test_a_message_that_had_to_be_taken_waits() -> None:
 
 def test_what_became_of_it() -> None:
     failed = (replace(WAITS, status="bounced", text="full"), replace(WAITS, status="expired", text="old"))
-    assert says(quota.judged_aftermath("alice", Aftermath((), LOOK)), "") == (
-        PASS,
-        "deliveries to alice: expected no bounce, found no bounce",
-    )
-    assert says(quota.judged_aftermath("alice", Aftermath(failed, LOOK)), "") == (
-        FAIL,
-        "deliveries to alice: expected no bounce, found bounced: full; expired: old",
-    )
+    said = "deliveries to alice: expected no bounce, found no bounce"
+    assert says(quota.judged_aftermath("alice", Aftermath((), LOOK)), "") == (PASS, said)
+    said = "deliveries to alice: expected no bounce, found bounced: full; expired: old"
+    assert says(quota.judged_aftermath("alice", Aftermath(failed, LOOK)), "") == (FAIL, said)
 
 
 # Relaying ------------------------------------------------------------------------------------------------------------

@@ -134,10 +134,8 @@ def test_ways(entries: tuple[Any, ...], verdict: object, since: int, others: int
     its = ledger(balanced(*entries), since=1039.0)
     found = f"{since} messages since the last cache let go, {others} of them by another way"
     found += f": {entries[1].sentence()}" if verdict is FAIL else ""
-    assert says(switches.judged_ways(its, 60.0)) == (
-        verdict,
-        f"a.example: expected all through Cloudflare, found {found}",
-    )
+    said = f"a.example: expected all through Cloudflare, found {found}"
+    assert says(switches.judged_ways(its, 60.0)) == (verdict, said)
 
 
 HELD = "first of all, and held for 48 h"
@@ -275,16 +273,12 @@ def test_abort_rules() -> None:
     rule = abort_rules.Rule("lost", "3 lost")
     stands = abort_rules.Alarm("p", rule, "r", 0, 0)
     hint = "If it proved wrong, or is over: python -m scripts.watch --domain p withdraws it"
-    assert says(abort_rules.judged("p", stands), "", 0) == (
-        FAIL,
-        f"p: lost: expected no abort rule met, found 3 lost. {hint}",
-    )
+    said = f"p: lost: expected no abort rule met, found 3 lost. {hint}"
+    assert says(abort_rules.judged("p", stands), "", 0) == (FAIL, said)
     withdrawn = abort_rules.Alarm("p", rule, "r", 0, 0, "all came")
     found = "a false alarm (3 lost), withdrawn: all came"
-    assert says(abort_rules.judged("p", withdrawn), "", 0) == (
-        PASS,
-        f"p: lost: expected no abort rule met, found {found}{NO_SENTENCE}",
-    )
+    said = f"p: lost: expected no abort rule met, found {found}{NO_SENTENCE}"
+    assert says(abort_rules.judged("p", withdrawn), "", 0) == (PASS, said)
 
 
 # Cloudflare's events -------------------------------------------------------------------------------------------------

@@ -27,10 +27,8 @@ def test_the_queue() -> None:
     ):
         assert all_say(reception.judged_queue(Queue(queue, LOOK), ("a.example",), 300.0), "") == said
     (unread,) = reception.judged_queue(None, (), 300.0)
-    assert (unread.verdict, unread.sentence()) == (
-        UNKNOWN,
-        f"Dell's queue: {expected} it can't be read: is Postfix up?",
-    )
+    sentence = f"Dell's queue: {expected} it can't be read: is Postfix up?"
+    assert (unread.verdict, unread.sentence()) == (UNKNOWN, sentence)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +40,8 @@ def test_the_queue() -> None:
     ],
 )
 def test_servers(down: str, unasked: str, verdict: Verdict, found: str) -> None:
-    assert says(reception.judged(Server("IMAP", down, unasked, LOOK)), "") == (
-        verdict,
-        f"IMAP: expected up, found {found}",
-    )
+    said = f"IMAP: expected up, found {found}"
+    assert says(reception.judged(Server("IMAP", down, unasked, LOOK)), "") == (verdict, said)
 
 
 ALL_UP = """\

@@ -131,10 +131,8 @@ def test_catch_all(
 )  # fmt: skip
 def test_state(changes: dict[str, Any], expected: Says) -> None:
     found = says(routed.judged_state(DOMAIN, routing(**changes)))
-    assert found == (
-        expected[0],
-        f"a.example: expected enabled, status ready or unlocked, nothing missing, found {expected[1]}",
-    )
+    said = f"a.example: expected enabled, status ready or unlocked, nothing missing, found {expected[1]}"
+    assert found == (expected[0], said)
 
 
 def test_loops() -> None:
@@ -158,14 +156,10 @@ def test_loops() -> None:
 
 def test_it_stays_on_after_a_rollback() -> None:
     hint = "Stale caches still lead mail there, which it refuses now: switch it on again until they have let go"
-    assert says(routed.judged_still_on(DOMAIN, routing())) == (
-        PASS,
-        "a.example: expected enabled, found enabled: True, status ready",
-    )
-    assert says(routed.judged_still_on(DOMAIN, routing(enabled=False, status="unconfigured"))) == (
-        FAIL,
-        f"a.example: expected enabled, found enabled: False, status unconfigured. {hint}",
-    )
+    said = "a.example: expected enabled, found enabled: True, status ready"
+    assert says(routed.judged_still_on(DOMAIN, routing())) == (PASS, said)
+    said = f"a.example: expected enabled, found enabled: False, status unconfigured. {hint}"
+    assert says(routed.judged_still_on(DOMAIN, routing(enabled=False, status="unconfigured"))) == (FAIL, said)
 
 
 @pytest.mark.parametrize(

@@ -466,10 +466,8 @@ def test_all_is_as_it_was(returned: Stand, red: list[str]) -> None:
 def test_everybody_is_led_to_ec2(rrset: tuple[str, ...], error: str, verdict: Verdict) -> None:
     answer: Any = SimpleNamespace(server="ns1", rrset=rrset, error=error, evidence=LOOK)
     judged = says(wayback.judged_led(answer, "10 mail.x", DOMAIN))
-    assert judged == (
-        verdict,
-        f"ns1: expected 10 mail.x, once the TTL and a minute had passed, found {error or 'what came'}",
-    )
+    said = f"ns1: expected 10 mail.x, once the TTL and a minute had passed, found {error or 'what came'}"
+    assert judged == (verdict, said)
 
 
 BACK, LATE = entry(path="ec2"), entry(2, path="ec2")

@@ -50,10 +50,8 @@ def test_the_source_is_ours() -> None:
     found = says(deployed.judged_source(replace(THERE, digest="0" * 64), SETTINGS), "")
     assert found == (FAIL, f"the Worker mxgate: expected sha256 {DIGEST}, found sha256 {'0' * 64}. {deployed.DEPLOY}")
     found = says(deployed.judged_source(None, SETTINGS), "", looks=0)
-    assert found == (
-        FAIL,
-        f"the Worker mxgate: expected sha256 {DIGEST}, found the account has no such Worker. {deployed.DEPLOY}",
-    )
+    said = f"the Worker mxgate: expected sha256 {DIGEST}, found the account has no such Worker. {deployed.DEPLOY}"
+    assert found == (FAIL, said)
 
 
 @pytest.mark.parametrize(
