@@ -14,7 +14,6 @@ LOOK = Evidence("what was asked", "what came", "", "", 0.0, 0.0)
 DOMAIN = "a.example"
 ALICE = Address(DOMAIN, "dell.a.example", "alice", "alice")
 FAIL, UNKNOWN, PASS, ABSENT = Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.ABSENT
-NO_SENTENCE = ""
 NS, CACHE = Server("ns1", "192.0.2.53", zone="a.example"), Server("quad9", "9.9.9.9")
 SILENT = "no answer"
 

@@ -139,9 +139,8 @@ def test_tables() -> None:
     (extra,) = all_say(tables.judged(Filed("/m", ("a b",), (), LOOK)), "")
     (missing,) = all_say(tables.judged(Filed("/m", (), ("c d",), LOOK)), "")
     assert [extra[0], missing[0]] == [FAIL, FAIL]
-    assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [
-        (PASS, "/m: expected the plan's entries, found what came")
-    ]
+    said = "/m: expected the plan's entries, found what came"
+    assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [(PASS, said)]
     none = "/g: expected no line: guests are let in while verification mail is awaited, and not longer, found "
     hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
     assert says(tables.judged_guests(Filed("/g", (), (), LOOK)), "") == (PASS, f"{none}empty")
@@ -227,9 +226,8 @@ def test_the_passwords_entry() -> None:
 
 def test_the_passwords_log() -> None:
     expected = "expected no password in it, found"
-    assert all_say(backups.judged_log(KEPT), "") == [
-        (PASS, f"Postfix's log: {expected} nothing is set by which it would have one")
-    ]
+    sentence = f"Postfix's log: {expected} nothing is set by which it would have one"
+    assert all_say(backups.judged_log(KEPT), "") == [(PASS, sentence)]
     ((verdict, said),) = all_say(backups.judged_log(replace(KEPT, logged=("-v of smtp/unix in master.cf",))), "")
     assert verdict is FAIL
     assert said.startswith(f"-v of smtp/unix in master.cf: {expected} whatever is said there is logged, the login too.")
@@ -267,12 +265,10 @@ def test_detours() -> None:
         (PASS, f"a: {expected} known: a"),
         (FAIL, f"b: {expected} discards, and nobody named it. {hint}"),
     ]
-    assert all_say(filters.judged_detours(Detours((), "", (LOOK,)), ()), "") == [
-        (PASS, f"Dell: {expected} nothing of the kind")
-    ]
-    assert all_say(filters.judged_detours(Detours((), "no doveconf", (LOOK,)), ()), "") == [
-        (UNKNOWN, f"Dell's Dovecot: {expected} no doveconf")
-    ]
+    sentence = f"Dell: {expected} nothing of the kind"
+    assert all_say(filters.judged_detours(Detours((), "", (LOOK,)), ()), "") == [(PASS, sentence)]
+    sentence = f"Dell's Dovecot: {expected} no doveconf"
+    assert all_say(filters.judged_detours(Detours((), "no doveconf", (LOOK,)), ()), "") == [(UNKNOWN, sentence)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,19 +18,11 @@ from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Secrets
 from tests.judges import DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
-
-def service(**more: Any) -> nameservers.Service:
-    fields: dict[str, Any] = {
-        "assigned": ("a.ns", "b.ns"),
-        "custom": (),
-        "status": "active",
-        "delegations": (answer("a.ns", "b.ns", type="NS"),),
-        "serials": (answer("x y 7 1 1 1 1", type="SOA"),),
-        "differing": (),
-        "unasked": (),
-        "asked": 6,
-    }
-    return nameservers.Service(domain=DOMAIN, evidence=LOOK, **(fields | more))
+SERVICE = nameservers.Service(
+    domain=DOMAIN, assigned=("a.ns", "b.ns"), custom=(), status="active", differing=(), unasked=(), asked=6,
+    delegations=(answer("a.ns", "b.ns", type="NS"),), serials=(answer("x y 7 1 1 1 1", type="SOA"),), evidence=LOOK,
+)  # fmt: skip
+service = partial(replace, SERVICE)
 
 
 def test_a_delegation() -> None:

@@ -280,9 +280,8 @@ def burst(said: Conversation, *deliveries: Delivery, there: bool = True) -> Burs
     ],
 )
 def test_a_burst_arrives(it: Burst, verdict: Verdict, found: str) -> None:
-    assert all_say(concurrency.judged_arrived(it), "", 2) == [
-        (verdict, f"<1@x>: expected in the mailbox, found {found}")
-    ]
+    said = f"<1@x>: expected in the mailbox, found {found}"
+    assert all_say(concurrency.judged_arrived(it), "", 2) == [(verdict, said)]
 
 
 @pytest.mark.parametrize(("deliveries", "found"), [((SENT,), ""), ((), ""), ((WAITS, SENT), "deferred: too many")])

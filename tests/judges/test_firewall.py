@@ -154,9 +154,8 @@ def test_a_job_that_loads_other_rules() -> None:
     hint = "Let what it loads accept these at port 25, run it once, and judge again; then waive this row"
     its = f"{job[0]}: {expected}, found {job[1]}: its rules are not those that were asked. {hint}"
     assert all_say(firewall.judged_loading(firewall.Changing(jobs.Jobs((job,), 3, LOOK))), "") == [(UNKNOWN, its)]
-    assert all_say(firewall.judged_loading(firewall.Changing(jobs.Jobs((), 3, LOOK))), "") == [
-        (PASS, f"Dell's jobs: {expected}, found {none}")
-    ]
+    sentence = f"Dell's jobs: {expected}, found {none}"
+    assert all_say(firewall.judged_loading(firewall.Changing(jobs.Jobs((), 3, LOOK))), "") == [(PASS, sentence)]
     down = ("/etc/cron.d/x:1", "0 3 * * * root ip link set eth0 down")
     away = "Take it out, or bring the network up again in the same job; or waive this row, if another one does"
     said = f"{down[0]}: {expected}, found {down[1]}: it takes the network away. {away}"

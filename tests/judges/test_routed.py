@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -20,17 +21,11 @@ def rule(address: str = "alice@a.example", *to: str, on: bool = True, action: st
     return Rule("r", name, on, 0, address, action, to or (HERS,))
 
 
+READY = Routing(ZONE, True, "ready", False, (), (), (), OFF, LOOK, Records(ZONE, (), LOOK))
+
+
 def routing(*rules: Rule, **changes: Any) -> Routing:
-    fields: dict[str, Any] = {
-        "enabled": True,
-        "status": "ready",
-        "missing": (),
-        "catch_all": OFF,
-        "faults": (),
-    } | changes
-    return Routing(
-        ZONE, subaddressing=False, required=(), rules=rules, evidence=LOOK, present=Records(ZONE, (), LOOK), **fields
-    )
+    return replace(READY, rules=rules, **changes)
 
 
 def test_a_rule_that_asks_for_more_than_an_address_is_not_that_addresss_own() -> None:

@@ -143,17 +143,14 @@ def test_nobody_relays() -> None:
 
 
 def test_the_queue() -> None:
-    assert all_say(ec2_silence.judged_queue(silent()), "") == [
-        (PASS, "EC2's queue: expected empty, but for test mail under way, found empty")
-    ]
+    said = "EC2's queue: expected empty, but for test mail under way, found empty"
+    assert all_say(ec2_silence.judged_queue(silent()), "") == [(PASS, said)]
     waits = Queued("Q1", "deferred", 0.0, 61.4, "a@x", (("b@y", ""), ("c@y", "")))
-    assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [
-        (FAIL, "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be")
-    ]  # fmt: skip
+    said = "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be"
+    assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [(FAIL, said)]
     own = silent(("probe", "a"), queued=(replace(waits, queue="active"),))
-    assert all_say(ec2_silence.judged_queue(own), "") == [
-        (PASS, "EC2's queue: expected empty, but for test mail under way, found 1 test messages under way")
-    ]
+    said = "EC2's queue: expected empty, but for test mail under way, found 1 test messages under way"
+    assert all_say(ec2_silence.judged_queue(own), "") == [(PASS, said)]
     for other in (silent(("mail", "a"), queued=own.queue.messages), silent(("probe", "a"), queued=(waits,))):
         assert [each[0] for each in all_say(ec2_silence.judged_queue(other), "")] == [FAIL]
     held = silent(queued=(replace(waits, queue="hold"),))

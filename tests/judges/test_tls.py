@@ -72,13 +72,11 @@ def test_renewal() -> None:
     ]
     idle = "lego has a certificate to renew, and neither cron nor an enabled timer of systemd runs it"
     hint = "Enable its timer or cron job; if something else runs it (a container), or it isn't used, waive this row"
-    assert all_say(certificate_renewal.judged(Renewals(ways[:1], LOOK, ("lego",))), "")[1:] == [
-        (UNKNOWN, f"renewal by lego: expected a job that runs it, found {idle}. {hint}")
-    ]
+    said = f"renewal by lego: expected a job that runs it, found {idle}. {hint}"
+    assert all_say(certificate_renewal.judged(Renewals(ways[:1], LOOK, ("lego",))), "")[1:] == [(UNKNOWN, said)]
     none = "nothing on Dell renews certificates by itself, as far as its usual places show"
-    assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [
-        (ABSENT, f"Dell: expected a renewal that EC2 has no part in, found {none}")
-    ]
+    said = f"Dell: expected a renewal that EC2 has no part in, found {none}"
+    assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [(ABSENT, said)]
 
 
 CERTBOT = "version = 2.9.0\nserver = https://acme-v02.example/directory\n"
