@@ -28,12 +28,8 @@ from fixtures.gates.outcome import Claims, Outcome, describe
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited
 
-GOOD, BAD, NOBODY, NONE = (
-    passed("one", "a"),
-    failed("two", "b", "c"),
-    unknown("three", "d", "time-out"),
-    absent("four", "e", "none"),
-)
+GOOD, BAD = passed("one", "a"), failed("two", "b", "c")
+NOBODY, NONE = unknown("three", "d", "time-out"), absent("four", "e", "none")
 CONFTEST = """
 import json
 from pathlib import Path

@@ -283,11 +283,8 @@ def test_an_interrupted_run_is_finished_before_the_way_goes_on(world: World) -> 
         assert first(world.migration).command == f"{command} --take-lock"
         store.unlock("migration")
     with store._begin() as db:
-        db.execute(
-            locks.insert().values(
-                name="migration", owner=f"x@{socket.gethostname()} pid 1 started 1", why="it", since=0
-            )
-        )
+        owner = f"x@{socket.gethostname()} pid 1 started 1"
+        db.execute(locks.insert().values(name="migration", owner=owner, why="it", since=0))
     assert first(world.migration).command == f"{command} --take-lock"
     store.record("done", PILOT, script="rollback", plan="")
     assert all("Finish" not in each.what for each in coming(world.migration))

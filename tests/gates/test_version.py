@@ -18,13 +18,9 @@ LIMIT_S = 1.0
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as an archive leaves it: no Git, no caches, other times."""
     there = tmp_path_factory.mktemp("unpacked") / "mxgate"
+    caches = shutil.ignore_patterns("__pycache__")
     for folder in (*FOLDERS, "tests"):
-        shutil.copytree(
-            PROJECT / folder,
-            there / folder,
-            ignore=shutil.ignore_patterns("__pycache__"),
-            copy_function=shutil.copyfile,
-        )
+        shutil.copytree(PROJECT / folder, there / folder, ignore=caches, copy_function=shutil.copyfile)
     for name in ("conftest.py", "README.md"):
         shutil.copyfile(PROJECT / name, there / name)
     return there

@@ -97,11 +97,8 @@ def test_what_did_not_come_shows_where_it_was() -> None:
 
 def test_the_header_is_evidence() -> None:
     (*_, header) = delivery.judged(came(COPY), 60.0).evidence
-    assert (header.asked, header.answer, header.transcript) == (
-        "the header of UID 7 in alice",
-        "1 hops, ec2",
-        "Received: from a by b",
-    )
+    assert (header.asked, header.answer) == ("the header of UID 7 in alice", "1 hops, ec2")
+    assert header.transcript == "Received: from a by b"
 
 
 @pytest.mark.parametrize(
@@ -281,11 +278,8 @@ def test_cloudflares_signatures() -> None:
         (FAIL, f"{seal}ARC i=1 d=email.cloudflare.net s=cf: the chain does not verify"),
     ]
     older = replace(FORWARDER, domain="cloudflare-email.net")
-    assert [each.verdict for each in signatures.judged_cloudflares(forwarded(older, OWN, seal=None))] == [
-        PASS,
-        PASS,
-        FAIL,
-    ]
+    verdicts = [each.verdict for each in signatures.judged_cloudflares(forwarded(older, OWN, seal=None))]
+    assert verdicts == [PASS, PASS, FAIL]
 
 
 @pytest.mark.parametrize(

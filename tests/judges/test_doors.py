@@ -63,15 +63,8 @@ def test_the_port_of_a_service(name: str, port: int) -> None:
 
 def test_a_door_is_known_by_its_service() -> None:
     """What takes no mail is no door; what greets as a mail server is one, without a name."""
-    listening = [
-        ("0.0.0.0", 25),
-        ("::", 25),
-        ("127.0.0.1", 10025),
-        ("0.0.0.0", 465),
-        ("::", 2525),
-        ("::", 12340),
-        ("::", 22),
-    ]
+    listening = [("0.0.0.0", 25), ("127.0.0.1", 10025), ("0.0.0.0", 465)]
+    listening += [("::", port) for port in (25, 2525, 12340, 22)]
     there = configuration(
         {"smtp": "smtpd", "127.0.0.1:10025": "smtpd", "465": "smtpd -o x=y", "12340": "spawn argv=/usr/bin/policy"},
         **{

@@ -67,12 +67,9 @@ def test_who_wrote_it_and_when_is_said() -> None:
 def test_what_could_not_be_read_or_was_never_accepted_is_inconclusive() -> None:
     found = judged({POSTFIX: {}}, State({DOVECOT: Source({"x": "y"}, {}, LOOK)}, {POSTFIX: "no answer"}))
     accept = "Undo it, or accept it by name: python -m scripts.accept"
+    unread = f"{DOVECOT}: {AS_ACCEPTED}, found it was not read when the first state was accepted. {accept}"
     assert [(each.verdict, each.sentence(), each.evidence) for each in found] == [
-        (
-            UNKNOWN,
-            f"{DOVECOT}: {AS_ACCEPTED}, found it was not read when the first state was accepted. {accept}",
-            (LOOK,),
-        ),
+        (UNKNOWN, unread, (LOOK,)),
         (UNKNOWN, f"{POSTFIX}: {AS_ACCEPTED}, found no answer", ()),
     ]
     of_zone = [*judged({}, State({ZONE: Source({}, {}, LOOK)}, {ZONE: "no answer"}))]
@@ -166,10 +163,8 @@ def test_what_a_person_named_passes() -> None:
     parts = {"parameter always_bcc": "eve@evil.example"}
     it = "Dell's Postfix: parameter always_bcc sends copies to eve@evil.example"
     nobody = "expected nobody but the domains' own users gets a copy of their mail, unless accepted by name, found"
-    red = (
-        FAIL,
-        f"{it}: {nobody} nobody has accepted it by name. Undo it, or accept it by name: python -m scripts.accept",
-    )
+    accept = "Undo it, or accept it by name: python -m scripts.accept"
+    red = (FAIL, f"{it}: {nobody} nobody has accepted it by name. {accept}")
     for filters, named, first in (
         ((), (), red),
         ((), ("parameter always_bcc",), red),
@@ -182,12 +177,8 @@ def test_what_a_person_named_passes() -> None:
     assert not list(judged_strangers(State(), OURS, (), ()))
     rules = {"rule a@example.net": "forward eve@evil.example"}
     for named in ((), ("Email Routing of example.net: rule a@example.net: forward eve@evil.example",)):
-        of_zone, looked = judged_strangers(
-            State({"Email Routing of example.net": Source(rules, {}, LOOK), ZONE: Source({}, {}, LOOK)}),
-            OURS,
-            (),
-            named,
-        )
+        there = State({"Email Routing of example.net": Source(rules, {}, LOOK), ZONE: Source({}, {}, LOOK)})
+        of_zone, looked = judged_strangers(there, OURS, (), named)
         assert of_zone.domain == "example.net"
         assert looked.found == "looked for in Email Routing of example.net, DNS of example.net"
 

@@ -246,20 +246,7 @@ def test_whatever_took_mail_can_be_given_up_by_name(local: str) -> None:
     assert [each.verdict for each in shadow.judged_stray(stray, settings, (HOME.name,))] == [PASS]
 
 
-@pytest.mark.parametrize(
-    "sender",
-    [
-        "Root@nas",
-        "a@localhost",
-        '"a b"@x.jp',
-        "x@[IPv6:2001:db8::1]",
-        '"a@b"@x.jp',
-        "a b@x.jp",
-        "@nas",
-        "josé@x.jp",
-        "",
-    ],
-)
+@pytest.mark.parametrize("sender", ["Root@nas", "a@localhost", '"a b"@x.jp', "x@[IPv6:2001:db8::1]", '"a@b"@x.jp', "a b@x.jp", "@nas", "josé@x.jp", ""])  # fmt: skip
 def test_whoever_wrote_can_be_decided_on(sender: str) -> None:
     decided = Decided(sender=sender or "<>", why=shadow.UNPROVEN, what="the loss is accepted")
     assert of_senders(*run(mail(sender, shadow.UNPROVEN), decided=(decided,)))[0][0] is PASS

@@ -67,12 +67,9 @@ status 0
     ],
 )
 def test_who_has_to_say_something(said: str, lmtp: str, policy: str) -> None:
-    for server, down, advice in zip(
-        reception.heard(said, "private/lmtp", "Dell", Look()),
-        (lmtp, policy),
-        ("Dovecot's log says why: a panic, Out of memory", "asks it about each message"),
-        strict=True,
-    ):
+    heard = reception.heard(said, "private/lmtp", "Dell", Look())
+    hints = ("Dovecot's log says why: a panic, Out of memory", "asks it about each message")
+    for server, down, advice in zip(heard, (lmtp, policy), hints, strict=True):
         judged = reception.judged(server)
         assert (judged.verdict, judged.found if down else "") == (FAIL if down else PASS, down)
         assert server.what in {"LMTP at private/lmtp", "the policy service unix:private/quota-status"}

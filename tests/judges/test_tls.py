@@ -151,10 +151,7 @@ def test_caa_that_is_bound_to_an_account(
 
 
 def test_the_authorities_are_those_that_the_clients_name() -> None:
-    text = "server = https://a.example/directory\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
-    assert certificate_renewal._DIRECTORY.findall(text) == [
-        "https://a.example/directory",
-        "https://b.example/v2",
-        "https://c.example/d",
-    ]
+    text = "server = https://a.example/d\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
+    named = ["https://a.example/d", "https://b.example/v2", "https://c.example/d"]
+    assert certificate_renewal._DIRECTORY.findall(text) == named
     assert [each.verdict for each in caa.judged(found_of(), ())] == [ABSENT]
