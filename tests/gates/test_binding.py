@@ -85,9 +85,7 @@ def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: 
     assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,), (OTHER,)]
 
 
-def test_what_was_done_behind_its_gate_once_is_done_again_without_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_done_behind_its_gate_once_needs_it_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """``prepare_dell`` brings the listener back, and sign-off asks AWS, where there may be no account any more."""
     monkeypatch.setattr(upkeep, "faults", lambda *_: ())
     for target in ("", world.identity):  # empty: an override made it

@@ -61,9 +61,7 @@ def test_one_that_did_not_pass_is_what_it_was(stood: World, verdict: Verdict) ->
     assert raised.value.verdict is verdict
 
 
-def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(
-    stood: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_a_change_has_voided_closes_the_gate_too(stood: World, monkeypatch: pytest.MonkeyPatch) -> None:
     drilled(stood)
     stood.present[POSTFIX] = "myhostname = other.example.net"
     with pytest.raises(Inconclusive, match="only of Dells configured otherwise"):

@@ -184,9 +184,7 @@ def test_a_deletion_that_was_begun_goes_on(world: World) -> None:
     assert first(migration).why == "it needs no gate any more"
 
 
-def test_live_a_rehearsal_comes_first_and_a_trial_before_the_switch(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_live_rehearsal_comes_first_and_trial_before_the_switch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     migration = world.having(target="live")
     step = first(migration)
     assert (step.what, step.why) == ("Rehearse your own system", "the drill certificate: there is none")

@@ -146,10 +146,8 @@ def test_a_rule_that_goes_by_the_clock_was_asked_now_only(rule: str, open_: bool
 
 def test_a_job_that_loads_other_rules() -> None:
     """What they let in nobody has asked."""
-    expected, none = (
-        "expected no job that loads other rules, or takes the network away",
-        "none, in 3 places and what is named there",
-    )
+    expected = "expected no job that loads other rules, or takes the network away"
+    none = "none, in 3 places and what is named there"
     job = ("/etc/cron.d/x:1", "0 3 * * * root nft -f /srv/old.nft")
     hint = "Let what it loads accept these at port 25, run it once, and judge again; then waive this row"
     its = f"{job[0]}: {expected}, found {job[1]}: its rules are not those that were asked. {hint}"

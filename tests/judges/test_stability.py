@@ -51,11 +51,8 @@ def test_nights_and_days(counted: Series | None, verdicts: list[Verdict], found:
     for each, hint in zip(judged, ("Go on with pytest features/ --soak, every night: 1 more", "Wait"), strict=False):
         assert each.hint == (hint if counted and not each.verdict.opens else "")
     if len(judged) == 2 and counted:
-        assert (
-            judged[1]
-            .sentence()
-            .startswith(f"the days: expected 3 days since what they are counted from, found {counted.days:.1f}")
-        )
+        said = f"the days: expected 3 days since what they are counted from, found {counted.days:.1f}"
+        assert judged[1].sentence().startswith(said)
         assert [look.answer for each in judged for look in each.evidence] == [counted.evidence.answer] * 2
 
 
