@@ -72,9 +72,7 @@ def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(playe
 
 
 @pytest.mark.parametrize(("owner", "ids"), [("host", {"A-9"}), ("docker", {"A-1", "A-9", "A-14"})])
-def test_a_configuration_that_a_container_owns_is_not_drilled_by_files_on_the_host(
-    played: Own, owner: str, ids: set[str]
-) -> None:
+def test_what_a_container_owns_is_not_drilled_on_the_host(played: Own, owner: str, ids: set[str]) -> None:
     settings = played.settings
     dell = settings.dell.model_copy(update={"owner": owner})
     other = replace(played, settings=settings.model_copy(update={"dell": dell}))

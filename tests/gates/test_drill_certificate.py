@@ -135,9 +135,7 @@ def test_what_did_not_pass_there_is_not_proved_here(live: Live, made: Made, verd
         (DOVECOT, ("500M", "400M"), "Dovecot's quota user: was quota user { driver = count storage_size = 500M }"),
     ],
 )
-def test_one_change_on_dell_voids_it_and_is_named(
-    live: Live, made: Made, file: str, change: tuple[str, str], sentence: str
-) -> None:
+def test_one_change_on_dell_voids_it(live: Live, made: Made, file: str, change: tuple[str, str], sentence: str) -> None:
     made()
     assert change[0] in live.dell[file]
     live.dell[file] = live.dell[file].replace(*change)
@@ -301,9 +299,7 @@ RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
         ({"suite": "older"}, "made by mxgate older"),
     ],
 )
-def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
-    live: Live, made: Made, changes: dict[str, object], why: str
-) -> None:
+def test_a_firewall_holds_while_it_is_as_asked(live: Live, made: Made, changes: dict[str, object], why: str) -> None:
     assert drill_certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
     asked = Answer(RULES.text, ("104.30.0.0/19",), packets=3)
     made(**{"firewall": asked, **changes})
@@ -313,9 +309,7 @@ def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
 
 
 @pytest.mark.parametrize(("host", "holds"), [("203.0.113.9", True), ("104.30.0.9", False)])
-def test_a_firewall_holds_also_when_a_host_was_banned_that_nobody_is_to_admit(
-    live: Live, made: Made, host: str, holds: bool
-) -> None:
+def test_a_firewall_holds_when_a_stranger_was_banned(live: Live, made: Made, host: str, holds: bool) -> None:
     asked = Answer(f"table inet a {{\n\t\tip saddr {host} drop\n}}", ())
     made(firewall=asked)
     assert (drill_certificate.firewall_of(live.migration, RULES)[0] == asked) is holds

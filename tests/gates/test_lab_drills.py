@@ -83,9 +83,7 @@ def test_one_of_another_world_voids_nothing(stood: World) -> None:
 @pytest.mark.parametrize("tag", ["", "before_phase1"])
 @pytest.mark.parametrize("gate", [Gate.PHASE3, Gate.ROLLEDBACK])
 @pytest.mark.parametrize("taken_back", [False, True])
-def test_with_dell_taken_back_there_is_nothing_to_come_back_from(
-    world: World, tag: str, gate: Gate, *, taken_back: bool
-) -> None:
+def test_with_dell_taken_back_nothing_comes_back(world: World, tag: str, gate: Gate, *, taken_back: bool) -> None:
     """But what Dell proved before phase 1 is asked for; and where nobody knows of a prepared Dell, all of it is."""
     store, tags = world.migration.store, {"drill", "after_rollback", *filter(None, [tag])}
     drills.require_prepared(world.migration, gate, tags)

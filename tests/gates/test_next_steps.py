@@ -324,9 +324,7 @@ def test_the_report_says_the_same_on_its_first_page(world: World, tmp_path: Path
 
 
 @pytest.mark.parametrize("partial", [False, True])
-def test_the_report_of_a_part_of_a_gate_shows_nothing_as_open_and_ticks_nothing(
-    world: World, tmp_path: Path, *, partial: bool
-) -> None:
+def test_the_report_of_a_part_opens_and_ticks_nothing(world: World, tmp_path: Path, *, partial: bool) -> None:
     stage = Stage(Gate.PHASE4, (), "phase4")
     session = world.session(stage)
     session.selected["phase4"], session.partial["phase4"] = 2, partial

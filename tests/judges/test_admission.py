@@ -54,9 +54,7 @@ def test_a_hop_in_two_parts(written: str, host: str, port: str) -> None:
         ("disabled", (), "it runs in a container", ABSENT, "it runs in a container"),
     ],
 )
-def test_servers_come_back_with_the_machine(
-    state: str, by: tuple[str, ...], without: str, verdict: Verdict, found: str
-) -> None:
+def test_servers_come_back(state: str, by: tuple[str, ...], without: str, verdict: Verdict, found: str) -> None:
     (judged,) = all_say(boot.judged(boot.Start((boot.Unit("dovecot", state, by, without, LOOK),), (), LOOK)), "")
     hint = ". systemctl enable dovecot.service: after the next start of the machine no mail would be taken, or none be read"
     if state == "masked":
@@ -80,9 +78,7 @@ def test_servers_come_back_with_the_machine(
         ("podman no by", (), ("disabled",), ""),
     ],
 )
-def test_containers_come_back_with_the_machine(
-    asked: str, docker: tuple[str, ...], podman: tuple[str, ...], found: str
-) -> None:
+def test_containers_come_back(asked: str, docker: tuple[str, ...], podman: tuple[str, ...], found: str) -> None:
     engine, policy, *by = asked.split(" ")
     it = boot.Restarts("mx", policy, tuple(by), LOOK, docker=docker, podman=podman, engine=engine)
     ((verdict, said),) = all_say(boot.judged(boot.Start((), (), LOOK, containers=(it,))), "")

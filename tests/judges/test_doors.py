@@ -368,9 +368,7 @@ def test_passwords_in_dovecots_log(lines: str | None, verdicts: list[Verdict]) -
         ("smtp", "smtpd", {"smtp_tls_loglevel": "4", "smtpd_tls_loglevel": "1"}, ["smtp_tls_loglevel = 4, by smtp/unix"]),
     ],
 )  # fmt: skip
-def test_what_writes_logins_into_postfixs_log(
-    client: str, server: str, values: dict[str, str], found: list[str]
-) -> None:
+def test_what_writes_logins_in_postfixs_log(client: str, server: str, values: dict[str, str], found: list[str]) -> None:
     """At the relay host, and where users log in; that it says more of others is nobody's secret."""
     services = (
         Service("smtp", "unix", client, ()),

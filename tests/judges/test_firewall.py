@@ -165,9 +165,7 @@ def test_a_job_that_loads_other_rules() -> None:
 
 
 @pytest.mark.parametrize(("files", "reads"), [((), 0), (("/srv/a.nft", "/srv/b.nft"), 1)])
-def test_the_rules_are_read_where_a_job_loads_others(
-    files: tuple[str, ...], reads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rules_are_read_once_for_a_job(files: tuple[str, ...], reads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And once."""
     lines, read = [f"/etc/cron.d/x:1:0 3 * * * root nft -f {each}" for each in files], list[object]()
 

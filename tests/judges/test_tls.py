@@ -125,9 +125,7 @@ def found_of(*rrset: str, error: str = "") -> caa.Found:
         ((), "SERVFAIL", "https://acme.zerossl.com/v2/DV90", UNKNOWN, "SERVFAIL"),
     ],
 )  # fmt: skip
-def test_an_authority_that_caa_shuts_out(
-    rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str
-) -> None:
+def test_whom_caa_shuts_out(rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str) -> None:
     (judged,) = all_say(caa.judged(found_of(*rrset, error=error), [directory]), "")
     host = directory.split("/")[2]
     assert judged == (verdict, f"mx.dell.example by {host}: expected no CAA record that shuts it out, found {found}")
@@ -142,9 +140,7 @@ def test_an_authority_that_caa_shuts_out(
         ((), ("https://ca/acct/1",), ABSENT, "only letsencrypt.org, by dell.example, to the account https://ca/acct/1: which is Dell's could not be read"),
     ],
 )  # fmt: skip
-def test_caa_that_is_bound_to_an_account(
-    accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str
-) -> None:
+def test_caa_by_account(accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str) -> None:
     rrset = tuple(f'0 issue "letsencrypt.org; accounturi={each}"' for each in issuing)
     ((was, said),) = all_say(caa.judged(found_of(*rrset), [LETS_ENCRYPT], accounts), "")
     assert (was, said.partition(", found ")[2]) == (verdict, found)
