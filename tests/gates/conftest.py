@@ -71,8 +71,8 @@ def came_out(stage: Stage, verdict: Verdict, *tags: str) -> Outcome:
 
 def letters(stage: Stage, domains: Iterable[str] = (), verdict: Verdict = Verdict.PASS) -> Outcome:
     """A scenario whose mail to DOMAINS, or to all of STAGE, arrived."""
-    made, whom = came_out(stage, verdict, "E-1"), domains or stage.domains
-    made.findings = [passed(f"alice@{each} from outside", "arrived after 0.1 s", domain=each) for each in whom]
+    made, those = came_out(stage, verdict, "E-1"), domains or stage.domains
+    made.findings = [passed(f"alice@{each} from outside", "arrived after 0.1 s", domain=each) for each in those]
     return made
 
 

@@ -125,7 +125,9 @@ def found_of(*rrset: str, error: str = "") -> caa.Found:
         ((), "SERVFAIL", "https://acme.zerossl.com/v2/DV90", UNKNOWN, "SERVFAIL"),
     ],
 )  # fmt: skip
-def test_whom_caa_shuts_out(rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str) -> None:
+def test_who_is_shut_out_by_caa(
+    rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str
+) -> None:
     (judged,) = all_say(caa.judged(found_of(*rrset, error=error), [directory]), "")
     host = directory.split("/")[2]
     assert judged == (verdict, f"mx.dell.example by {host}: expected no CAA record that shuts it out, found {found}")
