@@ -84,10 +84,9 @@ def nothing_left(migration: Migration, expect: Expect, left: Left) -> None:
 
 @then("what stays of its disks is not public")
 def not_public(migration: Migration, expect: Expect, left: Left) -> None:
-    expect(
-        "No copy of EC2's disks is everybody's to read",
-        staying.judged_shared(left[0], staying.shared(migration, left[0])),
-    )
+    has, *_ = left
+    found = staying.judged_shared(has, staying.shared(migration, has))
+    expect("No copy of EC2's disks is everybody's to read", found)
 
 
 @when("every region that the account uses is searched for what resembles it", target_fixture="likes")

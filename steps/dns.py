@@ -191,7 +191,7 @@ def exactly_one(expect: Expect, spf_records: Records) -> None:
 
 @then("it names Cloudflare and the relay host")
 def names_both(migration: Migration, expect: Expect, spf_records: Records) -> None:
-    wanted = _included(migration)
+    wanted = migration.settings.spf_includes
     expect("SPF names Cloudflare and the relay host", (spf.judged_includes(each, wanted) for each in spf_records))
 
 
@@ -215,7 +215,7 @@ def names_ec2(migration: Migration, expect: Expect, spf_records: Records, stage:
 
 @then("it is the one of the snapshot, or has Cloudflare and the relay host as well until the clean-up")
 def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -> None:
-    kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in _included(migration)}
+    kept, may_stand = snapshot.first(migration), {f"include:{name}" for name in migration.settings.spf_includes}
     since = accepted.persons(migration.store)
 
     def before(domain: str) -> list[str]:
@@ -224,10 +224,6 @@ def as_in_snapshot(migration: Migration, expect: Expect, spf_records: Records) -
 
     found = (spf.judged_as_before(each, before(each.domain), may_stand) for each in spf_records)
     expect("Whoever could send before can send", found)
-
-
-def _included(migration: Migration) -> tuple[str, ...]:
-    return migration.settings.spf_includes
 
 
 @when("every name server and every resolver is asked for their DMARC policies", target_fixture="policies")

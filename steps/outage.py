@@ -61,12 +61,7 @@ def patience(migration: Migration) -> Patience:
     return tuple(map(queue_lifetime.look, hosts))
 
 
-@when("this is compared with what senders do", target_fixture="compared")
-def compared(patience: Patience) -> Patience:
-    return patience
-
-
 @then("mail is kept for days, and tried again within hours")
-def kept_for_days(expect: Expect, compared: Patience) -> None:
-    found = (queue_lifetime.judged(each, look) for parameters, look in compared for each in parameters)
+def kept_for_days(expect: Expect, patience: Patience) -> None:
+    found = (queue_lifetime.judged(each, look) for parameters, look in patience for each in parameters)
     expect("Servers are as patient as a sender", found)

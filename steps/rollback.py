@@ -115,9 +115,8 @@ def ec2_will_start(migration: Migration, expect: Expect, ec2s_start: boot.Start)
 
 @then("its tables hold what is written there")
 def tables_as_written(migration: Migration, expect: Expect) -> None:
-    expect(
-        "EC2's tables hold what is written", gateway.judged_maps(*gateway.maps(migration), migration.settings.ec2.name)
-    )
+    found = gateway.judged_maps(*gateway.maps(migration), migration.settings.ec2.name)
+    expect("EC2's tables hold what is written", found)
 
 
 @then("senders who insist on TLS can bring it there")

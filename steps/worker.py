@@ -206,19 +206,17 @@ def all_shut(expect: Expect, way_out_seen: WayOut) -> None:
 # What waits in the bucket ----------------------------------------------------------------------------------------
 
 
-@given("the bucket that the settings name", target_fixture="bucket_name")
-def the_bucket(migration: Migration, expect: Expect) -> str:
-    if not (name := migration.settings.route.bucket):
+@given("the bucket that the settings name")
+def the_bucket(migration: Migration, expect: Expect) -> None:
+    if not migration.settings.route.bucket:
         if former := bucket.former(migration):
             expect("Nothing waits where nobody fetches it", map(fetched.judged_former, former))
         nothing = absent("route.bucket", "a bucket for what can't be handed over", "none: it waits at its senders")
         raise Absent("Nothing waits at Cloudflare", (nothing,))
-    return name
 
 
 @when("Cloudflare is asked what waits there, and Dell what fetches it", target_fixture="waiting_mail")
-def look_at_bucket(migration: Migration, bucket_name: str) -> tuple[Bucket, fetched.Fetching]:
-    del bucket_name
+def look_at_bucket(migration: Migration) -> tuple[Bucket, fetched.Fetching]:
     return bucket.ask(migration), fetched.fetching(migration)
 
 

@@ -11,6 +11,7 @@ from fixtures.migration import Migration
 from fixtures.migration.progress import Progress, Stage, given_up
 from fixtures.plan import postfix as dellplan
 from fixtures.probes.dell import allow_list, bans, firewall, firewalld, postfix, tables
+from fixtures.probes.dell.allow_list import Published, Table
 from fixtures.probes.dell.firewall import Answer, Ruleset
 from fixtures.probes.dell.networks import Network
 from fixtures.probes.smtp import client_addresses, clients, insiders, recipients, vantages
@@ -18,6 +19,8 @@ from fixtures.probes.smtp.client_addresses import Sighting, Unnamed
 from fixtures.probes.smtp.clients import Client
 from fixtures.probes.smtp.knock import Conversation
 
+Clients = tuple[Client, ...]
+Networks = tuple[Network, ...]
 Knocks = tuple[tuple[Client, Conversation], ...]
 OwnSenders = tuple[tuple[str, Client, Conversation], ...]
 Asked = tuple[Ruleset, Answer | None, str]
@@ -27,35 +30,35 @@ Asked = tuple[Ruleset, Answer | None, str]
 
 
 @given("the addresses that Email Routing sends from", target_fixture="clients_at_door")
-def email_routing(migration: Migration) -> tuple[Client, ...]:
+def email_routing(migration: Migration) -> Clients:
     return clients.email_routing(migration)
 
 
 @given(parsers.parse("{who} on the Internet"), target_fixture="clients_at_door")
-def others(migration: Migration, who: str) -> tuple[Client, ...]:
+def others(migration: Migration, who: str) -> Clients:
     return clients.outsiders(migration, who)
 
 
 @given("the addresses by which Dell sees EC2", target_fixture="clients_at_door")
-def ec2_as_seen(migration: Migration) -> tuple[Client, ...]:
+def ec2_as_seen(migration: Migration) -> Clients:
     return clients.ec2_as_seen(migration)
 
 
 @given("the addresses that were EC2's", target_fixture="clients_at_door")
-def ec2_addresses(migration: Migration) -> tuple[Client, ...]:
+def ec2_addresses(migration: Migration) -> Clients:
     return clients.ec2_addresses(migration)
 
 
 @when("each of them offers Dell a message for a mailbox", target_fixture="knocks")
 @when("they offer Dell a message for a mailbox", target_fixture="knocks")
 @when("EC2 offers Dell a message for a mailbox", target_fixture="knocks")
-def offer_for_mailbox(migration: Migration, clients_at_door: tuple[Client, ...], stage: Stage) -> Knocks:
+def offer_for_mailbox(migration: Migration, clients_at_door: Clients, stage: Stage) -> Knocks:
     address = next(migration.settings.addresses(stage.domains))
     return clients.offer(migration, clients_at_door, (address.destination,))
 
 
 @when("Dell is asked which of them it would admit", target_fixture="lookups")
-def ask_admission_table(migration: Migration, clients_at_door: tuple[Client, ...]) -> tuple[postfix.Lookup, ...]:
+def ask_admission_table(migration: Migration, clients_at_door: Clients) -> tuple[postfix.Lookup, ...]:
     table = f"cidr:{dellplan.places(migration.settings).admitted}"
     return tuple(postfix.lookup(dell(migration.settings), table, client.source) for client in clients_at_door)
 
@@ -107,25 +110,23 @@ def control_served(migration: Migration, expect: Expect) -> None:
     "the prefixes that Cloudflare publishes for Email Routing, as several resolvers give them",
     target_fixture="published",
 )
-def published_prefixes(migration: Migration) -> allow_list.Published:
+def published_prefixes(migration: Migration) -> Published:
     return allow_list.published(migration)
 
 
 @when("Dell's table of admitted clients is compared with them", target_fixture="admission_table")
-def read_table(migration: Migration) -> allow_list.Table:
+def read_table(migration: Migration) -> Table:
     return allow_list.table(migration)
 
 
 @then("each published prefix stands in the table")
-def all_there(
-    migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
-) -> None:
+def all_there(migration: Migration, expect: Expect, published: Published, admission_table: Table) -> None:
     named = migration.settings.cloudflare.prefixes
     expect("Each published prefix is admitted", allow_list.judged_there(published, admission_table, named))
 
 
 @then("no part of one is kept out by another line")
-def none_barred(expect: Expect, published: allow_list.Published, admission_table: allow_list.Table) -> None:
+def none_barred(expect: Expect, published: Published, admission_table: Table) -> None:
     expect("No part of a prefix is kept out", allow_list.judged_whole(published, admission_table))
 
 
@@ -136,9 +137,7 @@ def no_guests(migration: Migration, expect: Expect) -> None:
 
 
 @then("nothing else stands there but our own networks and, while it may deliver, EC2")
-def nothing_else(
-    migration: Migration, expect: Expect, published: allow_list.Published, admission_table: allow_list.Table
-) -> None:
+def nothing_else(migration: Migration, expect: Expect, published: Published, admission_table: Table) -> None:
     named, ours = migration.settings.cloudflare.prefixes, allow_list.ours(migration)
     found = allow_list.judged_only(published, admission_table, named, ours)
     expect("Nothing else stands in Cloudflare's name", found)
@@ -148,42 +147,40 @@ def nothing_else(
 
 
 @given("the addresses that Dell is to admit", target_fixture="admitted_networks")
-def admitted_networks(migration: Migration) -> tuple[Network, ...]:
+def admitted_networks(migration: Migration) -> Networks:
     stopped = Progress.read(migration.store, migration.settings).stopped
     return dellplan.coming(migration.settings, with_ec2=not stopped)
 
 
 @when("whatever on Dell bans clients by itself is examined", target_fixture="bans_found")
-def look_at_bans(migration: Migration, admitted_networks: tuple[Network, ...]) -> bans.Bans:
+def look_at_bans(migration: Migration, admitted_networks: Networks) -> bans.Bans:
     return bans.look(migration, admitted_networks)
 
 
 @when("a kernel with Dell's ruleset and routes is asked with connections from them", target_fixture="firewall_asked")
-def ask_a_kernel(
-    migration: Migration, admitted_networks: tuple[Network, ...], asked_firewall: AskedFirewall
-) -> list[Asked]:
+def ask_a_kernel(migration: Migration, admitted_networks: Networks, asked_firewall: AskedFirewall) -> list[Asked]:
     return _asked(migration, admitted_networks, asked_firewall)
 
 
 @when("the jobs of its machine are searched for what changes its rules or its network", target_fixture="loading_jobs")
-def search_what_loads(migration: Migration, admitted_networks: tuple[Network, ...]) -> firewall.Changing | None:
+def search_what_loads(migration: Migration, admitted_networks: Networks) -> firewall.Changing | None:
     return firewall.loading(migration, admitted_networks)
 
 
-def _asked(migration: Migration, networks: tuple[Network, ...], ask: AskedFirewall) -> list[Asked]:
+def _asked(migration: Migration, networks: Networks, ask: AskedFirewall) -> list[Asked]:
     """Dell's ruleset, and that of the next start if it is another, each with what a kernel says of it."""
     ruleset = firewall.look(migration.settings)
     return [(each, *ask(each, networks)) for each in (ruleset, ruleset.after) if each]
 
 
 @then("none of it can touch these addresses")
-def bans_spare(expect: Expect, admitted_networks: tuple[Network, ...], bans_found: bans.Bans) -> None:
+def bans_spare(expect: Expect, admitted_networks: Networks, bans_found: bans.Bans) -> None:
     claim = "No automatic ban can touch an admitted address"
     expect(claim, [each.judged(bans_found.evidence, admitted_networks) for each in bans_found.banners])
 
 
 @then("none of them is refused, limited or left without an answer at port 25")
-def rules_spare(expect: Expect, admitted_networks: tuple[Network, ...], firewall_asked: list[Asked]) -> None:
+def rules_spare(expect: Expect, admitted_networks: Networks, firewall_asked: list[Asked]) -> None:
     (ruleset, answer, why), *after = firewall_asked
     claim = "No rule and no route shuts out an admitted address"
     expect(claim, firewall.judged(ruleset, answer, admitted_networks, why))
@@ -210,14 +207,12 @@ def unnamed(migration: Migration) -> Unnamed | None:
 @given(
     "clients outside that know their own public addresses, over IPv4 and over IPv6", target_fixture="outside_clients"
 )
-def outside_clients(migration: Migration, unnamed: Unnamed | None) -> tuple[Client, ...]:
+def outside_clients(migration: Migration, unnamed: Unnamed | None) -> Clients:
     return client_addresses.outside(client_addresses.named(migration, unnamed))
 
 
 @when("each of them says a HELO name of its own at Dell's port 25", target_fixture="sighted")
-def leave_marks(
-    migration: Migration, unnamed: Unnamed | None, outside_clients: tuple[Client, ...]
-) -> tuple[Sighting, ...]:
+def leave_marks(migration: Migration, unnamed: Unnamed | None, outside_clients: Clients) -> tuple[Sighting, ...]:
     return client_addresses.leave_marks(client_addresses.named(migration, unnamed), outside_clients)
 
 
@@ -240,17 +235,17 @@ def true_addresses(
 
 
 @given("Email Routing, and the envelope senders that it writes in our domains", target_fixture="forwarders")
-def email_routing_forwards(migration: Migration) -> tuple[Client, ...]:
+def email_routing_forwards(migration: Migration) -> Clients:
     return clients.forwarders(migration)
 
 
 @given("EC2, and the envelope senders that forwarded mail has in our domains", target_fixture="forwarders")
-def ec2_forwards(migration: Migration) -> tuple[Client, ...]:
+def ec2_forwards(migration: Migration) -> Clients:
     return clients.ec2_as_seen(migration)
 
 
 @when("a message with each of these senders is offered to Dell", target_fixture="own_sender_offers")
-def offer_own_senders(migration: Migration, stage: Stage, forwarders: tuple[Client, ...]) -> OwnSenders:
+def offer_own_senders(migration: Migration, stage: Stage, forwarders: Clients) -> OwnSenders:
     return clients.offer_own_senders(migration, forwarders, stage.domains)
 
 
@@ -284,7 +279,7 @@ def somebody_accepted(migration: Migration, expect: Expect, nobodies: dict[str, 
 
 
 @given("Email Routing and a stranger", target_fixture="people_at_door")
-def people_at_door(migration: Migration) -> tuple[Client, ...]:
+def people_at_door(migration: Migration) -> Clients:
     return insiders.at_door(migration)
 
 
@@ -292,12 +287,12 @@ def people_at_door(migration: Migration) -> tuple[Client, ...]:
     parsers.parse("each of them asks for {what} on port 25, in the clear and over TLS"),
     target_fixture="privilege_requests",
 )
-def ask_for(migration: Migration, people_at_door: tuple[Client, ...], what: str) -> tuple[insiders.Request, ...]:
+def ask_for(migration: Migration, people_at_door: Clients, what: str) -> tuple[insiders.Request, ...]:
     return insiders.ask(migration, people_at_door, what)
 
 
 @when("each of them submits mail without a login, for a mailbox here and for one elsewhere", target_fixture="offers")
-def submit(migration: Migration, people_at_door: tuple[Client, ...]) -> tuple[Conversation, ...]:
+def submit(migration: Migration, people_at_door: Clients) -> tuple[Conversation, ...]:
     return insiders.submit(migration, people_at_door)
 
 

@@ -26,6 +26,7 @@ from fixtures.probes.dell import (
     system_names,
     tables,
 )
+from fixtures.probes.dell.postfix import Configuration
 from fixtures.probes.logs import postfix_log
 from fixtures.probes.mailbox import delivery
 from fixtures.settings import Template
@@ -57,14 +58,12 @@ def container_made_again(migration: Migration, world: Any) -> None:
 
 
 @when("Postfix is asked for those in force", target_fixture="configuration")
-def ask_postfix(migration: Migration) -> postfix.Configuration:
+def ask_postfix(migration: Migration) -> Configuration:
     return postfix.configuration(dell(migration.settings))
 
 
 @then("each has its planned value")
-def values_as_planned(
-    migration: Migration, expect: Expect, planned: Planned, configuration: postfix.Configuration
-) -> None:
+def values_as_planned(migration: Migration, expect: Expect, planned: Planned, configuration: Configuration) -> None:
     settings = migration.settings
     found = postfix.judged_parameters(configuration, planned, settings)
     sends = sending.judged(sending.look(dell(settings), configuration, settings), settings)
@@ -86,7 +85,7 @@ def tables_as_planned(migration: Migration, expect: Expect) -> None:
 
 
 @then("the files are no newer than what the running server read")
-def files_were_read(migration: Migration, expect: Expect, configuration: postfix.Configuration) -> None:
+def files_were_read(migration: Migration, expect: Expect, configuration: Configuration) -> None:
     log = postfix_log.read(dell(migration.settings), migration.settings.dell.log)
     expect("The running server uses these files", postfix.judged_read(configuration, log.reloads))
 
@@ -326,11 +325,6 @@ def where_mail_lies(migration: Migration) -> durability.Kept:
     return durability.look(migration)
 
 
-@when("their disks are examined, and how Dovecot acknowledges mail", target_fixture="kept_how")
-def examine_disks(kept: durability.Kept) -> durability.Kept:
-    return kept
-
-
 @then("each lies on a disk, and a message is there before it is acknowledged")
-def on_a_disk(expect: Expect, kept_how: durability.Kept) -> None:
-    expect("What was acknowledged lies on a disk", durability.judged(kept_how))
+def on_a_disk(expect: Expect, kept: durability.Kept) -> None:
+    expect("What was acknowledged lies on a disk", durability.judged(kept))

@@ -44,14 +44,9 @@ def private_keys_found(migration: Migration) -> private_keys.Keys:
     return private_keys.look(migration)
 
 
-@when("their files are examined", target_fixture="private_keys_examined")
-def examine_keys(private_keys_found: private_keys.Keys) -> private_keys.Keys:
-    return private_keys_found
-
-
 @then("nobody but root and these servers may read one")
-def keys_private(expect: Expect, private_keys_examined: private_keys.Keys) -> None:
-    expect("Private keys are nobody else's to read", private_keys.judged(private_keys_examined))
+def keys_private(expect: Expect, private_keys_found: private_keys.Keys) -> None:
+    expect("Private keys are nobody else's to read", private_keys.judged(private_keys_found))
 
 
 @given("every account that Dell's Dovecot knows", target_fixture="wrong_password")
@@ -59,14 +54,9 @@ def wrong_password(migration: Migration) -> mailbox_access.Tried:
     return mailbox_access.try_wrong_password(migration)
 
 
-@when("each is tried with a password that nobody has", target_fixture="tried")
-def tried_accounts(wrong_password: mailbox_access.Tried) -> mailbox_access.Tried:
-    return wrong_password
-
-
 @then("each refuses it")
-def refused_by_all(expect: Expect, tried: mailbox_access.Tried) -> None:
-    expect("A wrong password lets nobody in", mailbox_access.judged_passwords(tried))
+def refused_by_all(expect: Expect, wrong_password: mailbox_access.Tried) -> None:
+    expect("A wrong password lets nobody in", mailbox_access.judged_passwords(wrong_password))
 
 
 @given("the places where the mailboxes lie on Dell, and the passwords to them", target_fixture="folders")
@@ -74,17 +64,12 @@ def mailbox_folders(migration: Migration) -> mailbox_access.Stored:
     return mailbox_access.stored(migration)
 
 
-@when("an account of Dell's without any rights looks into each of them", target_fixture="looked_into")
-def look_into(folders: mailbox_access.Stored) -> mailbox_access.Stored:
-    return folders
-
-
 @then("it sees neither mail nor a password, and Dovecot writes none into its log")
-def sees_nothing(expect: Expect, looked_into: mailbox_access.Stored) -> None:
+def sees_nothing(expect: Expect, folders: mailbox_access.Stored) -> None:
     judges = (mailbox_access.judged_readers, mailbox_access.judged_lists, mailbox_access.judged_logs)
-    expect("Mail and passwords are nobody else's to read", (each for judge in judges for each in judge(looked_into)))
+    expect("Mail and passwords are nobody else's to read", (each for judge in judges for each in judge(folders)))
 
 
 @then("no two mailboxes lie in the same place")
-def apart(expect: Expect, looked_into: mailbox_access.Stored) -> None:
-    expect("No two mailboxes lie in the same place", mailbox_access.judged_places(looked_into))
+def apart(expect: Expect, folders: mailbox_access.Stored) -> None:
+    expect("No two mailboxes lie in the same place", mailbox_access.judged_places(folders))

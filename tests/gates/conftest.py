@@ -1,19 +1,21 @@
 """A migration with a real store and no systems: what stands is said by the test, in ``World``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.evidence import Verdict
+from fixtures.evidence import Verdict, passed
+from fixtures.gates import nights
 from fixtures.gates.outcome import Outcome, describe
 from fixtures.gates.script_gate import require_open
 from fixtures.gates.session import Session, StageResult
 from fixtures.migration import Migration
 from fixtures.migration.progress import Stage
 from fixtures.settings import ClockSettings
+from fixtures.store import Store, chain
 from tests.conftest import migration_in
 
 PILOT, OTHER = "pilot.example.net", "webmakeprofit.org"
@@ -65,6 +67,24 @@ def came_out(stage: Stage, verdict: Verdict, *tags: str) -> Outcome:
     outcome = describe(tags or ("N-1",), stage.label, "A claim", "Claims", "features/claims.feature")
     outcome.verdict = verdict
     return outcome
+
+
+def letters(stage: Stage, domains: Iterable[str] = (), verdict: Verdict = Verdict.PASS) -> Outcome:
+    """A scenario whose mail to DOMAINS, or to all of STAGE, arrived."""
+    made, those = came_out(stage, verdict, "E-1"), domains or stage.domains
+    made.findings = [passed(f"alice@{each} from outside", "arrived after 0.1 s", domain=each) for each in those]
+    return made
+
+
+def keep_night(migration: Migration, stage: Stage, run: str, verdict: str = "pass", target: str = "") -> None:
+    """A night that came out like this, with mail to each domain of STAGE."""
+    nights.keep(migration, stage, run, Verdict(verdict), [letters(stage)], target=target)
+
+
+def faults(store: Store, *seen: chain.Seen) -> tuple[str, ...]:
+    """What another hand has done to it."""
+    with store.looking() as db:
+        return chain.faults(db, seen)
 
 
 @pytest.fixture

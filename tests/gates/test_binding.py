@@ -11,12 +11,11 @@ from fixtures.evidence import Verdict
 from fixtures.gates import script_gate, upkeep
 from fixtures.gates.present import digest_of
 from fixtures.gates.script_gate import GateClosed
-from fixtures.migration.progress import Progress, Stage
-from fixtures.migration.version import VERSION
+from fixtures.migration.progress import Kind, Progress, Stage
 from fixtures.plan.gates import Gate
 from fixtures.probes.aws import ec2
 from fixtures.settings import SettingsError
-from tests.gates.conftest import OTHER, PILOT, World, came_out
+from tests.gates.conftest import OTHER, PILOT, World, came_out, keep_night
 
 PHASE1 = Stage(Gate.PHASE1, (PILOT, OTHER), "phase1")
 PHASE3 = Stage(Gate.PHASE3, (PILOT,), "phase3")
@@ -86,9 +85,7 @@ def test_a_gate_of_the_past_gives_way_to_what_stands(world: World, monkeypatch: 
     assert asked == [(PILOT, OTHER), (PILOT,), (OTHER,), (OTHER,)]
 
 
-def test_what_was_done_behind_its_gate_once_is_done_again_without_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_done_behind_its_gate_once_needs_it_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """``prepare_dell`` brings the listener back, and sign-off asks AWS, where there may be no account any more."""
     monkeypatch.setattr(upkeep, "faults", lambda *_: ())
     for target in ("", world.identity):  # empty: an override made it
@@ -281,15 +278,10 @@ def retires(world: World, target: str) -> None:
 
 
 def nights(world: World, *verdicts: str, target: str = "") -> None:
-    settings = world.migration.settings
-    addresses = sorted(f"{each.address} to {each.mailbox}" for each in settings.addresses())
+    stage = Stage(Gate.DELETION, world.migration.settings.domain_names, "night-deletion", Kind.NIGHT)
     for verdict in verdicts:
         world.migration.clock.advance(24 * HOUR_S)
-        world.migration.store.record(
-            "night", gate="deletion", domains=list(settings.domain_names), run=secrets.token_hex(3), suite=VERSION,
-            verdict=verdict, judged={}, bad=[], mail=dict.fromkeys(settings.domain_names, 1), host="h",
-            settings=settings.night_digest, addresses=addresses, target=target or world.identity,
-        )  # fmt: skip
+        keep_night(world.migration, stage, secrets.token_hex(3), verdict, target or world.identity)
 
 
 def moved(world: World, *verdicts: str) -> None:

@@ -72,9 +72,7 @@ def test_it_is_bound_to_what_the_live_dell_has_with_what_the_scripts_wrote(playe
 
 
 @pytest.mark.parametrize(("owner", "ids"), [("host", {"A-9"}), ("docker", {"A-1", "A-9", "A-14"})])
-def test_a_configuration_that_a_container_owns_is_not_drilled_by_files_on_the_host(
-    played: Own, owner: str, ids: set[str]
-) -> None:
+def test_what_a_container_owns_is_not_drilled_on_the_host(played: Own, owner: str, ids: set[str]) -> None:
     settings = played.settings
     dell = settings.dell.model_copy(update={"owner": owner})
     other = replace(played, settings=settings.model_copy(update={"dell": dell}))
@@ -109,29 +107,22 @@ def test_and_it_has_the_versions_and_tables_of_today(world: World, monkeypatch: 
         return {POSTFIX: "\n".join(lines) + "\n", DOVECOT: f"2.4.{version}\nquota = {prepared}\n"}
 
     def kept(text: str) -> dict[str, dict[str, str]]:
-        return {
-            "files": dict.fromkeys(("main.cf", "mxgate-guests", "virtual"), text),
-            "elsewhere": {"/etc/aliases": text},
-        }
+        files = dict.fromkeys(("main.cf", "mxgate-guests", "virtual"), text)
+        return {"files": files, "elsewhere": {"/etc/aliases": text}}
 
     world.migration.store.log("prepare_dell", "", "r", "/etc/postfix/mxgate-guests", "before")
     monkeypatch.setattr(rehearse_own, "dell_as_it_runs", lambda _: runs("2", "b", prepared=True))
     monkeypatch.setattr(snapshot, "files_of", lambda _: kept("new"))
-    made = rehearse_own._renewed(
-        world.migration, {"zones": {}, "dell": {"runs": runs("1", "a", prepared=False), **kept("old")}}
-    )
+    old = {"runs": runs("1", "a", prepared=False), **kept("old")}
+    made = rehearse_own._renewed(world.migration, {"zones": {}, "dell": old})
     dell = made["dell"]
     assert (made["zones"], dell["elsewhere"]) == ({}, {"/etc/aliases": "new"})
     assert dell["files"] == {"main.cf": "old", "mxgate-guests": "old", "virtual": "new"}
     assert dell["runs"][DOVECOT] == "2.4.2\nquota = False\n"
     assert parts(dell["runs"])["file /etc/aliases"] == "b" * 16
     tables = [f"{'a' * 64}  main.cf", f"{'a' * 64}  mxgate-guests", f"{'b' * 64}  virtual", f"{'b' * 64}  /etc/aliases"]
-    assert dell["runs"][POSTFIX].splitlines() == [
-        "mail_version = 3.10.2",
-        "relayhost = [False]",
-        "alias_maps = hash:/etc/aliases",
-        *tables,
-    ]
+    lines = ["mail_version = 3.10.2", "relayhost = [False]", "alias_maps = hash:/etc/aliases", *tables]
+    assert dell["runs"][POSTFIX].splitlines() == lines
 
 
 def test_a_person_reads_what_is_red_missing_or_otherwise(played: Own, records: Store) -> None:

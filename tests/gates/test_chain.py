@@ -29,7 +29,7 @@ from fixtures.report.render import write
 from fixtures.store import Store, StoreError, chain, messages, records
 from scripts import next as next_steps, store as script
 from tests.conftest import minimal, python
-from tests.gates.conftest import PILOT, World, came_out
+from tests.gates.conftest import PILOT, World, came_out, faults as found
 from tests.report import sample
 
 STAGE = Stage(Gate.PHASE3, (PILOT,), "phase3")
@@ -64,11 +64,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.update_messages([{"message_id": "<1@x>", "bounced": "5.1.1 unknown"}])
     yield made
     made.close()
-
-
-def found(store: Store, *seen: chain.Seen) -> tuple[str, ...]:
-    with store.looking() as db:
-        return chain.faults(db, seen)
 
 
 def head(store: Store) -> chain.Head:

@@ -28,12 +28,8 @@ from fixtures.gates.outcome import Claims, Outcome, describe
 from tests import warm
 from tests.conftest import COMMAND_S_MAX, inherited
 
-GOOD, BAD, NOBODY, NONE = (
-    passed("one", "a"),
-    failed("two", "b", "c"),
-    unknown("three", "d", "time-out"),
-    absent("four", "e", "none"),
-)
+GOOD, BAD = passed("one", "a"), failed("two", "b", "c")
+NOBODY, NONE = unknown("three", "d", "time-out"), absent("four", "e", "none")
 CONFTEST = """
 import json
 from pathlib import Path
@@ -146,6 +142,12 @@ def _ran(folder: Path, when: str, thens: str) -> dict[str, Any]:
     return made
 
 
+def at_a_then(findings: list[Finding]) -> Claims:
+    claims = Claims(findings)
+    claims.begin(then=True)
+    return claims
+
+
 def test_what_several_come_to() -> None:
     """One that fails and one that is unknown: fail, with every finding, and the words of both, the worst first."""
     one, other = Inconclusive("first", (NOBODY, GOOD)), Judged("second", (BAD,))
@@ -157,8 +159,7 @@ def test_what_several_come_to() -> None:
 
 
 def test_a_scenario_ends_where_nothing_is_there() -> None:
-    claims = Claims([])
-    claims.begin(then=True)
+    claims = at_a_then([])
     with pytest.raises(Absent):
         claims.claim("it is there", [NONE])
     claims.conclude(None)
@@ -171,8 +172,7 @@ def test_a_scenario_ends_where_nothing_is_there() -> None:
 def test_what_broke_was_not_seen_of_any_domain() -> None:
     """One domain fails, and then nobody answers: of the other one it is not known. Nor is it where nothing fails."""
     outcome = describe(("X-5",), "phase3", "It", "It", "it.feature")
-    claims = Claims(outcome.findings)
-    claims.begin(then=True)
+    claims = at_a_then(outcome.findings)
     claims.claim("it is right", [passed("a", "right", domain="a.example"), failed("b", "c", "d", domain="b.example")])
     with pytest.raises(Judged) as raised:
         claims.conclude(CouldNotAsk("nobody answers"))
@@ -187,8 +187,7 @@ def test_what_broke_was_not_seen_of_any_domain() -> None:
 def test_what_is_there_for_one_domain_is_judged_to_the_end() -> None:
     """Also where the first claim does not hold for another one, and the second is of what neither has."""
     outcome = describe(("X-5",), "phase3", "It", "It", "it.feature")
-    claims = Claims(outcome.findings)
-    claims.begin(then=True)
+    claims = at_a_then(outcome.findings)
     claims.claim("it is right", [passed("a", "right", domain="a.example"), failed("b", "c", "d", domain="b.example")])
     claims.claim("its like is right", [NONE])
     claims.claim("it is whole", [failed("a", "whole", "half", domain="a.example")])
@@ -209,8 +208,7 @@ def test_a_given_that_holds_is_no_claim() -> None:
 
 
 def test_what_broke_is_said_with_what_failed() -> None:
-    claims = Claims([])
-    claims.begin(then=True)
+    claims = at_a_then([])
     claims.claim("it is right", [NOBODY])
     with pytest.raises(Judged, match=r"later: fail(.|\n)*it is right: inconclusive") as raised:
         claims.conclude(Judged("later", (BAD,)))

@@ -177,9 +177,7 @@ def test_a_script_has_no_more_scope_than_its_page_says() -> None:
 
 
 @pytest.mark.parametrize(("elastic", "more"), [(True, False), (False, True), (None, True)])
-def test_a_stop_answers_for_dell_and_dns_only_where_the_address_may_go(
-    world: World, elastic: bool | None, more: bool
-) -> None:
+def test_a_stop_answers_for_dell_and_dns_if_the_address_goes(world: World, elastic: bool | None, more: bool) -> None:
     its = world.having(ec2=world.migration.settings.ec2.model_copy(update={"elastic": elastic}))
     reach = set(accepted.scope(its, "stop_ec2", "", hurried=False))
     assert ({dns_of(PILOT), POSTFIX} <= reach, bool({dns_of(PILOT), POSTFIX} & reach)) == (more, more)
@@ -339,9 +337,7 @@ def test_what_another_does_while_people_are_waited_for_is_not_the_scripts_doing(
     assert named == {f"{source}: {name}" for source, parts in BY_ANOTHER.items() for name in parts}
 
 
-def test_what_a_run_that_was_cut_short_has_left_is_no_other_parts_excuse(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_cut_run_has_left_is_no_other_parts_excuse(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that may write all of Dell finishes only what the other may have written there."""
     accepted.keep(world.migration, accepted.FIRST, QUIET)
     left = after(BY_ANOTHER, {POSTFIX: {TABLE_OF_GUESTS: "left"}})

@@ -37,6 +37,10 @@ AS_IT_RUNS = {
 }
 
 
+Made = Callable[..., Certificate]
+"""Makes a certificate of the live Dell, changed as asked, and keeps it."""
+
+
 @dataclass
 class Live:
     """A live migration whose Dell the test tells."""
@@ -61,9 +65,7 @@ def live(world: World) -> Live:
 
 
 @pytest.fixture
-def made(live: Live) -> Callable[..., Certificate]:
-    """Makes a certificate of that Dell, changed as asked, and keeps it."""
-
+def made(live: Live) -> Made:
     def make(**changes: object) -> Certificate:
         said = parts(AS_IT_RUNS)
         about: dict[str, Any] = {"key": KEY, "name": "A stranger can't relay", "ids": ("A-6",)}
@@ -87,7 +89,7 @@ def made(live: Live) -> Callable[..., Certificate]:
     return make
 
 
-def test_the_doctor_tells_whether_there_is_one(live: Live, made: Callable[..., Certificate]) -> None:
+def test_the_doctor_tells_whether_there_is_one(live: Live, made: Made) -> None:
     """It is missing, found, found among void ones, and expired; and asking leaves the store as it was."""
     (none,) = machine.valid_certificate(live.migration)
     assert (none.verdict, none.found) == (Verdict.INCONCLUSIVE, "none")
@@ -106,7 +108,7 @@ def test_without_one_a_drill_is_inconclusive(live: Live) -> None:
     assert "found none. Rehearse your own system: scripts/rehearse --config migration.toml" in live.why_not()
 
 
-def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certificate]) -> None:
+def test_one_of_this_dell_opens_the_row(live: Live, made: Made) -> None:
     found = made()
     outcome = live.recall()
     assert outcome.name == "A stranger can't relay"
@@ -114,9 +116,7 @@ def test_one_of_this_dell_opens_the_row(live: Live, made: Callable[..., Certific
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ABSENT, Verdict.WAIVED])
-def test_what_did_not_pass_there_is_not_proved_here(
-    live: Live, made: Callable[..., Certificate], verdict: Verdict
-) -> None:
+def test_what_did_not_pass_there_is_not_proved_here(live: Live, made: Made, verdict: Verdict) -> None:
     """Not by an older one that did, either."""
     older = made().drills[0]
     made(drills=[older, older.model_copy(update={"verdict": verdict, "error": "why it is not"})])
@@ -135,9 +135,7 @@ def test_what_did_not_pass_there_is_not_proved_here(
         (DOVECOT, ("500M", "400M"), "Dovecot's quota user: was quota user { driver = count storage_size = 500M }"),
     ],
 )
-def test_one_change_on_dell_voids_it_and_is_named(
-    live: Live, made: Callable[..., Certificate], file: str, change: tuple[str, str], sentence: str
-) -> None:
+def test_one_change_on_dell_voids_it(live: Live, made: Made, file: str, change: tuple[str, str], sentence: str) -> None:
     made()
     assert change[0] in live.dell[file]
     live.dell[file] = live.dell[file].replace(*change)
@@ -146,9 +144,7 @@ def test_one_change_on_dell_voids_it_and_is_named(
     assert sentence in said
 
 
-def test_once_dell_is_prepared_another_parameter_has_to_be_put_back(
-    live: Live, made: Callable[..., Certificate]
-) -> None:
+def test_once_dell_is_prepared_another_parameter_has_to_be_put_back(live: Live, made: Made) -> None:
     """A rehearsal begins from the first snapshot then, and fits only what no script writes."""
     made()
     live.migration.store.record("done", script="prepare_dell")
@@ -163,9 +159,7 @@ def test_once_dell_is_prepared_another_parameter_has_to_be_put_back(
     ("before", "after"),
     [("c" * 64, "1" * 64), ("d" * 64, "2" * 64), ("b" * 64, "3" * 64), ("n       -       y", "n       -       n")],
 )
-def test_what_is_renewed_or_only_written_otherwise_does_not(
-    live: Live, made: Callable[..., Certificate], before: str, after: str
-) -> None:
+def test_what_is_renewed_or_only_written_otherwise_does_not(live: Live, made: Made, before: str, after: str) -> None:
     """A secret, a certificate, main.cf's comments, the chroot column."""
     made()
     assert before in live.dell[POSTFIX]
@@ -184,9 +178,7 @@ def test_what_is_renewed_or_only_written_otherwise_does_not(
         ({"drills": []}, "this drill was not run"),
     ],
 )
-def test_what_it_does_not_hold_for(
-    live: Live, made: Callable[..., Certificate], changes: dict[str, object], sentence: str
-) -> None:
+def test_what_it_does_not_hold_for(live: Live, made: Made, changes: dict[str, object], sentence: str) -> None:
     if isinstance(since := changes.get("made_at"), float):
         changes = {"made_at": live.migration.clock.now() + since}
     made(**changes)
@@ -214,7 +206,7 @@ HIDDEN = "otherwise than the trial of {day} saw: routing_mx listed, and not hidd
     ids=str,
 )  # fmt: skip
 def test_what_rests_on_cloudflare_was_drilled_with_one_as_the_trial_saw_it(
-    live: Live, made: Callable[..., Certificate], seen: dict[str, object], tag: str, why: str
+    live: Live, made: Made, seen: dict[str, object], tag: str, why: str
 ) -> None:
     """What no lab can play is C-8's, and a number is another each time."""
     store, zone = live.migration.store, live.migration.settings.pilot
@@ -235,14 +227,12 @@ def test_what_rests_on_cloudflare_was_drilled_with_one_as_the_trial_saw_it(
     assert "Rehearse your own system" in said
 
 
-def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Callable[..., Certificate]) -> None:
+def test_rows_that_the_lab_could_not_play_stay_inconclusive(live: Live, made: Made) -> None:
     made()
     assert "does not cover this: a milter takes part" in live.why_not("A-9")
 
 
-def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
-    live: Live, made: Callable[..., Certificate]
-) -> None:
+def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(live: Live, made: Made) -> None:
     assert drill_certificate.summary(live.migration) == ""
     found = made(drills=[], not_certified={})
     assert drill_certificate.summary(live.migration).startswith(f"{found.name} of dell.webmakeprofit.org: 0 drills")
@@ -261,13 +251,13 @@ def test_a_short_summary_says_which_dell_how_many_drills_and_what_was_red(
     assert ": 2 drills, 1 fail, 1 pass; says" in said
 
 
-def test_an_older_one_that_holds_serves(live: Live, made: Callable[..., Certificate]) -> None:
+def test_an_older_one_that_holds_serves(live: Live, made: Made) -> None:
     made()
     made(drills=[])
     live.recall()
 
 
-def test_the_file_is_read_as_it_was_written(live: Live, made: Callable[..., Certificate], tmp_path: Path) -> None:
+def test_the_file_is_read_as_it_was_written(live: Live, made: Made, tmp_path: Path) -> None:
     file = tmp_path / "certificate.json"
     found = made()
     file.write_text(found.text(), encoding="utf-8")
@@ -284,9 +274,7 @@ def test_the_file_is_read_as_it_was_written(live: Live, made: Callable[..., Cert
         ("\n}\n", "", "no drill certificate of this version"),
     ],
 )
-def test_a_file_that_was_changed_is_refused(
-    made: Callable[..., Certificate], tmp_path: Path, before: str, after: str, sentence: str
-) -> None:
+def test_a_file_that_was_changed_is_refused(made: Made, tmp_path: Path, before: str, after: str, sentence: str) -> None:
     file, text = tmp_path / "certificate.json", made().text()
     assert before in text
     file.write_text(text.replace(before, after), encoding="utf-8")
@@ -311,9 +299,7 @@ RULES = Ruleset({"nft": "table inet a {\n}"}, Evidence("the firewall", "read"))
         ({"suite": "older"}, "made by mxgate older"),
     ],
 )
-def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
-    live: Live, made: Callable[..., Certificate], changes: dict[str, object], why: str
-) -> None:
+def test_a_firewall_holds_while_it_is_as_asked(live: Live, made: Made, changes: dict[str, object], why: str) -> None:
     assert drill_certificate.firewall_of(live.migration, RULES) == (None, "there is no drill certificate")
     asked = Answer(RULES.text, ("104.30.0.0/19",), packets=3)
     made(**{"firewall": asked, **changes})
@@ -323,9 +309,7 @@ def test_a_firewall_holds_while_it_is_the_one_that_was_asked(
 
 
 @pytest.mark.parametrize(("host", "holds"), [("203.0.113.9", True), ("104.30.0.9", False)])
-def test_a_firewall_holds_also_when_a_host_was_banned_that_nobody_is_to_admit(
-    live: Live, made: Callable[..., Certificate], host: str, holds: bool
-) -> None:
+def test_a_firewall_holds_when_a_stranger_was_banned(live: Live, made: Made, host: str, holds: bool) -> None:
     asked = Answer(f"table inet a {{\n\t\tip saddr {host} drop\n}}", ())
     made(firewall=asked)
     assert (drill_certificate.firewall_of(live.migration, RULES)[0] == asked) is holds

@@ -63,9 +63,7 @@ def test_one_that_did_not_pass_is_what_it_was(stood: World, verdict: Verdict) ->
     assert raised.value.verdict is verdict
 
 
-def test_one_that_a_change_has_voided_closes_the_gate_as_it_does_live(
-    stood: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_a_change_has_voided_closes_the_gate_too(stood: World, monkeypatch: pytest.MonkeyPatch) -> None:
     drilled(stood)
     stood.present[POSTFIX] = "myhostname = other.example.net"
     with pytest.raises(Inconclusive, match="only of Dells configured otherwise"):
@@ -88,9 +86,7 @@ def test_one_of_another_world_voids_nothing(stood: World) -> None:
 @pytest.mark.parametrize("tag", ["", "before_phase1"])
 @pytest.mark.parametrize("gate", [Gate.PHASE3, Gate.ROLLEDBACK])
 @pytest.mark.parametrize("taken_back", [False, True])
-def test_with_dell_taken_back_there_is_nothing_to_come_back_from(
-    world: World, tag: str, gate: Gate, *, taken_back: bool
-) -> None:
+def test_with_dell_taken_back_nothing_comes_back(world: World, tag: str, gate: Gate, *, taken_back: bool) -> None:
     """But what Dell proved before phase 1 is asked for; and where nobody knows of a prepared Dell, all of it is."""
     store, tags = world.migration.store, {"drill", "after_rollback", *filter(None, [tag])}
     drills.require_prepared(world.migration, gate, tags)

@@ -1,13 +1,12 @@
 """Nights: which of them count, what the evidence says of those that don't, and the light run after sign-off."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 import fixtures.gates.nights as counting
-from fixtures.evidence import Verdict, passed
+from fixtures.evidence import Verdict
 from fixtures.gates.catalogue import expectations
 from fixtures.gates.nights import DAY_S, Series
 from fixtures.gates.outcome import Outcome
@@ -19,20 +18,13 @@ from fixtures.report.history import last_nights
 from fixtures.settings import ClockSettings, Waiver
 from fixtures.store import journal, records
 from fixtures.watching import abort_rules
-from tests.gates.conftest import PILOT, World, came_out
+from tests.gates.conftest import PILOT, World, came_out, letters
 
 HOUR_S = 3600.0
 ALL = ("webmakeprofit.org", "fx-trader-life.com", "pilot.example.net")
 NIGHT = Stage(Gate.PHASE4, ALL, "night-phase4", Kind.NIGHT)
 WEEK = Stage(Gate.SIGNOFF, ALL, "week", Kind.WEEK)
 LAST = replace(WEEK, label="night-signoff", kind=Kind.NIGHT)
-
-
-def letters(stage: Stage, domains: Iterable[str] = ALL, verdict: Verdict = Verdict.PASS) -> Outcome:
-    """A scenario whose mail to DOMAINS arrived."""
-    made = came_out(stage, verdict, "E-1")
-    made.findings = [passed(f"alice@{each} from outside", "arrived after 0.1 s", domain=each) for each in domains]
-    return made
 
 
 def night(world: World, *outcomes: Outcome, after_s: float = DAY_S, stage: Stage = NIGHT) -> None:
@@ -223,13 +215,8 @@ def test_those_of_strangers(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     found = counted(world)
     assert (len(found.nights), found.green_in_a_row) == (5, 1)
     strangers = [each for each in found.against if not each.startswith("none between")]
-    words = (
-        "of other systems",
-        "not judged before phase4",
-        "pilot.example.net was not judged",
-        "nothing says of which",
-    )
-    assert all(word in said for said, word in zip(strangers, words, strict=True))
+    words = "of other systems, not judged before phase4, pilot.example.net was not judged, nothing says of which"
+    assert all(word in said for said, word in zip(strangers, words.split(", "), strict=True))
     monkeypatch.setattr(counting, "VERSION", "9.9.9+0")
     assert "judged by another version; this is 9.9.9+0" in counted(world).against[0]
     assert counted(world).green_in_a_row == 0

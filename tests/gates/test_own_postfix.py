@@ -106,9 +106,7 @@ def test_a_filter_in_an_override_is_taken_out_and_reported() -> None:
         ("-o smtpd_milters= -o x=y", "-o smtpd_milters= -o x=y", [], None),
     ],
 )
-def test_each_override_of_a_service_is_judged_by_its_name(
-    given: str, kept: str, parts: list[str], uncertain: str | None
-) -> None:
+def test_each_override_is_judged_by_its_name(given: str, kept: str, parts: list[str], uncertain: str | None) -> None:
     made = host(master=f"587 inet n - y - - smtpd {given}\n")
     assert f"587 inet n - n - - smtpd {kept}\n" in made.files["/etc/postfix/master.cf"].decode()
     assert [each.part for each in made.translations] == [f"override 587/inet/{name}" for name in parts]
@@ -161,9 +159,7 @@ def test_no_program_starts_that_another_host_names(service: str, live: str) -> N
         ("", "587 inet n - n - - smtpd\n  -o default_transport=uucp\n", {}, "master.cf"),
     ],
 )
-def test_where_mail_goes_by_such_a_service_nothing_is_certified(
-    main: str, master: str, files: dict[str, str], by: str
-) -> None:
+def test_mail_by_such_a_service_certifies_nothing(main: str, master: str, files: dict[str, str], by: str) -> None:
     made = host(main, UUCP + master, **files)
     parts = [each.part for each in made.translations]
     assert parts == ["service uucp/unix", "override uucp/unix/syslog_name"]

@@ -126,10 +126,8 @@ def test_one_that_is_roots_is_named_as_such() -> None:
             pytest.skip("nobody may not read this checkout")
         done = python("-c", WRITE, url, "1", before=NOBODY)
         assert done.returncode == 2, done.stderr
-        assert (
-            f"unable to open database file. It belongs to root, and this is user 65534: sudo chown 65534 {file}*"
-            in (done.stderr)
-        )
+        said = f"unable to open database file. It belongs to root, and this is user 65534: sudo chown 65534 {file}*"
+        assert said in done.stderr
 
 
 def test_a_newer_one_is_refused_and_left_as_it_is(file: Path) -> None:
@@ -244,9 +242,7 @@ def test_a_lock_tells_who_holds_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [False, True])
-def test_taking_over_frees_only_the_lock_that_was_seen(
-    file: Path, monkeypatch: pytest.MonkeyPatch, *, meanwhile: bool
-) -> None:
+def test_only_the_lock_that_was_seen_is_freed(file: Path, monkeypatch: pytest.MonkeyPatch, *, meanwhile: bool) -> None:
     """Another machine's; not one that a third takes MEANWHILE."""
     with opened(file) as store:
         held_by(store, "ops@elsewhere pid 7")

@@ -288,10 +288,8 @@ def test_what_changes_while_it_is_judged(world: World) -> None:
 
 @pytest.mark.parametrize(("verdict", "status"), [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.INCONCLUSIVE, 1)])
 def test_exit_status(world: World, verdict: Verdict, status: int) -> None:
-    run = world.session(PHASE1)
-    run.selected["phase1"] = 1
+    run = world.begun(PHASE1)
     assert run.exit_code == 2
-    run.open_stage("phase1")
     run.add(came_out(PHASE1, verdict))
     run.conclude(PHASE1)
     assert run.exit_code == status

@@ -72,10 +72,8 @@ def shown(text: str) -> list[str]:
 def test_several_judge_and_are_shown_in_order(tmp_path: Path) -> None:
     done = run(prepare(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    whole, names = (
-        shown(done.stdout),
-        [f"[{stage}-{number}] PASSED" for stage in ("first", "second") for number in range(6)],
-    )
+    whole = shown(done.stdout)
+    names = [f"[{stage}-{number}] PASSED" for stage in ("first", "second") for number in range(6)]
     assert whole == [f"test_scenario{each}" for each in names]
     pids, parents = zip(*judged(tmp_path), strict=True)
     assert len(pids) == 12

@@ -191,9 +191,8 @@ def test_what_is_left_costs() -> None:
         (FAIL, f"volume v: expected gone, found 8 GiB. {hint}"),
         (PASS, "snapshot s: expected gone, found 8 GiB"),
     ]
-    assert all_say(cost.judged_left(saving(), by_bill=False), "") == [
-        (PASS, "what is left: expected no charge, found no charge")
-    ]
+    said = "what is left: expected no charge, found no charge"
+    assert all_say(cost.judged_left(saving(), by_bill=False), "") == [(PASS, said)]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +245,5 @@ def test_what_has_no_price_or_was_not_read_is_unknown() -> None:
 
 def test_somebody_has_to_have_looked_for_new_costs() -> None:
     hint = "Write into [costs] what is new (perhaps nothing), and reckoned = the day on which you looked"
-    assert all_say(cost.judged_net(saving(), None, 9.5, "tokyo"), "") == [
-        (UNKNOWN, f"new costs: expected the operator's word on them, found none in the settings. {hint}")
-    ]
+    said = f"new costs: expected the operator's word on them, found none in the settings. {hint}"
+    assert all_say(cost.judged_net(saving(), None, 9.5, "tokyo"), "") == [(UNKNOWN, said)]

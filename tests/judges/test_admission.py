@@ -54,9 +54,7 @@ def test_a_hop_in_two_parts(written: str, host: str, port: str) -> None:
         ("disabled", (), "it runs in a container", ABSENT, "it runs in a container"),
     ],
 )
-def test_servers_come_back_with_the_machine(
-    state: str, by: tuple[str, ...], without: str, verdict: Verdict, found: str
-) -> None:
+def test_servers_come_back(state: str, by: tuple[str, ...], without: str, verdict: Verdict, found: str) -> None:
     (judged,) = all_say(boot.judged(boot.Start((boot.Unit("dovecot", state, by, without, LOOK),), (), LOOK)), "")
     hint = ". systemctl enable dovecot.service: after the next start of the machine no mail would be taken, or none be read"
     if state == "masked":
@@ -80,9 +78,7 @@ def test_servers_come_back_with_the_machine(
         ("podman no by", (), ("disabled",), ""),
     ],
 )
-def test_containers_come_back_with_the_machine(
-    asked: str, docker: tuple[str, ...], podman: tuple[str, ...], found: str
-) -> None:
+def test_containers_come_back(asked: str, docker: tuple[str, ...], podman: tuple[str, ...], found: str) -> None:
     engine, policy, *by = asked.split(" ")
     it = boot.Restarts("mx", policy, tuple(by), LOOK, docker=docker, podman=podman, engine=engine)
     ((verdict, said),) = all_say(boot.judged(boot.Start((), (), LOOK, containers=(it,))), "")
@@ -139,17 +135,14 @@ def test_tables() -> None:
     (extra,) = all_say(tables.judged(Filed("/m", ("a b",), (), LOOK)), "")
     (missing,) = all_say(tables.judged(Filed("/m", (), ("c d",), LOOK)), "")
     assert [extra[0], missing[0]] == [FAIL, FAIL]
-    assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [
-        (PASS, "/m: expected the plan's entries, found what came")
-    ]
+    said = "/m: expected the plan's entries, found what came"
+    assert all_say(tables.judged(Filed("/m", (), (), LOOK)), "") == [(PASS, said)]
     none = "/g: expected no line: guests are let in while verification mail is awaited, and not longer, found "
     hint = "Run prepare_dell: whoever's address has such a name may deliver here, and nobody else judges them"
     assert says(tables.judged_guests(Filed("/g", (), (), LOOK)), "") == (PASS, f"{none}empty")
     several = tuple(f"{number} OK" for number in range(21))
-    assert says(tables.judged_guests(Filed("/g", several, (), LOOK)), "") == (
-        FAIL,
-        f"{none}{'; '.join(several[:20])}. {hint}",
-    )
+    said = f"{none}{'; '.join(several[:20])}. {hint}"
+    assert says(tables.judged_guests(Filed("/g", several, (), LOOK)), "") == (FAIL, said)
     named, odd = all_say(tables.judged_rendered(Rendered(("a", "b"), ("b",), LOOK)), "")
     assert named == (PASS, "a: expected as rendered, found as rendered")
     assert odd[1].startswith(
@@ -164,25 +157,17 @@ def test_backups() -> None:
     hint = "Without it the way back rests only on the snapshot: look who touched it, and write it again from there"
     assert says(backups.judged(same), "") == (PASS, f"{expected}/m.bak-2")
     other = replace(same, found={"/m.bak-1": "e" * 64}, odd=("/m.bak-old",))
-    assert says(backups.judged(other), "") == (
-        FAIL,
-        f"{expected}/m.bak-1 ({'e' * 16}); named otherwise: /m.bak-old. {hint}",
-    )
+    said = f"{expected}/m.bak-1 ({'e' * 16}); named otherwise: /m.bak-old. {hint}"
+    assert says(backups.judged(other), "") == (FAIL, said)
     two = replace(same, found={"/m.bak-1": "e" * 64, "/m.bak-2": "f" * 64}, odd=("/a", "/b"))
-    assert says(backups.judged(two), "") == (
-        FAIL,
-        f"{expected}/m.bak-1 ({'e' * 16}), /m.bak-2 ({'f' * 16}); named otherwise: /a, /b. {hint}",
-    )
+    said = f"{expected}/m.bak-1 ({'e' * 16}), /m.bak-2 ({'f' * 16}); named otherwise: /a, /b. {hint}"
+    assert says(backups.judged(two), "") == (FAIL, said)
     assert says(backups.judged(replace(same, found={})), "") == (FAIL, f"{expected}no backup. {hint}")
     back = "The oldest backup is not what stood before the first change: write it again from the snapshot"
-    assert says(backups.judged_bytes(original, "d" * 64, LOOK), "") == (
-        PASS,
-        f"/m: expected the snapshot's ({'d' * 16}), found the snapshot's, byte for byte",
-    )
-    assert says(backups.judged_bytes(original, "e" * 64, LOOK), "") == (
-        FAIL,
-        f"/m: expected the snapshot's ({'d' * 16}), found another ({'e' * 16}). {back}",
-    )
+    said = f"/m: expected the snapshot's ({'d' * 16}), found the snapshot's, byte for byte"
+    assert says(backups.judged_bytes(original, "d" * 64, LOOK), "") == (PASS, said)
+    said = f"/m: expected the snapshot's ({'d' * 16}), found another ({'e' * 16}). {back}"
+    assert says(backups.judged_bytes(original, "e" * 64, LOOK), "") == (FAIL, said)
 
 
 SOURCE = File("/p", True, 0o600, "root", modified_at=100.0)
@@ -231,17 +216,14 @@ def test_the_passwords_entry() -> None:
     expected = "[r] in hash:/p: expected user:password, without a blank or a comment, found "
     assert says(backups.judged_entry(KEPT, "[r]"), "") == (PASS, f"{expected}user:password")
     faulty = replace(KEPT, faults=("it holds a blank", "it holds a #"))
-    assert says(backups.judged_entry(faulty, "[r]"), "") == (
-        FAIL,
-        f"{expected}it holds a blank; it holds a #. Put comments on lines of their own, then postmap (X7)",
-    )
+    said = f"{expected}it holds a blank; it holds a #. Put comments on lines of their own, then postmap (X7)"
+    assert says(backups.judged_entry(faulty, "[r]"), "") == (FAIL, said)
 
 
 def test_the_passwords_log() -> None:
     expected = "expected no password in it, found"
-    assert all_say(backups.judged_log(KEPT), "") == [
-        (PASS, f"Postfix's log: {expected} nothing is set by which it would have one")
-    ]
+    sentence = f"Postfix's log: {expected} nothing is set by which it would have one"
+    assert all_say(backups.judged_log(KEPT), "") == [(PASS, sentence)]
     ((verdict, said),) = all_say(backups.judged_log(replace(KEPT, logged=("-v of smtp/unix in master.cf",))), "")
     assert verdict is FAIL
     assert said.startswith(f"-v of smtp/unix in master.cf: {expected} whatever is said there is logged, the login too.")
@@ -264,10 +246,8 @@ def test_filters() -> None:
     (of_senders,) = all_say(filters.judged(Filters((bounces,), LOOK), ()), "")
     assert "nobody named. It judges the envelope sender: of bounces <>, and of what Cloudflare forw" in of_senders[1]
     (none,) = all_say(filters.judged(Filters((), LOOK), ()), "")
-    assert none == (
-        ABSENT,
-        "Dell's port 25: expected one of the plan's, or named in dell.filters (which names none), found no filter",
-    )
+    said = "Dell's port 25: expected one of the plan's, or named in dell.filters (which names none), found no filter"
+    assert none == (ABSENT, said)
 
 
 def test_detours() -> None:
@@ -281,12 +261,10 @@ def test_detours() -> None:
         (PASS, f"a: {expected} known: a"),
         (FAIL, f"b: {expected} discards, and nobody named it. {hint}"),
     ]
-    assert all_say(filters.judged_detours(Detours((), "", (LOOK,)), ()), "") == [
-        (PASS, f"Dell: {expected} nothing of the kind")
-    ]
-    assert all_say(filters.judged_detours(Detours((), "no doveconf", (LOOK,)), ()), "") == [
-        (UNKNOWN, f"Dell's Dovecot: {expected} no doveconf")
-    ]
+    sentence = f"Dell: {expected} nothing of the kind"
+    assert all_say(filters.judged_detours(Detours((), "", (LOOK,)), ()), "") == [(PASS, sentence)]
+    sentence = f"Dell's Dovecot: {expected} no doveconf"
+    assert all_say(filters.judged_detours(Detours((), "no doveconf", (LOOK,)), ()), "") == [(UNKNOWN, sentence)]
 
 
 @pytest.mark.parametrize(
@@ -310,10 +288,8 @@ def test_names_of_the_system(way: tuple[str, ...], end: str, verdict: Verdict, f
     [(SERVED, PASS, "250 ok"), (SHUT, FAIL, "554 no (at rcpt)"), (talk(code=451, text="later"), FAIL, "451 later (at rcpt)"), (talk("silent"), UNKNOWN, "nothing (at connect)"), (talk("refused"), FAIL, "nothing (at connect)")],
 )  # fmt: skip
 def test_who_is_admitted(said: Conversation, verdict: Verdict, found: str) -> None:
-    assert says(clients.judged_admitted(CLIENT, said), "") == (
-        verdict,
-        f"a stranger 192.0.2.1: expected {clients.ADMITTED}, found {found}",
-    )
+    sentence = f"a stranger 192.0.2.1: expected {clients.ADMITTED}, found {found}"
+    assert says(clients.judged_admitted(CLIENT, said), "") == (verdict, sentence)
 
 
 RELAY = "Whoever comes from there can deliver here, and perhaps relay: see A-6"

@@ -37,9 +37,8 @@ def test_records_that_lead_to_ec2() -> None:
         return Records(Zone("z", DOMAIN, "active", (), "a"), records, LOOK)
 
     other, old = Record("A", DOMAIN, "192.0.2.250", 300), Record("A", "old.a.example", str(SETTINGS.ec2.ipv4), 300)
-    assert all_say(after_all.judged_records(DOMAIN, zone(other), Sought.now(SETTINGS))) == [
-        (PASS, f"{DOMAIN}: expected no record that leads to EC2, found none of 1 records")
-    ]
+    said = f"{DOMAIN}: expected no record that leads to EC2, found none of 1 records"
+    assert all_say(after_all.judged_records(DOMAIN, zone(other), Sought.now(SETTINGS))) == [(PASS, said)]
     (led,) = after_all.judged_records(DOMAIN, zone(other, old), Sought.now(SETTINGS))
     assert (led.verdict, led.member, led.expected) == (FAIL, "old.a.example A", "no record that leads to EC2")
     assert led.found.startswith(f"{SETTINGS.ec2.ipv4}: ")

@@ -42,9 +42,7 @@ def found(*likes: Like, unread: tuple[tuple[str, str], ...] = ()) -> Resembling:
         ({"snap-1": "delete"}, True, GOES, FAIL, f"it names vol-00000001. {COMMAND}"),
     ],
 )  # fmt: skip
-def test_each_thing_is_decided_on(
-    decided: dict[str, str], over: bool, expected: str, verdict: Verdict, says: str
-) -> None:
+def test_each_is_decided_on(decided: dict[str, str], over: bool, expected: str, verdict: Verdict, says: str) -> None:
     one, whole = all_say(resembling.judged(found(SNAP), decided, over=over), "")
     assert one == (verdict, f"snapshot snap-1 weekly (us-east-1): expected {expected}, found {says}")
     assert whole == ALL

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables of cases read better unbroken
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,19 +18,11 @@ from fixtures.probes.dns.queries import Answer
 from fixtures.settings import Secrets
 from tests.judges import DOMAIN, FAIL, LOOK, NS, PASS, SILENT, UNKNOWN, all_say, answer, says
 
-
-def service(**more: Any) -> nameservers.Service:
-    fields: dict[str, Any] = {
-        "assigned": ("a.ns", "b.ns"),
-        "custom": (),
-        "status": "active",
-        "delegations": (answer("a.ns", "b.ns", type="NS"),),
-        "serials": (answer("x y 7 1 1 1 1", type="SOA"),),
-        "differing": (),
-        "unasked": (),
-        "asked": 6,
-    }
-    return nameservers.Service(domain=DOMAIN, evidence=LOOK, **(fields | more))
+SERVICE = nameservers.Service(
+    domain=DOMAIN, assigned=("a.ns", "b.ns"), custom=(), status="active", differing=(), unasked=(), asked=6,
+    delegations=(answer("a.ns", "b.ns", type="NS"),), serials=(answer("x y 7 1 1 1 1", type="SOA"),), evidence=LOOK,
+)  # fmt: skip
+service = partial(replace, SERVICE)
 
 
 def test_a_delegation() -> None:
@@ -109,10 +102,8 @@ def test_servers_agree() -> None:
     lasting = f"for {nameservers.SETTLE_S:.0f} s"
     assert says(silent) == (UNKNOWN, f"MX {DOMAIN} at {NS}: expected an answer, found {SILENT}")
     assert says(serial, looks=2) == (FAIL, f"SOA {DOMAIN}: expected one serial, found 6, 7 {lasting}. {lags}")
-    assert says(differing) == (
-        FAIL,
-        f"MX a.example: expected one answer, found MX a.example: one says x {lasting}. {lags}",
-    )
+    said = f"MX a.example: expected one answer, found MX a.example: one says x {lasting}. {lags}"
+    assert says(differing) == (FAIL, said)
     assert list(nameservers.judged_agreement(service(serials=()))) == []
     (strange,) = nameservers.judged_agreement(replace(mine, assigned=("a.ns", "b.ns")))
     hint = f"{NS.name} is none that Cloudflare has assigned. Take it out at the registrar"

@@ -280,9 +280,8 @@ def burst(said: Conversation, *deliveries: Delivery, there: bool = True) -> Burs
     ],
 )
 def test_a_burst_arrives(it: Burst, verdict: Verdict, found: str) -> None:
-    assert all_say(concurrency.judged_arrived(it), "", 2) == [
-        (verdict, f"<1@x>: expected in the mailbox, found {found}")
-    ]
+    said = f"<1@x>: expected in the mailbox, found {found}"
+    assert all_say(concurrency.judged_arrived(it), "", 2) == [(verdict, said)]
 
 
 @pytest.mark.parametrize(("deliveries", "found"), [((SENT,), ""), ((), ""), ((WAITS, SENT), "deferred: too many")])
@@ -329,14 +328,10 @@ def test_a_message_that_had_to_be_taken_waits() -> None:
 
 def test_what_became_of_it() -> None:
     failed = (replace(WAITS, status="bounced", text="full"), replace(WAITS, status="expired", text="old"))
-    assert says(quota.judged_aftermath("alice", Aftermath((), LOOK)), "") == (
-        PASS,
-        "deliveries to alice: expected no bounce, found no bounce",
-    )
-    assert says(quota.judged_aftermath("alice", Aftermath(failed, LOOK)), "") == (
-        FAIL,
-        "deliveries to alice: expected no bounce, found bounced: full; expired: old",
-    )
+    said = "deliveries to alice: expected no bounce, found no bounce"
+    assert says(quota.judged_aftermath("alice", Aftermath((), LOOK)), "") == (PASS, said)
+    said = "deliveries to alice: expected no bounce, found bounced: full; expired: old"
+    assert says(quota.judged_aftermath("alice", Aftermath(failed, LOOK)), "") == (FAIL, said)
 
 
 # Relaying ------------------------------------------------------------------------------------------------------------

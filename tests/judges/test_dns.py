@@ -177,11 +177,7 @@ NOBODY = (span("0.0.0.0", str(LAST4), "fail"), span("::", str(LAST6), "fail"))
         (record(spans=(span("0.0.0.0", "::", "fail", lookups=11),)), FAIL, "1 records, 11 lookups 11 lookups"),
         (record(spans=(span("1.2.3.4", "::", "permerror", "a loop"),)), FAIL, "1 records, 2 lookups a loop (asked for 1.2.3.4)"),
         (record(spans=(span("1.2.3.4", "::", "temperror", "SERVFAIL"),)), UNKNOWN, "SERVFAIL (asked for 1.2.3.4)"),
-        (
-            replace(record(), apart=("ns1 has none", "ns2 has v=spf1 -all")),
-            FAIL,
-            "name servers that differ: ns1 has none; ns2 has v=spf1 -all. " + SPF_APART,
-        ),
+        (replace(record(), apart=("ns1 has none", "ns2 has v=spf1 -all")), FAIL, "name servers that differ: ns1 has none; ns2 has v=spf1 -all. " + SPF_APART),
     ],
 )  # fmt: skip
 def test_one_record(it: spf.Spf, verdict: Verdict, found: str) -> None:
@@ -211,15 +207,11 @@ def test_it_includes_both(text: str, verdict: Verdict) -> None:
     [
         (NOBODY, PASS, "no address of IPv4 and no address of IPv6"),
         ((span("0.0.0.0", "0.255.255.255"),), PASS, "a /8 of IPv4 and no address of IPv6"),
-        (
-            (span("0.0.0.0", "1.0.0.0"), span("2.0.0.0", "2.0.0.9", why="a")),
-            FAIL,
-            "a /7 of IPv4 and no address of IPv6",
-        ),
+        ((span("0.0.0.0", "1.0.0.0"), span("2.0.0.0", "2.0.0.9", why="a")), FAIL, "a /7 of IPv4 and no address of IPv6"),
         ((span("::", "0:0:ffff:ffff:ffff:ffff:ffff:ffff"),), PASS, "no address of IPv4 and a /32 of IPv6"),
         ((span("::", "0:1::"),), FAIL, "no address of IPv4 and a /31 of IPv6"),
     ],
-)
+)  # fmt: skip
 def test_how_many_may_send(spans: tuple[spf.Span, ...], verdict: Verdict, found: str) -> None:
     hint = (
         ". Above all by ip4:x: take out what is so wide, in the record itself or in one that it includes, and end it "

@@ -1,5 +1,7 @@
 """S-6: what differs from what was accepted, who gets copies, and what a person has named."""
 
+# ruff: noqa: E501 - tables of cases read better unbroken
+
 import pytest
 
 from fixtures.gates.drift import hosts
@@ -31,14 +33,10 @@ def test_what_is_as_accepted_holds() -> None:
     [
         ({}, {"parameter always_bcc": "eve@evil.example"}, "was not there, is eve@evil.example"),
         ({"parameter always_bcc": "a@b.example"}, {}, "was a@b.example, is not there"),
-        (
-            {"file /x": "mode 600 root:root"},
-            {"file /x": "mode 644 root:root"},
-            "was mode 600 root:root, is mode 644 root:root",
-        ),
+        ({"file /x": "mode 600 root:root"}, {"file /x": "mode 644 root:root"}, "was mode 600 root:root, is mode 644 root:root"),
         ({"map hash:/v": "a b\nc d"}, {"map hash:/v": "a b\nc d\ne evil@evil.example"}, "+e evil@evil.example"),
     ],
-)
+)  # fmt: skip
 def test_each_difference_is_named(before: dict[str, str], now: dict[str, str], named: str) -> None:
     ((verdict, said),) = all_say(judged({POSTFIX: before}, stands(now)), "")
     name = next(iter({**before, **now}))
@@ -69,12 +67,9 @@ def test_who_wrote_it_and_when_is_said() -> None:
 def test_what_could_not_be_read_or_was_never_accepted_is_inconclusive() -> None:
     found = judged({POSTFIX: {}}, State({DOVECOT: Source({"x": "y"}, {}, LOOK)}, {POSTFIX: "no answer"}))
     accept = "Undo it, or accept it by name: python -m scripts.accept"
+    unread = f"{DOVECOT}: {AS_ACCEPTED}, found it was not read when the first state was accepted. {accept}"
     assert [(each.verdict, each.sentence(), each.evidence) for each in found] == [
-        (
-            UNKNOWN,
-            f"{DOVECOT}: {AS_ACCEPTED}, found it was not read when the first state was accepted. {accept}",
-            (LOOK,),
-        ),
+        (UNKNOWN, unread, (LOOK,)),
         (UNKNOWN, f"{POSTFIX}: {AS_ACCEPTED}, found no answer", ()),
     ]
     of_zone = [*judged({}, State({ZONE: Source({}, {}, LOOK)}, {ZONE: "no answer"}))]
@@ -127,12 +122,9 @@ def test_only_what_email_routing_adds_by_itself_passes() -> None:
             {"parameter virtual_alias_maps": "unionmap:{hash:/v}", "map hash:/v": "bob@example.net\tb@evil.example"},
             "virtual_alias_maps leads mail to b@evil.example",
         ),
-        (
-            {"parameter alias_maps": "hash:/a", "map hash:/a": 'root\t"|/bin/send"'},
-            "leads mail into a program (for root",
-        ),
+        ({"parameter alias_maps": "hash:/a", "map hash:/a": 'root\t"|/bin/send"'}, "leads mail into a program (for root"),
     ],
-)
+)  # fmt: skip
 def test_a_copy_to_a_stranger_is_named(parts: dict[str, str], text: str) -> None:
     (found,) = strangers(POSTFIX, parts, OURS)
     assert text in found
@@ -171,10 +163,8 @@ def test_what_a_person_named_passes() -> None:
     parts = {"parameter always_bcc": "eve@evil.example"}
     it = "Dell's Postfix: parameter always_bcc sends copies to eve@evil.example"
     nobody = "expected nobody but the domains' own users gets a copy of their mail, unless accepted by name, found"
-    red = (
-        FAIL,
-        f"{it}: {nobody} nobody has accepted it by name. Undo it, or accept it by name: python -m scripts.accept",
-    )
+    accept = "Undo it, or accept it by name: python -m scripts.accept"
+    red = (FAIL, f"{it}: {nobody} nobody has accepted it by name. {accept}")
     for filters, named, first in (
         ((), (), red),
         ((), ("parameter always_bcc",), red),
@@ -187,12 +177,8 @@ def test_what_a_person_named_passes() -> None:
     assert not list(judged_strangers(State(), OURS, (), ()))
     rules = {"rule a@example.net": "forward eve@evil.example"}
     for named in ((), ("Email Routing of example.net: rule a@example.net: forward eve@evil.example",)):
-        of_zone, looked = judged_strangers(
-            State({"Email Routing of example.net": Source(rules, {}, LOOK), ZONE: Source({}, {}, LOOK)}),
-            OURS,
-            (),
-            named,
-        )
+        there = State({"Email Routing of example.net": Source(rules, {}, LOOK), ZONE: Source({}, {}, LOOK)})
+        of_zone, looked = judged_strangers(there, OURS, (), named)
         assert of_zone.domain == "example.net"
         assert looked.found == "looked for in Email Routing of example.net, DNS of example.net"
 

@@ -116,10 +116,8 @@ def test_what_could_not_be_read(part: str) -> None:
         parts = {"firewalld": RUNS, "firewalld_saved": saved(RUNS), part: said}
         ((verdict, found),) = all_say(firewalld.judged(parts, LOOK, "Dell"), "")
         why = said.partition("\n")[0] if "\n" in said else "nothing was printed"
-        assert (verdict, found) == (
-            UNKNOWN,
-            f"Dell's firewalld: expected saved as it runs, for port 25, found {part}: {why}",
-        )
+        sentence = f"Dell's firewalld: expected saved as it runs, for port 25, found {part}: {why}"
+        assert (verdict, found) == (UNKNOWN, sentence)
 
 
 def test_direct_rules() -> None:

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,12 +19,10 @@ from fixtures.probes.cloudflare.events import ONCE_IN, Estimate, Events
 from fixtures.settings import Address
 from fixtures.watching import abort_rules, records
 from fixtures.watching.records import Moment, Propagation, Turn
-from tests.judges import DOMAIN, FAIL, LOOK, NO_SENTENCE, PASS, UNKNOWN, Says, all_say, balanced, entry, says
+from tests.judges import DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, balanced, entry, says
 
 EC2 = {"path": "ec2"}
 LOST: dict[str, Any] = {"arrived": None, "copies": 0, "path": ""}
-
-
 EARLY = (10.0, 20.0)
 
 
@@ -134,10 +134,8 @@ def test_ways(entries: tuple[Any, ...], verdict: object, since: int, others: int
     its = ledger(balanced(*entries), since=1039.0)
     found = f"{since} messages since the last cache let go, {others} of them by another way"
     found += f": {entries[1].sentence()}" if verdict is FAIL else ""
-    assert says(switches.judged_ways(its, 60.0)) == (
-        verdict,
-        f"a.example: expected all through Cloudflare, found {found}",
-    )
+    said = f"a.example: expected all through Cloudflare, found {found}"
+    assert says(switches.judged_ways(its, 60.0)) == (verdict, said)
 
 
 HELD = "first of all, and held for 48 h"
@@ -170,17 +168,7 @@ def test_hold(first: dict[str, float | None], since: float | None, verdict: obje
     assert says(judged, "", 0) == (verdict, f"p: expected {HELD}, found {found}")
 
 
-def moment(**changes: Any) -> Moment:
-    fields: dict[str, Any] = {
-        "answers": 300,
-        "without_mx": 0,
-        "errors": 0,
-        "parts": (),
-        "strays": (),
-        "gap_s": 3.0,
-        "late_gap_s": 10.0,
-    } | changes
-    return Moment(DOMAIN, evidence=LOOK, **fields)
+moment = partial(replace, Moment(DOMAIN, 300, 0, 0, (), (), gap_s=3.0, late_gap_s=10.0, evidence=LOOK))
 
 
 SETS = "expected every answer the old set or the new one, found"
@@ -275,16 +263,12 @@ def test_abort_rules() -> None:
     rule = abort_rules.Rule("lost", "3 lost")
     stands = abort_rules.Alarm("p", rule, "r", 0, 0)
     hint = "If it proved wrong, or is over: python -m scripts.watch --domain p withdraws it"
-    assert says(abort_rules.judged("p", stands), "", 0) == (
-        FAIL,
-        f"p: lost: expected no abort rule met, found 3 lost. {hint}",
-    )
+    said = f"p: lost: expected no abort rule met, found 3 lost. {hint}"
+    assert says(abort_rules.judged("p", stands), "", 0) == (FAIL, said)
     withdrawn = abort_rules.Alarm("p", rule, "r", 0, 0, "all came")
     found = "a false alarm (3 lost), withdrawn: all came"
-    assert says(abort_rules.judged("p", withdrawn), "", 0) == (
-        PASS,
-        f"p: lost: expected no abort rule met, found {found}{NO_SENTENCE}",
-    )
+    said = f"p: lost: expected no abort rule met, found {found}"
+    assert says(abort_rules.judged("p", withdrawn), "", 0) == (PASS, said)
 
 
 # Cloudflare's events -------------------------------------------------------------------------------------------------

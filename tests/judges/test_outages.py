@@ -63,12 +63,8 @@ def test_keepers() -> None:
 
 def test_an_outage_that_nobody_felt_shows_nothing() -> None:
     found = all_say(outage_mail.judged_keepers(met(entry(1, arrived=1009.0), entry(99, arrived=1200.0))), "")
-    assert found == [
-        (
-            UNKNOWN,
-            "the outage: expected mail that waited for its end, found 1 sent in 10.0 s of outage, none was held up",
-        )
-    ]
+    said = "the outage: expected mail that waited for its end, found 1 sent in 10.0 s of outage, none was held up"
+    assert found == [(UNKNOWN, said)]
 
 
 EXPECTED = "expected mail taken by other hosts while r1.mx was silent, found"

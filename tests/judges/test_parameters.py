@@ -59,18 +59,14 @@ def test_parameters() -> None:
     hint = "Run prepare_dell; if a service's -o overrides it, look into master.cf"
     assert red(configured()) == []
     (unset,) = red(configured(written={"recipient_delimiter": "%"}))
-    assert unset == (
-        FAIL,
-        f"recipient_delimiter: expected {dellplan.parameters(SETTINGS)['recipient_delimiter'] or '(empty)'}, found %. {hint}",
-    )
+    said = f"recipient_delimiter: expected {dellplan.parameters(SETTINGS)['recipient_delimiter'] or '(empty)'}, found %. {hint}"
+    assert unset == (FAIL, said)
     assert "inet_protocols" in dellplan.parameters(SETTINGS)
     assert red(configured(overrides={"smtp/unix": {"inet_protocols": "ipv4"}})) == []
     assert len(red(configured(overrides={"lmtp/unix": {"inet_protocols": "ipv4"}}))) == 1
     (stray,) = red(configured(overrides={"lmtp/unix": {"myhostname": "x"}}))
-    assert stray == (
-        FAIL,
-        f"lmtp/unix: myhostname: expected {dellplan.parameters(SETTINGS)['myhostname']}, found x. {hint}",
-    )
+    said = f"lmtp/unix: myhostname: expected {dellplan.parameters(SETTINGS)['myhostname']}, found x. {hint}"
+    assert stray == (FAIL, said)
     service = next(each for each, wanted in dellplan.services(SETTINGS).items() if wanted)
     missing = red(configured(overrides={service: {}}))
     assert all(each[1].endswith(f", found not set. {hint}") for each in missing)

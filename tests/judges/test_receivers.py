@@ -138,10 +138,8 @@ def test_a_catch_all_is_decided_on(decided: bool) -> None:
     (judged,) = all_say(receivers.judged(it, settings, {}, "a rule"), HOME.name)
     hint = 'Write catch_all = "off" or "drop": Email Routing has no catch-all that keeps mailboxes apart'
     found = "catch_all = 'drop'" if decided else f"no catch_all for {HOME.name}; it took mail. {hint}"
-    assert judged == (
-        PASS if decided else FAIL,
-        f"@{HOME.name}: expected a decision in the settings on what else it takes, found {found}",
-    )
+    said = f"@{HOME.name}: expected a decision in the settings on what else it takes, found {found}"
+    assert judged == (PASS if decided else FAIL, said)
 
 
 @pytest.mark.parametrize(("since", "verdict"), [(0.0, PASS), (1.0, UNKNOWN)])
@@ -205,10 +203,8 @@ def test_senders_who_would_be_refused() -> None:
     decided = Decided(sender="@x.example", why=shadow.UNPROVEN, what="asked to sign")
     assert of_senders(*run(sent, decided=(decided,)))[0] == (PASS, f"{refused}; decided: asked to sign")
     unclear = of_senders(*run(mail("s@x.example", shadow.UNKNOWN)))[0]
-    assert unclear == (
-        UNKNOWN,
-        f"<s@x.example>: cannot be known: {said}{OURS}, of which nothing proves that they would be taken. Ask the sender for SPF, DKIM and reverse DNS, or write down what becomes of its mail",
-    )
+    sentence = f"<s@x.example>: cannot be known: {said}{OURS}, of which nothing proves that they would be taken. Ask the sender for SPF, DKIM and reverse DNS, or write down what becomes of its mail"
+    assert unclear == (UNKNOWN, sentence)
     (fine,) = of_senders(*run(mail("s@x.example", stored="")))
     assert fine[1].endswith(
         "found 1 of 1 messages of the last 30 days would be taken; 1 of them lie in no mailbox any more, and only their SPF and size could be judged"
@@ -250,20 +246,7 @@ def test_whatever_took_mail_can_be_given_up_by_name(local: str) -> None:
     assert [each.verdict for each in shadow.judged_stray(stray, settings, (HOME.name,))] == [PASS]
 
 
-@pytest.mark.parametrize(
-    "sender",
-    [
-        "Root@nas",
-        "a@localhost",
-        '"a b"@x.jp',
-        "x@[IPv6:2001:db8::1]",
-        '"a@b"@x.jp',
-        "a b@x.jp",
-        "@nas",
-        "josé@x.jp",
-        "",
-    ],
-)
+@pytest.mark.parametrize("sender", ["Root@nas", "a@localhost", '"a b"@x.jp', "x@[IPv6:2001:db8::1]", '"a@b"@x.jp', "a b@x.jp", "@nas", "josé@x.jp", ""])  # fmt: skip
 def test_whoever_wrote_can_be_decided_on(sender: str) -> None:
     decided = Decided(sender=sender or "<>", why=shadow.UNPROVEN, what="the loss is accepted")
     assert of_senders(*run(mail(sender, shadow.UNPROVEN), decided=(decided,)))[0][0] is PASS

@@ -27,10 +27,8 @@ def test_the_queue() -> None:
     ):
         assert all_say(reception.judged_queue(Queue(queue, LOOK), ("a.example",), 300.0), "") == said
     (unread,) = reception.judged_queue(None, (), 300.0)
-    assert (unread.verdict, unread.sentence()) == (
-        UNKNOWN,
-        f"Dell's queue: {expected} it can't be read: is Postfix up?",
-    )
+    sentence = f"Dell's queue: {expected} it can't be read: is Postfix up?"
+    assert (unread.verdict, unread.sentence()) == (UNKNOWN, sentence)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +40,8 @@ def test_the_queue() -> None:
     ],
 )
 def test_servers(down: str, unasked: str, verdict: Verdict, found: str) -> None:
-    assert says(reception.judged(Server("IMAP", down, unasked, LOOK)), "") == (
-        verdict,
-        f"IMAP: expected up, found {found}",
-    )
+    said = f"IMAP: expected up, found {found}"
+    assert says(reception.judged(Server("IMAP", down, unasked, LOOK)), "") == (verdict, said)
 
 
 ALL_UP = """\
@@ -71,12 +67,9 @@ status 0
     ],
 )
 def test_who_has_to_say_something(said: str, lmtp: str, policy: str) -> None:
-    for server, down, advice in zip(
-        reception.heard(said, "private/lmtp", "Dell", Look()),
-        (lmtp, policy),
-        ("Dovecot's log says why: a panic, Out of memory", "asks it about each message"),
-        strict=True,
-    ):
+    heard = reception.heard(said, "private/lmtp", "Dell", Look())
+    hints = ("Dovecot's log says why: a panic, Out of memory", "asks it about each message")
+    for server, down, advice in zip(heard, (lmtp, policy), hints, strict=True):
         judged = reception.judged(server)
         assert (judged.verdict, judged.found if down else "") == (FAIL if down else PASS, down)
         assert server.what in {"LMTP at private/lmtp", "the policy service unix:private/quota-status"}

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - tables of cases read better unbroken
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fixtures.probes.cloudflare import routed
 from fixtures.probes.cloudflare.api import Destination, Destinations, Record, Records, Routing, Rule, Zone, rule as read
 from fixtures.probes.dns import queries
-from tests.judges import ALICE, DOMAIN, FAIL, LOOK, PASS, UNKNOWN, Says, all_say, says
+from tests.judges import ALICE, DOMAIN, FAIL, LOOK, NS, PASS, UNKNOWN, Says, all_say, answer, says
 
 ZONE = Zone("z", DOMAIN, "active", (), "a")
 HERS = "alice@dell.a.example"
@@ -20,26 +21,17 @@ def rule(address: str = "alice@a.example", *to: str, on: bool = True, action: st
     return Rule("r", name, on, 0, address, action, to or (HERS,))
 
 
+READY = Routing(ZONE, True, "ready", False, (), (), (), OFF, LOOK, Records(ZONE, (), LOOK))
+
+
 def routing(*rules: Rule, **changes: Any) -> Routing:
-    fields: dict[str, Any] = {
-        "enabled": True,
-        "status": "ready",
-        "missing": (),
-        "catch_all": OFF,
-        "faults": (),
-    } | changes
-    return Routing(
-        ZONE, subaddressing=False, required=(), rules=rules, evidence=LOOK, present=Records(ZONE, (), LOOK), **fields
-    )
+    return replace(READY, rules=rules, **changes)
 
 
 def test_a_rule_that_asks_for_more_than_an_address_is_not_that_addresss_own() -> None:
     to = {"type": "literal", "field": "to", "value": "Alice@a.example"}
-    assert [read({"matchers": each}).address for each in ([to], [to, {"type": "all"}], [])] == [
-        "alice@a.example",
-        "",
-        "",
-    ]
+    found = [read({"matchers": each}).address for each in ([to], [to, {"type": "all"}], [])]
+    assert found == ["alice@a.example", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +77,9 @@ def test_rule(rules: tuple[Rule, ...], expected: Says) -> None:
         ((rule(), rule("old@a.example")), (FAIL, "old@a.example")),
         ((rule("", name="all of b"), rule("c@a.example")), (FAIL, "all of b, c@a.example")),
         ((rule(), rule("r@b.a.example")), (PASS, "2 rules, all known; not of a.example, and left: r@b.a.example")),
-        (
-            (rule("c@a.example"), rule("r@b.a.example")),
-            (FAIL, "c@a.example; not of a.example, and left: r@b.a.example"),
-        ),
+        ((rule("c@a.example"), rule("r@b.a.example")), (FAIL, "c@a.example; not of a.example, and left: r@b.a.example")),
     ],
-)
+)  # fmt: skip
 def test_other_rules(rules: tuple[Rule, ...], expected: Says) -> None:
     found = says(routed.judged_others(DOMAIN, routing(*rules), {"alice@a.example"}))
     assert found == (expected[0], f"a.example: expected no other rule, found {expected[1]}")
@@ -129,18 +118,13 @@ def test_catch_all(
             {"missing": (Record("MX", DOMAIN, "r1", 1), Record("TXT", "k.a.example", "v", 1))},
             (FAIL, "enabled: True, status ready, missing: MX a.example, TXT k.a.example"),
         ),
-        (
-            {"faults": ("mx.foreign", "spf.missing")},
-            (PASS, "enabled: True, status ready, missing: nothing; Cloudflare says: mx.foreign, spf.missing"),
-        ),
+        ({"faults": ("mx.foreign", "spf.missing")}, (PASS, "enabled: True, status ready, missing: nothing; Cloudflare says: mx.foreign, spf.missing")),
     ],
-)
+)  # fmt: skip
 def test_state(changes: dict[str, Any], expected: Says) -> None:
     found = says(routed.judged_state(DOMAIN, routing(**changes)))
-    assert found == (
-        expected[0],
-        f"a.example: expected enabled, status ready or unlocked, nothing missing, found {expected[1]}",
-    )
+    said = f"a.example: expected enabled, status ready or unlocked, nothing missing, found {expected[1]}"
+    assert found == (expected[0], said)
 
 
 def test_loops() -> None:
@@ -164,17 +148,10 @@ def test_loops() -> None:
 
 def test_it_stays_on_after_a_rollback() -> None:
     hint = "Stale caches still lead mail there, which it refuses now: switch it on again until they have let go"
-    assert says(routed.judged_still_on(DOMAIN, routing())) == (
-        PASS,
-        "a.example: expected enabled, found enabled: True, status ready",
-    )
-    assert says(routed.judged_still_on(DOMAIN, routing(enabled=False, status="unconfigured"))) == (
-        FAIL,
-        f"a.example: expected enabled, found enabled: False, status unconfigured. {hint}",
-    )
-
-
-SERVER = queries.Server("one", "192.0.2.53")
+    said = "a.example: expected enabled, found enabled: True, status ready"
+    assert says(routed.judged_still_on(DOMAIN, routing())) == (PASS, said)
+    said = f"a.example: expected enabled, found enabled: False, status unconfigured. {hint}"
+    assert says(routed.judged_still_on(DOMAIN, routing(enabled=False, status="unconfigured"))) == (FAIL, said)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +167,7 @@ SERVER = queries.Server("one", "192.0.2.53")
 )
 def test_mx_hosts(rrset: tuple[str, ...], error: str, expected: Says) -> None:
     """N-7, and the pilot's: the set counts, not its order."""
-    answer = queries.Answer(SERVER, DOMAIN, "MX", rrset, 0, "NOERROR", (), error, LOOK)
-    verdict, sentence = says(queries.judged_hosts(answer, ("r1.mx", "r2.mx"), DOMAIN))
-    assert (verdict, sentence.partition(". ")[0]) == (
-        expected[0],
-        f"a.example at {SERVER}: expected r1.mx, r2.mx, found {expected[1]}",
-    )
+    it = answer(*rrset, error=error, type="MX")
+    verdict, sentence = says(queries.judged_hosts(it, ("r1.mx", "r2.mx"), DOMAIN))
+    said = f"a.example at {NS}: expected r1.mx, r2.mx, found {expected[1]}"
+    assert (verdict, sentence.partition(". ")[0]) == (expected[0], said)

@@ -62,10 +62,8 @@ def saw(spf: str, dkim: str, client: str = "192.0.2.7") -> str:
 )  # fmt: skip
 def test_a_sender_of_a_kind(kind: str, shown: str, stored: Stored, verdict: Verdict, found: str) -> None:
     judged = sender_kinds.judged(Tried(BY_NAME[kind], (came(stored),)))
-    assert (judged.verdict, judged.sentence()) == (
-        verdict,
-        f"{kind}: expected in the mailbox, whole, and {shown}, found {found}",
-    )
+    said = f"{kind}: expected in the mailbox, whole, and {shown}, found {found}"
+    assert (judged.verdict, judged.sentence()) == (verdict, said)
     written, *looks = judged.evidence
     assert looks == [LOOK, LOOK]
     assert written.asked == f"what Cloudflare wrote on {stored.message_id}"

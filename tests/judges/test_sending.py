@@ -290,8 +290,11 @@ def test_a_reply_that_used_up_the_quota_says_so() -> None:
         (554, "banner", "", True, ""),
         (421, "mail", "", True, "Others' replies were taken by the same way, so it is this sender"),
         (535, "auth", "", True, "Either this user's account or password"),
+        (535, "auth", "", False, "Either this user's account or password"),
         (554, "data", "", True, ""),
-        (554, "", "rcpt", True, "Others' replies were taken by the same way, so it is this sender"),
+        (554, "", "rcpt", True, "Others' replies were taken by the same way, so it is this sender: either a rule on"),
+        (554, "", "rcpt", False, "Restrictions for port 25 may reach this port too (X14)"),
+        (552, "data", "data", False, ""),
     ],
 )
 def test_why_a_reply_is_not_taken(code: int, stage: Any, refused: Any, single: bool, hint: str) -> None:
@@ -299,6 +302,7 @@ def test_why_a_reply_is_not_taken(code: int, stage: Any, refused: Any, single: b
     found = submission.why_not(said, single=single)
     assert found.startswith(hint)
     assert bool(found) is bool(hint)
+    assert ("others could log in" in found) is (single and stage == "auth")
 
 
 @pytest.mark.parametrize(
@@ -461,10 +465,8 @@ def test_all_is_as_it_was(returned: Stand, red: list[str]) -> None:
 def test_everybody_is_led_to_ec2(rrset: tuple[str, ...], error: str, verdict: Verdict) -> None:
     answer: Any = SimpleNamespace(server="ns1", rrset=rrset, error=error, evidence=LOOK)
     judged = says(wayback.judged_led(answer, "10 mail.x", DOMAIN))
-    assert judged == (
-        verdict,
-        f"ns1: expected 10 mail.x, once the TTL and a minute had passed, found {error or 'what came'}",
-    )
+    said = f"ns1: expected 10 mail.x, once the TTL and a minute had passed, found {error or 'what came'}"
+    assert judged == (verdict, said)
 
 
 BACK, LATE = entry(path="ec2"), entry(2, path="ec2")
@@ -476,21 +478,11 @@ BACK, LATE = entry(path="ec2"), entry(2, path="ec2")
         ((BACK, LATE), {}, PASS, "2 sent, 0 amiss; 1 after the TTL, 0 not by EC2"),
         ((BACK, replace(LATE, path="cloudflare")), {}, FAIL, "2 sent, 0 amiss; 1 after the TTL, 1 not by EC2: "),
         ((BACK, LATE, entry(3, arrived=None)), {}, FAIL, "3 sent, 1 amiss; 2 after the TTL, 1 not by EC2: "),
-        (
-            (BACK, LATE),
-            {"unexplained_copies": (BACK,)},
-            FAIL,
-            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: twice: ",
-        ),
-        (
-            (BACK, LATE),
-            {"unexpected": ("a stranger's",)},
-            FAIL,
-            "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: a stranger's",
-        ),
+        ((BACK, LATE), {"unexplained_copies": (BACK,)}, FAIL, "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: twice: "),
+        ((BACK, LATE), {"unexpected": ("a stranger's",)}, FAIL, "2 sent, 1 amiss; 1 after the TTL, 0 not by EC2: a stranger's"),
         ((BACK,), {}, UNKNOWN, "no mail after the TTL: 1 sent, 0 amiss; 0 after the TTL, 0 not by EC2"),
     ],
-)
+)  # fmt: skip
 def test_all_of_it_arrived(entries: tuple[Any, ...], more: dict[str, Any], verdict: Verdict, found: str) -> None:
     judged = says(wayback.judged_mail(journey(stand(), "", *entries, **more)))
     assert judged[0] is verdict

@@ -51,11 +51,8 @@ def test_nights_and_days(counted: Series | None, verdicts: list[Verdict], found:
     for each, hint in zip(judged, ("Go on with pytest features/ --soak, every night: 1 more", "Wait"), strict=False):
         assert each.hint == (hint if counted and not each.verdict.opens else "")
     if len(judged) == 2 and counted:
-        assert (
-            judged[1]
-            .sentence()
-            .startswith(f"the days: expected 3 days since what they are counted from, found {counted.days:.1f}")
-        )
+        said = f"the days: expected 3 days since what they are counted from, found {counted.days:.1f}"
+        assert judged[1].sentence().startswith(said)
         assert [look.answer for each in judged for look in each.evidence] == [counted.evidence.answer] * 2
 
 
@@ -69,12 +66,11 @@ def took(*seconds: float) -> Settled:
         (took(10, 10, 60), PASS, "half within 10.0 s, 99 % within 60.0 s (n = 3)"),
         (took(10, 10.5, 60), FAIL, "half within 10.5 s, 99 % within 60.0 s (n = 3)"),
         (took(1, 1, 60.5), FAIL, "half within 1.0 s, 99 % within 60.5 s (n = 3)"),
-        (took(*[1.0] * 199, 61.0), FAIL, "half within 1.0 s, 99 % within 1.0 s (n = 200)"),
+        (took(*[1.0] * 199, 61.0), PASS, "half within 1.0 s, 99 % within 1.0 s (n = 200)"),
         (Settled(DOMAIN, 0.0, (balanced(entry(arrived=None)),), LOOK), UNKNOWN, "no mail to time"),
     ],
 )
 def test_quick(each: Settled, verdict: Verdict, found: str) -> None:
-    verdict = PASS if found.endswith("99 % within 1.0 s (n = 200)") else verdict
     expected = "expected half within 10 s, 99 % within 60 s"
     assert says(switches.judged_quick(each, 10.0, 60.0)) == (verdict, f"{DOMAIN}: {expected}, found {found}")
 
@@ -144,17 +140,14 @@ def test_nobody_relays() -> None:
 
 
 def test_the_queue() -> None:
-    assert all_say(ec2_silence.judged_queue(silent()), "") == [
-        (PASS, "EC2's queue: expected empty, but for test mail under way, found empty")
-    ]
+    said = "EC2's queue: expected empty, but for test mail under way, found empty"
+    assert all_say(ec2_silence.judged_queue(silent()), "") == [(PASS, said)]
     waits = Queued("Q1", "deferred", 0.0, 61.4, "a@x", (("b@y", ""), ("c@y", "")))
-    assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [
-        (FAIL, "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be")
-    ]  # fmt: skip
+    said = "Q1 on EC2: expected delivered, found in deferred for 61 s, from <a@x> to b@y, c@y. Let it be delivered (postqueue -f on EC2), or see why it can't be"
+    assert all_say(ec2_silence.judged_queue(silent(queued=(waits,))), "") == [(FAIL, said)]
     own = silent(("probe", "a"), queued=(replace(waits, queue="active"),))
-    assert all_say(ec2_silence.judged_queue(own), "") == [
-        (PASS, "EC2's queue: expected empty, but for test mail under way, found 1 test messages under way")
-    ]
+    said = "EC2's queue: expected empty, but for test mail under way, found 1 test messages under way"
+    assert all_say(ec2_silence.judged_queue(own), "") == [(PASS, said)]
     for other in (silent(("mail", "a"), queued=own.queue.messages), silent(("probe", "a"), queued=(waits,))):
         assert [each[0] for each in all_say(ec2_silence.judged_queue(other), "")] == [FAIL]
     held = silent(queued=(replace(waits, queue="hold"),))

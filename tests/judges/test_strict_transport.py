@@ -186,9 +186,7 @@ def test_what_a_snapshot_keeps_of_a_policy() -> None:
         (Change(None, "0", ("1",)), 100.0, UNKNOWN, "no record of the switch, or of the change"),
     ],
 )
-def test_both_were_admitted_long_enough(
-    change: Change | None, switched: float | None, verdict: Verdict, found: str
-) -> None:
+def test_both_were_admitted_long(change: Change | None, switched: float | None, verdict: Verdict, found: str) -> None:
     expected = f"{DOMAIN}: expected narrowed at least 1.0 days after the switch (max_age), found "
     assert says(mta_sts.judged_narrowed(published(), change, switched)) == (verdict, expected + found)
 

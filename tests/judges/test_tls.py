@@ -10,11 +10,11 @@ import pytest
 from fixtures.evidence import Verdict
 from fixtures.probes.dell import certificate_renewal
 from fixtures.probes.dell.certificate_renewal import Renewals, Way
-from fixtures.probes.dns import caa, queries as dns
+from fixtures.probes.dns import caa
 from fixtures.probes.smtp import tls
 from fixtures.probes.smtp.knock import Knock
 from fixtures.probes.smtp.tls import Handshake, Outdated, Port
-from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, says
+from tests.judges import ABSENT, FAIL, LOOK, PASS, UNKNOWN, all_say, answer, says
 
 PORT = Port("delivery", Knock("192.0.2.1", tls_name="dell.example"))
 MEMBER = "delivery (192.0.2.1 port 25)"
@@ -72,13 +72,11 @@ def test_renewal() -> None:
     ]
     idle = "lego has a certificate to renew, and neither cron nor an enabled timer of systemd runs it"
     hint = "Enable its timer or cron job; if something else runs it (a container), or it isn't used, waive this row"
-    assert all_say(certificate_renewal.judged(Renewals(ways[:1], LOOK, ("lego",))), "")[1:] == [
-        (UNKNOWN, f"renewal by lego: expected a job that runs it, found {idle}. {hint}")
-    ]
+    said = f"renewal by lego: expected a job that runs it, found {idle}. {hint}"
+    assert all_say(certificate_renewal.judged(Renewals(ways[:1], LOOK, ("lego",))), "")[1:] == [(UNKNOWN, said)]
     none = "nothing on Dell renews certificates by itself, as far as its usual places show"
-    assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [
-        (ABSENT, f"Dell: expected a renewal that EC2 has no part in, found {none}")
-    ]
+    said = f"Dell: expected a renewal that EC2 has no part in, found {none}"
+    assert all_say(certificate_renewal.judged(Renewals((), LOOK)), "") == [(ABSENT, said)]
 
 
 CERTBOT = "version = 2.9.0\nserver = https://acme-v02.example/directory\n"
@@ -102,31 +100,35 @@ def test_what_certbot_does_not_renew_by_itself(more: str, by_hand: str) -> None:
 
 
 CRITICAL = "Take that record out, or its flag 128 (RFC 8659, 4.1), before the certificate runs out"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 ONLY = 'Add dell.example CAA 0 issue "letsencrypt.org", before the certificate runs out'
+
+
+def found_of(*rrset: str, error: str = "") -> caa.Found:
+    return caa.Found("mx.dell.example", answer(*rrset, error=error, name="dell.example", type="CAA"))
 
 
 @pytest.mark.parametrize(
     ("rrset", "error", "directory", "verdict", "found"),
     [
-        ((), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
-        (('0 iodef "mailto:a@b.example"',), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "anybody may"),
-        (('0 issue "letsencrypt.org; validationmethods=dns-01"',), "", "https://acme-v02.api.letsencrypt.org/directory", ABSENT, "only letsencrypt.org, by dell.example, by dns-01 only: whether Dell's client proves the name so is not known. Look"),
-        (('0 issue "letsencrypt.org; validationmethods=dns-01"', '0 issue "letsencrypt.org"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, letsencrypt.org, by dell.example"),
-        (('0 issue "letsencrypt.org"', '128 tbs "x"'), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only letsencrypt.org, by dell.example; who does not know tbs must not issue. {CRITICAL}"),
-        (('128 tbs "x"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"anybody may; who does not know tbs must not issue. {CRITICAL}"),
-        (('128 issue "letsencrypt.org"', '0 tbs "x"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only letsencrypt.org, by dell.example"),
-        (('0 issue "digicert.com"', '0 issue "LetsEncrypt.org"'), "", "https://acme-v02.api.letsencrypt.org/directory", PASS, "only digicert.com, letsencrypt.org, by dell.example"),
-        (('0 issue "digicert.com"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only digicert.com, by dell.example. {ONLY}"),
-        (('0 issue ";"',), "", "https://acme-v02.api.letsencrypt.org/directory", FAIL, f"only nobody, by dell.example. {ONLY}"),
+        ((), "", LETS_ENCRYPT, PASS, "anybody may"),
+        (('0 iodef "mailto:a@b.example"',), "", LETS_ENCRYPT, PASS, "anybody may"),
+        (('0 issue "letsencrypt.org; validationmethods=dns-01"',), "", LETS_ENCRYPT, ABSENT, "only letsencrypt.org, by dell.example, by dns-01 only: whether Dell's client proves the name so is not known. Look"),
+        (('0 issue "letsencrypt.org; validationmethods=dns-01"', '0 issue "letsencrypt.org"'), "", LETS_ENCRYPT, PASS, "only letsencrypt.org, letsencrypt.org, by dell.example"),
+        (('0 issue "letsencrypt.org"', '128 tbs "x"'), "", LETS_ENCRYPT, FAIL, f"only letsencrypt.org, by dell.example; who does not know tbs must not issue. {CRITICAL}"),
+        (('128 tbs "x"',), "", LETS_ENCRYPT, FAIL, f"anybody may; who does not know tbs must not issue. {CRITICAL}"),
+        (('128 issue "letsencrypt.org"', '0 tbs "x"'), "", LETS_ENCRYPT, PASS, "only letsencrypt.org, by dell.example"),
+        (('0 issue "digicert.com"', '0 issue "LetsEncrypt.org"'), "", LETS_ENCRYPT, PASS, "only digicert.com, letsencrypt.org, by dell.example"),
+        (('0 issue "digicert.com"',), "", LETS_ENCRYPT, FAIL, f"only digicert.com, by dell.example. {ONLY}"),
+        (('0 issue ";"',), "", LETS_ENCRYPT, FAIL, f"only nobody, by dell.example. {ONLY}"),
         (('0 issue "digicert.com"',), "", "https://acme.own.example/x", ABSENT, "only digicert.com, by dell.example: by which name CAA calls acme.own.example is not known"),
         ((), "SERVFAIL", "https://acme.zerossl.com/v2/DV90", UNKNOWN, "SERVFAIL"),
     ],
 )  # fmt: skip
-def test_an_authority_that_caa_shuts_out(
+def test_who_is_shut_out_by_caa(
     rrset: tuple[str, ...], error: str, directory: str, verdict: Verdict, found: str
 ) -> None:
-    answer = dns.Answer(dns.Server("r", "192.0.2.53"), "dell.example", "CAA", rrset, 300, "NOERROR", (), error, LOOK)
-    (judged,) = all_say(caa.judged(caa.Found("mx.dell.example", answer), [directory]), "")
+    (judged,) = all_say(caa.judged(found_of(*rrset, error=error), [directory]), "")
     host = directory.split("/")[2]
     assert judged == (verdict, f"mx.dell.example by {host}: expected no CAA record that shuts it out, found {found}")
 
@@ -140,28 +142,14 @@ def test_an_authority_that_caa_shuts_out(
         ((), ("https://ca/acct/1",), ABSENT, "only letsencrypt.org, by dell.example, to the account https://ca/acct/1: which is Dell's could not be read"),
     ],
 )  # fmt: skip
-def test_caa_that_is_bound_to_an_account(
-    accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str
-) -> None:
+def test_caa_by_account(accounts: tuple[str, ...], issuing: tuple[str, ...], verdict: Verdict, found: str) -> None:
     rrset = tuple(f'0 issue "letsencrypt.org; accounturi={each}"' for each in issuing)
-    answer = dns.Answer(dns.Server("r", "192.0.2.53"), "dell.example", "CAA", rrset, 300, "NOERROR", (), "", LOOK)
-    directory = "https://acme-v02.api.letsencrypt.org/directory"
-    ((was, said),) = all_say(caa.judged(caa.Found("mx.dell.example", answer), [directory], accounts), "")
+    ((was, said),) = all_say(caa.judged(found_of(*rrset), [LETS_ENCRYPT], accounts), "")
     assert (was, said.partition(", found ")[2]) == (verdict, found)
 
 
 def test_the_authorities_are_those_that_the_clients_name() -> None:
-    text = "server = https://a.example/directory\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
-    assert certificate_renewal._DIRECTORY.findall(text) == [
-        "https://a.example/directory",
-        "https://b.example/v2",
-        "https://c.example/d",
-    ]
-    (nothing,) = caa.judged(
-        caa.Found(
-            "x.example",
-            dns.Answer(dns.Server("r", "192.0.2.53"), "x.example", "CAA", (), None, "NOERROR", (), "", LOOK),
-        ),
-        (),
-    )
-    assert nothing.verdict is ABSENT
+    text = "server = https://a.example/d\nLe_API='https://b.example/v2'\nCA=\"https://c.example/d\"\n"
+    named = ["https://a.example/d", "https://b.example/v2", "https://c.example/d"]
+    assert certificate_renewal._DIRECTORY.findall(text) == named
+    assert [each.verdict for each in caa.judged(found_of(), ())] == [ABSENT]

@@ -50,10 +50,8 @@ def test_the_source_is_ours() -> None:
     found = says(deployed.judged_source(replace(THERE, digest="0" * 64), SETTINGS), "")
     assert found == (FAIL, f"the Worker mxgate: expected sha256 {DIGEST}, found sha256 {'0' * 64}. {deployed.DEPLOY}")
     found = says(deployed.judged_source(None, SETTINGS), "", looks=0)
-    assert found == (
-        FAIL,
-        f"the Worker mxgate: expected sha256 {DIGEST}, found the account has no such Worker. {deployed.DEPLOY}",
-    )
+    said = f"the Worker mxgate: expected sha256 {DIGEST}, found the account has no such Worker. {deployed.DEPLOY}"
+    assert found == (FAIL, said)
 
 
 @pytest.mark.parametrize(
@@ -364,12 +362,9 @@ FETCHING = fetched.Fetching(TIMER, SERVICE, PRIVATE, LOOK)
     [
         ((), ""),
         ((899, 10), ""),
-        (
-            (901, 3700, 5),
-            "the bucket waiting: expected no message for over 15 min, found 2, the oldest for 62 min, from <a@a.example> to <b@b.example>",
-        ),
+        ((901, 3700, 5), "the bucket waiting: expected no message for over 15 min, found 2, the oldest for 62 min, from <a@a.example> to <b@b.example>"),
     ],
-)
+)  # fmt: skip
 def test_nothing_waits_for_long(ages_s: tuple[int, ...], said: str) -> None:
     since = [datetime.fromtimestamp(10_000 - each, UTC) for each in ages_s]
     mail = tuple(Waits(f"mail/{each}", 1, each, "a@a.example", "b@b.example") for each in since)
@@ -392,14 +387,10 @@ def test_nothing_waits_where_nobody_fetches_and_nothing_is_deleted_unfetched(wai
         ({}, {}, []),
         ({"LoadState": "not-found"}, {}, ["mxgate-fetch.timer: expected loaded, found not-found"]),
         ({"ActiveState": "inactive"}, {}, ["mxgate-fetch.timer: expected active, found inactive"]),
-        (
-            {"UnitFileState": "enabled-runtime"},
-            {},
-            ["mxgate-fetch.timer, when Dell starts: expected enabled, found enabled-runtime"],
-        ),
+        ({"UnitFileState": "enabled-runtime"}, {}, ["mxgate-fetch.timer, when Dell starts: expected enabled, found enabled-runtime"]),
         ({}, {"Result": "timeout"}, ["the last run of mxgate-fetch.service: expected success, found timeout"]),
     ],
-)
+)  # fmt: skip
 def test_what_fetches_is_on(timer: Mapping[str, str], service: Mapping[str, str], said: list[str]) -> None:
     it = replace(FETCHING, timer=replace(TIMER, values={**TIMER.values, **timer}))
     it = replace(it, service=replace(SERVICE, values={**SERVICE.values, **service}))
