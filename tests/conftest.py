@@ -29,7 +29,7 @@ os.environ["LC_ALL"] = "C.UTF-8"  # what is shown is compared in English, whoeve
 LONG = """
     lab/test_after_the_switch lab/test_worker_faults lab/test_vps lab/test_by_tunnel kills/test_kills faults/test_faults
     kills/test_switch_writes lab/test_rendered_drills scripts/test_night trial/test_trial lab/test_debian_12_drills
-    lab/test_by_worker lab/test_rendered_gates lab/test_debian_12_gates kills/test_switch_late scripts/test_keeps
+    lab/test_by_worker lab/test_rendered_gates kills/test_switch_late scripts/test_keeps
     faults/test_drawn scripts/test_owner_docker lab/test_lab lab/test_live_path lab/test_rehearse_own
     scripts/test_owner_template scripts/test_ec2 lab/test_second_dell lab/test_live_by_worker scripts/test_feasibility
     lab/test_live_by_init ledger/test_announced scripts/test_switch lab/test_leaves_nothing scripts/test_doctor

@@ -16,7 +16,6 @@ import pytest
 from fixtures.lab.faults.walk import carry
 from fixtures.lab.history import HOSTS
 from fixtures.lab.plan import PRINTING
-from fixtures.lab.present import FAMILY, FAMILY_MAILBOX
 from fixtures.lab.world import Lab, down
 from fixtures.plan.gates import Gate
 from scripts.lib import change
@@ -83,6 +82,23 @@ def shared(name: str, seed: int, at: str = "", **how: Any) -> Any:
     return lab
 
 
+def on(lab: Lab, host: str, command: str) -> str:
+    """What COMMAND of bash, which has to succeed, prints on HOST."""
+    done = lab.exec(host, ["bash", "-ec", command])
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def resettle(lab: Lab, *changes: tuple[str, str]) -> None:
+    """Each of CHANGES in the operator's settings: a text that stands there once, and what comes in its place."""
+    file = lab.folder / "operator/migration.toml"
+    text = file.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    file.write_text(text, encoding="utf-8")
+
+
 def cut_the_power(lab: Lab, host: str) -> None:
     """And give it back, as ``hosts/common/init`` has it."""
     os.kill(lab.pids[host], signal.SIGUSR1)
@@ -95,20 +111,6 @@ def opens(lab: Lab, gate: Gate) -> None:
     """GATE is judged, and opens."""
     done = warm.features("--lab", lab.name, "--gate", gate.value)
     assert done.returncode == 0, done.stdout[-8000:]
-
-
-def serves_the_family(lab: Lab) -> None:
-    """Mail to the domain that Debian 12's Dell has in MariaDB, and nobody moves, comes to its mailbox."""
-    box = f"{FAMILY_MAILBOX}@{FAMILY}"
-
-    def stored() -> int:
-        return int(lab.exec("dell", ["sh", "-c", f"ls /srv/vmail/{box}/Maildir/new | wc -l"]).stdout or 0)
-
-    before = stored()
-    sent = lab.exec("dell", ["sh", "-c", f"printf 'Subject: tea\\n\\n' | sendmail -f alice@webmakeprofit.org {box}"])
-    assert sent.returncode == 0, sent.stderr
-    until(lambda: stored() != before, "a new message", 20)
-    assert stored() == before + 1
 
 
 def shell(lab: str, *argv: str) -> list[str]:

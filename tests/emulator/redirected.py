@@ -1,10 +1,13 @@
 """Programs of others, with Cloudflare's address built in: their requests go to an emulator, and nowhere else."""
 
 import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.emulator.conftest import Running
 
+RUN_S_MAX = 120
 _REDIRECT = """\
 import socket
 _known = socket.getaddrinfo
@@ -14,6 +17,15 @@ def _redirected(host, port, *more, **named):
     raise socket.gaierror(socket.EAI_NONAME, "only the emulator is there")
 socket.getaddrinfo = _redirected
 """
+
+
+def ran(command: Sequence[str | Path], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What COMMAND says in FOLDER, where it has to end well."""
+    done = subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def environment(emulator: Running, authority: str, folder: Path, **more: str) -> dict[str, str]:

@@ -110,11 +110,6 @@ def test_an_accounts_own_token_is_no_users(emulator: Running) -> None:
     assert _reported(refused) == (1000, "")
 
 
-def test_a_proxied_record_has_an_automatic_ttl(emulator: Running, client: Any) -> None:
-    made = client.dns.records.create(zone_id=emulator.zone.id, **{**RECORD, "proxied": True})
-    assert (made.proxied, made.ttl) == (True, 1)
-
-
 def _reported(refused: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> tuple[int | None, str]:
     first = refused.value.errors[0]
     return first.code, (first.source.pointer if first.source and first.source.pointer else "")

@@ -1,7 +1,6 @@
 """dns-lexicon, which nobody here wrote, makes, lists, changes and deletes records of each type, unmodified."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 
 from fixtures.lab.emulator.state import Token
 from tests.emulator.conftest import ALL, APEX, Running
-from tests.emulator.redirected import environment
+from tests.emulator.redirected import environment, ran
 from tests.emulator.test_api_lists import KEY, OWNER
 
-RUN_S_MAX = 120
 MADE = {
     "A": "198.51.100.9",
     "AAAA": "2001:db8::9",
@@ -51,11 +49,7 @@ def lexicon(emulator: Running, authority_file: str, tmp_path: Path) -> Lexicon:
     def run(*calls: tuple[Any, ...], priority: str = "", **key: str) -> list[Any]:
         options = {"provider_name": "cloudflare", "domain": APEX, "ttl": 3600, "priority": priority}
         given = json.dumps({**options, "cloudflare": {"auth_token": "all", **key}})
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, given, json.dumps(calls)],
-            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=RUN_S_MAX, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = ran([sys.executable, "-c", PROGRAM, given, json.dumps(calls)], variables, tmp_path)
         said: list[Any] = json.loads(done.stdout)
         return said
 

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import socketserver
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +18,9 @@ from threading import Thread
 import pytest
 
 from tests.emulator.conftest import APEX, OLD_MX, Running
-from tests.emulator.redirected import environment
+from tests.emulator.redirected import RUN_S_MAX, environment, ran
 from tests.fetched import from_debian, from_index, wheels
 
-RUN_S_MAX = 60
 CURLRC = 'cacert = "{authority}"\nconnect-to = "api.cloudflare.com:443:127.0.0.1:{port}"\n'
 DDCLIENT = f"""\
 ssl=yes
@@ -74,21 +72,13 @@ def _home(emulator: Running, authority: str, folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder)}
 
 
-def _run(command: list[str], given: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command, env=given, cwd=folder, capture_output=True, text=True, timeout=RUN_S_MAX, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
 def test_ddclient_finds_its_zone_and_changes_an_address(emulator: Running, authority_file: str, tmp_path: Path) -> None:
     """By a path that ends in a slash."""
     program = from_debian("ddclient", tmp_path) / "usr/bin/ddclient"
     (tmp_path / "settings").write_text(DDCLIENT, encoding="ascii")
     (tmp_path / "settings").chmod(0o600)
     options = f"-file settings -cache {tmp_path}/cache -daemon=0 -verbose -ip 198.51.100.77".split()
-    said = _run(["perl", str(program), *options], _home(emulator, authority_file, tmp_path), tmp_path)
+    said = ran(["perl", str(program), *options], _home(emulator, authority_file, tmp_path), tmp_path)
     assert emulator.contents("A", OLD_MX) == ["198.51.100.77"], said
 
 
@@ -129,7 +119,7 @@ def test_inadyn_changes_one_address_and_makes_another(emulator: Running, authori
     command = ["unshare", "--mount", "sh", "-c", OWN_HOSTS, "sh", f"{tmp_path}/hosts", f"{root}/usr/bin/inadyn"]
     given = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(library.parent)}
     with _at_443(int(emulator.url.rpartition(":")[2])):
-        said = _run([*command, *options], given, tmp_path)
+        said = ran([*command, *options], given, tmp_path)
     for name in (OLD_MX, f"new.{APEX}"):
         assert emulator.contents("A", name) == ["198.51.100.78"], said
 
@@ -137,7 +127,7 @@ def test_inadyn_changes_one_address_and_makes_another(emulator: Running, authori
 def test_acme_sh_adds_and_removes_its_challenge(emulator: Running, authority_file: str, tmp_path: Path) -> None:
     where = from_debian("acme.sh", tmp_path) / "usr/share/acme.sh"
     given = {"ACME": str(where), "NAME": f"_acme-challenge.{APEX}", "LE_WORKING_DIR": str(tmp_path), "CF_Token": "all"}
-    said = _run(["sh", "-c", HOOK], _home(emulator, authority_file, tmp_path) | given, tmp_path)
+    said = ran(["sh", "-c", HOOK], _home(emulator, authority_file, tmp_path) | given, tmp_path)
     assert emulator.contents("TXT", f"_acme-challenge.{APEX}") == ["second"], said
 
 
@@ -148,7 +138,7 @@ def cli4(emulator: Running, authority_file: str, tmp_path: Path) -> Command:
     lines = from_debian("python3-jsonlines", tmp_path) / "usr/lib/python3/dist-packages"
     given = environment(emulator, authority_file, tmp_path, CLOUDFLARE_API_TOKEN="all")
     given["PYTHONPATH"] += f"{os.pathsep}{folder}{os.pathsep}{lines}"
-    return lambda *words: _run([sys.executable, "-m", "cli4", *words], given, tmp_path).stdout
+    return lambda *words: ran([sys.executable, "-m", "cli4", *words], given, tmp_path).stdout
 
 
 @pytest.fixture
@@ -156,7 +146,7 @@ def curl(emulator: Running, authority_file: str, tmp_path: Path) -> Command:
     """As Cloudflare's pages call the API."""
     given = _home(emulator, authority_file, tmp_path)
     command = ["curl", "--silent", "--fail-with-body", "--header", "Authorization: Bearer all"]
-    return lambda *words: _run([*command, *words], given, tmp_path).stdout
+    return lambda *words: ran([*command, *words], given, tmp_path).stdout
 
 
 def test_cli4_sends_numbers_as_texts_unless_it_is_asked_not_to(emulator: Running, cli4: Command) -> None:
@@ -182,8 +172,8 @@ def test_certbots_plugin_adds_its_challenge_once_and_removes_it(
     name = f"_acme-challenge.www.{APEX}"
     first, second = (f"www.{APEX} {name} {text}" for text in ("first", "second"))
     certbot = [sys.executable, "-c", CERTBOT, *options]
-    _run([*certbot, f"_perform {first}", f"_perform {second}", f"_perform {first}"], given, tmp_path)
+    ran([*certbot, f"_perform {first}", f"_perform {second}", f"_perform {first}"], given, tmp_path)
     assert len(emulator.contents("TXT", name)) == 2
-    _run([*certbot, f"_cleanup {first}"], given, tmp_path)
+    ran([*certbot, f"_cleanup {first}"], given, tmp_path)
     (left,) = emulator.contents("TXT", name)
     assert left.strip('"') == "second"

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.lab.files import SCOPES
 from fixtures.lab.world import Lab
-from tests.labs import applied, operator, standing
+from tests.labs import applied, on, operator, standing
 from tests.reading import ROOT
 from tests.warm import features
 
@@ -26,8 +26,7 @@ def lab() -> Iterator[Lab]:
     """One whose operator reaches Dell and EC2 as mxgate, who is nobody without sudo."""
     with standing(NAME, seed=6, month=True) as made:
         for host in ("dell", "ec2"):
-            done = made.exec(host, ["bash", "-ec", USER])
-            assert done.returncode == 0, done.stderr
+            on(made, host, USER)
         settings = made.folder / "operator/migration.toml"
         theirs, text = r'(?ms)(^\[(?:dell|ec2)\]$.*?^transport = [^\n]*)user = "root",', settings.read_text("utf-8")
         text, hosts = re.subn(theirs, r'\g<1>user = "mxgate", prefix = ["sudo", "-n"],', text)

@@ -85,11 +85,11 @@ def _soon_again(lab: Lab, what: str) -> Iterator[None]:
     if what != "smtpd":
         yield
         return
-    on(lab, "dell", "postconf -e service_throttle_time=1s; postfix reload")
+    labs.on(lab, "dell", "postconf -e service_throttle_time=1s; postfix reload")
     try:
         yield
     finally:
-        on(lab, "dell", "postconf -X service_throttle_time; postfix reload")
+        labs.on(lab, "dell", "postconf -X service_throttle_time; postfix reload")
 
 
 @pytest.mark.usefixtures("_soon_again")
@@ -116,33 +116,21 @@ def test_whatever_breaks_mail_waits_and_none_is_lost(lab: Lab, what: str) -> Non
 
 
 def test_without_the_token_of_access_mail_waits(lab: Lab) -> None:
-    on(lab, "cloudflare", "sed -i.kept 's/Secret) -m str /&x/' /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
+    labs.on(lab, "cloudflare", "sed -i.kept 's/Secret) -m str /&x/' /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
     try:
         by.send(lab, "no token", 3)
         by.put_off(lab)
         assert not by.arrived(lab, "no token")
     finally:
-        on(lab, "cloudflare", "mv /etc/haproxy.cfg.kept /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
+        labs.on(lab, "cloudflare", "mv /etc/haproxy.cfg.kept /etc/haproxy.cfg; pkill -x haproxy; sleep 1")
     assert len(by.all_arrive(lab, "no token", 3, 120)) == 3
 
 
 def test_no_message_is_held_whole(lab: Lab) -> None:
     """Four of the largest at once take less memory, above what one has taken, than half of them are long."""
-    taken = []
-    for batch, messages in (("one", 1), ("four", 4)):
-        by.send(lab, batch, messages, SIZE_MAX - 8192)
-        assert len(by.all_arrive(lab, batch, messages, 180)) == messages
-        most = "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9"
-        taken.append(int(lab.exec("cloudflare", ["bash", "-c", most]).stdout) * 1024)
-    print(f"VmHWM of workerd: {[each >> 20 for each in taken]} MiB")
-    assert taken[1] - taken[0] < 2 * SIZE_MAX, taken
-    assert taken[1] < 5 * SIZE_MAX, taken
+    one, four = by.memory_taken(lab)
+    assert four - one < 2 * SIZE_MAX, (one, four)
 
 
 def test_all_is_taken_back(lab: Lab) -> None:
     by.test_all_is_taken_back(lab)
-
-
-def on(lab: Lab, host: str, command: str) -> None:
-    done = lab.exec(host, ["bash", "-ec", command])
-    assert done.returncode == 0, done.stderr

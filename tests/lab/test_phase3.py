@@ -13,7 +13,8 @@ from pathlib import Path
 from fixtures.lab import plan
 from fixtures.lab.world import Lab
 from tests.conftest import ended, python, until
-from tests.labs import as_operator, operator, shared
+from tests.labs import operator, shared
+from tests.scripts.operating import as_operator
 from tests.warm import features
 
 PHASE3 = "tests-path"
@@ -85,60 +86,33 @@ def test_a_closed_gate(phase3: Lab) -> None:
     assert stored(phase3, "domain, verdict")[-1] == (OTHER, "fail")
 
 
-BEGIN = """
-import json
-from fixtures.ledger import Traffic
-from fixtures.migration import open_migration
-from fixtures.probes.mailbox import delivery; from fixtures.probes.dns import queries as dns
-from fixtures.watching import Watch
-from scripts import stop_ec2, switch_mx
-
-migration = open_migration()
-PILOT = "pilot.example.net"
-SENDERS = [each.name for each in migration.settings.senders]
-STALE = SENDERS.index("with a stale cache")
+SWITCHED = """
+from fixtures.probes.dns import queries as dns
+senders = [each.name for each in migration.settings.senders]
 # Senders take turns: the last of these is sent by the one whose resolver is stale.
-ADDRESSES = [migration.settings.domain(PILOT).addresses[0]] * (STALE + 1)
-
-def apply(script, *options):
-    import contextlib, io
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        script.main([*options, "--json"])
-    digest = json.loads(said.getvalue())["digest"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        assert script.main([*options, "--override", "a test in the lab", "--apply", digest]) == 0
+addresses = [migration.settings.domain(PILOT).addresses[0]] * (senders.index("with a stale cache") + 1)
 
 def answers():
-    heard = dns.ask_everywhere(migration, PILOT, "MX")
-    return {each.server.name: list(each.rrset) for each in heard}
+    return {each.server.name: list(each.rrset) for each in dns.ask_everywhere(migration, PILOT, "MX")}
 
 def send():
-    sent = delivery.arrivals(migration, delivery.from_outside(migration, ADDRESSES))
+    sent = delivery.arrivals(migration, delivery.from_outside(migration, addresses))
     return [[each.path, each.sent.message.message_id] for each in sent]
+
+answers()
+migration.clock.advance(migration.settings.bounds.ttl_s + 1)
+answers()
+done = switch(PILOT)
+assert done["status"] == 0, done["said"]
+at_once, sent = answers(), send()
+migration.clock.advance(migration.settings.bounds.ttl_s + 60)
+print(json.dumps([at_once, sent, answers(), send()]))
 """
 
 
 def test_a_stale_resolver_leads_to_ec2_until_its_time_is_up(phase3: Lab) -> None:
     """And from then on to Cloudflare; the mail of both ways lies in Dovecot's mailbox."""
-    at_once, sent, later, sent_later = as_operator(
-        phase3.name,
-        BEGIN
-        + """
-answers()
-migration.clock.advance(migration.settings.bounds.ttl_s + 1)
-answers()
-with Traffic(migration, "real-path", 1.0, domains=(PILOT,)) as traffic:
-    watch = Watch(migration, PILOT, traffic).start()
-    try:
-        apply(switch_mx, "--domain", PILOT)
-    finally:
-        watch.stop()
-at_once, sent = answers(), send()
-migration.clock.advance(migration.settings.bounds.ttl_s + 60)
-print(json.dumps([at_once, sent, answers(), send()]))
-""",
-    )
+    at_once, sent, later, sent_later = as_operator(SWITCHED, phase3.name)
     old = ["10 mail.webmakeprofit.org"]
     assert at_once["stale"] == old
     assert all("cloudflare.net" in value for value in later["stale"])

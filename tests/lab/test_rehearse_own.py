@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,8 @@ def settings_for(lab: Lab) -> Path:
     return config
 
 
-@contextmanager
-def opened(config: Path) -> Iterator[Store]:
-    store = Store(load(config).store.url, Clock())
-    try:
-        yield store
-    finally:
-        store.close()
+def opened(config: Path) -> closing[Store]:
+    return closing(Store(load(config).store.url, Clock()))
 
 
 def rehearsed(lab: str, given: list[str]) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.lab.plan import DELL6
 from fixtures.lab.world import Lab
-from tests.labs import standing
+from tests.labs import on, standing
 from tests.warm import features
 
 
@@ -54,7 +54,7 @@ def test_where_the_settings_leave_dells_ipv6_out() -> None:
 
         def judged(*plants: str) -> str:
             for plant in plants:
-                assert lab.exec("dell", ["sh", "-ec", plant]).returncode == 0
+                on(lab, "dell", plant)
             done = features("--gate", "phase2", "--lab", lab.name, "-k", "dells_log_names")
             return done.stdout + done.stderr
 

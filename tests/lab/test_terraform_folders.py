@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from fixtures.lab.faults.walk import Judged, Walk, keyword
-from fixtures.lab.world import Lab
 from fixtures.plan.gates import Gate
-from tests.labs import applied, operator, standing
+from tests.labs import applied, operator, resettle, standing
 
 NAME = "test-terraform"
 OVERRIDE = ("--override", "a test of only Terraform's folders")
 OURS = 'terraform_addresses = ["aws_instance.mail", "aws_eip.mail", "aws_security_group.mail"'
 PARTS = "The gateway and its parts are the ones that the settings name"
+STOPPED = "What is about to be deleted is the stopped gateway and its parts"
 FORGOTTEN = "Terraform has forgotten the gateway, and keeps the rest"
 OUTPUT = 'output "address" {\n  value = aws_eip.mail.public_ip\n}\n'
 
@@ -31,15 +31,8 @@ def walk() -> Iterator[Walk]:
         state["resources"] = [each for each in state["resources"] if each["type"] != "terraform_data"]
         state["outputs"] = {"address": {"value": "203.0.113.20", "type": "string"}}
         (folder / "terraform.tfstate").write_text(json.dumps(state))
-        _settings(lab, OURS, OURS + ', "output.address"')
+        resettle(lab, (OURS, OURS + ', "output.address"'))
         yield Walk(lab)
-
-
-def _settings(lab: Lab, text: str, other: str) -> None:
-    file = lab.folder / "operator/migration.toml"
-    before = file.read_text()
-    assert text in before
-    file.write_text(before.replace(text, other))
 
 
 def _folder(walk: Walk) -> Path:
@@ -59,7 +52,7 @@ def test_before_phase1_only_the_gateway_is_right(walk: Walk) -> None:
 
 def test_before_deletion_too(walk: Walk) -> None:
     applied(NAME, "stop_ec2", *OVERRIDE)
-    found = _judged(walk, Gate.DELETION, "What is about to be deleted is the stopped gateway and its parts")
+    found = _judged(walk, Gate.DELETION, STOPPED)
     assert not found.red, found.output[-5000:]
 
 
@@ -100,13 +93,13 @@ def test_without_terraform_there_is_nothing_to_judge_or_to_retire(walk: Walk) ->
     file = walk.lab.folder / "operator/migration.toml"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(each for each in lines if not each.startswith("terraform")))
-    for gate, scenario in ((Gate.PHASE1, PARTS), (Gate.SIGNOFF, FORGOTTEN)):
-        found = _judged(walk, gate, scenario)
-        if gate is Gate.SIGNOFF:
-            assert not found.red, found.output[-5000:]
-            assert "n/a" in found.output
-        else:  # the gateway is stopped by now, and nothing else is wrong
-            assert "Terraform" not in found.red[0].message
+    found = _judged(walk, Gate.PHASE1, PARTS)
+    assert "Terraform" not in found.red[0].message  # the gateway is stopped by now, and nothing else is wrong
+    found = _judged(walk, Gate.DELETION, STOPPED)
+    assert not found.red, found.output[-5000:]
+    found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
+    assert not found.red, found.output[-5000:]
+    assert "n/a" in found.output
     planned = operator(NAME, "-m", "scripts.retire_terraform")
     assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "nothing to do" in planned.stdout
