@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -160,11 +161,7 @@ def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, freely: bool
 ) -> None:
     """AWS has blocked the account, or nobody has one any more; behind an open gate what stands has to be known."""
-
-    def silent(_: Migration) -> str:
-        raise CouldNotAsk("AWS, instance i-1: Blocked")
-
-    monkeypatch.setattr(change, "present_digest", silent)
+    monkeypatch.setattr(change, "present_digest", Mock(side_effect=CouldNotAsk("AWS, instance i-1: Blocked")))
     monkeypatch.setattr(change, "require_open", lambda *_: "")
     monkeypatch.setattr(upkeep, "applies", lambda *_: freely)
     gated, plan = replace(script(file), name="prepare_dell"), digest(file, capsys)
@@ -207,18 +204,12 @@ def test_who_may_still_be_let_in_stands_in_the_last_words(
 ) -> None:
     """Dell went out of reach while people were waited for, so nobody can withdraw the admission."""
 
-    def silent(*_: object) -> str:
-        raise CouldNotAsk("Dell: no route to host")
-
-    def waits() -> None:
-        raise fault
-
     def plan(job: Job) -> Iterator[Write]:
         for each in script(file).plan(job):
-            yield replace(each, do=waits)
+            yield replace(each, do=Mock(side_effect=fault))
 
     made, shown = replace(script(file), plan=plan, around=guests.withdrawing), digest(file, capsys)
-    monkeypatch.setattr(guests, "guests", silent)
+    monkeypatch.setattr(guests, "guests", Mock(side_effect=CouldNotAsk("Dell: no route to host")))
     assert made.main([*APPLY, shown]) == 1
     said = capsys.readouterr().err
     assert why in said
@@ -381,11 +372,7 @@ def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which itself closes that gate."""
-
-    def closed(*_: object) -> str:
-        raise GateClosed("gate phase2 is not open")
-
-    monkeypatch.setattr(change, "require_open", closed)
+    monkeypatch.setattr(change, "require_open", Mock(side_effect=GateClosed("gate phase2 is not open")))
     monkeypatch.setattr(accepted, "by_script", lambda *_, **__: nullcontext())
     let_in = ["cloudflare.com"]
     monkeypatch.setattr(guests, "guests", lambda _: ", ".join(let_in) or guests.NOBODY)
@@ -405,11 +392,7 @@ def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
 def test_a_store_that_takes_nothing_hides_no_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which says what was put back, say."""
     store = change.opened(None).store
-
-    def full(*_: object) -> None:
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(store, "unlock", full)
+    monkeypatch.setattr(store, "unlock", Mock(side_effect=StoreError("the disk is full")))
     with pytest.raises(Refused, match="EC2's MX is back"), store.lock("migration", "a switch"):
         raise Refused("EC2's MX is back")
     assert file.read_text(encoding="ascii") == "old"

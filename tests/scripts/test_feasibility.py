@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -182,11 +183,7 @@ def test_bad_input(options: list[str], words: list[str]) -> None:
 
 def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a container's user there may be only a number, by which no SSH logs in."""
-
-    def nameless() -> str:
-        raise OSError("No username set in the environment")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(getpass, "getuser", Mock(side_effect=OSError("No username set in the environment")))
     with pytest.raises(SettingsError, match=r"--dell dell\.example\.net: expected USER@HOST"):
         feasibility_options._ssh("dell.example.net", None, None)
 

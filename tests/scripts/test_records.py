@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -413,10 +414,8 @@ def test_what_others_can_change_on_the_way_to_a_file(tmp_path: Path, change: str
 
 
 def test_a_policy_that_another_user_owns_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise CommandFailed("web", Result(("sh",), 1, "", "chown: changing ownership: Operation not permitted"))
-
-    monkeypatch.setattr(mta_sts, "replace", refused)
+    fault = CommandFailed("web", Result(("sh",), 1, "", "chown: changing ownership: Operation not permitted"))
+    monkeypatch.setattr(mta_sts, "replace", Mock(side_effect=fault))
     (write,) = mta_sts.put_back(written(tmp_path, OWN), "webmakeprofit.org", WIDE)
     with pytest.raises(Refused, match=r"is another user's, and only they, or root, .* stands as it was"):
         write.do()
