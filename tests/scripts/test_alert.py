@@ -59,17 +59,9 @@ def _shift(migration: Migration, ago_s: float) -> None:
 
 
 def judged(migration: Migration, verdict: str, gate: str = "phase4") -> None:
-    migration.store.put_verdict(
-        gate=gate,
-        domain="",
-        verdict=verdict,
-        target="t",
-        settings="s",
-        suite="0",
-        present="p",
-        run="r",
-        body={"judged": {"S-1": verdict, "N-7": "pass"}},
-    )
+    about = {"target": "t", "settings": "s", "suite": "0", "present": "p", "run": "r"}
+    body = {"judged": {"S-1": verdict, "N-7": "pass"}}
+    migration.store.put_verdict(gate=gate, domain="", verdict=verdict, body=body, **about)
 
 
 def test_a_change_is_reported_once(config: Path, migration: Migration, receiver: Receiver) -> None:
