@@ -20,8 +20,7 @@ from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
 from fixtures.settings import SettingsError
 from scripts.lib import feasibility_options
-from tests import warm
-from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, minimal, python
+from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
 from tests.warm import program
 
@@ -177,8 +176,7 @@ def test_settings_answer_more(lab: Lab) -> None:
     ],
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
-    given = ("-m", "scripts.feasibility", *options)
-    ended(warm.python(given, inherited(), None, COMMAND_S_MAX), 2, *words)
+    ended(program("scripts.feasibility", *options), 2, *words)
 
 
 def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
