@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -98,19 +99,14 @@ def test_what_a_person_has_accepted_is_what_it_goes_back_to(
     monkeypatch.chdir(tmp_path)
     for key, value in _where(emulator, authority_file, "all").items():
         monkeypatch.setenv(key, value)
-    policies: list[tuple[str, list[str]]] = []
-
-    def publish(_: change.Job, domain: str, mx: list[str]) -> tuple[()]:
-        policies.append((domain, mx))
-        return ()
-
+    publish = Mock(return_value=())
     monkeypatch.setattr(takeback, "publish", publish)
     job = change.Job(open_migration(str(tmp_path / "migration.toml")), APEX, Namespace())
     assert {each.subject: each.after for each in takeback.plan(job) if each.danger in {"MX", "SPF"}} == {
         f"{APEX} MX": f"10 {new} (TTL 3600)",
         f"{APEX} TXT": f"{spf} (TTL 3600)",
     }
-    assert policies == [(APEX, [new])]
+    publish.assert_called_once_with(job, APEX, [new])
 
 
 @pytest.fixture

@@ -145,15 +145,10 @@ def test_what_stands_afterwards_makes_no_failure(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All is written; Dell or AWS, which is asked for what stands now, is silent."""
-    plan, asked = digest(file, capsys), iter(["before"])
-
-    def stands(*_: object) -> str:
-        if outcome := next(asked, ""):
-            return outcome
-        raise CouldNotAsk("Dell is silent")
-
+    plan, stands = digest(file, capsys), Mock(side_effect=["before", CouldNotAsk("Dell is silent")])
     monkeypatch.setattr(change, "_stands", stands)
     assert script(file).main([*APPLY, plan]) == 0
+    assert stands.call_count == 2
 
 
 @pytest.mark.parametrize("freely", [True, False])
@@ -175,20 +170,12 @@ def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
 def test_an_override_reads_what_stands_only_for_a_verdict(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_force: bool
 ) -> None:
-    asked, verdicts = list[Migration](), list[object]()
-
-    def look(migration: Migration) -> str:
-        asked.append(migration)
-        return "0" * 16
-
-    def of_a_gate(_: Migration, gate: object) -> bool:
-        verdicts.append(gate)
-        return in_force
-
+    look, of_a_gate = Mock(return_value="0" * 16), Mock(return_value=in_force)
     monkeypatch.setattr(change, "present_digest", look)
     monkeypatch.setattr(change, "in_force", of_a_gate)
     assert replace(script(file), name="prepare_dell").main([*APPLY, digest(file, capsys)]) == 0
-    assert (len(asked), verdicts) == (2 if in_force else 0, [Gate.PHASE1] * 2)
+    verdicts = [gate for (_, gate), _ in of_a_gate.call_args_list]
+    assert (look.call_count, verdicts) == (2 if in_force else 0, [Gate.PHASE1] * 2)
 
 
 @pytest.mark.parametrize(
