@@ -49,13 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     print("\n" + tr("{verdict} for {domains}", verdict=tr(says), domains=", ".join(asked.domains)))
     for each in answers:
         why = each.failed if verdict is Verdict.FAIL else each.open if each.question.decisive else ()
-        print(
-            "".join(
-                f"  {tr('since {member}: {found}', member=redact(tr(f.member)), found=redact(tr(f.found)))}\n"
-                for f in why
-            ),
-            end="",
-        )
+        for it in why:
+            print(f"  {tr('since {member}: {found}', member=redact(tr(it.member)), found=redact(tr(it.found)))}")
     if any(each.failed for each in answers if each.question.what in REACH):
         print(remaining())
     if verdict is Verdict.PASS:

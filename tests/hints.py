@@ -8,20 +8,17 @@ import ast
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.reading import ROOT, tree, under
+
 FOLDERS = ("fixtures", "steps", "scripts")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _WHOLE = ast.Module | _FUNCTION
 
 
-@cache
 def trees() -> dict[str, ast.Module]:
     """Every module of the program, by its path."""
-    paths = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.relative_to(ROOT).as_posix(): tree(path) for folder in FOLDERS for path in under(folder)}
 
 
 @dataclass
@@ -38,9 +35,9 @@ class Hints:
     def __init__(self) -> None:
         self._modules: dict[str, _Module] = {}
         self._seen: set[int] = set()
-        for where, tree in trees().items():
+        for where, parsed in trees().items():
             name = where.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            self._modules[name] = _Module(where, tree)
+            self._modules[name] = _Module(where, parsed)
         for module in self._modules.values():
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.ImportFrom) and node.module:

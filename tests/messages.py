@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ UNSHOWN = {"Evidence", "keep_secret"}
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: {0}\\n"\n'
 
 
+@cache
 def wanted() -> dict[str, str]:
     """Each text with where it stands first."""
     found: dict[str, str] = {}

@@ -51,131 +51,117 @@ def main(capsys: pytest.CaptureFixture[str]) -> Main:
     return run
 
 
-SENDER = '[[senders]]\nname = "a"\naddress = "a@b.example.net"\nhost = "192.0.2.1"\n'
-OUTSIDE = '[outside_mailbox]\naddress = "a@b.example.net"\nhost = "192.0.2.1"\nuser = "a"\n'
-SUBMISSION = '[[dell.submissions]]\nname = "a"\nhost = "192.0.2.1"\n'
-DECIDED = '[[decided]]\nwhy = "DMARC"\nwhat = "the loss is accepted"\nsender = '
 HUGE = "9" * 400
 
 
 @pytest.mark.parametrize(
-    ("was", "is_", "words"),
+    ("was", "is_", "says"),
     [
-        ('imap_host = "198', 'imap_host "198', ["not valid TOML (half written?)", "line 12"]),
-        ("[cloudflare]", None, ["cloudflare: is missing", "resolvers: is missing", EXAMPLE]),
-        ('region = "ap-northeast-1"\n', "", ["ec2: region: missing", 'kind = "vps"']),
-        ('region = "ap-northeast-1"', 'kind = "vps"', ["ec2: provider: missing; expected who rents it out"]),
-        ('region = "ap-northeast-1"', 'kind = "vps"\nprovider = "X"', ["ec2: instance_id: only of an instance at AWS"]),
-        ("[store]", '[[backup_mx]]\nname = "mail.example.net"\nipv4 = "192.0.2.7"\n[store]', ["neither EC2 nor Dell"]),
-        (MINIMAL[:60], None, ["migration.toml: is empty", "python -m scripts.init", EXAMPLE]),
-        ('["alice"]', '"alice"', ["domains.0.mailboxes: expected a list: [ ... ], found 'alice'"]),
-        ('["alice"]', "[]", ["domains.0.mailboxes: expected at least one entry, found []"]),
-        ("[[domains]]", "[domains]", ["domains: expected a list: [[domains]] before each entry, found {"]),
-        ('{ host = "203.0.113.20" }', '"h"', ["ec2.transport: expected a table: { ... }", "found 'h'"]),
-        ('"203.0.113.20"\nseen', '"x"\nseen', ["ec2.ipv4: expected a valid IPv4 address, found 'x'"]),
-        ('"203.0.113.20"\nseen', "7\nseen", ['ec2.ipv4: expected text, such as "203.0.113.9", found 7']),
-        ('"203.0.113.20"\nseen', '"198.51.100.10"\nseen', ["dell: 198.51.100.10 is EC2's address too"]),
-        (
-            '"dell.pilot.example.net"',
-            '"d\u00e9ll.pilot.example.net"',
-            ["domains.0.delivery: expected a host name of two labels"],
-        ),
-        ('name = "quad9"', "name = 9", ['resolvers.0.name: expected text: "...", found 9']),
-        ('["127.0.0.0/8"]', '["104.16.0.0/13"]', ["dell.networks: 104.16.0.0/13 is public", "could relay", "(X3)"]),
-        ('"dell.pilot.', '"pilot.', ["delivery: pilot.example.net is the routed name itself", "would loop (X4)"]),
-        ('["alice"]', '["alice"]\ncatch_all = "alice"', ["would fold all mailboxes into one (X5)", "found 'alice'"]),
-        (
-            '["alice"]',
-            '["alice"]\ncatch_all = ["alice"]',
-            ["would fold all mailboxes into one (X5)", "found ['alice']"],
+        ('imap_host = "198', 'imap_host "198', "not valid TOML (half written?) ... line 12"),
+        ("[cloudflare]", None, f"cloudflare: is missing ... resolvers: is missing ... {EXAMPLE}"),
+        ('region = "ap-northeast-1"\n', "", 'ec2: region: missing ... kind = "vps"'),
+        ('region = "ap-northeast-1"', 'kind = "vps"', "ec2: provider: missing; expected who rents it out"),
+        ('region = "ap-northeast-1"', 'kind = "vps"\nprovider = "X"', "ec2: instance_id: only of an instance at AWS"),
+        (MINIMAL[:60], None, f"migration.toml: is empty ... python -m scripts.init ... {EXAMPLE}"),
+        ('["alice"]', '"alice"', "domains.0.mailboxes: expected a list: [ ... ], found 'alice'"),
+        ('["alice"]', "[]", "domains.0.mailboxes: expected at least one entry, found []"),
+        ("[[domains]]", "[domains]", "domains: expected a list: [[domains]] before each entry, found {"),
+        ('{ host = "203.0.113.20" }', '"h"', "ec2.transport: expected a table: { ... } ... found 'h'"),
+        ('"203.0.113.20"\nseen', '"x"\nseen', "ec2.ipv4: expected a valid IPv4 address, found 'x'"),
+        ('"203.0.113.20"\nseen', "7\nseen", 'ec2.ipv4: expected text, such as "203.0.113.9", found 7'),
+        ('"203.0.113.20"\nseen', '"198.51.100.10"\nseen', "dell: 198.51.100.10 is EC2's address too"),
+        ('"dell.pilot.', '"d\u00e9ll.pilot.', "domains.0.delivery: expected a host name of two labels"),
+        ('name = "quad9"', "name = 9", 'resolvers.0.name: expected text: "...", found 9'),
+        ('["127.0.0.0/8"]', '["104.16.0.0/13"]', "dell.networks: 104.16.0.0/13 is public ... could relay ... (X3)"),
+        ('"dell.pilot.', '"pilot.', "delivery: pilot.example.net is the routed name itself ... would loop (X4)"),
+        *(
+            ('["alice"]', f'["alice"]\ncatch_all = {wrong}', f"fold all mailboxes into one (X5) ... found {shown}")
+            for wrong, shown in (('"alice"', "'alice'"), ('["alice"]', "['alice']"))
         ),
         *(
-            (
-                '["alice"]',
-                f'["alice"]\ndropped = ["{wrong}"]',
-                ["domains.0.dropped.0: expected a local part, as I-9 and"],
-            )
+            ('["alice"]', f'["alice"]\ndropped = ["{wrong}"]', "domains.0.dropped.0: expected a local part, as I-9 and")
             for wrong in ("info@pilot.example.net", "@", "", " info", "a\\tb")
         ),
+        ("[cloudflare]", "[cloudflare]\nenabling = []", "cloudflare.enabling: expected 'refuses' or 'by_subdomain'"),
         *(
-            ("[store]", f'{DECIDED}"{wrong}"\n[store]', ["decided.0.sender: expected an address, @domain for ev"])
-            for wrong in (
-                "nas",
-                "Tom <tom@x.example>",
-                "a@x.example, b@x.example",
-                "root@",
-                "a@x.example ",
-                "a\\tb@x.example",
-            )
+            ("[cloudflare]", f'[cloudflare]\nenabling = "{each}"', f"cloudflare.enabling: '{each}' was seen nowhere")
+            for each in ("coexists", "replaces")
         ),
-        ("[cloudflare]", "[cloudflare]\nenabling = []", ["cloudflare.enabling: expected 'refuses' or 'by_subdomain'"]),
-        ("[cloudflare]", '[cloudflare]\nenabling = "coexists"', ["cloudflare.enabling: 'coexists' was seen nowhere"]),
-        ("[cloudflare]", '[cloudflare]\nenabling = "replaces"', ["cloudflare.enabling: 'replaces' was seen nowhere"]),
-        ("[cloudflare]", '[cloudflare]\nenabling = "by_subdomain"', ["cloudflare: enabling", "by_subdomain_shown"]),
-        ('"9.9.9.9"', '"9.9.9.9"\nport = 0', ["resolvers.0.port: expected greater than or equal to 1, found 0"]),
-        (
-            'imap_host = "198',
-            'imap_port = 99999\nimap_host = "198',
-            ["dell.imap_port: expected less than or equal to 65"],
-        ),
-        ("[store]", f"{SENDER}port = -1\n[store]", ["senders.0.port: expected greater than or equal to 1, found -1"]),
-        ("[store]", f"{OUTSIDE}port = 0\n[store]", ["outside_mailbox.port: expected greater than or equal to 1"]),
-        (
-            "[ec2]",
-            f"{SUBMISSION}port = 65536\n[ec2]",
-            ["dell.submissions.0.port: expected less than or equal to 65535"],
-        ),
-        ("[store]", f"[bounds]\nttl_s = {HUGE}\n[store]", ["bounds.ttl_s: expected less than or equal to 315360000"]),
-        (
-            "[store]",
-            f"[bounds]\ntrial_days = {HUGE}\n[store]",
-            ["bounds.trial_days: expected less than or equal to 3650"],
-        ),
-        ("[store]", "[bounds]\nwatch_s = 1e308\n[store]", ["bounds.watch_s: expected less than or equal to 315360000"]),
-        ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', ["is EC2's name too", "would bounce", "X11"]),
-        ("[store]", '[clock]\nfile = "clock"\n[store]', ["clock.file: clock would move the time", "Leave it out"]),
-        ("[store]", '[route]\nkind = "worker"\n[store]', ["route: host and login: missing, and kind"]),
-        ("[store]", '[route]\nlogin = "w"\nunit = "way"\n[store]', ["route: login, unit: only with kind"]),
-        ("[store]", "[route]\nport = 25\n[store]", ["route: port: 25, to which no Worker may connect"]),
-        ("[store]", '[route]\nlisten = "localhost:9"\n[store]', ["route.listen: expected an address and a port"]),
-        ("[store]", '[route]\nlisten = "[::]:25"\n[store]', ["route.listen: expected an address and a port other"]),
-        ("[store]", '[route]\nlogin = "W {x}"\n[store]', ["route.login: expected a login of lower-case letters"]),
-        ("[store]", f"{WORKER}[store]", ["delivery: dell.pilot.example.net, and with a Worker nothing is forwarded"]),
-        ('delivery = "dell.pilot.example.net"', "", ["domains.pilot.example.net.delivery: is missing, and has no def"]),
-        ("[store]", '[bounds]\nttl_s = "x"\n[store]', ["bounds.ttl_s: expected a valid integer, found 'x'"]),
-        ("[store]", "[bounds]\nnights_before_stop = -3\n[store]", ["bounds.nights_before_stop", "1, found -3"]),
-        ("[store]", "[bounds]\npilot_hold_s = nan\n[store]", ["bounds.pilot_hold_s", "found nan"]),
-        (
-            "[store]",
-            "[bounds]\nnights_before_stop = 3\n[store]",
-            ["bounds: nights_before_stop = 3, where at least 7 is promised", "or a reason as loosened"],
-        ),
-        ('"dell.pilot.example.net"', '"dell.example.com"', ["domains.0.delivery", "placeholder", "dell.example.com"]),
-        ('"pilot.example.net"\n[[', '"other.example.net"\n[[', ["pilot: other.example.net is not among the domains"]),
-        ("[cloudflare]", "[cloudflare]\ncolour = 1", ["cloudflare.colour: there is no such key, found 1"]),
-        ('"mx.pilot', '"mx.own', ["dell.name: mx.own.example.net lies in none of the zones pilot.example.net"]),
-        ('"dell.pilot', '"own', ["domains.pilot.example.net.delivery: own.example.net lies in none of the zones"]),
-        (
-            '"sqlite:///',
-            '"nonsense',
-            ["[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///"],
-        ),
-        ("sqlite:///", "sqlite:////nowhere", ["store sqlite:////nowhere", "can't be opened"]),
-        ('.sqlite"', '.sqlite?colour=1"', ["?colour=1: can't be opened: Query string argument(s) 'colour'", "Correct"]),
-        ('.sqlite"', '.sqlite?timeout=abc"', ["?timeout=abc: can't be opened: could not", "Correct [store] url"]),
-        ("[store]", f"colour = {'[' * 9999}{']' * 9999}\n[store]", [f"be read. Correct it: {EXAMPLE}"]),
-        ("[store]", f"{'.'.join('a' * 1999)} = 1\n[store]", ["nested too deeply to be read"]),
-        ("sqlite:///", 'sqlite:///"\n# ', ["store sqlite:///: names no file", "expected sqlite:///FILE"]),
+        ("[cloudflare]", '[cloudflare]\nenabling = "by_subdomain"', "cloudflare: enabling ... by_subdomain_shown"),
+        ("[cloudflare]", "[cloudflare]\ncolour = 1", "cloudflare.colour: there is no such key, found 1"),
+        ('"9.9.9.9"', '"9.9.9.9"\nport = 0', "resolvers.0.port: expected greater than or equal to 1, found 0"),
+        ("imap_host =", "imap_port = 99999\nimap_host =", "dell.imap_port: expected less than or equal to 65"),
+        ('name = "mx.pilot.example.net"', 'name = "mail.example.net"', "is EC2's name too ... would bounce ... X11"),
+        ('delivery = "dell.pilot.example.net"', "", "domains.pilot.example.net.delivery: is missing, and has no def"),
+        ('"dell.pilot.example.net"', '"dell.example.com"', "domains.0.delivery ... placeholder ... dell.example.com"),
+        ('"pilot.example.net"\n[[', '"other.example.net"\n[[', "pilot: other.example.net is not among the domains"),
+        ('"mx.pilot', '"mx.own', "dell.name: mx.own.example.net lies in none of the zones pilot.example.net"),
+        ('"dell.pilot', '"own', "domains.pilot.example.net.delivery: own.example.net lies in none of the zones"),
+        ('"sqlite:///', '"nonsense', "[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:/"),
+        ("sqlite:///", "sqlite:////nowhere", "store sqlite:////nowhere ... can't be opened"),
+        ('.sqlite"', '.sqlite?colour=1"', "?colour=1: can't be opened: Query string argument(s) 'colour' ... Correct"),
+        ('.sqlite"', '.sqlite?timeout=abc"', "?timeout=abc: can't be opened: could not ... Correct [store] url"),
+        ("sqlite:///", 'sqlite:///"\n# ', "store sqlite:///: names no file ... expected sqlite:///FILE"),
     ],
 )
-def test_settings(config: Path, was: str, is_: str | None, words: list[str]) -> None:
+def test_settings(config: Path, was: str, is_: str | None, says: str) -> None:
     """IS_: what stands there instead; None: the file ends there."""
     good = config.read_text(encoding="utf-8")
-    config.write_text(good.partition(was)[0] if is_ is None else good.replace(was, is_), encoding="utf-8")
+    assert was in good
+    _is_refused(config, good.partition(was)[0] if is_ is None else good.replace(was, is_), says)
+
+
+SENDER = '[[senders]]\nname = "a"\naddress = "a@b.example.net"\nhost = "192.0.2.1"\n'
+OUTSIDE = '[outside_mailbox]\naddress = "a@b.example.net"\nhost = "192.0.2.1"\nuser = "a"\n'
+SUBMISSION = '[[dell.submissions]]\nname = "a"\nhost = "192.0.2.1"\n'
+DECIDED = '[[decided]]\nwhy = "DMARC"\nwhat = "the loss is accepted"\nsender = '
+PORT_MIN, PORT_MAX = "port: expected greater than or equal to 1", "port: expected less than or equal to 65535"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('[[backup_mx]]\nname = "mail.example.net"\nipv4 = "192.0.2.7"', "neither EC2 nor Dell"),
+        *(
+            (f'{DECIDED}"{wrong}"', "decided.0.sender: expected an address, @domain for ev")
+            for wrong in ("nas", "Tom <t@x.example>", "a@x.example, b@x.example", "root@", "a@x.net ", "a\\tb@x.net")
+        ),
+        (f"{SENDER}port = -1", f"senders.0.{PORT_MIN}, found -1"),
+        (f"{OUTSIDE}port = 0", f"outside_mailbox.{PORT_MIN}"),
+        (f"{SUBMISSION}port = 65536", f"dell.submissions.0.{PORT_MAX}"),
+        (f"[bounds]\nttl_s = {HUGE}", "bounds.ttl_s: expected less than or equal to 315360000"),
+        ('[bounds]\nttl_s = "x"', "bounds.ttl_s: expected a valid integer, found 'x'"),
+        (f"[bounds]\ntrial_days = {HUGE}", "bounds.trial_days: expected less than or equal to 3650"),
+        ("[bounds]\nwatch_s = 1e308", "bounds.watch_s: expected less than or equal to 315360000"),
+        ("[bounds]\nnights_before_stop = -3", "bounds.nights_before_stop ... 1, found -3"),
+        (
+            "[bounds]\nnights_before_stop = 3",
+            "bounds: nights_before_stop = 3, where at least 7 ... or a reason as loos",
+        ),
+        ("[bounds]\npilot_hold_s = nan", "bounds.pilot_hold_s ... found nan"),
+        ('[clock]\nfile = "clock"', "clock.file: clock would move the time ... Leave it out"),
+        ('[route]\nkind = "worker"', "route: host and login: missing, and kind"),
+        ('[route]\nlogin = "w"\nunit = "way"', "route: login, unit: only with kind"),
+        ("[route]\nport = 25", "route: port: 25, to which no Worker may connect"),
+        ('[route]\nlisten = "localhost:9"', "route.listen: expected an address and a port"),
+        ('[route]\nlisten = "[::]:25"', "route.listen: expected an address and a port other"),
+        ('[route]\nlogin = "W {x}"', "route.login: expected a login of lower-case letters"),
+        (WORKER, "delivery: dell.pilot.example.net, and with a Worker nothing is forwarded"),
+        (f"colour = {'[' * 9999}{']' * 9999}", f"be read. Correct it: {EXAMPLE}"),
+        (f"{'.'.join('a' * 1999)} = 1", "nested too deeply to be read"),
+    ],
+)
+def test_settings_with_more(config: Path, more: str, says: str) -> None:
+    _is_refused(config, f"{config.read_text(encoding='utf-8')}{more}\n", says)
+
+
+def _is_refused(config: Path, text: str, says: str) -> None:
+    """SAYS: parts of the message, by `` ... ``."""
+    config.write_text(text, encoding="utf-8")
     with pytest.raises((SettingsError, StoreError)) as raised:
         _ = open_migration(config).store
     said = str(raised.value)
-    for word in words:
+    for word in says.split(" ... "):
         assert word in said
     for noise in ("Input should", "Field required", "tuple", "Tuple", "after validation"):
         assert noise not in said
@@ -374,27 +360,32 @@ def _opened(config: Path) -> None:
         file.unlink()
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE=/nowhere.pem: No such file or directory. Expected a file of"),
-        ("SSL_CERT_FILE", "/etc", "SSL_CERT_FILE=/etc: Is a directory"),
-        ("AWS_CA_BUNDLE", "/etc/hostname", "AWS_CA_BUNDLE=/etc/hostname: holds no certificates"),
-        ("ALL_PROXY", "socks5://me:hunter22@proxy.example:1080", "ALL_PROXY=socks5://proxy.example: can't be used"),
-        ("https_proxy", "proxy.example:99999", "https_proxy=(no URL): can't be used"),
-        ("NO_PROXY", "localhost,2001:db8::/32", "NO_PROXY=localhost,2001:db8::/32: can't be used: Invalid port"),
-        ("SSLKEYLOGFILE", "/nowhere/keys", "SSLKEYLOGFILE=/nowhere/keys: can't be written"),
-        ("MXGATE_STORE_URL", "sqlite:///:memory:", "[store] url: in memory all would be gone with this process"),
-    ],
+UNUSABLE = (
+    ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_FILE=/nowhere.pem: No such file or directory. Expected a file of"),
+    ("SSL_CERT_FILE", "/etc", "SSL_CERT_FILE=/etc: Is a directory"),
+    ("AWS_CA_BUNDLE", "/etc/hostname", "AWS_CA_BUNDLE=/etc/hostname: holds no certificates"),
+    ("ALL_PROXY", "socks5://me:hunter22@proxy.example:1080", "ALL_PROXY=socks5://proxy.example: can't be used"),
+    ("https_proxy", "proxy.example:99999", "https_proxy=(no URL): can't be used"),
+    ("NO_PROXY", "localhost,2001:db8::/32", "NO_PROXY=localhost,2001:db8::/32: can't be used: Invalid port"),
+    ("SSLKEYLOGFILE", "/nowhere/keys", "SSLKEYLOGFILE=/nowhere/keys: can't be written"),
+    ("MXGATE_STORE_URL", "sqlite:///:memory:", "[store] url: in memory all would be gone with this process"),
 )
+
+
+@pytest.mark.parametrize(("name", "value", "words"), UNUSABLE, ids=[name for name, *_ in UNUSABLE])
 def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: str) -> None:
-    """No library's own end as it is imported, neither of a script nor of a gate."""
-    for done in (
-        python("scripts.next", "--config", str(config), **{name: value}),
-        python(*FEATURES, "--gate", "phase1", "--config", str(config), **{name: value}),
-    ):
+    """Neither by a script nor by a gate."""
+    given = ("--config", str(config))
+    for done in program("scripts.next", *given, **{name: value}), features("--gate", "phase1", *given, **{name: value}):
         ended(done, 2, words)
         assert "hunter22" not in done.stdout + done.stderr
+
+
+def test_ways_that_can_not_be_used_end_no_library_as_it_is_imported(config: Path) -> None:
+    """All of them at once, from a cold start: ours is the word, and of the first."""
+    ways = {name: value for name, value, _ in reversed(UNUSABLE)}
+    for argv in ("scripts.next",), (*FEATURES, "--gate", "phase1"):
+        ended(python(*argv, "--config", str(config), **ways), 2, UNUSABLE[0][2])
 
 
 GONE = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"'

@@ -117,3 +117,11 @@ def _leads_to_one_side(emulator: Running, state: str) -> None:
     hosts = MX_HOSTS if emulator.world.knobs.mx_names == "route" else NAMED_MX_HOSTS
     assert emulator.contents("MX") == (sorted(hosts) if state == "through" else [OLD_MX])
     assert emulator.contents("TXT") == [MERGED]
+
+
+def _ends(switch: Switch, emulator: Running, status: int, state: str, *at: Any, **how: Any) -> str:
+    """What a switch says that ends with STATUS, has come to STATE, and leads to one side. AT, HOW: as of ``switch``."""
+    ended, said, came_to = switch(*at, **how)
+    assert (ended, came_to) == (status, state), (ended, came_to, said)
+    _leads_to_one_side(emulator, state)
+    return said

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -60,12 +61,8 @@ def test_a_store_that_takes_nothing_undoes_no_switch(job: Job, monkeypatch: pyte
     hears = "import sys; sys.exit(sys.stdin.readline() != 'over\\n')"
     job.run.guard = subprocess.Popen([sys.executable, "-c", hears], stdin=subprocess.PIPE)
     mx_back.noted(job, "moving", {})
-
-    def full(*_: Any, **__: Any) -> None:
-        raise StoreError("the disk is full")
-
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "record", full)
+        patched.setattr(Store, "record", Mock(side_effect=StoreError("the disk is full")))
         settling.settle(job).do()
     assert job.run.through
     assert job.run.guard.wait(10) == 0
@@ -113,11 +110,7 @@ def test_what_only_helps_a_way_back_fails_no_switch(
 
 def test_a_lock_of_which_nobody_says_how_it_stands_is_tried(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was tried counts as done: mail flows without it."""
-
-    def silent(*_: Any) -> str:
-        raise CouldNotAsk("HTTP 503")
-
-    monkeypatch.setattr(routing, "status", silent)
+    monkeypatch.setattr(routing, "status", Mock(side_effect=CouldNotAsk("HTTP 503")))
     monkeypatch.setattr(routing, "unlock_records", lambda *_: None)
     write = routing.unlock(job)
     assert write.read() == write.before
@@ -250,10 +243,7 @@ def test_a_rollback_reads_what_lies_in_a_folder_that_can_not_be_written(
 def test_whatever_stops_a_rollback_names_the_way_by_hand(
     job: Job, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    def stopped(_: Job) -> Any:
-        raise error
-
-    script = replace(rollback.SCRIPT, plan=stopped, opens=lambda _: job.migration)
+    script = replace(rollback.SCRIPT, plan=Mock(side_effect=error), opens=lambda _: job.migration)
     assert script.main(["--domain", job.domain]) > 0
     assert "BY HAND, without any API: python -m scripts.by_hand" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,7 +24,7 @@ from scripts.lib import change
 from scripts.lib.dns import takeback
 from tests.emulator.conftest import APEX, OLD_MX, Running
 from tests.kills.injector import injected
-from tests.kills.switching import FIRST, LASTING, MERGED, Switch, _leads_to_one_side, _log, _store, _where
+from tests.kills.switching import FIRST, LASTING, MERGED, Switch, _ends, _leads_to_one_side, _log, _store, _where
 
 WRITES = BATCH, ENABLE, UNLOCK = 1, 2, 3
 """The writes of a switch in the default order, as calls of the API."""
@@ -38,10 +39,8 @@ CATCH_ALL = asdict(Rule("", "", enabled=False, priority=0, address="", action="d
 @pytest.mark.parametrize("listed", ["listed", "hidden"])
 def test_undisturbed_it_goes_there_and_back(switch: Switch, emulator: Running, spf: str, listed: str) -> None:
     emulator.management.post("/knobs", json={"spf": spf, "routing_mx": listed})
-    status, said, state = switch()
     # That nothing is left to do is seen at name servers then, which are not here.
-    assert (status, state) == (int(listed == "hidden"), "through"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, int(listed == "hidden"), "through")
     status, said, _ = switch(script="rollback")
     assert status == 0, said
     _leads_to_one_side(emulator, "back")
@@ -60,18 +59,14 @@ def test_whatever_names_cloudflare_assigned_there_and_back_and_there(
     switch: Switch, emulator: Running, tmp_path: Path
 ) -> None:
     emulator.management.post("/knobs", json={"mx_names": "named"})
-    status, said, state = switch()
-    assert (status, state) == (0, "through"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, 0, "through")
     with closing(_store(tmp_path)) as store:
         assert len(store.recorded("switch", APEX)) == 1, "it was not known for a switch"
     status, said, _ = switch(script="rollback")
     assert status == 0, said
     _leads_to_one_side(emulator, "back")
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403})
-    status, said, state = switch()
-    assert (status, state) == (1, "back"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, 1, "back")
 
 
 def test_what_a_person_has_accepted_is_what_it_goes_back_to(
@@ -104,19 +99,14 @@ def test_what_a_person_has_accepted_is_what_it_goes_back_to(
     monkeypatch.chdir(tmp_path)
     for key, value in _where(emulator, authority_file, "all").items():
         monkeypatch.setenv(key, value)
-    policies: list[tuple[str, list[str]]] = []
-
-    def publish(_: change.Job, domain: str, mx: list[str]) -> tuple[()]:
-        policies.append((domain, mx))
-        return ()
-
+    publish = Mock(return_value=())
     monkeypatch.setattr(takeback, "publish", publish)
     job = change.Job(open_migration(str(tmp_path / "migration.toml")), APEX, Namespace())
     assert {each.subject: each.after for each in takeback.plan(job) if each.danger in {"MX", "SPF"}} == {
         f"{APEX} MX": f"10 {new} (TTL 3600)",
         f"{APEX} TXT": f"{spf} (TTL 3600)",
     }
-    assert policies == [(APEX, [new])]
+    publish.assert_called_once_with(job, APEX, [new])
 
 
 @pytest.fixture
@@ -140,9 +130,7 @@ def test_at_each_write(at: tuple[int, str, int], switch: Switch, emulator: Runni
     assert status == (-9 if kind == "kills" else 0 if state == "through" else 1), said
     _leads_to_one_side(emulator, state)
     assert (state == "back") == ("stands again" in said + _log(tmp_path))
-    again, said, state = switch()
-    assert (again, state) == (0, "through"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, 0, "through")
 
 
 REMOVAL = 5
@@ -156,9 +144,7 @@ def _nothing_below(emulator: Running) -> bool:
 
 
 def test_by_subdomain_the_mx_moves_by_dns_only(switch: Switch, emulator: Running, tmp_path: Path) -> None:
-    status, said, state = switch(order="by_subdomain")
-    assert (status, state) == (0, "through"), said
-    _leads_to_one_side(emulator, state)
+    said = _ends(switch, emulator, 0, "through", order="by_subdomain")
     assert _nothing_below(emulator)
     assert "EC2 is still the MX" in said
     with closing(_store(tmp_path)) as store:
@@ -173,15 +159,11 @@ def test_by_subdomain_it_gives_up_before_anything_has_moved(
 ) -> None:
     """And the other order goes on from there."""
     emulator.management.post("/knobs", json={"unlocking": unlocking})
-    status, said, state = switch("", 0, 0, 550, order="by_subdomain")
-    assert (status, state) == (1, "unmoved"), said
+    said = _ends(switch, emulator, 1, "unmoved", "", 0, 0, 550, order="by_subdomain")
     assert 'cloudflare.enabling = "refuses"' in said
     assert f"Nothing has moved, and mxgate.{APEX} {left}. " in said
-    _leads_to_one_side(emulator, state)
     assert _nothing_below(emulator) == (unlocking == "any")
-    status, said, state = switch()
-    assert (status, state) == (0, "through"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, 0, "through")
 
 
 @pytest.mark.parametrize("at", BY_SUBDOMAIN_KILLS, ids=str, indirect=True)
@@ -191,9 +173,7 @@ def test_by_subdomain_killed_at_each_write(at: tuple[int, int], switch: Switch, 
     assert status == -9, said
     assert state in ({"through"} if number == REMOVAL else {"begun", "back"})
     _leads_to_one_side(emulator, state)
-    status, said, state = switch(order="by_subdomain")
-    assert (status, state) == (0, "through"), said
-    _leads_to_one_side(emulator, state)
+    _ends(switch, emulator, 0, "through", order="by_subdomain")
     assert _nothing_below(emulator)
 
 
@@ -210,10 +190,8 @@ def test_what_email_routing_hides_from_the_list_goes_too(switch: Switch, emulato
 def test_answered_so_for_good(switch: Switch, emulator: Running, tmp_path: Path, status: int) -> None:
     """The run itself goes back, by DNS only, and says so; no window is left open."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": status, "retry_after_s": 60})
-    code, said, state = switch()
-    assert (code, state) == (1, "back"), said
+    said = _ends(switch, emulator, 1, "back")
     assert f"EC2's MX of {APEX} stands again" in said
-    _leads_to_one_side(emulator, state)
     with closing(_store(tmp_path)) as store:
         opened, closed = (len(store.recorded(kind, APEX)) for kind in ("window opened", "window closed"))
     assert opened == closed > 0
@@ -223,10 +201,8 @@ def test_answered_so_for_good(switch: Switch, emulator: Running, tmp_path: Path,
 def test_killed_while_it_goes_back(switch: Switch, emulator: Running, tmp_path: Path, number: int) -> None:
     """Before EC2's MX was added, and before Cloudflare's is deleted: the guard goes on."""
     emulator.management.post("/faults", json={**LASTING, "method": "POST", "status": 403, "times": 1})
-    code, said, state = switch("kills", number + 1, 0)
-    assert (code, state) == (-9, "back"), said
+    _ends(switch, emulator, -9, "back", "kills", number + 1, 0)
     assert "without a word" in _log(tmp_path)
-    _leads_to_one_side(emulator, state)
 
 
 def test_nothing_answers_for_a_while(switch: Switch, emulator: Running, tmp_path: Path) -> None:

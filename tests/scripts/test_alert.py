@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -59,17 +60,9 @@ def _shift(migration: Migration, ago_s: float) -> None:
 
 
 def judged(migration: Migration, verdict: str, gate: str = "phase4") -> None:
-    migration.store.put_verdict(
-        gate=gate,
-        domain="",
-        verdict=verdict,
-        target="t",
-        settings="s",
-        suite="0",
-        present="p",
-        run="r",
-        body={"judged": {"S-1": verdict, "N-7": "pass"}},
-    )
+    about = {"target": "t", "settings": "s", "suite": "0", "present": "p", "run": "r"}
+    body = {"judged": {"S-1": verdict, "N-7": "pass"}}
+    migration.store.put_verdict(gate=gate, domain="", verdict=verdict, body=body, **about)
 
 
 def test_a_change_is_reported_once(config: Path, migration: Migration, receiver: Receiver) -> None:
@@ -379,15 +372,11 @@ def test_mail_goes_out_though_the_store_is_broken(config: Path, monkeypatch: pyt
     config.with_name("store.sqlite").write_text("x" * 5000, encoding="ascii")
     monkeypatch.setenv("MXGATE_ALARM_URLS", "mailtos://me:secret@mail.elsewhere.example?to=me@elsewhere.example")
     monkeypatch.setenv("MONITOR_SERVICE_RESULT", "timeout")
-    asked: list[int] = []
-
-    def send(those: tuple[object, ...], *_: object) -> list[object]:
-        asked.append(len(those))
-        return []
-
+    send = Mock(return_value=[])
     monkeypatch.setattr(alert, "send", send)
     assert run(config, "--unit", "mxgate-soak.service") == 0
-    assert asked == [1]
+    ((ways_out, *_), _) = send.call_args
+    assert len(ways_out) == 1
 
 
 def test_a_drill(config: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:

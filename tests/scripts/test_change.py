@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -144,15 +145,10 @@ def test_what_stands_afterwards_makes_no_failure(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All is written; Dell or AWS, which is asked for what stands now, is silent."""
-    plan, asked = digest(file, capsys), iter(["before"])
-
-    def stands(*_: object) -> str:
-        if outcome := next(asked, ""):
-            return outcome
-        raise CouldNotAsk("Dell is silent")
-
+    plan, stands = digest(file, capsys), Mock(side_effect=["before", CouldNotAsk("Dell is silent")])
     monkeypatch.setattr(change, "_stands", stands)
     assert script(file).main([*APPLY, plan]) == 0
+    assert stands.call_count == 2
 
 
 @pytest.mark.parametrize("freely", [True, False])
@@ -160,11 +156,7 @@ def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, freely: bool
 ) -> None:
     """AWS has blocked the account, or nobody has one any more; behind an open gate what stands has to be known."""
-
-    def silent(_: Migration) -> str:
-        raise CouldNotAsk("AWS, instance i-1: Blocked")
-
-    monkeypatch.setattr(change, "present_digest", silent)
+    monkeypatch.setattr(change, "present_digest", Mock(side_effect=CouldNotAsk("AWS, instance i-1: Blocked")))
     monkeypatch.setattr(change, "require_open", lambda *_: "")
     monkeypatch.setattr(upkeep, "applies", lambda *_: freely)
     gated, plan = replace(script(file), name="prepare_dell"), digest(file, capsys)
@@ -178,20 +170,12 @@ def test_who_needs_no_open_gate_writes_where_a_system_is_silent(
 def test_an_override_reads_what_stands_only_for_a_verdict(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_force: bool
 ) -> None:
-    asked, verdicts = list[Migration](), list[object]()
-
-    def look(migration: Migration) -> str:
-        asked.append(migration)
-        return "0" * 16
-
-    def of_a_gate(_: Migration, gate: object) -> bool:
-        verdicts.append(gate)
-        return in_force
-
+    look, of_a_gate = Mock(return_value="0" * 16), Mock(return_value=in_force)
     monkeypatch.setattr(change, "present_digest", look)
     monkeypatch.setattr(change, "in_force", of_a_gate)
     assert replace(script(file), name="prepare_dell").main([*APPLY, digest(file, capsys)]) == 0
-    assert (len(asked), verdicts) == (2 if in_force else 0, [Gate.PHASE1] * 2)
+    verdicts = [gate for (_, gate), _ in of_a_gate.call_args_list]
+    assert (look.call_count, verdicts) == (2 if in_force else 0, [Gate.PHASE1] * 2)
 
 
 @pytest.mark.parametrize(
@@ -207,18 +191,12 @@ def test_who_may_still_be_let_in_stands_in_the_last_words(
 ) -> None:
     """Dell went out of reach while people were waited for, so nobody can withdraw the admission."""
 
-    def silent(*_: object) -> str:
-        raise CouldNotAsk("Dell: no route to host")
-
-    def waits() -> None:
-        raise fault
-
     def plan(job: Job) -> Iterator[Write]:
         for each in script(file).plan(job):
-            yield replace(each, do=waits)
+            yield replace(each, do=Mock(side_effect=fault))
 
     made, shown = replace(script(file), plan=plan, around=guests.withdrawing), digest(file, capsys)
-    monkeypatch.setattr(guests, "guests", silent)
+    monkeypatch.setattr(guests, "guests", Mock(side_effect=CouldNotAsk("Dell: no route to host")))
     assert made.main([*APPLY, shown]) == 1
     said = capsys.readouterr().err
     assert why in said
@@ -381,11 +359,7 @@ def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which itself closes that gate."""
-
-    def closed(*_: object) -> str:
-        raise GateClosed("gate phase2 is not open")
-
-    monkeypatch.setattr(change, "require_open", closed)
+    monkeypatch.setattr(change, "require_open", Mock(side_effect=GateClosed("gate phase2 is not open")))
     monkeypatch.setattr(accepted, "by_script", lambda *_, **__: nullcontext())
     let_in = ["cloudflare.com"]
     monkeypatch.setattr(guests, "guests", lambda _: ", ".join(let_in) or guests.NOBODY)
@@ -405,11 +379,7 @@ def test_behind_a_closed_gate_an_interrupted_run_lets_nobody_in_any_more(
 def test_a_store_that_takes_nothing_hides_no_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which says what was put back, say."""
     store = change.opened(None).store
-
-    def full(*_: object) -> None:
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(store, "unlock", full)
+    monkeypatch.setattr(store, "unlock", Mock(side_effect=StoreError("the disk is full")))
     with pytest.raises(Refused, match="EC2's MX is back"), store.lock("migration", "a switch"):
         raise Refused("EC2's MX is back")
     assert file.read_text(encoding="ascii") == "old"

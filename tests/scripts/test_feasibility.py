@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,8 +20,7 @@ from fixtures.lab.present import WORLD_NAME
 from fixtures.lab.world import Lab
 from fixtures.settings import SettingsError
 from scripts.lib import feasibility_options
-from tests import warm
-from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, minimal, python
+from tests.conftest import PROJECT, ended, minimal, python
 from tests.labs import operator, shared
 from tests.warm import program
 
@@ -176,17 +176,12 @@ def test_settings_answer_more(lab: Lab) -> None:
     ],
 )
 def test_bad_input(options: list[str], words: list[str]) -> None:
-    given = ("-m", "scripts.feasibility", *options)
-    ended(warm.python(given, inherited(), None, COMMAND_S_MAX), 2, *words)
+    ended(program("scripts.feasibility", *options), 2, *words)
 
 
 def test_who_has_no_name_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a container's user there may be only a number, by which no SSH logs in."""
-
-    def nameless() -> str:
-        raise OSError("No username set in the environment")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(getpass, "getuser", Mock(side_effect=OSError("No username set in the environment")))
     with pytest.raises(SettingsError, match=r"--dell dell\.example\.net: expected USER@HOST"):
         feasibility_options._ssh("dell.example.net", None, None)
 

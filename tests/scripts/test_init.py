@@ -20,8 +20,7 @@ from fixtures.preflight.init.reading import Mail, Zone
 from fixtures.preflight.init.text import explained, render
 from fixtures.settings import Settings, SettingsError, check
 from fixtures.settings.route import Route
-from tests import warm
-from tests.conftest import COMMAND_S_MAX, PROJECT, ended, inherited, python, run
+from tests.conftest import PROJECT, ended, python, run
 from tests.labs import operator, shared
 from tests.warm import program
 
@@ -169,10 +168,7 @@ OWN = '[[domains]]\nname = "own.example.net"\n'
     [
         ("[[domains]", ["not valid TOML"]),
         ('domains = "a.net"', ["domains: expected [[domains]], each with its name"]),
-        (
-            '[[domains]]\nname = "own.example.net"\n[dell.transport]\nkind = "pigeon"\n',
-            ["an answer can't be used", "kind"],
-        ),
+        (f'{OWN}[dell.transport]\nkind = "pigeon"\n', ["an answer can't be used", "kind"]),
         (f'{OWN}[dell]\ntransport = "192.0.2.1"\n', ["dell.transport: expected a table", "found '192.0.2.1'"]),
         (f'{OWN}aliases = ["info=bob"]\n', ["domains.0.aliases: expected a table", "found ['info=bob']"]),
         (f'mta_sts = "yes"\n{OWN}', ["mta_sts: expected a table", "found 'yes'"]),
@@ -184,8 +180,7 @@ OWN = '[[domains]]\nname = "own.example.net"\n'
 def test_answers_that_can_not_be_used(tmp_path: Path, answers: str, words: list[str]) -> None:
     file = tmp_path / "answers.toml"
     file.write_text(answers, encoding="utf-8")
-    given = ("-m", "scripts.init", "--defaults", "--answers", str(file), "--config", str(tmp_path / "made.toml"))
-    done = warm.python(given, inherited(), None, COMMAND_S_MAX)
+    done = program("scripts.init", "--defaults", "--answers", str(file), "--config", str(tmp_path / "made.toml"))
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
     for word in words:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -309,11 +310,7 @@ def _unread_but_for_the_log(dell: Single) -> list[str]:
 
 def test_what_another_hand_has_edited_is_not_taken_back(dell: Single, monkeypatch: pytest.MonkeyPatch) -> None:
     """Postfix has not read it yet, and the newest copy is from before the first preparation."""
-
-    def refused(*_: object) -> None:
-        raise Refused("a test does not leave Dell")
-
-    monkeypatch.setattr(outgoing, "require", refused)
+    monkeypatch.setattr(outgoing, "require", Mock(side_effect=Refused("a test does not leave Dell")))
     socket = f"/var/spool/postfix/{dovecotplan.OURS.removeprefix('unix:')}"
     # What is changed within the second of a reload counts as read.
     dell.bash(f"sleep 1; postconf -e maximal_queue_lifetime=4d; rm {socket}")
@@ -377,11 +374,7 @@ def test_a_listener_that_can_not_be_missed_comes_back_after_a_kill_too(
     assert dell.bash(f"cat {master}") != with_it
     if not copies:
         dell.bash(f"mkdir /run/copies; mv {master}.bak-* /run/copies")
-
-    def broken(*_: Any) -> None:
-        raise Refused("it does not serve")
-
-    monkeypatch.setattr(effect, "read_and_serving", broken)
+    monkeypatch.setattr(effect, "read_and_serving", Mock(side_effect=Refused("it does not serve")))
     (again,) = list(retire_xclient.plan(job))
     says = "is as before" if copies else "stays without it: no copy differs by only the listener"
     with pytest.raises(Refused, match=f"it does not serve. {master} {says}"):

@@ -5,6 +5,7 @@ import getpass
 import importlib
 import os
 import re
+from unittest.mock import Mock
 
 import pytest
 
@@ -40,11 +41,7 @@ def test_an_example_can_be_typed_by_whoever_has_a_name_or_none(
     """Its parser takes what the help of a script shows, also in a container, whose user may have only a number. A
     gate is only said to be overridden where there is one.
     """
-
-    def nameless() -> str:
-        raise OSError("No username set in the environment")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(getpass, "getuser", Mock(side_effect=OSError("No username set in the environment")))
     script: change.Script = importlib.import_module(f"scripts.{name}").SCRIPT
     with pytest.raises(SystemExit):
         script.main(["--help"])

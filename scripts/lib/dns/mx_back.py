@@ -192,8 +192,8 @@ class Book:
                 self.job.say(N_(f"not recorded, nor what follows: {error}"))
 
 
-def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S) -> str:
-    """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at the limit.
+def put_back(job: Job, kept: dict[str, Any], why: str) -> str:
+    """Put EC2's MX back, however often it takes, then the SPF record; returns what was done. ``Refused`` at LIMIT_S.
 
     KEPT: what ``before`` gave, or the record of it. Nothing of the store is needed for it: that is written after each
     write, if it can be. ``Overtaken`` where the store says, after a failure or a sleep, that another run has gone on.
@@ -211,10 +211,10 @@ def put_back(job: Job, kept: dict[str, Any], why: str, limit_s: float = LIMIT_S)
             yield write
 
     while not took or (not seen and _made_late(job, book)):
-        if not _until_done(job, book, planned, limit_s, QUIET_S):
+        if not _until_done(job, book, planned, LIMIT_S, QUIET_S):
             book.later.append(partial(_noted_if_ours, job, "given up", kept, why=why))
             book.write()
-            raise Refused(still_away(job, limit_s))
+            raise Refused(still_away(job, LIMIT_S))
         took = time.monotonic() - began
     book.later += [
         partial(_noted_if_ours, job, "back", kept, why=why),
