@@ -23,12 +23,17 @@ FEATURES = ("pytest", "features/", "-q")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="takes root away")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def config(tmp_path: Path) -> Iterator[Path]:
-    """A good file to spoil. Whatever the bad input was, no store comes of it, and no lab of a new name."""
+    """A good file to spoil. Whatever the bad input was, no store comes of it."""
     file = minimal(tmp_path)
     yield file
     assert sorted(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_lab_of_a_new_name() -> Iterator[None]:
+    yield
     assert not {"rootless", "none-of-these"} & set(standing())
 
 
@@ -255,12 +260,10 @@ def test_what_is_wrong_with_them_ends_a_run(config: Path, was: str, is_: str, wo
         (["--gate", "phase1", "--lab", "none-of-these"], ["no lab named", "scripts/lab up --name none-of-these"]),
     ],
 )
-@pytest.mark.usefixtures("config")
 def test_options(options: list[str], words: list[str]) -> None:
     ended(features(*options), 2, *words)
 
 
-@pytest.mark.usefixtures("config")
 def test_no_settings_where_they_are_looked_for() -> None:
     """It says who named the file, and how to write it."""
     words = ["migration.toml: there is no such file in /", "Go to the folder where it is", "--config or $MXGATE_CONFIG"]
@@ -277,26 +280,22 @@ def test_a_gate_without_a_folder_is_that_of_the_features(config: Path) -> None:
     _opened(config)
 
 
-@pytest.mark.usefixtures("config")
 def test_features_in_a_folder_that_has_none() -> None:
     """No lab is put up, of which nothing would be asked."""
     done = python(*FEATURES, before=("env", "-C", str(PROJECT / "scripts")), PATH="/nowhere:/usr/bin:/bin")
     ended(done, 2, f"features/: there is no such file or folder in {PROJECT}/scripts", f"Run this in {PROJECT}, where")
 
 
-@pytest.mark.usefixtures("config")
 def test_a_gate_that_there_is_not() -> None:
     """In pytest's own words, with its own status for them."""
     ended(features("--gate", "phase9"), 4, "invalid choice: 'phase9'", "phase1", "phase2")
 
 
-@pytest.mark.usefixtures("config")
 def test_no_podman() -> None:
     done = features("--rehearse", PATH="/nowhere")
     ended(done, 2, "the lab needs podman, runc", "apt install podman runc mmdebstrap")
 
 
-@pytest.mark.usefixtures("config")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -313,7 +312,6 @@ def test_no_lab_in_a_live_runs_environment(options: list[str], words: list[str])
 
 
 @ROOT
-@pytest.mark.usefixtures("config")
 def test_no_root() -> None:
     """Of a rehearsal, and of a lab by hand; live use asks for none."""
     readable = python("pytest", "--version", before=NOBODY)
@@ -483,7 +481,6 @@ def test_help_names_the_exit_codes(script: str, words: tuple[str, ...], main: Ma
         assert word in done.stdout
 
 
-@pytest.mark.usefixtures("config")
 def test_a_fault_that_there_is_not() -> None:
     """The nearest are named, and not the whole catalogue."""
     done = program("fixtures.lab.faults", "spf-two-record")

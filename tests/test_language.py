@@ -125,15 +125,6 @@ def test_no_sentence_of_the_frame_mixes_languages() -> None:
             assert not english.search(re.sub(r"`[^`]*`|\{\w+\}|\S+[=/]\S*", "", said)), said
 
 
-def test_foreign_text_is_as_harmless_in_another_language() -> None:
-    with speaking("ja"):
-        page = render(sample.report())
-    assert "<script" not in page
-    assert "<img" not in page
-    assert not re.search("[\u202e\x1b\ud800-\udfff]", page)
-    assert sample.SECRET not in page
-
-
 def test_findings_keep_their_words() -> None:
     look = Evidence("MX b.example at 9.9.9.9", "none")
     found = failed("b.example", "an MX", "none", look, hint="Wait, and ask again")
