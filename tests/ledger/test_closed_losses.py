@@ -28,12 +28,7 @@ def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
     assert found.loss_rate_bound is None, "it was lost, and no bound may say otherwise"
     assert "lost before and closed by name 1" in found.sentence()
     assert "closed by name, since sent once more (op on host)" in found.closed[0].sentence()
-
-
-def test_closing_one_leaves_another_lost(book: Book) -> None:
-    book.add(LOST, age=1000)
     book.add("<other@s>", age=1000)
-    closed_losses.close(book.store, LOST, "sent once more", "op on host")
     assert [each.message_id for each in book.balance().lost] == ["<other@s>"]
 
 
@@ -61,29 +56,19 @@ def test_copies_and_mail_in_a_wrong_place_can_be_closed(
     assert book.balance(domain=DOMAIN).whole
 
 
-def test_an_alarm_that_rested_on_it_can_be_withdrawn(book: Book) -> None:
-    book.add(LOST, age=1000)
-    (rule,) = abort_rules.judge(book.balance(), SETTINGS.bounds, 0)
-    book.store.record(abort_rules.MET, DOMAIN, run=RUN, rule=rule.name, found=rule.found, messages=list(rule.messages))
-    (alarm,) = abort_rules.alarms(book.store)
-    assert not abort_rules.proved_wrong(book.migration, alarm)
-    closed_losses.close(book.store, LOST, "sent once more", "op on host")
-    assert "accounted for" in abort_rules.proved_wrong(book.migration, alarm)
-
-
 def test_the_script_closes_what_is_lost_and_only_that(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     book.add(LOST, age=1000)
     book.add("<fine@s>", arrived_real="0.1", copies=1)
     (rule,) = abort_rules.judge(book.balance(), SETTINGS.bounds, 0)
     book.store.record(abort_rules.MET, DOMAIN, run=RUN, rule=rule.name, found=rule.found, messages=list(rule.messages))
-    with pytest.raises(SettingsError, match="nothing of it is lost"):
-        accept._close(book.migration, [LOST, "<fine@s>"], None, "")
+    (alarm,) = abort_rules.alarms(book.store)
+    assert not abort_rules.proved_wrong(book.migration, alarm)
     assert accept._close(book.migration, [LOST], None, "") == PLANNED
     digest = re.findall(r"digest (\w{12})", capsys.readouterr().out)[0]
     assert not closed_losses.reasons(book.store)
     assert accept._close(book.migration, [LOST], digest, "its author has sent it again") == DONE
     assert "its author has sent it again" in closed_losses.reasons(book.store)[LOST]
-    assert [bool(each.withdrawn) for each in abort_rules.alarms(book.store)] == [True]
+    assert ["accounted for" in each.withdrawn for each in abort_rules.alarms(book.store)] == [True]
 
 
 def test_what_was_refused_as_announced_counts_once_although_it_is_closed(book: Book) -> None:

@@ -1,14 +1,12 @@
 """Numbered mail through a real lab: exact on the old path, and said when something is down or bounces."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from fixtures.lab.world import Lab
 from tests import labs
-from tests.labs import standing
+from tests.labs import shared
 
 NAME = "test-ledger"
 BEGIN = """
@@ -30,11 +28,8 @@ migration = open_migration()
 """
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A lab that the tests of this file share."""
-    with standing(NAME, 7) as made:
-        yield made
+lab = shared(NAME, 7)
+pytestmark = pytest.mark.usefixtures("lab")
 
 
 def as_operator(code: str) -> Any:
@@ -42,7 +37,6 @@ def as_operator(code: str) -> Any:
     return labs.as_operator(NAME, BEGIN + code, timeout_s=90)
 
 
-@pytest.mark.usefixtures("lab")
 def test_every_message_by_the_old_path_is_accounted_for() -> None:
     result = as_operator("""
 with Traffic(migration, "old-path", 5) as traffic:
@@ -61,7 +55,6 @@ show(settle(migration, "old-path", 20),
     assert 0 < result["p99_s"] < 10
 
 
-@pytest.mark.usefixtures("lab")
 def test_a_second_reader_learns_the_same() -> None:
     """Counts are whole counts: reading all again adds no copy."""
     result = as_operator("""
@@ -72,7 +65,6 @@ show(balance(migration, "old-path"))
     assert result["copies"] == 0
 
 
-@pytest.mark.usefixtures("lab")
 def test_what_a_user_has_filed_is_not_lost() -> None:
     """Nor what lies in two folders, or would be seen in INBOX; but what lies among spam has not arrived."""
     result = as_operator("""
@@ -101,7 +93,6 @@ show(archived, **more, spam=len(spam.lost) == spam.injected > 0)
     assert -1 < result["p50_s"] < 10, "the time is that of the delivery, to the second"
 
 
-@pytest.mark.usefixtures("lab")
 def test_a_copy_that_ec2_s_queue_made_is_explained() -> None:
     """Dell has taken a message, and EC2 does not hear of it: it sends it again. No sender's log knows."""
     result = as_operator("""
@@ -129,7 +120,6 @@ show(found)
     assert result["whole"]
 
 
-@pytest.mark.usefixtures("lab")
 def test_a_bounce_is_a_loss_and_says_why() -> None:
     """Dell takes mail for a mailbox that is no more, and finds out too late (X6): its DSN is the only trace."""
     result = as_operator("""
@@ -166,7 +156,6 @@ print(json.dumps([watch.returncode, said, beats[-1], len(store.recorded("watched
 """)
 
 
-@pytest.mark.usefixtures("lab")
 def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
     status, said, running, watched = ended_by_ctrl_c("webmakeprofit.org", 1)
     assert status == 0, said
@@ -180,7 +169,6 @@ def test_ctrl_c_waits_for_the_mail_and_says_what_is_left() -> None:
     assert said.endswith("webmakeprofit.org is not switched: of the 2 d that a switch is watched for nothing has begun")
 
 
-@pytest.mark.usefixtures("lab")
 def test_ctrl_c_many_times_does_not_wait_and_leaves_its_record() -> None:
     status, said, running, watched = ended_by_ctrl_c("fx-trader-life.com", 6)
     assert status == 0, said
@@ -188,7 +176,6 @@ def test_ctrl_c_many_times_does_not_wait_and_leaves_its_record() -> None:
     assert "ended before" not in said
 
 
-@pytest.mark.usefixtures("lab")
 def test_watch_sees_the_switch_each_cache_and_the_refusals() -> None:
     """The MX moves although Email Routing isn't ready: every resolver is timed, and the 5xx window is measured."""
     result = as_operator("""
@@ -236,7 +223,6 @@ print(json.dumps(result))
     assert len(result["watched"]) == 1
 
 
-@pytest.mark.usefixtures("lab")
 def test_what_waits_in_a_queue_is_outstanding_not_lost() -> None:
     result = as_operator("""
 dell(migration.settings).run("doveadm", "stop")

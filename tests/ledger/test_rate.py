@@ -86,18 +86,11 @@ def test_a_store_that_was_away_ends_no_mail(
         return kept(*arguments, **fields)
 
     monkeypatch.setattr(migration.store, what, away_once)
-    traffic, deadline = Traffic(migration, "away", 20), time.monotonic() + 20
-    troubles = set[str]()
-    with traffic:
-        while not any(row["injected_real"] for row in migration.store.numbered()):
-            assert traffic.running
-            assert time.monotonic() < deadline
-            troubles.add(traffic.state.trouble)
-            time.sleep(0.05)
-        while traffic.state.trouble:  # it is over with the next that is sent
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    assert any("no route to host" in each for each in troubles)
+    with Traffic(migration, "away", 20) as traffic:
+        until(lambda: "no route to host" in traffic.state.trouble, "its trouble", 20, pause_s_max=0.1)
+        until(lambda: not traffic.state.trouble, "the next that is sent", 20)
+        assert traffic.running
+    assert any(row["injected_real"] for row in migration.store.numbered())
 
 
 def test_mail_that_nobody_takes_is_seen(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,9 +67,9 @@ class Page:
         assert "exceptionDetails" not in reply, reply["exceptionDetails"]
         return reply["result"].get("value")
 
-    def looks(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """As on a screen of this size, light or dark."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+    def looks(self, *, width: int = 1280, dark: bool = False) -> None:
+        """As on a screen of this width, light or dark."""
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 

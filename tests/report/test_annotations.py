@@ -21,9 +21,8 @@ def came(verdict: Verdict, error: str = "", name: str = NAME) -> Outcome:
 
 def test_a_failure_stands_at_its_scenario() -> None:
     [line] = commands([came(Verdict.FAIL, "found mail.webmakeprofit.org"), came(Verdict.PASS), came(Verdict.WAIVED)])
-    at = next(
-        number for number, text in enumerate(Path(PATH).read_text(encoding="utf-8").splitlines(), 1) if NAME in text
-    )
+    lines = Path(PATH).read_text(encoding="utf-8").splitlines()
+    at = next(number for number, text in enumerate(lines, 1) if NAME in text)
     title = f"N-7 {NAME}%3A fail (phase4)"
     assert line == f"::error file={PATH},line={at},title={title}::found mail.webmakeprofit.org"
 
@@ -36,8 +35,6 @@ def test_who_could_not_look_is_a_warning() -> None:
 def test_nothing_in_it_is_obeyed() -> None:
     [line] = commands([came(Verdict.FAIL, EVIL, name=EVIL)])
     assert len(line.splitlines()) == 1
-    assert "\n" not in line
-    assert "\r" not in line
     properties, _, message = line.removeprefix("::error ").partition("::")
     assert properties.count(",") == 2, properties
     assert "100 %25 wrong%0A::set-output" in message

@@ -40,6 +40,12 @@ class Past:
             self.store.record("done", domain, script=script, plan="abc")
             self.store.record("run", domain, script=script, run=run, plan="abc", before="", after="")
 
+    def judge(self, gate: Gate, domain: str, *, verdict: str = "pass", **judged: Verdict) -> None:
+        """JUDGED: expectations as ``A_1``."""
+        bound = dict.fromkeys(("target", "settings", "suite", "present", "run"), "")
+        body = {"judged": {key.replace("_", "-"): str(found) for key, found in judged.items()}}
+        self.store.put_verdict(gate=gate, domain=domain, verdict=verdict, body=body, **bound)
+
     def marks(self) -> list[str]:
         return [each.label for each in sorted(history.marks(self.migration), key=lambda each: each.real_at)]
 
@@ -91,19 +97,13 @@ def test_each_expectation_is_as_a_gate_judged_it_last(past: Past) -> None:
 
     What was voided is no word.
     """
-
-    def keep(gate: Gate, domain: str, **judged: Verdict) -> None:
-        bound = dict.fromkeys(("target", "settings", "suite", "present", "run"), "")
-        body = {"judged": {key.replace("_", "-"): str(verdict) for key, verdict in judged.items()}}
-        past.store.put_verdict(gate=gate, domain=domain, verdict="pass", body=body, **bound)
-
     good, bad = Verdict.PASS, Verdict.FAIL
-    keep(Gate.PHASE1, "", N_1=good, I_3=good)
-    keep(Gate.PHASE2, PILOT, A_2=bad, N_2=bad, I_9=good)
-    keep(Gate.PHASE3, PILOT, A_2=good, N_2=good)
-    keep(Gate.PHASE2, OTHER, N_2=bad)
-    keep(Gate.PHASE3, OTHER, A_2=bad)
-    keep(Gate.PHASE4, "", A_2=good)
+    past.judge(Gate.PHASE1, "", N_1=good, I_3=good)
+    past.judge(Gate.PHASE2, PILOT, A_2=bad, N_2=bad, I_9=good)
+    past.judge(Gate.PHASE3, PILOT, A_2=good, N_2=good)
+    past.judge(Gate.PHASE2, OTHER, N_2=bad)
+    past.judge(Gate.PHASE3, OTHER, A_2=bad)
+    past.judge(Gate.PHASE4, "", A_2=good)
     past.store.void_verdict(Gate.PHASE1, "")
     assert history.judged(past.migration) == {
         "N-2": ("phase2", bad), "I-9": ("phase2", good), "A-2": ("phase4", good)
@@ -115,7 +115,6 @@ def test_who_has_passed_the_last_gate_stands_before_none(past: Past) -> None:
         return {each.gate for each in history.standings(past.migration)}
 
     assert gates() == {"phase1"}
-    bound = dict.fromkeys(("target", "settings", "suite", "present", "run"), "")
     for verdict, found in (("fail", {"phase1"}), ("pass", {""})):
-        past.store.put_verdict(gate=Gate.SIGNOFF, domain="", verdict=verdict, body={"judged": {}}, **bound)
+        past.judge(Gate.SIGNOFF, "", verdict=verdict)
         assert gates() == found

@@ -19,6 +19,7 @@ from fixtures.gates.catalogue import corrections, expectations
 from fixtures.gates.session import StageResult
 from fixtures.gates.traceability import scenarios
 from fixtures.lab.files import settings_without_a_lab
+from fixtures.language import LANGUAGES, speaking
 from fixtures.ledger.accounting import added_up
 from fixtures.plan.gates import Gate
 from fixtures.report import charts
@@ -72,8 +73,11 @@ def test_every_element_is_ours_and_closed(report: RunReport) -> None:
         assert all((value or "").startswith("#") for name, value in attributes.items() if name == "href")
 
 
-def test_foreign_text_stays_text() -> None:
-    page = render(sample.report())
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_foreign_text_stays_text(language: str) -> None:
+    with speaking(language):
+        page = render(sample.report())
+    assert sample.SECRET not in page
     assert "<script" not in page
     assert "<img" not in page
     assert "{{ 7*7 }}" in page
