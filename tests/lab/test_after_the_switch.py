@@ -1,7 +1,7 @@
 """Life after the last switch: nights hold phase4's gate back; after sign-off an address comes and goes.
 
 Nights are compressed: a red one, and one on which nobody could look. In the end Cloudflare sends from elsewhere too. No
-script here goes past a gate: none is given ``--override``. Nobody uses Terraform: EC2 goes without it.
+script here goes past a gate: none is given ``--override``.
 """
 
 import re
@@ -65,11 +65,7 @@ rm -r /run/month
 @pytest.fixture(scope="module")
 def switched() -> Iterator[Lab]:
     """A lab whose domains have all been switched, before its first night."""
-    with standing(NAME, 21, month=True) as made:
-        file = made.folder / "operator/migration.toml"
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        file.write_text("".join(each for each in lines if not each.startswith("terraform")), encoding="utf-8")
-        carry(NAME, Gate.PHASE4, quiet=True, straight=True)
+    with standing(NAME, 21, Gate.PHASE4, month=True, quiet=True) as made:
         done = operator(NAME, "-c", NUMBERED, "switched")
         assert done.returncode == 0, done.stderr[-3000:]
         with closing(sqlite3.connect(made.folder / "operator/store.sqlite")) as store, store:

@@ -305,18 +305,19 @@ def test_no_message_is_held_whole(lab: Lab) -> None:
     """Four of the largest at once take less memory, above what one has taken, than one of them is long."""
     one, four = memory_taken(lab)
     assert four - one < SIZE_MAX, (one, four)
+    assert four < 5 * SIZE_MAX, (one, four)
     assert {*arrived(lab, "one").values(), *arrived(lab, "four").values()} == {1}
 
 
-def memory_taken(lab: Lab) -> list[int]:
+def memory_taken(lab: Lab, within_s: int = ARRIVED_S_MAX) -> tuple[int, int]:
     """The most bytes that workerd has had, once the largest message has passed and once four more have, at once."""
     taken = []
     for batch, messages in (("one", 1), ("four", 4)):
         send(lab, batch, messages, SIZE_MAX - 8192)
-        assert len(all_arrive(lab, batch, messages, 180)) == messages
+        assert len(all_arrive(lab, batch, messages, within_s)) == messages
         taken.append(int(labs.on(lab, "cloudflare", "grep VmHWM /proc/$(pidof workerd)/status | tr -dc 0-9")) * 1024)
-    assert taken[1] < 5 * SIZE_MAX, taken
-    return taken
+    print(f"VmHWM of workerd: {[each >> 20 for each in taken]} MiB")
+    return taken[0], taken[1]
 
 
 def unit(lab: Lab) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A Dell in a container that renders its configuration: each gate opens, to the sign-off.
 
-Terraform's folder has the gateway and nothing else, its address has reverse DNS, AWS Backup keeps a snapshot of its
-volume, and another machine has one of its security groups (``fixtures.lab.aws``).
+Terraform's folder has the gateway and nothing else. EC2's address has reverse DNS, AWS Backup keeps a snapshot of
+EC2's volume, and another machine has one of EC2's security groups (``fixtures.lab.aws``).
 """
 
 from itertools import pairwise

@@ -39,6 +39,14 @@ def _folder(walk: Walk) -> Path:
     return walk.lab.folder / "operator/services/mailserver/terraform"
 
 
+def _unsettle(walk: Walk) -> str:
+    """Nobody uses Terraform from here on. What the settings were."""
+    file = walk.lab.folder / "operator/migration.toml"
+    text = file.read_text()
+    file.write_text("".join(each for each in text.splitlines(keepends=True) if not each.startswith("terraform")))
+    return text
+
+
 def _judged(walk: Walk, gate: Gate, scenario: str) -> Judged:
     found = walk.judge(gate, keyword(scenario))
     assert len(found.rows) == 1, found.output[-3000:]
@@ -47,6 +55,13 @@ def _judged(walk: Walk, gate: Gate, scenario: str) -> Judged:
 
 def test_before_phase1_only_the_gateway_is_right(walk: Walk) -> None:
     found = _judged(walk, Gate.PHASE1, PARTS)
+    assert not found.red, found.output[-5000:]
+
+
+def test_before_phase1_it_is_right_without_terraform_too(walk: Walk) -> None:
+    text = _unsettle(walk)
+    found = _judged(walk, Gate.PHASE1, PARTS)
+    (walk.lab.folder / "operator/migration.toml").write_text(text)
     assert not found.red, found.output[-5000:]
 
 
@@ -90,11 +105,7 @@ def test_a_folder_whose_files_are_gone_is_right(walk: Walk) -> None:
 
 
 def test_without_terraform_there_is_nothing_to_judge_or_to_retire(walk: Walk) -> None:
-    file = walk.lab.folder / "operator/migration.toml"
-    lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(each for each in lines if not each.startswith("terraform")))
-    found = _judged(walk, Gate.PHASE1, PARTS)
-    assert "Terraform" not in found.red[0].message  # the gateway is stopped by now, and nothing else is wrong
+    _unsettle(walk)
     found = _judged(walk, Gate.DELETION, STOPPED)
     assert not found.red, found.output[-5000:]
     found = _judged(walk, Gate.SIGNOFF, FORGOTTEN)
@@ -103,3 +114,7 @@ def test_without_terraform_there_is_nothing_to_judge_or_to_retire(walk: Walk) ->
     planned = operator(NAME, "-m", "scripts.retire_terraform")
     assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "nothing to do" in planned.stdout
+    for script in ("retire_ec2_access", "delete_ec2"):
+        applied(NAME, script, *OVERRIDE)
+    found = _judged(walk, Gate.SIGNOFF, "The instance and all that belonged to it are gone")
+    assert not found.red, found.output[-5000:]

@@ -1,7 +1,7 @@
 """To sign-off without AWS, Terraform and SendGrid: an old VPS, another relay host, and two MX of which one stays.
 
 Its Dell is Debian 12 (Postfix 3.7, Dovecot 2.3), with a family's domain in a MySQL map, which nobody moves. At each
-gate the faults of such a world are planted first; then it opens.
+gate from phase 3 on the faults of such a world are planted first; then it opens. Its second lab's Dell is Debian 13.
 """
 
 from contextlib import closing
@@ -87,7 +87,9 @@ def _serves_the_family(lab: Lab) -> None:
 
 def _sees_and_opens(walk: Walk, gate: Gate) -> None:
     walk.to(gate)
-    wrong = wrongly_seen(walk, [fault for fault in _FAULTS if fault.at is gate])
+    mine = [fault for fault in _FAULTS if fault.at is gate]
+    assert mine or gate in {Gate.PHASE2, Gate.DELETION}
+    wrong = wrongly_seen(walk, mine)
     assert not wrong, "\n".join(wrong)
     judged = walk.judge(gate)
     assert judged.status == 0, judged.output[-8000:]
@@ -102,13 +104,15 @@ def test_a_way_back_had_put_both_mx_back(lab: Lab) -> None:
 def test_a_second_mx_that_goes_is_shut_out_in_the_end() -> None:
     """The same world, where it doesn't stay: X-6 holds to the end, and sees it where it is still admitted then."""
     admitted, only_staying = "Dell admits a backup MX as long", "In the end Dell admits only a backup MX that stays"
-    with standing("tests-vps-goes", 19, gateway="vps") as lab:
+    with standing("tests-vps-goes", 19, month=True, gateway="vps") as lab:
         resettle(lab, ("stays = true", "stays = false"))
         walk = Walk(lab, quiet=True)
         for gate, scenario in ((Gate.PHASE3, admitted), (Gate.DELETION, admitted), (Gate.SIGNOFF, only_staying)):
             walk.to(gate)
             (row,) = walk.judge(gate, keyword(scenario)).rows
             assert (row.ids, row.verdict) == (("X-6",), "pass"), row
+        judged = walk.judge(Gate.SIGNOFF)
+        assert judged.status == 0, judged.output[-8000:]
         on(lab, "dell", "echo '203.0.113.82 OK' >>/etc/postfix/mxgate-admit.cidr; postfix reload")
         (row,) = walk.judge(Gate.SIGNOFF, keyword(only_staying)).rows
         assert row.verdict == "fail"
