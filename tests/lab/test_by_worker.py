@@ -309,7 +309,7 @@ def test_no_message_is_held_whole(lab: Lab) -> None:
     assert {*arrived(lab, "one").values(), *arrived(lab, "four").values()} == {1}
 
 
-def memory_taken(lab: Lab, within_s: int = ARRIVED_S_MAX) -> tuple[int, int]:
+def memory_taken(lab: Lab, within_s: float = ARRIVED_S_MAX) -> tuple[int, int]:
     """The most bytes that workerd has had, once the largest message has passed and once four more have, at once."""
     taken = []
     for batch, messages in (("one", 1), ("four", 4)):
