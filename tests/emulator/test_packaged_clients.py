@@ -18,7 +18,7 @@ from threading import Thread
 import pytest
 
 from tests.emulator.conftest import APEX, OLD_MX, Running
-from tests.emulator.redirected import RUN_S_MAX, environment, ran
+from tests.emulator.redirected import environment, ran
 from tests.fetched import from_debian, from_index, wheels
 
 CURLRC = 'cacert = "{authority}"\nconnect-to = "api.cloudflare.com:443:127.0.0.1:{port}"\n'
@@ -92,7 +92,7 @@ def _at_443(port: int) -> Iterator[None]:
                 forth = Thread(target=_pump, args=(self.request, there))
                 forth.start()
                 _pump(there, self.request)
-                forth.join(RUN_S_MAX)
+                forth.join(60)
 
     with socketserver.ThreadingTCPServer((LOOPBACK, 443), Led) as server:
         Thread(target=server.serve_forever, daemon=True).start()

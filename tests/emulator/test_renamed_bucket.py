@@ -126,6 +126,11 @@ def test_what_fetches_is_switched_off_once_the_worker_has_no_bucket(
     assert (made(), len(said)) == ([gone], 1)
 
 
+def test_a_binding_without_a_buckets_name_is_no_bucket_of_before(migration: Any, emulator: Emulator) -> None:
+    emulator.world.workers["mxgate"].buckets["BUCKET"] = ""
+    assert bucket.former(migration) == ()
+
+
 def test_rules_that_delete_are_named(migration: Any, emulator: Emulator) -> None:
     """Not the one that every bucket has, nor one that is off."""
     its = emulator.world.buckets[NEW]

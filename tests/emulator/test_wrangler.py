@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.conftest import ACCOUNT, APEX, Running, calls
+from tests.emulator.redirected import RUN_S_MAX
 
 PROGRAM = Path(sys.prefix) / "npm/node_modules/.bin/wrangler"
-RUN_S_MAX = 120
 ALICE, DELIVERY = f"alice@{APEX}", f"alice@dell.{APEX}"
 
 ADDRESSES, HERE = "/accounts/{}/email/routing/addresses", "/zones/{}/email/routing"

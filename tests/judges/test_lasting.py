@@ -235,7 +235,7 @@ def test_where_a_server_may_write(lines: tuple[str, ...], by: str) -> None:
 def test_a_link_on_the_way_to_a_mailbox(leads: str, closed: bool) -> None:
     """Which of the two a file names nobody knows: closed is what both are."""
     text = f"{DOVECOT}\n{TOP}:ReadOnlyPaths=/srv"
-    it = durability._service("dovecot", (MAIL,), {"files of units": text, "paths": leads}, "Dell", Look())
+    it = durability._service("dovecot", {MAIL: leads}, {"files of units": text}, "Dell", Look())
     assert bool(it.closed) is closed
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -96,7 +97,7 @@ def started(ec2: Any, **how: Any) -> str:
 def having(migration: Migration, **keys: Any) -> Migration:
     """The same with other KEYS of [ec2]."""
     ours = migration.settings.ec2.model_copy(update=keys)
-    return Migration(migration.settings.model_copy(update={"ec2": ours}), Secrets())
+    return replace(migration, settings=migration.settings.model_copy(update={"ec2": ours}))
 
 
 @pytest.fixture

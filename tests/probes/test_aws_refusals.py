@@ -1,6 +1,8 @@
 """What AWS refuses: keys that have ended, and whole regions that an organisation denies to the account."""
 
 import json
+from ipaddress import IPv4Address
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,6 +15,7 @@ from fixtures.lab.aws import TRUST
 from fixtures.migration import Migration
 from fixtures.probes.aws import api, ec2, resembling, reverse_dns
 from fixtures.probes.aws.staying import Stay, staying
+from fixtures.store import Store
 from tests.probes.test_aws import answering, aws, having, refusal  # noqa: F401 - a fixture
 
 HOME, ABROAD = "ap-northeast-1", ("eu-west-1", "us-west-1")
@@ -132,3 +135,28 @@ def test_a_name_that_aws_gives_itself_is_nobodys(name: str) -> None:
     found = reverse_dns.ReverseDns("52.80.1.2", "eipalloc-1", "amazon", "", "", (name,), "", ())
     assert found.by_support == ""
     assert [each.verdict for each in reverse_dns.judged(found)] == [Verdict.PASS]
+
+
+@pytest.mark.parametrize("name", ["mail.own.example", ""])
+def test_the_journal_is_read_only_where_the_api_knows_nothing_of_a_name(
+    aws: Any,  # noqa: F811
+    migration: Migration,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """It grows with every run."""
+    read = list[str]()
+
+    def journaled(_: Store, script: str) -> list[Any]:
+        read.append(script)
+        return []
+
+    async def pointer(_: object) -> Any:
+        return SimpleNamespace(rrset=(), error="", evidence=None)
+
+    monkeypatch.setattr(reverse_dns, "pointer", pointer)
+    monkeypatch.setattr(reverse_dns, "attribute", lambda *_: (name, ""))
+    monkeypatch.setattr(Store, "journaled", journaled)
+    found = reverse_dns.ask(having(migration, ipv4=IPv4Address(aws.allocate_address(Domain="vpc")["PublicIp"])))
+    assert found.name == name
+    assert read == ([] if name else [reverse_dns.DELETES])

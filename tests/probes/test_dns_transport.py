@@ -1,4 +1,4 @@
-"""An answer that never comes says so, and one to another question is none."""
+"""A truncated answer is asked for again by TCP; one that never comes says so, and one to another question is none."""
 
 import socket
 import threading
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import dns.asyncquery
 import dns.flags
 import dns.message
 import dns.resolver
@@ -83,6 +84,27 @@ def asked(replies: Replies, name: str, kind: str = "TXT", *, zone: str = "") -> 
     with answering(replies, 1) as (port, _):
         (answer,) = probe.ask([probe.Server("own", "127.0.0.1", port=port, zone=zone)], name, kind)
     return answer
+
+
+def test_a_truncated_answer_is_asked_for_again_by_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the same port."""
+    came = list[int]()
+
+    def truncated(query: dns.message.Message) -> list[bytes]:
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.TC
+        return [reply.to_wire()]
+
+    async def tcp(query: dns.message.Message, _: str, *, port: int, **__: Any) -> dns.message.Message:
+        came.append(port)
+        return dns.message.from_wire(answer_to(query, "whole"))
+
+    monkeypatch.setattr(dns.asyncquery, "tcp", tcp)
+    with answering(truncated, 1) as (port, _):
+        (answer,) = probe.ask([probe.Server("long", "127.0.0.1", port=port)], "own.example", "TXT")
+    assert (answer.error, answer.rrset) == ("", ("whole",))
+    assert came == [port]
+    assert answer.evidence.again == f"dig @127.0.0.1 -p {port} own.example TXT"
 
 
 NAMES = [f"{number}.own.example" for number in range(8)]

@@ -98,7 +98,7 @@ def test_in_a_hurry_nothing_is_waited_for_in_silence(
     fault = {"path": "/zones", "kind": kind, "status": 429, "retry_after_s": 60, "times": 9}
     assert emulator.management.post("/faults", json=fault).is_success
     began = time.monotonic()
-    with Hurried(verify=emulator.tls, timeout=3.2) as api:
+    with Hurried(verify=emulator.tls, timeout=4) as api:
         if kind == "timeout":
             with pytest.raises(httpx.TimeoutException):
                 api.get(f"{emulator.url}/client/v4/zones")

@@ -98,7 +98,7 @@ def test_one_that_died_between_two_commands_is_not_used(host: Shell, path: Silen
     assert host.run("say", "first").stdout == "first"
     first = run(host.connection())
     path.silent = True
-    run(first.wait_closed())
+    run(first.wait_closed(), tunnels.KEEPALIVE_S * (tunnels.KEEPALIVES + 1) + 3)
     assert host.run("say", "again").stdout == "again"
     assert path.connections == 2
 

@@ -57,6 +57,7 @@ BY_ID = [{"Key": "InstanceIds", "Values": [IT]}]
         (STOPS, [{"Key": "tag:Name", "Values": ["web", "mail"]}], {}, True, False),
         (STOPS, [{"Key": "tag-key", "Values": ["role"]}], {}, True, False),
         (STOPS, [{"Key": "tag:Name", "Values": ["mail"]}, {"Key": "tag:role", "Values": ["db"]}], {}, False, False),
+        (STOPS, [{"Key": "tag:Name", "Values": ["mail"]}, {"Key": "tag:role", "Values": []}], {}, True, False),
         (STOPS, [{"Key": "WindowTargetIds", "Values": ["registered"]}], {}, True, False),
         ("AWS-RunShellScript", BY_ID, {"RunCommand": {"Parameters": {"commands": ["shutdown -h now"]}}}, True, False),
         ("AWS-RunShellScript", BY_ID, {"RunCommand": {"Parameters": {"commands": ["systemctl stop x"]}}}, False, False),

@@ -7,8 +7,8 @@ from fixtures.plan import postfix as dellplan
 from fixtures.settings.dell import Dell, Keeps
 from tests.scripts.test_dell import OWN, SETTINGS, named
 
-SPAMPD = "lmtp:[127.0.0.1]:10025"
 SQLITE = "sqlite:/etc/postfix/virtual-mailbox-domains.cf"
+SPAMPD = "lmtp:[127.0.0.1]:10025"
 """Mail-in-a-Box (setup/spamassassin.sh); its domains lie in SQLite."""
 PIPES = {
     # As iRedMail has it (samples/postfix/master.cf), and by the path of Dovecot's own pages (doc.dovecot.org, LDA).

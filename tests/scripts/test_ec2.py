@@ -141,8 +141,10 @@ def test_one_that_has_not_handed_on_all_is_not_stopped(lab: Lab) -> None:
 def test_an_instance_of_an_auto_scaling_group_is_not_stopped(lab: Lab, script: str) -> None:
     tags = 'Resources=[m.settings.ec2.instance_id], Tags=[{"Key": "aws:autoscaling:groupName", "Value": "web"}]'
     python(f"aws.client(m).create_tags({tags})")
-    said = refused(script)
-    python(f"aws.client(m).delete_tags({tags})")
+    try:
+        said = refused(script)
+    finally:
+        python(f"aws.client(m).delete_tags({tags})")
     assert "--auto-scaling-group-name web" in said
     assert lab.power("ec2") == "on"
 

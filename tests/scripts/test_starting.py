@@ -29,7 +29,7 @@ Makes = Callable[[str], tuple[Job, str]]
 
 
 @pytest.fixture
-def having(aws: Any, migration: Migration) -> Makes:  # noqa: F811
+def gateway(aws: Any, migration: Migration) -> Makes:  # noqa: F811
     """Makes the gateway with a disk: in clear, or encrypted by AWS's key, or by one of the account's in some state."""
 
     def make(key: str) -> tuple[Job, str]:
@@ -67,9 +67,9 @@ def falling_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "start", start)
 
 
-def test_a_start_that_falls_back_is_said_at_once(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_falls_back_is_said_at_once(gateway: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The MX stands still meanwhile: with AWS's reason, and what a start needs."""
-    job, key = having("Enabled")
+    job, key = gateway("Enabled")
     ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].stop_instances([job.migration.settings.ec2.instance_id])
     monkeypatch.setattr(power, "START_S_MAX", 20.0)
     falling_back(monkeypatch)
@@ -80,9 +80,9 @@ def test_a_start_that_falls_back_is_said_at_once(having: Makes, monkeypatch: pyt
     assert f"AWS says: {FELL}. A start needs kms:CreateGrant on {key}" in said
 
 
-def test_one_that_falls_back_for_the_same_reason_again(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_falls_back_for_the_same_reason_again(gateway: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS may not have begun yet: the time is up first, and then it is as loud."""
-    job, _ = having("")
+    job, _ = gateway("")
     monkeypatch.setattr(power, "START_S_MAX", 0.1)
     falling_back(monkeypatch)
     its = ec2_backends[DEFAULT_ACCOUNT_ID][ZONE[:-1]].get_instance(job.migration.settings.ec2.instance_id)
@@ -92,9 +92,9 @@ def test_one_that_falls_back_for_the_same_reason_again(having: Makes, monkeypatc
 
 
 @pytest.mark.parametrize(("key", "needs"), [("", False), ("AWS", False), ("Enabled", True), ("Disabled", True)])
-def test_what_a_start_needs(having: Makes, key: str, needs: bool) -> None:
+def test_what_a_start_needs(gateway: Makes, key: str, needs: bool) -> None:
     """Nothing where no key of the account's own is in play; a plan that stops it names the rest."""
-    job, arn = having(key)
+    job, arn = gateway(key)
     it = ec2.instance(job.migration)
     said = start_needs(job.migration, it)
     assert said.startswith(f"A start needs kms:CreateGrant on {arn}") if needs else said == ""
@@ -105,9 +105,9 @@ def test_what_a_start_needs(having: Makes, key: str, needs: bool) -> None:
 
 
 @pytest.mark.parametrize("state", ["Enabled", "Disabled", "PendingDeletion"])
-def test_a_key_that_cannot_be_used_holds_a_stop_up(having: Makes, state: str) -> None:
+def test_a_key_that_cannot_be_used_holds_a_stop_up(gateway: Makes, state: str) -> None:
     """The instance runs on without it, until it is stopped."""
-    job, arn = having(state)
+    job, arn = gateway(state)
     it = ec2.instance(job.migration)
     if state == "Enabled":
         require_keys(job.migration, it)
@@ -117,17 +117,17 @@ def test_a_key_that_cannot_be_used_holds_a_stop_up(having: Makes, state: str) ->
             script.check(job)
 
 
-def test_a_key_that_nobody_may_ask_about(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_nobody_may_ask_about(gateway: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be another account's: that is named, and holds nothing up."""
-    job, arn = having("Enabled")
+    job, arn = gateway("Enabled")
     answering(monkeypatch, lambda _, name: refusal(name) if name == "DescribeKey" else None)
     it = ec2.instance(job.migration)
     require_keys(job.migration, it)
     assert f"on {arn} (AWS, aws kms describe-key --key-id {arn}: AccessDenied" in start_needs(job.migration, it)
 
 
-def test_disks_in_clear_need_no_right_of_kms(having: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, _ = having("")
+def test_disks_in_clear_need_no_right_of_kms(gateway: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, _ = gateway("")
     asked = list[str]()
     answering(monkeypatch, lambda it, _: asked.append(it.meta.service_model.service_name))
     require_keys(job.migration, ec2.instance(job.migration))

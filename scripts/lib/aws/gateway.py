@@ -161,7 +161,8 @@ def _own_keys(migration: Migration, it: Instance) -> dict[str, str]:
     for key in sorted({each["KmsKeyId"] for each in disks if each.get("Encrypted")}):
         try:
             about = Call(client(migration, "kms"), "describe_key", {"KeyId": key})()["KeyMetadata"]
-            found |= {key: about["KeyState"]} if about["KeyManager"] != "AWS" else {}
+            if about["KeyManager"] != "AWS":
+                found[key] = about["KeyState"]
         except CouldNotAsk as fault:  # such as another account's
             found[key] = str(fault)
     return found
