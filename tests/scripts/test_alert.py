@@ -375,6 +375,7 @@ def test_mail_goes_out_though_the_store_is_broken(config: Path, monkeypatch: pyt
     send = Mock(return_value=[])
     monkeypatch.setattr(alert, "send", send)
     assert run(config, "--unit", "mxgate-soak.service") == 0
+    send.assert_called_once()
     ((ways_out, *_), _) = send.call_args
     assert len(ways_out) == 1
 
