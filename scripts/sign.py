@@ -58,8 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         name = signature_of(page, who.name)
         replace(name, signature)
         card, digest = card_of(page), sha256(text.encode()).hexdigest()
-        row = {"run": card.run if card else "", "page": page.name, "file": name.name, "statement": digest}
-        migration.store.record(statement.SIGNED, **row, signer=who.name, key=who.key)
+        row = {"run": card.run if card else "", "page": page.name, "file": name.name, "signer": who.name}
+        migration.store.record(statement.SIGNED, **row, key=who.key, statement=digest)
     except (Refused, CouldNotAsk) as error:
         tell(f"sign: {tr(str(error))}")
         return REFUSED

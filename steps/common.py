@@ -1,4 +1,4 @@
-"""Which domains and addresses a scenario speaks of."""
+"""Which domains and addresses a scenario speaks of; and each When whose Given has looked already."""
 
 from pytest_bdd import given, when
 
@@ -56,7 +56,7 @@ def addresses_not_switched(migration: Migration, stage: Stage) -> tuple[Address,
 @when("their disks are examined, and how Dovecot acknowledges mail")
 @when("this is compared with what senders do")
 def looked_already() -> None:
-    """What stands before it has looked, and holds what was found."""
+    """Does nothing: the Given has looked, and holds what was found."""
 
 
 def require_aws(migration: Migration) -> None:

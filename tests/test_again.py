@@ -19,7 +19,7 @@ SETUP = "import pytest\n@pytest.fixture\ndef lab(): assert 0\ndef test_it(lab): 
         ([GOOD], 0, ""),
         ([GOOD, f"{AT_FIRST}    assert not new\n"], 0, "test_1.py::test_it: passed by itself"),
         ([GOOD, BAD], 1, "test_1.py::test_it: failed again"),
-        ([SETUP], 1, "test_0.py::test_it: failed again"),
+        ([GOOD, SETUP], 1, "test_1.py::test_it: failed again"),
         ([BAD, f"{AT_FIRST}    assert not new\n"], 1, "test_1.py::test_it: passed by itself"),
         ([BAD] * (FILES_MAX + 1), 1, ""),
         ([GOOD, "import nothing_of_the_kind\n"], 1, ""),
@@ -29,7 +29,8 @@ SETUP = "import pytest\n@pytest.fixture\ndef lab(): assert 0\ndef test_it(lab): 
 def test_what_failed(files: list[str], status: int, said: str, tmp_path: Path) -> None:
     for number, text in enumerate(files):
         (tmp_path / f"test_{number}.py").write_text(text, encoding="ascii")
-    workers = "2" if len(files) == 2 else "0"  # whose start takes longer than all the tests
+    # Workers, whose start takes longer than these tests, only where there is one file for each.
+    workers = "2" if len(files) == 2 else "0"
     command = [sys.executable, "-m", "tests.again", "-q", "-n", workers, "-p", "no:cacheprovider", "."]
     only = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}  # each start loads them again
     done = run(command, {"PYTHONPATH": str(PROJECT), **only}, cwd=tmp_path)

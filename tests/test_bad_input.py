@@ -75,7 +75,7 @@ HUGE = "9" * 400
         ('["127.0.0.0/8"]', '["104.16.0.0/13"]', "dell.networks: 104.16.0.0/13 is public | could relay | (X3)"),
         ('"dell.pilot.', '"pilot.', "delivery: pilot.example.net is the routed name itself | would loop (X4)"),
         *(
-            ('["alice"]', f'["alice"]\ncatch_all = {wrong}', f"fold all mailboxes into one (X5) | found {shown}")
+            ('["alice"]', f'["alice"]\ncatch_all = {wrong}', f"would fold all mailboxes into one (X5) | found {shown}")
             for wrong, shown in (('"alice"', "'alice'"), ('["alice"]', "['alice']"))
         ),
         *(
@@ -97,7 +97,11 @@ HUGE = "9" * 400
         ('"pilot.example.net"\n[[', '"other.example.net"\n[[', "pilot: other.example.net is not among the domains"),
         ('"mx.pilot', '"mx.own', "dell.name: mx.own.example.net lies in none of the zones pilot.example.net"),
         ('"dell.pilot', '"own', "domains.pilot.example.net.delivery: own.example.net lies in none of the zones"),
-        ('"sqlite:///', '"nonsense', "[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:/"),
+        (
+            '"sqlite:///',
+            '"nonsense',
+            "[store] url, or MXGATE_STORE_URL: expected an SQLAlchemy URL, such as sqlite:///",
+        ),
         ("sqlite:///", "sqlite:////nowhere", "store sqlite:////nowhere | can't be opened"),
         ('.sqlite"', '.sqlite?colour=1"', "?colour=1: can't be opened: Query string argument(s) 'colour' | Correct"),
         ('.sqlite"', '.sqlite?timeout=abc"', "?timeout=abc: can't be opened: could not | Correct [store] url"),
@@ -382,10 +386,15 @@ def test_a_way_that_can_not_be_used(config: Path, name: str, value: str, words: 
 
 
 def test_ways_that_can_not_be_used_end_no_library_as_it_is_imported(config: Path) -> None:
-    """All of them at once, from a cold start: ours is the word, and of the first."""
+    """From a cold start: ours is the word, of all of them at once that of the first."""
     ways = {name: value for name, value, _ in reversed(UNUSABLE)}
     for argv in ("scripts.next",), (*FEATURES, "--gate", "phase1"):
         ended(python(*argv, "--config", str(config), **ways), 2, UNUSABLE[0][2])
+    for name, value, words in UNUSABLE:
+        if name.endswith("_PROXY"):
+            done = python("scripts.next", "--config", str(config), **{name: value})
+            ended(done, 2, words)
+            assert "hunter22" not in done.stdout + done.stderr
 
 
 GONE = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"'

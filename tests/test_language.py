@@ -18,19 +18,14 @@ JAPANESE = "[\u3040-\u30ff\u4e00-\u9fff]"
 CATALOGUES = sorted(HERE.glob("*.po"))
 
 
-@pytest.fixture(scope="module")
-def texts() -> dict[str, str]:
-    return wanted()
-
-
 @pytest.mark.parametrize("file", CATALOGUES, ids=[file.stem for file in CATALOGUES])
-def test_no_text_is_missing_or_wanted_by_nobody(file: Path, texts: dict[str, str]) -> None:
-    said = catalogue(file.stem)
+def test_no_text_is_missing_or_wanted_by_nobody(file: Path) -> None:
+    texts, said = wanted(), catalogue(file.stem)
     assert not {text: where for text, where in texts.items() if text not in said}
     assert not set(said) - set(texts)
 
 
-def test_a_hint_is_found_by_whatever_way_it_gets_there(texts: dict[str, str]) -> None:
+def test_a_hint_is_found_by_whatever_way_it_gets_there() -> None:
     ways = {
         limits.FEWER: "a constant of another module",
         "The client itself is refused, before it names a recipient: see A-2": "what a function returns",
@@ -38,7 +33,7 @@ def test_a_hint_is_found_by_whatever_way_it_gets_there(texts: dict[str, str]) ->
         "mail from there is lost": "a constant in a table's text",
         "if a content filter may throw mail away, name content_filter in dell.filters": "added to another",
     }
-    assert not set(ways) - set(texts)
+    assert not set(ways) - set(wanted())
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=[file.stem for file in CATALOGUES])

@@ -1,7 +1,5 @@
 """S-6: what differs from what was accepted, who gets copies, and what a person has named."""
 
-# ruff: noqa: E501 - tables of cases read better unbroken
-
 import pytest
 
 from fixtures.gates.drift import hosts
@@ -33,7 +31,8 @@ def test_what_is_as_accepted_holds() -> None:
     [
         ({}, {"parameter always_bcc": "eve@evil.example"}, "was not there, is eve@evil.example"),
         ({"parameter always_bcc": "a@b.example"}, {}, "was a@b.example, is not there"),
-        ({"file /x": "mode 600 root:root"}, {"file /x": "mode 644 root:root"}, "was mode 600 root:root, is mode 644 root:root"),
+        ({"file /x": "mode 600 root:root"}, {"file /x": "mode 644 root:root"},
+         "was mode 600 root:root, is mode 644 root:root"),
         ({"map hash:/v": "a b\nc d"}, {"map hash:/v": "a b\nc d\ne evil@evil.example"}, "+e evil@evil.example"),
     ],
 )  # fmt: skip
@@ -122,7 +121,8 @@ def test_only_what_email_routing_adds_by_itself_passes() -> None:
             {"parameter virtual_alias_maps": "unionmap:{hash:/v}", "map hash:/v": "bob@example.net\tb@evil.example"},
             "virtual_alias_maps leads mail to b@evil.example",
         ),
-        ({"parameter alias_maps": "hash:/a", "map hash:/a": 'root\t"|/bin/send"'}, "leads mail into a program (for root"),
+        ({"parameter alias_maps": "hash:/a", "map hash:/a": 'root\t"|/bin/send"'},
+         "leads mail into a program (for root"),
     ],
 )  # fmt: skip
 def test_a_copy_to_a_stranger_is_named(parts: dict[str, str], text: str) -> None:

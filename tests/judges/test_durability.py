@@ -1,7 +1,5 @@
 """What mounts the disks on which mail lies, by /proc, fstab and systemd."""
 
-# ruff: noqa: E501 - tables of cases read better unbroken
-
 from dataclasses import replace
 
 import pytest
@@ -24,7 +22,8 @@ MOUNTS = {
         ({}, ""),
         ({"fstab": "/dev/b /srv/vmail xfs noauto 0 0"}, ""),
         ({"fstab": "/dev/b /srv/vmail xfs noauto,x-systemd.automount 0 0"}, "fstab"),
-        ({"units": "Where=/srv/vmail\nFragmentPath=/etc/systemd/system/srv-vmail.mount"}, "/etc/systemd/system/srv-vmail.mount"),
+        ({"units": "Where=/srv/vmail\nFragmentPath=/etc/systemd/system/srv-vmail.mount"},
+         "/etc/systemd/system/srv-vmail.mount"),
         ({"inside": "container=lxc"}, "container=lxc"),
     ],
 )  # fmt: skip
@@ -65,9 +64,11 @@ HERE = "36 25 8:17 / /srv/vmail rw shared:7 - xfs /dev/b rw"
         ("PARTUUID=0a-9 defaults", HERE, "", ""),
         ("nas:/mail _netdev", "36 25 0:50 /x /srv/vmail rw - nfs4 nas:/mail rw", "", ""),
         ("UUID=aa-1 subvol=@mail", "36 25 0:50 /@mail /srv/vmail rw - btrfs /dev/b rw", "", ""),
-        ("UUID=aa-1 defaults", f"{HERE}\n37 36 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "", "UUID=aa-1, but now a folder is mounted there (/srv/disk)"),
+        ("UUID=aa-1 defaults", f"{HERE}\n37 36 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "",
+         "UUID=aa-1, but now a folder is mounted there (/srv/disk)"),
         ("/srv/disk bind", "37 25 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "", ""),
-        ("/srv/old bind", "37 25 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "", "the folder /srv/old, which is not"),
+        ("/srv/old bind", "37 25 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "",
+         "the folder /srv/old, which is not"),
         ("/srv/gone bind", "37 25 8:1 /srv/disk /srv/vmail rw - ext4 /dev/a rw", "", ""),
         ("UUID=aa-1 ro,noatime", HERE, "", "UUID=aa-1 read-only (ro)"),
         ("UUID=aa-1 ro,rw", HERE, "", ""),

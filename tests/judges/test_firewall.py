@@ -1,7 +1,5 @@
 """A-2: what a kernel said that was asked with Dell's ruleset, and what nobody asked it."""
 
-# ruff: noqa: E501 - tables of cases read better unbroken
-
 from dataclasses import replace
 from ipaddress import ip_network
 from types import SimpleNamespace
@@ -51,7 +49,8 @@ AHEAD = "Let a rule ahead of it accept these at port 25, or take it away"
         pytest.param(WELL, [], id="nobody is shut out"),
         pytest.param(replace(WELL, networks=("104.0.0.0/8", str(SIX))), [], id="asked for more than is needed"),
         pytest.param(shut("drop", "192.0.2.0/24"), [], id="others are shut out"),
-        pytest.param(shut("drop", "192.0.2.0/24", "104.30.31.0/24"), [closed("drop", "refuses 104.30.31.0/24", AHEAD)], id="shut out up to the last network"),
+        pytest.param(shut("drop", "192.0.2.0/24", "104.30.31.0/24"), [closed("drop", "refuses 104.30.31.0/24", AHEAD)],
+                     id="shut out up to the last network"),
         pytest.param(shut("drop", "104.30.32.0/24"), [], id="the network behind the last"),
         pytest.param(
             shut("ip route blackhole", "2001:db8::/48"),
@@ -69,7 +68,8 @@ AHEAD = "Let a rule ahead of it accept these at port 25, or take it away"
             [closed("the policy", f"lets in only 9 of 20 of {FOUR}", f"Perhaps: by what counts: {COUNTS}. {AHEAD}")],
             id="a limit elsewhere",
         ),
-        pytest.param(shut(COUNTS, str(FOUR), what="lets in only 9 of 20 of"), [closed(COUNTS, f"lets in only 9 of 20 of {FOUR}", AHEAD)], id="its own limit"),
+        pytest.param(shut(COUNTS, str(FOUR), what="lets in only 9 of 20 of"),
+                     [closed(COUNTS, f"lets in only 9 of 20 of {FOUR}", AHEAD)], id="its own limit"),
         pytest.param(
             replace(WELL, networks=(str(FOUR),)),
             [(UNKNOWN, f"{SIX}: {CLAIMED}, found the kernel was not asked for it. Ask a kernel with it, {ASK}")],
@@ -166,7 +166,7 @@ def test_a_job_that_loads_other_rules() -> None:
 
 @pytest.mark.parametrize(("files", "reads"), [((), 0), (("/srv/a.nft", "/srv/b.nft"), 1)])
 def test_rules_are_read_once_for_a_job(files: tuple[str, ...], reads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And once."""
+    """Where a job loads others; and not at all where none does."""
     lines, read = [f"/etc/cron.d/x:1:0 3 * * * root nft -f {each}" for each in files], list[object]()
 
     def look(it: object) -> Ruleset:

@@ -168,7 +168,10 @@ def test_hold(first: dict[str, float | None], since: float | None, verdict: obje
     assert says(judged, "", 0) == (verdict, f"p: expected {HELD}, found {found}")
 
 
-moment = partial(replace, Moment(DOMAIN, 300, 0, 0, (), (), gap_s=3.0, late_gap_s=10.0, evidence=LOOK))
+ALL_WELL = Moment(
+    DOMAIN, answers=300, without_mx=0, errors=0, parts=(), strays=(), gap_s=3.0, late_gap_s=10.0, evidence=LOOK
+)
+moment = partial(replace, ALL_WELL)
 
 
 SETS = "expected every answer the old set or the new one, found"

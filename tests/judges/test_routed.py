@@ -21,7 +21,10 @@ def rule(address: str = "alice@a.example", *to: str, on: bool = True, action: st
     return Rule("r", name, on, 0, address, action, to or (HERS,))
 
 
-READY = Routing(ZONE, True, "ready", False, (), (), (), OFF, LOOK, Records(ZONE, (), LOOK))
+READY = Routing(
+    ZONE, enabled=True, status="ready", subaddressing=False, required=(), missing=(), rules=(), catch_all=OFF,
+    evidence=LOOK, present=Records(ZONE, (), LOOK),
+)  # fmt: skip
 
 
 def routing(*rules: Rule, **changes: Any) -> Routing:

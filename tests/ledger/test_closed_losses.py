@@ -28,7 +28,12 @@ def test_a_loss_that_is_closed_is_shown_and_counts_no_more(book: Book) -> None:
     assert found.loss_rate_bound is None, "it was lost, and no bound may say otherwise"
     assert "lost before and closed by name 1" in found.sentence()
     assert "closed by name, since sent once more (op on host)" in found.closed[0].sentence()
+
+
+def test_closing_one_leaves_another_lost(book: Book) -> None:
+    book.add(LOST, age=1000)
     book.add("<other@s>", age=1000)
+    closed_losses.close(book.store, LOST, "sent once more", "op on host")
     assert [each.message_id for each in book.balance().lost] == ["<other@s>"]
 
 

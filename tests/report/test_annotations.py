@@ -34,7 +34,7 @@ def test_who_could_not_look_is_a_warning() -> None:
 
 def test_nothing_in_it_is_obeyed() -> None:
     [line] = commands([came(Verdict.FAIL, EVIL, name=EVIL)])
-    assert len(line.splitlines()) == 1
+    assert line.splitlines() == [line]
     properties, _, message = line.removeprefix("::error ").partition("::")
     assert properties.count(",") == 2, properties
     assert "100 %25 wrong%0A::set-output" in message

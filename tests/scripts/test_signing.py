@@ -362,9 +362,9 @@ def test_a_key_that_nobody_allowed_does_not_sign(desk: Desk) -> None:
 
 def test_bad_input_is_answered(desk: Desk) -> None:
     config = ["--config", str(desk.folder / "migration.toml")]
-    for name in ("scripts.sign", "scripts.verify"):
-        ended(program(name, *config, str(desk.folder / "none.html")), 2, "none.html")
-        ended(program(name, *config, str(desk.folder / "migration.toml")), 2, "migration.toml")
+    for name in ("sign", "verify"):
+        ended(program(f"scripts.{name}", *config, str(desk.folder / "none.html")), 2, "none.html")
+        ended(program(f"scripts.{name}", *config, str(desk.folder / "migration.toml")), 2, "migration.toml")
     ended(program("scripts.sign", *config, str(desk.page), "--key", str(desk.folder / "no")), 2, "expected a file with")
     ended(
         program("scripts.sign", *config, str(desk.page), "--key", str(desk.folder / "migration.toml")),
