@@ -231,12 +231,13 @@ async def test_a_bounce_that_this_machine_refuses_keeps_its_message_and_holds_up
             status, said = await it.run()
             assert (status, list(it.left)) == (1, ["mail/1"])
             assert f"mail/1: its bounce to <{BOB}> is not taken: {reply or 'no answer'}\n" in said
-        for reply in (
+        ends = (
             f"550 5.1.2 <{BOB}>: Recipient address rejected: Domain not found",
             f"504 5.5.2 <{BOB}>: Recipient address rejected: need fully-qualified address",
             "501 5.1.3 Bad recipient address syntax",
-        ):
-            it.put(1, b"a\r\n")
+        )
+        for number, reply in enumerate(ends, 1):
+            it.put(number, b"a\r\n")
             it.out.replies = {"RCPT": reply}
             status, said = await it.run()
             assert (status, list(it.left)) == (0, []), (reply, said)
