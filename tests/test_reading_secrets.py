@@ -62,6 +62,7 @@ def test_a_secret_has_three_places(file: Path, monkeypatch: pytest.MonkeyPatch) 
         (b"\xff\xfe", "no text"),
         (f"{SECRET:x<8193}".encode(), "over 8192 bytes"),
         (f"{SECRET:8192}\nmore".encode(), "over 8192 bytes"),
+        (f"{SECRET:x<8192}é".encode(), "over 8192 bytes"),
     ],
 )
 def test_a_file_that_holds_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str) -> None:

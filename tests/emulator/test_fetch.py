@@ -223,16 +223,24 @@ async def test_a_bounce_that_this_machine_refuses_keeps_its_message_and_holds_up
         it.put(2, b"b\r\n", "")
         temporary = f"550 5.7.1 <{BOB}>: Recipient address rejected: the policy service is not there now"
         hostname = "504 5.5.2 <dell>: Helo command rejected: need fully-qualified hostname"
-        for reply in (hostname, temporary, *OF_DELL, ""):
+        full = f"552 5.2.2 <{BOB}>: Recipient address rejected: mailbox full"
+        for reply in (hostname, temporary, full, *OF_DELL, ""):
             it.put(2, b"b\r\n", "")
             it.dell.replies = {"RCPT": "550 5.1.1 <alice>: nobody"}
             it.out.replies = {"CONNECT" if not reply else "RCPT": reply}
             status, said = await it.run()
             assert (status, list(it.left)) == (1, ["mail/1"])
             assert f"mail/1: its bounce to <{BOB}> is not taken: {reply or 'no answer'}\n" in said
-        it.out.replies = {"RCPT": f"550 5.1.2 <{BOB}>: Recipient address rejected: Domain not found"}
-        status, said = await it.run()
-        assert (status, list(it.left)) == (0, [])
+        ends = (
+            f"550 5.1.2 <{BOB}>: Recipient address rejected: Domain not found",
+            f"504 5.5.2 <{BOB}>: Recipient address rejected: need fully-qualified address",
+            "501 5.1.3 Bad recipient address syntax",
+        )
+        for number, reply in enumerate(ends, 1):
+            it.put(number, b"a\r\n")
+            it.out.replies = {"RCPT": reply}
+            status, said = await it.run()
+            assert (status, list(it.left)) == (0, []), (reply, said)
     assert it.out.whole == []
 
 

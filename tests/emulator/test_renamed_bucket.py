@@ -20,7 +20,7 @@ from steps.worker import the_bucket
 from tests.emulator.conftest import ACCOUNT, Running as Emulator
 from tests.emulator.worker_support import SOURCE, worker
 
-OLD, NEW = "mxgate-one", "mxgate-two"
+OLD, NEW, ANOTHERS = "mxgate-one", "mxgate-two", "anothers"
 
 
 class Store:
@@ -83,13 +83,19 @@ def test_what_waits_in_it_is_seen_and_holds_the_scripts_up(migration: Any, emula
 def test_a_bucket_is_remembered_that_another_hand_gave(
     migration: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, deployed: bool
 ) -> None:
-    """By the upload that takes it from the Worker, or by what deletes that: mail may come until then."""
+    """By the upload that takes it from the Worker, or by what deletes that: mail may come until then.
+
+    But not another application's, by a name to which our source does not write.
+    """
     its = {"secrets": {}, "bindings": {}, "buckets": {"BUCKET": NEW}, "source": ""}
     for name, value in its.items():
         monkeypatch.setattr(planned, name, lambda _="", value=value: value)
     monkeypatch.setattr(deploying, "_leading", lambda _: {})
     monkeypatch.setattr(deploying, "_hidden", lambda _: {})
     emulator.world.buckets[OLD].objects.clear()
+    emulator.world.buckets[ANOTHERS] = Bucket(ANOTHERS, "2026-11-27T00:00:00Z")
+    emulator.world.buckets[ANOTHERS].objects["mail/1"] = Stored(b"a", {}, 0, "2026-11-27T00:00:00Z")
+    emulator.world.workers["mxgate"].buckets["FILES"] = ANOTHERS
     write, *_ = (deploying.deployed if deployed else deploying.removed)(Job(migration, "", Namespace()))
     assert write.do is not None
     write.do()

@@ -221,6 +221,8 @@ def sets(text: str) -> str:
     [
         (BY_SET.format("", "accept"), "cf4 104.30.0.0/20", "cf4 104.30.0.0/20", ""),
         (BY_SET.format("", "accept"), "cf4 104.30.0.0/20", "", "without 104.30.0.0/20"),
+        (BY_SET.format("", "accept"), "cf4 104.29.0.0-104.31.255.255", "", "without 104.29.0.0-104.31.255.255"),
+        (BY_SET.format("", "accept"), "cf4 192.0.2.1-192.0.2.9,tcp:25-30", "", ""),
         (BY_SET.format("", "accept"), "", "cf4 104.30.0.0/20", ""),
         (BY_SET.format("", "accept"), "cf4 192.0.2.1\ncf46 104.30.0.0/20", "", ""),
         (BY_SET.format("", "reject"), "cf4 104.30.0.0/20", "", ""),
@@ -238,6 +240,8 @@ def test_sets_that_only_run(rule: str, runs: str, then: str, found: str) -> None
     assert not found or f"found ipset cf4: after the next start {found}." in said
 
 
+OWNED = NFT.replace("firewalld {{\n", "firewalld {{ # progname firewalld\n\tflags owner,persist\n\n")
+SPAN = "\t\telements = { 104.29.0.0-104.31.255.255 timeout 5m expires 4m1s }\n"
 ELEMENTS = "\t\telements = { 192.0.2.1, 104.30.0.0/20 timeout 5m expires 4m1s,\n\t\t\t     192.0.2.8 }\n"
 
 
@@ -250,19 +254,41 @@ ELEMENTS = "\t\telements = { 192.0.2.1, 104.30.0.0/20 timeout 5m expires 4m1s,\n
         ("accept", "absent", "create cf4 hash:net\nadd cf4 104.30.0.0/20 timeout 9", "without 104.30.0.0/20"),
         ("accept", "absent", "create cf4 hash:net\nadd cf4 192.0.2.1 timeout 9\nadd cf46 104.30.0.0/20", ""),
         ("reject", NFT.format(ELEMENTS), "absent", ""),
+        ("accept", OWNED.format(ELEMENTS), "absent", "without 104.30.0.0/20"),
+        ("accept", NFT.format(SPAN), "absent", "without 104.29.0.0-104.31.255.255"),
+        ("accept", NFT.format(SPAN.replace("104.", "10.")), "absent", ""),
+        ("reject", "absent", "absent", ""),
+        ("NOT", "absent", "absent", None),
+        ("", "absent", "absent", ""),
         ("accept", NFT.replace("cf4", "else").format(ELEMENTS), "create cf46 hash:net", None),
         ("accept", NFT.replace("cf4", "else").format(ELEMENTS) + NFT.replace("firewalld", "x").format(""), "", None),
     ],
 )
 def test_sets_with_a_timeout(rule: str, nft: str, ipset: str, found: str | None) -> None:
     """firewalld lists nothing of them; the kernel does."""
-    text, its = BY_SET.format("", rule), TIMED.format("cf4", 600, "")
+    text = {"": "", "NOT": BY_SET.format("NOT ", "drop")}.get(rule, BY_SET.format("", rule))
+    its = TIMED.format("cf4", 600, "")
     parts = {"firewalld": RUNS + text, "firewalld_saved": saved(RUNS) + text, "nft": nft, "ipset": ipset}
     parts |= {"firewalld_ipsets": its, "firewalld_ipsets_saved": its}
     ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, "Dell", ADMITTED), "")
     assert verdict is (UNKNOWN if found is None else FAIL if found else PASS), said
     why = "ipset cf4: neither nft nor ipset shows it" if found is None else f"ipset cf4: after the next start {found}."
     assert not (found or found is None) or f"found {why}" in said
+    hint = "apt-get install nftables" if found is None else "make it again without" if found else ""
+    assert (hint in said, "runtime-to-permanent" in said) == (True, False)
+
+
+def test_what_is_lost_is_said_also_where_a_set_is_not_shown() -> None:
+    """It is lost in any case; and firewalld saves no set with a timeout."""
+    text, its = BY_SET.format("", "accept"), TIMED.format("cf4", 600, "")
+    parts = {"firewalld": RUNS + text, "firewalld_saved": saved(RUNS).replace(" smtp", "") + text, "nft": "absent"}
+    parts |= {"firewalld_ipsets": its, "firewalld_ipsets_saved": its}
+    ((verdict, said),) = all_say(firewalld.judged(parts, LOOK, "Dell", ADMITTED), "")
+    assert verdict is FAIL
+    assert f"found {LATER}without service smtp. firewall-cmd --runtime-to-permanent" in said
+    ((verdict, said),) = all_say(firewalld.judged(parts | {"nft": NFT.format(ELEMENTS)}, LOOK, "Dell", ADMITTED), "")
+    assert verdict is FAIL
+    assert "without one (firewall-cmd --permanent --new-ipset); for the others firewall-cmd --runtime-to" in said
 
 
 def test_a_set_that_a_zone_is_of() -> None:

@@ -16,7 +16,7 @@ import pytest
 from fixtures.access.loop import gather, run
 from fixtures.evidence import Verdict
 from fixtures.preflight import reach
-from fixtures.probes.dns import queries as probe
+from fixtures.probes.dns import datagrams, queries as probe
 
 OWN = "own.example"
 
@@ -136,6 +136,19 @@ def test_an_answer_to_another_question_is_none() -> None:
     answer = asked(other, "own.example")
     assert "BadResponse" in answer.error
     assert answer.rrset == ()
+    query = dns.message.make_query("own.example", "TXT", id=7)
+    with answering(other, 1) as (port, _), pytest.raises(dns.query.BadResponse):
+        run(datagrams.ask(query, "127.0.0.1", port, 5))
+    assert query.id == 7
+
+
+def test_equal_replies_keep_the_ids_of_their_questions() -> None:
+    """Though they are parsed once."""
+    queries = [dns.message.make_query("own.example", "TXT", id=number) for number in (7, 8)]
+    with answering(lambda query: [answer_to(query)], len(queries)) as (port, _):
+        replies = run(gather(datagrams.ask(each, "127.0.0.1", port, 5) for each in queries))
+    assert [each.id for each in replies] == [each.id for each in queries] == [7, 8]
+    assert replies[0].answer is replies[1].answer
 
 
 @pytest.mark.parametrize(

@@ -70,14 +70,23 @@ def test_what_others_change_meanwhile_is_named_and_left(
     assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
 
 
+@pytest.mark.parametrize("by", ["rule", "catch-all", "disabled rule"])
 @pytest.mark.parametrize("mx", ["route1.mx.cloudflare.net", OLD_MX])
-def test_the_zones_own_name_keeps_its_mail(emulator: Running, begun: Course, mx: str) -> None:
+def test_the_zones_own_name_keeps_its_mail(emulator: Running, begun: Course, mx: str, by: str) -> None:
     """If somebody has rules there, and it comes by Email Routing: the trial itself may have made that MX."""
     record(emulator, "MX").content = mx
-    emulator.zone.routing.rules.append(Rule(TO_BOB, [{"type": "drop"}]))
-    end(begun)
-    assert ended(begun)
-    assert emulator.zone.routing.enabled is (mx != OLD_MX)
+    if by == "catch-all":
+        emulator.zone.routing.catch_all.enabled = True
+    else:
+        emulator.zone.routing.rules.append(Rule(TO_BOB, [{"type": "drop"}], enabled=by == "rule"))
+    kept = mx != OLD_MX and by != "disabled rule"
+    if mx != OLD_MX and not kept:
+        with pytest.raises(Refused, match="not as it was before the trial"):
+            end(begun)
+    else:
+        end(begun)
+    assert ended(begun) is (kept or mx == OLD_MX)
+    assert emulator.zone.routing.enabled is kept
     assert [each.name for each in emulator.zone.records.values() if NAME in each.name] == []
 
 

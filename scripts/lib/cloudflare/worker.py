@@ -131,9 +131,13 @@ def removed(job: Job) -> Iterator[Write]:
 
 
 def _remember(migration: Migration) -> None:
-    """Its buckets of now, whoever uploaded it: until it has no more of them, mail may come to lie there."""
-    if now := ask(migration):
-        migration.store.record(UPLOADED, worker=now.name, buckets=sorted(now.buckets.values()))
+    """Its bucket of now, whoever uploaded it: until it has that no more, mail may come to lie there.
+
+    A bucket that it has by another name is another application's.
+    """
+    now = ask(migration)
+    if now and (bucket := now.buckets.get(worker.BUCKET)):
+        migration.store.record(UPLOADED, worker=now.name, buckets=[bucket])
 
 
 def lacking(migration: Migration) -> str:

@@ -138,9 +138,11 @@ def others_by_it(place: Place, before: Standing, now: Standing) -> list[str]:
     """The domains that somebody has given mail by Email Routing since; one switch is for all of the zone. Of its own
     name the trial itself may have made the MX, and a rule leads nothing while another MX stands.
     """
-    rules = [each for each in now.rules if each not in before.rules and not place.owns_rule(each)]
+    new = [each for each in now.rules if each not in before.rules and not place.owns_rule(each)]
+    rules = [each for each in new if each.get("enabled")]
     mx = [each for each in now.records if each not in before.records and each["type"] == "MX"]
     led = {address.rpartition("@")[2] for each in rules for address in _addresses(each) if "@" in address}
+    led |= {place.zone for each in rules for matcher in each.get("matchers") or [] if matcher.get("type") == "all"}
     come = {str(each["name"]).lower() for each in mx if cloudflare.is_mx(str(each["content"]))}
     apex = {place.zone}
     return sorted(each for each in (led | come) - apex | (led & come & apex) if not place.owns(each))

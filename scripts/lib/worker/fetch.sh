@@ -100,8 +100,8 @@ while read -r key; do
                     bounce "$said" >report
                     back=$(handed_in report --mail-from '<>' --mail-rcpt "<$from>" "$3")
                     case $back in
-                        # Of the address (RFC 3463, 3.2): nobody can hear of it.
-                        taken | 5??" 5.1."*"Recipient address rejected"*) ;;
+                        # Of the address (RFC 3463, 3.2), or Postfix's reject_non_fqdn_recipient: nobody can hear of it.
+                        taken | 5??" 5.1."* | 5??" 5.5.2 "*"Recipient address rejected"*) ;;
                         # Of this machine: somebody has to.
                         5* | "") echo "$key: its bounce to <$from> is not taken: ${back:-no answer}" >&2; failed=1; continue ;;
                         *) said=$back ;;
