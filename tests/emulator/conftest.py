@@ -206,7 +206,9 @@ def emulator(trust: ssl.SSLContext, certificate: Path, signing_key: SigningKey, 
         manager = closing.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{side.port}", verify=trust))
         yield Running(world, zone, signing_key, databases, f"https://127.0.0.1:{api.port}", manager, trust, closing)
     context.publisher.close()
-    cloudflare._client.cache_clear()  # one a process, and the next emulator listens elsewhere
+    for kept in (cloudflare._zones, cloudflare._mx):  # once a process, as is the client; the next emulator is another
+        kept.clear()
+    cloudflare._client.cache_clear()
 
 
 @contextmanager
