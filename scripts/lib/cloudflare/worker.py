@@ -131,13 +131,10 @@ def removed(job: Job) -> Iterator[Write]:
 
 
 def _remember(migration: Migration) -> None:
-    """Its bucket of now, whoever uploaded it: until it has that no more, mail may come to lie there.
-
-    A bucket that it has by another name is another application's.
-    """
+    """Its bucket of now, whoever uploaded it: until it has that no more, mail may come to lie there."""
     now = ask(migration)
-    if now and (bucket := now.buckets.get(worker.BUCKET)):
-        migration.store.record(UPLOADED, worker=now.name, buckets=[bucket])
+    if now and now.bucket:
+        migration.store.record(UPLOADED, worker=now.name, buckets=[now.bucket])
 
 
 def lacking(migration: Migration) -> str:
